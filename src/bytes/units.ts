@@ -1,0 +1,58 @@
+/**
+ * Owns the two text forms that people write in configuration: sizes ("200GiB") and durations ("10m").
+ * Pure; both directions.
+ */
+import { GranaryError } from "../errors.ts";
+
+const SIZES: Readonly<Record<string, number>> = {
+  B: 1,
+  kB: 1e3,
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+const DURATIONS: Readonly<Record<string, number>> = { ms: 1, s: 1e3, m: 60e3, h: 3600e3, d: 86_400e3 };
+
+/** "200GiB" or 1024 -> bytes. Throws `config-invalid`. */
+export function parseBytes(text: string | number): number {
+  return parseUnit(text, SIZES, "B", "a size such as 512MiB or 200GiB");
+}
+
+/** "30s", "10m" or 250 (milliseconds) -> milliseconds. Throws `config-invalid`. */
+export function parseDuration(text: string | number): number {
+  return parseUnit(text, DURATIONS, "ms", "a duration such as 500ms, 30s or 10m");
+}
+
+/** Bytes in the largest binary unit that leaves a number of at least one: 1536 -> "1.5 KiB". */
+export function formatBytes(bytes: number): string {
+  for (const unit of ["TiB", "GiB", "MiB", "KiB"]) {
+    const size = SIZES[unit] ?? 1;
+    if (bytes >= size) return `${Number((bytes / size).toFixed(1))} ${unit}`;
+  }
+  return `${bytes} B`;
+}
+
+/** Milliseconds for people: 90000 -> "1.5m". */
+export function formatDuration(ms: number): string {
+  for (const unit of ["d", "h", "m", "s"]) {
+    const size = DURATIONS[unit] ?? 1;
+    if (ms >= size) return `${Number((ms / size).toFixed(1))}${unit}`;
+  }
+  return `${Math.round(ms)}ms`;
+}
+
+function parseUnit(text: string | number, units: Readonly<Record<string, number>>, plain: string, wanted: string): number {
+  const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(String(text)) ?? [];
+  const factor = units[unit === "" || unit === undefined ? plain : unit];
+  const value = Math.round(Number(digits) * (factor ?? Number.NaN));
+  if (!Number.isSafeInteger(value)) {
+    throw new GranaryError("config-invalid", `"${text}" is not ${wanted}.`, { expected: wanted, found: String(text) });
+  }
+  return value;
+}
