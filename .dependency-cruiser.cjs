@@ -41,7 +41,11 @@ function rankZeroMayImport(folder, other) {
 const HOMES = [
   ["hono", "node_modules/(hono|@hono/node-server)/", "^src/http/"],
   ["undici", "node_modules/undici/", "^src/upstream/"],
-  ["better-sqlite3", "node_modules/(better-sqlite3|@types/better-sqlite3)/", "^src/metadata/sqlite-metadata\\.ts$"],
+  [
+    "better-sqlite3",
+    "node_modules/(better-sqlite3|@types/better-sqlite3)/",
+    "^src/metadata/sqlite-metadata\\.ts$",
+  ],
   ["node:fs", "^(node:)?fs(/promises)?$", "^src/(store|metadata|client)/|^src/config/load\\.ts$"],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
@@ -59,14 +63,23 @@ module.exports = {
   forbidden: [
     { name: "no-cycles", severity: "error", from: { path: "^src/" }, to: { circular: true } },
     { name: "no-unresolved", severity: "error", from: { path: "^src/" }, to: { couldNotResolve: true } },
-    { name: "no-dev-in-src", severity: "error", from: { path: "^src/" }, to: { dependencyTypes: ["npm-dev"] } },
+    {
+      name: "no-dev-in-src",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { dependencyTypes: ["npm-dev"] },
+    },
     ...upward,
     ...homes,
   ],
   options: {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: "tsconfig.json" },
-    enhancedResolveOptions: { extensions: [".ts", ".js"], exportsFields: ["exports"], conditionNames: ["import", "node", "types"] },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".js"],
+      exportsFields: ["exports"],
+      conditionNames: ["import", "node", "types"],
+    },
     doNotFollow: { path: "node_modules" },
   },
 };

@@ -47,12 +47,20 @@ export function formatDuration(ms: number): string {
   return `${Math.round(ms)}ms`;
 }
 
-function parseUnit(text: string | number, units: Readonly<Record<string, number>>, plain: string, wanted: string): number {
+function parseUnit(
+  text: string | number,
+  units: Readonly<Record<string, number>>,
+  plain: string,
+  wanted: string,
+): number {
   const [, digits, unit] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*$/.exec(String(text)) ?? [];
   const factor = units[unit === "" || unit === undefined ? plain : unit];
   const value = Math.round(Number(digits) * (factor ?? Number.NaN));
   if (!Number.isSafeInteger(value)) {
-    throw new GranaryError("config-invalid", `"${text}" is not ${wanted}.`, { expected: wanted, found: String(text) });
+    throw new GranaryError("config-invalid", `"${text}" is not ${wanted}.`, {
+      expected: wanted,
+      found: String(text),
+    });
   }
   return value;
 }

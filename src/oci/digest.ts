@@ -22,10 +22,14 @@ export function isDigest(text: string): text is Digest {
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  throw new GranaryError("digest-invalid", `"${shown}" is not a digest: expected sha256:<64 hex> or sha512:<128 hex>.`, {
-    expected: "sha256:<64 hex> or sha512:<128 hex>",
-    found: shown,
-  });
+  throw new GranaryError(
+    "digest-invalid",
+    `"${shown}" is not a digest: expected sha256:<64 hex> or sha512:<128 hex>.`,
+    {
+      expected: "sha256:<64 hex> or sha512:<128 hex>",
+      found: shown,
+    },
+  );
 }
 
 export function algorithmOf(digest: Digest): DigestAlgorithm {

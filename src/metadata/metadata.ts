@@ -1,0 +1,74 @@
+/**
+ * Owns the Metadata port: what we know (blobs held, manifests, tags with freshness, links, last use). Async, though
+ * the SQLite driver is synchronous, so that a server database can implement it. It never touches blob files.
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../source.ts";
+
+export type BlobRecord = {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly usedAt: number;
+};
+
+/** Where a tag lives. `acceptClass` is "" for the union that upstreams are normally asked with. */
+export type TagKey = {
+  readonly upstream: string;
+  readonly repository: string;
+  readonly tag: string;
+  readonly acceptClass: string;
+};
+
+/** upstream/repository:tag -> digest, and when that was last known to be so. */
+export type TagRecord = TagKey & {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly checkedAt: number;
+};
+
+export type RepositoryKey = { readonly upstream: string; readonly repository: string };
+
+/** A digest that a repository has been seen to contain, with its size where a descriptor told it. */
+export type Link = { readonly digest: Digest; readonly size: number | undefined };
+
+export interface Metadata {
+  /** A blob is on disk. Recording it again updates size and last use. */
+  recordBlob(blob: BlobRecord): Promise<void>;
+  /** Absent is fine. */
+  forgetBlob(digest: Digest): Promise<void>;
+  blob(digest: Digest): Promise<BlobRecord | undefined>;
+  /** Least recently used first, at most `limit`, starting after the first `skip`. */
+  coldestBlobs(limit: number, skip: number): Promise<BlobRecord[]>;
+  /** Every blob record; used at boot only. */
+  allBlobs(): Promise<BlobRecord[]>;
+  /** How many blobs and how many bytes they hold. */
+  totals(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
+  /** Last uses, epoch ms, in one transaction. Unknown digests are passed over. */
+  touch(uses: ReadonlyMap<Digest, number>): Promise<void>;
+
+  /** The manifest, its own link, and the links to what it lists, in one transaction. */
+  recordManifest(where: RepositoryKey, manifest: Manifest, links: readonly Link[]): Promise<void>;
+  manifest(digest: Digest): Promise<Manifest | undefined>;
+
+  recordTag(record: TagRecord): Promise<void>;
+  tag(key: TagKey): Promise<TagRecord | undefined>;
+  forgetTag(key: TagKey): Promise<void>;
+  /** Tags of one repository that we hold, lexical order, without duplicates. */
+  tagsOf(where: RepositoryKey): Promise<string[]>;
+
+  recordLink(where: RepositoryKey, link: Link): Promise<void>;
+  link(where: RepositoryKey, digest: Digest): Promise<Link | undefined>;
+  /** A size that some descriptor stated turned out wrong: no link may state a size of `digest` any more. */
+  forgetSizes(digest: Digest): Promise<void>;
+
+  /** The last answer to a tag-list request (`query` is canonical: `n=..&last=..`), for when the upstream is down. */
+  recordTagList(where: RepositoryKey, query: string, body: string): Promise<void>;
+  tagList(where: RepositoryKey, query: string): Promise<string | undefined>;
+
+  close(): Promise<void>;
+}

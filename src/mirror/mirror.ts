@@ -1,0 +1,98 @@
+/**
+ * Owns the Mirror port: the whole engine behind one facade. It answers any Target from disk or by filling from
+ * upstream, and knows nothing of HTTP. Failures are GranaryErrors; http/ maps their codes.
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest, ReadableBlob } from "../source.ts";
+import type { UpstreamStatus } from "../upstream/upstream-client.ts";
+import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./target.ts";
+
+/** Where an answer came from; the label of metrics and of `X-Cache`. */
+export type Outcome = "hit" | "miss" | "revalidated" | "stale" | "bypass";
+
+/** Who asks: what the mirror needs to know of a client to answer it. */
+export type Asker = {
+  /** True when the listener verified a login: such a client may see what our credentials can read. */
+  readonly loggedIn: boolean;
+  readonly userAgent: string | undefined;
+};
+
+export type ManifestAsk = Asker & {
+  /** Media types the client lists, lower case, without parameters; empty when it sent none. */
+  readonly accept: readonly string[];
+};
+
+export type ManifestHeadAnswer = {
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Bytes. */
+  readonly size: number;
+  readonly outcome: Outcome;
+  /** Text for a `Warning: 299` header: why a stored answer was served without asking the upstream. */
+  readonly warning: string | undefined;
+  /** Milliseconds since the tag was last checked upstream; 0 for a digest. */
+  readonly ageMs: number;
+};
+
+export type ManifestAnswer = Omit<ManifestHeadAnswer, "digest" | "mediaType" | "size"> & {
+  readonly manifest: Manifest;
+};
+
+export type BlobAnswer = { readonly blob: ReadableBlob; readonly outcome: Outcome };
+
+export type TagsAnswer = {
+  /** JSON text `{"name", "tags"}`, name as the upstream gives it. */
+  readonly body: string;
+  readonly next: { readonly n: string | undefined; readonly last: string | undefined } | undefined;
+  readonly outcome: Outcome;
+  readonly warning: string | undefined;
+};
+
+export type ReferrersAnswer = {
+  /** JSON text of an OCI index. */
+  readonly body: string;
+  /** True when `artifactType` was applied (answer `OCI-Filters-Applied: artifactType`). */
+  readonly filtered: boolean;
+  readonly outcome: Outcome;
+};
+
+export type MirrorStatus = {
+  readonly fills: readonly {
+    readonly digest: Digest;
+    readonly state: string;
+    readonly size: number;
+    readonly present: number;
+    readonly lanes: number;
+    readonly readers: number;
+    readonly waits: number;
+  }[];
+  readonly pins: number;
+  readonly upstreams: readonly UpstreamStatus[];
+  readonly disk: { readonly used: number; readonly budget: number; readonly free: number };
+  readonly blobs: number;
+  readonly manifests: number;
+};
+
+/**
+ * Every method that takes a Target throws `not-found`, `route-unknown` (no such upstream), `denied` (private content, and
+ * the asker may not see it), `rate-limited`, `upstream-unavailable`, `upstream-protocol`, `digest-mismatch`,
+ * `client-outdated`, `closed`.
+ */
+export interface Mirror {
+  /** The manifest with its bytes. */
+  manifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestAnswer>;
+  /** The same without bytes: a cold tag costs one upstream HEAD and no GET. */
+  headManifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestHeadAnswer>;
+  /** A pinned, readable blob; the caller calls `blob.release()` whatever happens. */
+  blob(target: BlobTarget, asker: Asker): Promise<BlobAnswer>;
+  /** Size without any body transfer. */
+  statBlob(
+    target: BlobTarget,
+    asker: Asker,
+  ): Promise<{ readonly digest: Digest; readonly size: number; readonly outcome: Outcome }>;
+  tags(target: TagsTarget, asker: Asker): Promise<TagsAnswer>;
+  referrers(target: ReferrersTarget, asker: Asker): Promise<ReferrersAnswer>;
+  status(): Promise<MirrorStatus>;
+  /** Stops new work, gives fills `deadlineMs` to checkpoint, flushes uses, closes the database. Idempotent. */
+  close(deadlineMs: number): Promise<void>;
+}

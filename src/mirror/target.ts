@@ -1,0 +1,35 @@
+/** Owns Target: one parsed request, as a value. Made by routing.ts (and by library callers), never by URL text elsewhere. */
+import type { Digest } from "../oci/digest.ts";
+
+export type ManifestTarget = {
+  readonly kind: "manifest";
+  readonly upstream: string;
+  readonly repository: string;
+  /** Either a tag or a digest. */
+  readonly reference: { readonly tag: string } | { readonly digest: Digest };
+};
+
+export type BlobTarget = {
+  readonly kind: "blob";
+  readonly upstream: string;
+  readonly repository: string;
+  readonly digest: Digest;
+};
+
+export type TagsTarget = {
+  readonly kind: "tags";
+  readonly upstream: string;
+  readonly repository: string;
+  readonly n: string | undefined;
+  readonly last: string | undefined;
+};
+
+export type ReferrersTarget = {
+  readonly kind: "referrers";
+  readonly upstream: string;
+  readonly repository: string;
+  readonly digest: Digest;
+  readonly artifactType: string | undefined;
+};
+
+export type Target = ManifestTarget | BlobTarget | TagsTarget | ReferrersTarget;

@@ -1,0 +1,22 @@
+/** Owns the time: the only file that reads a clock or sets a timer, so that tests and the simulation can replace it. */
+
+export interface Timer {
+  /** Idempotent; a cancelled timer never fires. */
+  cancel(): void;
+}
+
+export interface Clock {
+  /** Epoch ms. */
+  now(): number;
+  /** Calls `run` once after `ms`. The timer does not keep the process alive. */
+  after(ms: number, run: () => void): Timer;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+};

@@ -1,0 +1,66 @@
+/**
+ * Owns every metric's name, labels and meaning (prom-client). One instance per process or per test; layers are
+ * handed this object and count into it, nothing reads it back but `/metrics` and tests.
+ */
+import { Counter, Gauge, Histogram, Registry } from "prom-client";
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+export function createMetrics() {
+  const registry = new Registry();
+  const registers = [registry];
+  const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Counter({ name: `granary_${name}`, help, labelNames, registers });
+  const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
+    new Gauge({ name: `granary_${name}`, help, labelNames, registers });
+
+  return {
+    registry,
+    requests: counter("requests_total", "Requests answered, by kind, outcome and status.", [
+      "kind",
+      "outcome",
+      "status",
+    ]),
+    clientBytes: counter("client_bytes_total", "Body bytes sent to clients.", ["kind"]),
+    upstreamBytes: counter("upstream_bytes_total", "Body bytes received from upstreams.", [
+      "upstream",
+      "kind",
+    ]),
+    upstreamRequests: counter("upstream_requests_total", "Requests sent to upstreams.", [
+      "upstream",
+      "kind",
+      "method",
+      "status",
+    ]),
+    firstByteSeconds: new Histogram({
+      name: "granary_first_byte_seconds",
+      help: "Time from a blob request to its first body byte.",
+      labelNames: ["outcome"] as const,
+      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 5, 10, 30],
+      registers,
+    }),
+    fills: gauge("fills", "Fills in the map, by state.", ["state"]),
+    fillsEnded: counter("fills_ended_total", "Fills that ended, by how.", ["end"]),
+    waits: gauge("waits", "Readers parked for a byte that is not there yet."),
+    pins: gauge("pins", "Digests that may not be evicted right now."),
+    laneErrors: counter("lane_errors_total", "Lane failures, by code.", ["upstream", "code"]),
+    originStrikes: counter("origin_strikes_total", "Origins that delivered bytes with a wrong digest.", [
+      "upstream",
+    ]),
+    bypasses: counter("bypasses_total", "Blobs streamed without being kept, for want of room."),
+    evictions: counter("evictions_total", "Blobs and partials removed to stay within budget.", ["kind"]),
+    diskUsed: gauge("disk_used_bytes", "Bytes that blobs and partials hold."),
+    diskBudget: gauge("disk_budget_bytes", "The budget: storage.maxSize."),
+    diskFree: gauge("disk_free_bytes", "Free bytes of the disk beneath the store."),
+    circuitOpen: gauge("upstream_circuit_open", "1 while an upstream is answered for locally.", ["upstream"]),
+    rateLimit: gauge("upstream_ratelimit_limit", "Pull budget of the window, as the upstream states it.", [
+      "upstream",
+    ]),
+    rateRemaining: gauge(
+      "upstream_ratelimit_remaining",
+      "Remaining pull budget, as the upstream states it.",
+      ["upstream"],
+    ),
+    routeUnknown: counter("route_unknown_total", "Requests that named no configured upstream."),
+  };
+}

@@ -1,0 +1,44 @@
+/**
+ * Owns the Origin port: anything that can open a ByteRange of one blob. The Fill engine reaches the network
+ * through this and nothing else. It never retries on its own account: that decision is the Fill's.
+ */
+import type { ByteRange } from "./bytes/byte-range.ts";
+
+/** What an origin really serves for one ask. The asked range and the answered range are different facts. */
+export type OpenedRange = {
+  /**
+   * The bytes that `body` will carry. Starts exactly where asked unless `rangeBlind`, and may end early (a server
+   * may clip), never late.
+   */
+  readonly range: ByteRange;
+  /** Total size of the blob as this origin states it, bytes; undefined when it does not say. */
+  readonly size: number | undefined;
+  /** True when the origin answered 200 to a ranged ask: `range` is then `[0, size)` (F15). */
+  readonly rangeBlind: boolean;
+  /** Strong validator (ETag), when there is one. */
+  readonly validator: string | undefined;
+  /**
+   * The bytes, to be read once. Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
+   * Leaving the iteration early (`return()`) closes the connection.
+   */
+  readonly body: AsyncIterable<Uint8Array>;
+};
+
+export interface Origin {
+  /** For logs and strikes: upstream and repository, never a URL. Two origins with one name are the same. */
+  readonly name: string;
+
+  /**
+   * Opens `range` of the blob. `signal` ends the request and its body; only the Fill owns it (F5).
+   *
+   * Throws `not-found` (the blob is not there), `unauthorized`, `denied`, `rate-limited` (with retryAfterMs),
+   * `range-unsatisfiable`, `upstream-unavailable` (worth another try), `upstream-protocol` (wrong Content-Range,
+   * changed validator or total, encoded body: this answer cannot be used), `aborted`.
+   *
+   * An expired signed redirect is resolved again inside the call, not failed.
+   */
+  open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange>;
+
+  /** Reports that this origin delivered bytes with a wrong digest: its endpoint goes behind the others. */
+  strike(): void;
+}

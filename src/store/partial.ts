@@ -1,0 +1,75 @@
+/**
+ * Owns the Partial and Spool ports: a blob not yet committed, as a sparse file plus the RangeSet of what it holds,
+ * and the directory of them. Drivers never decide what to fetch and never verify.
+ */
+import type { RangeSet } from "../bytes/range-set.ts";
+import type { Digest } from "../oci/digest.ts";
+
+export interface Partial {
+  readonly digest: Digest;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+  /** What the file holds. Live: only the owner of the Partial (its Fill) adds to it, after `write` returned (F3). */
+  readonly present: RangeSet;
+  /** True when `present` came from an earlier process or an earlier Fill (F10). */
+  readonly resumed: boolean;
+
+  /**
+   * Writes `buffers` one after another at `offset`. When it returns, `read` gives the bytes back; it marks nothing.
+   * Throws `store-full` when the disk has no room; then none of the bytes may be counted on.
+   */
+  write(offset: number, buffers: readonly Uint8Array[]): Promise<void>;
+
+  /** Reads at most `into.length` bytes at `offset`; returns how many. The caller asks only for present bytes. */
+  read(offset: number, into: Uint8Array): Promise<number>;
+
+  /**
+   * A digest computation over the contiguous prefix, off the main thread. One at a time; ask again for a new one
+   * after `close` of the old.
+   */
+  follow(): DigestFollower;
+
+  /**
+   * Data sync, then the map by temp file and rename. The map never claims a byte that was not synced before (F8): it
+   * takes its copy of `present` before the sync. Runs beside writes; two calls at once share one run.
+   */
+  checkpoint(): Promise<void>;
+
+  /** Closes the file and keeps it with its last checkpointed map. Idempotent. */
+  close(): Promise<void>;
+
+  /** Closes and deletes the file and its map. Idempotent. */
+  discard(): Promise<void>;
+}
+
+/** The Verifier's worker side: hashes `[0, end)` of one Partial in order as `end` advances. */
+export interface DigestFollower {
+  /** The first `end` bytes can be read. Values only grow. */
+  advance(end: number): void;
+  /** The digest of all `size` bytes; resolves once `advance(size)` was called and hashed. Rejects `closed`. */
+  digest(): Promise<Digest>;
+  /** Stops and frees. Idempotent. */
+  close(): void;
+}
+
+/** One saved Partial that no Fill has open. */
+export type SavedPartial = {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Bytes that its map claims. */
+  readonly present: number;
+  /** Epoch ms of its last change. */
+  readonly changedAt: number;
+};
+
+/** The local directory of Partials. */
+export interface Spool {
+  /**
+   * Opens the saved Partial of `digest`, or a new empty one. A saved one of another size, or with a map that cannot be
+   * read, is discarded first: an unreadable map claims nothing.
+   */
+  openPartial(digest: Digest, size: number): Promise<Partial>;
+  list(): Promise<SavedPartial[]>;
+  /** Deletes a saved Partial; absent is fine. Never called for one that is open. */
+  remove(digest: Digest): Promise<void>;
+}

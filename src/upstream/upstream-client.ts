@@ -1,0 +1,82 @@
+/**
+ * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
+ * client's credentials ever come in here.
+ */
+import type { Digest } from "../oci/digest.ts";
+import type { Origin } from "../origin.ts";
+import type { Upstream } from "./policy.ts";
+
+export type ManifestAsk = {
+  readonly repository: string;
+  /** A tag or a digest. */
+  readonly reference: string;
+  /** Media types for the Accept header, in order. */
+  readonly accept: readonly string[];
+  /** Sent upstream only where the Upstream says so. */
+  readonly userAgent: string | undefined;
+};
+
+/** Headers of an upstream manifest answer, unchecked. */
+export type ManifestHead = {
+  readonly digest: Digest | undefined;
+  readonly mediaType: string | undefined;
+  readonly size: number | undefined;
+};
+
+export type ManifestBody = ManifestHead & { readonly bytes: Uint8Array };
+
+export type TagsPage = {
+  /** The upstream's JSON text, as it came. */
+  readonly body: string;
+  /** The query of the upstream's `Link; rel="next"`, when there is one. */
+  readonly next: { readonly n: string | undefined; readonly last: string | undefined } | undefined;
+};
+
+/** Docker Hub's pull budget, from its `ratelimit-*` headers. */
+export type RateLimit = {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowMs: number;
+  readonly seenAt: number;
+};
+
+export type UpstreamStatus = {
+  readonly name: string;
+  /** "closed" is healthy; "open" means requests are answered locally until `retryAt` (epoch ms). */
+  readonly circuit: "closed" | "open" | "probing";
+  readonly retryAt: number | undefined;
+  readonly reason: string | undefined;
+  readonly rateLimit: RateLimit | undefined;
+};
+
+/**
+ * Every method throws `upstream-unavailable`, `upstream-protocol`, `rate-limited`, `unauthorized`, `denied`, `closed`;
+ * while the circuit is open they throw at once with `retryAfterMs` and send nothing. `undefined` means the upstream
+ * said that it is not there (404, or 401 after a fresh token: absent or private). Equal requests that overlap are
+ * not merged here; the Mirror does that.
+ */
+export interface UpstreamClient {
+  readonly upstream: Upstream;
+
+  /** Also throws `client-outdated` for 412 with its text. */
+  headManifest(ask: ManifestAsk): Promise<ManifestHead | undefined>;
+  /** At most 4 MiB of body, else `upstream-protocol`. */
+  getManifest(ask: ManifestAsk): Promise<ManifestBody | undefined>;
+  /** Size by HEAD, or by a GET of one byte where HEAD does not tell. */
+  headBlob(repository: string, digest: Digest): Promise<{ readonly size: number } | undefined>;
+  blobOrigin(repository: string, digest: Digest): Origin;
+  tags(
+    repository: string,
+    page: { readonly n?: string; readonly last?: string },
+  ): Promise<TagsPage | undefined>;
+  /** The raw 200 JSON index of the referrers API; undefined when the upstream has no such API or answers otherwise. */
+  referrers(repository: string, digest: Digest): Promise<Uint8Array | undefined>;
+  /**
+   * True when `repository` can be read without our credentials (always true when there are none). One anonymous HEAD of
+   * the manifest `reference`; throws when that cannot be told now.
+   */
+  isPublic(repository: string, reference: string): Promise<boolean>;
+
+  status(): UpstreamStatus;
+  close(): Promise<void>;
+}
