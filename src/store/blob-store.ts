@@ -23,8 +23,9 @@ export interface BlobStore {
   open(digest: Digest): Promise<StoredBlob | undefined>;
 
   /**
-   * Makes the complete, verified `partial` the Blob `digest`: sync, rename, sync the directory, read-only. The partial
-   * is closed afterwards and its map is gone. Idempotent: adopting what is there already discards the partial.
+   * Makes the complete, verified `partial` the Blob `digest`: sync, rename, sync the directory, read-only, and its map is
+   * gone. The partial stays readable until its `close`, which then only closes the file: readers that follow it go on.
+   * Idempotent: where the blob is there already, the partial's file is unlinked and stays readable likewise.
    */
   adopt(partial: Partial, digest: Digest): Promise<void>;
 

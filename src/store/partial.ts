@@ -35,7 +35,7 @@ export interface Partial {
    */
   checkpoint(): Promise<void>;
 
-  /** Closes the file and keeps it with its last checkpointed map. Idempotent. */
+  /** Waits for reads, writes and a checkpoint in flight, then closes the file and keeps it with its last map. Idempotent. */
   close(): Promise<void>;
 
   /** Closes and deletes the file and its map. Idempotent. */
