@@ -1,0 +1,103 @@
+/**
+ * Owns the thread that hashes: every follower's file is read and hashed here, one step each in turn, so that a 40 GB blob
+ * does not keep a 1 KiB one waiting. It must never write, and never fail for one follower because of another.
+ */
+import { createHash, type Hash } from "node:crypto";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
+import { parentPort } from "node:worker_threads";
+import { type DigestAlgorithm, finishDigest } from "../oci/digest.ts";
+
+/** What to follow. `identity` is `dev:ino`: the path may have been given to another file meanwhile. */
+export type FollowedFile = {
+  readonly path: string;
+  readonly identity: string;
+  readonly algorithm: DigestAlgorithm;
+  /** Bytes of the whole blob. */
+  readonly size: number;
+};
+
+export type ToDigestWorker =
+  | { readonly id: number; readonly open: FollowedFile }
+  | { readonly id: number; readonly advance: number }
+  | { readonly id: number; readonly close: true };
+
+export type FromDigestWorker =
+  | { readonly id: number; readonly digest: string }
+  | { readonly id: number; readonly failure: string };
+
+type Followed = FollowedFile & {
+  readonly descriptor: number;
+  readonly hash: Hash;
+  hashed: number;
+  readable: number;
+};
+
+/** Large enough that a step's overhead vanishes, small enough that turns are a millisecond. */
+const STEP_BYTES = 1024 * 1024;
+
+const buffer = Buffer.allocUnsafe(STEP_BYTES);
+const followed = new Map<number, Followed>();
+let turnPlanned = false;
+
+parentPort?.on("message", (message: ToDigestWorker) => {
+  if ("open" in message) attempt(message.id, () => openFollowed(message.id, message.open));
+  else if ("close" in message) drop(message.id);
+  else {
+    const entry = followed.get(message.id);
+    if (entry === undefined) return;
+    entry.readable = message.advance;
+    if (!turnPlanned) takeTurn();
+  }
+});
+
+/** One step for each that has bytes to hash, then the messages that came meanwhile, then the next turn. */
+function takeTurn(): void {
+  turnPlanned = false;
+  for (const [id, entry] of followed) attempt(id, () => step(id, entry));
+  for (const entry of followed.values()) {
+    if (entry.hashed < entry.readable) turnPlanned = true;
+  }
+  if (turnPlanned) setImmediate(takeTurn);
+}
+
+function step(id: number, entry: Followed): void {
+  const wanted = Math.min(STEP_BYTES, entry.readable - entry.hashed);
+  if (wanted > 0) {
+    const count = readSync(entry.descriptor, buffer, 0, wanted, entry.hashed);
+    if (count === 0) throw new Error(`${entry.path} ended at ${entry.hashed} of ${entry.readable} bytes`);
+    entry.hash.update(count === STEP_BYTES ? buffer : buffer.subarray(0, count));
+    entry.hashed += count;
+  }
+  if (entry.hashed < entry.size || entry.readable < entry.size) return;
+  const digest = finishDigest(entry.hash, entry.algorithm);
+  drop(id);
+  parentPort?.postMessage({ id, digest } satisfies FromDigestWorker);
+}
+
+function openFollowed(id: number, file: FollowedFile): void {
+  const descriptor = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const { dev, ino } = fstatSync(descriptor, { bigint: true });
+  if (`${dev}:${ino}` !== file.identity) {
+    closeSync(descriptor);
+    throw new Error(`${file.path} is another file than the one to follow`);
+  }
+  followed.set(id, { ...file, descriptor, hash: createHash(file.algorithm), hashed: 0, readable: -1 });
+}
+
+function drop(id: number): void {
+  const entry = followed.get(id);
+  if (entry === undefined) return;
+  followed.delete(id);
+  closeSync(entry.descriptor);
+}
+
+/** A failure ends this follower only. */
+function attempt(id: number, work: () => void): void {
+  try {
+    work();
+  } catch (error) {
+    drop(id);
+    const failure = error instanceof Error ? error.message : String(error);
+    parentPort?.postMessage({ id, failure } satisfies FromDigestWorker);
+  }
+}

@@ -1,0 +1,226 @@
+/**
+ * Owns one Partial on disk: a sparse data file and its map. It must never let a map outlive its data file (a new file
+ * under an old map would claim holes), and never claim a byte before it was synced (F8).
+ */
+import { constants } from "node:fs";
+import { rm } from "node:fs/promises";
+import { formatRange } from "../bytes/byte-range.ts";
+import { RangeSet } from "../bytes/range-set.ts";
+import { GranaryError } from "../errors.ts";
+import { algorithmOf, type Digest } from "../oci/digest.ts";
+import { followFile } from "./digest-follower.ts";
+import { errnoOf, onDisk } from "./disk-error.ts";
+import { removeDurably, replaceFile } from "./durable-file.ts";
+import type { PartialFiles } from "./layout.ts";
+import { OpenFile } from "./open-file.ts";
+import type { DigestFollower, Partial } from "./partial.ts";
+import { formatPartialMap, readPartialMap } from "./partial-map.ts";
+
+type Run = { readonly total: number; readonly done: Promise<void> };
+
+/**
+ * Opens the Partial that `files` hold when it is sound and of this `size`, else a new empty one in their place.
+ * Throws `store-full`, `store-damaged`.
+ */
+export async function openFilePartial(
+  files: PartialFiles,
+  digest: Digest,
+  size: number,
+  released: () => void = () => {},
+): Promise<FilePartial> {
+  const resumed = await openSaved(files, digest, size);
+  const [file, present] = resumed ?? [await createFile(files, size), new RangeSet()];
+  return new FilePartial({ files, digest, size, file, present, identity: await file.identity(), released });
+}
+
+type Opened = {
+  readonly files: PartialFiles;
+  readonly digest: Digest;
+  readonly size: number;
+  readonly file: OpenFile;
+  readonly present: RangeSet;
+  readonly identity: string;
+  readonly released: () => void;
+};
+
+export class FilePartial implements Partial {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly present: RangeSet;
+  readonly resumed: boolean;
+  readonly #opened: Opened;
+  readonly #file: OpenFile;
+  #savedTotal: number;
+  #run: Run | undefined;
+  #next: Promise<void> | undefined;
+  #follower: DigestFollower | undefined;
+  #closing: Promise<void> | undefined;
+  #discarding: Promise<void> | undefined;
+
+  constructor(opened: Opened) {
+    this.digest = opened.digest;
+    this.size = opened.size;
+    this.present = opened.present;
+    this.resumed = opened.present.total > 0;
+    this.#opened = opened;
+    this.#file = opened.file;
+    this.#savedTotal = opened.present.total;
+  }
+
+  /** Settles when a close that has begun is over; undefined while open. */
+  get closing(): Promise<void> | undefined {
+    return this.#discarding ?? this.#closing;
+  }
+
+  async write(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
+    const end = buffers.reduce((sum, buffer) => sum + buffer.length, offset);
+    if (end > this.size) throw pastEnd(this, offset, end);
+    await this.#file.write(offset, buffers);
+  }
+
+  read(offset: number, into: Uint8Array): Promise<number> {
+    return this.#file.read(offset, into);
+  }
+
+  follow(): DigestFollower {
+    if (this.closing !== undefined) throw closedError(this.digest);
+    this.#follower?.close();
+    this.#follower = followFile({
+      path: this.#file.path,
+      identity: this.#opened.identity,
+      algorithm: algorithmOf(this.digest),
+      size: this.size,
+    });
+    return this.#follower;
+  }
+
+  /** A call that finds a run whose copy holds all that is present shares it; one that finds news waits for the next run. */
+  checkpoint(): Promise<void> {
+    if (this.closing !== undefined) return Promise.reject(closedError(this.digest));
+    if (this.#run === undefined) return this.#start();
+    if (this.#run.total === this.present.total) return this.#run.done;
+    this.#next ??= this.#run.done.then(
+      () => this.#start(),
+      () => this.#start(),
+    );
+    return this.#next;
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#closeFile();
+    return this.#closing;
+  }
+
+  discard(): Promise<void> {
+    this.#discarding ??= this.#discardFiles();
+    return this.#discarding;
+  }
+
+  #start(): Promise<void> {
+    this.#next = undefined;
+    const total = this.present.total;
+    if (total === this.#savedTotal) return Promise.resolve();
+    const done = this.#save(total).finally(() => {
+      this.#run = undefined;
+    });
+    this.#run = { total, done };
+    return done;
+  }
+
+  async #save(total: number): Promise<void> {
+    // The copy comes before the sync: what turns present meanwhile may not be on the disk yet (F8).
+    const ranges = this.present.snapshot();
+    await this.#file.syncData();
+    await replaceFile(this.#opened.files.map, formatPartialMap(this.digest, { size: this.size, ranges }));
+    this.#savedTotal = total;
+  }
+
+  async #closeFile(): Promise<void> {
+    this.#follower?.close();
+    await this.#settleCheckpoints();
+    try {
+      await this.#file.close();
+    } finally {
+      if (this.#discarding === undefined) this.#opened.released();
+    }
+  }
+
+  async #discardFiles(): Promise<void> {
+    try {
+      await this.close();
+      await removePartialFiles(this.#opened.files);
+    } finally {
+      this.#opened.released();
+    }
+  }
+
+  /** Whoever asked for a checkpoint hears of its failure; a close only has to be after it. */
+  async #settleCheckpoints(): Promise<void> {
+    while (this.#next !== undefined || this.#run !== undefined) {
+      await Promise.allSettled([this.#next, this.#run?.done]);
+    }
+  }
+}
+
+/** The map goes first and lastingly: data without a map claims nothing, a map without its data must not be found. */
+export async function removePartialFiles(files: PartialFiles): Promise<void> {
+  await onDisk(`removing ${files.map}`, removeDurably(files.map));
+  await onDisk(`removing ${files.data}`, rm(files.data, { force: true, recursive: true }));
+}
+
+async function openSaved(
+  files: PartialFiles,
+  digest: Digest,
+  size: number,
+): Promise<[OpenFile, RangeSet] | undefined> {
+  const map = await readPartialMap(files.map, digest);
+  if (map === undefined || map.size !== size || map.ranges.length === 0) return undefined;
+  const file = await openRegular(files.data);
+  if (file === undefined) return undefined;
+  const present = RangeSet.of(map.ranges);
+  const claimedEnd = map.ranges.reduce((end, range) => Math.max(end, range.end), 0);
+  if ((await file.stat()).size < claimedEnd) {
+    await file.close();
+    return undefined;
+  }
+  await file.truncate(size);
+  return [file, present];
+}
+
+/** undefined for what is absent, a symbolic link, or no file: none of them can be resumed. */
+async function openRegular(path: string): Promise<OpenFile | undefined> {
+  try {
+    const file = await OpenFile.open(path, constants.O_RDWR);
+    if ((await file.stat()).isFile()) return file;
+    await file.close();
+    return undefined;
+  } catch (error) {
+    if (["ENOENT", "ELOOP", "EISDIR", "ENXIO"].includes(errnoOf(error) ?? "")) return undefined;
+    throw error;
+  }
+}
+
+async function createFile(files: PartialFiles, size: number): Promise<OpenFile> {
+  await removePartialFiles(files);
+  const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
+  const file = await onDisk(`creating ${files.data}`, OpenFile.open(files.data, flags));
+  try {
+    await file.truncate(size);
+    return file;
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function pastEnd(partial: Partial, offset: number, end: number): GranaryError {
+  return new GranaryError(
+    "size-mismatch",
+    `Writing ${formatRange({ start: offset, end })} of ${partial.digest}, which has ${partial.size} bytes.`,
+    { expected: partial.size, found: end, target: partial.digest },
+  );
+}
+
+function closedError(digest: Digest): GranaryError {
+  return new GranaryError("closed", `The partial of ${digest} is closed.`, { target: digest });
+}

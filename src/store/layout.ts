@@ -1,0 +1,140 @@
+/**
+ * Owns every path there is below the storage directory, and the layout version. File names are made from parsed
+ * Digests and from nothing else (registry-clients.md F.12), so no text of a request can become a path. It never deletes.
+ */
+import { lstat, mkdir, readFile, realpath } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { GranaryError, messageOf } from "../errors.ts";
+import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
+import { acquireDirectoryLock } from "./directory-lock.ts";
+import { errnoOf, unlessAbsent } from "./disk-error.ts";
+import { replaceFile } from "./durable-file.ts";
+
+/** Raised when files move; an older Granary then refuses the directory and leaves it as it is. */
+const LAYOUT_VERSION = 1;
+
+export const ALGORITHMS: readonly DigestAlgorithm[] = ["sha256", "sha512"];
+
+/** The two files of one Partial. */
+export type PartialFiles = { readonly data: string; readonly map: string };
+
+/** Paths only; asking for one creates nothing. */
+export type Layout = {
+  /** Absolute, symbolic links resolved once prepared. */
+  readonly directory: string;
+  readonly database: string;
+  blobsOf(algorithm: DigestAlgorithm): string;
+  /** `blobs/sha256/<2 hex>`: the directory that `blob` lies in. */
+  blobDirectory(digest: Digest): string;
+  blob(digest: Digest): string;
+  partialsOf(algorithm: DigestAlgorithm): string;
+  partial(digest: Digest): PartialFiles;
+};
+
+/** A Layout that this process alone may use until `release` (idempotent). */
+export type HeldLayout = Layout & { release(): Promise<void> };
+
+/** The paths below `directory`, without looking at the disk. */
+export function layoutOf(directory: string): Layout {
+  const root = resolve(directory);
+  const blobsOf = (algorithm: DigestAlgorithm) => join(root, "blobs", algorithm);
+  const blobDirectory = (digest: Digest) => join(blobsOf(algorithmOf(digest)), encodedOf(digest).slice(0, 2));
+  const partialsOf = (algorithm: DigestAlgorithm) => join(root, "partial", algorithm);
+  return {
+    directory: root,
+    database: join(root, "granary.db"),
+    blobsOf,
+    blobDirectory,
+    blob: (digest) => join(blobDirectory(digest), encodedOf(digest)),
+    partialsOf,
+    partial: (digest) => {
+      const data = join(partialsOf(algorithmOf(digest)), encodedOf(digest));
+      return { data, map: `${data}.map` };
+    },
+  };
+}
+
+/**
+ * Creates what is missing below `directory` and takes its lock. Throws `config-invalid` when it cannot be written or another
+ * process holds it, `store-damaged` for a newer layout or a symbolic link where a directory belongs.
+ */
+export async function prepareLayout(directory: string): Promise<HeldLayout> {
+  const layout = await writable(directory, async () => {
+    await mkdir(directory, { recursive: true });
+    return layoutOf(await realpath(directory));
+  });
+  const version = await readVersion(layout);
+  const release = await writable(layout.directory, () => acquireDirectoryLock(layout.directory));
+  try {
+    await writable(layout.directory, () => createInside(layout, version));
+  } catch (error) {
+    await release();
+    throw error;
+  }
+  return { ...layout, release };
+}
+
+async function createInside(layout: Layout, version: number | undefined): Promise<void> {
+  for (const name of ["blobs", "partial"]) {
+    for (const path of [name, ...ALGORITHMS.map((algorithm) => join(name, algorithm))]) {
+      await createDirectory(join(layout.directory, path));
+    }
+  }
+  if (version === undefined) {
+    await replaceFile(versionPath(layout), `${JSON.stringify({ version: LAYOUT_VERSION })}\n`);
+  }
+}
+
+async function createDirectory(path: string): Promise<void> {
+  await mkdir(path).catch((error) => {
+    if (errnoOf(error) !== "EEXIST") throw error;
+  });
+  if ((await lstat(path)).isDirectory()) return;
+  throw new GranaryError(
+    "store-damaged",
+    `${path} is not a directory of its own (symbolic links are not followed). Move it away, or point storage.directory itself at the other place.`,
+    { target: path },
+  );
+}
+
+async function readVersion(layout: Layout): Promise<number | undefined> {
+  const path = versionPath(layout);
+  const text = await unlessAbsent(`reading ${path}`, readFile(path, "utf8"));
+  if (text === undefined) return undefined;
+  const version = versionIn(text);
+  if (version !== undefined && version <= LAYOUT_VERSION) return version;
+  const found = version === undefined ? "no version that this Granary can read" : `version ${version}`;
+  throw new GranaryError(
+    "store-damaged",
+    `${path} states ${found}; this Granary knows version ${LAYOUT_VERSION}. Run a newer Granary, or give storage.directory another directory. Nothing was changed.`,
+    { target: path, expected: LAYOUT_VERSION, ...(version !== undefined && { found: version }) },
+  );
+}
+
+function versionIn(text: string): number | undefined {
+  try {
+    const { version } = JSON.parse(text) as { version?: unknown };
+    return Number.isSafeInteger(version) && Number(version) > 0 ? Number(version) : undefined;
+  } catch {
+    return undefined; // Not JSON: the caller reports that no version can be read.
+  }
+}
+
+function versionPath(layout: Layout): string {
+  return join(layout.directory, "layout.json");
+}
+
+/** One sentence for all the ways in which a directory cannot be used: the person who reads it can act on it. */
+async function writable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof GranaryError && errnoOf(error.cause) === undefined) throw error;
+    const cause = error instanceof GranaryError ? error.cause : error;
+    throw new GranaryError(
+      "config-invalid",
+      `The storage directory ${directory} cannot be used: ${messageOf(cause)}. Make it writable for the user that runs granary, or set storage.directory to another place.`,
+      { target: directory, cause },
+    );
+  }
+}

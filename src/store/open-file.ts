@@ -1,0 +1,141 @@
+/**
+ * Owns one file descriptor: positional reads and writes, syncs, and a close that waits for them. It must never
+ * close under an operation in flight: the kernel hands the number out again at once, and a late read or write would then
+ * land in a stranger's file. The callback API is used because a FileHandle costs more for each read (see the bench).
+ */
+import {
+  type BigIntStats,
+  close,
+  constants,
+  fchmod,
+  fdatasync,
+  fstat,
+  fsync,
+  ftruncate,
+  open,
+  read,
+  type Stats,
+  writev,
+} from "node:fs";
+import { GranaryError } from "../errors.ts";
+import { diskError } from "./disk-error.ts";
+
+type Done<T> = (error: Error | null, value?: T) => void;
+
+/** Never through a symbolic link, and never parked on a pipe that lies where a file should (registry-clients.md 82). */
+const ALWAYS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+export class OpenFile {
+  readonly path: string;
+  readonly #descriptor: number;
+  #inFlight = 0;
+  #idle: (() => void) | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(path: string, descriptor: number) {
+    this.path = path;
+    this.#descriptor = descriptor;
+  }
+
+  /** `flags` as in open(2). Throws the operating system's own error, so that callers can tell absence. */
+  static open(path: string, flags: number, mode = 0o600): Promise<OpenFile> {
+    return new Promise((resolve, reject) => {
+      open(path, flags | ALWAYS, mode, (error, descriptor) => {
+        if (error === null) resolve(new OpenFile(path, descriptor));
+        else reject(error);
+      });
+    });
+  }
+
+  /** Reads at most `into.length` bytes at `offset`; returns how many, 0 at the end. */
+  read(offset: number, into: Uint8Array): Promise<number> {
+    return this.#run("reading", (done) => read(this.#descriptor, into, 0, into.length, offset, done));
+  }
+
+  /** Writes all of `buffers`, one after another, at `offset`. Throws `store-full`. */
+  async write(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
+    let rest = buffers.filter((buffer) => buffer.length > 0);
+    for (let at = offset; rest.length > 0; ) {
+      const written = await this.#writeOnce(at, rest);
+      at += written;
+      rest = dropFront(rest, written);
+    }
+  }
+
+  /** The bytes, and what is needed to find them again, reach the disk. */
+  syncData(): Promise<void> {
+    return this.#run("syncing", (done: Done<void>) => fdatasync(this.#descriptor, done));
+  }
+
+  sync(): Promise<void> {
+    return this.#run("syncing", (done: Done<void>) => fsync(this.#descriptor, done));
+  }
+
+  truncate(size: number): Promise<void> {
+    return this.#run("sizing", (done: Done<void>) => ftruncate(this.#descriptor, size, done));
+  }
+
+  chmod(mode: number): Promise<void> {
+    return this.#run("changing the mode of", (done: Done<void>) => fchmod(this.#descriptor, mode, done));
+  }
+
+  stat(): Promise<Stats> {
+    return this.#run("looking at", (done: Done<Stats>) => fstat(this.#descriptor, done));
+  }
+
+  /** Names this very file: a path can be given to another one meanwhile. */
+  async identity(): Promise<string> {
+    const { dev, ino } = await this.#run("looking at", (done: Done<BigIntStats>) =>
+      fstat(this.#descriptor, { bigint: true }, done),
+    );
+    return `${dev}:${ino}`;
+  }
+
+  /** Refuses new operations, waits for those in flight, closes. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#closeWhenIdle();
+    return this.#closing;
+  }
+
+  async #closeWhenIdle(): Promise<void> {
+    if (this.#inFlight > 0) await new Promise<void>((resolve) => (this.#idle = resolve));
+    await new Promise<void>((resolve, reject) =>
+      close(this.#descriptor, (error) =>
+        error ? reject(diskError(error, `closing ${this.path}`)) : resolve(),
+      ),
+    );
+  }
+
+  #writeOnce(offset: number, buffers: readonly Uint8Array[]): Promise<number> {
+    return this.#run("writing", (done) => writev(this.#descriptor, buffers, offset, done));
+  }
+
+  #run<T>(doing: string, start: (done: Done<T>) => void): Promise<T> {
+    if (this.#closing !== undefined) return Promise.reject(closedError(this.path, doing));
+    this.#inFlight++;
+    return new Promise<T>((resolve, reject) => {
+      start((error, value) => {
+        if (--this.#inFlight === 0) this.#idle?.();
+        if (error) reject(diskError(error, `${doing} ${this.path}`));
+        else resolve(value as T);
+      });
+    });
+  }
+}
+
+function closedError(path: string, doing: string): GranaryError {
+  return new GranaryError("closed", `${path} was closed before ${doing} it.`);
+}
+
+function dropFront(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  let left = count;
+  const rest: Uint8Array[] = [];
+  for (const buffer of buffers) {
+    if (left >= buffer.length) left -= buffer.length;
+    else {
+      rest.push(left === 0 ? buffer : buffer.subarray(left));
+      left = 0;
+    }
+  }
+  return rest;
+}
