@@ -1,0 +1,88 @@
+/**
+ * Owns what a fake registry can be told to be like, as plain mutable data, and the three personalities it starts
+ * from. Tests change the values at any time; nothing here does anything.
+ */
+
+export type FakeMode = "hub" | "plain" | "ollama";
+
+export type FakeSettings = {
+  auth: "none" | "bearer" | "basic";
+  /** Whether the registry serves blob bytes itself or redirects to the CDN origin. */
+  getBlob: "direct" | "redirect";
+  headBlob: "direct" | "redirect";
+  redirectStatus: number;
+  /** How long a signed CDN URL works. */
+  signedForMs: number;
+  /** Bytes per second of one connection, per origin; undefined is no limit. */
+  bandwidth: { registry: number | undefined; cdn: number | undefined };
+  /** Wait before headers, per origin. */
+  latencyMs: { registry: number; cdn: number; auth: number };
+  /** What a token says it lasts, in seconds; `undefined` leaves the field out (then it lasts 60 s). */
+  tokenExpiresIn: number | undefined;
+  tokenFields: "token" | "access_token" | "both";
+  users: Record<string, string>;
+  /** Repositories that only a signed-in user may read. */
+  privateRepositories: Set<string>;
+  /** The realm that challenges name, in place of this fake's own. */
+  realm: string | undefined;
+  /** The realm named to a caller who shows an expired token (nvcr.io). */
+  staleRealm: string | undefined;
+  /** The scope that challenges name, in place of the true one (ghcr.io). */
+  challengeScope: string | undefined;
+  rateLimit: { limit: number; windowSeconds: number } | undefined;
+  /** `Retry-After` of the spent-limit answer. */
+  retryAfter: string | undefined;
+  /** `If-None-Match` is answered with 304. */
+  conditional: boolean;
+  conditionalCounts: boolean;
+  referrers: "native" | "404" | "html" | "401";
+  link: "relative" | "absolute";
+  /** Accept decides what is answered, as Docker Hub does it. */
+  acceptRules: boolean;
+  /** `text/plain` manifests without Docker-Content-Digest, as the Ollama registry gives them. */
+  plainTextManifests: boolean;
+  /** An absent repository is a 401, whatever token is shown. */
+  hidesAbsence: boolean;
+  /** Manifest requests whose User-Agent does not match hear 412 with this text. */
+  outdated: { unlessUserAgent: RegExp; text: string } | undefined;
+};
+
+export function settingsOf(mode: FakeMode): FakeSettings {
+  const settings: FakeSettings = {
+    auth: "none",
+    getBlob: "direct",
+    headBlob: "direct",
+    redirectStatus: 307,
+    signedForMs: 20 * 60_000,
+    bandwidth: { registry: undefined, cdn: undefined },
+    latencyMs: { registry: 0, cdn: 0, auth: 0 },
+    tokenExpiresIn: 300,
+    tokenFields: "both",
+    users: {},
+    privateRepositories: new Set(),
+    realm: undefined,
+    staleRealm: undefined,
+    challengeScope: undefined,
+    rateLimit: undefined,
+    retryAfter: undefined,
+    conditional: true,
+    conditionalCounts: true,
+    referrers: "native",
+    link: "relative",
+    acceptRules: false,
+    plainTextManifests: false,
+    hidesAbsence: false,
+    outdated: undefined,
+  };
+  if (mode === "plain") return settings;
+  if (mode === "ollama") {
+    return {
+      ...settings,
+      getBlob: "redirect",
+      plainTextManifests: true,
+      conditional: false,
+      referrers: "404",
+    };
+  }
+  return { ...settings, auth: "bearer", getBlob: "redirect", acceptRules: true, hidesAbsence: true };
+}

@@ -1,0 +1,64 @@
+/**
+ * Owns the fake's tokens and logins: who a caller is, what a token may read, until when. Scopes are intersected,
+ * never refused, as Docker Hub does it; a wrong password is refused.
+ */
+import { randomUUID } from "node:crypto";
+import type { FakeSettings } from "./settings.ts";
+
+export type Token = {
+  readonly identity: string;
+  readonly repositories: readonly string[];
+  /** Epoch ms of the fake's clock. */
+  readonly expiresAt: number;
+};
+
+export const ANONYMOUS = "anonymous";
+
+export class Tokens {
+  readonly #settings: FakeSettings;
+  readonly #now: () => number;
+  readonly #issued = new Map<string, Token>();
+
+  constructor(settings: FakeSettings, now: () => number) {
+    this.#settings = settings;
+    this.#now = now;
+  }
+
+  /** The name behind a Basic header, ANONYMOUS without one, undefined for a wrong password. */
+  identityOf(authorization: string | undefined): string | undefined {
+    if (authorization === undefined) return ANONYMOUS;
+    const [, encoded] = /^Basic (.+)$/.exec(authorization) ?? [];
+    const [name = "", ...password] = Buffer.from(encoded ?? "", "base64")
+      .toString("utf8")
+      .split(":");
+    return this.#settings.users[name] === password.join(":") ? name : undefined;
+  }
+
+  issue(identity: string, scopes: readonly string[]): string {
+    const repositories = scopes.flatMap(
+      (scope) => /^repository:(.+):(?:.*,)?pull(?:,.*)?$/.exec(scope)?.[1] ?? [],
+    );
+    const text = `fake-token-${randomUUID()}`;
+    this.#issued.set(text, {
+      identity,
+      repositories: repositories.filter((name) => this.mayRead(identity, name)),
+      expiresAt: this.#now() + (this.#settings.tokenExpiresIn ?? 60) * 1000,
+    });
+    return text;
+  }
+
+  /** The token behind a Bearer header, whether it still holds or not. */
+  find(authorization: string | undefined): (Token & { readonly expired: boolean }) | undefined {
+    const token = this.#issued.get(/^Bearer (.+)$/.exec(authorization ?? "")?.[1] ?? "");
+    return token === undefined ? undefined : { ...token, expired: token.expiresAt <= this.#now() };
+  }
+
+  mayRead(identity: string, repository: string): boolean {
+    return identity !== ANONYMOUS || !this.#settings.privateRepositories.has(repository);
+  }
+
+  /** Every token is now as good as expired. */
+  revoke(): void {
+    for (const [text, token] of this.#issued) this.#issued.set(text, { ...token, expiresAt: 0 });
+  }
+}
