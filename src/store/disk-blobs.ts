@@ -10,6 +10,7 @@ import { type Digest, type DigestAlgorithm, isDigest } from "../oci/digest.ts";
 import type { BlobStore, StoredBlob } from "./blob-store.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { removeDurably, syncDirectory } from "./durable-file.ts";
+import { removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
@@ -71,7 +72,8 @@ async function openForReading(path: string): Promise<OpenFile | undefined> {
 
 /**
  * The order of the steps is the contract: the name appears only after the bytes are on the disk, and the map goes only
- * after the name is lasting. A crash between any two leaves the partial, or the blob, or both.
+ * after the name is lasting. A crash between any two leaves the partial or the blob. Nothing here closes the partial: its
+ * readers go on with the same file under its new name.
  */
 async function adoptPartial(layout: Layout, partial: Partial, digest: Digest): Promise<void> {
   checkAdoptable(partial, digest);
@@ -79,12 +81,11 @@ async function adoptPartial(layout: Layout, partial: Partial, digest: Digest): P
   const path = layout.blob(digest);
   await createFanOut(layout.blobDirectory(digest));
   await hasOwnDirectory(layout, digest);
-  if (await isThere(path, partial.size)) return partial.discard();
+  if (await isThere(path, partial.size)) return removePartialFiles(files);
   await sealFile(files.data);
   await onDisk(`renaming ${files.data}`, rename(files.data, path));
   await syncDirectory(dirname(path));
   await onDisk(`removing ${files.map}`, removeDurably(files.map));
-  await partial.close();
 }
 
 function checkAdoptable(partial: Partial, digest: Digest): void {

@@ -3,13 +3,13 @@
  * under an old map would claim holes), and never claim a byte before it was synced (F8).
  */
 import { constants } from "node:fs";
-import { rm } from "node:fs/promises";
+import { lstat, rm } from "node:fs/promises";
 import { formatRange } from "../bytes/byte-range.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError } from "../errors.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { followFile } from "./digest-follower.ts";
-import { errnoOf, onDisk } from "./disk-error.ts";
+import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { removeDurably, replaceFile } from "./durable-file.ts";
 import type { PartialFiles } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
@@ -30,7 +30,8 @@ export async function openFilePartial(
 ): Promise<FilePartial> {
   const resumed = await openSaved(files, digest, size);
   const [file, present] = resumed ?? [await createFile(files, size), new RangeSet()];
-  return new FilePartial({ files, digest, size, file, present, identity: await file.identity(), released });
+  const identity = await orClose(file, () => file.identity());
+  return new FilePartial({ files, digest, size, file, present, identity, released });
 }
 
 type Opened = {
@@ -70,6 +71,13 @@ export class FilePartial implements Partial {
   /** Settles when a close that has begun is over; undefined while open. */
   get closing(): Promise<void> | undefined {
     return this.#discarding ?? this.#closing;
+  }
+
+  /** False once the file was adopted or removed: whatever lies at its path now is not this Partial's. */
+  async holdsItsFile(): Promise<boolean> {
+    const path = this.#file.path;
+    const found = await unlessAbsent(`looking at ${path}`, lstat(path, { bigint: true }));
+    return found !== undefined && `${found.dev}:${found.ino}` === this.#opened.identity;
   }
 
   async write(offset: number, buffers: readonly Uint8Array[]): Promise<void> {
@@ -131,6 +139,7 @@ export class FilePartial implements Partial {
     // The copy comes before the sync: what turns present meanwhile may not be on the disk yet (F8).
     const ranges = this.present.snapshot();
     await this.#file.syncData();
+    if (!(await this.holdsItsFile())) return; // Adopted meanwhile: a map would speak of a file that is gone.
     await replaceFile(this.#opened.files.map, formatPartialMap(this.digest, { size: this.size, ranges }));
     this.#savedTotal = total;
   }
@@ -147,8 +156,9 @@ export class FilePartial implements Partial {
 
   async #discardFiles(): Promise<void> {
     try {
+      const itsOwn = await this.holdsItsFile();
       await this.close();
-      await removePartialFiles(this.#opened.files);
+      if (itsOwn) await removePartialFiles(this.#opened.files);
     } finally {
       this.#opened.released();
     }
@@ -175,28 +185,27 @@ async function openSaved(
 ): Promise<[OpenFile, RangeSet] | undefined> {
   const map = await readPartialMap(files.map, digest);
   if (map === undefined || map.size !== size || map.ranges.length === 0) return undefined;
-  const file = await openRegular(files.data);
+  const file = await openIfThere(files.data);
   if (file === undefined) return undefined;
-  const present = RangeSet.of(map.ranges);
   const claimedEnd = map.ranges.reduce((end, range) => Math.max(end, range.end), 0);
-  if ((await file.stat()).size < claimedEnd) {
-    await file.close();
-    return undefined;
-  }
-  await file.truncate(size);
-  return [file, present];
+  return orClose(file, async () => {
+    const found = await file.stat();
+    if (!found.isFile() || found.size < claimedEnd) {
+      await file.close();
+      return undefined;
+    }
+    await file.truncate(size);
+    return [file, RangeSet.of(map.ranges)];
+  });
 }
 
 /** undefined for what is absent, a symbolic link, or no file: none of them can be resumed. */
-async function openRegular(path: string): Promise<OpenFile | undefined> {
+async function openIfThere(path: string): Promise<OpenFile | undefined> {
   try {
-    const file = await OpenFile.open(path, constants.O_RDWR);
-    if ((await file.stat()).isFile()) return file;
-    await file.close();
-    return undefined;
+    return await OpenFile.open(path, constants.O_RDWR);
   } catch (error) {
     if (["ENOENT", "ELOOP", "EISDIR", "ENXIO"].includes(errnoOf(error) ?? "")) return undefined;
-    throw error;
+    throw diskError(error, `opening ${path}`);
   }
 }
 
@@ -204,9 +213,15 @@ async function createFile(files: PartialFiles, size: number): Promise<OpenFile> 
   await removePartialFiles(files);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
   const file = await onDisk(`creating ${files.data}`, OpenFile.open(files.data, flags));
-  try {
+  return orClose(file, async () => {
     await file.truncate(size);
     return file;
+  });
+}
+
+async function orClose<T>(file: OpenFile, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
   } catch (error) {
     await file.close();
     throw error;

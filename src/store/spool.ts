@@ -27,11 +27,10 @@ class DiskSpool implements Spool {
   }
 
   async openPartial(digest: Digest, size: number): Promise<FilePartial> {
-    // A Fill that has just let go may still be closing its file; its map is the one to go on from.
-    await this.#open.get(digest)?.closing;
-    if (this.#isOpen(digest)) throw openError(digest);
+    if (this.#opening.has(digest)) throw openError(digest);
     this.#opening.add(digest);
     try {
+      await this.#freed(digest);
       const released = () => {
         if (this.#open.get(digest) === partial) this.#open.delete(digest);
       };
@@ -54,9 +53,20 @@ class DiskSpool implements Spool {
   }
 
   async remove(digest: Digest): Promise<void> {
-    await this.#open.get(digest)?.closing;
-    if (this.#isOpen(digest)) throw openError(digest);
+    if (this.#opening.has(digest)) throw openError(digest);
+    await this.#freed(digest);
     await removePartialFiles(this.#layout.partial(digest));
+  }
+
+  /**
+   * A Fill that has just let go may still be closing its file: its map is the one to go on from. One whose file was
+   * adopted may stay open for its readers as long as it likes.
+   */
+  async #freed(digest: Digest): Promise<void> {
+    const earlier = this.#open.get(digest);
+    if (earlier === undefined) return;
+    await earlier.closing;
+    if (this.#open.get(digest) === earlier && (await earlier.holdsItsFile())) throw openError(digest);
   }
 
   #isOpen(digest: Digest): boolean {
