@@ -1,0 +1,33 @@
+/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links that one document proves. */
+import { parseDigest } from "../oci/digest.ts";
+import type { LinkRows } from "./link-rows.ts";
+import type { Metadata } from "./metadata.ts";
+import type { SqlDatabase } from "./sql-database.ts";
+
+type ManifestRow = { readonly digest: string; readonly mediaType: string; readonly bytes: Uint8Array };
+
+export function manifestRows(
+  database: SqlDatabase,
+  links: LinkRows,
+): Pick<Metadata, "recordManifest" | "manifest"> {
+  const upsert = database.prepare(
+    `INSERT INTO manifests (digest, media_type, bytes) VALUES (?, ?, ?)
+     ON CONFLICT DO UPDATE SET media_type = excluded.media_type, bytes = excluded.bytes`,
+  );
+  const one = database.prepare<ManifestRow>(
+    "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest = ?",
+  );
+
+  return {
+    recordManifest: async (where, { digest, mediaType, bytes }, listed) =>
+      database.inTransaction(() => {
+        upsert.run(digest, mediaType, bytes);
+        links.put(where, { digest, size: bytes.length });
+        for (const link of listed) links.put(where, link);
+      }),
+    manifest: async (digest) => {
+      const row = one.get(digest);
+      return row && { ...row, digest: parseDigest(row.digest) };
+    },
+  };
+}

@@ -1,0 +1,54 @@
+/**
+ * Owns the tables, as a list of migrations: entry n takes a database from version n to n + 1 (`PRAGMA user_version`). An
+ * entry that was ever released must never be edited; add another.
+ */
+
+/** Tables are STRICT, so that a wrong type fails when it is written and not when it is served. */
+export const MIGRATIONS: readonly string[] = [
+  `
+  CREATE TABLE blobs (
+    digest TEXT PRIMARY KEY,
+    size INTEGER NOT NULL,
+    used_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX blobs_by_use ON blobs (used_at, digest, size);
+
+  CREATE TABLE manifests (
+    digest TEXT PRIMARY KEY,
+    media_type TEXT NOT NULL,
+    bytes BLOB NOT NULL
+  ) STRICT;
+
+  CREATE TABLE tags (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    accept_class TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL,
+    PRIMARY KEY (upstream, repository, tag, accept_class)
+  ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE links (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    size INTEGER,
+    PRIMARY KEY (upstream, repository, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX links_by_digest ON links (digest);
+
+  CREATE TABLE tag_lists (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    query TEXT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY (upstream, repository, query)
+  ) STRICT, WITHOUT ROWID;
+  `,
+];
+
+/** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */
+export const SCHEMA_VERSION = MIGRATIONS.length;

@@ -1,0 +1,51 @@
+/** Owns the rows of `tags` and `tag_lists`: what a tag pointed to when it was last checked, and the last tag lists. */
+import { parseDigest } from "../oci/digest.ts";
+import type { Metadata, TagKey, TagRecord } from "./metadata.ts";
+import type { SqlDatabase, SqlValue } from "./sql-database.ts";
+
+type TagRow = Omit<TagRecord, "digest"> & { readonly digest: string };
+
+type TagMethods = "recordTag" | "tag" | "forgetTag" | "tagsOf" | "recordTagList" | "tagList";
+
+const KEY = "upstream = ? AND repository = ? AND tag = ? AND accept_class = ?";
+
+export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
+  const upsert = database.prepare(
+    `INSERT OR REPLACE INTO tags
+       (upstream, repository, tag, accept_class, digest, media_type, size, checked_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const one = database.prepare<TagRow>(
+    `SELECT upstream, repository, tag, accept_class AS acceptClass, digest, media_type AS mediaType, size,
+       checked_at AS checkedAt
+     FROM tags WHERE ${KEY}`,
+  );
+  const remove = database.prepare(`DELETE FROM tags WHERE ${KEY}`);
+  const names = database.prepare<{ tag: string }>(
+    "SELECT DISTINCT tag FROM tags WHERE upstream = ? AND repository = ? ORDER BY tag",
+  );
+  const upsertList = database.prepare(
+    "INSERT OR REPLACE INTO tag_lists (upstream, repository, query, body) VALUES (?, ?, ?, ?)",
+  );
+  const list = database.prepare<{ body: string }>(
+    "SELECT body FROM tag_lists WHERE upstream = ? AND repository = ? AND query = ?",
+  );
+
+  return {
+    recordTag: async (record) =>
+      upsert.run(...keyOf(record), record.digest, record.mediaType, record.size, record.checkedAt),
+    tag: async (key) => {
+      const row = one.get(...keyOf(key));
+      return row && { ...row, digest: parseDigest(row.digest) };
+    },
+    forgetTag: async (key) => remove.run(...keyOf(key)),
+    tagsOf: async (where) => names.all(where.upstream, where.repository).map(({ tag }) => tag),
+    recordTagList: async (where, query, body) =>
+      upsertList.run(where.upstream, where.repository, query, body),
+    tagList: async (where, query) => list.get(where.upstream, where.repository, query)?.body,
+  };
+}
+
+function keyOf(key: TagKey): SqlValue[] {
+  return [key.upstream, key.repository, key.tag, key.acceptClass];
+}
