@@ -19,9 +19,14 @@ export type OpenedRange = {
   readonly validator: string | undefined;
   /**
    * The bytes, to be read once. Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
-   * Leaving the iteration early (`return()`) closes the connection.
+   * Leaving a begun iteration early (`return()`) closes the connection.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /**
+   * Closes the connection of an answer whose body nobody will read. Idempotent. It exists because `return()` on an async
+   * generator that was never started runs none of its code.
+   */
+  dismiss(): void;
 };
 
 export interface Origin {

@@ -1,0 +1,95 @@
+/**
+ * Owns one reader of a Fill: it asks for its next bytes, parks while they are not there, and gets exactly its range or an
+ * error (F2). It holds no bytes of its own (F7); its end ends nothing but itself (F5).
+ */
+import type { ByteRange } from "../bytes/byte-range.ts";
+import { GranaryError } from "../errors.ts";
+import type { BlobReader } from "../source.ts";
+
+/** What a reader needs of its Fill. */
+export interface ReaderHost {
+  /** Bytes that can be read at `offset` now: 0 when it must wait. Throws the fill's failure. */
+  available(offset: number, end: number, whole: boolean): number;
+  /** True when the byte at `offset` is there, but held back until the digest is known (F18). */
+  isHeldBack(offset: number, whole: boolean): boolean;
+  readAt(offset: number, into: Uint8Array): Promise<number>;
+  /** Parks until something at `range.start` changed; `held` readers wait for the verdict on the digest. */
+  park(range: ByteRange, held: boolean): { readonly woken: Promise<void>; leave(): void };
+  /** Where to go on when there is no room to keep the blob (F16); undefined while there is. */
+  passThrough(range: ByteRange, whole: boolean): BlobReader | undefined;
+  /** The reader has consumed up to `offset`. */
+  consumed(offset: number, whole: boolean): void;
+  left(reader: FillReader): void;
+}
+
+export class FillReader implements BlobReader {
+  readonly #host: ReaderHost;
+  readonly #range: ByteRange;
+  readonly #whole: boolean;
+  #offset: number;
+  #parked: { leave(): void } | undefined;
+  #through: BlobReader | undefined;
+  #failure: GranaryError | undefined;
+  #isClosed = false;
+
+  constructor(host: ReaderHost, range: ByteRange, whole: boolean) {
+    this.#host = host;
+    this.#range = range;
+    this.#whole = whole;
+    this.#offset = range.start;
+  }
+
+  /** Bytes handed out so far. */
+  get delivered(): number {
+    return this.#offset - this.#range.start;
+  }
+
+  async read(into: Uint8Array): Promise<number> {
+    for (;;) {
+      if (this.#isClosed) throw new GranaryError("closed", "The reader was closed.");
+      if (this.#failure !== undefined) throw this.#failure;
+      this.#through ??= this.#host.passThrough({ start: this.#offset, end: this.#range.end }, this.#whole);
+      if (this.#through !== undefined) return await this.#through.read(into);
+      const count = this.#host.available(this.#offset, this.#range.end, this.#whole);
+      if (count > 0) return await this.#take(into.subarray(0, Math.min(count, into.length)));
+      if (this.#isAtEnd()) return 0;
+      await this.#park();
+    }
+  }
+
+  /** What this reader has been given can no longer be trusted: its next read throws. */
+  fail(error: GranaryError): void {
+    this.#failure = error;
+    this.#parked?.leave();
+  }
+
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#through?.close();
+    this.#parked?.leave();
+    this.#host.left(this);
+  }
+
+  /** A whole reader is at its end only when the digest is known to be right, also of an empty blob. */
+  #isAtEnd(): boolean {
+    return this.#offset >= this.#range.end && !this.#host.isHeldBack(this.#offset, this.#whole);
+  }
+
+  async #take(into: Uint8Array): Promise<number> {
+    const count = await this.#host.readAt(this.#offset, into);
+    // A reader that was failed or closed while it read must not hand out what it read.
+    if (this.#failure !== undefined) throw this.#failure;
+    this.#offset += count;
+    this.#host.consumed(this.#offset, this.#whole);
+    return count;
+  }
+
+  async #park(): Promise<void> {
+    const held = this.#host.isHeldBack(this.#offset, this.#whole);
+    const parked = this.#host.park({ start: this.#offset, end: this.#range.end }, held);
+    this.#parked = parked;
+    await parked.woken;
+    this.#parked = undefined;
+  }
+}

@@ -1,0 +1,445 @@
+/**
+ * Owns the Fill: the one in-flight transfer of a digest, its states and what moves it between them.
+ *
+ *              obtain()                  present = [0,size)         digest equal, adopted
+ *    (none) ----------> opening --> filling --------------> verifying --------------> committed
+ *                          |         |   ^                      |
+ *                          |  linger |   | reader()             | digest differs
+ *                          |  passed v   |                      v
+ *                          |        paused                   rejected   (partial discarded)
+ *                          |            \
+ *                          +-------------+-- N tries, no progress --> stalled  (partial kept)
+ *
+ * From filling it can also go to `bypassing`, where there is no room to keep what arrives (F16). It never sees a client's
+ * signal (F5), and never leaves the map before its blob can be found on disk (F9). Over 300 lines, because the
+ * transitions are best read side by side; how bytes are fetched is lanes.ts's.
+ */
+import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import { RangeSet } from "../bytes/range-set.ts";
+import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
+import type { Clock, Timer } from "../observe/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Origin } from "../origin.ts";
+import type { BlobReader } from "../source.ts";
+import type { BlobStore, StoredBlob } from "../store/blob-store.ts";
+import type { Partial, Spool } from "../store/partial.ts";
+import { Checkpoints } from "./checkpoints.ts";
+import type { FillPolicy } from "./fill-policy.ts";
+import { FillReader, type ReaderHost } from "./fill-reader.ts";
+import { Lanes, type LanesHost } from "./lanes.ts";
+import { PassThrough } from "./pass-through.ts";
+import { Verifier } from "./verifier.ts";
+import { Waits } from "./waits.ts";
+
+export type FillState =
+  | "opening"
+  | "filling"
+  | "verifying"
+  | "committed"
+  | "paused"
+  | "stalled"
+  | "rejected"
+  | "bypassing";
+
+/** What every Fill of a process shares. */
+export type FillSurroundings = {
+  readonly spool: Spool;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** In [0, 1): spreads retries. */
+  readonly random: () => number;
+  /** Records a committed blob in Metadata. */
+  readonly record: (digest: Digest, size: number) => Promise<void>;
+  /** Frees room on the disk for that many bytes; false when it cannot. */
+  readonly makeRoom: (bytes: number) => Promise<boolean>;
+};
+
+export type FillAsk = {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly origin: Origin;
+  readonly policy: FillPolicy;
+};
+
+/** F18: this much of a whole reader's end waits for the verdict on the digest. */
+const HELD_BACK = 64 * 1024;
+/** A whole reader that took less may be a probe that reads no body (ollama.md section 3a): it completes nothing. */
+const PROBE_BYTES = 8 * 1024 * 1024;
+
+export class Fill implements ReaderHost, LanesHost {
+  readonly digest: Digest;
+  readonly size: number;
+  /** Resolves when a new fill of the same digest may open the partial. */
+  readonly ended: Promise<void>;
+  readonly #markEnded: () => void;
+  readonly #around: FillSurroundings;
+  readonly #policy: FillPolicy;
+  readonly #leaveMap: (fill: Fill) => void;
+  /** Readers whose next byte is not there. */
+  readonly #waits: Waits;
+  /** Readers of a whole whose last bytes are held back (F18). */
+  readonly #held: Waits;
+  readonly #lanes: Lanes;
+  readonly #readers = new Set<FillReader>();
+  #state: FillState = "opening";
+  #partial: Partial | undefined;
+  #stored: StoredBlob | undefined;
+  #verifier: Verifier | undefined;
+  #checkpoints: Checkpoints | undefined;
+  #failure: GranaryError | undefined;
+  #isVerified = false;
+  #wholeConsumed = 0;
+  #linger: Timer | undefined;
+  #closing: Promise<void> | undefined;
+
+  /** Starts when `after` has resolved. `leaveMap` is called in the tick in which the fill may no longer be found. */
+  constructor(ask: FillAsk, around: FillSurroundings, after: Promise<void>, leaveMap: (fill: Fill) => void) {
+    this.digest = ask.digest;
+    this.size = ask.size;
+    this.#policy = ask.policy;
+    this.#around = around;
+    this.#leaveMap = leaveMap;
+    this.#waits = new Waits(around.clock);
+    this.#held = new Waits(around.clock);
+    this.#lanes = new Lanes(ask, around, this.#waits, this);
+    const ended = Promise.withResolvers<void>();
+    this.ended = ended.promise;
+    this.#markEnded = ended.resolve;
+    this.#background(after.then(() => this.#open()));
+  }
+
+  /** For status and tests. */
+  get facts() {
+    return {
+      digest: this.digest,
+      state: this.#state,
+      size: this.size,
+      present: this.#present.total,
+      lanes: this.#lanes.count,
+      readers: this.#readers.size,
+      waits: this.#waits.count + this.#held.count,
+    };
+  }
+
+  addOrigin(origin: Origin): void {
+    this.#lanes.addOrigin(origin);
+  }
+
+  /** A reader of `range`, or of the whole. Synchronous: from here on the fill does not pause. */
+  reader(range?: ByteRange): BlobReader {
+    const reader = new FillReader(this, range ?? { start: 0, end: this.size }, range === undefined);
+    this.#readers.add(reader);
+    this.#linger?.cancel();
+    this.#linger = undefined;
+    return reader;
+  }
+
+  /** Ends now, keeping what is there: the process stops. Readers get `closed`. A verdict that is due is awaited. */
+  async stop(): Promise<void> {
+    if (this.#state !== "verifying" && this.#state !== "committed") {
+      this.#end("paused", new GranaryError("closed", "The cache is shutting down."));
+    }
+    await this.ended;
+  }
+
+  // --- what readers use (ReaderHost) -----------------------------------------------------------------------------
+
+  available(offset: number, end: number, whole: boolean): number {
+    if (this.#failure !== undefined) throw this.#failure;
+    const run = this.#present.endOfRunAt(offset);
+    const limit = whole && !this.#isVerified ? Math.min(end, this.size - this.#heldBack) : end;
+    return Math.max(0, Math.min(run, limit) - offset);
+  }
+
+  /** Everything is there but the verdict. */
+  isHeldBack(offset: number, whole: boolean): boolean {
+    if (!whole || this.#isVerified || this.#failure !== undefined) return false;
+    return this.#present.endOfRunAt(offset) >= this.size;
+  }
+
+  async readAt(offset: number, into: Uint8Array): Promise<number> {
+    const bytes = this.#stored ?? this.#partial;
+    const count = (await bytes?.read(offset, into)) ?? 0;
+    if (count > 0) return count;
+    throw new GranaryError("store-damaged", `${this.digest} is shorter on disk than its ${this.size} bytes.`);
+  }
+
+  park(range: ByteRange, held: boolean): { readonly woken: Promise<void>; leave(): void } {
+    // A reader may be held at a byte that is there while later ones lack: those are what it waits for.
+    const start = this.#present.endOfRunAt(range.start);
+    const parked = (held ? this.#held : this.#waits).park({ start, end: range.end });
+    this.#lanes.schedule();
+    return parked;
+  }
+
+  passThrough(range: ByteRange, whole: boolean): BlobReader | undefined {
+    const origin = this.#lanes.origin;
+    if (this.#state !== "bypassing" || origin === undefined) return undefined;
+    const { clock, random, metrics } = this.#around;
+    metrics.bypasses.inc();
+    const seed = (offset: number, into: Uint8Array) => this.readAt(offset, into);
+    return new PassThrough(
+      { digest: this.digest, size: this.size, origin, range, whole, seed },
+      this.#policy,
+      clock,
+      random,
+    );
+  }
+
+  consumed(offset: number, whole: boolean): void {
+    if (whole) this.#wholeConsumed = Math.max(this.#wholeConsumed, offset);
+    if (this.isWanted) this.#lanes.schedule();
+  }
+
+  left(reader: FillReader): void {
+    this.#readers.delete(reader);
+    if (this.#readers.size === 0) this.#lastReaderLeft();
+  }
+
+  // --- opening ---------------------------------------------------------------------------------------------------
+
+  async #open(): Promise<void> {
+    const { blobs, spool, log } = this.#around;
+    // A fill of this digest may have committed between the caller's look-up and its obtain (F9).
+    this.#stored = await blobs.open(this.digest);
+    if (this.#stored !== undefined) return this.#wasCommitted();
+    const partial = await spool.openPartial(this.digest, this.size);
+    this.#partial = partial;
+    this.#verifier = new Verifier(partial);
+    if (partial.resumed)
+      log.info({ digest: this.digest, present: partial.present.total }, "resuming a partial blob");
+    if (this.#failure !== undefined) return await this.#close();
+    this.#waits.wakeAll();
+    this.#fillFrom(partial);
+    if (this.#readers.size === 0) this.#lastReaderLeft();
+  }
+
+  #wasCommitted(): void {
+    this.#state = "committed";
+    this.#isVerified = true;
+    this.#leaveMap(this);
+    this.#markEnded();
+    this.#wakeEverybody();
+    if (this.#readers.size === 0) this.#background(this.#close());
+  }
+
+  // --- filling ---------------------------------------------------------------------------------------------------
+
+  /** What can be read. */
+  get #present(): RangeSet {
+    if (this.#stored !== undefined) return RangeSet.of([{ start: 0, end: this.size }]);
+    return this.#partial?.present ?? new RangeSet();
+  }
+
+  get #heldBack(): number {
+    return Math.min(HELD_BACK, this.size);
+  }
+
+  /** By policy, because it is small, or because somebody has read a good part of it from the start. */
+  get isWanted(): boolean {
+    return this.#policy.finish || this.size <= this.#policy.smallBlob || this.#wholeConsumed > PROBE_BYTES;
+  }
+
+  #fillFrom(partial: Partial): void {
+    this.#state = "filling";
+    this.#checkpoints = new Checkpoints(partial, this.#around.clock, (error) =>
+      this.#around.log.warn(
+        { digest: this.digest, reason: messageOf(error) },
+        "a checkpoint could not be written",
+      ),
+    );
+    if (partial.present.total === this.size) this.#background(this.#verify(partial));
+    else this.#lanes.begin(partial);
+  }
+
+  arrived(range: ByteRange): void {
+    const partial = this.#partial;
+    this.#verifier?.advance();
+    this.#checkpoints?.arrived(lengthOf(range));
+    if (partial?.present.total === this.size) this.#background(this.#verify(partial));
+  }
+
+  laneFailed(origin: Origin | undefined, error: unknown): void {
+    const upstream = upstreamOf(origin);
+    const code = isGranaryError(error) ? error.code : "unexpected";
+    this.#around.metrics.laneErrors.inc({ upstream, code });
+    this.#around.log.warn(
+      { digest: this.digest, origin: origin?.name, code, reason: messageOf(error) },
+      "a lane failed",
+    );
+  }
+
+  gaveUp(state: "stalled" | "rejected", error: GranaryError): void {
+    this.#end(state, error);
+  }
+
+  outOfRoom(): void {
+    if (this.#state === "filling") this.#background(this.#makeRoomOrBypass());
+  }
+
+  async #makeRoomOrBypass(): Promise<void> {
+    const hasRoom = await this.#around.makeRoom(this.size - this.#present.total);
+    if (hasRoom || this.#state !== "filling") return;
+    this.#around.log.error({ digest: this.digest }, "no room to keep this blob: passing it through");
+    this.#state = "bypassing";
+    this.#wakeEverybody();
+    await this.#lanes.stop();
+    if (this.#readers.size === 0) this.#lastReaderLeft();
+  }
+
+  // --- verifying -------------------------------------------------------------------------------------------------
+
+  async #verify(partial: Partial): Promise<void> {
+    const verifier = this.#verifier;
+    if (this.#state !== "filling" || verifier === undefined) return;
+    this.#state = "verifying";
+    const found = await verifier.digest();
+    verifier.close();
+    if (found !== this.digest) return await this.#mismatch(partial, found);
+    this.#isVerified = true;
+    this.#wakeEverybody();
+    await this.#commit(partial);
+  }
+
+  /** F9: adopt, then metadata, then leave the map. Readers go on with the adopted partial meanwhile and afterwards. */
+  async #commit(partial: Partial): Promise<void> {
+    const { blobs, record, log } = this.#around;
+    let state: FillState = "committed";
+    try {
+      await this.#lanes.stop();
+      await this.#checkpoints?.stop();
+      await blobs.adopt(partial, this.digest);
+      await record(this.digest, this.size);
+    } catch (error) {
+      // Every byte is here and right: readers finish, and the next obtain verifies the kept partial again.
+      state = "stalled";
+      log.error({ digest: this.digest, reason: messageOf(error) }, "a verified blob could not be committed");
+    }
+    this.#leave(state);
+    this.#markEnded();
+    if (this.#readers.size === 0) await this.#close();
+  }
+
+  /** F10: after a resume the doubt is the partial's; on a fresh fill it is the origin's. */
+  async #mismatch(partial: Partial, found: Digest): Promise<void> {
+    const { log, metrics } = this.#around;
+    const message = `The bytes of ${this.digest} hash to ${found}.`;
+    const error = new GranaryError("digest-mismatch", message, { expected: this.digest, found });
+    log.error({ digest: this.digest, found, resumed: partial.resumed }, "digest mismatch");
+    if (partial.resumed) return await this.#startOver(partial, error);
+    this.#lanes.origin?.strike();
+    metrics.originStrikes.inc({ upstream: upstreamOf(this.#lanes.origin) });
+    this.#end("rejected", error);
+  }
+
+  /** Who was given doubtful bytes fails; who was given none goes on, with what is fetched anew. */
+  async #startOver(partial: Partial, error: GranaryError): Promise<void> {
+    for (const reader of this.#readers) if (reader.delivered > 0) reader.fail(error);
+    this.#state = "opening";
+    await this.#lanes.stop();
+    await this.#checkpoints?.stop();
+    this.#partial = undefined;
+    this.#wholeConsumed = 0;
+    await partial.discard();
+    await this.#open();
+  }
+
+  // --- leaving ---------------------------------------------------------------------------------------------------
+
+  #lastReaderLeft(): void {
+    if (this.#state === "bypassing") {
+      this.#end("stalled", new GranaryError("store-full", `There is no room to keep ${this.digest}.`));
+    } else if (this.#failure !== undefined || this.#hasLeft) {
+      this.#background(this.#close());
+    } else if (!this.#policy.finish) {
+      this.#linger ??= this.#around.clock.after(this.#policy.lingerMs, () => this.#background(this.#pause()));
+    }
+  }
+
+  /** F13: the lanes stop, what is there is saved. A reader that comes meanwhile finds the fill going on. */
+  async #pause(): Promise<void> {
+    this.#linger = undefined;
+    const partial = this.#partial;
+    if (this.#state !== "filling" || this.#readers.size > 0 || partial === undefined) return;
+    this.#state = "paused";
+    await this.#lanes.stop();
+    await this.#checkpoints?.stop();
+    await partial.checkpoint();
+    // No await from here to leaving the map: a reader() before this point is seen here, after it none finds us (F1).
+    if (this.#failure !== undefined) return;
+    if (this.#readers.size > 0 || partial.present.total === this.size) return this.#fillFrom(partial);
+    this.#leave("paused");
+    await this.#close();
+  }
+
+  /** Ends for good, with an error for every reader; `rejected` discards the partial, anything else keeps it. */
+  #end(state: "paused" | "stalled" | "rejected", error: GranaryError): void {
+    if (this.#failure !== undefined || this.#hasLeft) return;
+    const isOpen = this.#partial !== undefined;
+    this.#failure = error;
+    this.#leave(state);
+    this.#wakeEverybody();
+    // While it opens, #open itself finds the failure and closes.
+    if (isOpen) this.#background(this.#close());
+  }
+
+  #hasLeft = false;
+
+  #leave(state: FillState): void {
+    this.#state = state;
+    this.#hasLeft = true;
+    this.#linger?.cancel();
+    this.#around.metrics.fillsEnded.inc({ end: state });
+    this.#leaveMap(this);
+  }
+
+  #close(): Promise<void> {
+    this.#closing ??= this.#letGo();
+    return this.#closing;
+  }
+
+  /** The last thing a fill does. */
+  async #letGo(): Promise<void> {
+    const partial = this.#partial;
+    try {
+      await this.#lanes.stop();
+      await this.#checkpoints?.stop();
+      this.#verifier?.close();
+      await this.#stored?.close();
+      if (this.#state === "rejected") await partial?.discard();
+      else if (!this.#isVerified) await partial?.checkpoint();
+      await partial?.close();
+    } finally {
+      this.#markEnded();
+    }
+  }
+
+  #wakeEverybody(): void {
+    this.#waits.wakeAll();
+    this.#held.wakeAll();
+  }
+
+  /** The named background runner: a step that fails ends the fill with its reason. */
+  #background(step: Promise<void>): void {
+    step.catch((error: unknown) => {
+      this.#around.log.error({ digest: this.digest, reason: messageOf(error) }, "a fill failed");
+      this.#end("stalled", isGranaryError(error) ? error : broken(this.digest, error));
+      this.#markEnded();
+    });
+  }
+}
+
+function upstreamOf(origin: Origin | undefined): string {
+  return origin?.name.split("/")[0] ?? "none";
+}
+
+function broken(digest: Digest, error: unknown): GranaryError {
+  return new GranaryError("upstream-unavailable", `Filling ${digest} failed: ${messageOf(error)}`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,72 @@
+/**
+ * Owns the one scheduling decision of the engine: which bytes a lane fetches next. Pure: it sees values and returns a
+ * range; it must never depend on time, state or order of calls.
+ */
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { RangeSet } from "../bytes/range-set.ts";
+
+/** What the lanes should know of the outside when they choose. */
+export type Demand = {
+  /** Parked readers, oldest first: the byte each needs, and the end of what it will need after that. */
+  readonly waits: Iterable<ByteRange>;
+  /** Fetch bytes that nobody waits for yet: ahead of a wait (rule 2) and, if `complete`, anywhere (rule 3). */
+  readonly readAhead: boolean;
+  /** The whole blob is wanted. */
+  readonly complete: boolean;
+};
+
+/**
+ * The next Segment, or undefined when there is nothing to do. In order:
+ * 1. the oldest wait whose offset no claim covers: start there;
+ * 2. else the first free gap ahead of the oldest wait that has one;
+ * 3. else, if the blob is to be completed, the first free gap from 0.
+ *
+ * A segment ends at the nearest of: `limitAt(start)` bytes, the next present byte, the next claim, the blob's end (F6).
+ */
+export function nextSegment(
+  size: number,
+  present: RangeSet,
+  claims: readonly ByteRange[],
+  demand: Demand,
+  limitAt: (start: number) => number,
+): ByteRange | undefined {
+  const start = nextStart(size, present, claims, demand);
+  if (start === undefined) return undefined;
+  let end = Math.min(start + Math.max(1, limitAt(start)), present.nextStart(start, size));
+  for (const claim of claims) {
+    if (claim.start >= start) end = Math.min(end, claim.start);
+  }
+  return { start, end };
+}
+
+function nextStart(
+  size: number,
+  present: RangeSet,
+  claims: readonly ByteRange[],
+  demand: Demand,
+): number | undefined {
+  const waits = [...demand.waits];
+  const uncovered = waits.find((wait) => claimAt(claims, wait.start) === undefined);
+  if (uncovered !== undefined) return uncovered.start;
+  if (!demand.readAhead) return undefined;
+  for (const wait of waits) {
+    const gap = firstFree(wait, present, claims);
+    if (gap !== undefined) return gap;
+  }
+  return demand.complete ? firstFree({ start: 0, end: size }, present, claims) : undefined;
+}
+
+/** The first byte of `within` that is neither present nor claimed. */
+function firstFree(within: ByteRange, present: RangeSet, claims: readonly ByteRange[]): number | undefined {
+  let at = within.start;
+  while (at < within.end) {
+    const skipped = claimAt(claims, at)?.end ?? present.endOfRunAt(at);
+    if (skipped === at) return at;
+    at = skipped;
+  }
+  return undefined;
+}
+
+function claimAt(claims: readonly ByteRange[], offset: number): ByteRange | undefined {
+  return claims.find((claim) => offset >= claim.start && offset < claim.end);
+}

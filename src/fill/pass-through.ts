@@ -1,0 +1,162 @@
+/**
+ * Owns the PassThrough: a reader of a blob that is not kept, for when there is no room (F16). It streams from the Origin,
+ * goes on after a cut, and verifies what a whole reader gets before its last bytes leave (F18). It writes nothing.
+ */
+import { createHash, type Hash } from "node:crypto";
+import type { ByteRange } from "../bytes/byte-range.ts";
+import { GranaryError } from "../errors.ts";
+import type { Clock } from "../observe/clock.ts";
+import { algorithmOf, type Digest, finishDigest } from "../oci/digest.ts";
+import type { Origin } from "../origin.ts";
+import type { BlobReader } from "../source.ts";
+import { backoffMs, isFinal } from "./backoff.ts";
+import type { FillPolicy } from "./fill-policy.ts";
+
+export type PassThroughAsk = {
+  readonly digest: Digest;
+  readonly size: number;
+  readonly origin: Origin;
+  readonly range: ByteRange;
+  /** The reader has the whole blob from 0; `range` is what it still lacks. */
+  readonly whole: boolean;
+  /** Reads what the whole reader has been given already, so that it can be hashed. */
+  readonly seed?: (offset: number, into: Uint8Array) => Promise<number>;
+};
+
+const SEED_BYTES = 1024 * 1024;
+
+export class PassThrough implements BlobReader {
+  readonly #ask: PassThroughAsk;
+  readonly #policy: Pick<FillPolicy, "attempts">;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #abort = new AbortController();
+  #hash: Hash | undefined;
+  #chunks: Uint8Array[] = [];
+  #received: number;
+  #body: AsyncIterator<Uint8Array> | undefined;
+  #failures = 0;
+
+  constructor(ask: PassThroughAsk, policy: Pick<FillPolicy, "attempts">, clock: Clock, random: () => number) {
+    this.#ask = ask;
+    this.#policy = policy;
+    this.#clock = clock;
+    this.#random = random;
+    this.#received = ask.range.start;
+  }
+
+  async read(into: Uint8Array): Promise<number> {
+    const { whole, range } = this.#ask;
+    if (whole && this.#hash === undefined) await this.#seedHash();
+    // A whole reader's last chunk stays here until everything after it has come and the digest is right.
+    while (this.#chunks.length < (whole ? 2 : 1) && this.#received < range.end) await this.#pull();
+    const [chunk] = this.#chunks;
+    if (chunk === undefined) return 0;
+    const count = Math.min(chunk.length, into.length);
+    into.set(chunk.subarray(0, count));
+    if (count === chunk.length) this.#chunks.shift();
+    else this.#chunks[0] = chunk.subarray(count);
+    return count;
+  }
+
+  close(): void {
+    this.#abort.abort();
+    this.#body = undefined;
+    this.#chunks = [];
+  }
+
+  async #seedHash(): Promise<void> {
+    const { digest, range, seed } = this.#ask;
+    const hash = createHash(algorithmOf(digest));
+    const buffer = new Uint8Array(Math.min(SEED_BYTES, range.start));
+    for (let offset = 0; offset < range.start && seed !== undefined; ) {
+      const count = await seed(offset, buffer.subarray(0, Math.min(buffer.length, range.start - offset)));
+      hash.update(buffer.subarray(0, count));
+      offset += count;
+    }
+    this.#hash = hash;
+    if (this.#received === range.end) this.#verify();
+  }
+
+  /** Gets the next chunk, over as many connections as it takes. */
+  async #pull(): Promise<void> {
+    if (this.#abort.signal.aborted) throw new GranaryError("closed", "The reader was closed.");
+    try {
+      this.#body ??= await this.#open();
+      const next = await this.#body.next();
+      if (next.done === true) throw this.#short();
+      this.#take(next.value);
+      this.#failures = 0;
+    } catch (error) {
+      this.#body = undefined;
+      if (this.#abort.signal.aborted) throw new GranaryError("closed", "The reader was closed.");
+      this.#failures += 1;
+      if (isFinal(error) || isMismatch(error) || this.#failures >= this.#policy.attempts) throw error;
+      await this.#pauseAfter(error);
+    }
+  }
+
+  async #open(): Promise<AsyncIterator<Uint8Array>> {
+    const { origin, range, digest, size } = this.#ask;
+    const opened = await origin.open({ start: this.#received, end: range.end }, this.#abort.signal);
+    if (opened.size !== undefined && opened.size !== size) {
+      opened.dismiss();
+      throw new GranaryError(
+        "size-mismatch",
+        `${origin.name} says that ${digest} has ${opened.size} bytes, expected ${size}.`,
+      );
+    }
+    return skip(opened.body, this.#received - opened.range.start);
+  }
+
+  #take(chunk: Uint8Array): void {
+    const wanted = chunk.subarray(0, this.#ask.range.end - this.#received);
+    if (wanted.length === 0) return;
+    this.#chunks.push(wanted);
+    this.#received += wanted.length;
+    this.#hash?.update(wanted);
+    if (this.#ask.whole && this.#received === this.#ask.range.end) this.#verify();
+  }
+
+  #verify(): void {
+    const { digest, origin } = this.#ask;
+    if (this.#hash === undefined) return;
+    const found = finishDigest(this.#hash, algorithmOf(digest));
+    if (found === digest) return;
+    origin.strike();
+    throw new GranaryError("digest-mismatch", `The bytes of ${digest} hash to ${found}.`, {
+      expected: digest,
+      found,
+    });
+  }
+
+  #short(): GranaryError {
+    const { origin, range } = this.#ask;
+    return new GranaryError(
+      "upstream-unavailable",
+      `${origin.name} ended at byte ${this.#received} of ${range.end}.`,
+    );
+  }
+
+  #pauseAfter(error: unknown): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(backoffMs(this.#failures, error, this.#random()), resolve);
+    });
+  }
+}
+
+function isMismatch(error: unknown): boolean {
+  return (
+    error instanceof GranaryError && (error.code === "digest-mismatch" || error.code === "size-mismatch")
+  );
+}
+
+/** `body` without its first `count` bytes (a range-blind origin starts at 0). */
+async function* skip(body: AsyncIterable<Uint8Array>, count: number): AsyncGenerator<Uint8Array> {
+  let left = count;
+  for await (const chunk of body) {
+    const rest = chunk.subarray(left);
+    left = Math.max(0, left - chunk.length);
+    if (rest.length > 0) yield rest;
+  }
+}

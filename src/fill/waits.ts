@@ -1,0 +1,61 @@
+/**
+ * Owns Waits: readers parked at an offset until that byte is present. It wakes; it never reads and never decides what to
+ * fetch. Oldest first, which is the order in which lanes serve them.
+ */
+import type { ByteRange } from "../bytes/byte-range.ts";
+import type { Clock } from "../observe/clock.ts";
+
+/** One parked reader: `start` is the byte it needs, `end` the end of what it will need after that. */
+export type Wait = ByteRange & {
+  /** Epoch ms. */
+  readonly parkedAt: number;
+  readonly wake: () => void;
+};
+
+export class Waits {
+  readonly #clock: Clock;
+  readonly #parked = new Set<Wait>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  get count(): number {
+    return this.#parked.size;
+  }
+
+  /** Oldest first. */
+  [Symbol.iterator](): Iterator<Wait> {
+    return this.#parked.values();
+  }
+
+  /** Resolves at the next wake-up that concerns `range.start`; the caller looks again whether its byte is there. */
+  park(range: ByteRange): { readonly woken: Promise<void>; leave(): void } {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const wait: Wait = { ...range, parkedAt: this.#clock.now(), wake: resolve };
+    this.#parked.add(wait);
+    return {
+      woken: promise,
+      leave: () => {
+        if (this.#parked.delete(wait)) resolve();
+      },
+    };
+  }
+
+  /** Wakes whoever is parked inside `range`, whose bytes are present by now (F3). */
+  wake(range: ByteRange): void {
+    for (const wait of this.#parked) {
+      if (wait.start >= range.start && wait.start < range.end) this.#release(wait);
+    }
+  }
+
+  /** Wakes everybody: the fill failed, or its digest is known. */
+  wakeAll(): void {
+    for (const wait of this.#parked) this.#release(wait);
+  }
+
+  #release(wait: Wait): void {
+    this.#parked.delete(wait);
+    wait.wake();
+  }
+}
