@@ -1,0 +1,112 @@
+/**
+ * `npm run bench`: Granary and its peers side by side, in one run, on this machine. Composition only: makes the
+ * material, starts the counting upstream, runs the measurements in order and prints one table. Progress goes to
+ * standard error. Exit code 1 when something that was measured fell short, 0 otherwise.
+ *
+ *   --quick          smaller blobs and one short round: to see that it runs, not to quote
+ *   --only NAME      just this measurement; may be given more than once
+ *   --json           rows as JSON in place of the table
+ *   --copy           clients copy every byte (a busy core of their own) in place of letting the kernel drop it
+ *   --directory DIR  where the stores lie (default: the system's temporary directory)
+ */
+import { mkdtempSync, rmSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import type { Bench, Measurement } from "./bench.ts";
+import { makeMaterial } from "./material.ts";
+import { cappedUpstream } from "./measurements/capped-upstream.ts";
+import { coldBlob } from "./measurements/cold-blob.ts";
+import { coldHead } from "./measurements/cold-head.ts";
+import { coldRange } from "./measurements/cold-range.ts";
+import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
+import { warmBlob } from "./measurements/warm-blob.ts";
+import { warmManifest } from "./measurements/warm-manifest.ts";
+import type { Row } from "./row.ts";
+import { compile } from "./support/compile.ts";
+import { loadGenerator } from "./support/load.ts";
+import { startUpstream } from "./support/upstream.ts";
+import { formatTable } from "./table.ts";
+
+const MEASUREMENTS: readonly Measurement[] = [
+  warmBlob,
+  warmManifest,
+  coldBlob,
+  coldRange,
+  coldHead,
+  cappedUpstream,
+  peakMemoryOfStreams,
+];
+const MIB = 2 ** 20;
+
+type Options = { quick: boolean; json: boolean; copy: boolean; only: string[]; directory: string };
+
+const options = parseOptions();
+const directory = mkdtempSync(join(options.directory, "granary-bench-"));
+process.on("exit", () => rmSync(directory, { recursive: true, force: true }));
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => process.exit(130));
+
+const rows = await run();
+const fellShort = rows.some((row) => row.checks.some((check) => check.reached === false));
+process.stdout.write(
+  options.json ? `${JSON.stringify(rows, undefined, 2)}\n` : `${heading()}\n${formatTable(rows)}\n`,
+);
+process.exit(fellShort ? 1 : 0);
+
+function parseOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      copy: { type: "boolean", default: false },
+      only: { type: "string", multiple: true, default: [] },
+      directory: { type: "string", default: tmpdir() },
+    },
+  });
+  const unknown = values.only.filter(
+    (name) => !MEASUREMENTS.some((measurement) => measurement.name === name),
+  );
+  if (unknown.length > 0) {
+    const names = MEASUREMENTS.map((measurement) => measurement.name).join(", ");
+    process.stderr.write(`There is no measurement ${unknown.join(", ")}; there are ${names}.\n`);
+    process.exit(2);
+  }
+  return values;
+}
+
+async function run(): Promise<Row[]> {
+  const startedAt = Date.now();
+  const note = (message: string) =>
+    void process.stderr.write(`[${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s] ${message}\n`);
+  note(`compiling, and making the material in ${directory}`);
+  const [load, upstreamProgram] = await Promise.all([
+    compile("load", directory),
+    compile("upstream", directory),
+  ]);
+  const sizes = options.quick ? [256 * MIB, 64 * MIB] : [1024 * MIB, 256 * MIB];
+  const material = makeMaterial(join(directory, "material"), sizes[0] ?? 0, sizes[1] ?? 0);
+  const upstream = await startUpstream(upstreamProgram, material, directory);
+  const bench: Bench = {
+    directory,
+    material,
+    upstream,
+    startCappedUpstream: (bytesPerSecond) =>
+      startUpstream(upstreamProgram, material, directory, bytesPerSecond),
+    runLoad: loadGenerator(load, options.copy),
+    runSeconds: options.quick ? 0.5 : 1.5,
+    rounds: options.quick ? 1 : 3,
+    note,
+  };
+  const results: Row[] = [];
+  for (const { name, measure } of MEASUREMENTS) {
+    if (options.only.length === 0 || options.only.includes(name)) results.push(...(await measure(bench)));
+  }
+  await upstream.stop();
+  note("done");
+  return results;
+}
+
+function heading(): string {
+  const processor = cpus()[0]?.model ?? "unknown processor";
+  return `${cpus().length} cores (${processor}), loopback, everything on one machine; Node ${process.version}\n`;
+}

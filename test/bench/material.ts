@@ -1,0 +1,86 @@
+/**
+ * Owns what is served: generated blobs and a manifest over them, as files with their digests. Made once per run; every
+ * contender that serves from its own files gets hard links to these, so that all share one page cache.
+ */
+import { createHash, type Hash, randomBytes } from "node:crypto";
+import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { join } from "node:path";
+
+export const REPOSITORY = "bench/model";
+export const TAG = "latest";
+const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
+const CHUNK = 1 << 20;
+
+export type Content = {
+  readonly digest: string;
+  readonly size: number;
+  readonly file: string;
+  readonly mediaType: string;
+  /** Where a registry serves it. */
+  readonly path: string;
+};
+
+export type Material = {
+  readonly big: Content;
+  readonly middle: Content;
+  readonly manifest: Content;
+  /** The manifest by tag: what a client that pulls a name asks for. */
+  readonly manifestByTag: string;
+  /** Every path of the repository. */
+  readonly entries: readonly Content[];
+};
+
+export function makeMaterial(directory: string, bigSize: number, middleSize: number): Material {
+  mkdirSync(directory, { recursive: true });
+  const big = makeBlob(directory, "big", bigSize);
+  const middle = makeBlob(directory, "middle", middleSize);
+  const config = makeBlob(directory, "config", 512);
+  const layers = [big, middle].map((blob) => describe(blob, "application/vnd.oci.image.layer.v1.tar"));
+  const manifest = makeManifest(directory, {
+    schemaVersion: 2,
+    mediaType: MANIFEST_TYPE,
+    config: describe(config, "application/vnd.oci.image.config.v1+json"),
+    layers,
+  });
+  const manifestByTag = `/v2/${REPOSITORY}/manifests/${TAG}`;
+  const entries = [big, middle, config, manifest, { ...manifest, path: manifestByTag }];
+  return { big, middle, manifest, manifestByTag, entries };
+}
+
+/** One random MiB, stamped with its position: no two MiB are equal, and making it costs little more than its hash. */
+function makeBlob(directory: string, name: string, size: number): Content {
+  const file = join(directory, name);
+  const chunk = randomBytes(CHUNK);
+  const hash = createHash("sha256");
+  const target = openSync(file, "w");
+  for (let offset = 0; offset < size; offset += CHUNK) {
+    chunk.writeBigUInt64LE(BigInt(offset), 0);
+    const part = chunk.subarray(0, Math.min(CHUNK, size - offset));
+    writeSync(target, part);
+    hash.update(part);
+  }
+  closeSync(target);
+  return content(file, hash, size, "blobs", "application/octet-stream");
+}
+
+function makeManifest(directory: string, value: object): Content {
+  const bytes = JSON.stringify(value, undefined, 2);
+  const file = join(directory, "manifest");
+  writeFileSync(file, bytes);
+  return content(
+    file,
+    createHash("sha256").update(bytes),
+    Buffer.byteLength(bytes),
+    "manifests",
+    MANIFEST_TYPE,
+  );
+}
+
+function content(file: string, hash: Hash, size: number, kind: string, mediaType: string): Content {
+  const digest = `sha256:${hash.digest("hex")}`;
+  return { digest, size, file, mediaType, path: `/v2/${REPOSITORY}/${kind}/${digest}` };
+}
+
+function describe(blob: Content, mediaType: string): object {
+  return { mediaType, digest: blob.digest, size: blob.size };
+}

@@ -1,0 +1,48 @@
+/** Granary itself, started as a user starts it: `granary serve --config FILE`, one listener, one internal upstream. */
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { startChild } from "../support/children.ts";
+import { freePort, untilAnswering } from "../support/ports.ts";
+import type { Contender } from "./contender.ts";
+
+const LAUNCHER = join(import.meta.dirname, "..", "..", "..", "src", "cli", "granary.js");
+
+/** `lanes`: upstream connections per blob; without it, what Granary does by itself. */
+export function granary(lanes?: number): Contender {
+  return {
+    name: "granary",
+    missing: () => undefined,
+    start: async (place) => {
+      const port = await freePort();
+      const config = join(place.directory, "granary.yaml");
+      writeFileSync(config, configuration(place.directory, port, place.upstreamPort, lanes));
+      const log = join(place.directory, "granary.log");
+      const args = [LAUNCHER, "serve", "--config", config];
+      const child = startChild(process.execPath, args, log, place.directory);
+      child.stdout.resume();
+      await untilAnswering(port, "/v2/", child, log);
+      return { pid: child.pid, port, stop: child.stop };
+    },
+    committedPath: (digest) => {
+      const hex = digest.slice("sha256:".length);
+      return join("data/blobs/sha256", hex.slice(0, 2), hex);
+    },
+  };
+}
+
+function configuration(
+  directory: string,
+  port: number,
+  upstreamPort: number,
+  lanes: number | undefined,
+): string {
+  return `listeners:
+  - { port: ${port}, host: 127.0.0.1, upstream: bench.internal }
+storage: { directory: ${directory}/data, maxSize: 50GiB, minFree: 1GiB }
+upstreams:
+  bench.internal:
+    endpoints: ["http://127.0.0.1:${upstreamPort}"]
+    internal: true
+    tagLifetime: 10m
+${lanes === undefined ? "" : `    lanes: ${lanes}\n`}`;
+}

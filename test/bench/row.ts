@@ -1,0 +1,60 @@
+/**
+ * Owns the shape of a result: one row of the table, with what was wanted of Granary and whether it was reached.
+ * Plain data, so that --json and the table print the same thing.
+ */
+
+/** The columns, in order. `direct` is curl, or one connection straight to the upstream. */
+export const CONTENDERS = ["granary", "nginx", "registry", "proxy", "direct"] as const;
+export type ContenderName = (typeof CONTENDERS)[number];
+
+export type Unit = "GB/s" | "MB/s" | "requests/s" | "MB" | "MiB fetched" | "ms" | "x";
+
+/** One thing that Granary has to reach. `value` is undefined when a contender it needs was missing or failed. */
+export type Check = {
+  readonly wanted: string;
+  readonly value: number | undefined;
+  readonly valueUnit: Unit;
+  readonly reached: boolean | undefined;
+};
+
+export type Row = {
+  readonly name: string;
+  readonly unit: Unit;
+  readonly values: Partial<Record<ContenderName, number>>;
+  readonly checks: readonly Check[];
+};
+
+/** Granary's value must be at least `factor` times the other's. */
+export function atLeastTimes(
+  values: Partial<Record<ContenderName, number>>,
+  other: ContenderName,
+  factor: number,
+  label: string = other,
+): Check {
+  const [mine, theirs] = [values.granary, values[other]];
+  const value = mine === undefined || !theirs ? undefined : mine / theirs;
+  return {
+    wanted: `>= ${factor}x ${label}`,
+    value,
+    valueUnit: "x",
+    reached: value === undefined ? undefined : value >= factor,
+  };
+}
+
+export function atLeast(value: number | undefined, least: number, unit: Unit): Check {
+  return {
+    wanted: `>= ${least.toLocaleString("en")} ${unit}`,
+    value,
+    valueUnit: unit,
+    reached: value === undefined ? undefined : value >= least,
+  };
+}
+
+export function atMost(value: number | undefined, most: number, unit: Unit): Check {
+  return {
+    wanted: `<= ${most.toLocaleString("en")} ${unit}`,
+    value,
+    valueUnit: unit,
+    reached: value === undefined ? undefined : value <= most,
+  };
+}

@@ -1,0 +1,46 @@
+/** Owns the counting upstream (native/upstream.c): starts it over the material, reads and resets its account. */
+import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Material } from "../material.ts";
+import { startChild } from "./children.ts";
+
+export type PathCounts = { readonly gets: number; readonly heads: number; readonly bytes: number };
+
+export type CountingUpstream = {
+  readonly port: number;
+  /** Sets the account to zero. */
+  readonly reset: () => Promise<void>;
+  /** What was asked of one path since the last reset; bytes are body bytes. */
+  readonly counts: (path: string) => Promise<PathCounts>;
+  readonly stop: () => Promise<void>;
+};
+
+/** `bytesPerSecond` caps each connection; 0 leaves it open. */
+export async function startUpstream(
+  program: string,
+  material: Material,
+  directory: string,
+  bytesPerSecond = 0,
+): Promise<CountingUpstream> {
+  const table = join(directory, `upstream-${bytesPerSecond}.table`);
+  const lines = material.entries.map((e) => [e.path, e.mediaType, e.digest, e.file].join("\t"));
+  writeFileSync(table, `${lines.join("\n")}\n`);
+  const child = startChild(program, [table, String(bytesPerSecond)], `${table}.log`);
+  const [firstLine] = await once(child.stdout, "data");
+  const port = Number(String(firstLine).trim());
+  const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).json();
+  return {
+    port,
+    reset: async () => {
+      await ask("/-/reset");
+    },
+    counts: async (path) => {
+      const account = (await ask("/-/counts")) as { paths: Record<string, PathCounts> };
+      const counts = account.paths[path];
+      if (!counts) throw new Error(`the upstream does not know ${path}`);
+      return counts;
+    },
+    stop: child.stop,
+  };
+}
