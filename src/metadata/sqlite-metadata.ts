@@ -16,7 +16,7 @@ import { tagRows } from "./tag-rows.ts";
 /** Below this a full check costs milliseconds, so it is made at every start; above it only after an unclean end. */
 const SMALL_BYTES = 16 * 1024 * 1024;
 
-const BUSY_TIMEOUT_MS = 2_000;
+const BUSY_TIMEOUT_MS = 1_000;
 
 /** SQLite's file format, sections 1.3.1 and 1.3.13: the magic, and where `user_version` stands. */
 const MAGIC = "SQLite format 3\0";
@@ -68,7 +68,8 @@ function inspectFile(path: string): void {
     checkVersion(Number(database.pragma("user_version", { simple: true })));
     if (!unclean && bytes > SMALL_BYTES) return;
     const found = String(database.pragma("quick_check(1)", { simple: true }));
-    if (found !== "ok") throw new Error(`its check says "${found}"`);
+    // SQLite answers in several lines; a message is one sentence.
+    if (found !== "ok") throw new Error(`its check says "${found.replaceAll("\n", " ")}"`);
   } finally {
     database.close();
   }

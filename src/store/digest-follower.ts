@@ -75,7 +75,8 @@ function sharedWorker(): SharedWorker {
 }
 
 function startWorker(): SharedWorker {
-  const worker: SharedWorker = { thread: new Worker(WORKER_URL), waiting: new Map() };
+  // Without the flags of the main thread: some of them (--input-type, --eval) are refused in a worker.
+  const worker: SharedWorker = { thread: new Worker(WORKER_URL, { execArgv: [] }), waiting: new Map() };
   let reason = "it stopped";
   worker.thread.unref();
   worker.thread.on("message", (message: FromDigestWorker) => settle(worker, message));

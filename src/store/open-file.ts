@@ -1,7 +1,7 @@
 /**
  * Owns one file descriptor: positional reads and writes, syncs, and a close that waits for them. It must never
  * close under an operation in flight: the kernel hands the number out again at once, and a late read or write would then
- * land in a stranger's file. The callback API is used because a FileHandle costs more for each read (see the bench).
+ * land in a stranger's file. A descriptor, not a FileHandle: equally fast, and its close can be ordered here.
  */
 import {
   type BigIntStats,

@@ -1,0 +1,214 @@
+/** Owns the contract of every Metadata: what metadata/metadata.ts promises, run once per backend. */
+import { describe, expect, test } from "vitest";
+import type { BlobRecord, Metadata, TagRecord } from "../../src/metadata/metadata.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+
+const HERE = { upstream: "docker.io", repository: "library/alpine" };
+const ELSEWHERE = { upstream: "ghcr.io", repository: "library/alpine" };
+
+const KEY = { ...HERE, tag: "latest", acceptClass: "" };
+
+function digestAt(index: number): Digest {
+  return digestOf(Buffer.from(`content ${index}`));
+}
+
+function tagRecord(changes: Partial<TagRecord> = {}): TagRecord {
+  return {
+    ...KEY,
+    digest: digestAt(1),
+    mediaType: "application/vnd.oci.image.index.v1+json",
+    size: 1234,
+    checkedAt: 1_795_000_000_000,
+    ...changes,
+  };
+}
+
+/** `open` gives an empty Metadata; `reopen` one over the same content, after the first was closed. */
+export function metadataContract(
+  backend: string,
+  open: () => Promise<{ metadata: Metadata; reopen(): Promise<Metadata> }>,
+): void {
+  describe(`${backend}: blobs`, () => {
+    test("are known until forgotten, with the size and use of the last record", async () => {
+      const { metadata } = await open();
+      const digest = digestAt(1);
+      expect(await metadata.blob(digest)).toBeUndefined();
+      await metadata.recordBlob({ digest, size: 5, usedAt: 100 });
+      await metadata.recordBlob({ digest, size: 2 ** 43 + 1, usedAt: 1_795_473_505_184 });
+      expect(await metadata.blob(digest)).toEqual({ digest, size: 2 ** 43 + 1, usedAt: 1_795_473_505_184 });
+      expect(await metadata.totals()).toEqual({ blobs: 1, bytes: 2 ** 43 + 1, manifests: 0 });
+      await metadata.forgetBlob(digest);
+      await metadata.forgetBlob(digest);
+      expect(await metadata.blob(digest)).toBeUndefined();
+      expect(await metadata.totals()).toEqual({ blobs: 0, bytes: 0, manifests: 0 });
+    });
+
+    test("come coldest first out of ten thousand, page after page, after uses in one batch", async () => {
+      const { metadata } = await open();
+      const count = 10_000;
+      const uses = new Map<Digest, number>();
+      for (let index = 0; index < count; index++) {
+        const digest = digestAt(index);
+        await metadata.recordBlob({ digest, size: index, usedAt: 0 });
+        uses.set(digest, 1 + ((index * 7919) % count));
+      }
+      await metadata.touch(uses);
+      const found: BlobRecord[] = [];
+      for (let skip = 0; skip < count; skip += 3000) found.push(...(await metadata.coldestBlobs(3000, skip)));
+      expect(found.map(({ usedAt }) => usedAt)).toEqual(
+        Array.from({ length: count }, (_, index) => index + 1),
+      );
+      expect(found.every(({ digest, usedAt }) => uses.get(digest) === usedAt)).toBe(true);
+      expect(await metadata.coldestBlobs(10, count)).toEqual([]);
+      expect(await metadata.allBlobs()).toHaveLength(count);
+      expect(await metadata.totals()).toEqual({
+        blobs: count,
+        bytes: (count * (count - 1)) / 2,
+        manifests: 0,
+      });
+    });
+
+    test("are not made by a use, nor made colder by a late one", async () => {
+      const { metadata } = await open();
+      await metadata.recordBlob({ digest: digestAt(1), size: 5, usedAt: 100 });
+      await metadata.touch(
+        new Map([
+          [digestAt(1), 50],
+          [digestAt(2), 200],
+        ]),
+      );
+      expect(await metadata.allBlobs()).toEqual([{ digest: digestAt(1), size: 5, usedAt: 100 }]);
+    });
+  });
+
+  describe(`${backend}: manifests`, () => {
+    test("keep their exact bytes and media type, sha512 too", async () => {
+      const { metadata, reopen } = await open();
+      const bytes = Uint8Array.from({ length: 70_000 }, (_, index) => (index * 31) % 256);
+      const digest = digestOf(bytes, "sha512");
+      const manifest = { digest, mediaType: "application/vnd.oci.image.manifest.v1+json; odd", bytes };
+      expect(await metadata.manifest(digest)).toBeUndefined();
+      await metadata.recordManifest(HERE, manifest, []);
+      await metadata.recordManifest(HERE, manifest, []);
+      expect((await metadata.totals()).manifests).toBe(1);
+      await metadata.close();
+      const again = await reopen();
+      const found = await again.manifest(digest);
+      expect(found).toMatchObject({ digest, mediaType: manifest.mediaType });
+      expect(Buffer.from(found?.bytes ?? []).equals(bytes)).toBe(true);
+    });
+
+    test("link themselves and what they list to their repository only", async () => {
+      const { metadata } = await open();
+      const manifest = { digest: digestAt(1), mediaType: "m", bytes: Buffer.from("{}") };
+      const links = [
+        { digest: digestAt(2), size: 77 },
+        { digest: digestAt(3), size: undefined },
+      ];
+      await metadata.recordManifest(HERE, manifest, links);
+      expect(await metadata.link(HERE, digestAt(1))).toEqual({ digest: digestAt(1), size: 2 });
+      for (const link of links) expect(await metadata.link(HERE, link.digest)).toEqual(link);
+      expect(await metadata.link(ELSEWHERE, digestAt(2))).toBeUndefined();
+    });
+
+    test("and their links are recorded wholly or not at all", async () => {
+      const { metadata } = await open();
+      const manifest = { digest: digestAt(1), mediaType: "m", bytes: Buffer.from("{}") };
+      // Half a byte is refused, after the manifest and the first link were written.
+      const links = [
+        { digest: digestAt(2), size: 1 },
+        { digest: digestAt(3), size: 1.5 },
+      ];
+      await expect(metadata.recordManifest(HERE, manifest, links)).rejects.toMatchObject({
+        code: "store-damaged",
+      });
+      expect(await metadata.manifest(digestAt(1))).toBeUndefined();
+      expect(await metadata.link(HERE, digestAt(2))).toBeUndefined();
+    });
+  });
+
+  describe(`${backend}: links`, () => {
+    test("keep a known size when seen again without one, and take a new one", async () => {
+      const { metadata } = await open();
+      const digest = digestAt(1);
+      for (const [size, known] of [
+        [undefined, undefined],
+        [10, 10],
+        [undefined, 10],
+        [0, 0],
+        [undefined, 0],
+        [12, 12],
+      ] as const) {
+        await metadata.recordLink(HERE, { digest, size });
+        expect(await metadata.link(HERE, digest)).toEqual({ digest, size: known });
+      }
+    });
+
+    test("lose a size that was wrong in every repository, and stay links", async () => {
+      const { metadata } = await open();
+      for (const where of [HERE, ELSEWHERE]) {
+        await metadata.recordLink(where, { digest: digestAt(1), size: 10 });
+        await metadata.recordLink(where, { digest: digestAt(2), size: 20 });
+      }
+      await metadata.forgetSizes(digestAt(1));
+      for (const where of [HERE, ELSEWHERE]) {
+        expect(await metadata.link(where, digestAt(1))).toEqual({ digest: digestAt(1), size: undefined });
+        expect(await metadata.link(where, digestAt(2))).toEqual({ digest: digestAt(2), size: 20 });
+      }
+    });
+  });
+
+  describe(`${backend}: tags`, () => {
+    test("are what was recorded last, by upstream, repository, tag and accept class", async () => {
+      const { metadata } = await open();
+      expect(await metadata.tag(KEY)).toBeUndefined();
+      await metadata.recordTag(tagRecord({ digest: digestAt(9) }));
+      await metadata.recordTag(tagRecord());
+      await metadata.recordTag(tagRecord({ acceptClass: "schema1", digest: digestAt(2) }));
+      await metadata.recordTag(tagRecord({ ...ELSEWHERE, digest: digestAt(3) }));
+      expect(await metadata.tag(KEY)).toEqual(tagRecord());
+      expect((await metadata.tag({ ...KEY, acceptClass: "schema1" }))?.digest).toBe(digestAt(2));
+      expect((await metadata.tag({ ...KEY, ...ELSEWHERE }))?.digest).toBe(digestAt(3));
+      await metadata.forgetTag(KEY);
+      await metadata.forgetTag(KEY);
+      expect(await metadata.tag(KEY)).toBeUndefined();
+      expect((await metadata.tag({ ...KEY, acceptClass: "schema1" }))?.digest).toBe(digestAt(2));
+    });
+
+    test("of one repository come in lexical order without duplicates", async () => {
+      const { metadata } = await open();
+      for (const tag of ["b", "a10", "a9", "A", "b"]) await metadata.recordTag(tagRecord({ tag }));
+      await metadata.recordTag(tagRecord({ tag: "b", acceptClass: "schema1" }));
+      await metadata.recordTag(tagRecord({ ...ELSEWHERE, tag: "other" }));
+      expect(await metadata.tagsOf(HERE)).toEqual(["A", "a10", "a9", "b"]);
+      expect(await metadata.tagsOf({ ...HERE, repository: "none" })).toEqual([]);
+    });
+
+    test("lists are kept by query, the last body of each", async () => {
+      const { metadata } = await open();
+      await metadata.recordTagList(HERE, "n=2", "old");
+      await metadata.recordTagList(HERE, "n=2", "new");
+      await metadata.recordTagList(HERE, "", "all");
+      expect(await metadata.tagList(HERE, "n=2")).toBe("new");
+      expect(await metadata.tagList(HERE, "")).toBe("all");
+      expect(await metadata.tagList(ELSEWHERE, "")).toBeUndefined();
+    });
+  });
+
+  describe(`${backend}: closing`, () => {
+    test("keeps everything for the next open, happens twice, and ends all use", async () => {
+      const { metadata, reopen } = await open();
+      await metadata.recordBlob({ digest: digestAt(1), size: 5, usedAt: 100 });
+      await metadata.recordTag(tagRecord());
+      await metadata.recordLink(HERE, { digest: digestAt(1), size: 5 });
+      await metadata.close();
+      await metadata.close();
+      await expect(metadata.blob(digestAt(1))).rejects.toMatchObject({ code: "closed" });
+      await expect(metadata.touch(new Map([[digestAt(1), 1]]))).rejects.toMatchObject({ code: "closed" });
+      const again = await reopen();
+      expect(await again.blob(digestAt(1))).toEqual({ digest: digestAt(1), size: 5, usedAt: 100 });
+      expect(await again.tag(KEY)).toEqual(tagRecord());
+      expect(await again.link(HERE, digestAt(1))).toEqual({ digest: digestAt(1), size: 5 });
+    });
+  });
+}
