@@ -1,0 +1,175 @@
+/**
+ * Owns what `Authorization` an upstream request carries: challenge -> token, cached and single-flight. Credentials go
+ * to the upstream's own endpoints (Basic) and to trusted realms (tokens), never anywhere else.
+ */
+import { LRUCache } from "lru-cache";
+import { GranaryError, isGranaryError } from "../errors.ts";
+import type { Clock } from "../observe/clock.ts";
+import type { Challenge } from "../oci/challenge.ts";
+import { basicHeader } from "./basic-header.ts";
+import type { Credentials, Upstream } from "./policy.ts";
+import { isTrustedRealm } from "./realm-trust.ts";
+import { requestToken, type TokenAsk } from "./request-token.ts";
+import type { Transport } from "./transport.ts";
+
+/** Where a request goes and for whom. */
+export type Place = {
+  readonly url: URL;
+  readonly repository: string;
+  /** undefined asks anonymously: without credentials, or on a host that a redirect led to. */
+  readonly credentials: Credentials | undefined;
+  /** False after a redirect to another origin. */
+  readonly isEndpoint: boolean;
+};
+
+export type Authorization = {
+  readonly header: string;
+  /** Made for this very request: if it is refused, a newer one would be too. */
+  readonly isFresh: boolean;
+};
+
+type Learned =
+  | { readonly scheme: "basic" }
+  | { readonly scheme: "bearer"; readonly realm: URL; readonly service: string | undefined };
+
+type HeldToken = { readonly header: string; readonly renewAt: number };
+
+/** Part of a token's life after which a new one is asked for (registry-clients.md H63, as buildkit does). */
+const USABLE_PART = 0.9;
+
+export type AuthorizerOptions = {
+  readonly upstream: Upstream;
+  readonly transport: Transport;
+  readonly clock: Clock;
+  /** The client's own: no caller may end a token request that others wait for. */
+  readonly signal: AbortSignal;
+};
+
+export class Authorizer {
+  readonly #options: AuthorizerOptions;
+  readonly #learned = new LRUCache<string, Learned>({ max: 256 });
+  readonly #tokens = new LRUCache<string, HeldToken>({ max: 4096 });
+  readonly #asking = new Map<string, Promise<Authorization>>();
+
+  constructor(options: AuthorizerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * What to send at once, when this place has challenged before; renews a token that is near its end. undefined
+   * when nothing is known. Throws what `answer` throws.
+   */
+  async known(place: Place): Promise<Authorization | undefined> {
+    const learned = this.#learned.get(originKey(place));
+    if (learned === undefined) return undefined;
+    return this.#authorize(place, learned);
+  }
+
+  /**
+   * What to send after a 401 with `challenges`; undefined when they offer nothing that this place may be answered
+   * with, or when an anonymous request for a token is refused (the content is absent or private).
+   *
+   * Throws `unauthorized` (the credentials are refused), `denied` (the realm is not trusted), `rate-limited`,
+   * `upstream-unavailable`, `upstream-protocol`.
+   */
+  async answer(place: Place, challenges: readonly Challenge[]): Promise<Authorization | undefined> {
+    const learned = this.#choose(place, challenges);
+    if (learned === undefined) return undefined;
+    this.#learned.set(originKey(place), learned);
+    return this.#authorize(place, learned);
+  }
+
+  /** `refused` did not open the door: the next request starts from a new challenge. A newer token is kept. */
+  forget(place: Place, refused: Authorization): void {
+    const learned = this.#learned.get(originKey(place));
+    this.#learned.delete(originKey(place));
+    if (learned?.scheme !== "bearer") return;
+    const key = tokenKey(tokenAsk(place, learned));
+    if (this.#tokens.get(key)?.header === refused.header) this.#tokens.delete(key);
+  }
+
+  #choose(place: Place, challenges: readonly Challenge[]): Learned | undefined {
+    const bearer = challenges.find(({ scheme }) => scheme === "bearer");
+    if (bearer !== undefined) return this.#bearer(place, bearer);
+    const offersBasic = challenges.some(({ scheme }) => scheme === "basic");
+    const mayUseBasic = place.credentials !== undefined && place.isEndpoint;
+    return offersBasic && mayUseBasic ? { scheme: "basic" } : undefined;
+  }
+
+  #bearer(place: Place, { parameters }: Challenge): Learned | undefined {
+    const realm = URL.parse(parameters.get("realm") ?? "", place.url.href);
+    if (realm === null) return undefined;
+    realm.username = "";
+    realm.password = "";
+    const { upstream } = this.#options;
+    if (isTrustedRealm(realm, place.url, place.isEndpoint ? upstream.realms : [])) {
+      return { scheme: "bearer", realm, service: parameters.get("service") };
+    }
+    if (!place.isEndpoint) return undefined;
+    throw new GranaryError(
+      "denied",
+      `${place.url.host} sends us to the token server ${realm.protocol}//${realm.host}, which is neither its own domain nor listed in the realms of upstream ${upstream.name}. No credentials were sent.`,
+      { found: realm.host },
+    );
+  }
+
+  async #authorize(place: Place, learned: Learned): Promise<Authorization | undefined> {
+    if (learned.scheme === "basic") {
+      return place.credentials && { header: basicHeader(place.credentials), isFresh: true };
+    }
+    try {
+      return await this.#token(tokenAsk(place, learned));
+    } catch (error) {
+      // ghcr.io refuses anonymous tokens for what is absent or private; with credentials 403 says the same.
+      const isHidden = place.credentials === undefined || statusOf(error) === 403;
+      if (isGranaryError(error, "unauthorized") && isHidden) return undefined;
+      throw error;
+    }
+  }
+
+  /** No await from the look-up to the insert: overlapping callers share one token request (H63). */
+  #token(ask: TokenAsk): Promise<Authorization> {
+    const key = tokenKey(ask);
+    const held = this.#tokens.get(key);
+    if (held !== undefined && this.#options.clock.now() < held.renewAt) {
+      return Promise.resolve({ header: held.header, isFresh: false });
+    }
+    const running = this.#asking.get(key);
+    if (running !== undefined) return running;
+    const asking = this.#request(key, ask).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  async #request(key: string, ask: TokenAsk): Promise<Authorization> {
+    const { transport, clock, signal } = this.#options;
+    const askedAt = clock.now();
+    const { value, lifetimeMs } = await requestToken(transport, ask, signal, askedAt);
+    const header = `Bearer ${value}`;
+    this.#tokens.set(key, { header, renewAt: askedAt + lifetimeMs * USABLE_PART });
+    return { header, isFresh: true };
+  }
+}
+
+/** The scope is ours, whatever the challenge's said: ghcr.io names a placeholder there (H71). */
+function tokenAsk(
+  { repository, credentials }: Place,
+  learned: Extract<Learned, { scheme: "bearer" }>,
+): TokenAsk {
+  const { realm, service } = learned;
+  return { realm, service, scope: `repository:${repository}:pull`, credentials };
+}
+
+/** The identity is part of the key: one caller's token must never serve another (H64, artifact-keeper #3606). */
+function tokenKey({ realm, service, scope, credentials }: TokenAsk): string {
+  const identity = credentials === undefined ? "anonymous" : `user ${credentials.username}`;
+  return JSON.stringify([identity, realm.href, service, scope]);
+}
+
+function originKey({ url, credentials }: Place): string {
+  return `${credentials === undefined ? "anonymous" : "credentials"} ${url.origin}`;
+}
+
+function statusOf(error: unknown): number | undefined {
+  return isGranaryError(error) ? error.facts.upstreamStatus : undefined;
+}

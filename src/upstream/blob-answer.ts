@@ -1,0 +1,58 @@
+/**
+ * Owns what an answer to a ranged GET of a blob really offers: which bytes, of how many. Pure; it believes headers only
+ * where they agree with the question.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
+import { GranaryError } from "../errors.ts";
+import { parseContentRange } from "./content-range.ts";
+
+export type BlobAnswer = {
+  readonly range: ByteRange;
+  /** Bytes of the whole blob. */
+  readonly size: number | undefined;
+  readonly rangeBlind: boolean;
+  readonly validator: string | undefined;
+};
+
+/** The form that HTTP wants. Half-open ends here. */
+export function formatRangeHeader({ start, end }: ByteRange): string {
+  return Number.isFinite(end) ? `bytes=${start}-${end - 1}` : `bytes=${start}-`;
+}
+
+/** `status` is 200 or 206. Throws `upstream-protocol`. `doing` opens the sentence of the error. */
+export function readBlobAnswer(
+  status: number,
+  headers: IncomingHttpHeaders,
+  asked: ByteRange,
+  doing: string,
+): BlobAnswer {
+  const validator = strongValidator(headers.etag);
+  if (status === 200) return { ...wholeBlob(headers, asked), validator };
+  const found = parseContentRange(headers["content-range"]);
+  if (found?.range === undefined || found.range.start !== asked.start) {
+    throw new GranaryError(
+      "upstream-protocol",
+      `${doing} was asked for ${formatRange(asked)} and answered with Content-Range "${headers["content-range"] ?? ""}".`,
+      { expected: formatRange(asked), found: headers["content-range"] ?? "no Content-Range" },
+    );
+  }
+  const end = Math.min(found.range.end, asked.end);
+  return { range: { start: asked.start, end }, size: found.size, rangeBlind: false, validator };
+}
+
+/** F15: the whole came, though a part was asked for. Without a length, only what was asked is known to exist. */
+function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange): Omit<BlobAnswer, "validator"> {
+  const size = lengthHeader(headers);
+  return { range: { start: 0, end: size ?? asked.end }, size, rangeBlind: true };
+}
+
+export function lengthHeader(headers: IncomingHttpHeaders): number | undefined {
+  const text = headers["content-length"];
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+}
+
+/** Weak validators do not promise equal bytes (RFC 9110, 8.8.1). */
+function strongValidator(etag: string | undefined): string | undefined {
+  return etag?.startsWith('"') === true ? etag : undefined;
+}

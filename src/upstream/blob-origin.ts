@@ -1,0 +1,185 @@
+/**
+ * Owns the Origin of one blob in one upstream repository: opens ranges, goes back to the registry when a signed
+ * redirect has expired, and notices when an upstream changes its mind about a blob. It never retries an upstream's
+ * failure and never looks at the bytes.
+ */
+import type { ByteRange } from "../bytes/byte-range.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { OpenedRange, Origin } from "../origin.ts";
+import { type BlobAnswer, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
+import type { Attempt } from "./caller.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import { MeasuredBody } from "./measured-body.ts";
+import { discardBody, refuseEncoded } from "./read-body.ts";
+import { redactUrl } from "./redact-url.ts";
+import { blobUrl } from "./registry-url.ts";
+import { statusError } from "./status-error.ts";
+import { transportError } from "./transport-error.ts";
+import type { Uplink } from "./uplink.ts";
+
+/**
+ * A signed target is good for many segments; asking the registry for each would double the round trips. Docker Hub's
+ * and R2's live for 20 minutes and more (ollama.md, 3a), and an earlier end is noticed.
+ */
+const TARGET_MS = 60_000;
+
+type Target = { readonly endpoint: string; readonly url: URL; readonly until: number };
+
+export class BlobOrigin implements Origin {
+  readonly name: string;
+  readonly #uplink: Uplink;
+  readonly #repository: string;
+  readonly #digest: Digest;
+  readonly #validators = new Map<string, string>();
+  #size: number | undefined;
+  #target: Target | undefined;
+  #endpoint: string | undefined;
+
+  constructor(uplink: Uplink, repository: string, digest: Digest) {
+    this.name = `${uplink.upstream.name}/${repository}`;
+    this.#uplink = uplink;
+    this.#repository = repository;
+    this.#digest = digest;
+  }
+
+  async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
+    const attempt: Attempt<OpenedRange> = async (at) => {
+      const reply = await this.#ask(range, at);
+      this.#endpoint = at.endpoint;
+      return reply && this.#accept(reply, range, signal);
+    };
+    const opened = await this.#uplink.caller.once("blob", signal, attempt);
+    if (opened !== undefined) return opened;
+    throw new GranaryError("not-found", `${this.name} has no blob ${this.#digest}.`, { target: this.name });
+  }
+
+  strike(): void {
+    this.#target = undefined;
+    if (this.#endpoint !== undefined) this.#uplink.endpoints.demote(this.#endpoint);
+  }
+
+  /** An answer with a body to use; undefined when the registry says that the blob is not there. */
+  async #ask(range: ByteRange, at: Parameters<Attempt<unknown>>[0]): Promise<Reply | undefined> {
+    const remembered = await this.#askTarget(range, at);
+    if (remembered !== undefined) return remembered;
+    let reply = await this.#askRegistry(range, at);
+    if (isRefusedTarget(reply)) {
+      // The signed URL was stale when we came to it: the registry signs another (registry-clients.md H66).
+      discardBody(reply);
+      reply = await this.#askRegistry(range, at);
+    }
+    if (reply.status === 200 || reply.status === 206) {
+      this.#remember(reply, at.endpoint);
+      return reply;
+    }
+    discardBody(reply);
+    if (!reply.isAbroad && (reply.status === 404 || reply.status === 401)) return undefined;
+    throw this.#failure(reply);
+  }
+
+  #askRegistry(range: ByteRange, { endpoint, signal, onAbroad }: Parameters<Attempt<unknown>>[0]) {
+    const { transport, authorizer, upstream } = this.#uplink;
+    return exchange(transport, authorizer, {
+      kind: "blob",
+      method: "GET",
+      url: blobUrl(endpoint, this.#repository, this.#digest),
+      headers: rangeHeaders(range),
+      repository: this.#repository,
+      credentials: upstream.credentials,
+      signal,
+      onAbroad,
+    });
+  }
+
+  /** The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. */
+  async #askTarget(
+    range: ByteRange,
+    { endpoint, signal, onAbroad }: Parameters<Attempt<unknown>>[0],
+  ): Promise<Reply | undefined> {
+    const target = this.#target;
+    if (target?.endpoint !== endpoint || target.until <= this.#uplink.clock.now()) return undefined;
+    try {
+      const outgoing = { kind: "blob", method: "GET", headers: rangeHeaders(range), signal } as const;
+      const answer = await this.#uplink.transport.send({ ...outgoing, url: target.url });
+      if (answer.status === 200 || answer.status === 206) {
+        onAbroad();
+        return { ...answer, isAbroad: true, isAuthorized: false };
+      }
+      discardBody(answer);
+    } catch (error) {
+      if (isGranaryError(error, "aborted", "closed")) throw error;
+    }
+    if (this.#target === target) this.#target = undefined;
+    return undefined;
+  }
+
+  #remember({ url, isAbroad, isAuthorized }: Reply, endpoint: string): void {
+    if (!isAbroad || isAuthorized) return;
+    this.#target = { endpoint, url, until: this.#uplink.clock.now() + TARGET_MS };
+  }
+
+  /** A limit or a refusal of the CDN is not the registry's: it must not silence the whole upstream. */
+  #failure(reply: Reply): GranaryError {
+    const error = statusError(reply, this.#uplink.clock.now());
+    if (!reply.isAbroad || reply.status === 416) return error;
+    return new GranaryError("upstream-unavailable", error.message, error.facts);
+  }
+
+  #accept(reply: Reply, asked: ByteRange, signal: AbortSignal): OpenedRange {
+    const doing = `GET ${redactUrl(reply.url)}`;
+    try {
+      refuseEncoded(reply);
+      const answer = readBlobAnswer(reply.status, reply.headers, asked, doing);
+      this.#compare(answer, reply.url.host, doing);
+      const { upstream, metrics } = this.#uplink;
+      const body = new MeasuredBody({
+        stream: reply.body,
+        length: answer.range.end - answer.range.start,
+        doing,
+        toError: (error) => transportError(error, "GET", reply.url, signal),
+        count: (bytes) => metrics.upstreamBytes.inc({ upstream: upstream.name, kind: "blob" }, bytes),
+      });
+      return { ...answer, body, dismiss: () => body.dismiss() };
+    } catch (error) {
+      reply.body.on("error", () => undefined).destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Totals and validators must stay what they were. On a change both are forgotten, so that the next answer starts
+   * afresh: the digest decides in the end.
+   */
+  #compare({ size, validator }: BlobAnswer, host: string, doing: string): void {
+    const knownSize = this.#size;
+    const knownValidator = this.#validators.get(host);
+    this.#size = size ?? knownSize;
+    if (validator !== undefined) this.#validators.set(host, validator);
+    const isResized = knownSize !== undefined && size !== undefined && size !== knownSize;
+    const isChanged = knownValidator !== undefined && validator !== undefined && validator !== knownValidator;
+    if (!isResized && !isChanged) return;
+    this.#size = undefined;
+    this.#validators.delete(host);
+    const [what, expected, found] = isResized
+      ? (["size", knownSize, size] as const)
+      : (["validator", knownValidator ?? "", validator ?? ""] as const);
+    throw new GranaryError(
+      "upstream-protocol",
+      `${doing}: the ${what} was ${expected} and is now ${found}.`,
+      {
+        expected,
+        found,
+      },
+    );
+  }
+}
+
+/** Expired and altered signatures are 403 at S3 and R2, 400 at others; a vanished object is worth another link too. */
+function isRefusedTarget({ isAbroad, status }: Reply): boolean {
+  return isAbroad && [400, 401, 403, 404, 410].includes(status);
+}
+
+function rangeHeaders(range: ByteRange): Record<string, string> {
+  return range.end > range.start ? { range: formatRangeHeader(range) } : {};
+}

@@ -1,0 +1,128 @@
+/**
+ * Owns how one question reaches an upstream: through the circuit, over the endpoints in order, again when that can
+ * help. What is asked, and what the answer means, is its callers'.
+ */
+import { GranaryError, isGranaryError } from "../errors.ts";
+import type { Clock } from "../observe/clock.ts";
+import type { Circuit, Pass } from "./circuit.ts";
+import type { Endpoints } from "./endpoints.ts";
+import { BUDGET_MS, isUnanswered, retryDelay } from "./retry.ts";
+
+export type Attempt<T> = (at: {
+  /** Base URL without a trailing slash. */
+  readonly endpoint: string;
+  readonly signal: AbortSignal;
+  /** To be called when a redirect has left the upstream. */
+  readonly onAbroad: () => void;
+}) => Promise<T | undefined>;
+
+export type CallerOptions = {
+  readonly name: string;
+  readonly circuit: Circuit;
+  readonly endpoints: Endpoints;
+  readonly clock: Clock;
+  /** The client's life. */
+  readonly closing: AbortSignal;
+};
+
+export class Caller {
+  readonly #options: CallerOptions;
+
+  constructor(options: CallerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * One try at each endpoint until one knows an answer; undefined when all say that it is not there. Throws what `attempt`
+   * throws; while the circuit is open it throws at once and sends nothing.
+   */
+  async once<T>(kind: "blob" | "other", signal: AbortSignal, attempt: Attempt<T>): Promise<T | undefined> {
+    const pass = this.#options.circuit.enter(kind === "blob");
+    let isAbroad = false;
+    const onAbroad = () => {
+      isAbroad = true;
+    };
+    try {
+      const answer = await this.#overEndpoints((endpoint) => attempt({ endpoint, signal, onAbroad }));
+      pass.succeeded();
+      return answer;
+    } catch (error) {
+      settle(pass, error, isAbroad);
+      throw error;
+    }
+  }
+
+  /** The same for small, idempotent questions: at most three tries and 30 s in all. */
+  async withRetries<T>(attempt: Attempt<T>): Promise<T | undefined> {
+    const { clock, name } = this.#options;
+    const begunAt = clock.now();
+    const budget = new AbortController();
+    const timer = clock.after(BUDGET_MS, () => budget.abort());
+    try {
+      return await this.#tryAgain(budget.signal, attempt, begunAt);
+    } catch (error) {
+      if (!budget.signal.aborted || !isGranaryError(error, "aborted")) throw error;
+      throw new GranaryError("upstream-unavailable", `${name} gave no answer in ${BUDGET_MS / 1000} s.`, {
+        cause: error,
+      });
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  async #tryAgain<T>(signal: AbortSignal, attempt: Attempt<T>, begunAt: number): Promise<T | undefined> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.once("other", signal, attempt);
+      } catch (error) {
+        const spentMs = this.#options.clock.now() - begunAt;
+        const isShut = this.#options.circuit.state.circuit !== "closed";
+        const delayMs = retryDelay(error, { attempt: tries, spentMs, chance: Math.random() });
+        if (delayMs === undefined || isShut || this.#options.closing.aborted) throw error;
+        await this.#wait(delayMs);
+      }
+    }
+  }
+
+  async #overEndpoints<T>(attempt: (endpoint: string) => Promise<T | undefined>): Promise<T | undefined> {
+    const { endpoints } = this.#options;
+    let failure: unknown;
+    for (const endpoint of endpoints.order) {
+      try {
+        const answer = await attempt(endpoint);
+        if (answer !== undefined) return answer;
+      } catch (error) {
+        if (isGranaryError(error, "aborted", "closed", "client-outdated")) throw error;
+        endpoints.demote(endpoint);
+        failure ??= error;
+      }
+    }
+    if (failure !== undefined) throw failure;
+    return undefined;
+  }
+
+  /** Ends early when the client closes. */
+  #wait(ms: number): Promise<void> {
+    const { clock, closing } = this.#options;
+    return new Promise((resolve) => {
+      const finish = () => {
+        timer.cancel();
+        closing.removeEventListener("abort", finish);
+        resolve();
+      };
+      const timer = clock.after(ms, finish);
+      closing.addEventListener("abort", finish);
+    });
+  }
+}
+
+function settle(pass: Pass, error: unknown, isAbroad: boolean): void {
+  if (isGranaryError(error, "rate-limited", "upstream-unavailable")) {
+    // A dead CDN does not make the registry dead: manifests are still to be had.
+    if (isAbroad && isUnanswered(error)) pass.abandoned();
+    else pass.failed(error);
+    return;
+  }
+  if (isGranaryError(error) && error.facts.upstreamStatus !== undefined) pass.succeeded();
+  else pass.abandoned();
+}

@@ -1,0 +1,94 @@
+/**
+ * Owns the client of one upstream: puts transport, authorizer, circuit and endpoints together behind the
+ * UpstreamClient port. It keeps no content and merges no requests.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { LookupFunction } from "node:net";
+import { type Clock, systemClock } from "../observe/clock.ts";
+import { type Log, silentLog } from "../observe/log.ts";
+import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { Authorizer } from "./authorizer.ts";
+import { BlobOrigin } from "./blob-origin.ts";
+import { headBlob } from "./blob-size.ts";
+import { Caller } from "./caller.ts";
+import { Circuit } from "./circuit.ts";
+import type { ProxyEnvironment, TlsMaterial } from "./dispatcher.ts";
+import { Endpoints } from "./endpoints.ts";
+import { listReferrers, listTags } from "./list-questions.ts";
+import { getManifest, headManifest, isReadableByAnyone } from "./manifest-questions.ts";
+import type { Upstream } from "./policy.ts";
+import { parseRateLimit } from "./rate-limit.ts";
+import { createTransport } from "./transport.ts";
+import type { Uplink } from "./uplink.ts";
+import type { RateLimit, UpstreamClient } from "./upstream-client.ts";
+
+export type UpstreamClientOptions = {
+  readonly upstream: Upstream;
+  readonly clock?: Clock;
+  readonly log?: Log;
+  readonly metrics?: Metrics;
+  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read; the process's own by default. */
+  readonly env?: ProxyEnvironment;
+  /** PEM texts: extra CAs, and a client certificate with its key. */
+  readonly tls?: TlsMaterial;
+  /** One fixed text for every request: hf.co and lscr.io answer by it. */
+  readonly userAgent?: string;
+  /** Replaces the system's name resolution; its results are guarded all the same. */
+  readonly lookup?: LookupFunction;
+};
+
+/** The caller closes it. Nothing is sent before the first question. */
+export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
+  const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
+  const closing = new AbortController();
+  const { env = process.env, tls, userAgent = "granary", lookup } = options;
+  const transport = createTransport({ upstream, userAgent, env, tls, lookup, log, metrics });
+  const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
+  const endpoints = new Endpoints(upstream.endpoints);
+  const shared = { name: upstream.name, clock };
+  const circuit = new Circuit({ ...shared, onChange: reportTo(upstream.name, log, metrics) });
+  const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
+  // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials (H68).
+  const anonymousCircuit = new Circuit({ ...shared, onChange: () => undefined });
+  const anonymous = new Caller({ ...shared, circuit: anonymousCircuit, endpoints, closing: closing.signal });
+  const uplink: Uplink = { upstream, transport, authorizer, endpoints, caller, clock, metrics };
+
+  let rateLimit: RateLimit | undefined;
+  const onHeaders = (headers: IncomingHttpHeaders) => {
+    const seen = parseRateLimit(headers, clock.now());
+    if (seen === undefined) return;
+    rateLimit = seen;
+    metrics.rateLimit.set({ upstream: upstream.name }, seen.limit);
+    metrics.rateRemaining.set({ upstream: upstream.name }, seen.remaining);
+  };
+
+  return {
+    upstream,
+    headManifest: (ask) => caller.withRetries((at) => headManifest(uplink, ask, at, onHeaders)),
+    getManifest: (ask) => caller.withRetries((at) => getManifest(uplink, ask, at, onHeaders)),
+    headBlob: (repository, digest) => caller.withRetries((at) => headBlob(uplink, repository, digest, at)),
+    blobOrigin: (repository, digest) => new BlobOrigin(uplink, repository, digest),
+    tags: (repository, page) => caller.withRetries((at) => listTags(uplink, repository, page, at)),
+    referrers: (repository, digest) =>
+      caller.withRetries((at) => listReferrers(uplink, repository, digest, at)),
+    async isPublic(repository, reference) {
+      if (upstream.credentials === undefined) return true;
+      const ask = { repository, reference, accept: MANIFEST_UNION, userAgent: undefined };
+      return (await anonymous.withRetries((at) => isReadableByAnyone(uplink, ask, at))) === true;
+    },
+    status: () => ({ name: upstream.name, ...circuit.state, rateLimit }),
+    async close() {
+      closing.abort();
+      await transport.close();
+    },
+  };
+}
+
+function reportTo(upstream: string, log: Log, metrics: Metrics): (isOpen: boolean, reason?: string) => void {
+  return (isOpen, reason) => {
+    metrics.circuitOpen.set({ upstream }, isOpen ? 1 : 0);
+    if (isOpen) log.warn({ upstream, reason }, "upstream is answered for locally");
+    else log.info({ upstream }, "upstream answers again");
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * Owns the questions that are answered with a JSON list: tags and referrers. Bodies are handed on as they came, after
+ * a look that they are the JSON they should be: an HTML page must never be kept as a list.
+ */
+
+import { GranaryError } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import { OCI_INDEX } from "../oci/media-types.ts";
+import type { Attempt } from "./caller.ts";
+import { exchange } from "./exchange.ts";
+import { parseNextPage } from "./next-page.ts";
+import { discardBody, readLimited } from "./read-body.ts";
+import { redactUrl } from "./redact-url.ts";
+import { referrersUrl, tagsUrl } from "./registry-url.ts";
+import { statusError } from "./status-error.ts";
+import type { RequestKind } from "./transport.ts";
+import type { Uplink } from "./uplink.ts";
+import type { TagsPage } from "./upstream-client.ts";
+
+/** 100,000 tags of 80 characters. */
+const MAX_LIST_BYTES = 8 * 2 ** 20;
+
+type At = Parameters<Attempt<unknown>>[0];
+type PageAsk = { readonly n?: string; readonly last?: string };
+
+/** undefined when the repository is not there. */
+export async function listTags(
+  uplink: Uplink,
+  repository: string,
+  page: PageAsk,
+  at: At,
+): Promise<TagsPage | undefined> {
+  const url = tagsUrl(at.endpoint, repository, page);
+  const reply = await ask(uplink, "tags", url, repository, at, "application/json");
+  if (reply.status === 404 || reply.status === 401) {
+    discardBody(reply);
+    return undefined;
+  }
+  if (reply.status !== 200) {
+    discardBody(reply);
+    throw statusError(reply, uplink.clock.now());
+  }
+  const body = await readLimited(reply, MAX_LIST_BYTES, at.signal);
+  if (!hasList(body, "tags")) {
+    throw new GranaryError(
+      "upstream-protocol",
+      `${redactUrl(reply.url)} answered with something that is no tag list.`,
+    );
+  }
+  return { body: body.toString("utf8"), next: parseNextPage(reply.headers.link) };
+}
+
+/** undefined unless the upstream answers 200 with an index: 404, 401, 405 and HTML all mean "no such API" (H60). */
+export async function listReferrers(
+  uplink: Uplink,
+  repository: string,
+  digest: Digest,
+  at: At,
+): Promise<Uint8Array | undefined> {
+  const url = referrersUrl(at.endpoint, repository, digest);
+  const reply = await ask(uplink, "referrers", url, repository, at, OCI_INDEX);
+  if (reply.status !== 200) {
+    discardBody(reply);
+    if (reply.status !== 429 && reply.status < 500) return undefined;
+    throw statusError(reply, uplink.clock.now());
+  }
+  const body = await readLimited(reply, MAX_LIST_BYTES, at.signal);
+  return hasList(body, "manifests") ? body : undefined;
+}
+
+function ask(
+  { transport, authorizer, upstream }: Uplink,
+  kind: RequestKind,
+  url: URL,
+  repository: string,
+  { signal, onAbroad }: At,
+  accept: string,
+) {
+  const { credentials } = upstream;
+  const headers = { accept };
+  return exchange(transport, authorizer, {
+    kind,
+    method: "GET",
+    url,
+    headers,
+    repository,
+    credentials,
+    signal,
+    onAbroad,
+  });
+}
+
+/** `{"tags": null}` is what some registries say for "none". */
+function hasList(body: Buffer, key: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(body.toString("utf8"));
+    if (typeof parsed !== "object" || parsed === null || !(key in parsed)) return false;
+    const list = (parsed as Record<string, unknown>)[key];
+    return list === null || Array.isArray(list);
+  } catch {
+    return false; // HTML, or nothing at all: the caller says what that means.
+  }
+}

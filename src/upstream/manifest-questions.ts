@@ -1,0 +1,107 @@
+/**
+ * Owns the questions about manifests: HEAD, GET with a limit, and whether an anonymous caller may read one. It reads
+ * headers as they are; checking digests and types is the Mirror's.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { isDigest } from "../oci/digest.ts";
+import { lengthHeader } from "./blob-answer.ts";
+import type { Attempt } from "./caller.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import type { Credentials } from "./policy.ts";
+import { discardBody, readLimited } from "./read-body.ts";
+import { manifestUrl } from "./registry-url.ts";
+import { statusError } from "./status-error.ts";
+import type { Uplink } from "./uplink.ts";
+import type { ManifestAsk, ManifestBody, ManifestHead } from "./upstream-client.ts";
+
+/** distribution-spec: registries should accept manifests up to 4 MiB; nothing larger is one. */
+const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
+
+/** What of a 412 is shown to the person who pulls. */
+const MAX_TEXT_BYTES = 4096;
+
+/** Told of the headers of each manifest answer: that is where the pull budget stands. */
+export type OnHeaders = (headers: IncomingHttpHeaders) => void;
+
+type At = Parameters<Attempt<unknown>>[0];
+
+export async function headManifest(
+  uplink: Uplink,
+  ask: ManifestAsk,
+  at: At,
+  onHeaders: OnHeaders,
+): Promise<ManifestHead | undefined> {
+  const reply = await askManifest(uplink, ask, "HEAD", uplink.upstream.credentials, at);
+  onHeaders(reply.headers);
+  if (await isAbsent(uplink, reply, at)) return undefined;
+  discardBody(reply);
+  return headOf(reply);
+}
+
+export async function getManifest(
+  uplink: Uplink,
+  ask: ManifestAsk,
+  at: At,
+  onHeaders: OnHeaders,
+): Promise<ManifestBody | undefined> {
+  const reply = await askManifest(uplink, ask, "GET", uplink.upstream.credentials, at);
+  onHeaders(reply.headers);
+  if (await isAbsent(uplink, reply, at)) return undefined;
+  const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
+  uplink.metrics.upstreamBytes.inc({ upstream: uplink.upstream.name, kind: "manifest" }, bytes.length);
+  return { ...headOf(reply), bytes };
+}
+
+/** One anonymous HEAD. Throws when the answer is neither yes nor no. */
+export async function isReadableByAnyone(uplink: Uplink, ask: ManifestAsk, at: At): Promise<boolean> {
+  const reply = await askManifest(uplink, ask, "HEAD", undefined, at);
+  discardBody(reply);
+  if (reply.status === 200) return true;
+  if ([401, 403, 404].includes(reply.status)) return false;
+  throw statusError(reply, uplink.clock.now());
+}
+
+function askManifest(
+  { transport, authorizer, upstream }: Uplink,
+  { repository, reference, accept, userAgent }: ManifestAsk,
+  method: "GET" | "HEAD",
+  credentials: Credentials | undefined,
+  { endpoint, signal, onAbroad }: At,
+): Promise<Reply> {
+  const forwards = upstream.forwardUserAgent && userAgent !== undefined;
+  const headers = { accept: accept.join(", "), ...(forwards && { "user-agent": userAgent }) };
+  const url = manifestUrl(endpoint, repository, reference);
+  return exchange(transport, authorizer, {
+    kind: "manifest",
+    method,
+    url,
+    headers,
+    repository,
+    credentials,
+    signal,
+    onAbroad,
+  });
+}
+
+/** False for 200, true for "not there"; throws for all else. 401 after a fresh token is "absent or private" (C.5). */
+async function isAbsent({ clock }: Uplink, reply: Reply, { signal }: At): Promise<boolean> {
+  const { status } = reply;
+  if (status === 200) return false;
+  if (status === 412) {
+    const text = await readLimited(reply, MAX_TEXT_BYTES, signal);
+    throw statusError(reply, clock.now(), text.toString("utf8").trim());
+  }
+  discardBody(reply);
+  if (status === 404 || status === 401) return true;
+  throw statusError(reply, clock.now());
+}
+
+function headOf({ headers }: Reply): ManifestHead {
+  const digest = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "").trim();
+  const mediaType = headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
+  return {
+    digest: isDigest(digest) ? digest : undefined,
+    mediaType: mediaType === "" ? undefined : mediaType,
+    size: lengthHeader(headers),
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * Owns the rules of redirects (registry-clients.md F.2): how many, which schemes, what counts as another origin.
+ * Pure; addresses are checked by the transport on each hop.
+ */
+import { GranaryError } from "../errors.ts";
+import { redactUrl } from "./redact-url.ts";
+import type { Incoming } from "./transport.ts";
+
+export const MAX_REDIRECTS = 5;
+
+const STATUSES = new Set([301, 302, 303, 307, 308]);
+
+export function isRedirect({ status }: Pick<Incoming, "status">): boolean {
+  return STATUSES.has(status);
+}
+
+/** Credentials and cookies stay inside one origin: scheme, host and port. */
+export function isSameOrigin(a: URL, b: URL): boolean {
+  return a.origin === b.origin;
+}
+
+/** Where a redirect leads. Throws `upstream-protocol` for a missing or broken Location, `denied` for a downgrade. */
+export function nextHop({ url, status, headers }: Pick<Incoming, "url" | "status" | "headers">): URL {
+  const location = headers.location;
+  const next = location === undefined ? null : URL.parse(location, url.href);
+  if (next === null) {
+    const what = location === undefined ? "no Location" : "a Location that is no URL";
+    throw new GranaryError("upstream-protocol", `${redactUrl(url)} answered ${status} with ${what}.`);
+  }
+  if (next.protocol !== "https:" && (url.protocol === "https:" || next.protocol !== "http:")) {
+    throw new GranaryError(
+      "denied",
+      `${redactUrl(url)} redirects to ${next.protocol}//${next.host}: going from https to anything else is refused.`,
+      { found: next.protocol },
+    );
+  }
+  // A Location may carry user:password@, which would become an Authorization header of the redirect's making.
+  next.username = "";
+  next.password = "";
+  return next;
+}
+
+export function tooManyRedirects(first: URL): GranaryError {
+  return new GranaryError(
+    "upstream-protocol",
+    `${redactUrl(first)} leads through more than ${MAX_REDIRECTS} redirects.`,
+    { expected: MAX_REDIRECTS },
+  );
+}

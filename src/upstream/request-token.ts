@@ -1,0 +1,96 @@
+/**
+ * Owns one request to a token server: `GET realm?service&scope`, with Basic where there are credentials. It caches
+ * nothing and decides no trust; no token and no password ever enters a message.
+ */
+import { GranaryError } from "../errors.ts";
+import { basicHeader } from "./basic-header.ts";
+import type { Credentials } from "./policy.ts";
+import { discardBody, readLimited } from "./read-body.ts";
+import { redactUrl } from "./redact-url.ts";
+import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "./redirects.ts";
+import { statusError } from "./status-error.ts";
+import type { Incoming, Transport } from "./transport.ts";
+
+export type TokenAsk = {
+  readonly realm: URL;
+  readonly service: string | undefined;
+  readonly scope: string;
+  readonly credentials: Credentials | undefined;
+};
+
+export type Token = { readonly value: string; readonly lifetimeMs: number };
+
+/** registry-clients.md E: oras and go-containerregistry stop at 128 and 64 KB. */
+const MAX_TOKEN_BYTES = 128 * 1024;
+
+/** The token specification's value for a missing `expires_in`. */
+const DEFAULT_LIFETIME_MS = 60_000;
+
+/**
+ * Throws `unauthorized` when the server refuses (401, 403), `rate-limited`, `upstream-unavailable`, `upstream-protocol`.
+ * `now` is epoch ms.
+ */
+export async function requestToken(
+  transport: Transport,
+  ask: TokenAsk,
+  signal: AbortSignal,
+  now: number,
+): Promise<Token> {
+  const incoming = await follow(transport, tokenUrl(ask), ask.credentials, signal);
+  const { status, url } = incoming;
+  if (status === 200) return parseToken(await readLimited(incoming, MAX_TOKEN_BYTES, signal), url);
+  discardBody(incoming);
+  if (status !== 401 && status !== 403) throw statusError(incoming, now);
+  const who = ask.credentials === undefined ? "an anonymous request" : "the configured credentials";
+  throw new GranaryError("unauthorized", `The token server ${redactUrl(url)} refused ${who} (${status}).`, {
+    upstreamStatus: status,
+  });
+}
+
+function tokenUrl({ realm, service, scope, credentials }: TokenAsk): URL {
+  const url = new URL(realm);
+  if (service !== undefined) url.searchParams.set("service", service);
+  url.searchParams.set("scope", scope);
+  if (credentials !== undefined) url.searchParams.set("account", credentials.username);
+  return url;
+}
+
+async function follow(
+  transport: Transport,
+  first: URL,
+  credentials: Credentials | undefined,
+  signal: AbortSignal,
+): Promise<Incoming> {
+  let url = first;
+  let authorization = credentials && basicHeader(credentials);
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const headers = { accept: "application/json", ...(authorization !== undefined && { authorization }) };
+    const incoming = await transport.send({ kind: "token", method: "GET", url, headers, signal });
+    if (!isRedirect(incoming)) return incoming;
+    discardBody(incoming);
+    const next = nextHop(incoming);
+    if (!isSameOrigin(url, next)) authorization = undefined; // And never again in this chain.
+    url = next;
+  }
+  throw tooManyRedirects(first);
+}
+
+function parseToken(body: Buffer, url: URL): Token {
+  const fields = parseObject(body);
+  const value = fields.token ?? fields.access_token;
+  if (typeof value !== "string" || value === "" || /[^\x21-\x7e]/.test(value)) {
+    throw new GranaryError("upstream-protocol", `The token server ${redactUrl(url)} gave no token.`);
+  }
+  const seconds = fields.expires_in;
+  const lifetimeMs = typeof seconds === "number" && seconds > 0 ? seconds * 1000 : DEFAULT_LIFETIME_MS;
+  return { value, lifetimeMs };
+}
+
+function parseObject(body: Buffer): Record<string, unknown> {
+  try {
+    const parsed: unknown = JSON.parse(body.toString("utf8"));
+    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
+  } catch {
+    return {}; // No JSON is no token: the caller says so.
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Owns what a status of an upstream means when it is not the one hoped for: the one place where a status becomes an
+ * error code. It reads no body but the short text of a 412.
+ */
+import { type ErrorCode, GranaryError } from "../errors.ts";
+import { redactUrl } from "./redact-url.ts";
+import { parseRetryAfter } from "./retry-after.ts";
+import type { Incoming } from "./transport.ts";
+
+const CODES: Readonly<Record<number, ErrorCode>> = {
+  401: "unauthorized",
+  403: "denied",
+  404: "not-found",
+  412: "client-outdated",
+  416: "range-unsatisfiable",
+  429: "rate-limited",
+};
+
+/** Worth another try (registry-clients.md E): timeouts of front ends and everything that a server blames on itself. */
+const PASSING = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
+
+/** `text` is shown to the person who pulls; only 412 has one (ollama.md, checklist 5). */
+export function statusError(incoming: Incoming, now: number, text?: string): GranaryError {
+  const { status, headers, url } = incoming;
+  const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
+  return new GranaryError(codeOf(status), `${redactUrl(url)} answered ${status}.`, {
+    upstreamStatus: status,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(text !== undefined && { upstreamText: text }),
+  });
+}
+
+function codeOf(status: number): ErrorCode {
+  return CODES[status] ?? (PASSING.has(status) ? "upstream-unavailable" : "upstream-protocol");
+}

@@ -1,0 +1,56 @@
+/**
+ * Owns what a failed exchange is called: every error of sockets, TLS, the HTTP parser and undici becomes a
+ * GranaryError here. Messages carry the host and path, never a query or a header.
+ */
+import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
+import { redactUrl } from "./redact-url.ts";
+
+/** What a peer that answers, but not in HTTP, looks like. */
+const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_EXCEEDED)/;
+
+const SENTENCES: Readonly<Record<string, string>> = {
+  ECONNREFUSED: "the connection was refused",
+  ECONNRESET: "the connection was reset",
+  ENOTFOUND: "the name does not resolve",
+  EAI_AGAIN: "the name server does not answer",
+  EHOSTUNREACH: "there is no route to the host",
+  ENETUNREACH: "there is no route to the network",
+  UND_ERR_CONNECT_TIMEOUT: "the connection could not be made in time",
+  UND_ERR_HEADERS_TIMEOUT: "no headers came in time",
+  UND_ERR_BODY_TIMEOUT: "the body stalled",
+  UND_ERR_SOCKET: "the connection was closed",
+};
+
+/** `doing` opens the sentence: "GET https://host/v2/x/manifests/y". */
+export function transportError(error: unknown, method: string, url: URL, signal: AbortSignal): GranaryError {
+  const own = [error, causeOf(error)].find((each) => isGranaryError(each));
+  if (isGranaryError(own)) return own;
+  const doing = `${method} ${redactUrl(url)}`;
+  if (signal.aborted) {
+    return new GranaryError("aborted", `${doing} was given up.`, { cause: error, target: doing });
+  }
+  const code = codeOf(error);
+  if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") {
+    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, { target: doing });
+  }
+  const isProtocol = PROTOCOL_CODES.test(code);
+  const reason = SENTENCES[code] ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
+  return new GranaryError(
+    isProtocol ? "upstream-protocol" : "upstream-unavailable",
+    `${doing} failed: ${reason}.`,
+    { cause: error, target: doing },
+  );
+}
+
+function codeOf(error: unknown): string {
+  // Several addresses were tried: each failed, and the first failure speaks for all.
+  if (error instanceof AggregateError) return codeOf(error.errors[0]);
+  if (typeof error !== "object" || error === null) return "";
+  const inner = codeOf(causeOf(error));
+  if ("code" in error && typeof error.code === "string" && error.code !== "UND_ERR_SOCKET") return error.code;
+  return inner === "" && "code" in error && typeof error.code === "string" ? error.code : inner;
+}
+
+function causeOf(error: unknown): unknown {
+  return error instanceof Error ? error.cause : undefined;
+}

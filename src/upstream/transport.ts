@@ -1,0 +1,84 @@
+/**
+ * Owns one HTTP exchange with an upstream host: the fixed headers, the timeouts, the address check and the count of
+ * requests. It never follows a redirect, never adds credentials and has no total timeout.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { LookupFunction } from "node:net";
+import type { Readable } from "node:stream";
+import { GranaryError } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import { refuseLiteral } from "./address-guard.ts";
+import { createDispatcher, type ProxyEnvironment, type TlsMaterial } from "./dispatcher.ts";
+import type { Upstream } from "./policy.ts";
+import { redactUrl } from "./redact-url.ts";
+import { transportError } from "./transport-error.ts";
+
+/** The label of metrics. */
+export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token";
+
+export type Outgoing = {
+  readonly kind: RequestKind;
+  readonly method: "GET" | "HEAD";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Ends the request and its body. */
+  readonly signal: AbortSignal;
+};
+
+export type Incoming = {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Whoever holds the answer reads the body, or hands it to `discardBody`. */
+  readonly body: Readable;
+  readonly url: URL;
+};
+
+export interface Transport {
+  /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
+  send(outgoing: Outgoing): Promise<Incoming>;
+  /** Ends every connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type TransportOptions = {
+  readonly upstream: Upstream;
+  readonly userAgent: string;
+  readonly env: ProxyEnvironment;
+  readonly tls: TlsMaterial | undefined;
+  readonly lookup: LookupFunction | undefined;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+export function createTransport(options: TransportOptions): Transport {
+  const { upstream, userAgent, env, tls, lookup, log, metrics } = options;
+  const isInternal = upstream.internal;
+  const dispatcher = createDispatcher({ isInternal, policy: upstream.policy, env, tls, lookup });
+
+  const count = ({ kind, method, url }: Outgoing, status: number | "error") => {
+    metrics.upstreamRequests.inc({ upstream: upstream.name, kind, method, status: String(status) });
+    log.debug({ upstream: upstream.name, method, url: redactUrl(url), status }, "upstream request");
+  };
+
+  return {
+    async send(outgoing) {
+      const { method, url, signal } = outgoing;
+      refuseLiteral(url, isInternal);
+      // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
+      const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
+      try {
+        const path = `${url.pathname}${url.search}`;
+        // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation.
+        const options = { origin: url.origin, path, method, headers, signal, reset: false };
+        const answer = await dispatcher.request(options);
+        count(outgoing, answer.statusCode);
+        return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };
+      } catch (error) {
+        count(outgoing, "error");
+        throw transportError(error, method, url, signal);
+      }
+    },
+    close: () => dispatcher.destroy(new GranaryError("closed", `The client of ${upstream.name} is closed.`)),
+  };
+}

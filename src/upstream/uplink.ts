@@ -1,0 +1,18 @@
+/** Owns the parts that the questions to one upstream are asked with, as one value. Made by client.ts only. */
+import type { Clock } from "../observe/clock.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { Authorizer } from "./authorizer.ts";
+import type { Caller } from "./caller.ts";
+import type { Endpoints } from "./endpoints.ts";
+import type { Upstream } from "./policy.ts";
+import type { Transport } from "./transport.ts";
+
+export type Uplink = {
+  readonly upstream: Upstream;
+  readonly transport: Transport;
+  readonly authorizer: Authorizer;
+  readonly endpoints: Endpoints;
+  readonly caller: Caller;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+};
