@@ -1,0 +1,86 @@
+/** Owns a containerd of its own for a test, driven by `ctr` with a hosts.toml that names Granary. */
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BackgroundProgram } from "./background-program.ts";
+import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } from "./image-client.ts";
+import { runCommand } from "./run-command.ts";
+import { scratchDirectory } from "./scratch-directory.ts";
+
+export const ctr: ImageClientKind = { name: "ctr", programs: ["ctr", "containerd"], start: startContainerd };
+
+/** What containerd would mount, load or look for on the machine, and a pull into `native` does not need. */
+const DISABLED = [
+  "grpc.v1.cri",
+  ...["aufs", "btrfs", "devmapper", "zfs"].map((name) => `snapshotter.v1.${name}`),
+];
+
+async function startContainerd(cleanup: AsyncDisposableStack, port: number): Promise<ImageClient> {
+  const home = await scratchDirectory(cleanup, "containerd");
+  const hosts = await writeHosts(home, port);
+  const socket = join(home, "containerd.sock");
+  await writeFile(join(home, "config.toml"), settingsFor(home, socket));
+  const program = new BackgroundProgram("containerd", ["--config", join(home, "config.toml")]);
+  cleanup.defer(() => program.stop());
+  const run = (...args: string[]) => runCommand("ctr", ["--address", socket, ...args], { env: NO_WAY_OUT });
+  await program.until(() =>
+    run("version").then(
+      () => true,
+      () => undefined,
+    ),
+  );
+  return { pull: (image) => pull(run, hosts, image) };
+}
+
+/** `server` is a closed port: whatever Granary does not answer fails, instead of passing by it unseen. */
+async function writeHosts(home: string, port: number): Promise<string> {
+  const directory = join(home, "hosts");
+  await mkdir(join(directory, "docker.io"), { recursive: true });
+  const text = `server = "http://127.0.0.1:9"
+
+[host."http://127.0.0.1:${port}"]
+  capabilities = ["pull", "resolve"]
+`;
+  await writeFile(join(directory, "docker.io", "hosts.toml"), text);
+  return directory;
+}
+
+function settingsFor(home: string, socket: string): string {
+  const disabled = DISABLED.map((name) => `"io.containerd.${name}"`).join(", ");
+  return `version = 2
+root = "${join(home, "root")}"
+state = "${join(home, "state")}"
+disabled_plugins = [${disabled}]
+[grpc]
+address = "${socket}"
+[ttrpc]
+address = "${join(home, "ttrpc.sock")}"
+`;
+}
+
+async function pull(
+  run: (...args: string[]) => Promise<string>,
+  hosts: string,
+  { repository, tag }: ImageName,
+) {
+  const name = `docker.io/${repository}:${tag}`;
+  await run("images", "pull", "--snapshotter", "native", "--hosts-dir", hosts, name);
+  const listed = await run("images", "list", `name==${name}`);
+  const top = /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? "";
+  const manifest = await manifestOf(run, top);
+  return { manifest: top, config: manifest.config?.digest ?? "" };
+}
+
+type Content = {
+  readonly config?: { readonly digest: string };
+  readonly manifests?: readonly {
+    readonly digest: string;
+    readonly platform: { readonly architecture: string };
+  }[];
+};
+
+/** The image manifest behind `digest`, through an index if it is one, read from containerd's own store. */
+async function manifestOf(run: (...args: string[]) => Promise<string>, digest: string): Promise<Content> {
+  const content = JSON.parse(await run("content", "get", digest)) as Content;
+  const child = content.manifests?.find(({ platform }) => platform.architecture === "amd64");
+  return child === undefined ? content : manifestOf(run, child.digest);
+}

@@ -1,0 +1,108 @@
+/**
+ * Owns a Granary of its own for a test: a real child process with a configuration file, a data directory and free
+ * ports, that can be stopped, killed and started again on the same data.
+ */
+import { mkdir, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { stringify } from "yaml";
+import { BackgroundProgram } from "./background-program.ts";
+import { scratchDirectory } from "./scratch-directory.ts";
+
+export type GranaryOptions = {
+  /** Settings of each upstream that gets a listener of its own, as the configuration file spells them. */
+  readonly upstreams: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+};
+
+/** Another build of the same program can be put through the same tests. */
+const LAUNCHER =
+  process.env.GRANARY_LAUNCHER ?? fileURLToPath(new URL("../../../src/cli/granary.js", import.meta.url));
+
+export async function startGranary(
+  cleanup: AsyncDisposableStack,
+  options: GranaryOptions,
+): Promise<GranaryProcess> {
+  const scratch = await scratchDirectory(cleanup, "granary");
+  const names = Object.keys(options.upstreams);
+  const ports = await freePorts(names.length);
+  const portOf = new Map(names.map((name, index) => [name, ports[index] ?? 0]));
+  const config = join(scratch, "granary.yaml");
+  await mkdir(join(scratch, "data"));
+  await writeFile(config, stringify(settingsFor(scratch, portOf, options)));
+  const granary = new GranaryProcess(config, portOf);
+  cleanup.defer(() => granary.stop());
+  await granary.start();
+  return granary;
+}
+
+export class GranaryProcess {
+  readonly #config: string;
+  readonly #ports: ReadonlyMap<string, number>;
+  #program: BackgroundProgram | undefined;
+
+  constructor(config: string, ports: ReadonlyMap<string, number>) {
+    this.#config = config;
+    this.#ports = ports;
+  }
+
+  /** The port whose bare names mean `upstream`. */
+  port(upstream: string): number {
+    const port = this.#ports.get(upstream);
+    if (port === undefined) throw new Error(`no listener for ${upstream}`);
+    return port;
+  }
+
+  url(upstream: string): string {
+    return `http://127.0.0.1:${this.port(upstream)}`;
+  }
+
+  get log(): string {
+    return this.#program?.log ?? "";
+  }
+
+  /** Starts (again) and resolves when it is ready. */
+  async start(): Promise<void> {
+    const program = new BackgroundProgram(process.execPath, [LAUNCHER, "serve", "--config", this.#config]);
+    this.#program = program;
+    const [port] = this.#ports.values();
+    await program.until(() => readyAt(`http://127.0.0.1:${port}/readyz`));
+  }
+
+  /** SIGTERM, and what it needs to drain. */
+  async stop(): Promise<void> {
+    await this.#program?.stop();
+  }
+
+  /** SIGKILL: no chance to save anything. */
+  async kill(): Promise<void> {
+    await this.#program?.kill();
+  }
+}
+
+async function readyAt(url: string): Promise<true | undefined> {
+  const answer = await fetch(url).catch(() => undefined);
+  await answer?.body?.cancel();
+  return answer?.ok === true ? true : undefined;
+}
+
+function settingsFor(scratch: string, portOf: ReadonlyMap<string, number>, { upstreams }: GranaryOptions) {
+  return {
+    listeners: [...portOf].map(([upstream, port]) => ({ host: "127.0.0.1", port, upstream })),
+    storage: { directory: join(scratch, "data"), maxSize: "50GiB", minFree: "100MiB" },
+    upstreams,
+  };
+}
+
+/** Ports that were free a moment ago. All are held at once, so that no two are the same. */
+async function freePorts(count: number): Promise<number[]> {
+  const held = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
+  const ports = held.map(async (server) => {
+    if (!server.listening) await new Promise((resolve) => server.once("listening", resolve));
+    const address = server.address();
+    return address !== null && typeof address === "object" ? address.port : 0;
+  });
+  const found = await Promise.all(ports);
+  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
+  return found;
+}

@@ -1,0 +1,115 @@
+/**
+ * Owns what every real container client must live through: cold, warm after the tag's lifetime, an index, the
+ * upstream gone, and eight at once. One suite, run per client; it asserts what the client holds and what the
+ * upstream was asked.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { GranaryProcess } from "./granary-process.ts";
+import { startGranary } from "./granary-process.ts";
+import { type HubFront, startHubFront } from "./hub-front.ts";
+import type { ImageClientKind, PulledImage } from "./image-client.ts";
+import { type RealUpstream, startRealUpstream, UPSTREAM_PROGRAMS } from "./real-upstream.ts";
+import { describeWith } from "./required-programs.ts";
+import type { StoredImage } from "./upstream-content.ts";
+
+export const HUB = "docker.io";
+const AT_ONCE = 8;
+const TAG_LIFETIME_MS = 2000;
+
+/** What a scenario's tests work with; a new Granary, and so a cold one, each. */
+export type Stage = {
+  readonly upstream: RealUpstream;
+  readonly front: HubFront;
+  readonly granary: GranaryProcess;
+  /** Closed after the test. */
+  readonly cleanup: AsyncDisposableStack;
+};
+
+/** The scenario for `kind`; `more` adds tests of that client alone. */
+export function describePulls(kind: ImageClientKind, more: (stage: () => Stage) => void = () => {}): void {
+  describeWith([...kind.programs, ...UPSTREAM_PROGRAMS], `${kind.name} through Granary`, () => {
+    const stage = useStage();
+    definePulls(kind, stage);
+    more(stage);
+  });
+}
+
+/** Starts the real upstream and Docker Hub's stand-in once, a Granary per test. */
+export function useStage(): () => Stage {
+  const house = new AsyncDisposableStack();
+  let standing: { upstream: RealUpstream; front: HubFront };
+  let stage: Stage;
+  beforeAll(async () => {
+    const upstream = await startRealUpstream(house);
+    standing = { upstream, front: await startHubFront(house, upstream) };
+  });
+  beforeEach(async () => {
+    await standing.front.resume();
+    standing.front.account.clear();
+    const cleanup = new AsyncDisposableStack();
+    const settings = {
+      endpoints: [standing.front.url],
+      internal: true,
+      realms: ["127.0.0.2"],
+      tagLifetime: `${TAG_LIFETIME_MS}ms`,
+    };
+    const granary = await startGranary(cleanup, { upstreams: { [HUB]: settings } });
+    stage = { ...standing, granary, cleanup };
+  });
+  afterEach(() => stage.cleanup.disposeAsync());
+  afterAll(() => house.disposeAsync());
+  return () => stage;
+}
+
+function definePulls(kind: ImageClientKind, stage: () => Stage): void {
+  const freshClient = () => kind.start(stage().cleanup, stage().granary.port(HUB));
+
+  test("pulls a cold image, then a warm one for a HEAD, then without any upstream", async () => {
+    const { front, upstream } = stage();
+    const { big } = upstream.content;
+    expectImage(await (await freshClient()).pull(big), big);
+    expectEachBlobOnce(stage(), big);
+    expect(front.account.matching({ kind: "manifest", method: "GET", status: 200 })).toHaveLength(1);
+
+    await tagLifetime();
+    front.account.clear();
+    expectImage(await (await freshClient()).pull(big), big);
+    expect(front.account.matching({ kind: "manifest", method: "GET" })).toEqual([]);
+    expect(front.account.matching({ kind: "manifest", method: "HEAD", status: 200 })).toHaveLength(1);
+    expect(front.account.matching({ kind: "blob" })).toEqual([]);
+
+    await front.pause();
+    await tagLifetime();
+    expectImage(await (await freshClient()).pull(big), big);
+  });
+
+  test("pulls one image eight times at once for the price of one", async () => {
+    const { front, upstream } = stage();
+    const { big } = upstream.content;
+    const clients = await Promise.all(Array.from({ length: AT_ONCE }, freshClient));
+    const pulled = await Promise.all(clients.map((client) => client.pull(big)));
+    for (const image of pulled) expectImage(image, big);
+    expectEachBlobOnce(stage(), big);
+    expect(front.account.matching({ kind: "manifest", method: "GET", status: 200 })).toHaveLength(1);
+  });
+}
+
+function expectImage(pulled: PulledImage, stored: StoredImage): void {
+  expect(pulled).toEqual({ manifest: stored.manifest.digest, config: stored.config.digest });
+}
+
+/** Each blob crossed once, within 2 %; nothing secret went where it should not. */
+export function expectEachBlobOnce({ front }: Stage, { layers, config }: StoredImage): void {
+  for (const { digest, size } of [...layers, config]) {
+    const sent = front.account.bytesSentFor(digest);
+    expect(sent, `bytes of ${digest}`).toBeGreaterThanOrEqual(size);
+    expect(sent, `bytes of ${digest}`).toBeLessThanOrEqual(size * 1.02);
+  }
+  expect(front.account.violations).toEqual([]);
+}
+
+/** Time itself is what is waited for: after it, a stored tag is no longer fresh. */
+function tagLifetime(): Promise<void> {
+  return sleep(TAG_LIFETIME_MS + 100);
+}

@@ -1,0 +1,45 @@
+/**
+ * Owns the decision what happens where an outside program is not installed: on a user's machine its tests are
+ * skipped with a notice; with GRANARY_REQUIRE_CLIENTS=1 they fail. A skip must never be silent.
+ */
+import { accessSync, constants } from "node:fs";
+import { delimiter, join } from "node:path";
+import { describe, test } from "vitest";
+
+/** Like `describe`, for tests that need `programs` and root. */
+export function describeWith(programs: readonly string[], title: string, define: () => void): void {
+  const lacking = missing(programs);
+  if (lacking.length === 0) {
+    describe(title, define);
+    return;
+  }
+  const notice = `${title}: not installed here: ${lacking.join(", ")}`;
+  if (process.env.GRANARY_REQUIRE_CLIENTS === "1") {
+    test(`${title} has the programs it needs`, () => {
+      throw new Error(notice);
+    });
+    return;
+  }
+  process.stderr.write(`SKIPPED ${notice}\n`);
+  describe.skip(`${title} (skipped: no ${lacking.join(", ")})`, define);
+}
+
+function missing(programs: readonly string[]): string[] {
+  const absent = programs.filter((program) => !installed(program));
+  return process.getuid?.() === 0 ? absent : [...absent, "root rights"];
+}
+
+/** Whether `program` can be run from PATH or from where Debian keeps daemons. */
+export function installed(program: string): boolean {
+  const places = [...(process.env.PATH ?? "").split(delimiter), "/usr/sbin", "/sbin"];
+  return places.some((place) => executable(join(place, program)));
+}
+
+function executable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
