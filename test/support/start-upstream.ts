@@ -1,0 +1,65 @@
+/**
+ * Owns the start of upstream tests: a fake registry and a client of it, both closed when the test ends, with a clock
+ * whose short waits pass quickly and which can be set ahead.
+ */
+import { onTestFinished } from "vitest";
+import { type Clock, systemClock } from "../../src/observe/clock.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
+import { MANIFEST_UNION } from "../../src/oci/media-types.ts";
+import { createUpstreamClient, type UpstreamClientOptions } from "../../src/upstream/client.ts";
+import type { ManifestAsk } from "../../src/upstream/upstream-client.ts";
+import { type FakeOptions, type FakeRegistry, startFakeRegistry } from "./fake-registry.ts";
+import { upstreamOf } from "./upstream-of.ts";
+
+/** Retry delays are seconds; tests wait for a twentieth of them. The 30 s budget stays as long as it is. */
+const HURRY = 20;
+const LONG_MS = 10_000;
+
+export class HurriedClock implements Clock {
+  /** Added to the time. */
+  aheadMs = 0;
+  now(): number {
+    return Date.now() + this.aheadMs;
+  }
+  after(ms: number, run: () => void) {
+    return systemClock.after(ms < LONG_MS ? ms / HURRY : ms, run);
+  }
+}
+
+export async function startFake(options: FakeOptions): Promise<FakeRegistry> {
+  const fake = await startFakeRegistry(options);
+  onTestFinished(() => fake.close());
+  return fake;
+}
+
+type Overrides = Parameters<typeof upstreamOf>[1];
+
+/** A client of `fake`, deaf to the environment's proxies. */
+export function clientOf(
+  fake: FakeRegistry,
+  overrides: Overrides = {},
+  options: Partial<UpstreamClientOptions> = {},
+) {
+  const clock = new HurriedClock();
+  const metrics = createMetrics();
+  const upstream = upstreamOf(fake, overrides);
+  const client = createUpstreamClient({ clock, metrics, env: {}, ...options, upstream });
+  onTestFinished(() => client.close());
+  return { client, clock, metrics };
+}
+
+export async function startUpstream(
+  fakeOptions: FakeOptions,
+  overrides: Overrides = {},
+  options: Partial<UpstreamClientOptions> = {},
+) {
+  const fake = await startFake(fakeOptions);
+  return { fake, ...clientOf(fake, overrides, options) };
+}
+
+export function askFor(repository: string, reference: string, userAgent?: string): ManifestAsk {
+  return { repository, reference, accept: MANIFEST_UNION, userAgent };
+}
+
+/** A signal that nobody aborts. */
+export const patient = new AbortController().signal;
