@@ -78,25 +78,27 @@ async function lives(owner: Owner): Promise<boolean> {
   } catch (error) {
     if (errnoOf(error) === "ESRCH") return false;
   }
-  return (await startOf(owner.pid)) === owner.startedAt;
+  const startedAt = await startOf(owner.pid);
+  return startedAt === "" || owner.startedAt === "" || startedAt === owner.startedAt;
 }
 
-/** Boot and start time of `pid` where the system tells them (Linux), else "": then the pid alone decides. */
+/** Boot and start time of `pid`, or "" where the system hides them or has none to tell: then the pid alone decides. */
 async function startOf(pid: number): Promise<string> {
-  const [boot, status] = await Promise.all([
-    readIfThere("/proc/sys/kernel/random/boot_id"),
-    readIfThere(`/proc/${pid}/stat`),
-  ]);
-  // The name in field 2 may hold anything, so count from its closing bracket: start time is field 22.
-  const started = status?.slice(status.lastIndexOf(")") + 2).split(" ")[19];
-  return started === undefined ? "" : `${boot?.trim()}/${started}`;
+  try {
+    const boot = await readFile("/proc/sys/kernel/random/boot_id", "utf8");
+    const status = await readFile(`/proc/${pid}/stat`, "utf8");
+    // The name in field 2 may hold anything, so count from its closing bracket: start time is field 22.
+    return `${boot.trim()}/${status.slice(status.lastIndexOf(")") + 2).split(" ")[19]}`;
+  } catch {
+    return ""; // No /proc, or not for us: an unknown start never makes a lock stale.
+  }
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (error) {
-    if (["ENOENT", "ESRCH", "ENOTDIR"].includes(errnoOf(error) ?? "")) return undefined;
+    if (errnoOf(error) === "ENOENT") return undefined;
     throw error;
   }
 }

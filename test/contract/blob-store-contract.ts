@@ -60,7 +60,10 @@ export function blobStoreContract(backend: string, openStores: () => Promise<Sto
     });
 
     test("keeps the adopted partial readable until its close, and lets nothing come back from it", async () => {
-      const { blobs, spool, partial, digest } = await adopted(4);
+      const { blobs, spool } = await openStores();
+      const partial = await fullPartial(spool, 4, SIZE);
+      const { digest } = partial;
+      await blobs.adopt(partial, digest);
       expect(await readBytes(partial, 99, 1000)).toEqual(patternBytes(4, 99, 1000));
       await partial.checkpoint();
       await partial.close();
