@@ -9,8 +9,8 @@ import { GranaryError } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, isDigest } from "../oci/digest.ts";
 import type { BlobStore, StoredBlob } from "./blob-store.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
-import { removeDurably, syncDirectory } from "./durable-file.ts";
-import { removePartialFiles } from "./file-partial.ts";
+import { syncDirectory } from "./durable-file.ts";
+import { removePartialFiles, removePartialMap } from "./file-partial.ts";
 import { ALGORITHMS, type Layout } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
@@ -85,7 +85,7 @@ async function adoptPartial(layout: Layout, partial: Partial, digest: Digest): P
   await sealFile(files.data);
   await onDisk(`renaming ${files.data}`, rename(files.data, path));
   await syncDirectory(dirname(path));
-  await onDisk(`removing ${files.map}`, removeDurably(files.map));
+  await removePartialMap(files);
 }
 
 function checkAdoptable(partial: Partial, digest: Digest): void {

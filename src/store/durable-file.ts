@@ -5,13 +5,18 @@
 import { constants } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { onDisk } from "./disk-error.ts";
+import { diskError, errnoOf, onDisk } from "./disk-error.ts";
 import { OpenFile } from "./open-file.ts";
+
+/** Where `replaceFile` writes first; a crash may leave it behind. */
+export function draftOf(path: string): string {
+  return `${path}.new`;
+}
 
 /** Replaces `path` by temp file, sync and rename: a reader sees the old text or the new one. Throws `store-full`. */
 export async function replaceFile(path: string, text: string): Promise<void> {
-  const temporary = `${path}.new`;
-  await rm(temporary, { force: true });
+  const temporary = draftOf(path);
+  await onDisk(`removing ${temporary}`, rm(temporary, { force: true }));
   try {
     await writeSynced(temporary, text);
     await onDisk(`renaming ${temporary}`, rename(temporary, path));
@@ -36,8 +41,8 @@ export async function removeDurably(path: string): Promise<boolean> {
   try {
     await rm(path);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
-    throw error;
+    if (errnoOf(error) === "ENOENT") return false;
+    throw diskError(error, `removing ${path}`);
   }
   await syncDirectory(dirname(path));
   return true;

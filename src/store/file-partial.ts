@@ -10,7 +10,7 @@ import { GranaryError } from "../errors.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { followFile } from "./digest-follower.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
-import { removeDurably, replaceFile } from "./durable-file.ts";
+import { draftOf, removeDurably, replaceFile } from "./durable-file.ts";
 import type { PartialFiles } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
 import type { DigestFollower, Partial } from "./partial.ts";
@@ -174,8 +174,14 @@ export class FilePartial implements Partial {
 
 /** The map goes first and lastingly: data without a map claims nothing, a map without its data must not be found. */
 export async function removePartialFiles(files: PartialFiles): Promise<void> {
-  await onDisk(`removing ${files.map}`, removeDurably(files.map));
+  await removePartialMap(files);
   await onDisk(`removing ${files.data}`, rm(files.data, { force: true, recursive: true }));
+}
+
+/** With the draft that a crash in a checkpoint may have left. */
+export async function removePartialMap(files: PartialFiles): Promise<void> {
+  await onDisk(`removing the draft of ${files.map}`, rm(draftOf(files.map), { force: true }));
+  await removeDurably(files.map);
 }
 
 async function openSaved(

@@ -79,7 +79,7 @@ class DiskSpool implements Spool {
     for (const algorithm of ALGORITHMS) {
       const path = this.#layout.partialsOf(algorithm);
       for (const name of await onDisk(`listing ${path}`, readdir(path))) {
-        const text = `${algorithm}:${name.replace(/\.map(\.new)?$/, "")}`;
+        const text = `${algorithm}:${name.replace(/\.map$/, "")}`;
         if (isDigest(text)) digests.add(text);
       }
     }

@@ -5,6 +5,7 @@ import {
   existsSync,
   lstatSync,
   mkdirSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -104,6 +105,13 @@ describe("a saved map", () => {
     expect(await spool.list()).toMatchObject([{ digest, present: 0 }]);
     await spool.remove(digest);
     expect(existsSync(files.map)).toBe(false);
+  });
+
+  test("leaves no draft behind when its partial goes, although a crash left one", async () => {
+    const { layout, spool, digest, files } = await savedPartial(7);
+    writeFileSync(`${files.map}.new`, "half a m");
+    await spool.remove(digest);
+    expect(readdirSync(layout.partialsOf("sha256"))).toEqual([]);
   });
 
   test("of a file without one is listed as empty, and foreign files are not listed", async () => {
