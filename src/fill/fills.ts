@@ -35,6 +35,14 @@ export class Fills {
     return this.#fills.get(digest);
   }
 
+  /** A fill of `digest` that starts from now on opens its partial only after `work`: somebody is removing it. */
+  holdBack(digest: Digest, work: Promise<void>): void {
+    this.#await(
+      digest,
+      work.catch(() => {}),
+    );
+  }
+
   status(): Fill["facts"][] {
     return [...this.#fills.values()].map((fill) => fill.facts);
   }
@@ -51,9 +59,13 @@ export class Fills {
   #leave(fill: Fill): void {
     if (this.#fills.get(fill.digest) !== fill) return;
     this.#fills.delete(fill.digest);
-    this.#ending.set(fill.digest, fill.ended);
-    void fill.ended.then(() => {
-      if (this.#ending.get(fill.digest) === fill.ended) this.#ending.delete(fill.digest);
+    this.#await(fill.digest, fill.ended);
+  }
+
+  #await(digest: Digest, ended: Promise<void>): void {
+    this.#ending.set(digest, ended);
+    void ended.then(() => {
+      if (this.#ending.get(digest) === ended) this.#ending.delete(digest);
     });
   }
 }

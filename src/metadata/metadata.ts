@@ -33,6 +33,9 @@ export type TagRecord = TagKey & {
 
 export type RepositoryKey = { readonly upstream: string; readonly repository: string };
 
+/** Whether a repository could be read without credentials, and when that was probed (epoch ms). */
+export type Visibility = { readonly isPublic: boolean; readonly checkedAt: number };
+
 /** A digest that a repository has been seen to contain, with its size where a descriptor told it. */
 export type Link = { readonly digest: Digest; readonly size: number | undefined };
 
@@ -65,6 +68,9 @@ export interface Metadata {
   link(where: RepositoryKey, digest: Digest): Promise<Link | undefined>;
   /** A size that some descriptor stated turned out wrong: no link may state a size of `digest` any more. */
   forgetSizes(digest: Digest): Promise<void>;
+
+  recordVisibility(where: RepositoryKey, visibility: Visibility): Promise<void>;
+  visibility(where: RepositoryKey): Promise<Visibility | undefined>;
 
   /** The last answer to a tag-list request (`query` is canonical: `n=..&last=..`), for when the upstream is down. */
   recordTagList(where: RepositoryKey, query: string, body: string): Promise<void>;

@@ -47,6 +47,14 @@ export const MIGRATIONS: readonly string[] = [
     body TEXT NOT NULL,
     PRIMARY KEY (upstream, repository, query)
   ) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE visibility (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    is_public INTEGER NOT NULL,
+    checked_at INTEGER NOT NULL,
+    PRIMARY KEY (upstream, repository)
+  ) STRICT, WITHOUT ROWID;
   `,
 ];
 

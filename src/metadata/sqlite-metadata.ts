@@ -12,6 +12,7 @@ import type { Metadata } from "./metadata.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "./schema.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./sql-database.ts";
 import { tagRows } from "./tag-rows.ts";
+import { visibilityRows } from "./visibility-rows.ts";
 
 /** Below this a full check costs milliseconds, so it is made at every start; above it only after an unclean end. */
 const SMALL_BYTES = 16 * 1024 * 1024;
@@ -49,6 +50,7 @@ function metadataOver(database: Sqlite.Database): Metadata {
     ...blobRows(sql),
     ...manifestRows(sql, links),
     ...tagRows(sql),
+    ...visibilityRows(sql),
     recordLink,
     link,
     forgetSizes,

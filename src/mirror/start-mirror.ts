@@ -1,0 +1,147 @@
+/**
+ * Owns the composition of one Mirror from its drivers: what every method does is its part's; here a Target finds its
+ * upstream, permission is checked before anything is looked up, and everything is ended in order.
+ */
+import { GranaryError } from "../errors.ts";
+import { Fills } from "../fill/fills.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { Clock, Timer } from "../observe/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
+import type { BlobStore } from "../store/blob-store.ts";
+import type { Spool } from "../store/partial.ts";
+import type { UpstreamClient } from "../upstream/upstream-client.ts";
+import { Access } from "./access.ts";
+import { Blobs } from "./blobs.ts";
+import { type Budget, Janitor } from "./janitor.ts";
+import { Manifests } from "./manifests.ts";
+import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
+import { Pins } from "./pins.ts";
+import { Referrers } from "./referrers.ts";
+import { TagLists } from "./tag-lists.ts";
+import type { ManifestTarget, Target } from "./target.ts";
+import { Uses } from "./uses.ts";
+
+export type MirrorParts = {
+  readonly clients: readonly UpstreamClient[];
+  readonly metadata: Metadata;
+  readonly blobs: BlobStore;
+  readonly spool: Spool;
+  readonly budget: Budget;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** In [0, 1): spreads retries. */
+  readonly random: () => number;
+};
+
+const SWEEP_MS = 60_000;
+/** What a repository is probed with when a request names no manifest: its absence is an answer too. */
+const ANY_TAG = "latest";
+
+/** Reconciles disk and Metadata, then serves. The parts are the Mirror's from now on: `close` closes them. */
+export async function startMirror(parts: MirrorParts): Promise<Mirror> {
+  const { metadata, spool, blobs: store, clock, log, metrics, random, budget } = parts;
+  const clients = new Map(parts.clients.map((client) => [client.upstream.name, client]));
+  const pins = new Pins(metrics);
+  const uses = new Uses(metadata, clock, log);
+  const access = new Access(metadata, clock);
+  const janitor: Janitor = new Janitor({
+    budget,
+    metadata,
+    blobs: store,
+    spool,
+    pins,
+    uses,
+    fills: () => fills,
+    log,
+    metrics,
+  });
+  const fills = new Fills({
+    spool,
+    blobs: store,
+    clock,
+    log,
+    metrics,
+    random,
+    record: (digest, size) => metadata.recordBlob({ digest, size, usedAt: clock.now() }),
+    makeRoom: (bytes) => janitor.makeRoom(bytes),
+  });
+  const manifests = new Manifests({ metadata, access, clock, log });
+  const blobs = new Blobs({ store, fills, janitor, access, pins, uses, clock, metrics, random });
+  const tagLists = new TagLists(metadata, clock);
+  const referrers = new Referrers(manifests, clock, log);
+
+  await janitor.reconcile();
+  const stopSweeping = sweepRegularly(janitor, clock);
+  let closing: Promise<void> | undefined;
+
+  /** The target's upstream, once the asker may see the repository. */
+  async function permitted(target: Target, asker: Asker): Promise<UpstreamClient> {
+    if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
+    const client = clients.get(target.upstream);
+    if (client === undefined)
+      throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
+    await access.check(client, target.repository, probeOf(target), asker);
+    return client;
+  }
+
+  async function close(deadlineMs: number): Promise<void> {
+    await stopSweeping();
+    await fills.drain(deadlineMs);
+    await uses.flush();
+    await Promise.all(parts.clients.map((client) => client.close()));
+    await metadata.close();
+  }
+
+  return {
+    manifest: async (target, ask) => manifests.get(await permitted(target, ask), target, ask),
+    headManifest: async (target, ask) => manifests.head(await permitted(target, ask), target, ask),
+    blob: async (target, asker) => blobs.open(await permitted(target, asker), target),
+    statBlob: async (target, asker) => blobs.stat(await permitted(target, asker), target),
+    tags: async (target, asker) => tagLists.get(await permitted(target, asker), target),
+    referrers: async (target, asker) => referrers.get(await permitted(target, asker), target, asker),
+    status: async (): Promise<MirrorStatus> => {
+      const [disk, totals] = await Promise.all([janitor.use(), metadata.totals()]);
+      const upstreams = parts.clients.map((client) => client.status());
+      return {
+        fills: fills.status(),
+        pins: pins.count,
+        upstreams,
+        disk,
+        blobs: totals.blobs,
+        manifests: totals.manifests,
+      };
+    },
+    close: (deadlineMs) => {
+      closing ??= close(deadlineMs);
+      return closing;
+    },
+  };
+}
+
+function probeOf(target: Target): string {
+  return target.kind === "manifest" ? referenceOf(target) : ANY_TAG;
+}
+
+function referenceOf({ reference }: ManifestTarget): string {
+  return "tag" in reference ? reference.tag : reference.digest;
+}
+
+/** At once, then a minute after each sweep has ended; the returned stop waits for one that runs. */
+function sweepRegularly(janitor: Janitor, clock: Clock): () => Promise<void> {
+  let isStopped = false;
+  let next: Timer | undefined;
+  let running = Promise.resolve();
+  const sweep = () => {
+    running = janitor.sweep().then(() => {
+      if (!isStopped) next = clock.after(SWEEP_MS, sweep);
+    });
+  };
+  sweep();
+  return () => {
+    isStopped = true;
+    next?.cancel();
+    return running;
+  };
+}

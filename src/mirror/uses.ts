@@ -1,0 +1,53 @@
+/** Owns last uses: kept in memory and written in batches, about once a second, so that a hit costs no database write. */
+import { messageOf } from "../errors.ts";
+import type { Metadata } from "../metadata/metadata.ts";
+import type { Clock, Timer } from "../observe/clock.ts";
+import type { Log } from "../observe/log.ts";
+import type { Digest } from "../oci/digest.ts";
+
+const EVERY_MS = 1_000;
+
+export class Uses {
+  readonly #metadata: Metadata;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #pending = new Map<Digest, number>();
+  #timer: Timer | undefined;
+
+  constructor(metadata: Metadata, clock: Clock, log: Log) {
+    this.#metadata = metadata;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  touch(digest: Digest): void {
+    this.#pending.set(digest, this.#clock.now());
+    this.#timer ??= this.#clock.after(EVERY_MS, () => void this.#flushInBackground());
+  }
+
+  /** Writes what is pending. Throws what Metadata threw; nothing is lost then. */
+  async flush(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    if (this.#pending.size === 0) return;
+    const batch = this.#pending;
+    this.#pending = new Map();
+    try {
+      await this.#metadata.touch(batch);
+    } catch (error) {
+      for (const [digest, usedAt] of batch) if (!this.#pending.has(digest)) this.#pending.set(digest, usedAt);
+      throw error;
+    }
+  }
+
+  async #flushInBackground(): Promise<void> {
+    try {
+      await this.flush();
+    } catch (error) {
+      this.#log.warn(
+        { reason: messageOf(error) },
+        "last uses could not be written; trying again with the next hit",
+      );
+    }
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * Owns the parsed view of a manifest: its true media type and what it lists. A view never replaces the bytes, and this
+ * is the only place that reads manifest JSON. Hostile documents end in `manifest-invalid`, never in a guess.
+ */
+import { GranaryError } from "../errors.ts";
+import { type Digest, isDigest } from "./digest.ts";
+import {
+  DOCKER_LIST,
+  DOCKER_MANIFEST,
+  DOCKER_SCHEMA1,
+  OCI_INDEX,
+  OCI_MANIFEST,
+  OCTET_STREAM,
+} from "./media-types.ts";
+
+export type ManifestLink = { readonly digest: Digest; readonly size: number | undefined };
+
+export type ManifestView = {
+  /** From the document where it says one, else from the header, else from the document's shape. */
+  readonly mediaType: string;
+  /** Config, layers, children, subject: everything that the repository must contain as well. */
+  readonly links: readonly ManifestLink[];
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, unknown>> | undefined;
+  readonly children: readonly Record<string, unknown>[];
+};
+
+/** Types that a server sends when it does not know better (registry-clients.md D: Ollama, proxies, static hosts). */
+const GENERIC = new Set([
+  "",
+  "text/plain",
+  "application/json",
+  OCTET_STREAM,
+  "text/html",
+  "binary/octet-stream",
+]);
+
+/** Throws `manifest-invalid`: no JSON object, or one that is index and image at once (CVE-2021-41190). */
+export function viewManifest(bytes: Uint8Array, contentType: string | undefined): ManifestView {
+  const document = parseObject(bytes);
+  if (Array.isArray(document.manifests) && (document.layers !== undefined || document.config !== undefined)) {
+    throw new GranaryError(
+      "manifest-invalid",
+      "The manifest is an index and an image at once (CVE-2021-41190).",
+    );
+  }
+  const children = objects(document.manifests);
+  const parts = [
+    document.config,
+    ...objects(document.layers),
+    ...objects(document.blobs),
+    ...children,
+    document.subject,
+  ];
+  return {
+    mediaType: trueMediaType(document, contentType),
+    links: [...parts.flatMap(linkOf), ...objects(document.fsLayers).flatMap(schema1Link)],
+    artifactType: textOf(document.artifactType) ?? textOf(asObject(document.config)?.mediaType),
+    annotations: asObject(document.annotations),
+    children,
+  };
+}
+
+/** The type of a Content-Type header without parameters, or undefined when it says nothing about a manifest. */
+export function manifestTypeOf(contentType: string | undefined): string | undefined {
+  const type = (contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";
+  return GENERIC.has(type) ? undefined : type;
+}
+
+function trueMediaType(document: Record<string, unknown>, contentType: string | undefined): string {
+  return textOf(document.mediaType) ?? manifestTypeOf(contentType) ?? typeOfShape(document);
+}
+
+function typeOfShape(document: Record<string, unknown>): string {
+  if (document.schemaVersion === 1) return DOCKER_SCHEMA1;
+  const children = objects(document.manifests);
+  const isDocker = [document.config, ...children].some((part) =>
+    textOf(asObject(part)?.mediaType)?.startsWith("application/vnd.docker."),
+  );
+  if (Array.isArray(document.manifests)) return isDocker ? DOCKER_LIST : OCI_INDEX;
+  if (document.config !== undefined || document.layers !== undefined)
+    return isDocker ? DOCKER_MANIFEST : OCI_MANIFEST;
+  throw new GranaryError("manifest-invalid", "The document is neither an image manifest nor an index.");
+}
+
+function linkOf(part: unknown): ManifestLink[] {
+  const descriptor = asObject(part);
+  const digest = textOf(descriptor?.digest);
+  if (digest === undefined || !isDigest(digest)) return [];
+  const size = descriptor?.size;
+  return [
+    { digest, size: typeof size === "number" && Number.isSafeInteger(size) && size >= 0 ? size : undefined },
+  ];
+}
+
+function schema1Link(layer: Record<string, unknown>): ManifestLink[] {
+  const digest = textOf(layer.blobSum);
+  return digest !== undefined && isDigest(digest) ? [{ digest, size: undefined }] : [];
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
+  try {
+    // TextDecoder drops a byte order mark, which JSON.parse would refuse; the bytes themselves are kept as they are.
+    const document = asObject(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    if (document !== undefined) return document;
+  } catch (error) {
+    throw new GranaryError("manifest-invalid", "The manifest is not JSON.", { cause: error });
+  }
+  throw new GranaryError("manifest-invalid", "The manifest is not a JSON object.");
+}
+
+function asObject(value: unknown): Record<string, unknown> | undefined {
+  return typeof value === "object" && value !== null && !Array.isArray(value)
+    ? (value as Record<string, unknown>)
+    : undefined;
+}
+
+function objects(value: unknown): Record<string, unknown>[] {
+  return Array.isArray(value) ? value.map(asObject).filter((item) => item !== undefined) : [];
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === "string" && value !== "" ? value : undefined;
+}
