@@ -1,0 +1,43 @@
+/**
+ * Owns Settings: everything a process needs to know before it starts, parsed, checked and with defaults filled in.
+ * Plain data; no file, no environment and no text form of a number is left in it.
+ */
+import type { TlsMaterial } from "../upstream/dispatcher.ts";
+import type { Upstream } from "../upstream/policy.ts";
+
+export type Login = { readonly username: string; readonly password: string };
+
+export type ListenerSettings = {
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  /** The address to listen on; undefined means all of them, IPv6 too where there is any. */
+  readonly host: string | undefined;
+  /** Name of the upstream that a bare `/v2/...` means here. */
+  readonly upstream: string;
+  /** With it every request must carry these by Basic authentication. */
+  readonly login: Login | undefined;
+  /** PEM texts; with them the listener speaks https. */
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+};
+
+export type StorageSettings = {
+  readonly directory: string;
+  /** Budget of blobs and partials together, bytes. */
+  readonly maxSize: number;
+  /** Bytes of the disk that stay free whatever the budget says. */
+  readonly minFree: number;
+};
+
+export type LogSettings = { readonly level: string; readonly format: "auto" | "pretty" | "json" };
+
+/** An Upstream with the texts of the PEM files that it names. */
+export type UpstreamSettings = Upstream & { readonly tls: TlsMaterial | undefined };
+
+export type Settings = {
+  readonly listeners: readonly ListenerSettings[];
+  readonly storage: StorageSettings;
+  readonly upstreams: readonly UpstreamSettings[];
+  /** How long bodies in flight may go on after a stop was asked for. */
+  readonly drainMs: number;
+  readonly log: LogSettings;
+};
