@@ -49,7 +49,7 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   next(): Promise<Result> {
-    if (this.#left === 0) return Promise.resolve(DONE);
+    if (this.#left === 0) return this.#done();
     const chunk = this.#take();
     if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
     if (this.#isEnded) return this.#error === undefined ? Promise.resolve(DONE) : Promise.reject(this.#error);
@@ -73,6 +73,14 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     this.#parked?.resolve(DONE);
     this.#parked = undefined;
     this.#stream.destroy();
+  }
+
+  /**
+   * undici gives a connection back one turn of the event loop after its last byte: whoever asks again at once would
+   * open another one, with its handshake.
+   */
+  #done(): Promise<Result> {
+    return new Promise((resolve) => setImmediate(resolve, DONE));
   }
 
   #onReadable(): void {
