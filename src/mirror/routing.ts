@@ -1,0 +1,188 @@
+/**
+ * Owns Routes: which Upstream and which Target a request means, in each of the five ways in which clients name an
+ * upstream (design section 5). Pure: an unknown name ends here, before any look-up or connection (registry-clients.md
+ * F.1). It matches the raw path and decodes nothing but the colon of a digest or a port.
+ */
+import { GranaryError } from "../errors.ts";
+import { parseDigest } from "../oci/digest.ts";
+import { isRepositoryName, isTag } from "../oci/names.ts";
+import { isModelRepository } from "../ollama/model-name.ts";
+import type { Upstream } from "../upstream/policy.ts";
+import type { Target } from "./target.ts";
+
+/** What routing needs to know of an upstream. */
+export type RoutedUpstream = Pick<Upstream, "name" | "aliases" | "names">;
+
+export type RouteInput = {
+  /** Name of the upstream that the listener implies. */
+  readonly listenerUpstream: string;
+  readonly hostHeader: string | undefined;
+  /** `host[:port]` of an absolute-form request line: this process is used as an HTTP proxy. */
+  readonly absoluteHost: string | undefined;
+  /** As it came, with its percent signs. */
+  readonly rawPath: string;
+  /** Without the question mark; empty when there is none. */
+  readonly rawQuery: string;
+};
+
+export type Route = {
+  /** Name of the upstream. */
+  readonly upstream: string;
+  /** Undefined for the base endpoint, `/v2/`. */
+  readonly target: Target | undefined;
+  /** The `ns` that the client gave: answers carry `OCI-Namespace`, and links of ours repeat it. */
+  readonly ns: string | undefined;
+  /** The `ns` that a path prefix of another upstream overruled (H15); worth a line in the log. */
+  readonly overruledNs: string | undefined;
+};
+
+/**
+ * Makes the function from requests to Routes. That throws `route-unknown` (no such upstream), `reference-invalid` (a
+ * path or name that no registry has), `digest-invalid`, `not-found` (no such endpoint, or a tag that cannot exist).
+ */
+export function createRouter(upstreams: Iterable<RoutedUpstream>): (input: RouteInput) => Route {
+  const byHost = new Map<string, RoutedUpstream>();
+  for (const upstream of upstreams) {
+    for (const name of [upstream.name, ...upstream.aliases]) byHost.set(name.toLowerCase(), upstream);
+  }
+  return (input) => route(byHost, input);
+}
+
+const NO_QUERY = new URLSearchParams();
+
+type ByHost = ReadonlyMap<string, RoutedUpstream>;
+
+function route(byHost: ByHost, input: RouteInput): Route {
+  const [before, ...path] = splitPath(input.rawPath);
+  const query = input.rawQuery === "" ? NO_QUERY : new URLSearchParams(input.rawQuery);
+  const ns = query.get("ns") || undefined;
+  const inPath = upstreamInPath(byHost, before, path, ns !== undefined || namesUpstream(byHost, input));
+  const upstream = inPath ?? upstreamBesidePath(byHost, ns, input);
+  const overruled = ns !== undefined && byHost.get(ns.toLowerCase()) !== upstream;
+  return {
+    upstream: upstream.name,
+    target: path.length === 0 ? undefined : parseTarget(upstream, path, query),
+    ns,
+    overruledNs: overruled ? ns : undefined,
+  };
+}
+
+/** The segment before `/v2` ("" when there is none) and those after it. */
+function splitPath(rawPath: string): string[] {
+  // The colon is the one character that clients both send and escape (`sha256%3A…`, `reg%3A5000`).
+  const path = rawPath.replace(/%3a/gi, ":");
+  if (!/^\/[!#$&'()*+,\-./0-9:;=@A-Z_a-z~]*$/.test(path) || /\/\/|\/\.\.?(?:\/|$)/.test(path)) {
+    throw new GranaryError("reference-invalid", `The path "${shorten(rawPath)}" is not one of a registry.`);
+  }
+  const [first = "", second, ...rest] = path.slice(1).split("/");
+  const segments =
+    first === "v2" ? ["", ...(second === undefined ? [] : [second, ...rest])] : [first, ...rest];
+  if (first !== "v2" && second !== "v2") throw noEndpoint(rawPath);
+  if (segments.length > 1 && segments.at(-1) === "") segments.pop();
+  return segments;
+}
+
+/**
+ * The upstream that a prefix names, before `/v2/` or as the first segment after it; the latter is taken off `path`. Hub
+ * namespaces have no dots, so a first segment that looks like a host is one (registry-clients.md C.3); only where the
+ * request names its upstream by other means may it be a repository's own (gcr.io/google.com/…).
+ */
+function upstreamInPath(
+  byHost: ByHost,
+  before: string | undefined,
+  path: string[],
+  isNamedElsewhere: boolean,
+): RoutedUpstream | undefined {
+  const outer = before ? known(byHost, before) : undefined;
+  const [first] = path;
+  if (first === undefined || path.length < 2 || !looksLikeHost(first)) return outer;
+  const inner = byHost.get(first.toLowerCase());
+  if (inner !== undefined) path.shift();
+  else if (outer === undefined && !isNamedElsewhere) throw unknownUpstream(first);
+  return inner ?? outer;
+}
+
+function looksLikeHost(segment: string): boolean {
+  return segment.includes(".") || segment.includes(":") || segment === "localhost";
+}
+
+function namesUpstream(byHost: ByHost, { absoluteHost, hostHeader }: RouteInput): boolean {
+  return absoluteHost !== undefined || findHost(byHost, hostHeader) !== undefined;
+}
+
+/** `ns`, else the host of the request line, else the Host header (DNS override), else the listener's own. */
+function upstreamBesidePath(byHost: ByHost, ns: string | undefined, input: RouteInput): RoutedUpstream {
+  if (ns !== undefined) return known(byHost, ns);
+  const { absoluteHost, hostHeader, listenerUpstream } = input;
+  if (absoluteHost === undefined) return findHost(byHost, hostHeader) ?? known(byHost, listenerUpstream);
+  return findHost(byHost, absoluteHost) ?? known(byHost, absoluteHost);
+}
+
+/** An own or unknown host is undefined. The ports of the schemes mean nothing; any other makes it another host. */
+function findHost(byHost: ByHost, host: string | undefined): RoutedUpstream | undefined {
+  if (host === undefined) return undefined;
+  const name = host.toLowerCase();
+  return byHost.get(name) ?? byHost.get(name.replace(/:(?:80|443)$/, ""));
+}
+
+function known(byHost: ByHost, name: string): RoutedUpstream {
+  const upstream = byHost.get(name.toLowerCase());
+  if (upstream === undefined) throw unknownUpstream(name);
+  return upstream;
+}
+
+function parseTarget(upstream: RoutedUpstream, path: readonly string[], query: URLSearchParams): Target {
+  const last = path.at(-1) ?? "";
+  const kind = path.at(-2);
+  const at = () => ({ upstream: upstream.name, repository: parseRepository(upstream, path.slice(0, -2)) });
+  switch (kind) {
+    case "manifests":
+      return { kind: "manifest", ...at(), reference: parseManifestReference(last) };
+    case "blobs":
+      return { kind: "blob", ...at(), digest: parseDigest(last) };
+    case "referrers":
+      return {
+        kind,
+        ...at(),
+        digest: parseDigest(last),
+        artifactType: query.get("artifactType") || undefined,
+      };
+    case "tags":
+      if (last !== "list") break;
+      return { kind, ...at(), n: query.get("n") ?? undefined, last: query.get("last") ?? undefined };
+  }
+  throw noEndpoint(`/v2/${path.join("/")}`);
+}
+
+function parseRepository(upstream: RoutedUpstream, segments: readonly string[]): string {
+  const [first = ""] = segments;
+  if (upstream.names === "hub" && segments.length > 1 && looksLikeHost(first)) throw unknownUpstream(first);
+  const given = segments.join("/");
+  // Hub knows its official images by this name only, and answers 401 to any other (registry-clients.md C.3).
+  const name = upstream.names === "hub" && segments.length === 1 ? `library/${given}` : given;
+  if (upstream.names === "ollama" ? isModelRepository(name) : isRepositoryName(name)) return name;
+  throw new GranaryError(
+    "reference-invalid",
+    `"${shorten(given)}" is not a repository name of ${upstream.name}.`,
+  );
+}
+
+function parseManifestReference(text: string) {
+  if (text.includes(":")) return { digest: parseDigest(text) };
+  // 404, not 400: the conformance suite asks for `.INVALID_MANIFEST_NAME` (registry-clients.md A.2).
+  if (!isTag(text)) throw new GranaryError("not-found", `"${shorten(text)}" cannot be a tag.`);
+  return { tag: text };
+}
+
+function unknownUpstream(name: string): GranaryError {
+  const message = `"${shorten(name)}" is no upstream of this mirror; add it under "upstreams" to use it.`;
+  return new GranaryError("route-unknown", message, { target: shorten(name) });
+}
+
+function noEndpoint(path: string): GranaryError {
+  return new GranaryError("not-found", `There is nothing at "${shorten(path)}".`);
+}
+
+function shorten(text: string): string {
+  return text.length > 200 ? `${text.slice(0, 200)}…` : text;
+}
