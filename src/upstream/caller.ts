@@ -2,7 +2,7 @@
  * Owns how one question reaches an upstream: through the circuit, over the endpoints in order, again when that can
  * help. What is asked, and what the answer means, is its callers'.
  */
-import { GranaryError, isGranaryError } from "../errors.ts";
+import { type ErrorCode, GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Circuit, Pass } from "./circuit.ts";
 import type { Endpoints } from "./endpoints.ts";
@@ -93,7 +93,7 @@ export class Caller {
         if (answer !== undefined) return answer;
       } catch (error) {
         if (isGranaryError(error, "aborted", "closed", "client-outdated")) throw error;
-        endpoints.demote(endpoint);
+        if (isGranaryError(error, ...WEAKNESSES)) endpoints.demote(endpoint);
         failure ??= error;
       }
     }
@@ -115,6 +115,9 @@ export class Caller {
     });
   }
 }
+
+/** Failures that say something about the endpoint, not only about what was asked of it. */
+const WEAKNESSES: readonly ErrorCode[] = ["upstream-unavailable", "upstream-protocol", "rate-limited"];
 
 function settle(pass: Pass, error: unknown, isAbroad: boolean): void {
   if (isGranaryError(error, "rate-limited", "upstream-unavailable")) {
