@@ -1,0 +1,175 @@
+/**
+ * Shows that Ollama's exact requests pull a model of gigabytes through Granary: cold with one and with eight clients,
+ * interrupted on either side, without any upstream, as an HTTP proxy, and over a slow CDN; each byte crosses once.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { FakeRegistry } from "../support/fake-registry.ts";
+import { FilePlace } from "../support/ollama-client/file-place.ts";
+import { drop, exchange } from "../support/ollama-client/http-exchange.ts";
+import {
+  OLLAMA_0_3_0,
+  OLLAMA_0_3_10,
+  OLLAMA_0_32_15,
+  OLLAMA_0_34_2,
+} from "../support/ollama-client/ollama-version.ts";
+import { type PullOptions, pullModel } from "../support/ollama-client.ts";
+import { pullTensors } from "../support/tensor-client.ts";
+import { type GranaryProcess, startGranary } from "./support/granary-process.ts";
+import {
+  addModel,
+  bigLayerOf,
+  checkedPlace,
+  type FakeModel,
+  startOllamaUpstream,
+} from "./support/ollama-upstream.ts";
+import { scratchDirectory } from "./support/scratch-directory.ts";
+
+const OLLAMA = "registry.ollama.ai";
+const BIG = 2 * 2 ** 30;
+const TOKEN = "a-secret-of-the-client";
+const SMALL_PARTS = { smallest: 100_000, largest: 1_000_000 };
+
+let cleanup: AsyncDisposableStack;
+let fake: FakeRegistry;
+let granary: GranaryProcess;
+
+beforeEach(async () => {
+  cleanup = new AsyncDisposableStack();
+  fake = await startOllamaUpstream(cleanup);
+  granary = await startGranary(cleanup, {
+    upstreams: { [OLLAMA]: { endpoints: [fake.url], internal: true, tagLifetime: "10m" } },
+  });
+});
+afterEach(async () => {
+  const leaked = fake.requests.filter(({ headers }) => headers.authorization?.includes(TOKEN));
+  const violations = [...fake.violations];
+  await cleanup.disposeAsync();
+  expect(leaked, "the client's own Authorization at the upstream").toEqual([]);
+  expect(violations, "Authorization at the CDN").toEqual([]);
+});
+
+/** `ollama pull --insecure HOST:PORT/library/...`, with each byte checked on arrival. */
+function pull(model: FakeModel, more: Partial<PullOptions> = {}) {
+  const host = new URL(granary.url(OLLAMA)).host;
+  return pullModel({
+    name: `${host}/${model.repository}:${model.tag}`,
+    placeFor: (layer) => checkedPlace(model, layer),
+    token: TOKEN,
+    ...more,
+  });
+}
+
+/** The upstream sent each blob at most once, within 2 %, and no big body for an un-ranged request. */
+function expectOnce(model: FakeModel, lost = 0): void {
+  for (const [digest, { size }] of model.blobs) {
+    const sent = fake.bytesSentFor(digest);
+    expect(sent, `bytes of ${digest}`).toBeGreaterThanOrEqual(size);
+    expect(sent, `bytes of ${digest}`).toBeLessThanOrEqual(size * 1.02 + lost);
+  }
+  const { digest } = bigLayerOf(model);
+  const whole = fake
+    .matching({ origin: "cdn", reference: digest })
+    .filter(({ range }) => range === undefined);
+  expect(whole.length).toBeLessThanOrEqual(1);
+  for (const { bytesSent } of whole) expect(bytesSent).toBeLessThan(8 * 2 ** 20);
+}
+
+describe("A model of two gigabytes", () => {
+  test("is pulled cold to disk with every digest right, and again as HTTP_PROXY without any upstream", async () => {
+    const model = addModel(fake, "library/big", { seed: 1, size: BIG });
+    const directory = await scratchDirectory(cleanup, "models");
+    const pulled = await pull(model, { placeFor: ({ digest }) => new FilePlace(directory, digest) });
+    expect(pulled.manifestDigest).toBe(model.manifestDigest);
+    expect(pulled.layers.map(({ digest }) => digest)).toEqual([...model.blobs.keys()]);
+    expectOnce(model);
+    const [asked] = fake.matching({ kind: "manifest" });
+    expect(asked?.headers["user-agent"]).toBe(OLLAMA_0_32_15.userAgent);
+
+    await fake.pause();
+    fake.forgetRequests();
+    const again = await pull(model, { name: "big", proxy: granary.url(OLLAMA) });
+    expect(again.manifestDigest).toBe(model.manifestDigest);
+    expect(fake.requests).toEqual([]);
+  });
+
+  test("is pulled by eight clients at once for the price of one", async () => {
+    const model = addModel(fake, "library/big", { seed: 1, size: BIG });
+    const pulled = await Promise.all(Array.from({ length: 8 }, () => pull(model)));
+    expect(new Set(pulled.map(({ manifestDigest }) => manifestDigest))).toEqual(
+      new Set([model.manifestDigest]),
+    );
+    expectOnce(model);
+    expect(fake.matching({ kind: "manifest", method: "GET" })).toHaveLength(1);
+  });
+
+  test("is pulled on after the client was stopped, and after kill -9 of Granary", async () => {
+    const model = addModel(fake, "library/big", { seed: 1, size: BIG });
+    const directory = await scratchDirectory(cleanup, "models");
+    const placeFor: PullOptions["placeFor"] = ({ digest }) => new FilePlace(directory, digest);
+    const interrupt = new AbortController();
+    let received = 0;
+    const onBytes = (count: number) => {
+      received += count;
+      if (received > BIG / 8) interrupt.abort();
+    };
+    await expect(pull(model, { placeFor, signal: interrupt.signal, onBytes })).rejects.toThrow();
+
+    let restarted: Promise<void> | undefined;
+    const killMidway = (count: number) => {
+      received += count;
+      if (received > BIG / 2) restarted ??= granary.kill().then(() => granary.start());
+    };
+    await pull(model, { placeFor, onBytes: killMidway });
+    await restarted;
+    expect(restarted).toBeDefined();
+    // Nothing after the last checkpoint survives the kill; checkpoints are at most 64 MiB apart and run beside the fill.
+    expectOnce(model, 192 * 2 ** 20);
+  });
+});
+
+test("A CDN that gives 25 MB/s per connection is asked over many, and its expiring URLs are resolved again", async () => {
+  const size = 400e6;
+  const model = addModel(fake, "library/capped", { seed: 40, size });
+  fake.settings.bandwidth.cdn = 25e6;
+  fake.settings.signedForMs = 400;
+  const begunAt = performance.now();
+  await pull(model);
+  const tookMs = performance.now() - begunAt;
+  expectOnce(model);
+  expect(fake.maxConcurrentFor(bigLayerOf(model).digest)).toBeGreaterThanOrEqual(8);
+  expect(tookMs).toBeLessThan(((size / 25e6) * 1000) / 4);
+});
+
+test("A probe that is never followed up costs less than 8 MiB of upstream transfer", async () => {
+  const model = addModel(fake, "library/probed", { seed: 50, size: 512e6 });
+  const { digest } = bigLayerOf(model);
+  const url = new URL(`${granary.url(OLLAMA)}/v2/${model.repository}/blobs/${digest}`);
+  const answer = await exchange(url, { headers: { "user-agent": OLLAMA_0_32_15.userAgent } });
+  drop(answer);
+  expect(answer.status).toBe(200);
+  expect(answer.headers["content-length"]).toBe("512000000");
+  // That nothing more comes can only be seen over time.
+  await sleep(4000);
+  expect(fake.bytesSentFor(digest)).toBeLessThan(8 * 2 ** 20);
+});
+
+test.each([OLLAMA_0_3_0, OLLAMA_0_3_10, OLLAMA_0_32_15, OLLAMA_0_34_2])(
+  "Ollama $name pulls through it, named by host and as HTTP_PROXY",
+  async (version) => {
+    const model = addModel(fake, "library/versions", { seed: 60, size: 20e6 });
+    await pull(model, { version, limits: SMALL_PARTS });
+    await pull(model, { version, limits: SMALL_PARTS, name: "versions", proxy: granary.url(OLLAMA) });
+    expectOnce(model);
+  },
+);
+
+test("The tensor puller's 64 pairs of requests cost the upstream each blob once", async () => {
+  const blobs = Array.from({ length: 64 }, (_, index) => {
+    const size = 5_000 + 3_000 * index;
+    return { digest: fake.addGeneratedBlob({ seed: 100 + index, size }, "x/tensors"), size };
+  });
+  const directory = await scratchDirectory(cleanup, "tensors");
+  await pullTensors({ registry: granary.url(OLLAMA), repository: "x/tensors", blobs, directory });
+  for (const { digest, size } of blobs) expect(fake.bytesSentFor(digest)).toBe(size);
+});
