@@ -3,7 +3,7 @@
  * rank never import each other, and each third-party package has one home.
  */
 const RANKS = [
-  ["errors.ts", "bytes", "oci", "ollama", "observe"],
+  ["errors.ts", "version.ts", "bytes", "oci", "ollama", "observe"],
   ["source.ts", "origin.ts"],
   ["upstream", "store", "metadata"],
   ["fill"],

@@ -13,6 +13,7 @@ import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { type HeldLayout, prepareLayout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import { version } from "./version.ts";
 
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
 
@@ -37,7 +38,12 @@ async function start(settings: Settings, layout: HeldLayout, observers: Observer
     return await startMirror({
       ...observers,
       clients: settings.upstreams.map(({ tls, ...upstream }) =>
-        createUpstreamClient({ upstream, ...(tls !== undefined && { tls }), ...observers }),
+        createUpstreamClient({
+          upstream,
+          userAgent: `granary/${version}`,
+          ...(tls !== undefined && { tls }),
+          ...observers,
+        }),
       ),
       metadata,
       blobs: openDiskBlobs(layout),

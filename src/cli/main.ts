@@ -1,0 +1,42 @@
+/**
+ * Owns the command line: which verbs there are, and that every failure ends as one sentence and an exit code. A verb parses
+ * its arguments, calls one library function and prints; what it does is the library's.
+ */
+import { Command, CommanderError } from "commander";
+import { version } from "../version.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { healthCommand } from "./health.ts";
+import { sentenceOf } from "./output.ts";
+import { serveCommand } from "./serve.ts";
+
+const EXAMPLES = `
+Examples:
+  granary serve                              Docker Hub on port 5000, the Ollama registry on 11435, data in ./data
+  granary serve --config granary.yaml        the same with your own settings
+  granary serve --directory /srv/granary     somewhere else on disk
+  granary health                             is it up? (exit code 0 or 1)
+
+Point Docker at it:   { "registry-mirrors": ["http://HOST:5000"] } in /etc/docker/daemon.json
+Point Ollama at it:   ollama pull --insecure HOST:11435/library/llama3.2`;
+
+/** Runs the command line `argv` (as in process.argv). Sets the exit code; never throws, never prints a stack trace. */
+export async function main(argv: readonly string[]): Promise<void> {
+  const program = new Command("granary")
+    .description("A pull-through cache for container images and models: each byte crosses the internet once.")
+    .version(version)
+    .addHelpText("after", EXAMPLES)
+    .showHelpAfterError("(run it with --help to see what there is)")
+    .exitOverride();
+  for (const command of [serveCommand(), healthCommand()]) program.addCommand(command.exitOverride());
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      // Commander has printed its sentence; asking for help or the version is no failure.
+      process.exitCode = error.exitCode === 0 ? 0 : 2;
+      return;
+    }
+    process.stderr.write(`granary: ${sentenceOf(error)}\n`);
+    process.exitCode = exitCodeOf(error);
+  }
+}

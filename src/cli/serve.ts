@@ -1,0 +1,97 @@
+/** Owns `granary serve`: settings, the Mirror, the listeners, and a stop that drains. */
+import { Command } from "commander";
+import { formatDuration } from "../bytes/units.ts";
+import { loadSettings } from "../config/load.ts";
+import type { Settings } from "../config/settings.ts";
+import { messageOf } from "../errors.ts";
+import { type Serving, serve } from "../http/serve.ts";
+import type { Mirror } from "../mirror/mirror.ts";
+import { systemClock } from "../observe/clock.ts";
+import { createLog, type Log } from "../observe/log.ts";
+import { createMetrics } from "../observe/metrics.ts";
+import { openMirror } from "../open.ts";
+import { printLine } from "./output.ts";
+
+type ServeFlags = { readonly config?: string; readonly directory?: string; readonly logLevel?: string };
+
+export function serveCommand(): Command {
+  return new Command("serve")
+    .description(
+      "Serve the cache. Without a configuration: Docker Hub on 5000, the Ollama registry on 11435, data in ./data.",
+    )
+    .option("-c, --config <file>", "YAML file with the settings (config/granary.yaml is an example)")
+    .option("-d, --directory <path>", "where blobs and metadata live; wins over the file")
+    .option("--log-level <level>", "trace, debug, info, warn, error or silent; wins over the file")
+    .action(run);
+}
+
+async function run(flags: ServeFlags): Promise<void> {
+  const settings = withFlags(await loadSettings(flags.config, process.env), flags);
+  const log = createLog(settings.log);
+  const observers = { log, metrics: createMetrics(), clock: systemClock };
+  const mirror = await openMirror(settings, observers);
+  const serving = await serve(settings, mirror, observers).catch(async (error: unknown) => {
+    await mirror.close(0);
+    throw error;
+  });
+  announce(settings, serving);
+  await stopSignal(log, settings.drainMs);
+  await stop(settings, serving, mirror, log);
+}
+
+function withFlags(settings: Settings, { directory, logLevel }: ServeFlags): Settings {
+  return {
+    ...settings,
+    storage: { ...settings.storage, ...(directory !== undefined && { directory }) },
+    log: { ...settings.log, ...(logLevel !== undefined && { level: logLevel }) },
+  };
+}
+
+/** On a terminal, where to point which client; the log says the rest. */
+function announce({ storage }: Settings, { listeners }: Serving): void {
+  if (process.stdout.isTTY !== true) return;
+  printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
+  for (const { upstream, url, port } of listeners) {
+    printLine(`  ${url}  serves ${upstream}${hintFor(upstream, port)}`);
+  }
+  printLine("Stop it with Ctrl-C.\n");
+}
+
+function hintFor(upstream: string, port: number): string {
+  if (upstream === "docker.io")
+    return `: "registry-mirrors": ["http://THIS-HOST:${port}"] in /etc/docker/daemon.json`;
+  if (upstream === "registry.ollama.ai") return `: ollama pull --insecure THIS-HOST:${port}/library/MODEL`;
+  return "";
+}
+
+/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
+function stopSignal(log: Log, drainMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    let isStopping = false;
+    const onSignal = (signal: NodeJS.Signals) => {
+      if (isStopping) process.exit(1);
+      isStopping = true;
+      log.info(
+        { signal },
+        `stopping: transfers in flight get ${formatDuration(drainMs)}; again to stop at once`,
+      );
+      resolve();
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+  });
+}
+
+/** Bodies in flight first, then the fills that feed them. */
+async function stop(settings: Settings, serving: Serving, mirror: Mirror, log: Log): Promise<void> {
+  try {
+    await serving.close();
+  } finally {
+    await mirror.close(settings.drainMs).catch((error: unknown) => {
+      log.error({ reason: messageOf(error) }, "closing the store failed");
+      process.exitCode = 1;
+    });
+  }
+  log.info("stopped");
+  process.exit();
+}

@@ -1,0 +1,87 @@
+/**
+ * Owns what holds where a configuration says nothing: the built-in upstreams, the Policy, listeners and storage. The list
+ * is also the allow-list: a registry that is neither here nor in the file cannot be reached (design section 5).
+ */
+import type { Policy, Upstream } from "../upstream/policy.ts";
+
+const MIB = 2 ** 20;
+const GIB = 2 ** 30;
+
+export const DEFAULT_POLICY: Policy = {
+  tagLifetimeMs: 10 * 60_000,
+  negativeLifetimeMs: 10_000,
+  offlineDeadlineMs: 3_000,
+  lanes: 6,
+  smallBlob: 4 * MIB,
+  firstSegment: MIB,
+  largestSegment: 64 * MIB,
+  stallMs: 15_000,
+  headersMs: 20_000,
+  connectMs: 10_000,
+  attempts: 6,
+  lingerMs: 10_000,
+  finish: false,
+  starveMs: 5_000,
+  rateLimitedStatus: 429,
+  privateContent: "refuse",
+};
+
+/** What a built-in upstream says of itself; the rest is as for any other. */
+type BuiltIn = Partial<Omit<Upstream, "name" | "policy">> & { readonly policy?: Partial<Policy> };
+
+export const BUILT_IN_UPSTREAMS: Readonly<Record<string, BuiltIn>> = {
+  "docker.io": {
+    aliases: ["registry-1.docker.io", "index.docker.io"],
+    endpoints: ["https://registry-1.docker.io"],
+    realms: ["auth.docker.io"],
+    names: "hub",
+  },
+  "registry.ollama.ai": {
+    aliases: ["ollama.com"],
+    realms: ["ollama.com"],
+    names: "ollama",
+    forwardUserAgent: true,
+    // One connection to its CDN is slow, many are not, and 16 parts arrive at once (ollama.md section 3a).
+    policy: { lanes: 16 },
+  },
+  "ghcr.io": {},
+  "quay.io": {},
+  "registry.k8s.io": {},
+  "gcr.io": {},
+  "mcr.microsoft.com": {},
+  "public.ecr.aws": {},
+  // Its challenge to an expired token names another host (nvidia-container-toolkit #1945).
+  "nvcr.io": { realms: ["authn.nvidia.com"] },
+  // Scarf in front of GitHub: both the realm and the redirects are ghcr.io's (wud #143).
+  "lscr.io": { realms: ["ghcr.io"] },
+  "hf.co": { aliases: ["huggingface.co"], realms: ["huggingface.co"], names: "ollama" },
+};
+
+/** An upstream as it is when nothing is said of it: reached over https by its own name. */
+export function plainUpstream(name: string): Upstream {
+  return {
+    name,
+    aliases: [],
+    endpoints: [`https://${name}`],
+    credentials: undefined,
+    realms: [],
+    internal: false,
+    caFile: undefined,
+    clientCertFile: undefined,
+    clientKeyFile: undefined,
+    names: "oci",
+    forwardUserAgent: false,
+    policy: DEFAULT_POLICY,
+  };
+}
+
+export const DEFAULT_LISTENERS: readonly { readonly port: number; readonly upstream: string }[] = [
+  { port: 5000, upstream: "docker.io" },
+  { port: 11435, upstream: "registry.ollama.ai" },
+];
+
+export const DEFAULT_STORAGE = { directory: "./data", maxSize: 200 * GIB, minFree: 5 * GIB };
+
+export const DEFAULT_DRAIN_MS = 30_000;
+
+export const DEFAULT_LOG = { level: "info", format: "auto" } as const;

@@ -1,0 +1,248 @@
+/**
+ * Owns the way from a file to Settings: read, substitute secrets, check, fill in defaults. Nothing starts on a bad file, and
+ * every complaint carries the path of the key and what is allowed there. Secrets never appear in a message.
+ */
+import { readFile } from "node:fs/promises";
+import { parse, YAMLParseError } from "yaml";
+import type { z } from "zod";
+import { GranaryError, messageOf } from "../errors.ts";
+import type { Credentials, Policy, Upstream } from "../upstream/policy.ts";
+import {
+  BUILT_IN_UPSTREAMS,
+  DEFAULT_DRAIN_MS,
+  DEFAULT_LISTENERS,
+  DEFAULT_LOG,
+  DEFAULT_STORAGE,
+  plainUpstream,
+} from "./defaults.ts";
+import { type ConfigFile, fileSchema } from "./schema.ts";
+import type { ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
+
+type Environment = Readonly<Record<string, string | undefined>>;
+type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
+type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
+
+/** The settings of `file`, or the built-in ones when there is none. Throws `config-invalid`. */
+export async function loadSettings(file: string | undefined, env: Environment): Promise<Settings> {
+  const written = file === undefined ? {} : await readConfig(file, env);
+  const names = new Set([...Object.keys(BUILT_IN_UPSTREAMS), ...Object.keys(written.upstreams ?? {})]);
+  const upstreams = await Promise.all(
+    [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {})),
+  );
+  const listeners = await Promise.all((written.listeners ?? DEFAULT_LISTENERS).map(listenerSettings));
+  checkListeners(listeners, upstreams);
+  return {
+    listeners,
+    storage: { ...DEFAULT_STORAGE, ...present(written.storage ?? {}) },
+    upstreams,
+    drainMs: written.drain ?? DEFAULT_DRAIN_MS,
+    log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },
+  };
+}
+
+async function readConfig(file: string, env: Environment): Promise<ConfigFile> {
+  const text = await readText(file, "--config");
+  const document = substitute(parseYaml(text, file), env, []);
+  const parsed = fileSchema.safeParse(document ?? {});
+  if (parsed.success) return parsed.data;
+  throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    return parse(text);
+  } catch (error) {
+    if (error instanceof YAMLParseError)
+      throw invalid(`${file} is not YAML: ${error.message.split("\n")[0]}`);
+    throw error;
+  }
+}
+
+/** `${ENV_NAME}` in any text; an unset one is an error, not an empty password. */
+function substitute(value: unknown, env: Environment, path: readonly string[]): unknown {
+  if (typeof value === "string") {
+    return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
+      const found = env[name];
+      if (found !== undefined) return found;
+      throw invalid(`${path.join(".")}: the environment variable ${name} is not set.`);
+    });
+  }
+  if (Array.isArray(value))
+    return value.map((item, index) => substitute(item, env, [...path, String(index)]));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, substitute(item, env, [...path, key])]),
+  );
+}
+
+/** "upstreams.docker.io.lanes: expected a number from 1 to 64". */
+function sentenceOf(issue: z.core.$ZodIssue): string {
+  const path = issue.path.join(".") || "the file";
+  if (issue.code === "unrecognized_keys") {
+    const keys = issue.keys.map((key) => [...issue.path, key].join(".")).join(", ");
+    return `${keys}: no such key; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowedAt(issue.path)}`;
+  }
+  return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
+}
+
+/** The keys that the schema has at `path`. */
+function allowedAt(path: readonly PropertyKey[]): string {
+  const [first] = path;
+  const shapes: Record<string, object | undefined> = {
+    storage: fileSchema.shape.storage.unwrap().shape,
+    log: fileSchema.shape.log.unwrap().shape,
+    listeners: path.includes("login")
+      ? fileSchema.shape.listeners.unwrap().element.shape.login.unwrap().shape
+      : fileSchema.shape.listeners.unwrap().element.shape,
+    upstreams: fileSchema.shape.upstreams.unwrap().valueType.unwrap().shape,
+  };
+  return Object.keys(shapes[String(first)] ?? fileSchema.shape).join(", ");
+}
+
+async function upstreamSettings(name: string, written: UpstreamFile): Promise<UpstreamSettings> {
+  const { policy, ...builtIn } = BUILT_IN_UPSTREAMS[name] ?? {};
+  const plain = plainUpstream(name);
+  const own = present({
+    aliases: written.aliases,
+    endpoints: written.endpoints?.map((url) => url.replace(/\/+$/, "")),
+    realms: written.realms,
+    internal: written.internal,
+    caFile: written.caFile,
+    clientCertFile: written.clientCertFile,
+    clientKeyFile: written.clientKeyFile,
+    names: written.names,
+    forwardUserAgent: written.forwardUserAgent,
+  });
+  const upstream: Upstream = {
+    ...plain,
+    ...present(builtIn),
+    ...own,
+    credentials: await credentialsOf(name, written),
+    policy: { ...plain.policy, ...policy, ...policyOf(written) },
+  };
+  return { ...upstream, tls: await tlsOf(upstream) };
+}
+
+function policyOf(written: UpstreamFile): Partial<Policy> {
+  const { tagLifetime, negativeLifetime, offlineDeadline, stall, headers, connect, linger, starve, ...rest } =
+    written;
+  const {
+    lanes,
+    smallBlob,
+    firstSegment,
+    largestSegment,
+    attempts,
+    finish,
+    rateLimitedStatus,
+    privateContent,
+  } = rest;
+  return present({
+    tagLifetimeMs: tagLifetime,
+    negativeLifetimeMs: negativeLifetime,
+    offlineDeadlineMs: offlineDeadline,
+    stallMs: stall,
+    headersMs: headers,
+    connectMs: connect,
+    lingerMs: linger,
+    starveMs: starve,
+    lanes,
+    smallBlob,
+    firstSegment,
+    largestSegment,
+    attempts,
+    finish,
+    rateLimitedStatus,
+    privateContent,
+  });
+}
+
+async function credentialsOf(
+  name: string,
+  { username, password, passwordFile }: UpstreamFile,
+): Promise<Credentials | undefined> {
+  const path = `upstreams.${name}`;
+  const secret = await passwordOf(path, password, passwordFile);
+  if (username === undefined && secret === undefined) return undefined;
+  if (username === undefined || secret === undefined) {
+    throw invalid(`${path}: credentials need a username and a password (or passwordFile).`);
+  }
+  return { username, password: secret };
+}
+
+async function passwordOf(
+  path: string,
+  password: string | undefined,
+  file: string | undefined,
+): Promise<string | undefined> {
+  if (file === undefined) return password;
+  if (password !== undefined) throw invalid(`${path}: give either password or passwordFile, not both.`);
+  return (await readText(file, `${path}.passwordFile`)).trim();
+}
+
+async function tlsOf({
+  name,
+  caFile,
+  clientCertFile,
+  clientKeyFile,
+}: Upstream): Promise<UpstreamSettings["tls"]> {
+  if (caFile === undefined && clientCertFile === undefined && clientKeyFile === undefined) return undefined;
+  const path = `upstreams.${name}`;
+  if ((clientCertFile === undefined) !== (clientKeyFile === undefined)) {
+    throw invalid(`${path}: clientCertFile and clientKeyFile go together.`);
+  }
+  const [ca, cert, key] = await Promise.all([
+    readOptional(caFile, `${path}.caFile`),
+    readOptional(clientCertFile, `${path}.clientCertFile`),
+    readOptional(clientKeyFile, `${path}.clientKeyFile`),
+  ]);
+  return present({ ca, cert, key });
+}
+
+async function listenerSettings(written: ListenerFile, index: number): Promise<ListenerSettings> {
+  const path = `listeners.${index}`;
+  const { port, host, upstream, login, certFile, keyFile } = written;
+  if ((certFile === undefined) !== (keyFile === undefined))
+    throw invalid(`${path}: certFile and keyFile go together.`);
+  const [cert, key] = await Promise.all([
+    readOptional(certFile, `${path}.certFile`),
+    readOptional(keyFile, `${path}.keyFile`),
+  ]);
+  const tls = cert === undefined || key === undefined ? undefined : { cert, key };
+  if (login === undefined) return { port, host, upstream, login: undefined, tls };
+  const password = await passwordOf(`${path}.login`, login.password, login.passwordFile);
+  if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
+  return { port, host, upstream, login: { username: login.username, password }, tls };
+}
+
+function checkListeners(listeners: readonly ListenerSettings[], upstreams: readonly Upstream[]): void {
+  const names = new Set(upstreams.map(({ name }) => name));
+  for (const [index, { upstream }] of listeners.entries()) {
+    if (names.has(upstream)) continue;
+    throw invalid(
+      `listeners.${index}.upstream: "${upstream}" is not configured; known are ${[...names].join(", ")}.`,
+    );
+  }
+}
+
+function readOptional(file: string | undefined, path: string): Promise<string | undefined> {
+  return file === undefined ? Promise.resolve(undefined) : readText(file, path);
+}
+
+async function readText(file: string, path: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch (error) {
+    throw invalid(`${path}: the file ${file} cannot be read: ${messageOf(error)}.`);
+  }
+}
+
+/** `values` without the keys that are undefined, so that a spread does not overwrite a default with nothing. */
+function present<T extends object>(values: T): { [Key in keyof T]?: Exclude<T[Key], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [Key in keyof T]?: Exclude<T[Key], undefined>;
+  };
+}
+
+function invalid(message: string): GranaryError {
+  return new GranaryError("config-invalid", message);
+}

@@ -1,0 +1,150 @@
+/**
+ * Owns the shape of the configuration file: which keys there are, what is allowed in each, and the sentence that a reader
+ * of `config/granary.schema.json` sees for it. Parsing gives plain values; defaults are filled in by load.ts.
+ */
+import { z } from "zod";
+import { parseBytes, parseDuration } from "../bytes/units.ts";
+import { isGranaryError } from "../errors.ts";
+
+const SIZE = "a size in bytes or with a unit, such as 512MiB or 200GiB";
+const DURATION = "a duration in milliseconds or with a unit, such as 500ms, 30s or 10m";
+
+const FROM_ENV = "write it as $" + "{ENV_NAME}";
+
+const size = unit(parseBytes, SIZE);
+const duration = unit(parseDuration, DURATION);
+const count = z.int().min(1).max(64);
+
+const policyKeys = {
+  tagLifetime: duration.describe(`How long a tag is believed before one HEAD asks again: ${DURATION}.`),
+  negativeLifetime: duration.describe(`How long "not found" is believed; 0 switches it off: ${DURATION}.`),
+  offlineDeadline: duration.describe(
+    `Longest wait for the upstream when a stored tag could be served: ${DURATION}.`,
+  ),
+  lanes: count.describe("Connections to the upstream that one blob may use at once."),
+  smallBlob: size.describe(`Blobs up to this size use one connection: ${SIZE}.`),
+  firstSegment: size.describe(`First request of a connection that starts somewhere new: ${SIZE}.`),
+  largestSegment: size.describe(`Largest single request: ${SIZE}.`),
+  stall: duration.describe(`No byte for this long ends a request, which is then resumed: ${DURATION}.`),
+  headers: duration.describe(`Longest wait for an answer to begin: ${DURATION}.`),
+  connect: duration.describe(`Longest wait for a connection: ${DURATION}.`),
+  attempts: count.describe(
+    "Failures in a row without progress after which a transfer is given up (it stays resumable).",
+  ),
+  linger: duration.describe(`How long a transfer goes on after its last client left: ${DURATION}.`),
+  finish: z.boolean().describe("Finish every transfer that was begun, whoever leaves."),
+  starve: duration.describe(
+    `Every waiting client gets a byte within this while the upstream delivers: ${DURATION}.`,
+  ),
+  rateLimitedStatus: z
+    .literal([429, 503, 404])
+    .describe("What clients hear when the upstream limits us and nothing is stored."),
+  privateContent: z
+    .enum(["refuse", "share"])
+    .describe(
+      "Content that only the credentials below can read: refuse it to clients without a login, or share it with all.",
+    ),
+};
+
+const login = z.strictObject({
+  username: z.string().min(1).describe("The user name that clients must give."),
+  password: z.string().min(1).optional().describe(`The password; ${FROM_ENV}.`),
+  passwordFile: z.string().optional().describe("A file that holds the password."),
+});
+
+const listener = z.strictObject({
+  port: z.int().min(0).max(65_535).describe("TCP port."),
+  host: z.string().min(1).optional().describe("Address to listen on; all of them when left out."),
+  upstream: z
+    .string()
+    .min(1)
+    .describe("The upstream that a request means when it names none, such as docker.io."),
+  login: login
+    .optional()
+    .describe("Ask every client for this login. Docker up to 28 then offers its Docker Hub login!"),
+  certFile: z.string().optional().describe("PEM file with the certificate: the listener then speaks https."),
+  keyFile: z.string().optional().describe("PEM file with the certificate's key."),
+});
+
+const upstream = z
+  .strictObject({
+    endpoints: z
+      .array(z.url({ protocol: /^https?$/ }))
+      .min(1)
+      .optional()
+      .describe("Base URLs, tried in order."),
+    aliases: z.array(z.string().min(1)).optional().describe("Other names that mean this upstream."),
+    username: z.string().min(1).optional().describe(`The user name; if it is a secret, ${FROM_ENV}.`),
+    password: z.string().min(1).optional().describe(`The password or token; ${FROM_ENV}.`),
+    passwordFile: z.string().optional().describe("A file that holds the password."),
+    realms: z
+      .array(z.string().min(1))
+      .optional()
+      .describe("Other hosts whose token service may see the credentials."),
+    internal: z.boolean().optional().describe("Allow private and loopback addresses for this upstream."),
+    caFile: z.string().optional().describe("PEM file with an extra certificate authority."),
+    clientCertFile: z.string().optional().describe("PEM file with a client certificate."),
+    clientKeyFile: z.string().optional().describe("PEM file with the client certificate's key."),
+    names: z.enum(["oci", "hub", "ollama"]).optional().describe("Which repository names are legal there."),
+    forwardUserAgent: z.boolean().optional().describe("Ask for manifests with the client's User-Agent."),
+    ...optional(policyKeys),
+  })
+  .nullable();
+
+/** The whole file. Every object is strict: an unknown key is an error, not a silent default. */
+export const fileSchema = z.strictObject({
+  listeners: z.array(listener).min(1).optional().describe("Where clients come in."),
+  storage: z
+    .strictObject({
+      directory: z.string().min(1).optional().describe("Where blobs, partial blobs and the database live."),
+      maxSize: size.optional().describe(`The budget; least recently used goes first: ${SIZE}.`),
+      minFree: size.optional().describe(`What stays free on the disk whatever the budget says: ${SIZE}.`),
+    })
+    .optional(),
+  upstreams: z
+    .record(z.string().min(1), upstream)
+    .optional()
+    .describe("Registries by name, beside the built-in ones."),
+  drain: duration
+    .optional()
+    .describe(`How long transfers in flight may go on when the process is stopped: ${DURATION}.`),
+  log: z
+    .strictObject({
+      level: z.enum(["trace", "debug", "info", "warn", "error", "silent"]).optional(),
+      format: z
+        .enum(["auto", "pretty", "json"])
+        .optional()
+        .describe("auto: pretty on a terminal, JSON otherwise."),
+    })
+    .optional(),
+});
+
+export type ConfigFile = z.infer<typeof fileSchema>;
+
+/** The schema that editors use. Sizes and durations are what people write, not what they become. */
+export function jsonSchema(): unknown {
+  return z.toJSONSchema(fileSchema, { io: "input" });
+}
+
+/** A number that people write with a unit. */
+function unit(parse: (text: string | number) => number, wanted: string) {
+  return z
+    .union([z.string(), z.number().nonnegative()], { error: `expected ${wanted}` })
+    .transform((text, context) => {
+      try {
+        return parse(text);
+      } catch (error) {
+        if (!isGranaryError(error)) throw error;
+        context.addIssue({ code: "custom", message: `expected ${wanted}` });
+        return z.NEVER;
+      }
+    });
+}
+
+function optional<Shape extends Record<string, z.ZodType>>(
+  shape: Shape,
+): { [Key in keyof Shape]: z.ZodOptional<Shape[Key]> } {
+  return Object.fromEntries(Object.entries(shape).map(([key, type]) => [key, type.optional()])) as {
+    [Key in keyof Shape]: z.ZodOptional<Shape[Key]>;
+  };
+}

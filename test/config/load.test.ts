@@ -1,0 +1,145 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { loadSettings } from "../../src/config/load.ts";
+import { jsonSchema } from "../../src/config/schema.ts";
+import { GranaryError } from "../../src/errors.ts";
+import { tempDirectory } from "../support/temp-directory.ts";
+
+const EXAMPLE = join(import.meta.dirname, "../../config/granary.yaml");
+
+async function load(text: string, env: Record<string, string> = {}) {
+  const file = join(await tempDirectory(), "granary.yaml");
+  await writeFile(file, text);
+  return await loadSettings(file, env);
+}
+
+async function complaint(text: string, env: Record<string, string> = {}): Promise<string> {
+  const error: unknown = await load(text, env).then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+  if (!(error instanceof GranaryError)) throw new Error("the configuration was taken");
+  expect(error.code).toBe("config-invalid");
+  return error.message;
+}
+
+describe("without a configuration", () => {
+  test("both registries are served from ./data", async () => {
+    const settings = await loadSettings(undefined, {});
+    expect(settings.listeners.map(({ port, upstream }) => [port, upstream])).toEqual([
+      [5000, "docker.io"],
+      [11435, "registry.ollama.ai"],
+    ]);
+    expect(settings.storage.directory).toBe("./data");
+    expect(settings.upstreams.find(({ name }) => name === "registry.ollama.ai")?.policy.lanes).toBe(16);
+    expect(settings.upstreams.find(({ name }) => name === "docker.io")?.endpoints).toEqual([
+      "https://registry-1.docker.io",
+    ]);
+  });
+});
+
+describe("a configuration file", () => {
+  test("may be empty", async () => {
+    expect(await load("")).toEqual(await loadSettings(undefined, {}));
+  });
+
+  test("changes what it names and nothing else", async () => {
+    const settings = await load("storage: {maxSize: 1GiB}\nupstreams: {docker.io: {lanes: 3, stall: 2s}}\n");
+    expect(settings.storage).toEqual({ directory: "./data", maxSize: 2 ** 30, minFree: 5 * 2 ** 30 });
+    const hub = settings.upstreams.find(({ name }) => name === "docker.io");
+    expect(hub?.policy).toMatchObject({ lanes: 3, stallMs: 2_000, tagLifetimeMs: 600_000 });
+    expect(hub?.aliases).toContain("index.docker.io");
+  });
+
+  test("adds registries, over https by their own name", async () => {
+    const settings = await load("upstreams: {registry.example.com: {}}\n");
+    expect(settings.upstreams.find(({ name }) => name === "registry.example.com")).toMatchObject({
+      endpoints: ["https://registry.example.com"],
+      internal: false,
+    });
+  });
+
+  test("takes secrets from the environment and from files", async () => {
+    const file = join(await tempDirectory(), "secret");
+    await writeFile(file, "from-a-file\n");
+    const settings = await load(
+      `upstreams:\n  docker.io: {username: "\${NAME}", password: "\${TOKEN}"}\n  ghcr.io: {username: me, passwordFile: ${file}}\n`,
+      { NAME: "someone", TOKEN: "s3cret" },
+    );
+    const credentialsOf = (wanted: string) =>
+      settings.upstreams.find(({ name }) => name === wanted)?.credentials;
+    expect(credentialsOf("docker.io")).toEqual({ username: "someone", password: "s3cret" });
+    expect(credentialsOf("ghcr.io")).toEqual({ username: "me", password: "from-a-file" });
+  });
+
+  test("in config/ is a valid example, and changes nothing but what it shows", async () => {
+    expect(await loadSettings(EXAMPLE, {})).toEqual(await loadSettings(undefined, {}));
+  });
+});
+
+describe("a mistake in it is one sentence with the key's path and what is allowed", () => {
+  test.each([
+    [
+      "an unknown key",
+      "storage: {maxsize: 1GiB}",
+      /storage\.maxsize: no such key; allowed in storage are directory, maxSize, minFree/,
+    ],
+    [
+      "an unknown key at the top",
+      "upstream: {}",
+      /upstream: no such key; allowed at the top are listeners, storage/,
+    ],
+    [
+      "an unknown key of an upstream",
+      "upstreams: {docker.io: {lane: 1}}",
+      /upstreams\.docker\.io\.lane: no such key.*lanes/,
+    ],
+    ["a size without sense", "storage: {maxSize: 3 apples}", /storage\.maxSize: expected a size/],
+    [
+      "a duration without sense",
+      "upstreams: {docker.io: {stall: soon}}",
+      /upstreams\.docker\.io\.stall: expected a duration/,
+    ],
+    ["a port that is none", "listeners: [{port: 70000, upstream: docker.io}]", /listeners\.0\.port/],
+    [
+      "a listener for an unknown upstream",
+      "listeners: [{port: 1, upstream: nowhere.example}]",
+      /listeners\.0\.upstream.*known are docker\.io/,
+    ],
+    [
+      "an endpoint that is no URL",
+      "upstreams: {x.example: {endpoints: [ftp://x]}}",
+      /upstreams\.x\.example\.endpoints\.0/,
+    ],
+    ["half a login", "upstreams: {docker.io: {username: me}}", /upstreams\.docker\.io: credentials need/],
+    [
+      "an unset variable",
+      `upstreams: {docker.io: {password: '\${UNSET}'}}`,
+      /upstreams\.docker\.io\.password: the environment variable UNSET is not set/,
+    ],
+    [
+      "a missing CA file",
+      "upstreams: {docker.io: {caFile: /nowhere/ca.pem}}",
+      /upstreams\.docker\.io\.caFile.*\/nowhere\/ca\.pem/,
+    ],
+    ["no YAML", "a: [", /is not YAML/],
+    ["a list in place of a map", "- a", /the file: expected object/],
+  ])("%s", async (_, text, wanted) => {
+    expect(await complaint(text)).toMatch(wanted);
+  });
+
+  test("never shows a secret", async () => {
+    expect(await complaint("upstreams: {docker.io: {password: hunter2}}")).not.toContain("hunter2");
+  });
+
+  test("a file that is not there is said by name", async () => {
+    await expect(loadSettings("/nowhere/granary.yaml", {})).rejects.toThrow(/\/nowhere\/granary\.yaml/);
+  });
+});
+
+test("the JSON Schema beside the example is current (vitest -u writes it)", async () => {
+  await expect(`${JSON.stringify(jsonSchema(), null, 2)}\n`).toMatchFileSnapshot(
+    "../../config/granary.schema.json",
+  );
+});
