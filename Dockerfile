@@ -5,7 +5,7 @@
 
 # Not alpine: the development dependency `node` is a glibc program, and npm scripts find it first. What comes out is
 # plain JavaScript.
-FROM node:24-slim AS build
+FROM docker.io/library/node:24-slim AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -13,7 +13,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 RUN npm run build
 
-FROM node:24-alpine AS dependencies
+FROM docker.io/library/node:24-alpine AS dependencies
 WORKDIR /dependencies
 COPY package.json package-lock.json .npmrc ./
 # better-sqlite3 brings its binaries for every platform, and SQLite's source: only the ones for this libc are needed.
@@ -22,7 +22,7 @@ RUN npm ci --omit=dev \
   && find prebuilds -type f ! -name 'linuxmusl-*' -delete \
   && rm -rf deps src
 
-FROM node:24-alpine
+FROM docker.io/library/node:24-alpine
 ENV NODE_ENV=production
 COPY --from=dependencies /dependencies/node_modules /opt/granary/node_modules
 COPY --from=build /build/dist /opt/granary/dist
