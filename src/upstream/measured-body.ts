@@ -1,6 +1,6 @@
 /**
- * Owns the body of one opened range: exactly the announced bytes, or an error. It hands on the network's own buffers
- * with one promise per buffer and no copy, and must never end early without an error.
+ * Owns the body of one opened range: exactly the announced bytes, or an error after the bytes that came. It hands on the
+ * network's own buffers with one promise per buffer and no copy, and must never end early without an error.
  */
 import type { Readable } from "node:stream";
 import { GranaryError } from "../errors.ts";
@@ -22,26 +22,36 @@ type Parked = { readonly resolve: (result: Result) => void; readonly reject: (er
 /** Counting per buffer would be a visible cost at 1 GB/s. */
 const COUNT_EVERY = 4 * 2 ** 20;
 
+/**
+ * Bytes that may wait here while a lane writes. With the stream's own limit of 64 KiB, which is one socket read, undici
+ * would stop and start its socket for every buffer.
+ */
+const WAITING = 2 ** 20;
+
 const DONE: Result = { done: true, value: undefined };
 
 export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
   readonly #options: MeasuredBodyOptions;
   readonly #stream: Readable;
+  /** Received and not yet taken, oldest first. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** Bytes still to be received. */
   #left: number;
   #uncounted = 0;
   #error: GranaryError | undefined;
-  #isEnded = false;
+  #isOver = false;
   #parked: Parked | undefined;
 
   constructor(options: MeasuredBodyOptions) {
     this.#options = options;
     this.#stream = options.stream;
     this.#left = options.length;
-    this.#stream.on("readable", () => this.#onReadable());
-    this.#stream.on("end", () => this.#finish(undefined));
-    this.#stream.on("error", (error) => this.#finish(options.toError(error)));
-    this.#stream.on("close", () => this.#finish(undefined));
-    if (this.#left === 0) this.#completed();
+    this.#stream.on("end", () => this.#end(undefined));
+    this.#stream.on("close", () => this.#end(undefined));
+    this.#stream.on("error", (error) => this.#end(options.toError(error)));
+    this.#stream.on("data", (chunk: Buffer) => this.#receive(chunk));
+    if (this.#left === 0) this.#end(undefined);
   }
 
   [Symbol.asyncIterator](): this {
@@ -49,10 +59,14 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   next(): Promise<Result> {
-    if (this.#left === 0) return this.#done();
-    const chunk = this.#take();
-    if (chunk !== undefined) return Promise.resolve({ done: false, value: chunk });
-    if (this.#isEnded) return this.#error === undefined ? Promise.resolve(DONE) : Promise.reject(this.#error);
+    const chunk = this.#waiting.shift();
+    if (chunk !== undefined) {
+      this.#waitingBytes -= chunk.length;
+      if (this.#waitingBytes < WAITING / 2 && !this.#isOver) this.#stream.resume();
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#isOver) return this.#done();
     return new Promise((resolve, reject) => {
       this.#parked = { resolve, reject };
     });
@@ -66,13 +80,49 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
 
   /** The same for a body that nobody began to read. Idempotent. */
   dismiss(): void {
-    if (this.#left === 0) return;
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    if (this.#isOver) return;
+    this.#isOver = true;
     this.#count();
-    this.#isEnded = true;
-    this.#left = 0;
     this.#parked?.resolve(DONE);
     this.#parked = undefined;
     this.#stream.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    // More than announced: the rest of this connection cannot be trusted.
+    if (chunk.length > this.#left) this.#stream.destroy();
+    if (this.#isOver) return;
+    const wanted = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
+    this.#left -= wanted.length;
+    this.#uncounted += chunk.length;
+    if (this.#uncounted >= COUNT_EVERY) this.#count();
+    if (wanted.length > 0) this.#deliver(wanted);
+    if (this.#left === 0) this.#end(undefined);
+  }
+
+  #deliver(chunk: Uint8Array): void {
+    if (this.#parked !== undefined) {
+      const { resolve } = this.#parked;
+      this.#parked = undefined;
+      resolve({ done: false, value: chunk });
+      return;
+    }
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes >= WAITING && this.#left > 0) this.#stream.pause();
+  }
+
+  /** All bytes came, or none will come any more. */
+  #end(error: GranaryError | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#count();
+    if (this.#left > 0) this.#error = error ?? this.#short();
+    if (this.#error === undefined) this.#parked?.resolve(DONE);
+    else this.#parked?.reject(this.#error);
+    this.#parked = undefined;
   }
 
   /**
@@ -83,55 +133,12 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     return new Promise((resolve) => setImmediate(resolve, DONE));
   }
 
-  #onReadable(): void {
-    if (this.#left === 0) this.#drain();
-    if (this.#left === 0 || this.#parked === undefined) return;
-    const chunk = this.#take();
-    if (chunk === undefined) return;
-    const { resolve } = this.#parked;
-    this.#parked = undefined;
-    resolve({ done: false, value: chunk });
-  }
-
-  #take(): Uint8Array | undefined {
-    const chunk: Buffer | null = this.#stream.read();
-    if (chunk === null) return undefined;
-    const wanted = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
-    this.#left -= wanted.length;
-    this.#uncounted += chunk.length;
-    if (this.#uncounted >= COUNT_EVERY) this.#count();
-    if (wanted.length < chunk.length) this.#stream.destroy();
-    if (this.#left === 0) this.#completed();
-    return wanted;
-  }
-
-  #completed(): void {
-    this.#isEnded = true;
-    this.#count();
-    this.#drain();
-  }
-
-  /** Lets the stream see its end, so that its connection is freed; more bytes than announced end the connection. */
-  #drain(): void {
-    const extra: unknown = this.#stream.read();
-    if (extra !== null) this.#stream.destroy();
-  }
-
-  #finish(error: GranaryError | undefined): void {
-    if (this.#isEnded) return;
-    this.#isEnded = true;
-    this.#count();
-    this.#error = error ?? this.#short();
-    this.#parked?.reject(this.#error);
-    this.#parked = undefined;
-  }
-
   #short(): GranaryError {
     const { length, doing } = this.#options;
-    const got = length - this.#left;
-    return new GranaryError("upstream-unavailable", `${doing} ended after ${got} of ${length} bytes.`, {
+    const found = length - this.#left;
+    return new GranaryError("upstream-unavailable", `${doing} ended after ${found} of ${length} bytes.`, {
       expected: length,
-      found: got,
+      found,
       target: doing,
     });
   }
