@@ -103,8 +103,10 @@ async function sendBytes(
   const { limit, piece, pauseMs } = shapeOf(end - start, fault, pace);
   const begunAt = performance.now();
   let owedMs = 0;
+  // One buffer is enough: each write is awaited until the kernel has the bytes.
+  const whole = Buffer.allocUnsafe(Math.min(piece, limit));
   for (let sent = 0; sent < limit; ) {
-    const buffer = Buffer.allocUnsafe(Math.min(piece, limit - sent));
+    const buffer = whole.subarray(0, limit - sent);
     fillSpoiled(content, start + sent, end, buffer, fault);
     if (!(await written(response, buffer))) return false;
     sent += buffer.length;
