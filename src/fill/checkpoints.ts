@@ -26,6 +26,7 @@ export class Checkpoints {
 
   arrived(bytes: number): void {
     this.#unsaved += bytes;
+    if (this.#stopped) return;
     if (this.#unsaved >= EVERY_BYTES) this.#start();
     else this.#timer ??= this.#clock.after(EVERY_MS, () => this.#start());
   }

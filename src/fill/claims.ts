@@ -2,7 +2,10 @@
  * Owns Claim and Claims: which bytes lanes have taken, and how fast they come. A claim shrinks from its end, never below
  * what its lane has received, so that no received byte is asked for twice (F6); it grows only when it is the last one.
  */
-import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteRange, contains } from "../bytes/byte-range.ts";
+
+/** Bytes per millisecond below which nothing is distinguished: a claim that has received nothing has a rate of 0. */
+const SLOWEST = 0.001;
 
 export class Claim implements ByteRange {
   readonly start: number;
@@ -49,6 +52,11 @@ export class Claim implements ByteRange {
   rate(now: number): number {
     return (this.#at - this.start) / Math.max(1, now - this.claimedAt);
   }
+
+  /** Milliseconds until it gets to `offset` at this rate. */
+  msUntil(offset: number, now: number): number {
+    return (offset - this.#at) / Math.max(this.rate(now), SLOWEST);
+  }
 }
 
 /** A slow lane's rest is divided only when it would take longer than this, and is worth a request. */
@@ -61,6 +69,12 @@ export class Claims {
 
   list(): readonly Claim[] {
     return [...this.#claims];
+  }
+
+  /** The claim that holds the byte at `offset`. */
+  covering(offset: number): Claim | undefined {
+    for (const claim of this.#claims) if (contains(claim, offset)) return claim;
+    return undefined;
   }
 
   get remaining(): number {
@@ -95,7 +109,7 @@ export class Claims {
     let slowest: Claim | undefined;
     let longestMs = SPLIT_AFTER_MS;
     for (const claim of this.#claims) {
-      const leftMs = claim.remaining / Math.max(claim.rate(now), 0.001);
+      const leftMs = claim.msUntil(claim.end, now);
       const begun = now - claim.claimedAt > SPLIT_AFTER_MS / 2;
       if (begun && claim.remaining >= 2 * SPLIT_AT_LEAST && leftMs > longestMs) {
         slowest = claim;

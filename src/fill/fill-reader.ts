@@ -31,6 +31,7 @@ export class FillReader implements BlobReader {
   #through: BlobReader | undefined;
   #failure: GranaryError | undefined;
   #isClosed = false;
+  #isTaking = false;
 
   constructor(host: ReaderHost, range: ByteRange, whole: boolean) {
     this.#host = host;
@@ -39,19 +40,21 @@ export class FillReader implements BlobReader {
     this.#offset = range.start;
   }
 
-  /** Bytes handed out so far. */
-  get delivered(): number {
-    return this.#offset - this.#range.start;
+  /** It was given bytes, or is being given some: a read under way has chosen its bytes already. */
+  get hasBytes(): boolean {
+    return this.#isTaking || this.#offset > this.#range.start;
   }
 
   async read(into: Uint8Array): Promise<number> {
     for (;;) {
-      if (this.#isClosed) throw new GranaryError("closed", "The reader was closed.");
+      if (this.#isClosed) throw closed();
       if (this.#failure !== undefined) throw this.#failure;
-      this.#through ??= this.#host.passThrough({ start: this.#offset, end: this.#range.end }, this.#whole);
       if (this.#through !== undefined) return await this.#through.read(into);
       const count = this.#host.available(this.#offset, this.#range.end, this.#whole);
       if (count > 0) return await this.#take(into.subarray(0, Math.min(count, into.length)));
+      // Only from where nothing is present: what is, is never asked for again (F6).
+      this.#through = this.#host.passThrough({ start: this.#offset, end: this.#range.end }, this.#whole);
+      if (this.#through !== undefined) continue;
       if (this.#isAtEnd()) return 0;
       await this.#park();
     }
@@ -77,9 +80,12 @@ export class FillReader implements BlobReader {
   }
 
   async #take(into: Uint8Array): Promise<number> {
+    this.#isTaking = true;
     const count = await this.#host.readAt(this.#offset, into);
+    this.#isTaking = false;
     // A reader that was failed or closed while it read must not hand out what it read.
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#isClosed) throw closed();
     this.#offset += count;
     this.#host.consumed(this.#offset, this.#whole);
     return count;
@@ -92,4 +98,8 @@ export class FillReader implements BlobReader {
     await parked.woken;
     this.#parked = undefined;
   }
+}
+
+function closed(): GranaryError {
+  return new GranaryError("closed", "The reader was closed.");
 }

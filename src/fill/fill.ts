@@ -14,7 +14,7 @@
  * signal (F5), and never leaves the map before its blob can be found on disk (F9). Over 300 lines, because the
  * transitions are best read side by side; how bytes are fetched is lanes.ts's.
  */
-import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import { type ByteRange, formatRange, lengthOf } from "../bytes/byte-range.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
@@ -96,6 +96,10 @@ export class Fill implements ReaderHost, LanesHost {
   #wholeConsumed = 0;
   #linger: Timer | undefined;
   #closing: Promise<void> | undefined;
+  /** While it is set, nothing but #open closes: a partial that opens after the close would stay open for ever. */
+  #isOpening = true;
+  #hasLeft = false;
+  #isAdopted = false;
 
   /** Starts when `after` has resolved. `leaveMap` is called in the tick in which the fill may no longer be found. */
   constructor(ask: FillAsk, around: FillSurroundings, after: Promise<void>, leaveMap: (fill: Fill) => void) {
@@ -110,7 +114,7 @@ export class Fill implements ReaderHost, LanesHost {
     const ended = Promise.withResolvers<void>();
     this.ended = ended.promise;
     this.#markEnded = ended.resolve;
-    this.#background(after.then(() => this.#open()));
+    this.#background(after.then(() => this.#start()));
   }
 
   /** For status and tests. */
@@ -130,8 +134,12 @@ export class Fill implements ReaderHost, LanesHost {
     this.#lanes.addOrigin(origin);
   }
 
-  /** A reader of `range`, or of the whole. Synchronous: from here on the fill does not pause. */
+  /**
+   * A reader of `range`, or of the whole. Synchronous: from here on the fill does not pause. Throws `range-unsatisfiable` for a
+   * range that is not inside this fill's size: a byte past the end would be waited for without end.
+   */
   reader(range?: ByteRange): BlobReader {
+    if (range !== undefined && (range.start < 0 || range.end > this.size)) throw outside(this, range);
     const reader = new FillReader(this, range ?? { start: 0, end: this.size }, range === undefined);
     this.#readers.add(reader);
     this.#linger?.cancel();
@@ -203,29 +211,37 @@ export class Fill implements ReaderHost, LanesHost {
 
   // --- opening ---------------------------------------------------------------------------------------------------
 
+  async #start(): Promise<void> {
+    try {
+      if (this.#failure === undefined) await this.#open();
+    } catch (error) {
+      if (isGranaryError(error, "store-full")) await this.#bypass();
+      else this.#broke(error);
+    }
+    this.#isOpening = false;
+    if (this.#failure !== undefined) return await this.#close();
+    this.#wakeEverybody();
+    if (this.#stored !== undefined) this.#wasCommitted();
+    else if (this.#partial !== undefined && this.#state === "opening") this.#fillFrom(this.#partial);
+    if (this.#readers.size === 0) this.#lastReaderLeft();
+  }
+
   async #open(): Promise<void> {
     const { blobs, spool, log } = this.#around;
     // A fill of this digest may have committed between the caller's look-up and its obtain (F9).
     this.#stored = await blobs.open(this.digest);
-    if (this.#stored !== undefined) return this.#wasCommitted();
+    if (this.#stored !== undefined) return;
     const partial = await spool.openPartial(this.digest, this.size);
     this.#partial = partial;
     this.#verifier = new Verifier(partial);
     if (partial.resumed)
       log.info({ digest: this.digest, present: partial.present.total }, "resuming a partial blob");
-    if (this.#failure !== undefined) return await this.#close();
-    this.#waits.wakeAll();
-    this.#fillFrom(partial);
-    if (this.#readers.size === 0) this.#lastReaderLeft();
   }
 
   #wasCommitted(): void {
-    this.#state = "committed";
     this.#isVerified = true;
-    this.#leaveMap(this);
+    this.#leave("committed");
     this.#markEnded();
-    this.#wakeEverybody();
-    if (this.#readers.size === 0) this.#background(this.#close());
   }
 
   // --- filling ---------------------------------------------------------------------------------------------------
@@ -247,12 +263,7 @@ export class Fill implements ReaderHost, LanesHost {
 
   #fillFrom(partial: Partial): void {
     this.#state = "filling";
-    this.#checkpoints = new Checkpoints(partial, this.#around.clock, (error) =>
-      this.#around.log.warn(
-        { digest: this.digest, reason: messageOf(error) },
-        "a checkpoint could not be written",
-      ),
-    );
+    this.#checkpoints = new Checkpoints(partial, this.#around.clock, (error) => this.#unsaved(error));
     if (partial.present.total === this.size) this.#background(this.#verify(partial));
     else this.#lanes.begin(partial);
   }
@@ -275,7 +286,9 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   gaveUp(state: "stalled" | "rejected", error: GranaryError): void {
-    this.#end(state, error);
+    // Room that was made and is gone again is the disk's fault, not the origin's: its readers need not suffer (F16).
+    if (error.code === "store-full") this.#background(this.#bypass());
+    else this.#end(state, error);
   }
 
   outOfRoom(): void {
@@ -284,7 +297,10 @@ export class Fill implements ReaderHost, LanesHost {
 
   async #makeRoomOrBypass(): Promise<void> {
     const hasRoom = await this.#around.makeRoom(this.size - this.#present.total);
-    if (hasRoom || this.#state !== "filling") return;
+    if (!hasRoom && this.#state === "filling") await this.#bypass();
+  }
+
+  async #bypass(): Promise<void> {
     this.#around.log.error({ digest: this.digest }, "no room to keep this blob: passing it through");
     this.#state = "bypassing";
     this.#wakeEverybody();
@@ -309,20 +325,22 @@ export class Fill implements ReaderHost, LanesHost {
   /** F9: adopt, then metadata, then leave the map. Readers go on with the adopted partial meanwhile and afterwards. */
   async #commit(partial: Partial): Promise<void> {
     const { blobs, record, log } = this.#around;
-    let state: FillState = "committed";
     try {
       await this.#lanes.stop();
       await this.#checkpoints?.stop();
       await blobs.adopt(partial, this.digest);
+      this.#isAdopted = true;
       await record(this.digest, this.size);
     } catch (error) {
-      // Every byte is here and right: readers finish, and the next obtain verifies the kept partial again.
-      state = "stalled";
       log.error({ digest: this.digest, reason: messageOf(error) }, "a verified blob could not be committed");
+      // Every byte is here and right: readers finish and more may come; the next fill verifies the kept partial again.
+      if (!this.#isAdopted) this.#state = "stalled";
     }
-    this.#leave(state);
-    this.#markEnded();
-    if (this.#readers.size === 0) await this.#close();
+    if (this.#isAdopted) {
+      this.#leave("committed");
+      this.#markEnded();
+    }
+    if (this.#readers.size === 0) this.#lastReaderLeft();
   }
 
   /** F10: after a resume the doubt is the partial's; on a fresh fill it is the origin's. */
@@ -339,14 +357,18 @@ export class Fill implements ReaderHost, LanesHost {
 
   /** Who was given doubtful bytes fails; who was given none goes on, with what is fetched anew. */
   async #startOver(partial: Partial, error: GranaryError): Promise<void> {
-    for (const reader of this.#readers) if (reader.delivered > 0) reader.fail(error);
+    for (const reader of this.#readers) if (reader.hasBytes) reader.fail(error);
     this.#state = "opening";
-    await this.#lanes.stop();
-    await this.#checkpoints?.stop();
+    this.#isOpening = true;
     this.#partial = undefined;
     this.#wholeConsumed = 0;
-    await partial.discard();
-    await this.#open();
+    try {
+      await this.#lanes.stop();
+      await this.#checkpoints?.stop();
+      await partial.discard();
+    } finally {
+      await this.#start();
+    }
   }
 
   // --- leaving ---------------------------------------------------------------------------------------------------
@@ -354,6 +376,8 @@ export class Fill implements ReaderHost, LanesHost {
   #lastReaderLeft(): void {
     if (this.#state === "bypassing") {
       this.#end("stalled", new GranaryError("store-full", `There is no room to keep ${this.digest}.`));
+    } else if (this.#state === "stalled" && !this.#hasLeft) {
+      this.#end("stalled", new GranaryError("store-damaged", `${this.digest} could not be committed.`));
     } else if (this.#failure !== undefined || this.#hasLeft) {
       this.#background(this.#close());
     } else if (!this.#policy.finish) {
@@ -369,7 +393,7 @@ export class Fill implements ReaderHost, LanesHost {
     this.#state = "paused";
     await this.#lanes.stop();
     await this.#checkpoints?.stop();
-    await partial.checkpoint();
+    await this.#save(partial);
     // No await from here to leaving the map: a reader() before this point is seen here, after it none finds us (F1).
     if (this.#failure !== undefined) return;
     if (this.#readers.size > 0 || partial.present.total === this.size) return this.#fillFrom(partial);
@@ -380,15 +404,11 @@ export class Fill implements ReaderHost, LanesHost {
   /** Ends for good, with an error for every reader; `rejected` discards the partial, anything else keeps it. */
   #end(state: "paused" | "stalled" | "rejected", error: GranaryError): void {
     if (this.#failure !== undefined || this.#hasLeft) return;
-    const isOpen = this.#partial !== undefined;
     this.#failure = error;
     this.#leave(state);
     this.#wakeEverybody();
-    // While it opens, #open itself finds the failure and closes.
-    if (isOpen) this.#background(this.#close());
+    this.#background(this.#close());
   }
-
-  #hasLeft = false;
 
   #leave(state: FillState): void {
     this.#state = state;
@@ -398,7 +418,9 @@ export class Fill implements ReaderHost, LanesHost {
     this.#leaveMap(this);
   }
 
+  /** While it opens this does nothing: #start finds the failure and closes. */
   #close(): Promise<void> {
+    if (this.#isOpening) return Promise.resolve();
     this.#closing ??= this.#letGo();
     return this.#closing;
   }
@@ -412,11 +434,27 @@ export class Fill implements ReaderHost, LanesHost {
       this.#verifier?.close();
       await this.#stored?.close();
       if (this.#state === "rejected") await partial?.discard();
-      else if (!this.#isVerified) await partial?.checkpoint();
+      else if (partial !== undefined && !this.#isAdopted) await this.#save(partial);
       await partial?.close();
     } finally {
       this.#markEnded();
     }
+  }
+
+  /** A full disk is when maps cannot be written: the last one that was is still true (F8). */
+  async #save(partial: Partial): Promise<void> {
+    try {
+      await partial.checkpoint();
+    } catch (error) {
+      this.#unsaved(error);
+    }
+  }
+
+  #unsaved(error: unknown): void {
+    this.#around.log.warn(
+      { digest: this.digest, reason: messageOf(error) },
+      "a checkpoint could not be written",
+    );
   }
 
   #wakeEverybody(): void {
@@ -426,16 +464,25 @@ export class Fill implements ReaderHost, LanesHost {
 
   /** The named background runner: a step that fails ends the fill with its reason. */
   #background(step: Promise<void>): void {
-    step.catch((error: unknown) => {
-      this.#around.log.error({ digest: this.digest, reason: messageOf(error) }, "a fill failed");
-      this.#end("stalled", isGranaryError(error) ? error : broken(this.digest, error));
-      this.#markEnded();
-    });
+    step.catch((error: unknown) => this.#broke(error));
+  }
+
+  #broke(error: unknown): void {
+    this.#around.log.error({ digest: this.digest, reason: messageOf(error) }, "a fill failed");
+    this.#end("stalled", isGranaryError(error) ? error : broken(this.digest, error));
   }
 }
 
 function upstreamOf(origin: Origin | undefined): string {
   return origin?.name.split("/")[0] ?? "none";
+}
+
+function outside(fill: Fill, range: ByteRange): GranaryError {
+  return new GranaryError(
+    "range-unsatisfiable",
+    `${formatRange(range)} is not inside ${fill.digest}, which has ${fill.size} bytes.`,
+    { expected: fill.size, found: formatRange(range) },
+  );
 }
 
 function broken(digest: Digest, error: unknown): GranaryError {

@@ -59,9 +59,11 @@ async function receive(opened: OpenedRange, work: LaneWork): Promise<void> {
     for await (const chunk of opened.body) {
       const wanted = chunk.subarray(skip, skip + claim.remaining);
       skip = Math.max(0, skip - chunk.length);
-      claim.received(wanted.length);
-      const full = gather.push(wanted);
-      if (full !== undefined) await full;
+      if (wanted.length > 0) {
+        claim.received(wanted.length);
+        const full = gather.push(wanted);
+        if (full !== undefined) await full;
+      }
       // At the end of the answer the loop ends by itself, and the connection can be used again.
       if (claim.remaining === 0 && claim.at < opened.range.end) break;
     }

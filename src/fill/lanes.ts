@@ -15,7 +15,7 @@ import { streamClaim } from "./lane.ts";
 import { type Lane, LanePool } from "./lane-pool.ts";
 import { type Demand, nextSegment } from "./next-segment.ts";
 import { segmentLimit } from "./segment-limit.ts";
-import type { Waits } from "./waits.ts";
+import type { Wait, Waits } from "./waits.ts";
 
 /** What the lanes ask of their Fill, and tell it. */
 export interface LanesHost {
@@ -248,21 +248,41 @@ export class Lanes {
   /** F17, and the slow tail: a lane that holds others up hands its rest over. */
   #keepPace(): void {
     this.#pace = undefined;
-    if (this.#pool.count >= this.#limit && !this.#isRangeBlind) this.#endLanesForStarving();
+    if (!this.#isRangeBlind) {
+      const now = this.#clock.now();
+      const hungry = [...this.#waits].filter((wait) => now - wait.parkedAt >= this.#policy.starveMs / 4);
+      this.#uncoverFar(hungry, now);
+      this.#endStuck(hungry, now);
+      if (this.#pool.count >= this.#limit) this.#endLanesFor(hungry);
+    }
     this.schedule();
   }
 
-  #endLanesForStarving(): void {
-    const now = this.#clock.now();
-    const claims = this.#claims.list();
-    const starving = [...this.#waits].filter(
-      (wait) =>
-        now - wait.parkedAt >= this.#policy.starveMs / 4 &&
-        !claims.some((claim) => claim.start <= wait.start && wait.start < claim.end),
-    );
+  /** A wait deep inside a claim that will not get there in time is taken out of it, for another lane to serve. */
+  #uncoverFar(hungry: readonly Wait[], now: number): void {
+    for (const wait of hungry) {
+      const claim = this.#claims.covering(wait.start);
+      if (claim !== undefined && claim.msUntil(wait.start, now) > this.#policy.starveMs / 4)
+        claim.shrink(wait.start);
+    }
+  }
+
+  /** A body that has begun and brings nothing while somebody waits for it is asked for anew. */
+  #endStuck(hungry: readonly Wait[], now: number): void {
+    const stuck = hungry.filter((wait) => now - wait.parkedAt >= this.#policy.starveMs / 2);
+    for (const lane of this.#pool) {
+      const { claim } = lane;
+      if (claim === undefined || claim.at === claim.start) continue;
+      // What was received and is not written yet is the disk's delay, not the origin's.
+      if (stuck.some((wait) => wait.start >= claim.at && wait.start < claim.end)) this.#pool.end(lane);
+    }
+  }
+
+  #endLanesFor(hungry: readonly Wait[]): void {
+    const uncovered = hungry.filter((wait) => this.#claims.covering(wait.start) === undefined);
     const lanes = [...this.#pool].filter(({ claim }) => claim !== undefined && claim.at > claim.start);
     lanes.sort((a, b) => (a.claim?.claimedAt ?? 0) - (b.claim?.claimedAt ?? 0));
-    for (const lane of lanes.slice(0, starving.length)) this.#pool.end(lane);
+    for (const lane of lanes.slice(0, uncovered.length)) this.#pool.end(lane);
   }
 }
 

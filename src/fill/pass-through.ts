@@ -7,7 +7,7 @@ import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest, finishDigest } from "../oci/digest.ts";
-import type { Origin } from "../origin.ts";
+import type { OpenedRange, Origin } from "../origin.ts";
 import type { BlobReader } from "../source.ts";
 import { backoffMs, isFinal } from "./backoff.ts";
 import type { FillPolicy } from "./fill-policy.ts";
@@ -34,8 +34,11 @@ export class PassThrough implements BlobReader {
   #hash: Hash | undefined;
   #chunks: Uint8Array[] = [];
   #received: number;
+  #opened: OpenedRange | undefined;
   #body: AsyncIterator<Uint8Array> | undefined;
   #failures = 0;
+  /** What ended this reader for good. */
+  #failure: unknown;
 
   constructor(ask: PassThroughAsk, policy: Pick<FillPolicy, "attempts">, clock: Clock, random: () => number) {
     this.#ask = ask;
@@ -47,6 +50,7 @@ export class PassThrough implements BlobReader {
 
   async read(into: Uint8Array): Promise<number> {
     const { whole, range } = this.#ask;
+    if (this.#failure !== undefined) throw this.#failure;
     if (whole && this.#hash === undefined) await this.#seedHash();
     // A whole reader's last chunk stays here until everything after it has come and the digest is right.
     while (this.#chunks.length < (whole ? 2 : 1) && this.#received < range.end) await this.#pull();
@@ -61,8 +65,16 @@ export class PassThrough implements BlobReader {
 
   close(): void {
     this.#abort.abort();
-    this.#body = undefined;
+    this.#dropBody();
     this.#chunks = [];
+  }
+
+  #dropBody(): void {
+    // Nobody waits for the end of a body that was given up, nor for the error that its ending may throw.
+    this.#body?.return?.().catch(() => {});
+    this.#opened?.dismiss();
+    this.#body = undefined;
+    this.#opened = undefined;
   }
 
   async #seedHash(): Promise<void> {
@@ -88,10 +100,11 @@ export class PassThrough implements BlobReader {
       this.#take(next.value);
       this.#failures = 0;
     } catch (error) {
-      this.#body = undefined;
+      this.#dropBody();
       if (this.#abort.signal.aborted) throw new GranaryError("closed", "The reader was closed.");
       this.#failures += 1;
-      if (isFinal(error) || isMismatch(error) || this.#failures >= this.#policy.attempts) throw error;
+      if (isFinal(error) || isMismatch(error) || this.#failures >= this.#policy.attempts)
+        throw this.#fail(error);
       await this.#pauseAfter(error);
     }
   }
@@ -106,6 +119,7 @@ export class PassThrough implements BlobReader {
         `${origin.name} says that ${digest} has ${opened.size} bytes, expected ${size}.`,
       );
     }
+    this.#opened = opened;
     return skip(opened.body, this.#received - opened.range.start);
   }
 
@@ -124,10 +138,15 @@ export class PassThrough implements BlobReader {
     const found = finishDigest(this.#hash, algorithmOf(digest));
     if (found === digest) return;
     origin.strike();
-    throw new GranaryError("digest-mismatch", `The bytes of ${digest} hash to ${found}.`, {
-      expected: digest,
-      found,
-    });
+    const message = `The bytes of ${digest} hash to ${found}.`;
+    throw this.#fail(new GranaryError("digest-mismatch", message, { expected: digest, found }));
+  }
+
+  /** From here on every read throws: what was held back must not leave at the second try (F18). */
+  #fail(error: unknown): unknown {
+    this.#failure = error;
+    this.#chunks = [];
+    return error;
   }
 
   #short(): GranaryError {

@@ -23,8 +23,12 @@ export type Weather = {
   corrupt: number;
 };
 
+type Body = { isOpen: boolean; readonly number: number };
+
+const NEVER_MS = 1e9;
+
 export class SimulatedOrigin implements Origin {
-  readonly name = "simulated/blob";
+  name = "simulated/blob";
   readonly weather: Weather = {
     latencyMs: 5,
     chunkMs: 2,
@@ -39,6 +43,13 @@ export class SimulatedOrigin implements Origin {
   openBodies = 0;
   mostOpen = 0;
   strikes = 0;
+  /** Bytes that were made wrong. */
+  corrupted = 0;
+  /** Makes one `open` after another throw what it returns, if anything. */
+  refuseWith: (() => unknown) | undefined;
+  /** Every range that was asked for, in order. */
+  readonly asked: ByteRange[] = [];
+  #stalledBodies = 0;
   readonly #clock: FakeClock;
   readonly #random: () => number;
   readonly #seed: number;
@@ -51,48 +62,73 @@ export class SimulatedOrigin implements Origin {
     this.#size = size;
   }
 
+  /** The bodies that are open now never send another byte. */
+  stallBodies(): void {
+    this.#stalledBodies = this.requests;
+  }
+
   strike(): void {
     this.strikes += 1;
   }
 
   async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
     this.requests += 1;
+    const number = this.requests;
+    this.asked.push(range);
     await this.#pass(this.weather.latencyMs, signal);
+    const refusal = this.refuseWith?.();
+    if (refusal !== undefined) throw refusal;
     if (this.#random() < this.weather.refuse)
       throw new GranaryError("upstream-unavailable", "simulated: 503");
     const rangeBlind = this.weather.rangeBlind;
     const served = rangeBlind ? { start: 0, end: this.#size } : range;
     this.openBodies += 1;
     this.mostOpen = Math.max(this.mostOpen, this.openBodies);
-    const corruptAt = this.#random() < this.weather.corrupt ? served.start : -1;
+    const corruptAt =
+      this.#random() < this.weather.corrupt
+        ? served.start + Math.floor(this.#random() * (served.end - served.start))
+        : -1;
+    const body = { isOpen: true, number };
+    signal.addEventListener("abort", () => this.#closeBody(body), { once: true });
     return {
       range: served,
       size: this.#size,
       rangeBlind,
       validator: undefined,
-      body: this.#body(served, corruptAt, signal),
-      dismiss: () => {
-        this.openBodies -= 1;
-      },
+      body: this.#body(served, corruptAt, signal, body),
+      dismiss: () => this.#closeBody(body),
     };
   }
 
-  async *#body(range: ByteRange, corruptAt: number, signal: AbortSignal): AsyncGenerator<Uint8Array> {
+  async *#body(
+    range: ByteRange,
+    corruptAt: number,
+    signal: AbortSignal,
+    body: Body,
+  ): AsyncGenerator<Uint8Array> {
     try {
       for (let at = range.start; at < range.end; ) {
-        await this.#pass(this.weather.chunkMs, signal);
+        const isStalled = body.number <= this.#stalledBodies;
+        await this.#pass(isStalled ? NEVER_MS : this.weather.chunkMs, signal);
         if (this.#random() < this.weather.cut)
           throw new GranaryError("upstream-unavailable", "simulated: cut");
         const chunk = patternBytes(this.#seed, at, Math.min(this.weather.chunkBytes, range.end - at));
-        if (corruptAt >= at && corruptAt < at + chunk.length)
+        if (corruptAt >= at && corruptAt < at + chunk.length) {
+          this.corrupted += 1;
           chunk[corruptAt - at] = (chunk[corruptAt - at] ?? 0) ^ 1;
+        }
         this.delivered += chunk.length;
         yield chunk;
         at += chunk.length;
       }
     } finally {
-      this.openBodies -= 1;
+      this.#closeBody(body);
     }
+  }
+
+  #closeBody(body: Body): void {
+    if (body.isOpen) this.openBodies -= 1;
+    body.isOpen = false;
   }
 
   #pass(ms: number, signal: AbortSignal): Promise<void> {

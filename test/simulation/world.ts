@@ -1,18 +1,20 @@
 /**
- * Owns the simulated world of one Fill engine: its process (which can stop and crash), its disk, its origin and its
- * readers, all on one fake clock. Readers check every byte they get; the world checks the invariants.
+ * Owns the simulated world of one Fill engine: its process (which can stop and crash), its disk, its blobs with an origin
+ * each, and its readers, all on one fake clock. Readers check every byte they get; the world checks the invariants.
  */
-import { GranaryError, isGranaryError } from "../../src/errors.ts";
+import type { ByteRange } from "../../src/bytes/byte-range.ts";
+import { isGranaryError } from "../../src/errors.ts";
 import type { FillPolicy } from "../../src/fill/fill-policy.ts";
 import { Fills } from "../../src/fill/fills.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
-import type { BlobReader } from "../../src/source.ts";
+import type { Digest } from "../../src/oci/digest.ts";
 import { FakeClock } from "../support/fake-clock.ts";
-import { digestOfPattern, firstDifference } from "../support/pattern.ts";
+import { digestOfPattern } from "../support/pattern.ts";
 import { MemoryStore } from "./memory-spool.ts";
 import { seededRandom } from "./seeded-random.ts";
 import { SimulatedOrigin } from "./simulated-origin.ts";
+import { type ReaderOptions, SimulatedReader } from "./simulated-reader.ts";
 
 const KIB = 1024;
 
@@ -27,72 +29,78 @@ export const SIMULATED_POLICY: FillPolicy = {
   starveMs: 5_000,
 };
 
-export type SimulatedReader = {
-  readonly start: number;
-  readonly end: number;
-  readonly whole: boolean;
-  at: number;
-  /** Epoch ms since when it waits for its next bytes; undefined while it does not. */
-  waitingSince: number | undefined;
-  longestWaitMs: number;
-  outcome: "reading" | "done" | "left" | "failed";
-  error: unknown;
-  leave(): void;
+export type SimulatedBlob = {
+  readonly seed: number;
+  readonly size: number;
+  readonly digest: Digest;
+  readonly origin: SimulatedOrigin;
 };
 
 export class World {
   readonly clock = new FakeClock();
   readonly random: () => number;
-  readonly origin: SimulatedOrigin;
-  readonly store: MemoryStore;
-  readonly size: number;
-  readonly seed: number;
-  readonly digest;
+  readonly store = new MemoryStore(this.clock);
+  readonly blobs: SimulatedBlob[] = [];
   readonly readers: SimulatedReader[] = [];
   readonly policy: FillPolicy;
   readonly metrics = createMetrics();
+  /** What makeRoom says. */
   hasRoom = true;
-  recorded = 0;
+  /** Bytes that makeRoom was asked for, in order. */
+  readonly roomAsked: number[] = [];
+  /** The next records that fail. */
+  failingRecords = 0;
+  readonly recorded: Digest[] = [];
+  readonly #seed: number;
   fills: Fills;
 
   constructor(seed: number, size: number, policy: Partial<FillPolicy> = {}) {
     this.random = seededRandom(seed);
-    this.seed = seed;
-    this.size = size;
+    this.#seed = seed;
     this.policy = { ...SIMULATED_POLICY, ...policy };
-    this.digest = digestOfPattern(seed, size);
-    this.store = new MemoryStore(this.clock);
-    this.origin = new SimulatedOrigin(this.clock, this.random, seed, size);
+    this.add(size);
     this.fills = this.#boot();
   }
 
-  /** A reader of `[start, end)`, or of the whole, that reads at `bytesPerRead` a time with `pauseMs` in between. */
-  join(
-    range: { start: number; end: number } | undefined,
-    pauseMs = 0,
-    bytesPerRead = 64 * KIB,
-  ): SimulatedReader {
-    const { digest, size, origin, policy } = this;
-    const blob = this.store.blobs.get(digest);
-    if (blob !== undefined && this.fills.find(digest) === undefined) return this.#served(range);
-    const reader = this.fills.obtain({ digest, size, origin, policy }).reader(range);
-    const entry: SimulatedReader = {
-      start: range?.start ?? 0,
-      end: range?.end ?? size,
-      whole: range === undefined,
-      at: range?.start ?? 0,
-      waitingSince: undefined,
-      longestWaitMs: 0,
-      outcome: "reading",
-      error: undefined,
-      leave: () => {
-        if (entry.outcome === "reading") entry.outcome = "left";
-        reader.close();
-      },
-    };
-    this.readers.push(entry);
-    void this.#read(entry, reader, pauseMs, bytesPerRead);
-    return entry;
+  /** One more blob. */
+  add(size: number): SimulatedBlob {
+    const seed = this.#seed + 1_000_003 * this.blobs.length;
+    const origin = new SimulatedOrigin(this.clock, this.random, seed, size);
+    const blob = { seed, size, digest: digestOfPattern(seed, size), origin };
+    this.blobs.push(blob);
+    return blob;
+  }
+
+  /** The first blob: the only one of most worlds. */
+  get blob(): SimulatedBlob {
+    const [blob] = this.blobs;
+    if (blob === undefined) throw new Error("a world without a blob");
+    return blob;
+  }
+
+  get size(): number {
+    return this.blob.size;
+  }
+
+  get digest(): Digest {
+    return this.blob.digest;
+  }
+
+  get origin(): SimulatedOrigin {
+    return this.blob.origin;
+  }
+
+  /** The running fill of the first blob, or a new one. */
+  obtain(blob: SimulatedBlob = this.blob) {
+    const { digest, size, origin } = blob;
+    return this.fills.obtain({ digest, size, origin, policy: this.policy });
+  }
+
+  /** A reader of `range`, or of the whole. A committed blob is opened by a fill that ends at once. */
+  join(range?: ByteRange, options: ReaderOptions = {}, blob: SimulatedBlob = this.blob): SimulatedReader {
+    const reader = new SimulatedReader(this.clock, this.obtain(blob).reader(range), blob, range, options);
+    this.readers.push(reader);
+    return reader;
   }
 
   get reading(): SimulatedReader[] {
@@ -114,6 +122,7 @@ export class World {
     for (const reader of this.reading) reader.leave();
     const drained = this.fills.drain(10_000);
     await this.clock.advance(200);
+    await this.clock.advance(this.store.opened.size > 0 ? 10_000 : 0);
     await drained;
     this.fills = this.#boot();
   }
@@ -126,19 +135,21 @@ export class World {
 
   /** What must hold after every step. */
   check(): void {
-    const fill = this.fills.find(this.digest)?.facts;
-    if (fill !== undefined && fill.present > this.size) throw new Error("more is present than there is");
-    if (fill !== undefined && fill.lanes > this.policy.lanes)
-      throw new Error("more lanes than the policy allows");
-    // F4: whoever waits is served by a lane, or by a timer that will start one.
-    if (fill?.state === "filling" && fill.waits > 0 && fill.lanes === 0 && this.clock.timers === 0) {
-      throw new Error(
-        `F4: a reader waits, no lane runs and nothing will start one: ${JSON.stringify({ fill, readers: this.reading, weather: this.origin.weather })}`,
-      );
+    for (const blob of this.blobs) this.#checkFill(blob);
+    for (const reader of this.readers) checkReader(reader);
+    for (const digest of this.recorded) {
+      if (!this.store.blobs.has(digest)) throw new Error(`F9: ${digest} is recorded and not there`);
     }
-    for (const reader of this.readers) {
-      if (reader.outcome === "done" && reader.at !== reader.end)
-        throw new Error(`F2: a reader ended at ${reader.at}`);
+  }
+
+  #checkFill(blob: SimulatedBlob): void {
+    const fill = this.fills.find(blob.digest)?.facts;
+    if (fill === undefined) return;
+    if (fill.present > blob.size) throw new Error("more is present than there is");
+    if (fill.lanes > this.policy.lanes) throw new Error("more lanes than the policy allows");
+    // F4: whoever waits is served by a lane, or by a timer that will start one.
+    if (fill.state === "filling" && fill.waits > 0 && fill.lanes === 0 && this.clock.timers === 0) {
+      throw new Error(`F4: a reader waits, no lane runs, nothing will start one: ${JSON.stringify(fill)}`);
     }
   }
 
@@ -148,11 +159,14 @@ export class World {
     if (this.fills.status().length > 0)
       throw new Error(`a fill is left: ${JSON.stringify(this.fills.status())}`);
     if (this.store.opened.size > 0) throw new Error("a partial is left open");
-    if (this.origin.openBodies > 0) throw new Error("an upstream body is left open");
+    if (this.store.openBlobs > 0) throw new Error("a blob is left open");
+    if (this.blobs.some(({ origin }) => origin.openBodies > 0))
+      throw new Error("an upstream body is left open");
     if (this.clock.timers > 0) throw new Error(`${this.clock.timers} timers are left`);
   }
 
   #boot(): Fills {
+    const life = this.store.crashes;
     return new Fills({
       spool: this.store,
       blobs: this.store,
@@ -160,65 +174,25 @@ export class World {
       log: silentLog,
       metrics: this.metrics,
       random: this.random,
-      record: async () => {
-        this.recorded += 1;
+      record: async (digest) => {
+        if (life !== this.store.crashes) return;
+        if (this.failingRecords-- > 0) throw new Error("simulated: the database is gone");
+        this.recorded.push(digest);
       },
-      makeRoom: async () => this.hasRoom,
+      makeRoom: async (bytes) => {
+        this.roomAsked.push(bytes);
+        return this.hasRoom;
+      },
     });
   }
+}
 
-  /** A blob that is committed is served from disk: here, at once. */
-  #served(range: { start: number; end: number } | undefined): SimulatedReader {
-    const end = range?.end ?? this.size;
-    const entry: SimulatedReader = {
-      start: range?.start ?? 0,
-      end,
-      whole: range === undefined,
-      at: end,
-      waitingSince: undefined,
-      longestWaitMs: 0,
-      outcome: "done",
-      error: undefined,
-      leave: () => {},
-    };
-    this.readers.push(entry);
-    return entry;
-  }
-
-  async #read(
-    entry: SimulatedReader,
-    reader: BlobReader,
-    pauseMs: number,
-    bytesPerRead: number,
-  ): Promise<void> {
-    const buffer = new Uint8Array(bytesPerRead);
-    try {
-      for (;;) {
-        entry.waitingSince = this.clock.now();
-        const count = await reader.read(buffer);
-        entry.longestWaitMs = Math.max(entry.longestWaitMs, this.clock.now() - entry.waitingSince);
-        entry.waitingSince = undefined;
-        if (entry.outcome !== "reading") return;
-        if (count === 0) break;
-        this.#checkBytes(entry, buffer.subarray(0, count));
-        entry.at += count;
-        if (pauseMs > 0) await new Promise<void>((resolve) => this.clock.after(pauseMs, resolve));
-      }
-      entry.outcome = "done";
-    } catch (error) {
-      if (entry.outcome === "left" && isGranaryError(error, "closed")) return;
-      entry.outcome = "failed";
-      entry.error = error;
-    } finally {
-      reader.close();
-    }
-  }
-
-  #checkBytes(entry: SimulatedReader, bytes: Uint8Array): void {
-    if (entry.at + bytes.length > entry.end)
-      throw new GranaryError("size-mismatch", "F2: longer than its range");
-    if (this.origin.weather.corrupt > 0) return;
-    const wrong = firstDifference(this.seed, entry.at, bytes);
-    if (wrong !== undefined) throw new Error(`F2: byte ${wrong} is wrong`);
-  }
+function checkReader({ outcome, at, end, wrongAt, blob, whole, error }: SimulatedReader): void {
+  if (at > end) throw new Error(`F2: a reader was given bytes past its range: ${at} > ${end}`);
+  if (outcome === "done" && at !== end) throw new Error(`F2: a reader ended at ${at} of ${end}`);
+  if (wrongAt !== undefined && blob.origin.corrupted === 0) throw new Error(`F2: byte ${wrongAt} is wrong`);
+  if (wrongAt !== undefined && whole && outcome === "done")
+    throw new Error(`F18: a whole reader finished with byte ${wrongAt} wrong`);
+  if (isGranaryError(error, "digest-mismatch") && blob.origin.corrupted === 0)
+    throw new Error("F10: a mismatch without a corrupt origin");
 }
