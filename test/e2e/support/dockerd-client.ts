@@ -1,4 +1,5 @@
 /** Owns a Docker engine of its own for a test, with Granary in `registry-mirrors`: the graph-driver pull path. */
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BackgroundProgram } from "./background-program.ts";
 import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } from "./image-client.ts";
@@ -18,13 +19,16 @@ export type DockerClient = ImageClient & {
 
 async function startDockerd(cleanup: AsyncDisposableStack, port: number): Promise<DockerClient> {
   const home = await scratchDirectory(cleanup, "dockerd");
+  // A file of its own, so that the machine's daemon.json has no say.
+  const config = join(home, "daemon.json");
+  await writeFile(config, "{}");
   const socket = `unix://${join(home, "docker.sock")}`;
   const program = new BackgroundProgram(
     "dockerd",
     [
       ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
       ["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
-      ["--pidfile", join(home, "pid"), "--config-file", join(home, "none.json"), "--host", socket],
+      ["--pidfile", join(home, "pid"), "--config-file", config, "--host", socket],
       ["--registry-mirror", `http://127.0.0.1:${port}`],
     ].flat(),
     { env: NO_WAY_OUT },

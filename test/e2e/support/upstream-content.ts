@@ -55,11 +55,12 @@ export async function pushContent(registry: string, workshop: string): Promise<U
 
 function layersOf(root: string): LayerSource[] {
   const exclude = ["./usr", "./var", "./dev/*", "./proc/*", "./sys/*"];
+  // Clients without overlays copy all lower layers for each next one: the layer with the most files is the last.
   return [
     { directory: root, include: ["."], exclude },
+    { directory: root, include: ["./var"] },
     { directory: root, include: ["./usr"], exclude: ["./usr/share"] },
     { directory: root, include: ["./usr/share"] },
-    { directory: root, include: ["./var"] },
   ];
 }
 
