@@ -1,0 +1,97 @@
+/**
+ * Owns how a blob is answered: size and digest in the headers, ranges, conditions, and the Location that Ollama's probe
+ * needs. The bytes go through send-body.ts; the Pin is released when the body is over, however it ends (F12).
+ */
+import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import type { Outcome } from "../mirror/mirror.ts";
+import type { BlobTarget } from "../mirror/target.ts";
+import type { Digest } from "../oci/digest.ts";
+import { formatErrorBody } from "../oci/error-body.ts";
+import { OCTET_STREAM } from "../oci/media-types.ts";
+import type { ReadableBlob } from "../source.ts";
+import { allowsRange, formatEntityTag, matchesAny } from "./entity-tag.ts";
+import type { Exchange } from "./exchange.ts";
+import { ownUrl } from "./own-url.ts";
+import { formatContentRange, parseRange } from "./range-header.ts";
+import { type HeaderList, respondEmpty, respondJson } from "./respond.ts";
+import { sendBody } from "./send-body.ts";
+
+export async function answerBlob(exchange: Exchange, target: BlobTarget): Promise<void> {
+  const { incoming, outgoing, mirror, account, asker } = exchange;
+  const isKnownToClient = matchesAny(incoming.headers["if-none-match"], target.digest);
+  if (incoming.method === "HEAD" || isKnownToClient) {
+    const { digest, size, outcome } = await mirror.statBlob(target, asker);
+    account.outcome = outcome;
+    if (isKnownToClient) return respondEmpty(outgoing, 304, identityOf(exchange, digest, outcome));
+    return respondEmpty(outgoing, 200, wholeHeaders(exchange, digest, outcome, size));
+  }
+  const { blob, outcome } = await mirror.blob(target, asker);
+  account.outcome = outcome;
+  try {
+    await sendBlob(exchange, blob, outcome);
+  } finally {
+    blob.release();
+  }
+}
+
+async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome): Promise<void> {
+  const { headers } = exchange.incoming;
+  const { digest, size } = blob;
+  const range = allowsRange(headers["if-range"]?.toString(), digest)
+    ? parseRange(headers.range, size)
+    : "whole";
+  if (range === "unsatisfiable") return refuseRange(exchange, size);
+  if (range === "whole") {
+    const location = ["Location", ownUrl(exchange)];
+    const head = [...wholeHeaders(exchange, digest, outcome, size), ...location];
+    return await send(exchange, blob, undefined, outcome, 200, head);
+  }
+  const head = [
+    ...identityOf(exchange, digest, outcome),
+    ...["Content-Type", OCTET_STREAM, "Content-Length", String(lengthOf(range))],
+    ...["Content-Range", formatContentRange(range, size)],
+  ];
+  await send(exchange, blob, range, outcome, 206, head);
+}
+
+async function send(
+  { outgoing, account, metrics, clock, pool }: Exchange,
+  blob: ReadableBlob,
+  range: ByteRange | undefined,
+  outcome: Outcome,
+  status: number,
+  headers: HeaderList,
+): Promise<void> {
+  // The client left while the blob was looked up: no body begins, the caller releases the Pin.
+  if (outgoing.destroyed) return;
+  const startedAt = clock.now();
+  await sendBody({
+    outgoing,
+    reader: blob.reader(range),
+    length: range === undefined ? blob.size : lengthOf(range),
+    begin: () => outgoing.writeHead(status, headers),
+    onFirstByte: () => metrics.firstByteSeconds.observe({ outcome }, (clock.now() - startedAt) / 1000),
+    onSent: (bytes) => {
+      account.bytes += bytes;
+    },
+    pool,
+    clock,
+  });
+}
+
+/** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (A.3). */
+function refuseRange({ outgoing, common, account }: Exchange, size: number): void {
+  const body = formatErrorBody("UNSUPPORTED", `the blob has ${size} bytes; the range lies outside of it`);
+  account.bytes = body.length;
+  respondJson(outgoing, 416, body, [...common, "Content-Range", formatContentRange(undefined, size)]);
+}
+
+function wholeHeaders(exchange: Exchange, digest: Digest, outcome: Outcome, size: number): HeaderList {
+  const length = ["Content-Type", OCTET_STREAM, "Content-Length", String(size)];
+  return [...identityOf(exchange, digest, outcome), ...length];
+}
+
+function identityOf({ common }: Exchange, digest: Digest, outcome: Outcome): HeaderList {
+  const tag = ["Docker-Content-Digest", digest, "ETag", formatEntityTag(digest)];
+  return [...common, ...tag, "Accept-Ranges", "bytes", "X-Cache", outcome.toUpperCase()];
+}

@@ -1,0 +1,101 @@
+/**
+ * Owns the one mapping from an error to a status, an OCI error code and headers (registry-clients.md B.12). Pure: it neither
+ * logs nor sends. A client never hears 401 here: it would offer us its login at the upstream (H3, H4).
+ */
+import { type ErrorCode, GranaryError } from "../errors.ts";
+import { formatErrorBody, type OciErrorCode } from "../oci/error-body.ts";
+
+export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
+
+export type ErrorAnswer = {
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+  readonly retryAfterSeconds: number | undefined;
+};
+
+export type ErrorContext = {
+  readonly kind: RequestKind;
+  /** Policy of the upstream that was asked. */
+  readonly rateLimitedStatus: 429 | 503 | 404;
+};
+
+/** What is told to a client that can do nothing but come back. */
+const RETRY_SECONDS = 5;
+
+const JSON_TYPE = "application/json";
+
+/** An error that is no GranaryError becomes a 500 without details. */
+export function errorAnswer(error: unknown, context: ErrorContext): ErrorAnswer {
+  if (!(error instanceof GranaryError)) return answer(500, "UNKNOWN", "internal error");
+  const { code, message, facts } = error;
+  if (code === "client-outdated" && facts.upstreamText !== undefined) return outdated(facts.upstreamText);
+  const [status, ociCode] = code === "rate-limited" ? limited(context) : meaningOf(code, context.kind);
+  const mayRetry = status === 429 || status >= 502;
+  return answer(status, ociCode, message, mayRetry ? secondsOf(facts.retryAfterMs) : undefined);
+}
+
+function answer(
+  status: number,
+  code: OciErrorCode,
+  message: string,
+  retryAfterSeconds?: number,
+): ErrorAnswer {
+  return { status, contentType: JSON_TYPE, body: formatErrorBody(code, message), retryAfterSeconds };
+}
+
+/** The registry's own words for the person who pulls: the Ollama client prints the body as it is (ollama.md, line 5). */
+function outdated(text: string): ErrorAnswer {
+  const contentType = text.trimStart().startsWith("{") ? JSON_TYPE : "text/plain; charset=utf-8";
+  return { status: 412, contentType, body: text, retryAfterSeconds: undefined };
+}
+
+function limited({ kind, rateLimitedStatus }: ErrorContext): readonly [number, OciErrorCode] {
+  if (rateLimitedStatus === 404) return [404, unknownCode(kind)];
+  return [rateLimitedStatus, rateLimitedStatus === 429 ? "TOOMANYREQUESTS" : "UNAVAILABLE"];
+}
+
+function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErrorCode] {
+  switch (code) {
+    case "not-found":
+      return [404, unknownCode(kind)];
+    case "route-unknown":
+      return [404, "NAME_UNKNOWN"];
+    case "reference-invalid":
+      return [400, "NAME_INVALID"];
+    case "digest-invalid":
+      return [400, "DIGEST_INVALID"];
+    case "denied":
+      return [403, "DENIED"];
+    case "client-outdated":
+      return [412, "UNSUPPORTED"];
+    case "range-unsatisfiable":
+      return [416, "UNSUPPORTED"];
+    case "unauthorized": // Our login failed upstream: nothing that the client's own could mend.
+    case "digest-mismatch":
+    case "size-mismatch":
+    case "manifest-invalid":
+    case "upstream-protocol":
+    case "upstream-unavailable":
+      return [502, "UNAVAILABLE"];
+    case "store-full":
+    case "aborted":
+    case "closed":
+    case "rate-limited":
+      return [503, "UNAVAILABLE"];
+    case "store-damaged":
+    case "config-invalid":
+      return [500, "UNKNOWN"];
+  }
+}
+
+/** podman goes on without a signature only when its absence is MANIFEST_UNKNOWN (registry-clients.md B.5, H31). */
+function unknownCode(kind: RequestKind): OciErrorCode {
+  if (kind === "manifest") return "MANIFEST_UNKNOWN";
+  if (kind === "blob") return "BLOB_UNKNOWN";
+  return kind === "other" ? "UNSUPPORTED" : "NAME_UNKNOWN";
+}
+
+function secondsOf(retryAfterMs: number | undefined): number {
+  return retryAfterMs === undefined ? RETRY_SECONDS : Math.max(1, Math.ceil(retryAfterMs / 1000));
+}

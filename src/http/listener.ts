@@ -1,0 +1,147 @@
+/**
+ * Owns one listening port: the Node server with the limits that container clients need, and its orderly end. What it answers
+ * is the app's.
+ */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
+import type { AddressInfo, Socket } from "node:net";
+import { getRequestListener } from "@hono/node-server";
+import { GranaryError, messageOf } from "../errors.ts";
+import { formatErrorBody } from "../oci/error-body.ts";
+import { type AppBindings, createApp } from "./app.ts";
+import type { RegistryRoutes } from "./registry-routes.ts";
+import { keepAccount } from "./request-log.ts";
+
+export type ListenerOptions = {
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly drainMs: number;
+};
+
+export type Listener = {
+  readonly port: number;
+  readonly url: string;
+  /** Takes no more connections, lets bodies in flight go on for `drainMs`, then destroys them. Idempotent. */
+  close(): Promise<void>;
+};
+
+const SERVER_OPTIONS = {
+  // A request for 1024 ranges is 22.5 KB; Node's default answers it with 431 (registry-clients.md B.11).
+  maxHeaderSize: 128 * 1024,
+  // Go keeps idle connections for 90 s (ollama.md, checklist 25): the one who closes first must not be us.
+  keepAliveTimeout: 95_000,
+  headersTimeout: 60_000,
+  // A client that vanished without a word would hold its Pin for ever.
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+  noDelay: true,
+};
+
+/** Throws `config-invalid` when the port cannot be had. */
+export async function openListener(options: ListenerOptions, routes: RegistryRoutes): Promise<Listener> {
+  const { tls, port, host, drainMs } = options;
+  const server =
+    tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls });
+  const open = new Set<ServerResponse>();
+  server.on("request", createRequestListener(routes, open));
+  server.on("connect", (_, socket: Socket) => refuseTunnel(socket));
+  const address = await listen(server, port, host);
+  const scheme = tls === undefined ? "http" : "https";
+  let closed: Promise<void> | undefined;
+  return {
+    port: address.port,
+    url: `${scheme}://${hostForUrl(address, host)}:${address.port}`,
+    close: () => {
+      closed ??= drain(server, open, drainMs, routes);
+      return closed;
+    },
+  };
+}
+
+function createRequestListener(routes: RegistryRoutes, open: Set<ServerResponse>) {
+  const app = createApp(routes);
+  const bindings = new WeakMap<object, AppBindings>();
+  const answer = getRequestListener((request, { outgoing }) => app.fetch(request, bindings.get(outgoing)), {
+    // For HTTP/1.0, which may leave the Host out.
+    hostname: "localhost",
+    overrideGlobalObjects: false,
+    autoCleanupIncoming: false,
+    errorHandler: refuseRequest,
+  });
+  return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    open.add(outgoing);
+    outgoing.once("close", () => open.delete(outgoing));
+    bindings.set(outgoing, { incoming, outgoing, account: keepAccount(routes, incoming, outgoing) });
+    // It answers its own failures; nothing can come out of it.
+    void answer(incoming, outgoing);
+  };
+}
+
+/** What never reached the app: a Host or a target that no URL can be made of (registry-clients.md F.10). */
+function refuseRequest(error: unknown): Response {
+  const body = formatErrorBody("NAME_INVALID", `the request cannot be understood: ${messageOf(error)}`);
+  return new Response(body, { status: 400, headers: { "Content-Type": "application/json" } });
+}
+
+/** This proxy reads what it forwards; a tunnel to somewhere would be an open relay. */
+function refuseTunnel(socket: Socket): void {
+  const body = formatErrorBody(
+    "UNSUPPORTED",
+    "CONNECT is not supported; use http_proxy with plain http names",
+  );
+  const head = ["HTTP/1.1 405 Method Not Allowed", "Allow: GET, HEAD", "Content-Type: application/json"];
+  socket.on("error", () => socket.destroy());
+  socket.end(
+    `${head.join("\r\n")}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+async function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", (error) => reject(portError(error, port, host)));
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  if (address === null || typeof address === "string") {
+    throw new GranaryError("config-invalid", `Port ${port} has no address to listen on.`);
+  }
+  return address;
+}
+
+function portError(error: Error, port: number, host: string | undefined): GranaryError {
+  const code = "code" in error ? String(error.code) : "";
+  const where = `port ${port}${host === undefined ? "" : ` of ${host}`}`;
+  const reasons: Readonly<Record<string, string>> = {
+    EADDRINUSE: "another program listens there; stop it or give the listener another port",
+    EACCES: "this user may not; ports below 1024 usually need rights",
+    EADDRNOTAVAIL: "this machine has no such address",
+  };
+  const reason = reasons[code] ?? messageOf(error);
+  return new GranaryError("config-invalid", `Cannot listen on ${where}: ${reason}.`, {
+    target: where,
+    cause: error,
+  });
+}
+
+function hostForUrl(address: AddressInfo, host: string | undefined): string {
+  if (host === undefined || host === "0.0.0.0" || host === "::") return "127.0.0.1";
+  return address.family === "IPv6" ? `[${address.address}]` : address.address;
+}
+
+async function drain(
+  server: Server,
+  open: ReadonlySet<ServerResponse>,
+  drainMs: number,
+  { clock }: RegistryRoutes,
+): Promise<void> {
+  const ended = new Promise<void>((resolve) => server.close(() => resolve()));
+  for (const outgoing of open) {
+    if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
+    // A connection whose answer is out lies idle from then on, and nothing else would close it before its timeout.
+    outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));
+  }
+  const timer = clock.after(drainMs, () => server.closeAllConnections());
+  await ended;
+  timer.cancel();
+}

@@ -1,0 +1,61 @@
+/** Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing here (H30). */
+import type { ManifestHeadAnswer, ManifestAsk as MirrorAsk } from "../mirror/mirror.ts";
+import type { ManifestTarget } from "../mirror/target.ts";
+import { encodedOf } from "../oci/digest.ts";
+import { parseAccept } from "./accept-header.ts";
+import { formatEntityTag, matchesAny } from "./entity-tag.ts";
+import type { Exchange } from "./exchange.ts";
+import { type HeaderList, respond, respondEmpty } from "./respond.ts";
+
+export async function answerManifest(exchange: Exchange, target: ManifestTarget): Promise<void> {
+  const { incoming, outgoing, mirror, account } = exchange;
+  const ask: MirrorAsk = { ...exchange.asker, accept: parseAccept(incoming.headers.accept) };
+  const condition = incoming.headers["if-none-match"];
+  if (incoming.method === "HEAD" || condition !== undefined) {
+    const head = await mirror.headManifest(target, ask);
+    const isHead = incoming.method === "HEAD";
+    if (matchesAny(condition, head.digest)) return respondNotModified(exchange, head);
+    if (isHead) return respondHead(exchange, head);
+  }
+  const { manifest, ...facts } = await mirror.manifest(target, ask);
+  const head = {
+    ...facts,
+    digest: manifest.digest,
+    mediaType: manifest.mediaType,
+    size: manifest.bytes.byteLength,
+  };
+  account.outcome = facts.outcome;
+  account.bytes = manifest.bytes.byteLength;
+  respond(outgoing, 200, headersOf(exchange, head), manifest.bytes);
+}
+
+function respondNotModified(exchange: Exchange, head: ManifestHeadAnswer): void {
+  exchange.account.outcome = head.outcome;
+  respondEmpty(exchange.outgoing, 304, [...exchange.common, ...identityOf(exchange, head)]);
+}
+
+function respondHead(exchange: Exchange, head: ManifestHeadAnswer): void {
+  exchange.account.outcome = head.outcome;
+  respondEmpty(exchange.outgoing, 200, [...headersOf(exchange, head), "Content-Length", String(head.size)]);
+}
+
+function headersOf(exchange: Exchange, head: ManifestHeadAnswer): HeaderList {
+  return [...exchange.common, "Content-Type", head.mediaType, ...identityOf(exchange, head)];
+}
+
+function identityOf({ isOllama }: Exchange, head: ManifestHeadAnswer): HeaderList {
+  const { digest, outcome, warning, ageMs } = head;
+  const headers = ["Docker-Content-Digest", digest, "ETag", formatEntityTag(digest)];
+  headers.push("X-Cache", outcome.toUpperCase(), "Age", String(Math.floor(ageMs / 1000)));
+  if (isOllama) headers.push("Ollama-Content-Digest", encodedOf(digest));
+  if (warning !== undefined) headers.push("Warning", formatWarning(warning));
+  return headers;
+}
+
+/** RFC 7234, 5.5: 299 is "miscellaneous persistent warning"; clients print the text (registry-clients.md A.3). */
+export function formatWarning(text: string): string {
+  return `299 - "${text
+    .replace(/[^\x20-\x7e]/g, " ")
+    .replace(/["\\]/g, "\\$&")
+    .slice(0, 1000)}"`;
+}

@@ -1,0 +1,15 @@
+/**
+ * Owns the URLs of ours that answers carry (Location, Link): path only, because schemes and hosts differ behind proxies,
+ * and in the naming convention that the client used, so that following one reaches the same upstream (H53, H59). Pure.
+ */
+import type { Exchange } from "./exchange.ts";
+
+export function ownUrl(
+  { rawPath, route }: Pick<Exchange, "rawPath" | "route">,
+  query: Readonly<Record<string, string | undefined>> = {},
+): string {
+  const parameters = Object.entries({ ...query, ns: route.ns }).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  );
+  return parameters.length === 0 ? rawPath : `${rawPath}?${parameters.join("&")}`;
+}

@@ -1,0 +1,40 @@
+/**
+ * Owns answers that are in memory: status, headers and bytes straight to the Node response, without web streams or a
+ * Response object. Content-Length is always known, nothing is ever encoded (H7). Blob bodies are send-body.ts's.
+ */
+import type { ServerResponse } from "node:http";
+
+/** Names and values in turn, the form that Node takes without another copy. */
+export type HeaderList = string[];
+
+export const API_VERSION: readonly string[] = ["Docker-Distribution-Api-Version", "registry/2.0"];
+
+/** Sends `body` (Node leaves it out for HEAD, and keeps its length). Does nothing when the client is gone. */
+export function respond(
+  outgoing: ServerResponse,
+  status: number,
+  headers: HeaderList,
+  body: string | Uint8Array,
+): void {
+  if (outgoing.destroyed || outgoing.headersSent) return;
+  const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
+  outgoing.writeHead(status, [...headers, "Content-Length", String(length)]);
+  outgoing.end(body);
+}
+
+/** An answer that has no body at all, such as 304. */
+export function respondEmpty(outgoing: ServerResponse, status: number, headers: HeaderList): void {
+  if (outgoing.destroyed || outgoing.headersSent) return;
+  outgoing.writeHead(status, headers);
+  outgoing.end();
+}
+
+export function respondJson(
+  outgoing: ServerResponse,
+  status: number,
+  body: string,
+  headers: HeaderList = [],
+  contentType = "application/json",
+): void {
+  respond(outgoing, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
+}

@@ -1,0 +1,137 @@
+/**
+ * Owns "send a body": the only way in which blob bytes reach a client. Two alternating buffers, written straight to the
+ * Node response; the next read runs while the current write does. A body that cannot be finished is destroyed, never
+ * ended (F18), and whoever leaves ends nothing but this reader (F5, F7).
+ */
+import type { ServerResponse } from "node:http";
+import { GranaryError } from "../errors.ts";
+import type { Clock } from "../observe/clock.ts";
+import type { BlobReader } from "../source.ts";
+import type { BufferPool } from "./buffer-pool.ts";
+
+export type Body = {
+  readonly outgoing: ServerResponse;
+  /** Closed here, whatever happens. */
+  readonly reader: BlobReader;
+  /** Bytes that `Content-Length` promises. */
+  readonly length: number;
+  /** Writes status and headers. Called once, before the first byte or when the first byte takes longer than a moment. */
+  readonly begin: () => void;
+  /** Called when the first byte is there. */
+  readonly onFirstByte: () => void;
+  /** Called with each number of bytes that was handed to the system. */
+  readonly onSent: (bytes: number) => void;
+  readonly pool: BufferPool;
+  readonly clock: Clock;
+};
+
+/**
+ * How long the headers wait for the first byte: an upstream's refusal comes within it and can still become a proper
+ * status; clients that probe want headers within a second (ollama.md, checklist 10).
+ */
+const HEADERS_WAIT_MS = 800;
+
+/**
+ * Sends the whole body and ends the response. Throws what the reader throws, and `aborted` when the client left; when
+ * headers are out by then, the socket has been destroyed.
+ */
+export async function sendBody(body: Body): Promise<void> {
+  const { outgoing, reader, length, pool } = body;
+  const buffers = pool.take(length);
+  const writer = new BodyWriter(outgoing, reader);
+  try {
+    await copy(body, buffers, writer);
+    outgoing.end();
+    pool.give(buffers);
+  } catch (error) {
+    if (outgoing.headersSent) outgoing.destroy();
+    throw error;
+  } finally {
+    reader.close();
+    pool.close();
+  }
+}
+
+async function copy(
+  body: Body,
+  buffers: readonly [Uint8Array, Uint8Array],
+  writer: BodyWriter,
+): Promise<void> {
+  const { outgoing, reader, length, begin, onSent } = body;
+  let [current, next] = buffers;
+  let taken = length === 0 ? 0 : await readFirst(body, current);
+  let read = taken;
+  if (!outgoing.headersSent) begin();
+  while (taken > 0) {
+    if (read > length) throw wrongLength(length, read);
+    const written = writer.write(current.subarray(0, taken));
+    const sent = taken;
+    taken = read === length ? 0 : await reader.read(next);
+    read += taken;
+    await written;
+    onSent(sent);
+    [current, next] = [next, current];
+  }
+  if (read !== length) throw wrongLength(length, read);
+}
+
+/** The first read; when it takes longer than a moment, the headers go out before it ends. */
+async function readFirst(
+  { reader, begin, outgoing, onFirstByte, clock }: Body,
+  into: Uint8Array,
+): Promise<number> {
+  const timer = clock.after(HEADERS_WAIT_MS, () => {
+    if (outgoing.destroyed) return;
+    begin();
+    outgoing.flushHeaders();
+  });
+  try {
+    const taken = await reader.read(into);
+    onFirstByte();
+    return taken;
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** Nothing in Node enforces Content-Length on the way out, and a wrong body must not look like a whole one (F2). */
+function wrongLength(expected: number, found: number): GranaryError {
+  return new GranaryError("size-mismatch", `A body of ${expected} bytes was promised, ${found} came.`, {
+    expected,
+    found,
+  });
+}
+
+/** Writes one chunk at a time; when the client leaves, its pending write fails and the reader is closed. */
+class BodyWriter {
+  readonly #outgoing: ServerResponse;
+  #fail: ((error: Error) => void) | undefined;
+  #isGone = false;
+
+  constructor(outgoing: ServerResponse, reader: BlobReader) {
+    this.#outgoing = outgoing;
+    this.#isGone = outgoing.destroyed;
+    // A parked read would wait for ever otherwise: nothing else tells it that nobody listens (F12).
+    outgoing.once("close", () => {
+      this.#isGone = true;
+      this.#fail?.(clientLeft());
+      reader.close();
+    });
+  }
+
+  /** Resolves when the system has the bytes and `chunk` may be overwritten. */
+  write(chunk: Uint8Array): Promise<void> {
+    const written = new Promise<void>((resolve, reject) => {
+      if (this.#isGone) reject(clientLeft());
+      this.#fail = reject;
+      this.#outgoing.write(chunk, (error) => (error ? reject(clientLeft(error)) : resolve()));
+    });
+    // The caller awaits it after its next read; until then a failure is not unhandled.
+    written.catch(() => undefined);
+    return written;
+  }
+}
+
+function clientLeft(cause?: Error): GranaryError {
+  return new GranaryError("aborted", "The client closed the connection.", { cause });
+}

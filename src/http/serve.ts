@@ -1,0 +1,67 @@
+/**
+ * Owns the HTTP face as a whole: one listener per entry of the settings over one Mirror. Either all of them listen or none;
+ * the Mirror is the caller's to close.
+ */
+import type { Mirror } from "../mirror/mirror.ts";
+import { createRouter } from "../mirror/routing.ts";
+import type { Upstream } from "../upstream/policy.ts";
+import { BufferPool } from "./buffer-pool.ts";
+import { type Listener, type ListenerOptions, openListener } from "./listener.ts";
+import { createLoginCheck, type Login } from "./login.ts";
+import type { RegistryRoutes } from "./registry-routes.ts";
+import type { Observers } from "./request-log.ts";
+
+/** What the face needs of the settings. */
+export type ServeSettings = {
+  readonly listeners: readonly (Omit<ListenerOptions, "drainMs"> & {
+    readonly upstream: string;
+    readonly login: Login | undefined;
+  })[];
+  readonly upstreams: readonly Upstream[];
+  /** How long bodies in flight may go on after `close`. */
+  readonly drainMs: number;
+};
+
+export type Serving = {
+  readonly listeners: readonly { readonly port: number; readonly upstream: string; readonly url: string }[];
+  /** Stops accepting, lets bodies in flight end within drainMs, then cuts them. Idempotent. */
+  close(): Promise<void>;
+};
+
+/** Throws `config-invalid` when a port cannot be had; nothing listens then. */
+export async function serve(settings: ServeSettings, mirror: Mirror, observers: Observers): Promise<Serving> {
+  const { drainMs, upstreams } = settings;
+  const common = {
+    ...observers,
+    mirror,
+    pool: new BufferPool(),
+    router: createRouter(upstreams),
+    upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
+  };
+  const opened: (Listener & { readonly upstream: string })[] = [];
+  const close = async () => {
+    await Promise.all(opened.map((listener) => listener.close()));
+  };
+  try {
+    for (const { login, upstream, ...address } of settings.listeners) {
+      const checkLogin = login && createLoginCheck(login);
+      const routes: RegistryRoutes = { ...common, listenerUpstream: upstream, checkLogin };
+      const listener = await openListener({ ...address, drainMs }, routes);
+      opened.push({ ...listener, upstream });
+      if (login !== undefined) warnOfLogin(observers, listener.port);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  for (const { port, url, upstream } of opened) observers.log.info({ port, upstream }, `listening on ${url}`);
+  return { listeners: opened.map(({ port, upstream, url }) => ({ port, upstream, url })), close };
+}
+
+/** moby #30880, #33071: a challenge from a mirror makes Docker up to 28 send its login for Docker Hub (H4). */
+function warnOfLogin({ log }: Observers, port: number): void {
+  log.warn(
+    { port },
+    "this listener asks for a login: Docker up to 28 will offer it the user's Docker Hub login",
+  );
+}

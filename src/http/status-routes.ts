@@ -1,0 +1,31 @@
+/** Owns what operators and probes ask: alive, ready, and the metrics. None of it says anything about content. */
+import type { ServerResponse } from "node:http";
+import { messageOf } from "../errors.ts";
+import type { Log } from "../observe/log.ts";
+import type { Services } from "./exchange.ts";
+import { respondJson } from "./respond.ts";
+
+export type StatusRoute = (services: Services, outgoing: ServerResponse, log: Log) => Promise<void>;
+
+export const STATUS_ROUTES: ReadonlyMap<string, StatusRoute> = new Map<string, StatusRoute>([
+  ["/healthz", async (_, outgoing) => respondJson(outgoing, 200, '{"status":"alive"}')],
+  ["/readyz", answerReady],
+  ["/metrics", answerMetrics],
+]);
+
+/** Ready means that the store and the database answer; upstreams may be down, what is held is served all the same. */
+async function answerReady({ mirror }: Services, outgoing: ServerResponse, log: Log): Promise<void> {
+  try {
+    await mirror.status();
+    respondJson(outgoing, 200, '{"status":"ready"}');
+  } catch (error) {
+    log.error({ reason: messageOf(error) }, "not ready");
+    respondJson(outgoing, 503, '{"status":"not ready"}');
+  }
+}
+
+async function answerMetrics({ mirror, metrics }: Services, outgoing: ServerResponse): Promise<void> {
+  // Asking for the status brings the gauges of the moment up to date.
+  await mirror.status();
+  respondJson(outgoing, 200, await metrics.registry.metrics(), [], metrics.registry.contentType);
+}
