@@ -144,7 +144,11 @@ export class Lanes {
     return { waits: this.#waits, readAhead, complete: this.#host.isWanted };
   }
 
-  #limitFor(partial: Partial, previous: ByteRange | undefined, now: number): (start: number) => number {
+  #limitFor(
+    partial: Partial,
+    previous: ByteRange | undefined,
+    now: number,
+  ): (start: number, isWaitedFor: boolean) => number {
     if (this.#isRangeBlind) return () => this.#size;
     const load = {
       previous,
@@ -153,7 +157,7 @@ export class Lanes {
       waits: this.#waits.count,
       laneRate: this.#claims.laneRate(now),
     };
-    return (start) => segmentLimit(start, load, this.#policy);
+    return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, this.#policy);
   }
 
   #split(now: number): ByteRange | undefined {

@@ -21,35 +21,36 @@ export type Demand = {
  * 2. else the first free gap ahead of the oldest wait that has one;
  * 3. else, if the blob is to be completed, the first free gap from 0.
  *
- * A segment ends at the nearest of: `limitAt(start)` bytes, the next present byte, the next claim, the blob's end (F6).
+ * A segment ends at the nearest of: `limitAt(start, isWaitedFor)` bytes (`isWaitedFor` tells rule 1), the next present byte, the next claim, the blob's end (F6).
  */
 export function nextSegment(
   size: number,
   present: RangeSet,
   claims: readonly ByteRange[],
   demand: Demand,
-  limitAt: (start: number) => number,
+  limitAt: (start: number, isWaitedFor: boolean) => number,
 ): ByteRange | undefined {
-  const start = nextStart(size, present, claims, demand);
+  const waits = [...demand.waits];
+  const uncovered = waits.find((wait) => claimAt(claims, wait.start) === undefined);
+  const start = uncovered?.start ?? startAhead(size, present, claims, { ...demand, waits });
   if (start === undefined) return undefined;
-  let end = Math.min(start + Math.max(1, limitAt(start)), present.nextStart(start, size));
+  const limit = Math.max(1, limitAt(start, uncovered !== undefined));
+  let end = Math.min(start + limit, present.nextStart(start, size));
   for (const claim of claims) {
     if (claim.start >= start) end = Math.min(end, claim.start);
   }
   return { start, end };
 }
 
-function nextStart(
+/** Rules 2 and 3. */
+function startAhead(
   size: number,
   present: RangeSet,
   claims: readonly ByteRange[],
   demand: Demand,
 ): number | undefined {
-  const waits = [...demand.waits];
-  const uncovered = waits.find((wait) => claimAt(claims, wait.start) === undefined);
-  if (uncovered !== undefined) return uncovered.start;
   if (!demand.readAhead) return undefined;
-  for (const wait of waits) {
+  for (const wait of demand.waits) {
     const gap = firstFree(wait, present, claims);
     if (gap !== undefined) return gap;
   }

@@ -20,13 +20,14 @@ export type Load = {
   readonly laneRate: number;
 };
 
-/** Bytes that a segment which starts at `start` may have. */
-export function segmentLimit(start: number, load: Load, policy: FillPolicy): number {
+/**
+ * Bytes that a segment which starts at `start` may have. A lane grows its segments while it goes on, also where other
+ * lanes took the bytes in between; it starts small again only where a reader has turned up (`isWaitedFor`).
+ */
+export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, policy: FillPolicy): number {
   const { previous } = load;
-  const grown =
-    previous !== undefined && previous.end === start
-      ? 2 * (previous.end - previous.start)
-      : policy.firstSegment;
+  const goesOn = previous !== undefined && (!isWaitedFor || previous.end === start);
+  const grown = goesOn ? 2 * (previous.end - previous.start) : policy.firstSegment;
   // Half a fair share of what is left, so that all lanes finish at about the same time: without it the last lane of a
   // slow upstream works alone on a segment as large as everything before it.
   const share = Math.max(policy.firstSegment, Math.ceil(load.free / (2 * load.lanes)));
