@@ -99,8 +99,6 @@ export class Authorizer {
   #bearer(place: Place, { parameters }: Challenge): Learned | undefined {
     const realm = URL.parse(parameters.get("realm") ?? "", place.url.href);
     if (realm === null) return undefined;
-    realm.username = "";
-    realm.password = "";
     const { upstream } = this.#options;
     if (isTrustedRealm(realm, place.url, place.isEndpoint ? upstream.realms : [])) {
       return { scheme: "bearer", realm, service: parameters.get("service") };

@@ -8,7 +8,7 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { OpenedRange, Origin } from "../origin.ts";
 import { type BlobAnswer, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
-import type { Attempt } from "./caller.ts";
+import type { At, Attempt } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { MeasuredBody } from "./measured-body.ts";
 import { discardBody, refuseEncoded } from "./read-body.ts";
@@ -60,7 +60,7 @@ export class BlobOrigin implements Origin {
   }
 
   /** An answer with a body to use; undefined when the registry says that the blob is not there. */
-  async #ask(range: ByteRange, at: Parameters<Attempt<unknown>>[0]): Promise<Reply | undefined> {
+  async #ask(range: ByteRange, at: At): Promise<Reply | undefined> {
     const remembered = await this.#askTarget(range, at);
     if (remembered !== undefined) return remembered;
     let reply = await this.#askRegistry(range, at);
@@ -78,7 +78,7 @@ export class BlobOrigin implements Origin {
     throw this.#failure(reply);
   }
 
-  #askRegistry(range: ByteRange, { endpoint, signal, onAbroad }: Parameters<Attempt<unknown>>[0]) {
+  #askRegistry(range: ByteRange, { endpoint, signal, onAbroad }: At) {
     const { transport, authorizer, upstream } = this.#uplink;
     return exchange(transport, authorizer, {
       kind: "blob",
@@ -93,10 +93,7 @@ export class BlobOrigin implements Origin {
   }
 
   /** The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. */
-  async #askTarget(
-    range: ByteRange,
-    { endpoint, signal, onAbroad }: Parameters<Attempt<unknown>>[0],
-  ): Promise<Reply | undefined> {
+  async #askTarget(range: ByteRange, { endpoint, signal, onAbroad }: At): Promise<Reply | undefined> {
     const target = this.#target;
     if (target?.endpoint !== endpoint || target.until <= this.#uplink.clock.now()) return undefined;
     try {

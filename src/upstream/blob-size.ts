@@ -4,15 +4,13 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
-import type { Attempt } from "./caller.ts";
+import type { At } from "./caller.ts";
 import { parseContentRange } from "./content-range.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { discardBody } from "./read-body.ts";
 import { blobUrl } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
-
-type At = Parameters<Attempt<unknown>>[0];
 
 /** undefined when the blob is not there. Throws `upstream-protocol` when the size cannot be learned. */
 export async function headBlob(

@@ -8,13 +8,16 @@ import type { Circuit, Pass } from "./circuit.ts";
 import type { Endpoints } from "./endpoints.ts";
 import { BUDGET_MS, isUnanswered, retryDelay } from "./retry.ts";
 
-export type Attempt<T> = (at: {
+/** Where one attempt goes, and what ends it. */
+export type At = {
   /** Base URL without a trailing slash. */
   readonly endpoint: string;
   readonly signal: AbortSignal;
   /** To be called when a redirect has left the upstream. */
   readonly onAbroad: () => void;
-}) => Promise<T | undefined>;
+};
+
+export type Attempt<T> = (at: At) => Promise<T | undefined>;
 
 export type CallerOptions = {
   readonly name: string;

@@ -6,7 +6,7 @@
 import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
-import type { Attempt } from "./caller.ts";
+import type { At } from "./caller.ts";
 import { exchange } from "./exchange.ts";
 import { parseNextPage } from "./next-page.ts";
 import { discardBody, readLimited } from "./read-body.ts";
@@ -20,7 +20,6 @@ import type { TagsPage } from "./upstream-client.ts";
 /** 100,000 tags of 80 characters. */
 const MAX_LIST_BYTES = 8 * 2 ** 20;
 
-type At = Parameters<Attempt<unknown>>[0];
 type PageAsk = { readonly n?: string; readonly last?: string };
 
 /** undefined when the repository is not there. */

@@ -5,7 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { isDigest } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
-import type { Attempt } from "./caller.ts";
+import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import type { Credentials } from "./policy.ts";
 import { discardBody, readLimited } from "./read-body.ts";
@@ -22,8 +22,6 @@ const MAX_TEXT_BYTES = 4096;
 
 /** Told of the headers of each manifest answer: that is where the pull budget stands. */
 export type OnHeaders = (headers: IncomingHttpHeaders) => void;
-
-type At = Parameters<Attempt<unknown>>[0];
 
 export async function headManifest(
   uplink: Uplink,

@@ -34,9 +34,6 @@ export function nextHop({ url, status, headers }: Pick<Incoming, "url" | "status
       { found: next.protocol },
     );
   }
-  // A Location may carry user:password@, which would become an Authorization header of the redirect's making.
-  next.username = "";
-  next.password = "";
   return next;
 }
 

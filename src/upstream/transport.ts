@@ -68,6 +68,7 @@ export function createTransport(options: TransportOptions): Transport {
       // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
       const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
       try {
+        // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.
         const path = `${url.pathname}${url.search}`;
         // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation.
         const options = { origin: url.origin, path, method, headers, signal, reset: false };

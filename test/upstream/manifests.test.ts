@@ -17,6 +17,16 @@ describe("a manifest", () => {
     expect(Buffer.from(body?.bytes ?? []).equals(bytes)).toBe(true);
   });
 
+  it("is asked for over one connection, time after time: a HEAD costs no new handshake", async () => {
+    const { fake, client } = await startUpstream({ mode: "plain" });
+    fake.addImage("x", "y", { layers: [1] });
+    for (let time = 0; time < 4; time++) {
+      await client.headManifest(askFor("x", "y"));
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(new Set(fake.requests.map(({ connection }) => connection)).size).toBe(1);
+  });
+
   it("is asked for with the union of types, in order, and one fixed user agent", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" }, {}, { userAgent: "granary/9.9" });
     fake.addImage("x", "y", { layers: [1] });
