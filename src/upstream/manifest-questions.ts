@@ -23,6 +23,7 @@ const MAX_TEXT_BYTES = 4096;
 /** Told of the headers of each manifest answer: that is where the pull budget stands. */
 export type OnHeaders = (headers: IncomingHttpHeaders) => void;
 
+/** One HEAD; a GET only where the registry does not know HEAD. */
 export async function headManifest(
   uplink: Uplink,
   ask: ManifestAsk,
@@ -31,6 +32,10 @@ export async function headManifest(
 ): Promise<ManifestHead | undefined> {
   const reply = await askManifest(uplink, ask, "HEAD", uplink.upstream.credentials, at);
   onHeaders(reply.headers);
+  if (reply.status === 405 || reply.status === 501) {
+    discardBody(reply);
+    return getManifest(uplink, ask, at, onHeaders);
+  }
   if (await isAbsent(uplink, reply, at)) return undefined;
   discardBody(reply);
   return headOf(reply);

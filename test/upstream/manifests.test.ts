@@ -75,6 +75,14 @@ describe("a manifest", () => {
     });
   });
 
+  it("is fetched where the registry does not know HEAD", async () => {
+    const { fake, client } = await startUpstream({ mode: "plain" });
+    const { manifestDigest } = fake.addImage("x", "y", { layers: [1] });
+    fake.fail(/manifests/, { kind: "status", status: 405 }, { method: "HEAD" });
+    expect((await client.headManifest(askFor("x", "y")))?.digest).toBe(manifestDigest);
+    expect(fake.requests.map(({ method }) => method)).toEqual(["HEAD", "GET"]);
+  });
+
   it("may be exactly 4 MiB long, and not a byte longer", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     const longest = Buffer.alloc(4 * 2 ** 20, 0x20);
