@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { RangeSet } from "../../src/bytes/range-set.ts";
+import { GranaryError } from "../../src/errors.ts";
 import { type Digest, finishDigest } from "../../src/oci/digest.ts";
 import type { DigestFollower, Partial } from "../../src/store/partial.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
@@ -50,8 +51,9 @@ export class MemoryPartial implements Partial {
   }
 
   async read(offset: number, into: Uint8Array): Promise<number> {
+    // As on disk: a read in flight is finished, a new one is refused.
+    if (this.#isClosed) throw new GranaryError("closed", "a read after the close");
     await this.#pass(0);
-    if (this.#isClosed) throw new Error("a read after the close");
     if (!this.present.covers({ start: offset, end: offset + into.length }))
       throw new Error("F3: a read of absent bytes");
     return this.bytes.copy(into, 0, offset, offset + into.length);
