@@ -67,7 +67,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     record: (digest, size) => metadata.recordBlob({ digest, size, usedAt: clock.now() }),
     makeRoom: (bytes) => janitor.makeRoom(bytes),
   });
-  const manifests = new Manifests({ metadata, access, clock, log });
+  const manifests = new Manifests({ metadata, access, uses, clock, log });
   const blobs = new Blobs({ store, fills, janitor, access, pins, uses, clock, metrics, random });
   const tagLists = new TagLists(metadata, clock);
   const referrers = new Referrers(manifests, clock, log);

@@ -1,0 +1,216 @@
+/**
+ * Owns a whole Mirror for one test: fake registry, real client, real files, real SQLite, all of it closed and found clean when
+ * the test is over: no fill, no pin, no open file below the directory, no connection. It fakes nothing but the registry and time.
+ */
+import { readdir, readlink } from "node:fs/promises";
+import { expect, onTestFinished, vi } from "vitest";
+import type { ByteRange } from "../../src/bytes/byte-range.ts";
+import type { Metadata } from "../../src/metadata/metadata.ts";
+import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
+import type { Budget } from "../../src/mirror/janitor.ts";
+import type { Asker, Mirror } from "../../src/mirror/mirror.ts";
+import { startMirror } from "../../src/mirror/start-mirror.ts";
+import { silentLog } from "../../src/observe/log.ts";
+import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
+import { isDigest } from "../../src/oci/digest.ts";
+import type { BlobReader } from "../../src/source.ts";
+import type { BlobStore } from "../../src/store/blob-store.ts";
+import type { Spool } from "../../src/store/partial.ts";
+import { createUpstreamClient } from "../../src/upstream/client.ts";
+import type { Upstream } from "../../src/upstream/policy.ts";
+import type { FakeMode, FakeRegistry, FakeSettings } from "./fake-registry.ts";
+import { HurriedClock, startFake } from "./start-upstream.ts";
+import { type TempStore, tempStore } from "./temp-store.ts";
+import { upstreamOf } from "./upstream-of.ts";
+
+export type WorldOptions = {
+  readonly mode?: FakeMode;
+  readonly settings?: Partial<FakeSettings>;
+  readonly upstream?: Parameters<typeof upstreamOf>[1];
+  /** Further upstreams, which may be other fakes. */
+  readonly others?: readonly Upstream[];
+  readonly budget?: Budget;
+  readonly metadata?: (real: Metadata) => Metadata;
+  readonly blobs?: (real: BlobStore) => BlobStore;
+  readonly spool?: (real: Spool) => Spool;
+  /** Runs before the first start, with the directory as an earlier process may have left it. */
+  readonly before?: (store: TempStore) => Promise<void>;
+};
+
+export const UPSTREAM = "fake.test";
+export const anonymous: Asker = { loggedIn: false, userAgent: undefined };
+export const MiB = 2 ** 20;
+
+const PLENTY: Budget = { maxSize: 2 ** 40, minFree: 0 };
+const READ_BYTES = 256 * 1024;
+/** A busy machine must not make a tag stale; tests of slowness set their own. */
+const PATIENT_MS = 20_000;
+
+type Ask = Partial<Asker> & { readonly accept?: readonly string[]; readonly upstream?: string };
+
+export async function startWorld(options: WorldOptions = {}): Promise<MirrorWorld> {
+  const fake = await startFake({ mode: options.mode ?? "plain", settings: options.settings ?? {} });
+  const store = await tempStore();
+  await options.before?.(store);
+  const world = new MirrorWorld(options, fake, store);
+  onTestFinished(() => world.end());
+  await world.start();
+  return world;
+}
+
+export class MirrorWorld {
+  readonly fake: FakeRegistry;
+  readonly store: TempStore;
+  readonly clock = new HurriedClock();
+  readonly #options: WorldOptions;
+  metrics: Metrics = createMetrics();
+  #running: { readonly mirror: Mirror; readonly metadata: Metadata } | undefined;
+
+  constructor(options: WorldOptions, fake: FakeRegistry, store: TempStore) {
+    this.#options = options;
+    this.fake = fake;
+    this.store = store;
+  }
+
+  get mirror(): Mirror {
+    return this.#now.mirror;
+  }
+
+  /** The real rows, past any wrapper. */
+  get metadata(): Metadata {
+    return this.#now.metadata;
+  }
+
+  async start(): Promise<void> {
+    const { upstream = {}, others = [], budget = PLENTY } = this.#options;
+    const policy = { offlineDeadlineMs: PATIENT_MS, ...upstream.policy };
+    const { clock } = this;
+    const metrics = createMetrics();
+    const metadata = openSqliteMetadata(this.store.layout.database);
+    const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
+      createUpstreamClient({ upstream: one, clock, metrics, env: {} }),
+    );
+    const mirror = await startMirror({
+      clients,
+      metadata: this.#options.metadata?.(metadata) ?? metadata,
+      blobs: this.#options.blobs?.(this.store.blobs) ?? this.store.blobs,
+      spool: this.#options.spool?.(this.store.spool) ?? this.store.spool,
+      budget,
+      clock,
+      log: silentLog,
+      metrics,
+      random: Math.random,
+    });
+    this.metrics = metrics;
+    this.#running = { mirror, metadata };
+  }
+
+  /** A stop, in order, and a start on the same directory. */
+  async restart(between: () => Promise<void> = async () => {}): Promise<void> {
+    await this.stop();
+    await between();
+    await this.start();
+  }
+
+  async stop(): Promise<void> {
+    const mirror = this.#running?.mirror;
+    this.#running = undefined;
+    await mirror?.close(2_000);
+  }
+
+  async end(): Promise<void> {
+    if (this.#running !== undefined) {
+      await this.fills(0);
+      expect((await this.mirror.status()).pins, "pins that are still held").toBe(0);
+      await this.stop();
+    }
+    await vi.waitFor(() => expect(this.fake.connections, "connections that are still open").toBe(0));
+    expect(await this.openFiles(), "files that are still open").toEqual([]);
+  }
+
+  /** Resolves when that many fills are in the map. */
+  async fills(count: number): Promise<void> {
+    await vi.waitFor(async () => expect((await this.mirror.status()).fills).toHaveLength(count), 5_000);
+  }
+
+  /** Files below the storage directory that this process has open; none where the system does not tell. */
+  async openFiles(): Promise<string[]> {
+    const names = await readdir("/proc/self/fd").catch(() => []);
+    const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+    return targets.filter((target) => target.startsWith(this.store.layout.directory));
+  }
+
+  get(repository: string, reference: string, ask: Ask = {}) {
+    return this.mirror.manifest(manifestTarget(repository, reference, ask), askOf(ask));
+  }
+
+  head(repository: string, reference: string, ask: Ask = {}) {
+    return this.mirror.headManifest(manifestTarget(repository, reference, ask), askOf(ask));
+  }
+
+  open(repository: string, digest: string, ask: Ask = {}) {
+    return this.mirror.blob(blobTarget(repository, digest, ask), askOf(ask));
+  }
+
+  stat(repository: string, digest: string, ask: Ask = {}) {
+    return this.mirror.statBlob(blobTarget(repository, digest, ask), askOf(ask));
+  }
+
+  /** All bytes of the blob, or of `range`; the reader is closed and the pin released. */
+  async read(repository: string, digest: string, range?: ByteRange, ask: Ask = {}): Promise<Buffer> {
+    const { blob } = await this.open(repository, digest, ask);
+    const reader = blob.reader(range);
+    try {
+      return await readAll(reader);
+    } finally {
+      reader.close();
+      blob.release();
+    }
+  }
+
+  tags(repository: string, page: { n?: string; last?: string } = {}) {
+    const { n, last } = page;
+    return this.mirror.tags({ kind: "tags", upstream: UPSTREAM, repository, n, last }, anonymous);
+  }
+
+  referrers(repository: string, digest: string, artifactType?: string) {
+    if (!isDigest(digest)) throw new Error(`${digest} is no digest`);
+    const target = { kind: "referrers", upstream: UPSTREAM, repository, digest, artifactType } as const;
+    return this.mirror.referrers(target, anonymous);
+  }
+
+  /** The value of a counter or gauge, all labels together. */
+  async metric(name: string): Promise<number> {
+    const metric = await this.metrics.registry.getSingleMetric(`granary_${name}`)?.get();
+    return metric?.values.reduce((sum, { value }) => sum + value, 0) ?? 0;
+  }
+
+  get #now() {
+    if (this.#running === undefined) throw new Error("the mirror is not running");
+    return this.#running;
+  }
+}
+
+export async function readAll(reader: BlobReader): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for (;;) {
+    const into = Buffer.allocUnsafe(READ_BYTES);
+    const count = await reader.read(into);
+    if (count === 0) return Buffer.concat(parts);
+    parts.push(into.subarray(0, count));
+  }
+}
+
+function askOf({ loggedIn = false, userAgent, accept = [] }: Ask) {
+  return { loggedIn, userAgent, accept };
+}
+
+function manifestTarget(repository: string, reference: string, { upstream = UPSTREAM }: Ask) {
+  const named = isDigest(reference) ? { digest: reference } : { tag: reference };
+  return { kind: "manifest", upstream, repository, reference: named } as const;
+}
+
+function blobTarget(repository: string, digest: string, { upstream = UPSTREAM }: Ask) {
+  if (!isDigest(digest)) throw new Error(`${digest} is no digest`);
+  return { kind: "blob", upstream, repository, digest } as const;
+}
