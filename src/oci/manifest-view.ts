@@ -8,6 +8,7 @@ import {
   DOCKER_LIST,
   DOCKER_MANIFEST,
   DOCKER_SCHEMA1,
+  isIndexType,
   OCI_INDEX,
   OCI_MANIFEST,
   OCTET_STREAM,
@@ -35,15 +36,17 @@ const GENERIC = new Set([
   "binary/octet-stream",
 ]);
 
-/** Throws `manifest-invalid`: no JSON object, or one that is index and image at once (CVE-2021-41190). */
+/** RFC 6838, 4.2: what can stand in a header, and no more. */
+const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i;
+
+/**
+ * Throws `manifest-invalid`: no JSON object, no legal media type, or an index and an image at once, by its content or by
+ * what it calls itself (CVE-2021-41190).
+ */
 export function viewManifest(bytes: Uint8Array, contentType: string | undefined): ManifestView {
   const document = parseObject(bytes);
-  if (Array.isArray(document.manifests) && (document.layers !== undefined || document.config !== undefined)) {
-    throw new GranaryError(
-      "manifest-invalid",
-      "The manifest is an index and an image at once (CVE-2021-41190).",
-    );
-  }
+  const mediaType = trueMediaType(document, contentType);
+  refuseAmbiguity(document, mediaType);
   const children = objects(document.manifests);
   const parts = [
     document.config,
@@ -53,7 +56,7 @@ export function viewManifest(bytes: Uint8Array, contentType: string | undefined)
     document.subject,
   ];
   return {
-    mediaType: trueMediaType(document, contentType),
+    mediaType,
     links: [...parts.flatMap(linkOf), ...objects(document.fsLayers).flatMap(schema1Link)],
     artifactType: textOf(document.artifactType) ?? textOf(asObject(document.config)?.mediaType),
     annotations: asObject(document.annotations),
@@ -68,7 +71,25 @@ export function manifestTypeOf(contentType: string | undefined): string | undefi
 }
 
 function trueMediaType(document: Record<string, unknown>, contentType: string | undefined): string {
-  return textOf(document.mediaType) ?? manifestTypeOf(contentType) ?? typeOfShape(document);
+  const mediaType = textOf(document.mediaType) ?? manifestTypeOf(contentType) ?? typeOfShape(document);
+  if (MEDIA_TYPE.test(mediaType)) return mediaType;
+  throw new GranaryError("manifest-invalid", "The manifest states a media type that is none.");
+}
+
+function refuseAmbiguity({ manifests, layers, config }: Record<string, unknown>, mediaType: string): void {
+  const isIndex = isSet(manifests) || isIndexType(mediaType);
+  const isImage =
+    isSet(layers) || isSet(config) || mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST;
+  if (!isIndex || !isImage) return;
+  throw new GranaryError(
+    "manifest-invalid",
+    "The manifest is an index and an image at once (CVE-2021-41190).",
+  );
+}
+
+/** Some writers say null where they mean that there is none. */
+function isSet(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function typeOfShape(document: Record<string, unknown>): string {
