@@ -75,11 +75,10 @@ function splitPath(rawPath: string): string[] {
     throw new GranaryError("reference-invalid", `The path "${shorten(rawPath)}" is not one of a registry.`);
   }
   const [first = "", second, ...rest] = path.slice(1).split("/");
-  const segments =
-    first === "v2" ? ["", ...(second === undefined ? [] : [second, ...rest])] : [first, ...rest];
   if (first !== "v2" && second !== "v2") throw noEndpoint(rawPath);
-  if (segments.length > 1 && segments.at(-1) === "") segments.pop();
-  return segments;
+  const before = first === "v2" ? "" : first;
+  const after = first === "v2" && second !== undefined ? [second, ...rest] : rest;
+  return after.length === 1 && after[0] === "" ? [before] : [before, ...after];
 }
 
 /**

@@ -346,10 +346,10 @@ describe("what leads nowhere", () => {
     expect(codeOf(url)).toBe("reference-invalid");
   });
 
-  test.each(["/v2/a/b/c/manifests/t", "/v2/llama3/manifests/t", "/v2/na.me/model/blobs/sha256:00"])(
-    "%s is not a name at Ollama (O1)",
+  test.each(["/v2/a/b/c/manifests/t", "/v2/llama3/manifests/t", "/v2/-a/b/manifests/t"])(
+    "%s is not a name at Ollama, where one has exactly a namespace and a model (O1)",
     (url) => {
-      expect(codeOf(url, OLLAMA)).not.toContain("upstream");
+      expect(codeOf(url, OLLAMA)).toBe("reference-invalid");
     },
   );
 

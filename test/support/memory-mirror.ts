@@ -1,0 +1,193 @@
+/**
+ * Owns a Mirror made of plain values, for tests of the HTTP face: what it holds is put into maps, what it is asked is kept in
+ * a list, and pins and readers that were not given back can be counted. It fetches nothing and decides nothing.
+ */
+import { lengthOf } from "../../src/bytes/byte-range.ts";
+import { GranaryError } from "../../src/errors.ts";
+import type {
+  Asker,
+  ManifestAsk,
+  ManifestHeadAnswer,
+  Mirror,
+  MirrorStatus,
+  Outcome,
+  ReferrersAnswer,
+  TagsAnswer,
+} from "../../src/mirror/mirror.ts";
+import type {
+  BlobTarget,
+  ManifestTarget,
+  ReferrersTarget,
+  TagsTarget,
+  Target,
+} from "../../src/mirror/target.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
+import type { BlobReader, Manifest, ReadableBlob } from "../../src/source.ts";
+
+/** Awaited before each read, with the offset it is for: stalls by not resolving, fails by rejecting. */
+export type ReadHook = (offset: number) => Promise<void>;
+
+type StoredManifest = Manifest & {
+  readonly outcome: Outcome;
+  readonly warning: string | undefined;
+  readonly ageMs: number;
+};
+type StoredBlob = {
+  readonly bytes: Uint8Array;
+  readonly hook: ReadHook;
+  readonly outcome: Outcome;
+  readonly size: number;
+};
+
+export class MemoryMirror implements Mirror {
+  readonly asked: {
+    readonly method: keyof Mirror;
+    readonly target: Target;
+    readonly asker: Asker | ManifestAsk;
+  }[] = [];
+  tagsAnswer: TagsAnswer | undefined;
+  referrersAnswer: ReferrersAnswer | undefined;
+  /** Thrown by the next calls instead of an answer. */
+  failure: Error | undefined;
+  /** Thrown by `status`. */
+  statusFailure: Error | undefined;
+  pins = 0;
+  readers = 0;
+  readonly #manifests = new Map<string, StoredManifest>();
+  readonly #blobs = new Map<Digest, StoredBlob>();
+
+  /** Under each of `tags` and its digest, for the repository `name` ("docker.io/library/alpine"). */
+  addManifest(
+    name: string,
+    tags: readonly string[],
+    text: string | Uint8Array,
+    facts: { mediaType?: string; outcome?: Outcome; warning?: string; ageMs?: number } = {},
+  ): Digest {
+    const bytes = typeof text === "string" ? Buffer.from(text) : text;
+    const digest = digestOf(bytes);
+    const { mediaType = OCI_MANIFEST, outcome = "hit", warning, ageMs = 0 } = facts;
+    for (const reference of [...tags, digest]) {
+      this.#manifests.set(`${name} ${reference}`, { digest, mediaType, bytes, outcome, warning, ageMs });
+    }
+    return digest;
+  }
+
+  /** `size` may lie about the bytes, and `hook` may hold or break them. */
+  addBlob(
+    bytes: Uint8Array,
+    { hook = async () => undefined, outcome = "hit", size = bytes.byteLength }: Partial<StoredBlob> = {},
+  ): Digest {
+    const digest = digestOf(bytes);
+    this.#blobs.set(digest, { bytes, hook, outcome, size });
+    return digest;
+  }
+
+  async manifest(target: ManifestTarget, ask: ManifestAsk) {
+    const { digest, mediaType, bytes, ...facts } = this.#manifestFor("manifest", target, ask);
+    return { manifest: { digest, mediaType, bytes }, ...facts };
+  }
+
+  async headManifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestHeadAnswer> {
+    const { bytes, ...head } = this.#manifestFor("headManifest", target, ask);
+    return { ...head, size: bytes.byteLength };
+  }
+
+  async blob(target: BlobTarget, asker: Asker) {
+    const stored = this.#blobFor("blob", target, asker);
+    this.pins++;
+    return { blob: this.#open(target.digest, stored), outcome: stored.outcome };
+  }
+
+  async statBlob(target: BlobTarget, asker: Asker) {
+    const { size, outcome } = this.#blobFor("statBlob", target, asker);
+    return { digest: target.digest, size, outcome };
+  }
+
+  async tags(target: TagsTarget, asker: Asker): Promise<TagsAnswer> {
+    return this.#listFor("tags", target, asker, this.tagsAnswer);
+  }
+
+  async referrers(target: ReferrersTarget, asker: Asker): Promise<ReferrersAnswer> {
+    return this.#listFor("referrers", target, asker, this.referrersAnswer);
+  }
+
+  async status(): Promise<MirrorStatus> {
+    if (this.statusFailure !== undefined) throw this.statusFailure;
+    const disk = { used: 0, budget: 0, free: 0 };
+    return { fills: [], pins: this.pins, upstreams: [], disk, blobs: this.#blobs.size, manifests: 0 };
+  }
+
+  async close(): Promise<void> {}
+
+  #record(method: keyof Mirror, target: Target, asker: Asker): void {
+    this.asked.push({ method, target, asker });
+    if (this.failure !== undefined) throw this.failure;
+  }
+
+  #manifestFor(method: keyof Mirror, target: ManifestTarget, ask: ManifestAsk): StoredManifest {
+    this.#record(method, target, ask);
+    const { upstream, repository, reference } = target;
+    const key = `${upstream}/${repository} ${"tag" in reference ? reference.tag : reference.digest}`;
+    return this.#manifests.get(key) ?? absent(key);
+  }
+
+  #blobFor(method: keyof Mirror, target: BlobTarget, asker: Asker): StoredBlob {
+    this.#record(method, target, asker);
+    return this.#blobs.get(target.digest) ?? absent(target.digest);
+  }
+
+  #listFor<T>(method: keyof Mirror, target: Target, asker: Asker, answer: T | undefined): T {
+    this.#record(method, target, asker);
+    return answer ?? absent(target.repository);
+  }
+
+  #open(digest: Digest, { bytes, hook, size }: StoredBlob): ReadableBlob {
+    let isReleased = false;
+    return {
+      digest,
+      size,
+      reader: (range = { start: 0, end: bytes.byteLength }) => {
+        this.readers++;
+        return memoryReader(
+          bytes.subarray(range.start, range.start + lengthOf(range)),
+          hook,
+          () => this.readers--,
+        );
+      },
+      release: () => {
+        if (!isReleased) this.pins--;
+        isReleased = true;
+      },
+    };
+  }
+}
+
+function memoryReader(bytes: Uint8Array, hook: ReadHook, onClose: () => void): BlobReader {
+  let offset = 0;
+  let isClosed = false;
+  let wake: (error: Error) => void = () => undefined;
+  const closed = new Promise<never>((_, reject) => {
+    wake = reject;
+  });
+  closed.catch(() => undefined);
+  return {
+    async read(into) {
+      await Promise.race([hook(offset), closed]);
+      const taken = Math.min(into.byteLength, bytes.byteLength - offset);
+      into.set(bytes.subarray(offset, offset + taken));
+      offset += taken;
+      return taken;
+    },
+    close() {
+      if (isClosed) return;
+      isClosed = true;
+      onClose();
+      wake(new GranaryError("closed", "The reader is closed."));
+    },
+  };
+}
+
+function absent(what: string): never {
+  throw new GranaryError("not-found", `There is no ${what} here.`);
+}
