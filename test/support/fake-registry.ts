@@ -7,12 +7,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../../src/oci/digest.ts";
 import { digestOf } from "../../src/oci/digest.ts";
-import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../src/oci/media-types.ts";
+import { DOCKER_LIST, OCI_INDEX } from "../../src/oci/media-types.ts";
 import { Account, type OriginName, type RequestFilter, type RequestRecord } from "./fake-registry/account.ts";
 import { answerAuth } from "./fake-registry/auth-origin.ts";
 import { answerCdn } from "./fake-registry/cdn-origin.ts";
 import { Contents, contentOfBytes, contentOfPattern, digestOfContent } from "./fake-registry/contents.ts";
 import { type Fault, type PlannedFault, takeFault } from "./fake-registry/faults.ts";
+import { imageConfig, imageManifest } from "./fake-registry/images.ts";
 import { Listener, type ListenerTls } from "./fake-registry/listener.ts";
 import { parseRequest } from "./fake-registry/parse-request.ts";
 import { errorReply, type RegistryState } from "./fake-registry/registry-answer.ts";
@@ -136,29 +137,17 @@ export class FakeRegistry {
 
   addImage(repository: string, tag: string | undefined, options: ImageOptions): FakeImage {
     const { layers, seed = 1, format = "docker" } = options;
-    const vendor = format === "docker" ? "application/vnd.docker." : "application/vnd.oci.";
-    const config = Buffer.from(JSON.stringify({ architecture: "amd64", os: "linux", seed, layers }));
+    const config = imageConfig(seed, layers);
     const configDigest = this.addBlob(config, repository);
     const layerDigests = layers.map((size, index) =>
       this.addGeneratedBlob({ seed: seed + index, size }, repository),
     );
-    const mediaType = format === "docker" ? DOCKER_MANIFEST : OCI_MANIFEST;
-    const layerType = format === "docker" ? "image.rootfs.diff.tar.gzip" : "image.layer.v1.tar+gzip";
-    const manifest = {
-      schemaVersion: 2,
-      mediaType,
-      config: {
-        mediaType: `${vendor}${format === "docker" ? "container.image.v1+json" : "image.config.v1+json"}`,
-        digest: configDigest,
-        size: config.length,
-      },
-      layers: layers.map((size, index) => ({
-        mediaType: `${vendor}${layerType}`,
-        digest: layerDigests[index],
-        size,
-      })),
-    };
-    const bytes = Buffer.from(JSON.stringify(manifest, null, 2));
+    const described = layerDigests.map((digest, index) => ({ digest, size: layers[index] ?? 0 }));
+    const { bytes, mediaType } = imageManifest(
+      format,
+      { digest: configDigest, size: config.length },
+      described,
+    );
     return {
       manifestDigest: this.addManifest(repository, tag, bytes, mediaType),
       configDigest,
