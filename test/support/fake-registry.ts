@@ -16,7 +16,7 @@ import { type Fault, type PlannedFault, takeFault } from "./fake-registry/faults
 import { imageConfig, imageManifest } from "./fake-registry/images.ts";
 import { Listener, type ListenerTls } from "./fake-registry/listener.ts";
 import { parseRequest } from "./fake-registry/parse-request.ts";
-import { errorReply, type RegistryState } from "./fake-registry/registry-answer.ts";
+import { type RegistryState, tooManyRequests } from "./fake-registry/registry-answer.ts";
 import { answerRegistry } from "./fake-registry/registry-origin.ts";
 import { closed, type Reply, sendReply, textReply } from "./fake-registry/send-reply.ts";
 import { type FakeMode, type FakeSettings, settingsOf } from "./fake-registry/settings.ts";
@@ -291,13 +291,4 @@ export class FakeRegistry {
         return undefined;
     }
   }
-}
-
-function tooManyRequests({ retryAfter, plain }: Extract<Fault, { kind: "rate-limited" }>): Reply {
-  const headers: Record<string, string> = retryAfter === undefined ? {} : { "retry-after": retryAfter };
-  if (plain === true)
-    return textReply(429, "Too Many Requests\n", { "content-type": "text/plain", ...headers });
-  return errorReply(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.", {
-    headers,
-  });
 }

@@ -1,5 +1,7 @@
 /** Owns what the registry origin's answers share: the state they read, and the error form of the distribution-spec. */
+
 import type { Contents } from "./contents.ts";
+import type { Fault } from "./faults.ts";
 import { type Reply, textReply } from "./send-reply.ts";
 import type { FakeSettings } from "./settings.ts";
 import type { Tokens } from "./tokens.ts";
@@ -31,5 +33,15 @@ export function errorReply(
     "content-type": "application/json",
     "docker-distribution-api-version": "registry/2.0",
     ...headers,
+  });
+}
+
+/** The two forms of Docker Hub's 429: the pull limit's JSON, and the abuse limit's plain text (C.4). */
+export function tooManyRequests({ retryAfter, plain }: Extract<Fault, { kind: "rate-limited" }>): Reply {
+  const headers: Record<string, string> = retryAfter === undefined ? {} : { "retry-after": retryAfter };
+  if (plain === true)
+    return textReply(429, "Too Many Requests\n", { "content-type": "text/plain", ...headers });
+  return errorReply(429, "TOOMANYREQUESTS", "You have reached your unauthenticated pull rate limit.", {
+    headers,
   });
 }
