@@ -5,16 +5,21 @@
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
-import type { Link, Metadata, RepositoryKey } from "../metadata/metadata.ts";
+import type { Link, Metadata, RepositoryKey, Visibility } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
+import { MANIFEST_UNION } from "../oci/media-types.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Asker } from "./mirror.ts";
+import { notFound } from "./not-found.ts";
 import { SingleFlight } from "./single-flight.ts";
+import { untilDeadline } from "./until-deadline.ts";
 
 /** How long a probe without credentials is believed, when it found the repository public, and when not. */
 const PUBLIC_MS = 3600_000;
 const PRIVATE_MS = 60_000;
+/** What a repository is probed with when nothing names a manifest of it. */
+const ANY_TAG = "latest";
 
 export class Access {
   readonly #metadata: Metadata;
@@ -29,10 +34,16 @@ export class Access {
   }
 
   /**
-   * Returns when `asker` may see what `client` can read of `repository`; `reference` is any manifest to probe with.
-   * Throws `denied`, or what the probe threw when nothing is known yet.
+   * Returns when `asker` may see what `client` can read of `repository`; `reference` is the manifest to probe with, if one was
+   * named. Throws `denied`, `not-found` (neither we nor anybody can read that manifest), or what the probe threw when
+   * nothing is known yet.
    */
-  async check(client: UpstreamClient, repository: string, reference: string, asker: Asker): Promise<void> {
+  async check(
+    client: UpstreamClient,
+    repository: string,
+    reference: string | undefined,
+    asker: Asker,
+  ): Promise<void> {
     const { upstream } = client;
     if (upstream.credentials === undefined || asker.loggedIn || upstream.policy.privateContent === "share")
       return;
@@ -63,24 +74,41 @@ export class Access {
     this.#links.clear();
   }
 
-  async #isPublic(client: UpstreamClient, repository: string, reference: string): Promise<boolean> {
+  async #isPublic(
+    client: UpstreamClient,
+    repository: string,
+    reference: string | undefined,
+  ): Promise<boolean> {
     const where = { upstream: client.upstream.name, repository };
     const known = await this.#metadata.visibility(where);
-    const age = known === undefined ? Number.POSITIVE_INFINITY : this.#clock.now() - known.checkedAt;
-    if (known !== undefined && age < (known.isPublic ? PUBLIC_MS : PRIVATE_MS)) return known.isPublic;
-    try {
-      return await this.#probes.run(`${where.upstream}\n${repository}`, () =>
-        this.#probe(client, where, reference),
-      );
-    } catch (error) {
-      // What is stored stays reachable while the upstream is down: the last known answer holds.
-      if (known !== undefined) return known.isPublic;
-      throw error;
-    }
+    if (known !== undefined && this.#isBelieved(known)) return known.isPublic;
+    const key = `${where.upstream}\n${repository}\n${reference ?? ""}`;
+    const flight = this.#probes.join(key, () => this.#probe(client, where, reference));
+    if (known === undefined) return await flight.result;
+    // What is stored stays reachable while the upstream is down or slow, or lost what we probe with: what was known holds.
+    const inTime = flight.result.catch(() => known.isPublic);
+    const deadline = flight.startedAt + client.upstream.policy.offlineDeadlineMs;
+    return (await untilDeadline(inTime, deadline, this.#clock)) ?? known.isPublic;
   }
 
-  async #probe(client: UpstreamClient, where: RepositoryKey, reference: string): Promise<boolean> {
-    const isPublic = await client.isPublic(where.repository, reference);
+  #isBelieved({ isPublic, checkedAt }: Visibility): boolean {
+    return this.#clock.now() - checkedAt < (isPublic ? PUBLIC_MS : PRIVATE_MS);
+  }
+
+  /**
+   * Private is what we can read and nobody else. That an anonymous caller does not find a manifest says nothing by itself:
+   * registries answer 404 and 401 alike for what is absent (registry-clients.md C.5).
+   */
+  async #probe(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    reference: string | undefined,
+  ): Promise<boolean> {
+    const { repository } = where;
+    const probed = reference ?? (await this.#metadata.tagsOf(where))[0] ?? ANY_TAG;
+    const isPublic = await client.isPublic(repository, probed);
+    const ask = { repository, reference: probed, accept: MANIFEST_UNION, userAgent: undefined };
+    if (!isPublic && (await client.headManifest(ask)) === undefined) throw notFound(where, probed);
     await this.#metadata.recordVisibility(where, { isPublic, checkedAt: this.#clock.now() });
     return isPublic;
   }

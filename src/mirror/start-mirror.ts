@@ -19,7 +19,7 @@ import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
 import { Pins } from "./pins.ts";
 import { Referrers } from "./referrers.ts";
 import { TagLists } from "./tag-lists.ts";
-import type { ManifestTarget, Target } from "./target.ts";
+import type { Target } from "./target.ts";
 import { Uses } from "./uses.ts";
 
 export type MirrorParts = {
@@ -36,8 +36,6 @@ export type MirrorParts = {
 };
 
 const SWEEP_MS = 60_000;
-/** What a repository is probed with when a request names no manifest: its absence is an answer too. */
-const ANY_TAG = "latest";
 
 /** Reconciles disk and Metadata, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<Mirror> {
@@ -120,12 +118,11 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   };
 }
 
-function probeOf(target: Target): string {
-  return target.kind === "manifest" ? referenceOf(target) : ANY_TAG;
-}
-
-function referenceOf({ reference }: ManifestTarget): string {
-  return "tag" in reference ? reference.tag : reference.digest;
+/** The manifest that the request is about, if any: whoever may read it may read its repository. */
+function probeOf(target: Target): string | undefined {
+  if (target.kind === "referrers") return target.digest;
+  if (target.kind !== "manifest") return undefined;
+  return "tag" in target.reference ? target.reference.tag : target.reference.digest;
 }
 
 /** At once, then a minute after each sweep has ended; the returned stop waits for one that runs. */
