@@ -129,7 +129,7 @@ describe("A model of two gigabytes", () => {
 });
 
 test("A CDN that gives 25 MB/s per connection is asked over many, and its expiring URLs are resolved again", async () => {
-  const size = 400e6;
+  const size = 1e9;
   const model = addModel(fake, "library/capped", { seed: 40, size });
   fake.settings.bandwidth.cdn = 25e6;
   fake.settings.signedForMs = 400;
@@ -138,7 +138,8 @@ test("A CDN that gives 25 MB/s per connection is asked over many, and its expiri
   const tookMs = performance.now() - begunAt;
   expectOnce(model);
   expect(fake.maxConcurrentFor(bigLayerOf(model).digest)).toBeGreaterThanOrEqual(8);
-  expect(tookMs).toBeLessThan(((size / 25e6) * 1000) / 4);
+  // One connection would take 40 s; sixteen need a fraction even where the machine is busy.
+  expect(tookMs).toBeLessThan(((size / 25e6) * 1000) / 2);
 });
 
 test("A probe that is never followed up costs less than 8 MiB of upstream transfer", async () => {
