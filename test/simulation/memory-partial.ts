@@ -43,8 +43,8 @@ export class MemoryPartial implements Partial {
     if (this.#isClosed) throw new Error("a write after the close");
     let at = offset;
     for (const buffer of buffers) {
-      if (buffer.length > 0 && this.present.has(at))
-        throw new Error(`F6: byte ${at} was written although it is present`);
+      if (buffer.length === 0) throw new Error("F7: an empty view was kept, and with it its whole chunk");
+      if (this.present.has(at)) throw new Error(`F6: byte ${at} was written although it is present`);
       this.bytes.set(buffer, at);
       at += buffer.length;
     }
