@@ -15,6 +15,8 @@ export type Bench = {
   /** Starts a second upstream over the same material that caps each connection. The caller stops it. */
   readonly startCappedUpstream: (bytesPerSecond: number) => Promise<CountingUpstream>;
   readonly runLoad: RunLoad;
+  /** The built granary.js. */
+  readonly granaryLauncher: string;
   /** Length of one timed run, seconds. */
   readonly runSeconds: number;
   /** The median of this many runs counts. */

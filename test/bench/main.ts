@@ -23,6 +23,7 @@ import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { warmBlob } from "./measurements/warm-blob.ts";
 import { warmManifest } from "./measurements/warm-manifest.ts";
 import type { Row } from "./row.ts";
+import { buildGranary } from "./support/build-granary.ts";
 import { compile } from "./support/compile.ts";
 import { loadGenerator } from "./support/load.ts";
 import { startUpstream } from "./support/upstream.ts";
@@ -78,10 +79,11 @@ async function run(): Promise<Row[]> {
   const startedAt = Date.now();
   const note = (message: string) =>
     void process.stderr.write(`[${((Date.now() - startedAt) / 1000).toFixed(1).padStart(6)} s] ${message}\n`);
-  note(`compiling, and making the material in ${directory}`);
-  const [load, upstreamProgram] = await Promise.all([
+  note(`building, and making the material in ${directory}`);
+  const [load, upstreamProgram, granaryLauncher] = await Promise.all([
     compile("load", directory),
     compile("upstream", directory),
+    buildGranary(directory),
   ]);
   const sizes = options.quick ? [256 * MIB, 64 * MIB] : [1024 * MIB, 256 * MIB];
   const material = makeMaterial(join(directory, "material"), sizes[0] ?? 0, sizes[1] ?? 0);
@@ -92,6 +94,7 @@ async function run(): Promise<Row[]> {
     upstream,
     startCappedUpstream: (bytesPerSecond) =>
       startUpstream(upstreamProgram, material, directory, bytesPerSecond),
+    granaryLauncher,
     runLoad: loadGenerator(load, options.copy),
     runSeconds: options.quick ? 0.5 : 1.5,
     rounds: options.quick ? 1 : 3,

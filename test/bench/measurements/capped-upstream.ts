@@ -33,7 +33,7 @@ function entrantsFor(bench: Bench, upstream: CountingUpstream): Entrant[] {
   const { path } = bench.material.big;
   const seconds = ONE_CONNECTION_SECONDS;
   return [
-    ...presentOf(bench, [granary(LANES)]).map((contender) => ({
+    ...presentOf(bench, [granary(bench.granaryLauncher, LANES)]).map((contender) => ({
       name: contender.name,
       run: () =>
         withContender(bench, contender, upstream.port, ({ port }) =>

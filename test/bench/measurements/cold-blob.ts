@@ -50,10 +50,12 @@ export const coldBlob: Measurement = {
 };
 
 function entrantsFor(bench: Bench, clients: number, blob: Content): Entrant[] {
-  const entrants: Entrant[] = presentOf(bench, [granary(), registryProxy]).map((contender) => ({
-    name: contender.name,
-    run: () => throughContender(bench, contender, clients, blob),
-  }));
+  const entrants: Entrant[] = presentOf(bench, [granary(bench.granaryLauncher), registryProxy]).map(
+    (contender) => ({
+      name: contender.name,
+      run: () => throughContender(bench, contender, clients, blob),
+    }),
+  );
   if (clients === 1) entrants.push({ name: "direct", run: () => throughCurl(bench, blob) });
   return entrants;
 }

@@ -10,7 +10,7 @@ export const coldHead: Measurement = {
   name: "cold-head",
   measure: async (bench) => {
     const { big } = bench.material;
-    const contenders = presentOf(bench, [granary(), registryProxy]);
+    const contenders = presentOf(bench, [granary(bench.granaryLauncher), registryProxy]);
     const { ms = {}, fetched = {} } = await takeTurns(bench, "HEAD, cold", contenders, (contender) =>
       withContender(bench, contender, bench.upstream.port, async ({ port }) => {
         await bench.upstream.reset();

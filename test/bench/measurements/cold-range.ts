@@ -19,7 +19,7 @@ export const coldRange: Measurement = {
   measure: async (bench) => {
     const { big } = bench.material;
     const start = big.size - BEFORE_END;
-    const contenders = presentOf(bench, [granary(), registryProxy]);
+    const contenders = presentOf(bench, [granary(bench.granaryLauncher), registryProxy]);
     const { ms = {}, fetched = {} } = await takeTurns(bench, "1 KiB range, cold", contenders, (contender) =>
       withContender(bench, contender, bench.upstream.port, async ({ port }) => {
         await bench.upstream.reset();

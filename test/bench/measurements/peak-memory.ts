@@ -21,8 +21,13 @@ const RUN_FACTOR = 4;
 export const peakMemoryOfStreams: Measurement = {
   name: "peak-memory",
   measure: async (bench) => [
-    await memoryRow(bench, "warm", [granary(), nginx, registry, registryProxy], overWarmStore),
-    await memoryRow(bench, "cold", [granary(), registryProxy], whileFilling),
+    await memoryRow(
+      bench,
+      "warm",
+      [granary(bench.granaryLauncher), nginx, registry, registryProxy],
+      overWarmStore,
+    ),
+    await memoryRow(bench, "cold", [granary(bench.granaryLauncher), registryProxy], whileFilling),
   ],
 };
 

@@ -13,24 +13,29 @@ const STREAMS = [1, 4, 16];
 export const warmBlob: Measurement = {
   name: "warm-blob",
   measure: (bench) =>
-    withWarm(bench, [granary(), nginx, registry, registryProxy], [bench.material.big], async (warm) => {
-      const rows: Row[] = [];
-      for (const connections of STREAMS) {
-        const { speed = {} } = await takeTurns(
-          bench,
-          `warm blob, ${connections} streams`,
-          warm,
-          async ({ started }) => {
-            const { port } = started;
-            const path = bench.material.big.path;
-            const report = await bench.runLoad({ port, path, connections, seconds: bench.runSeconds });
-            return { speed: report.bytes / report.seconds / 1e9 };
-          },
-        );
-        rows.push(rowOf(bench, connections, speed));
-      }
-      return rows;
-    }),
+    withWarm(
+      bench,
+      [granary(bench.granaryLauncher), nginx, registry, registryProxy],
+      [bench.material.big],
+      async (warm) => {
+        const rows: Row[] = [];
+        for (const connections of STREAMS) {
+          const { speed = {} } = await takeTurns(
+            bench,
+            `warm blob, ${connections} streams`,
+            warm,
+            async ({ started }) => {
+              const { port } = started;
+              const path = bench.material.big.path;
+              const report = await bench.runLoad({ port, path, connections, seconds: bench.runSeconds });
+              return { speed: report.bytes / report.seconds / 1e9 };
+            },
+          );
+          rows.push(rowOf(bench, connections, speed));
+        }
+        return rows;
+      },
+    ),
 };
 
 function rowOf(bench: Bench, streams: number, values: Values): Row {

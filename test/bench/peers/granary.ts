@@ -5,10 +5,8 @@ import { startChild } from "../support/children.ts";
 import { freePort, untilAnswering } from "../support/ports.ts";
 import type { Contender } from "./contender.ts";
 
-const LAUNCHER = join(import.meta.dirname, "..", "..", "..", "src", "cli", "granary.js");
-
-/** `lanes`: upstream connections per blob; without it, what Granary does by itself. */
-export function granary(lanes?: number): Contender {
+/** `launcher`: path of granary.js. `lanes`: upstream connections per blob; without it, what Granary does by itself. */
+export function granary(launcher: string, lanes?: number): Contender {
   return {
     name: "granary",
     missing: () => undefined,
@@ -17,7 +15,7 @@ export function granary(lanes?: number): Contender {
       const config = join(place.directory, "granary.yaml");
       writeFileSync(config, configuration(place.directory, port, place.upstreamPort, lanes));
       const log = join(place.directory, "granary.log");
-      const args = [LAUNCHER, "serve", "--config", config];
+      const args = [launcher, "serve", "--config", config];
       const child = startChild(process.execPath, args, log, place.directory);
       child.stdout.resume();
       await untilAnswering(port, "/v2/", child, log);
@@ -39,6 +37,8 @@ function configuration(
   return `listeners:
   - { port: ${port}, host: 127.0.0.1, upstream: bench.internal }
 storage: { directory: ${directory}/data, maxSize: 50GiB, minFree: 1GiB }
+# As the peers here: errors only, no line per request.
+log: { level: error }
 upstreams:
   bench.internal:
     endpoints: ["http://127.0.0.1:${upstreamPort}"]
