@@ -3,7 +3,7 @@
  * Digests and from nothing else (registry-clients.md F.12), so no text of a request can become a path. It never deletes.
  */
 import { lstat, mkdir, readFile, realpath } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { GranaryError, messageOf } from "../errors.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
 import { acquireDirectoryLock } from "./directory-lock.ts";
@@ -60,7 +60,7 @@ export function layoutOf(directory: string): Layout {
  */
 export async function prepareLayout(directory: string): Promise<HeldLayout> {
   const layout = await writable(directory, async () => {
-    await mkdir(directory, { recursive: true });
+    await createTree(resolve(directory));
     return layoutOf(await realpath(directory));
   });
   const version = await readVersion(layout);
@@ -72,6 +72,18 @@ export async function prepareLayout(directory: string): Promise<HeldLayout> {
     throw error;
   }
   return { ...layout, release };
+}
+
+/** Not `mkdir` with `recursive`: where a file system answers ENOENT for good, as /proc does, Node's never ends. */
+async function createTree(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST") return;
+    if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
+    await createTree(dirname(path));
+    await mkdir(path);
+  }
 }
 
 async function createInside(layout: Layout, version: number | undefined): Promise<void> {

@@ -78,6 +78,8 @@ describe("the layout", () => {
       code: "config-invalid",
       message: expect.stringContaining("Make it writable"),
     });
+    // Here mkdir says ENOENT for good: Node's recursive one would try for ever.
+    await expect(prepareLayout("/proc/granary/data")).rejects.toMatchObject({ code: "config-invalid" });
   });
 
   test("refuses a symbolic link where a directory of its own belongs (82)", async () => {
