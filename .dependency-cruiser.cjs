@@ -46,7 +46,11 @@ const HOMES = [
     "node_modules/(better-sqlite3|@types/better-sqlite3)/",
     "^src/metadata/sqlite-metadata\\.ts$",
   ],
-  ["node:fs", "^(node:)?fs(/promises)?$", "^src/(store|metadata|client)/|^src/config/load\\.ts$"],
+  [
+    "node:fs",
+    "^(node:)?fs(/promises)?$",
+    "^src/(store|metadata|client)/|^src/config/load\\.ts$|^src/cli/granary\\.js$",
+  ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
   ["prom-client", "node_modules/prom-client/", "^src/observe/metrics\\.ts$"],

@@ -2,7 +2,7 @@
  * Owns every path there is below the storage directory, and the layout version. File names are made from parsed
  * Digests and from nothing else (registry-clients.md F.12), so no text of a request can become a path. It never deletes.
  */
-import { lstat, mkdir, readFile, realpath } from "node:fs/promises";
+import { lstat, mkdir, readFile, realpath, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { GranaryError, messageOf } from "../errors.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
@@ -79,7 +79,7 @@ async function createTree(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
-    if (errnoOf(error) === "EEXIST") return;
+    if (errnoOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
     if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
     await createTree(dirname(path));
     await mkdir(path);
