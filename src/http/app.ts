@@ -5,9 +5,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
+import { messageOf } from "../errors.ts";
 import type { Account } from "./exchange.ts";
+import { refuseClient } from "./login.ts";
 import { answerRegistry, type RegistryRoutes } from "./registry-routes.ts";
-import { STATUS_ROUTES } from "./status-routes.ts";
+import { respondJson } from "./respond.ts";
+import { METRICS_PATH, STATUS_ROUTES } from "./status-routes.ts";
 
 export type AppBindings = {
   readonly incoming: IncomingMessage;
@@ -23,13 +26,22 @@ export function createApp(routes: RegistryRoutes): Hono<{ Bindings: AppBindings 
       // An absolute-form request means another host's page, and a path that only resolves to this one is none of ours.
       if (incoming.url?.split("?")[0] !== path) return await next();
       account.kind = "status";
-      await answer(routes, outgoing, routes.log);
+      // Probes have no login; what the metrics tell is not for everybody.
+      if (path === METRICS_PATH && routes.checkLogin?.(incoming.headers.authorization) === false) {
+        refuseClient(outgoing);
+      } else await answer(routes, outgoing, routes.log);
       return RESPONSE_ALREADY_SENT;
     });
   }
   app.all("*", async (context) => {
     const { incoming, outgoing, account } = context.env;
     await answerRegistry(routes, incoming, outgoing, account);
+    return RESPONSE_ALREADY_SENT;
+  });
+  // Only status routes can get here: the registry answers its own failures.
+  app.onError((error, { env: { outgoing } }) => {
+    routes.log.error({ reason: messageOf(error) }, "a status page failed");
+    respondJson(outgoing, 503, '{"status":"failed"}');
     return RESPONSE_ALREADY_SENT;
   });
   return app;

@@ -13,7 +13,7 @@ import { drainBody } from "./drain-body.ts";
 import { errorAnswer, type RequestKind } from "./error-answer.ts";
 import type { Account, Exchange, Services } from "./exchange.ts";
 import { answerReferrers, answerTags } from "./list-routes.ts";
-import { CHALLENGE } from "./login.ts";
+import { refuseClient } from "./login.ts";
 import { answerManifest } from "./manifest-route.ts";
 import { splitRequestTarget } from "./request-target.ts";
 import { type HeaderList, respondJson } from "./respond.ts";
@@ -108,10 +108,6 @@ function refuseMethod(outgoing: ServerResponse): void {
   respondJson(outgoing, 405, body, ["Allow", "GET, HEAD"]);
 }
 
-function refuseClient(outgoing: ServerResponse): void {
-  respondJson(outgoing, 401, formatErrorBody("UNAUTHORIZED", "log in to use this mirror"), [...CHALLENGE]);
-}
-
 function answerError(
   { log, metrics, upstreams }: RegistryRoutes,
   incoming: IncomingMessage,
@@ -137,10 +133,7 @@ function answerError(
   respondJson(outgoing, answer.status, answer.body, headers, answer.contentType);
 }
 
-/** What a request was about that could not be routed, such as one for a tag that cannot exist (H31, H32). */
+/** A tag that cannot exist ends before it is a Target, and must be MANIFEST_UNKNOWN all the same (H31, H32). */
 function kindOf(url: string): RequestKind {
-  const [, kind] = /\/(manifests|blobs|tags|referrers)\/[^/]*$/.exec(url.split("?")[0] ?? "") ?? [];
-  if (kind === "manifests") return "manifest";
-  if (kind === "blobs") return "blob";
-  return kind === "tags" || kind === "referrers" ? kind : "other";
+  return /\/manifests\/[^/?]*(?:\?|$)/.test(url) ? "manifest" : "other";
 }

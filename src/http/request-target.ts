@@ -13,7 +13,7 @@ export type RequestTarget = {
 
 export function splitRequestTarget(target: string): RequestTarget {
   if (target.startsWith("/")) return { absoluteHost: undefined, ...splitQuery(target) };
-  const [, host, rest = ""] = /^https?:\/\/([^/?#]*)(.*)$/is.exec(target) ?? [];
+  const [, host, rest = ""] = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/is.exec(target) ?? [];
   if (host === undefined) return { absoluteHost: undefined, ...splitQuery(target) };
   return { absoluteHost: host, ...splitQuery(rest.startsWith("/") ? rest : `/${rest}`) };
 }

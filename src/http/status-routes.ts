@@ -7,10 +7,12 @@ import { respondJson } from "./respond.ts";
 
 export type StatusRoute = (services: Services, outgoing: ServerResponse, log: Log) => Promise<void>;
 
+export const METRICS_PATH = "/metrics";
+
 export const STATUS_ROUTES: ReadonlyMap<string, StatusRoute> = new Map<string, StatusRoute>([
   ["/healthz", async (_, outgoing) => respondJson(outgoing, 200, '{"status":"alive"}')],
   ["/readyz", answerReady],
-  ["/metrics", answerMetrics],
+  [METRICS_PATH, answerMetrics],
 ]);
 
 /** Ready means that the store and the database answer; upstreams may be down, what is held is served all the same. */
