@@ -1,0 +1,52 @@
+/** How large a segment may be: small at a new place, growing, sharing the end, and small again in a crowd (F17). */
+import { describe, expect, test } from "vitest";
+import { segmentLimit } from "../../src/fill/segment-limit.ts";
+import { SIMULATED_POLICY } from "../simulation/world.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const policy = { ...SIMULATED_POLICY, firstSegment: MIB, largestSegment: 16 * MIB };
+const load = { previous: undefined, free: 4_000 * MIB, lanes: 6, waits: 1, laneRate: 1_000 };
+
+describe("the limit of a segment", () => {
+  test("a lane that starts somewhere new takes a first segment", () => {
+    const previous = { start: 0, end: 16 * MIB };
+    expect(segmentLimit(50, false, load, policy)).toBe(MIB);
+    expect(segmentLimit(50 * MIB, true, { ...load, previous }, policy)).toBe(MIB);
+  });
+
+  test("a lane that goes on doubles also where others took the bytes between, and where its reader waits", () => {
+    const previous = { start: 0, end: 4 * MIB };
+    expect(segmentLimit(20 * MIB, false, { ...load, previous }, policy)).toBe(8 * MIB);
+    expect(segmentLimit(4 * MIB, true, { ...load, previous }, policy)).toBe(8 * MIB);
+  });
+
+  test("a lane that goes on where it was doubles, up to the largest", () => {
+    const sizes = [];
+    let previous = { start: 0, end: MIB };
+    for (let turn = 0; turn < 6; turn++) {
+      const size = segmentLimit(previous.end, false, { ...load, previous }, policy);
+      sizes.push(size / MIB);
+      previous = { start: previous.end, end: previous.end + size };
+    }
+    expect(sizes).toEqual([2, 4, 8, 16, 16, 16]);
+  });
+
+  test("near the end no lane takes more than half its share, nor less than a first segment", () => {
+    const previous = { start: 0, end: 16 * MIB };
+    expect(segmentLimit(16 * MIB, false, { ...load, previous, free: 48 * MIB }, policy)).toBe(4 * MIB);
+    expect(segmentLimit(16 * MIB, false, { ...load, previous, free: 0 }, policy)).toBe(MIB);
+  });
+
+  test("F17: with more waits than lanes a segment is what lets every wait have its turn in half of starveMs", () => {
+    const crowded = { ...load, waits: 60, laneRate: 1_000 };
+    expect(segmentLimit(0, true, crowded, policy)).toBe((1_000 * policy.starveMs * 6) / (2 * 60));
+    expect(segmentLimit(0, true, { ...crowded, laneRate: 0 }, policy)).toBe(256 * KIB);
+    expect(segmentLimit(0, true, { ...crowded, waits: 6 }, policy)).toBe(MIB);
+  });
+
+  test("below 64 KiB a request costs more than it brings, however slow the lane", () => {
+    expect(segmentLimit(0, true, { ...load, waits: 1_000, laneRate: 0.001 }, policy)).toBe(64 * KIB);
+    expect(segmentLimit(0, true, load, { ...policy, firstSegment: 1, largestSegment: 1 })).toBe(64 * KIB);
+  });
+});
