@@ -3,7 +3,7 @@
  * have it is access.ts's, how it is fetched the Fill's.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
-import { isGranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
 import type { FillAsk } from "../fill/fill.ts";
 import type { Fills } from "../fill/fills.ts";
 import { PassThrough } from "../fill/pass-through.ts";
@@ -11,20 +11,20 @@ import type { Clock } from "../observe/clock.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobReader, ReadableBlob } from "../source.ts";
-import type { BlobStore } from "../store/blob-store.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Access } from "./access.ts";
-import type { Janitor } from "./janitor.ts";
+import type { Janitor, Room } from "./janitor.ts";
 import type { BlobAnswer, Outcome } from "./mirror.ts";
 import { notFound } from "./not-found.ts";
 import type { Pins } from "./pins.ts";
 import { SingleFlight } from "./single-flight.ts";
+import type { SoundBlobs } from "./sound-blobs.ts";
 import { openStoredBlob } from "./stored-blob.ts";
 import type { BlobTarget } from "./target.ts";
 import type { Uses } from "./uses.ts";
 
 export type BlobParts = {
-  readonly store: BlobStore;
+  readonly sound: SoundBlobs;
   readonly fills: Fills;
   readonly janitor: Janitor;
   readonly access: Access;
@@ -39,11 +39,12 @@ type Sized = { readonly digest: Digest; readonly size: number; readonly outcome:
 
 export class Blobs {
   readonly #parts: BlobParts;
-  readonly #heads: SingleFlight<number>;
+  readonly #sizes: SingleFlight<number>;
+  #isClosed = false;
 
   constructor(parts: BlobParts) {
     this.#parts = parts;
-    this.#heads = new SingleFlight(parts.clock);
+    this.#sizes = new SingleFlight(parts.clock);
   }
 
   /** A readable blob; the caller releases it. F12: the pin is taken before the first look-up. */
@@ -52,9 +53,9 @@ export class Blobs {
     try {
       const size = await this.#linkedSize(client, target);
       this.#parts.uses.touch(target.digest);
-      const stored = await this.#stored(target, release);
+      const stored = await this.#stored(target, size, release);
       if (stored !== undefined) return { blob: stored, outcome: "hit" };
-      return await this.#cold(client, target, size ?? (await this.#sizeUpstream(client, target)), release);
+      return await this.#cold(client, target, size, release);
     } catch (error) {
       release();
       throw error;
@@ -65,10 +66,14 @@ export class Blobs {
   async stat(client: UpstreamClient, target: BlobTarget): Promise<Sized> {
     const { digest } = target;
     const linked = await this.#linkedSize(client, target);
-    const stored = await this.#parts.store.stat(digest);
+    const stored = await this.#parts.sound.stat(digest, linked);
     if (stored !== undefined) return { digest, size: stored.size, outcome: "hit" };
-    const filling = this.#parts.fills.find(digest)?.size;
-    return { digest, size: filling ?? linked ?? (await this.#sizeUpstream(client, target)), outcome: "miss" };
+    return { digest, size: await this.#coldSize(client, target, linked), outcome: "miss" };
+  }
+
+  /** No reader begins a fill any more: the process stops. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** The repository's own word that it has the blob: from a manifest seen, else from the upstream now (H54). */
@@ -77,9 +82,14 @@ export class Blobs {
     return link === undefined ? await this.#sizeUpstream(client, target) : link.size;
   }
 
+  async #coldSize(client: UpstreamClient, target: BlobTarget, linked: number | undefined): Promise<number> {
+    const running = this.#parts.fills.find(target.digest)?.size;
+    return running ?? linked ?? (await this.#sizeUpstream(client, target));
+  }
+
   #sizeUpstream(client: UpstreamClient, target: BlobTarget): Promise<number> {
     const { upstream, repository, digest } = target;
-    return this.#heads.run(`${upstream}\n${repository}\n${digest}`, async () => {
+    return this.#sizes.run(`${upstream}\n${repository}\n${digest}`, async () => {
       const head = await client.headBlob(repository, digest);
       if (head === undefined) throw notFound(target, digest);
       await this.#parts.access.recordLink(target, { digest, size: head.size });
@@ -87,70 +97,80 @@ export class Blobs {
     });
   }
 
-  async #stored({ digest }: BlobTarget, release: () => void): Promise<ReadableBlob | undefined> {
+  async #stored(
+    { digest }: BlobTarget,
+    linked: number | undefined,
+    release: () => void,
+  ): Promise<ReadableBlob | undefined> {
     // A fill that is running is asked first: its readers get what is there without a look at the disk (F9).
     if (this.#parts.fills.find(digest) !== undefined) return undefined;
-    const stored = await this.#parts.store.open(digest).catch(async (error: unknown) => {
-      if (!isGranaryError(error, "store-damaged")) throw error;
-      await this.#parts.janitor.dropDamaged(digest, error.message);
-      return undefined;
-    });
-    if (stored === undefined) return undefined;
-    return openStoredBlob(stored, release, (reason) => this.#parts.janitor.dropDamaged(digest, reason));
+    const { sound } = this.#parts;
+    const stored = await sound.open(digest, linked);
+    return stored && openStoredBlob(stored, release, (reason) => sound.drop(digest, reason));
   }
 
   async #cold(
     client: UpstreamClient,
     target: BlobTarget,
-    linkedSize: number,
-    release: () => void,
+    linked: number | undefined,
+    unpin: () => void,
   ): Promise<BlobAnswer> {
-    const { fills, janitor } = this.#parts;
     const { digest } = target;
-    const running = fills.find(digest);
-    const size = running?.size ?? linkedSize;
-    const ask = {
-      digest,
-      size,
-      origin: client.blobOrigin(target.repository, digest),
-      policy: client.upstream.policy,
+    const size = await this.#coldSize(client, target, linked);
+    const origin = client.blobOrigin(target.repository, digest);
+    const ask = { digest, size, origin, policy: client.upstream.policy };
+    const room = await this.#parts.janitor.reserve(digest, size);
+    const reader = (range?: ByteRange) => this.#doubting(digest, this.#reader(ask, room, range));
+    const release = () => {
+      room?.release();
+      unpin();
     };
-    const hasRoom = running !== undefined || (await janitor.makeRoom(size));
-    const reader = (range?: ByteRange) =>
-      hasRoom ? this.#filled(ask, range) : this.#passedThrough(ask, range);
-    return { blob: { digest, size, reader, release }, outcome: hasRoom ? "miss" : "bypass" };
+    return { blob: { digest, size, reader, release }, outcome: room === undefined ? "bypass" : "miss" };
   }
 
-  /** Obtained only now, when somebody reads: until then nothing is asked of the upstream. */
-  #filled(ask: FillAsk, range: ByteRange | undefined): BlobReader {
-    const reader = this.#parts.fills.obtain(ask).reader(range);
-    return onFailure(reader, async (error) => {
-      if (isGranaryError(error, "size-mismatch")) await this.#parts.access.forgetSizes(ask.digest);
-    });
+  /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
+  #reader(ask: FillAsk, room: Room | undefined, range: ByteRange | undefined): BlobReader {
+    if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
+    if (room === undefined) return this.#passedThrough(ask, range);
+    const fill = this.#parts.fills.obtain(ask);
+    room.taken();
+    return fill.size === ask.size ? fill.reader(range) : failing(otherSize(ask, fill.size));
   }
 
   #passedThrough({ digest, size, origin, policy }: FillAsk, range: ByteRange | undefined): BlobReader {
     const { clock, random, metrics } = this.#parts;
     metrics.bypasses.inc();
-    const whole = range === undefined;
-    return new PassThrough(
-      { digest, size, origin, range: range ?? { start: 0, end: size }, whole },
-      policy,
-      clock,
-      random,
-    );
+    const asked = {
+      digest,
+      size,
+      origin,
+      range: range ?? { start: 0, end: size },
+      whole: range === undefined,
+    };
+    return new PassThrough(asked, policy, clock, random);
+  }
+
+  /** `reader`; an error that a wrong size can have caused makes the next ask find out the right one. */
+  #doubting(digest: Digest, reader: BlobReader): BlobReader {
+    const read = async (into: Uint8Array) => {
+      try {
+        return await reader.read(into);
+      } catch (error) {
+        if (isGranaryError(error, "size-mismatch", "digest-mismatch", "range-unsatisfiable"))
+          await this.#parts.access.forgetSizes(digest);
+        throw error;
+      }
+    };
+    return { read, close: () => reader.close() };
   }
 }
 
-/** `reader`, with `failed` run before its error reaches the caller. */
-function onFailure(reader: BlobReader, failed: (error: unknown) => Promise<void>): BlobReader {
-  const read = async (into: Uint8Array) => {
-    try {
-      return await reader.read(into);
-    } catch (error) {
-      await failed(error);
-      throw error;
-    }
-  };
-  return { read, close: () => reader.close() };
+function failing(error: GranaryError): BlobReader {
+  return { read: () => Promise.reject(error), close: () => undefined };
+}
+
+/** F2: this client was told one size, and the running fill goes by another; one of the two descriptors is wrong. */
+function otherSize({ digest, size }: FillAsk, found: number): GranaryError {
+  const message = `${digest} was said to have ${size} bytes, and is being filled as one of ${found}.`;
+  return new GranaryError("size-mismatch", message, { expected: size, found, target: digest });
 }

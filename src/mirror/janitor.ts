@@ -1,6 +1,6 @@
 /**
- * Owns the disk budget: what has to go so that something new fits, and at boot the agreement of disk and Metadata. It
- * removes the coldest unpinned first, partials included; nothing that is being read or filled is ever removed (F12).
+ * Owns the disk budget: what has to go so that something new fits. It removes the coldest unpinned first, partials included;
+ * nothing that is being read or filled is ever removed (F12), and nothing goes for what would not fit all the same.
  */
 import { formatBytes } from "../bytes/units.ts";
 import { messageOf } from "../errors.ts";
@@ -11,6 +11,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
+import { type Candidate, coldest } from "./coldest.ts";
 import type { Pins } from "./pins.ts";
 import type { Uses } from "./uses.ts";
 
@@ -33,164 +34,158 @@ export type JanitorParts = {
   readonly metrics: Metrics;
 };
 
-type Victim = {
-  readonly kind: "blob" | "partial";
-  readonly digest: Digest;
-  readonly size: number;
-  readonly usedAt: number;
-};
-
+/** All in bytes. */
 export type DiskUse = { readonly used: number; readonly budget: number; readonly free: number };
 
-const BATCH = 64;
+/** Room that is kept for a fill that has not begun. */
+export type Room = {
+  /** The fill has begun, and is counted itself from now on. */
+  taken(): void;
+  /** One holder needs it no more. Idempotent. */
+  release(): void;
+};
+
+type Kept = { readonly bytes: number; holders: number };
 
 export class Janitor {
   readonly #parts: JanitorParts;
-  /** Makes one room at a time: two at once would count the same bytes as free twice. */
+  readonly #kept = new Map<Digest, Kept>();
+  /** One at a time: two at once would count the same bytes as free twice. */
   #queue: Promise<unknown> = Promise.resolve();
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
   }
 
-  /** Frees what `bytes` more need, evicting the coldest; false when even that does not make room. Never throws. */
-  makeRoom(bytes: number): Promise<boolean> {
-    const turn = this.#queue.then(() => this.#makeRoom(bytes));
-    this.#queue = turn.catch(() => false);
-    return turn.catch((error: unknown) => {
-      this.#parts.log.error({ reason: messageOf(error) }, "making room failed");
-      return false;
-    });
+  /**
+   * Room for a fill of `digest`, shared by all who ask for the same one; undefined when evicting what can be evicted would
+   * not be enough: then nothing is evicted. Never throws.
+   */
+  reserve(digest: Digest, size: number): Promise<Room | undefined> {
+    return this.#inTurn(() => this.#reserve(digest, size), undefined);
+  }
+
+  /** Evicts until what is held and what running fills have still to write is within the budget; false when it is not. */
+  makeRoom(): Promise<boolean> {
+    return this.#inTurn(() => this.#makeRoom(0), false);
   }
 
   /** Brings what is held back within the budget, and the gauges up to date. Runs in the background: logs, never throws. */
   async sweep(): Promise<void> {
-    try {
-      await this.makeRoom(0);
-      const { used, budget, free } = await this.use();
-      const { diskUsed, diskBudget, diskFree } = this.#parts.metrics;
-      diskUsed.set(used);
-      diskBudget.set(budget);
-      diskFree.set(free);
-    } catch (error) {
-      this.#parts.log.error({ reason: messageOf(error) }, "a sweep failed");
-    }
+    await this.makeRoom();
+    await this.#inTurn(() => this.#removeEmptyPartials(), undefined);
+    await this.#inTurn(() => this.#report(), undefined);
   }
 
   async use(): Promise<DiskUse> {
     const { metadata, spool, blobs, budget } = this.#parts;
     const [totals, saved, disk] = await Promise.all([metadata.totals(), spool.list(), blobs.disk()]);
-    const filling = this.#parts
-      .fills()
-      .status()
-      .reduce((sum, fill) => sum + fill.present, 0);
+    const filling = this.#running.reduce((sum, fill) => sum + fill.present, 0);
     const partials = saved.reduce((sum, partial) => sum + partial.present, 0);
     return { used: totals.bytes + partials + filling, budget: budget.maxSize, free: disk.free };
   }
 
-  /**
-   * At boot: rows for blobs that have none (a lost database, a crash between rename and row), no rows for blobs that are
-   * gone, and neither for a blob whose size is not what its row says.
-   */
-  async reconcile(): Promise<void> {
-    const { metadata, blobs, log } = this.#parts;
-    const rows = new Map((await metadata.allBlobs()).map((row) => [row.digest, row]));
-    let registered = 0;
-    for await (const { digest, size, changedAt } of blobs.list()) {
-      const row = rows.get(digest);
-      rows.delete(digest);
-      if (row === undefined) {
-        await metadata.recordBlob({ digest, size, usedAt: changedAt });
-        registered += 1;
-      } else if (row.size !== size) {
-        await this.dropDamaged(digest, `it has ${size} bytes and should have ${row.size}`);
-      }
-    }
-    for (const digest of rows.keys()) await metadata.forgetBlob(digest);
-    if (registered > 0 || rows.size > 0)
-      log.info({ registered, forgotten: rows.size }, "disk and metadata reconciled");
+  get #running() {
+    return this.#parts.fills().status();
   }
 
-  /** A blob whose file cannot be trusted: gone, so that the next ask fetches it anew. */
-  async dropDamaged(digest: Digest, reason: string): Promise<void> {
-    this.#parts.log.error({ digest, reason }, "a stored blob is damaged: removed, it will be fetched again");
-    await this.#parts.metadata.forgetBlob(digest);
-    await this.#parts.blobs.remove(digest);
+  #inTurn<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    const turn = this.#queue.then(work).catch((error: unknown) => {
+      this.#parts.log.error({ reason: messageOf(error) }, "keeping the disk budget failed");
+      return otherwise;
+    });
+    this.#queue = turn;
+    return turn;
+  }
+
+  async #reserve(digest: Digest, size: number): Promise<Room | undefined> {
+    const isCounted = () => this.#kept.has(digest) || this.#parts.fills().find(digest) !== undefined;
+    const saved = (await this.#parts.spool.list()).find((partial) => partial.digest === digest);
+    const bytes = Math.max(0, size - (saved?.present ?? 0));
+    if (!isCounted() && !(await this.#makeRoom(bytes))) return undefined;
+    const kept = this.#kept.get(digest) ?? { bytes, holders: 0 };
+    kept.holders += 1;
+    this.#kept.set(digest, kept);
+    return this.#roomOf(digest, kept);
+  }
+
+  #roomOf(digest: Digest, kept: Kept): Room {
+    let isHeld = true;
+    const taken = () => {
+      if (this.#kept.get(digest) === kept) this.#kept.delete(digest);
+    };
+    const release = () => {
+      if (!isHeld) return;
+      isHeld = false;
+      kept.holders -= 1;
+      if (kept.holders === 0) taken();
+    };
+    return { taken, release };
   }
 
   async #makeRoom(bytes: number): Promise<boolean> {
-    let lacking = await this.#lacking(bytes);
+    const lacking = await this.#lacking(bytes);
     if (lacking <= 0) return true;
     if (bytes > this.#parts.budget.maxSize) return false;
     await this.#parts.uses.flush();
-    for await (const victim of this.#coldest()) {
-      if (lacking <= 0) break;
-      if (await this.#evict(victim)) lacking -= victim.size;
-    }
-    return (await this.#lacking(bytes)) <= 0;
+    const victims = await this.#victimsFor(lacking);
+    const canFree = victims.reduce((sum, { size }) => sum + size, 0);
+    // Nothing goes for what would not fit all the same. Without anything new, less too much is better than more.
+    if (bytes > 0 && canFree < lacking) return false;
+    let freed = 0;
+    for (const victim of victims) if (await this.#evict(victim)) freed += victim.size;
+    // Some file systems tell of freed bytes only seconds later: our own sum counts as well.
+    return freed >= lacking || (await this.#lacking(bytes)) <= 0;
   }
 
-  /** Bytes too many if `bytes` more came, counting what running fills have still to write. */
+  /** Bytes too many if `bytes` more came, counting what fills have still to write and what is kept for others. */
   async #lacking(bytes: number): Promise<number> {
     const { budget, fills } = this.#parts;
     const { used, free } = await this.use();
-    const coming = fills()
-      .status()
-      .reduce((sum, fill) => sum + fill.size - fill.present, bytes);
+    let coming = bytes;
+    for (const { state, size, present } of this.#running) if (state !== "bypassing") coming += size - present;
+    for (const [digest, kept] of this.#kept) if (fills().find(digest) === undefined) coming += kept.bytes;
     return Math.max(used + coming - budget.maxSize, coming + budget.minFree - free);
   }
 
-  /** Blobs and partials, least recently used first. */
-  async *#coldest(): AsyncGenerator<Victim> {
-    const saved = await this.#parts.spool.list();
-    const partials = saved
-      .map(
-        ({ digest, present, changedAt }): Victim => ({
-          kind: "partial",
-          digest,
-          size: present,
-          usedAt: changedAt,
-        }),
-      )
-      .sort((a, b) => a.usedAt - b.usedAt);
-    for await (const blob of this.#coldestBlobs()) {
-      for (let first = partials[0]; first !== undefined && first.usedAt <= blob.usedAt; first = partials[0]) {
-        partials.shift();
-        yield first;
-      }
-      yield blob;
+  async #victimsFor(bytes: number): Promise<Candidate[]> {
+    const victims: Candidate[] = [];
+    let lacking = bytes;
+    for await (const candidate of coldest(this.#parts.metadata, this.#parts.spool)) {
+      if (this.#isInUse(candidate.digest)) continue;
+      victims.push(candidate);
+      lacking -= candidate.size;
+      if (lacking <= 0) break;
     }
-    yield* partials;
+    return victims;
   }
 
-  /** `skip` counts the ones that stayed: those that were evicted are not in the next batch. */
-  async *#coldestBlobs(): AsyncGenerator<Victim> {
-    const { metadata } = this.#parts;
-    for (let skip = 0; ; ) {
-      const batch = await metadata.coldestBlobs(BATCH, skip);
-      for (const { digest, size, usedAt } of batch) {
-        yield { kind: "blob", digest, size, usedAt };
-        if ((await metadata.blob(digest)) !== undefined) skip += 1;
-      }
-      if (batch.length < BATCH) return;
-    }
+  #isInUse(digest: Digest): boolean {
+    return this.#parts.pins.has(digest) || this.#parts.fills().find(digest) !== undefined;
   }
 
-  async #evict(victim: Victim): Promise<boolean> {
-    const { pins, fills, metrics, log } = this.#parts;
-    if (pins.has(victim.digest) || fills().find(victim.digest) !== undefined) return false;
-    const isGone = victim.kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(victim);
-    if (!isGone) return false;
-    metrics.evictions.inc({ kind: victim.kind });
-    log.info({ digest: victim.digest, kind: victim.kind, size: formatBytes(victim.size) }, "evicted");
+  /** One that cannot be removed does not keep the others. */
+  async #evict(victim: Candidate): Promise<boolean> {
+    const { metrics, log } = this.#parts;
+    const { digest, kind, size } = victim;
+    try {
+      if (this.#isInUse(digest)) return false;
+      const isGone = kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(digest);
+      if (!isGone) return false;
+    } catch (error) {
+      log.error({ digest, kind, reason: messageOf(error) }, "an eviction failed");
+      return false;
+    }
+    metrics.evictions.inc({ kind });
+    log.info({ digest, kind, size: formatBytes(size) }, "evicted");
     return true;
   }
 
   /** Row first, so that a crash leaves an orphan file and never a row that lies. */
-  async #evictBlob({ digest, size, usedAt }: Victim): Promise<boolean> {
-    const { metadata, blobs, pins } = this.#parts;
+  async #evictBlob({ digest, size, usedAt }: Candidate): Promise<boolean> {
+    const { metadata, blobs } = this.#parts;
     await metadata.forgetBlob(digest);
-    if (pins.has(digest)) {
+    if (this.#isInUse(digest)) {
       await metadata.recordBlob({ digest, size, usedAt });
       return false;
     }
@@ -199,10 +194,25 @@ export class Janitor {
     return true;
   }
 
-  async #evictPartial({ digest }: Victim): Promise<boolean> {
+  async #evictPartial(digest: Digest): Promise<boolean> {
     const removing = this.#parts.spool.remove(digest);
     this.#parts.fills().holdBack(digest, removing);
     await removing;
     return true;
+  }
+
+  /** Left by fills that got no byte: they hold nothing, but there is a file of each. */
+  async #removeEmptyPartials(): Promise<void> {
+    for (const { digest, present } of await this.#parts.spool.list()) {
+      if (present === 0 && !this.#isInUse(digest)) await this.#evictPartial(digest);
+    }
+  }
+
+  async #report(): Promise<void> {
+    const { used, budget, free } = await this.use();
+    const { diskUsed, diskBudget, diskFree } = this.#parts.metrics;
+    diskUsed.set(used);
+    diskBudget.set(budget);
+    diskFree.set(free);
   }
 }

@@ -17,7 +17,9 @@ import { type Budget, Janitor } from "./janitor.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
 import { Pins } from "./pins.ts";
+import { reconcile } from "./reconcile.ts";
 import { Referrers } from "./referrers.ts";
+import { SoundBlobs } from "./sound-blobs.ts";
 import { TagLists } from "./tag-lists.ts";
 import type { Target } from "./target.ts";
 import { Uses } from "./uses.ts";
@@ -44,6 +46,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
   const access = new Access(metadata, clock);
+  const sound: SoundBlobs = new SoundBlobs({ store, metadata, fills: () => fills, log });
   const janitor: Janitor = new Janitor({
     budget,
     metadata,
@@ -63,14 +66,15 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     metrics,
     random,
     record: (digest, size) => metadata.recordBlob({ digest, size, usedAt: clock.now() }),
-    makeRoom: (bytes) => janitor.makeRoom(bytes),
+    // A running fill is counted with all that it has still to write.
+    makeRoom: () => janitor.makeRoom(),
   });
   const manifests = new Manifests({ metadata, access, uses, clock, log });
-  const blobs = new Blobs({ store, fills, janitor, access, pins, uses, clock, metrics, random });
+  const blobs = new Blobs({ sound, fills, janitor, access, pins, uses, clock, metrics, random });
   const tagLists = new TagLists(metadata, clock);
   const referrers = new Referrers(manifests, clock, log);
 
-  await janitor.reconcile();
+  await reconcile({ metadata, blobs: store, spool, sound, log });
   const stopSweeping = sweepRegularly(janitor, clock);
   let closing: Promise<void> | undefined;
 
@@ -85,11 +89,15 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   }
 
   async function close(deadlineMs: number): Promise<void> {
+    blobs.close();
     await stopSweeping();
     await fills.drain(deadlineMs);
-    await uses.flush();
-    await Promise.all(parts.clients.map((client) => client.close()));
-    await metadata.close();
+    try {
+      await uses.flush();
+    } finally {
+      await Promise.allSettled(parts.clients.map((client) => client.close()));
+      await metadata.close();
+    }
   }
 
   return {

@@ -1,0 +1,40 @@
+/** Owns the order in which things go when room is needed: blobs and partials, least recently used first. It removes nothing. */
+import type { Metadata } from "../metadata/metadata.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { SavedPartial, Spool } from "../store/partial.ts";
+
+export type Candidate = {
+  readonly kind: "blob" | "partial";
+  readonly digest: Digest;
+  /** Bytes that its removal frees. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly usedAt: number;
+};
+
+const BATCH = 64;
+
+/** Every blob and every partial that no fill has open, coldest first. Nothing may be removed while it runs. */
+export async function* coldest(metadata: Metadata, spool: Spool): AsyncGenerator<Candidate> {
+  const partials = (await spool.list()).map(candidateOf).sort((a, b) => a.usedAt - b.usedAt);
+  for await (const blob of coldestBlobs(metadata)) {
+    while (partials[0] !== undefined && partials[0].usedAt <= blob.usedAt) {
+      yield partials[0];
+      partials.shift();
+    }
+    yield blob;
+  }
+  yield* partials;
+}
+
+async function* coldestBlobs(metadata: Metadata): AsyncGenerator<Candidate> {
+  for (let skip = 0; ; skip += BATCH) {
+    const batch = await metadata.coldestBlobs(BATCH, skip);
+    for (const blob of batch) yield { kind: "blob", ...blob };
+    if (batch.length < BATCH) return;
+  }
+}
+
+function candidateOf({ digest, present, changedAt }: SavedPartial): Candidate {
+  return { kind: "partial", digest, size: present, usedAt: changedAt };
+}
