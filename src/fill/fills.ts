@@ -62,10 +62,11 @@ export class Fills {
     this.#await(fill.digest, fill.ended);
   }
 
+  /** Adds to what the next fill of `digest` waits for: two may hold its partial one after another. */
   #await(digest: Digest, ended: Promise<void>): void {
-    this.#ending.set(digest, ended);
-    void ended.then(() => {
-      if (this.#ending.get(digest) === ended) this.#ending.delete(digest);
+    const all = Promise.all([this.#ending.get(digest), ended]).then(() => {
+      if (this.#ending.get(digest) === all) this.#ending.delete(digest);
     });
+    this.#ending.set(digest, all);
   }
 }

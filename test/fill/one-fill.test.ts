@@ -42,6 +42,20 @@ describe("one fill", () => {
     await world.checkNothingIsLeft();
   });
 
+  test("F1: a fill waits for the one that still closes and for whoever removes its partial", async () => {
+    const world = new World(12, 8 * MIB);
+    world.join();
+    await world.clock.advance(100);
+    const stopped = world.obtain().stop();
+    world.fills.holdBack(world.digest, Promise.resolve());
+    const next = world.join();
+    await world.finish(60_000);
+    await stopped;
+    expect(next.error).toBeUndefined();
+    expect(next.outcome).toBe("done");
+    await world.checkNothingIsLeft();
+  });
+
   test("F5: a reader that leaves ends its own body and nobody else's", async () => {
     const world = new World(4, 2 * MIB);
     const readers = Array.from({ length: 10 }, () => world.join());
