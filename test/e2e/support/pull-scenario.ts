@@ -100,13 +100,24 @@ function expectImage(pulled: PulledImage, stored: StoredImage): void {
 }
 
 /** Each blob crossed once, within 2 %; nothing secret went where it should not. */
-export function expectEachBlobOnce({ front }: Stage, { layers, config }: StoredImage): void {
+export function expectEachBlobOnce({ front, granary }: Stage, { layers, config }: StoredImage): void {
   for (const { digest, size } of [...layers, config]) {
     const sent = front.account.bytesSentFor(digest);
-    expect(sent, `bytes of ${digest}`).toBeGreaterThanOrEqual(size);
-    expect(sent, `bytes of ${digest}`).toBeLessThanOrEqual(size * 1.02);
+    const story = () => `bytes of ${digest}; asked: ${askedFor(front, digest)}; ${complaintsOf(granary)}`;
+    if (sent < size || sent > size * 1.02) expect.fail(`${sent} of ${size} ${story()}`);
   }
   expect(front.account.violations).toEqual([]);
+}
+
+function askedFor(front: HubFront, digest: string): string {
+  const asked = front.account.matching({ origin: "cdn", reference: digest });
+  return asked.map(({ range, bytesSent, status }) => `${range} ${status} ${bytesSent}`).join(", ");
+}
+
+/** What Granary's log says above the level of information. */
+function complaintsOf({ log }: GranaryProcess): string {
+  const lines = log.split("\n").filter((line) => /"level":[4-6]0/.test(line));
+  return lines.join("\n").slice(0, 4000);
 }
 
 /** Time itself is what is waited for: after it, a stored tag is no longer fresh. */
