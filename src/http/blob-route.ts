@@ -22,7 +22,7 @@ export async function answerBlob(exchange: Exchange, target: BlobTarget): Promis
   if (incoming.method === "HEAD" || isKnownToClient) {
     const { digest, size, outcome } = await mirror.statBlob(target, asker);
     account.outcome = outcome;
-    if (isKnownToClient) return respondEmpty(outgoing, 304, identityOf(exchange, digest, outcome));
+    if (isKnownToClient) return respondEmpty(outgoing, 304, withIdentity(exchange, digest, outcome));
     return respondEmpty(outgoing, 200, wholeHeaders(exchange, digest, outcome, size));
   }
   const { blob, outcome } = await mirror.blob(target, asker);
@@ -35,32 +35,26 @@ export async function answerBlob(exchange: Exchange, target: BlobTarget): Promis
 }
 
 async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome): Promise<void> {
-  const { headers } = exchange.incoming;
+  const { headers: asked } = exchange.incoming;
   const { digest, size } = blob;
-  const range = allowsRange(headers["if-range"]?.toString(), digest)
-    ? parseRange(headers.range, size)
-    : "whole";
+  const range = allowsRange(asked["if-range"]?.toString(), digest) ? parseRange(asked.range, size) : "whole";
   if (range === "unsatisfiable") return refuseRange(exchange, size);
   if (range === "whole") {
-    const location = ["Location", ownUrl(exchange)];
-    const head = [...wholeHeaders(exchange, digest, outcome, size), ...location];
-    return await send(exchange, blob, undefined, outcome, 200, head);
+    const headers = wholeHeaders(exchange, digest, outcome, size);
+    headers.push("Location", ownUrl(exchange));
+    return await send(exchange, blob, undefined, outcome, 200);
   }
-  const head = [
-    ...identityOf(exchange, digest, outcome),
-    ...["Content-Type", OCTET_STREAM, "Content-Length", String(lengthOf(range))],
-    ...["Content-Range", formatContentRange(range, size)],
-  ];
-  await send(exchange, blob, range, outcome, 206, head);
+  const headers = withLength(withIdentity(exchange, digest, outcome), lengthOf(range));
+  headers.push("Content-Range", formatContentRange(range, size));
+  await send(exchange, blob, range, outcome, 206);
 }
 
 async function send(
-  { outgoing, account, metrics, clock, pool }: Exchange,
+  { outgoing, account, metrics, clock, pool, headers }: Exchange,
   blob: ReadableBlob,
   range: ByteRange | undefined,
   outcome: Outcome,
   status: number,
-  headers: HeaderList,
 ): Promise<void> {
   // The client left while the blob was looked up: no body begins, the caller releases the Pin.
   if (outgoing.destroyed) return;
@@ -80,18 +74,23 @@ async function send(
 }
 
 /** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (A.3). */
-function refuseRange({ outgoing, common, account }: Exchange, size: number): void {
+function refuseRange({ outgoing, account }: Exchange, size: number): void {
   const body = formatErrorBody("UNSUPPORTED", `the blob has ${size} bytes; the range lies outside of it`);
   account.bytes = body.length;
-  respondJson(outgoing, 416, body, [...common, "Content-Range", formatContentRange(undefined, size)]);
+  respondJson(outgoing, 416, body, ["Content-Range", formatContentRange(undefined, size)]);
 }
 
 function wholeHeaders(exchange: Exchange, digest: Digest, outcome: Outcome, size: number): HeaderList {
-  const length = ["Content-Type", OCTET_STREAM, "Content-Length", String(size)];
-  return [...identityOf(exchange, digest, outcome), ...length];
+  return withLength(withIdentity(exchange, digest, outcome), size);
 }
 
-function identityOf({ common }: Exchange, digest: Digest, outcome: Outcome): HeaderList {
-  const tag = ["Docker-Content-Digest", digest, "ETag", formatEntityTag(digest)];
-  return [...common, ...tag, "Accept-Ranges", "bytes", "X-Cache", outcome.toUpperCase()];
+function withIdentity({ headers }: Exchange, digest: Digest, outcome: Outcome): HeaderList {
+  headers.push("Docker-Content-Digest", digest, "ETag", formatEntityTag(digest));
+  headers.push("Accept-Ranges", "bytes", "X-Cache", outcome.toUpperCase());
+  return headers;
+}
+
+function withLength(headers: HeaderList, length: number): HeaderList {
+  headers.push("Content-Type", OCTET_STREAM, "Content-Length", String(length));
+  return headers;
 }

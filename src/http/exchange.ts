@@ -20,6 +20,10 @@ export type Account = {
   bytes: number;
   /** Why it failed, for the log; never a secret. */
   reason: string | undefined;
+  /** Epoch ms. */
+  readonly startedAt: number;
+  /** The client's address. */
+  readonly client: string | undefined;
 };
 
 /** What all requests of a process share. */
@@ -37,8 +41,8 @@ export type Exchange = Services & {
   readonly route: Route;
   /** The path as the client wrote it, in the convention it used. */
   readonly rawPath: string;
-  /** Headers that every answer of this route carries. */
-  readonly common: HeaderList;
+  /** Headers of the answer so far: what every one carries, then what the route adds. */
+  readonly headers: HeaderList;
   /** True when the upstream is an Ollama registry. */
   readonly isOllama: boolean;
   readonly account: Account;

@@ -10,7 +10,7 @@ import { GranaryError, messageOf } from "../errors.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
 import { type AppBindings, createApp } from "./app.ts";
 import type { RegistryRoutes } from "./registry-routes.ts";
-import { keepAccount } from "./request-log.ts";
+import { closeAccount, openAccount } from "./request-log.ts";
 
 export type ListenerOptions = {
   readonly port: number;
@@ -43,7 +43,7 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
   const { tls, port, host, drainMs } = options;
   const server =
     tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls });
-  const open = new Set<ServerResponse>();
+  const open: OpenResponses = new Map();
   server.on("request", createRequestListener(routes, open));
   server.on("connect", (_, socket: Socket) => refuseTunnel(socket));
   const address = await listen(server, port, host);
@@ -59,20 +59,27 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
   };
 }
 
-function createRequestListener(routes: RegistryRoutes, open: Set<ServerResponse>) {
+/** Every response that is not over yet, with what the app needs to know of it. */
+type OpenResponses = Map<object, AppBindings>;
+
+function createRequestListener(routes: RegistryRoutes, open: OpenResponses) {
   const app = createApp(routes);
-  const bindings = new WeakMap<object, AppBindings>();
-  const answer = getRequestListener((request, { outgoing }) => app.fetch(request, bindings.get(outgoing)), {
+  const answer = getRequestListener((request, { outgoing }) => app.fetch(request, open.get(outgoing)), {
     // For HTTP/1.0, which may leave the Host out.
     hostname: "localhost",
     overrideGlobalObjects: false,
     autoCleanupIncoming: false,
     errorHandler: refuseRequest,
   });
+  // Its lines are made of named facts, none of them a secret: redaction would only cost time, on every request.
+  const observers = { ...routes, log: routes.log.child({}, { redact: [] }) };
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    open.add(outgoing);
-    outgoing.once("close", () => open.delete(outgoing));
-    bindings.set(outgoing, { incoming, outgoing, account: keepAccount(routes, incoming, outgoing) });
+    const account = openAccount(incoming, routes.clock);
+    open.set(outgoing, { incoming, outgoing, account });
+    outgoing.on("close", () => {
+      open.delete(outgoing);
+      closeAccount(observers, incoming, outgoing, account);
+    });
     // It answers its own failures; nothing can come out of it.
     void answer(incoming, outgoing);
   };
@@ -131,12 +138,12 @@ function hostForUrl(address: AddressInfo, host: string | undefined): string {
 
 async function drain(
   server: Server,
-  open: ReadonlySet<ServerResponse>,
+  open: OpenResponses,
   drainMs: number,
   { clock }: RegistryRoutes,
 ): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const outgoing of open) {
+  for (const { outgoing } of open.values()) {
     if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
     // A connection whose answer is out lies idle from then on, and nothing else would close it before its timeout.
     outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));

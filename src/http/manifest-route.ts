@@ -17,35 +17,31 @@ export async function answerManifest(exchange: Exchange, target: ManifestTarget)
     if (matchesAny(condition, head.digest)) return respondNotModified(exchange, head);
     if (isHead) return respondHead(exchange, head);
   }
-  const { manifest, ...facts } = await mirror.manifest(target, ask);
-  const head = {
-    ...facts,
-    digest: manifest.digest,
-    mediaType: manifest.mediaType,
-    size: manifest.bytes.byteLength,
-  };
-  account.outcome = facts.outcome;
-  account.bytes = manifest.bytes.byteLength;
-  respond(outgoing, 200, headersOf(exchange, head), manifest.bytes);
+  const answer = await mirror.manifest(target, ask);
+  const { bytes, digest, mediaType } = answer.manifest;
+  account.outcome = answer.outcome;
+  account.bytes = bytes.byteLength;
+  const { outcome, warning, ageMs } = answer;
+  const headers = withIdentity(exchange, { digest, mediaType, outcome, warning, ageMs });
+  headers.push("Content-Type", mediaType);
+  respond(outgoing, 200, headers, bytes);
 }
 
 function respondNotModified(exchange: Exchange, head: ManifestHeadAnswer): void {
   exchange.account.outcome = head.outcome;
-  respondEmpty(exchange.outgoing, 304, [...exchange.common, ...identityOf(exchange, head)]);
+  respondEmpty(exchange.outgoing, 304, withIdentity(exchange, head));
 }
 
 function respondHead(exchange: Exchange, head: ManifestHeadAnswer): void {
   exchange.account.outcome = head.outcome;
-  respondEmpty(exchange.outgoing, 200, [...headersOf(exchange, head), "Content-Length", String(head.size)]);
+  const headers = withIdentity(exchange, head);
+  headers.push("Content-Type", head.mediaType, "Content-Length", String(head.size));
+  respondEmpty(exchange.outgoing, 200, headers);
 }
 
-function headersOf(exchange: Exchange, head: ManifestHeadAnswer): HeaderList {
-  return [...exchange.common, "Content-Type", head.mediaType, ...identityOf(exchange, head)];
-}
-
-function identityOf({ isOllama }: Exchange, head: ManifestHeadAnswer): HeaderList {
+function withIdentity({ isOllama, headers }: Exchange, head: Omit<ManifestHeadAnswer, "size">): HeaderList {
   const { digest, outcome, warning, ageMs } = head;
-  const headers = ["Docker-Content-Digest", digest, "ETag", formatEntityTag(digest)];
+  headers.push("Docker-Content-Digest", digest, "ETag", formatEntityTag(digest));
   headers.push("X-Cache", outcome.toUpperCase(), "Age", String(Math.floor(ageMs / 1000)));
   if (isOllama) headers.push("Ollama-Content-Digest", encodedOf(digest));
   if (warning !== undefined) headers.push("Warning", formatWarning(warning));

@@ -9,14 +9,14 @@ import type { Log } from "../observe/log.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { answerBlob } from "./blob-route.ts";
-import { drainBody } from "./drain-body.ts";
+import { drainBody, hasBody } from "./drain-body.ts";
 import { errorAnswer, type RequestKind } from "./error-answer.ts";
 import type { Account, Exchange, Services } from "./exchange.ts";
 import { answerReferrers, answerTags } from "./list-routes.ts";
 import { refuseClient } from "./login.ts";
 import { answerManifest } from "./manifest-route.ts";
 import { splitRequestTarget } from "./request-target.ts";
-import { type HeaderList, respondJson } from "./respond.ts";
+import { API_VERSION, type HeaderList, respond, respondJson } from "./respond.ts";
 
 export type RegistryRoutes = Services & {
   readonly log: Log;
@@ -36,8 +36,7 @@ export async function answerRegistry(
   account: Account,
 ): Promise<void> {
   try {
-    const isDrained = await drainBody(incoming);
-    if (!isDrained) outgoing.shouldKeepAlive = false;
+    if (hasBody(incoming) && !(await drainBody(incoming))) outgoing.shouldKeepAlive = false;
     if (incoming.method !== "GET" && incoming.method !== "HEAD") return refuseMethod(outgoing);
     if (routes.checkLogin?.(incoming.headers.authorization) === false) return refuseClient(outgoing);
     await answerRouted(routes, incoming, outgoing, account);
@@ -46,12 +45,12 @@ export async function answerRegistry(
   }
 }
 
-async function answerRouted(
+function answerRouted(
   routes: RegistryRoutes,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   account: Account,
-): Promise<void> {
+): Promise<void> | void {
   const { listenerUpstream, router, log } = routes;
   const requestTarget = splitRequestTarget(incoming.url ?? "/");
   const route = router({ ...requestTarget, listenerUpstream, hostHeader: incoming.headers.host });
@@ -63,25 +62,25 @@ async function answerRouted(
       "the path names another upstream than ns; the path wins",
     );
   }
-  await answerRoute({
-    ...shared(routes),
+  const { mirror, metrics, clock, pool } = routes;
+  return answerRoute({
+    mirror,
+    metrics,
+    clock,
+    pool,
     incoming,
     outgoing,
     account,
     route,
     rawPath: requestTarget.rawPath,
     asker: { loggedIn: routes.checkLogin !== undefined, userAgent: incoming.headers["user-agent"] },
-    common: commonHeaders(route),
+    headers: commonHeaders(route),
     isOllama: routes.upstreams.get(route.upstream)?.names === "ollama",
   });
 }
 
-function shared({ mirror, metrics, clock, pool }: RegistryRoutes): Services {
-  return { mirror, metrics, clock, pool };
-}
-
 function commonHeaders({ ns, upstream }: Route): HeaderList {
-  const headers = ["Docker-Distribution-Api-Version", "registry/2.0"];
+  const headers = [...API_VERSION];
   // Which registry answered, for those who asked by ns (distribution-spec, "Registry Proxying").
   if (ns !== undefined) headers.push("OCI-Namespace", upstream);
   return headers;
@@ -91,7 +90,8 @@ function answerRoute(exchange: Exchange): Promise<void> | void {
   const { target } = exchange.route;
   switch (target?.kind) {
     case undefined:
-      return respondJson(exchange.outgoing, 200, "{}", exchange.common.slice(2));
+      exchange.headers.push("Content-Type", "application/json");
+      return respond(exchange.outgoing, 200, exchange.headers, "{}");
     case "manifest":
       return answerManifest(exchange, target);
     case "blob":

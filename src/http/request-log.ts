@@ -10,46 +10,42 @@ import type { Account } from "./exchange.ts";
 
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
 
-/** A fresh Account; its line is written when `outgoing` closes, finished or not. */
-export function keepAccount(
-  { log, metrics, clock }: Observers,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-): Account {
-  const startedAt = clock.now();
-  const account: Account = {
+export function openAccount(incoming: IncomingMessage, clock: Clock): Account {
+  return {
     kind: "other",
     upstream: undefined,
     outcome: undefined,
     bytes: 0,
     reason: undefined,
+    startedAt: clock.now(),
+    // Not known any more once the connection is gone.
+    client: incoming.socket.remoteAddress,
   };
-  const client = incoming.socket.remoteAddress;
-  outgoing.once("close", () => {
-    const { kind, upstream, bytes, reason } = account;
-    const isWhole = outgoing.writableFinished;
-    const outcome = isWhole || account.outcome === "error" ? (account.outcome ?? "none") : "aborted";
-    const status = outgoing.headersSent ? outgoing.statusCode : 0;
-    metrics.requests.inc({ kind, outcome, status: String(status) });
-    if (bytes > 0) metrics.clientBytes.inc({ kind }, bytes);
-    const line = {
-      method: incoming.method,
-      path: pathOf(incoming.url),
-      status,
-      bytes,
-      outcome,
-      upstream,
-      client,
-    };
-    const entry = { ...line, ms: clock.now() - startedAt, ...(reason !== undefined && { reason }) };
-    if (kind === "status") log.debug(entry, "request");
-    else log.info(entry, "request");
-  });
-  return account;
+}
+
+/** To be called when `outgoing` is over, finished or not. */
+export function closeAccount(
+  { log, metrics, clock }: Observers,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  account: Account,
+): void {
+  const { kind, upstream, bytes, reason, client, startedAt } = account;
+  const isOver = outgoing.writableFinished || account.outcome === "error";
+  const outcome = isOver ? (account.outcome ?? "none") : "aborted";
+  const status = outgoing.headersSent ? outgoing.statusCode : 0;
+  metrics.requests.inc({ kind, outcome, status: String(status) });
+  if (bytes > 0) metrics.clientBytes.inc({ kind }, bytes);
+  const { method, url } = incoming;
+  const ms = clock.now() - startedAt;
+  const line = { method, path: pathOf(url), status, bytes, ms, outcome, upstream, client, reason };
+  if (kind === "status") log.debug(line, "request");
+  else log.info(line, "request");
 }
 
 /** Without the query, and without the user information of an absolute form. */
 function pathOf(url = "/"): string {
-  const [path = ""] = url.split("?");
+  const mark = url.indexOf("?");
+  const path = mark < 0 ? url : url.slice(0, mark);
   return path.startsWith("/") ? path : path.replace(/^(https?:\/\/)[^/]*@/i, "$1");
 }

@@ -4,12 +4,12 @@
  */
 import type { ServerResponse } from "node:http";
 
-/** Names and values in turn, the form that Node takes without another copy. */
+/** Names and values in turn, the form that Node takes without another copy. Whoever sends it owns it. */
 export type HeaderList = string[];
 
 export const API_VERSION: readonly string[] = ["Docker-Distribution-Api-Version", "registry/2.0"];
 
-/** Sends `body` (Node leaves it out for HEAD, and keeps its length). Does nothing when the client is gone. */
+/** Sends `body` (Node leaves it out for HEAD) with its length. Does nothing when the client is gone. */
 export function respond(
   outgoing: ServerResponse,
   status: number,
@@ -18,7 +18,8 @@ export function respond(
 ): void {
   if (outgoing.destroyed || outgoing.headersSent) return;
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
-  outgoing.writeHead(status, [...headers, "Content-Length", String(length)]);
+  headers.push("Content-Length", String(length));
+  outgoing.writeHead(status, headers);
   outgoing.end(body);
 }
 

@@ -70,7 +70,7 @@ function route(byHost: ByHost, input: RouteInput): Route {
 /** The segment before `/v2` ("" when there is none) and those after it. */
 function splitPath(rawPath: string): string[] {
   // The colon is the one character that clients both send and escape (`sha256%3A…`, `reg%3A5000`).
-  const path = rawPath.replace(/%3a/gi, ":");
+  const path = rawPath.includes("%") ? rawPath.replace(/%3a/gi, ":") : rawPath;
   if (!/^\/[!#$&'()*+,\-./0-9:;=@A-Z_a-z~]*$/.test(path) || /\/\/|\/\.\.?(?:\/|$)/.test(path)) {
     throw new GranaryError("reference-invalid", `The path "${shorten(rawPath)}" is not one of a registry.`);
   }
