@@ -100,6 +100,7 @@ export class Fill implements ReaderHost, LanesHost {
   #isOpening = true;
   #hasLeft = false;
   #isAdopted = false;
+  #isStopping = false;
 
   /** Starts when `after` has resolved. `leaveMap` is called in the tick in which the fill may no longer be found. */
   constructor(ask: FillAsk, around: FillSurroundings, after: Promise<void>, leaveMap: (fill: Fill) => void) {
@@ -149,6 +150,7 @@ export class Fill implements ReaderHost, LanesHost {
 
   /** Ends now, keeping what is there: the process stops. Readers get `closed`. A verdict that is due is awaited. */
   async stop(): Promise<void> {
+    this.#isStopping = true;
     if (this.#state !== "verifying" && this.#state !== "committed") {
       this.#end("paused", new GranaryError("closed", "The cache is shutting down."));
     }
@@ -215,7 +217,7 @@ export class Fill implements ReaderHost, LanesHost {
     try {
       if (this.#failure === undefined) await this.#open();
     } catch (error) {
-      if (isGranaryError(error, "store-full")) await this.#bypass();
+      if (isDiskFailure(error)) await this.#bypass();
       else this.#broke(error);
     }
     this.#isOpening = false;
@@ -286,8 +288,8 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   gaveUp(state: "stalled" | "rejected", error: GranaryError): void {
-    // Room that was made and is gone again is the disk's fault, not the origin's: its readers need not suffer (F16).
-    if (error.code === "store-full") this.#background(this.#bypass());
+    // The disk's fault is not the origin's: readers need not suffer from it (F16).
+    if (isDiskFailure(error)) this.#background(this.#bypass());
     else this.#end(state, error);
   }
 
@@ -301,7 +303,7 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   async #bypass(): Promise<void> {
-    this.#around.log.error({ digest: this.digest }, "no room to keep this blob: passing it through");
+    this.#around.log.error({ digest: this.digest }, "the disk cannot keep this blob: passing it through");
     this.#state = "bypassing";
     this.#wakeEverybody();
     await this.#lanes.stop();
@@ -340,7 +342,7 @@ export class Fill implements ReaderHost, LanesHost {
       this.#leave("committed");
       this.#markEnded();
     }
-    if (this.#readers.size === 0) this.#lastReaderLeft();
+    if (this.#readers.size === 0 || (this.#isStopping && !this.#isAdopted)) this.#lastReaderLeft();
   }
 
   /** F10: after a resume the doubt is the partial's; on a fresh fill it is the origin's. */
@@ -349,7 +351,8 @@ export class Fill implements ReaderHost, LanesHost {
     const message = `The bytes of ${this.digest} hash to ${found}.`;
     const error = new GranaryError("digest-mismatch", message, { expected: this.digest, found });
     log.error({ digest: this.digest, found, resumed: partial.resumed }, "digest mismatch");
-    if (partial.resumed) return await this.#startOver(partial, error);
+    if (partial.resumed && !this.#isStopping) return await this.#startOver(partial, error);
+    if (partial.resumed) return this.#end("rejected", error);
     this.#lanes.origin?.strike();
     metrics.originStrikes.inc({ upstream: upstreamOf(this.#lanes.origin) });
     this.#end("rejected", error);
@@ -475,6 +478,10 @@ export class Fill implements ReaderHost, LanesHost {
 
 function upstreamOf(origin: Origin | undefined): string {
   return origin?.name.split("/")[0] ?? "none";
+}
+
+function isDiskFailure(error: unknown): boolean {
+  return isGranaryError(error, "store-full", "store-damaged");
 }
 
 function outside(fill: Fill, range: ByteRange): GranaryError {

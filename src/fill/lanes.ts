@@ -223,6 +223,7 @@ export class Lanes {
   #failed(origin: Origin | undefined, error: unknown): void {
     this.#host.laneFailed(origin, error);
     if (isFinal(error)) this.#dropOrigin(origin, error);
+    else if (isGranaryError(error, "store-damaged")) this.#host.gaveUp("stalled", error);
     else if (this.#backingOff === undefined) this.#backOff(error);
     if (isGranaryError(error, "store-full")) this.#host.outOfRoom();
   }

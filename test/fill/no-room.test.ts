@@ -1,5 +1,6 @@
 /** F16: a full disk never turns a reader away: the blob passes through, uncached and counted. */
 import { describe, expect, test } from "vitest";
+import { GranaryError } from "../../src/errors.ts";
 import { World } from "../simulation/world.ts";
 
 const KIB = 1024;
@@ -68,6 +69,21 @@ describe("no room", () => {
     expect(reader.error).toBeUndefined();
     expect(reader.outcome).toBe("done");
     await world.checkNothingIsLeft();
+  });
+
+  test("F16: a disk that fails in another way is passed by just the same", async () => {
+    for (const when of ["opening", "writing"]) {
+      const world = new World(9, 2 * MIB);
+      const damaged = () => Promise.reject(new GranaryError("store-damaged", "simulated: EIO"));
+      const readers = [world.join(), world.join({ start: MIB, end: MIB + 10 })];
+      if (when === "opening") world.store.openPartial = damaged;
+      else await world.clock.advance(20);
+      for (const partial of world.store.opened) partial.write = damaged;
+      await world.finish(2_000);
+      expect(readers.map((reader) => reader.outcome)).toEqual(["done", "done"]);
+      expect(await bypasses(world)).toBeGreaterThan(0);
+      await world.checkNothingIsLeft();
+    }
   });
 
   test("F16: room that is made in time keeps the blob", async () => {

@@ -93,6 +93,23 @@ describe("the verdict", () => {
     }
   });
 
+  test("F10: a process that stops waits for the verdict, and does not begin the refill", async () => {
+    const world = withDoubtfulPartial(11, 8 * MIB, 8 * MIB);
+    world.join({ start: 0, end: 1 });
+    while (world.fills.find(world.digest)?.facts.state !== "verifying") await world.clock.advance(1);
+    let isDrained = false;
+    const drained = world.fills.drain(10_000).then(() => {
+      isDrained = true;
+    });
+    await world.clock.advance(200);
+    expect(isDrained).toBe(true);
+    await drained;
+    expect(world.origin.requests).toBe(0);
+    expect(world.store.saved.size).toBe(0);
+    expect(world.origin.strikes).toBe(0);
+    await world.checkNothingIsLeft();
+  });
+
   test("F18: a whole reader of a corrupt blob never gets its last bytes", async () => {
     const world = new World(7, MIB);
     world.origin.weather.corrupt = 1;
