@@ -40,14 +40,15 @@ export function useStage(): () => Stage {
   const house = new AsyncDisposableStack();
   let standing: { upstream: RealUpstream; front: HubFront };
   let stage: Stage;
+  let cleanup = new AsyncDisposableStack();
   beforeAll(async () => {
     const upstream = await startRealUpstream(house);
     standing = { upstream, front: await startHubFront(house, upstream) };
   });
   beforeEach(async () => {
+    cleanup = new AsyncDisposableStack();
     await standing.front.resume();
     standing.front.account.clear();
-    const cleanup = new AsyncDisposableStack();
     const settings = {
       endpoints: [standing.front.url],
       internal: true,
@@ -57,7 +58,7 @@ export function useStage(): () => Stage {
     const granary = await startGranary(cleanup, { upstreams: { [HUB]: settings } });
     stage = { ...standing, granary, cleanup };
   });
-  afterEach(() => stage.cleanup.disposeAsync());
+  afterEach(() => cleanup.disposeAsync());
   afterAll(() => house.disposeAsync());
   return () => stage;
 }
