@@ -110,8 +110,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     status: async (): Promise<MirrorStatus> => {
       const [disk, totals] = await Promise.all([janitor.use(), metadata.totals()]);
       const upstreams = parts.clients.map((client) => client.status());
+      const running = fills.status();
+      reportFills(metrics, running);
       return {
-        fills: fills.status(),
+        fills: running,
         pins: pins.count,
         upstreams,
         disk,
@@ -124,6 +126,13 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       return closing;
     },
   };
+}
+
+/** The gauges of the moment; whoever asks for the metrics asks for the status first. */
+function reportFills(metrics: Metrics, fills: MirrorStatus["fills"]): void {
+  metrics.fills.reset();
+  for (const { state } of fills) metrics.fills.inc({ state });
+  metrics.waits.set(fills.reduce((sum, { waits }) => sum + waits, 0));
 }
 
 /** The manifest that the request is about, if any: whoever may read it may read its repository. */
