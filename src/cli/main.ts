@@ -27,7 +27,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addHelpText("after", EXAMPLES)
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
-  for (const command of [serveCommand(), healthCommand()]) program.addCommand(command.exitOverride());
+  for (const command of [serveCommand(), healthCommand()]) {
+    // Ways to fail are not handed on by themselves to commands that were made elsewhere.
+    program.addCommand(command.copyInheritedSettings(program));
+  }
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
