@@ -13,6 +13,7 @@ import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { type HeldLayout, prepareLayout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
 
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
@@ -34,17 +35,17 @@ export async function openMirror(settings: Settings, observers: Observers): Prom
 
 async function start(settings: Settings, layout: HeldLayout, observers: Observers): Promise<Mirror> {
   const metadata = openSqliteMetadata(layout.database);
+  const clients: UpstreamClient[] = [];
   try {
+    for (const { tls, ...upstream } of settings.upstreams) {
+      const userAgent = `granary/${version}`;
+      clients.push(
+        createUpstreamClient({ upstream, userAgent, ...(tls !== undefined && { tls }), ...observers }),
+      );
+    }
     return await startMirror({
       ...observers,
-      clients: settings.upstreams.map(({ tls, ...upstream }) =>
-        createUpstreamClient({
-          upstream,
-          userAgent: `granary/${version}`,
-          ...(tls !== undefined && { tls }),
-          ...observers,
-        }),
-      ),
+      clients,
       metadata,
       blobs: openDiskBlobs(layout),
       spool: openSpool(layout),
@@ -52,6 +53,7 @@ async function start(settings: Settings, layout: HeldLayout, observers: Observer
       random: Math.random,
     });
   } catch (error) {
+    await Promise.allSettled(clients.map((client) => client.close()));
     await metadata.close();
     throw error;
   }

@@ -78,15 +78,24 @@ export class Janitor {
   }
 
   async use(): Promise<DiskUse> {
-    const { metadata, spool, blobs, budget } = this.#parts;
-    const [totals, saved, disk] = await Promise.all([metadata.totals(), spool.list(), blobs.disk()]);
-    const filling = this.#running.reduce((sum, fill) => sum + fill.present, 0);
-    const partials = saved.reduce((sum, partial) => sum + partial.present, 0);
-    return { used: totals.bytes + partials + filling, budget: budget.maxSize, free: disk.free };
+    const { used, free } = await this.#measure();
+    return { used, budget: this.#parts.budget.maxSize, free };
   }
 
-  get #running() {
-    return this.#parts.fills().status();
+  /** `coming` is what fills have still to write, and what is kept for others. */
+  async #measure(): Promise<{ readonly used: number; readonly coming: number; readonly free: number }> {
+    const { metadata, spool, blobs, fills } = this.#parts;
+    // Before the rows: a fill that commits meanwhile is then counted twice for a moment, and never not at all.
+    const running = fills().status();
+    const kept = [...this.#kept].filter(([digest]) => fills().find(digest) === undefined);
+    const [totals, saved, disk] = await Promise.all([metadata.totals(), spool.list(), blobs.disk()]);
+    let used = totals.bytes;
+    let coming = 0;
+    for (const { present } of saved) used += present;
+    for (const { present } of running) used += present;
+    for (const { state, size, present } of running) if (state !== "bypassing") coming += size - present;
+    for (const [, { bytes }] of kept) coming += bytes;
+    return { used, coming, free: disk.free };
   }
 
   #inTurn<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
@@ -138,14 +147,11 @@ export class Janitor {
     return freed >= lacking || (await this.#lacking(bytes)) <= 0;
   }
 
-  /** Bytes too many if `bytes` more came, counting what fills have still to write and what is kept for others. */
+  /** Bytes too many if `bytes` more came. */
   async #lacking(bytes: number): Promise<number> {
-    const { budget, fills } = this.#parts;
-    const { used, free } = await this.use();
-    let coming = bytes;
-    for (const { state, size, present } of this.#running) if (state !== "bypassing") coming += size - present;
-    for (const [digest, kept] of this.#kept) if (fills().find(digest) === undefined) coming += kept.bytes;
-    return Math.max(used + coming - budget.maxSize, coming + budget.minFree - free);
+    const { maxSize, minFree } = this.#parts.budget;
+    const { used, coming, free } = await this.#measure();
+    return Math.max(used + coming + bytes - maxSize, coming + bytes + minFree - free);
   }
 
   async #victimsFor(bytes: number): Promise<Candidate[]> {

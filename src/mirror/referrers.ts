@@ -45,7 +45,7 @@ export class Referrers {
       });
       return answer(children, target, "miss");
     } catch (error) {
-      if (isGranaryError(error, "closed", "denied")) throw error;
+      if (isGranaryError(error, "closed")) throw error;
       // No referrers is what a verifier fails on and a plain pull lives with: the safe answer while nobody can be asked.
       this.#log.warn(
         { repository: target.repository, digest: target.digest, code: codeOf(error) },
@@ -61,14 +61,14 @@ export class Referrers {
     return children ?? (await this.#byTagScheme(client, target, asker));
   }
 
-  /** distribution-spec, "Referrers tag schema": an index under the tag `<algorithm>-<encoded>`. */
+  /** distribution-spec, "Referrers tag schema": an index under `<algorithm>-<encoded>`, the latter cut to 64 characters. */
   async #byTagScheme(
     client: UpstreamClient,
     target: ReferrersTarget,
     asker: Asker,
   ): Promise<readonly Child[]> {
     const { upstream, repository, digest } = target;
-    const tag = `${algorithmOf(digest)}-${encodedOf(digest)}`.slice(0, 128);
+    const tag = `${algorithmOf(digest)}-${encodedOf(digest).slice(0, 64)}`;
     try {
       const at = { kind: "manifest", upstream, repository, reference: { tag } } as const;
       const { manifest } = await this.#manifests.get(client, at, { ...asker, accept: [] });

@@ -1,0 +1,89 @@
+/** Shows that settings become a Mirror on real drivers, that it lets go of everything, and that a failure leaves nothing open. */
+import { mkdir, readdir, readlink, rmdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, it } from "vitest";
+import type { Settings } from "../src/config/settings.ts";
+import { systemClock } from "../src/observe/clock.ts";
+import { silentLog } from "../src/observe/log.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
+import { openMirror } from "../src/open.ts";
+import type { Upstream } from "../src/upstream/policy.ts";
+import { startFake } from "./support/start-upstream.ts";
+import { tempDirectory } from "./support/temp-directory.ts";
+import { upstreamOf } from "./support/upstream-of.ts";
+
+const target = {
+  kind: "manifest",
+  upstream: "fake.test",
+  repository: "a/b",
+  reference: { tag: "1" },
+} as const;
+const ask = { loggedIn: false, userAgent: undefined, accept: [] };
+
+function settingsOf(directory: string, upstream: Upstream): Settings {
+  return {
+    listeners: [],
+    storage: { directory, maxSize: 2 ** 30, minFree: 0 },
+    upstreams: [{ ...upstream, tls: undefined }],
+    drainMs: 1_000,
+    log: { level: "silent", format: "json" },
+  };
+}
+
+function observers() {
+  return { log: silentLog, metrics: createMetrics(), clock: systemClock };
+}
+
+async function openFilesBelow(directory: string): Promise<string[]> {
+  const names = await readdir("/proc/self/fd").catch(() => []);
+  const targets = await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")));
+  return targets.filter((path) => path.startsWith(directory));
+}
+
+it("serves, closes twice without harm, lets go of the directory, and opens it again", async () => {
+  const fake = await startFake({ mode: "hub" });
+  fake.addImage("a/b", "1", { layers: [10] });
+  const directory = await tempDirectory();
+  const settings = settingsOf(directory, upstreamOf(fake));
+  for (const outcome of ["miss", "hit"]) {
+    const mirror = await openMirror(settings, observers());
+    expect((await mirror.manifest(target, ask)).outcome).toBe(outcome);
+    await Promise.all([mirror.close(1_000), mirror.close(1_000)]);
+    await mirror.close(1_000);
+    expect(await openFilesBelow(directory)).toEqual([]);
+  }
+});
+
+it("a directory in use is refused by name", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = await tempDirectory();
+  const mirror = await openMirror(settingsOf(directory, upstreamOf(fake)), observers());
+  const second = openMirror(settingsOf(directory, upstreamOf(fake)), observers());
+  await expect(second).rejects.toMatchObject({ code: "config-invalid" });
+  await mirror.close(1_000);
+});
+
+it("a damaged database stops the start, is left as it is, and the directory is free again", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = await tempDirectory();
+  const settings = settingsOf(directory, upstreamOf(fake));
+  await (await openMirror(settings, observers())).close(1_000);
+  await writeFile(join(directory, "granary.db"), "this is no database".repeat(100));
+  for (let pass = 0; pass < 2; pass++) {
+    await expect(openMirror(settings, observers())).rejects.toMatchObject({ code: "store-damaged" });
+    expect(await openFilesBelow(directory)).toEqual([]);
+  }
+});
+
+it("a directory that cannot be reconciled stops the start with nothing left open", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = await tempDirectory();
+  const settings = settingsOf(directory, upstreamOf(fake));
+  await (await openMirror(settings, observers())).close(1_000);
+  const strange = join(directory, "partial", "sha256", `${"a".repeat(64)}.map`);
+  await mkdir(strange);
+  await expect(openMirror(settings, observers())).rejects.toMatchObject({ code: "store-damaged" });
+  expect(await openFilesBelow(directory)).toEqual([]);
+  await rmdir(strange);
+  await (await openMirror(settings, observers())).close(1_000);
+});
