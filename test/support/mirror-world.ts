@@ -121,7 +121,10 @@ export class MirrorWorld {
   async end(): Promise<void> {
     if (this.#running !== undefined) {
       await this.fills(0);
-      expect((await this.mirror.status()).pins, "pins that are still held").toBe(0);
+      // A stored blob is let go when its file is closed, which takes a moment.
+      await vi.waitFor(async () =>
+        expect((await this.mirror.status()).pins, "pins that are still held").toBe(0),
+      );
       await this.stop();
     }
     await vi.waitFor(() => expect(this.fake.connections, "connections that are still open").toBe(0));
