@@ -41,8 +41,7 @@ const SERVER_OPTIONS = {
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(options: ListenerOptions, routes: RegistryRoutes): Promise<Listener> {
   const { tls, port, host, drainMs } = options;
-  const server =
-    tls === undefined ? createServer(SERVER_OPTIONS) : createTlsServer({ ...SERVER_OPTIONS, ...tls });
+  const server = tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
   const open: OpenResponses = new Map();
   server.on("request", createRequestListener(routes, open));
   server.on("connect", (_, socket: Socket) => refuseTunnel(socket));
@@ -57,6 +56,15 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
       return closed;
     },
   };
+}
+
+function openTlsServer(tls: { readonly cert: string; readonly key: string }, port: number): Server {
+  try {
+    return createTlsServer({ ...SERVER_OPTIONS, ...tls });
+  } catch (error) {
+    const message = `The certificate and key for port ${port} cannot be used: ${messageOf(error)}.`;
+    throw new GranaryError("config-invalid", message, { cause: error });
+  }
 }
 
 /** Every response that is not over yet, with what the app needs to know of it. */

@@ -39,16 +39,17 @@ export async function sendBody(body: Body): Promise<void> {
   const { outgoing, reader, length, pool } = body;
   const buffers = pool.take(length);
   const writer = new BodyWriter(outgoing, reader);
+  let isWhole = false;
   try {
     await copy(body, buffers, writer);
     outgoing.end();
-    pool.give(buffers);
+    isWhole = true;
   } catch (error) {
     if (outgoing.headersSent) outgoing.destroy();
     throw error;
   } finally {
     reader.close();
-    pool.close();
+    pool.give(buffers, isWhole);
   }
 }
 

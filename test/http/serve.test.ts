@@ -1,4 +1,5 @@
 /** Shows the listeners themselves: what comes over a bare connection, logins, what is logged, ports that are taken, and the end. */
+import { get } from "node:https";
 import { createServer } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { plainUpstream } from "../../src/config/defaults.ts";
@@ -10,6 +11,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { MemoryMirror } from "../support/memory-mirror.ts";
 import { patternBytes } from "../support/pattern.ts";
 import { type MemoryServer, serveMemory } from "../support/serve-memory.ts";
+import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
 import { ask, errorsOf, openSocket, sendRaw, until } from "../support/wire.ts";
 
 let server: MemoryServer;
@@ -172,6 +174,40 @@ describe("listening", () => {
     });
     await expect(openSocket(freePort)).rejects.toThrow();
     await new Promise((resolve) => taken.close(resolve));
+  });
+});
+
+describe("a listener with a certificate", () => {
+  const listener = { host: "127.0.0.1", upstream: "docker.io", login: undefined, port: 0 };
+  const settings = { upstreams: [plainUpstream("docker.io")], drainMs: 0 };
+  const observers = { log: silentLog, metrics: createMetrics(), clock: systemClock };
+
+  test("speaks https", async () => {
+    const tls = { cert: serverCert, key: serverKey };
+    const serving = await serve(
+      { ...settings, listeners: [{ ...listener, tls }] },
+      new MemoryMirror(),
+      observers,
+    );
+    const [{ url } = { url: "" }] = serving.listeners;
+    expect(url).toMatch(/^https:/);
+    const status = await new Promise((resolve, reject) => {
+      get(`${url}/v2/`, { ca: caPem, agent: false }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      }).on("error", reject);
+    });
+    expect(status).toBe(200);
+    await serving.close();
+  });
+
+  test("that cannot be used is one clear error", async () => {
+    const tls = { cert: serverCert, key: "no key" };
+    const started = serve({ ...settings, listeners: [{ ...listener, tls }] }, new MemoryMirror(), observers);
+    await expect(started).rejects.toMatchObject({
+      code: "config-invalid",
+      message: expect.stringContaining("port 0"),
+    });
   });
 });
 
