@@ -7,6 +7,7 @@ import { parse, YAMLParseError } from "yaml";
 import type { z } from "zod";
 import { GranaryError, messageOf } from "../errors.ts";
 import type { Credentials, Policy, Upstream } from "../upstream/policy.ts";
+import { checkSettings } from "./check-settings.ts";
 import {
   BUILT_IN_UPSTREAMS,
   DEFAULT_DRAIN_MS,
@@ -15,10 +16,10 @@ import {
   DEFAULT_STORAGE,
   plainUpstream,
 } from "./defaults.ts";
+import { type Environment, fillEnvironment } from "./environment.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
 import type { ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
 
-type Environment = Readonly<Record<string, string | undefined>>;
 type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
 type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
 
@@ -30,7 +31,7 @@ export async function loadSettings(file: string | undefined, env: Environment): 
     [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {})),
   );
   const listeners = await Promise.all((written.listeners ?? DEFAULT_LISTENERS).map(listenerSettings));
-  checkListeners(listeners, upstreams);
+  checkSettings(listeners, upstreams);
   return {
     listeners,
     storage: { ...DEFAULT_STORAGE, ...present(written.storage ?? {}) },
@@ -42,7 +43,7 @@ export async function loadSettings(file: string | undefined, env: Environment): 
 
 async function readConfig(file: string, env: Environment): Promise<ConfigFile> {
   const text = await readText(file, "--config");
-  const document = substitute(parseYaml(text, file), env, []);
+  const document = fillEnvironment(parseYaml(text, file), env);
   const parsed = fileSchema.safeParse(document ?? {});
   if (parsed.success) return parsed.data;
   throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
@@ -56,23 +57,6 @@ function parseYaml(text: string, file: string): unknown {
       throw invalid(`${file} is not YAML: ${error.message.split("\n")[0]}`);
     throw error;
   }
-}
-
-/** `${ENV_NAME}` in any text; an unset one is an error, not an empty password. */
-function substitute(value: unknown, env: Environment, path: readonly string[]): unknown {
-  if (typeof value === "string") {
-    return value.replace(/\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-      const found = env[name];
-      if (found !== undefined) return found;
-      throw invalid(`${path.join(".")}: the environment variable ${name} is not set.`);
-    });
-  }
-  if (Array.isArray(value))
-    return value.map((item, index) => substitute(item, env, [...path, String(index)]));
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, substitute(item, env, [...path, key])]),
-  );
 }
 
 /** "upstreams.docker.io.lanes: expected a number from 1 to 64". */
@@ -103,9 +87,9 @@ async function upstreamSettings(name: string, written: UpstreamFile): Promise<Up
   const { policy, ...builtIn } = BUILT_IN_UPSTREAMS[name] ?? {};
   const plain = plainUpstream(name);
   const own = present({
-    aliases: written.aliases,
+    aliases: both(builtIn.aliases, written.aliases),
     endpoints: written.endpoints?.map((url) => url.replace(/\/+$/, "")),
-    realms: written.realms,
+    realms: both(builtIn.realms, written.realms),
     internal: written.internal,
     caFile: written.caFile,
     clientCertFile: written.clientCertFile,
@@ -214,16 +198,6 @@ async function listenerSettings(written: ListenerFile, index: number): Promise<L
   return { port, host, upstream, login: { username: login.username, password }, tls };
 }
 
-function checkListeners(listeners: readonly ListenerSettings[], upstreams: readonly Upstream[]): void {
-  const names = new Set(upstreams.map(({ name }) => name));
-  for (const [index, { upstream }] of listeners.entries()) {
-    if (names.has(upstream)) continue;
-    throw invalid(
-      `listeners.${index}.upstream: "${upstream}" is not configured; known are ${[...names].join(", ")}.`,
-    );
-  }
-}
-
 function readOptional(file: string | undefined, path: string): Promise<string | undefined> {
   return file === undefined ? Promise.resolve(undefined) : readText(file, path);
 }
@@ -234,6 +208,11 @@ async function readText(file: string, path: string): Promise<string> {
   } catch (error) {
     throw invalid(`${path}: the file ${file} cannot be read: ${messageOf(error)}.`);
   }
+}
+
+/** Names that are built in stay; a file adds to them. */
+function both(builtIn: readonly string[] = [], written: readonly string[] = []): readonly string[] {
+  return [...new Set([...builtIn, ...written])];
 }
 
 /** `values` without the keys that are undefined, so that a spread does not overwrite a default with nothing. */

@@ -3,7 +3,7 @@
  * headers as they are; checking digests and types is the Mirror's.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { isDigest } from "../oci/digest.ts";
+import { type Digest, isDigest } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
@@ -100,11 +100,17 @@ async function isAbsent({ clock }: Uplink, reply: Reply, { signal }: At): Promis
 }
 
 function headOf({ headers }: Reply): ManifestHead {
-  const digest = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "").trim();
+  const digest = digestHeader(headers);
   const mediaType = headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   return {
-    digest: isDigest(digest) ? digest : undefined,
+    digest,
     mediaType: mediaType === "" ? undefined : mediaType,
     size: lengthHeader(headers),
   };
+}
+
+/** The Ollama registry has a header of its own, seen both with and without the algorithm in front. */
+function digestHeader(headers: Reply["headers"]): Digest | undefined {
+  const text = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "").trim();
+  return [text, `sha256:${text}`].find(isDigest);
 }

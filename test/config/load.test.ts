@@ -52,6 +52,12 @@ describe("a configuration file", () => {
     expect(hub?.aliases).toContain("index.docker.io");
   });
 
+  test("adds names to the built-in ones", async () => {
+    const settings = await load("upstreams: {docker.io: {aliases: [hub.lab]}}\n");
+    const hub = settings.upstreams.find(({ name }) => name === "docker.io");
+    expect(hub?.aliases).toEqual(["registry-1.docker.io", "index.docker.io", "hub.lab"]);
+  });
+
   test("adds registries, over https by their own name", async () => {
     const settings = await load("upstreams: {registry.example.com: {}}\n");
     expect(settings.upstreams.find(({ name }) => name === "registry.example.com")).toMatchObject({
@@ -127,6 +133,46 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
     ["a list in place of a map", "- a", /the file: expected object/],
   ])("%s", async (_, text, wanted) => {
     expect(await complaint(text)).toMatch(wanted);
+  });
+
+  test.each([
+    [
+      "the same port twice",
+      "listeners: [{port: 1, upstream: docker.io}, {port: 1, upstream: ghcr.io}]",
+      /listeners\.1\.port: port 1 is used/,
+    ],
+    [
+      "plain http without internal",
+      "upstreams: {x.example: {endpoints: ['http://x.example']}}",
+      /upstreams\.x\.example\.endpoints\.0: plain http needs internal/,
+    ],
+    [
+      "/v2 at an endpoint's end",
+      "upstreams: {x.example: {endpoints: ['https://x.example/v2/']}}",
+      /endpoints\.0: expected a URL without \/v2/,
+    ],
+    [
+      "one name for two upstreams",
+      "upstreams: {x.example: {aliases: [ghcr.io]}}",
+      /"ghcr\.io" is also a name of x\.example/,
+    ],
+    [
+      "segments upside down",
+      "upstreams: {x.example: {firstSegment: 2MiB, largestSegment: 1MiB}}",
+      /largestSegment: must be at least firstSegment/,
+    ],
+    [
+      "a password in the open",
+      "upstreams: {docker.io: {username: me, password: hunter2}}",
+      /upstreams\.docker\.io\.password: a password is not written/,
+    ],
+  ])("%s", async (_, text, wanted) => {
+    expect(await complaint(text)).toMatch(wanted);
+  });
+
+  test("an empty variable", async () => {
+    const text = `upstreams: {docker.io: {username: me, password: '\${EMPTY}'}}`;
+    expect(await complaint(text, { EMPTY: "" })).toMatch(/password: the environment variable EMPTY is empty/);
   });
 
   test("never shows a secret", async () => {

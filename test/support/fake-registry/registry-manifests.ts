@@ -1,4 +1,5 @@
 /** Owns how the fake answers for manifests: Accept rules, conditional requests, and the pull budget. */
+import { encodedOf } from "../../../src/oci/digest.ts";
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import type { RequestRecord } from "./account.ts";
 import type { StoredManifest } from "./contents.ts";
@@ -28,7 +29,7 @@ function manifestHeaders(
   { settings }: RegistryState,
 ): Record<string, string> {
   if (settings.plainTextManifests) {
-    return { "content-type": "text/plain; charset=utf-8", "ollama-content-digest": digest };
+    return { "content-type": "text/plain; charset=utf-8", "ollama-content-digest": encodedOf(digest) };
   }
   return {
     "content-type": mediaType,
