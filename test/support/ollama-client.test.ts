@@ -9,10 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { digestOf } from "../../src/oci/digest.ts";
-import { startFakeRegistry } from "./fake-registry.ts";
-import { cutIntoParts } from "./ollama-client/blob-part.ts";
 import { FilePlace } from "./ollama-client/file-place.ts";
-import { parseModelName } from "./ollama-client/model-name.ts";
 import {
   OLLAMA_0_3_0,
   OLLAMA_0_3_6,
@@ -22,8 +19,7 @@ import {
 } from "./ollama-client/ollama-version.ts";
 import { PatternPlace } from "./ollama-client/pattern-place.ts";
 import { type PullOptions, pullModel } from "./ollama-client.ts";
-import { digestOfPattern, patternBytes } from "./pattern.ts";
-import { pullTensors } from "./tensor-client.ts";
+import { patternBytes } from "./pattern.ts";
 
 const SIZE = 100_000;
 const LAYER = patternBytes(5, 0, SIZE);
@@ -82,31 +78,6 @@ async function pullFrom(host: string, more: Partial<PullOptions> = {}) {
 }
 
 const isPart = ({ headers }: IncomingMessage) => headers.range !== undefined;
-
-test("Model names have host, namespace, model and tag, with defaults", () => {
-  expect(parseModelName("llama3.2")).toEqual({
-    host: "registry.ollama.ai",
-    namespace: "library",
-    model: "llama3.2",
-    tag: "latest",
-  });
-  expect(parseModelName("127.0.0.1:9/ns/m:q4")).toEqual({
-    host: "127.0.0.1:9",
-    namespace: "ns",
-    model: "m",
-    tag: "q4",
-  });
-  expect(() => parseModelName("a/b/c/d")).toThrow("not a model name");
-});
-
-test("Blobs are cut as Ollama cuts them", () => {
-  const cut = (size: number) => cutIntoParts(size, 16, { smallest: 100e6, largest: 1000e6 });
-  expect(cut(352_151_968).map(({ size }) => size)).toEqual([100e6, 100e6, 100e6, 52_151_968]);
-  expect(cut(2_019_377_376).map(({ size }) => size)).toEqual(Array(16).fill(126_211_086));
-  expect(cut(40e9)).toHaveLength(40);
-  expect(cut(1601e6 + 1)).toHaveLength(17);
-  expect(cut(0)).toEqual([]);
-});
 
 test("The requests are the real client's: who says what, with which headers", async () => {
   const { seen, answer } = serve();
@@ -308,38 +279,6 @@ test("A challenge is answered with a signed token request, but only on the same 
   await pullFrom(host);
   expect(tokens).toHaveLength(1);
   expect(tokens[0]).toMatch(/^[A-Za-z0-9+/]+=*:[A-Za-z0-9+/]+=*$/);
-});
-
-test("The pattern place is as hard to please as a digest", async () => {
-  const place = () => new PatternPlace({ seed: 5, size: SIZE });
-  const good = place();
-  await good.prepare(SIZE);
-  await good.write(0, LAYER);
-  await good.verify();
-  const gap = place();
-  await gap.prepare(SIZE);
-  await gap.write(0, LAYER.subarray(0, SIZE - 1));
-  await expect(gap.verify()).rejects.toThrow("digest mismatch");
-  const wrong = place();
-  await wrong.prepare(SIZE);
-  await wrong.write(0, Buffer.from(LAYER).fill(0, 777, 778));
-  await expect(wrong.verify()).rejects.toThrow(/digest mismatch.*at 777/);
-});
-
-test("The tensor puller asks twice for a blob that is served directly, and once where it is redirected", async () => {
-  const { seen, answer } = serve();
-  const pull = (host: string, blobs = [{ digest: LAYER_DIGEST, size: SIZE }]) =>
-    pullTensors({ registry: `http://${host}`, repository: "x/tensors", blobs, directory });
-  await pull(await listen(answer));
-  expect(seen).toHaveLength(2);
-  expect(seen[0]?.headers["user-agent"]).toBe("ollama-transfer/1.0");
-  const fake = await startFakeRegistry({ mode: "ollama" });
-  cleanup.defer(() => fake.close());
-  const digest = fake.addGeneratedBlob({ seed: 9, size: 300_000 });
-  await pull(fake.host, [{ digest, size: 300_000 }]);
-  expect(fake.bytesSentFor(digest)).toBe(300_000);
-  expect(digest).toBe(digestOfPattern(9, 300_000));
-  await expect(pull(fake.host, [{ digest, size: 5 }])).rejects.toThrow("size mismatch");
 });
 
 /** Takes any bytes: for tests of what is asked, not of what arrives. */
