@@ -4,6 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
+import { installed } from "./required-programs.ts";
 import { plainEnvironment } from "./run-command.ts";
 
 export type ProgramOptions = {
@@ -12,6 +13,9 @@ export type ProgramOptions = {
   /** Longest wait for `ready`. */
   readonly readyMs?: number;
 };
+
+/** The kernel ends the program when this worker is killed itself, which no exit handler hears of. */
+const TIED_TO_WORKER = installed("setpriv") ? ["setpriv", "--pdeathsig", "KILL"] : [];
 
 const running = new Set<ChildProcess>();
 process.once("exit", () => {
@@ -26,7 +30,8 @@ export class BackgroundProgram {
 
   constructor(file: string, args: readonly string[], { env = {}, cwd }: ProgramOptions = {}) {
     this.#name = file;
-    this.#child = spawn(file, args, {
+    const [command, ...rest] = [...TIED_TO_WORKER, file, ...args];
+    this.#child = spawn(command ?? file, rest, {
       env: { ...plainEnvironment(), ...env },
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
