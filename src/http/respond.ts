@@ -9,6 +9,12 @@ export type HeaderList = string[];
 
 export const API_VERSION: readonly string[] = ["Docker-Distribution-Api-Version", "registry/2.0"];
 
+/**
+ * Up to here bytes go out as a text of the same bytes: Node joins that with the headers into one write, where a buffer costs
+ * a `writev` of two, which is a quarter of a small answer's time.
+ */
+const ONE_WRITE_BYTES = 16 * 1024;
+
 /** Sends `body` (Node leaves it out for HEAD) with its length. Does nothing when the client is gone. */
 export function respond(
   outgoing: ServerResponse,
@@ -20,7 +26,8 @@ export function respond(
   const length = typeof body === "string" ? Buffer.byteLength(body) : body.byteLength;
   headers.push("Content-Length", String(length));
   outgoing.writeHead(status, headers);
-  outgoing.end(body);
+  if (typeof body === "string" || length > ONE_WRITE_BYTES) outgoing.end(body);
+  else outgoing.end(Buffer.from(body.buffer, body.byteOffset, length).toString("latin1"), "latin1");
 }
 
 /** An answer that has no body at all, such as 304. */

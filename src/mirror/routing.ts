@@ -3,6 +3,7 @@
  * upstream (design section 5). Pure: an unknown name ends here, before any look-up or connection (registry-clients.md
  * F.1). It matches the raw path and decodes nothing but the colon of a digest or a port.
  */
+import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { isRepositoryName, isTag } from "../oci/names.ts";
@@ -45,7 +46,24 @@ export function createRouter(upstreams: Iterable<RoutedUpstream>): (input: Route
   for (const upstream of upstreams) {
     for (const name of [upstream.name, ...upstream.aliases]) byHost.set(name.toLowerCase(), upstream);
   }
-  return (input) => route(byHost, input);
+  const remembered = new LRUCache<string, Route>({ max: REMEMBERED });
+  return (input) => {
+    const key = keyOf(input);
+    const known = remembered.get(key);
+    if (known !== undefined) return known;
+    const found = route(byHost, input);
+    if (key.length <= REMEMBERED_LENGTH) remembered.set(key, found);
+    return found;
+  };
+}
+
+/** The same few paths come again and again, and reading one costs more than the rest of a warm manifest's way. */
+const REMEMBERED = 2_000;
+/** Long ones are not kept: they would make that a way to fill the memory. */
+const REMEMBERED_LENGTH = 512;
+
+function keyOf({ listenerUpstream, hostHeader, absoluteHost, rawPath, rawQuery }: RouteInput): string {
+  return `${listenerUpstream} ${hostHeader} ${absoluteHost} ${rawPath}?${rawQuery}`;
 }
 
 const NO_QUERY = new URLSearchParams();
