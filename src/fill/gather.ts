@@ -12,7 +12,7 @@ export const WAKE_BYTES = 256 * 1024;
 /** F14: and how long fewer may be kept back. */
 export const WAKE_MS = 20;
 /** Received but unwritten bytes of one lane; past it the lane waits for the disk. */
-const MOST_PENDING = 4 * 1024 * 1024;
+const MOST_PENDING = 2 * 1024 * 1024;
 
 export class Gather {
   readonly #partial: Pick<Partial, "write">;

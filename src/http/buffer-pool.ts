@@ -4,9 +4,9 @@
  */
 
 const LARGEST = 2 ** 20;
-const SMALLEST = 2 ** 17;
+const SMALLEST = 2 ** 16;
 /** What open bodies together may hold before new ones get the smallest buffers. */
-const BUDGET = 32 * 2 ** 20;
+const BUDGET = 24 * 2 ** 20;
 /** What may lie around unused. */
 const SPARE = 16 * 2 ** 20;
 
