@@ -11,7 +11,7 @@ export async function buildGranary(directory: string): Promise<string> {
   mkdirSync(home);
   for (const name of ["node_modules", "package.json"]) symlinkSync(join(PROJECT, name), join(home, name));
   const compiler = join(PROJECT, "node_modules", "typescript", "bin", "tsc");
-  const project = join(PROJECT, "tsconfig.build.json");
+  const project = join(PROJECT, "src");
   await runCommand(process.execPath, [compiler, "-p", project, "--outDir", join(home, "dist")]);
   return join(home, "dist", "cli", "granary.js");
 }
