@@ -21,6 +21,7 @@ Point Ollama at it:   ollama pull --insecure HOST:11435/library/llama3.2`;
 
 /** Runs the command line `argv` (as in process.argv). Sets the exit code; never throws, never prints a stack trace. */
 export async function main(argv: readonly string[]): Promise<void> {
+  process.stdout.on("error", endQuietly);
   const program = new Command("granary")
     .description("A pull-through cache for container images and models: each byte crosses the internet once.")
     .version(version)
@@ -42,4 +43,10 @@ export async function main(argv: readonly string[]): Promise<void> {
     process.stderr.write(`granary: ${sentenceOf(error)}\n`);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+/** Whoever read our output has read enough (`granary --help | head`). */
+function endQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
+  process.exit();
 }

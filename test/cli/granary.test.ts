@@ -80,6 +80,12 @@ describe("help", () => {
       expect(err).not.toMatch(/\n\s+at /);
     },
   );
+
+  test("read only in part by the next program in a pipe ends without a word", async () => {
+    const { child, ended } = startGranary(["--help"]);
+    child.stdout?.destroy();
+    expect((await ended).err).toBe("");
+  });
 });
 
 describe("a start that fails", () => {
