@@ -4,12 +4,14 @@
  */
 const RANKS = [
   ["errors.ts", "version.ts", "bytes", "oci", "ollama", "observe"],
-  ["source.ts", "origin.ts"],
-  ["upstream", "store", "metadata"],
+  ["origin.ts"],
+  ["source.ts"],
+  ["upstream", "store", "metadata", "credentials"],
   ["fill"],
   ["mirror"],
   ["client", "http", "config"],
   ["open.ts"],
+  ["library.ts"],
   ["cli", "index.ts"],
 ];
 
@@ -49,9 +51,11 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(store|metadata|client)/|^src/config/load\\.ts$|^src/cli/granary\\.js$",
+    "^src/(store|metadata|client|credentials)/|^src/config/load\\.ts$|^src/cli/granary\\.js$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
+  ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],
+  ["tar-stream", "node_modules/(tar-stream|@types/tar-stream)/", "^src/client/"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
   ["prom-client", "node_modules/prom-client/", "^src/observe/metrics\\.ts$"],
 ];

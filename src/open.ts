@@ -1,20 +1,26 @@
 /**
- * Owns the composition: settings become one running Mirror. The only file that names concrete drivers. Nothing stays
- * half-started: what was opened before a failure is closed again.
+ * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
+ * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
-import type { Settings } from "./config/settings.ts";
+import { plainUpstream } from "./config/defaults.ts";
+import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
-import type { Clock } from "./observe/clock.ts";
+import { type Clock, foregroundClock } from "./observe/clock.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
+import type { Source } from "./source.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { type HeldLayout, prepareLayout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import type { Credentials } from "./upstream/policy.ts";
+import { registrySource } from "./upstream/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
+
+const userAgent = `granary/${version}`;
 
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
 
@@ -38,7 +44,6 @@ async function start(settings: Settings, layout: HeldLayout, observers: Observer
   const clients: UpstreamClient[] = [];
   try {
     for (const { tls, ...upstream } of settings.upstreams) {
-      const userAgent = `granary/${version}`;
       clients.push(
         createUpstreamClient({ upstream, userAgent, ...(tls !== undefined && { tls }), ...observers }),
       );
@@ -57,4 +62,62 @@ async function start(settings: Settings, layout: HeldLayout, observers: Observer
     await metadata.close();
     throw error;
   }
+}
+
+export type SourceOptions = {
+  /** Whose upstreams are reached by their settings; any other registry by its own name. */
+  readonly settings: Settings;
+  /** Base URL of a Granary, or of any registry, that is asked in place of the registry that a name implies. */
+  readonly via?: string;
+  /** Plain HTTP to the registries that names imply. */
+  readonly insecure?: boolean;
+  /** Given by the caller: they win over everything that is configured. */
+  readonly credentials?: Credentials;
+  /** For requests; by default timers keep the process alive, because somebody waits. */
+  readonly clock?: Clock;
+};
+
+/**
+ * A Source that asks registries directly and keeps nothing. Nothing is sent before the first question; the caller closes it.
+ * A registry that no setting names may lie on a private address: whoever names it on a command line means it.
+ */
+export function openSource({
+  settings,
+  via,
+  insecure,
+  credentials,
+  clock = foregroundClock,
+}: SourceOptions): Source {
+  return registrySource((registry) => {
+    const { tls, ...configured } = configuredOf(settings, registry);
+    const upstream = {
+      ...configured,
+      ...(insecure === true && { endpoints: [`http://${registry}`], internal: true }),
+      ...(via !== undefined && viaEndpoint(via, registry)),
+      ...(credentials !== undefined && { credentials }),
+    };
+    return createUpstreamClient({ upstream, clock, userAgent, ...(tls !== undefined && { tls }) });
+  });
+}
+
+function configuredOf(settings: Settings, registry: string): UpstreamSettings {
+  const isNamed = ({ name, aliases }: UpstreamSettings) => name === registry || aliases.includes(registry);
+  const plain = { ...plainUpstream(registry), internal: true, tls: undefined };
+  return settings.upstreams.find(isNamed) ?? { ...plain, endpoints: [`${schemeOf(registry)}://${registry}`] };
+}
+
+/** Docker and go-containerregistry speak plain HTTP to this very machine as well. */
+function schemeOf(registry: string): "http" | "https" {
+  return /^(?:localhost|127\.[0-9.]+|\[::1\])(?::|$)/.test(registry) ? "http" : "https";
+}
+
+/** The registry's own credentials are not for a mirror of it. */
+function viaEndpoint(via: string, registry: string) {
+  return {
+    endpoints: [via.replace(/\/+$/, "")],
+    ns: registry,
+    internal: true,
+    realms: [],
+    credentials: undefined,
+  };
 }

@@ -1,16 +1,37 @@
 /**
  * Owns the Source port: what the client verbs read from ("give me this manifest, this blob"), and the two shapes
- * that everything which serves bytes shares. A Mirror is a Source; a bare upstream client is another.
+ * that everything which serves bytes shares. Registries are a Source, a Mirror is another, an archive file a third.
  */
 import type { ByteRange } from "./bytes/byte-range.ts";
 import type { Digest } from "./oci/digest.ts";
+import type { Manifest } from "./oci/manifest.ts";
+import type { Reference, Repository } from "./oci/reference.ts";
+import type { Origin } from "./origin.ts";
 
-/** Exact bytes of a manifest or index, with digest and media type. Views of it never replace the bytes. */
-export type Manifest = {
-  readonly digest: Digest;
-  readonly mediaType: string;
-  readonly bytes: Uint8Array;
-};
+/** What one HEAD tells of a manifest. */
+export type ManifestHead = { readonly digest: Digest; readonly mediaType: string; readonly size: number };
+
+/**
+ * Where the client verbs get content. Every method throws `not-found` (with the target), `unauthorized`, `denied`,
+ * `rate-limited`, `upstream-unavailable`, `upstream-protocol`, `digest-mismatch`, `closed`. Small questions are retried inside,
+ * blobs are not: their bytes come through an Origin, and whoever reads it decides.
+ */
+export interface Source {
+  /**
+   * True when blobs lie at hand (an archive, a Mirror's store): nothing is gained by keeping a copy while one is read.
+   */
+  readonly isLocal: boolean;
+  /** The exact bytes that `reference` names (its digest where it has one), checked. */
+  manifest(reference: Reference): Promise<Manifest>;
+  /** The same without the bytes, where the Source can tell without fetching them. */
+  headManifest(reference: Reference): Promise<ManifestHead>;
+  /** The size of a blob that no descriptor tells, bytes. */
+  blobSize(repository: Repository, digest: Digest): Promise<number>;
+  /** The bytes of one blob. Synchronous: nothing is asked before the first `open`. */
+  origin(repository: Repository, digest: Digest): Origin;
+  /** Ends what is under way (`closed`). Idempotent. */
+  close(): Promise<void>;
+}
 
 /** One request's sequential view of one range of a blob. */
 export interface BlobReader {

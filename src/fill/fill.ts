@@ -131,6 +131,11 @@ export class Fill implements ReaderHost, LanesHost {
     };
   }
 
+  /** Why it ended without its blob; undefined while it goes on, and when it is committed. */
+  get failure(): GranaryError | undefined {
+    return this.#failure;
+  }
+
   addOrigin(origin: Origin): void {
     this.#lanes.addOrigin(origin);
   }

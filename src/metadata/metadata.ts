@@ -3,7 +3,7 @@
  * the SQLite driver is synchronous, so that a server database can implement it. It never touches blob files.
  */
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest } from "../source.ts";
+import type { Manifest } from "../oci/manifest.ts";
 
 export type BlobRecord = {
   readonly digest: Digest;

@@ -3,7 +3,8 @@
  * upstream, and knows nothing of HTTP. Failures are GranaryErrors; http/ maps their codes.
  */
 import type { Digest } from "../oci/digest.ts";
-import type { Manifest, ReadableBlob } from "../source.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
 import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./target.ts";
 

@@ -20,3 +20,15 @@ export const systemClock: Clock = {
     return { cancel: () => clearTimeout(timer) };
   },
 };
+
+/**
+ * For work that somebody waits for: its timers keep the process alive. A command that pauses between two tries has nothing
+ * else that does.
+ */
+export const foregroundClock: Clock = {
+  now: () => Date.now(),
+  after(ms, run) {
+    const timer = setTimeout(run, ms);
+    return { cancel: () => clearTimeout(timer) };
+  },
+};

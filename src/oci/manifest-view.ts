@@ -4,6 +4,7 @@
  */
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest } from "./digest.ts";
+import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } from "./json-value.ts";
 import {
   DOCKER_LIST,
   DOCKER_MANIFEST,
@@ -23,7 +24,7 @@ export type ManifestView = {
   readonly links: readonly ManifestLink[];
   readonly artifactType: string | undefined;
   readonly annotations: Readonly<Record<string, unknown>> | undefined;
-  readonly children: readonly Record<string, unknown>[];
+  readonly children: readonly JsonObject[];
 };
 
 /** Types that a server sends when it does not know better (registry-clients.md D: Ollama, proxies, static hosts). */
@@ -70,13 +71,13 @@ export function manifestTypeOf(contentType: string | undefined): string | undefi
   return GENERIC.has(type) ? undefined : type;
 }
 
-function trueMediaType(document: Record<string, unknown>, contentType: string | undefined): string {
+function trueMediaType(document: JsonObject, contentType: string | undefined): string {
   const mediaType = textOf(document.mediaType) ?? manifestTypeOf(contentType) ?? typeOfShape(document);
   if (MEDIA_TYPE.test(mediaType)) return mediaType;
   throw new GranaryError("manifest-invalid", "The manifest states a media type that is none.");
 }
 
-function refuseAmbiguity({ manifests, layers, config }: Record<string, unknown>, mediaType: string): void {
+function refuseAmbiguity({ manifests, layers, config }: JsonObject, mediaType: string): void {
   const isIndex = isSet(manifests) || isIndexType(mediaType);
   const isImage =
     isSet(layers) || isSet(config) || mediaType === OCI_MANIFEST || mediaType === DOCKER_MANIFEST;
@@ -92,7 +93,7 @@ function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }
 
-function typeOfShape(document: Record<string, unknown>): string {
+function typeOfShape(document: JsonObject): string {
   if (document.schemaVersion === 1) return DOCKER_SCHEMA1;
   const children = objects(document.manifests);
   const isDocker = [document.config, ...children].some((part) =>
@@ -108,38 +109,16 @@ function linkOf(part: unknown): ManifestLink[] {
   const descriptor = asObject(part);
   const digest = textOf(descriptor?.digest);
   if (digest === undefined || !isDigest(digest)) return [];
-  const size = descriptor?.size;
-  return [
-    { digest, size: typeof size === "number" && Number.isSafeInteger(size) && size >= 0 ? size : undefined },
-  ];
+  return [{ digest, size: sizeOf(descriptor?.size) }];
 }
 
-function schema1Link(layer: Record<string, unknown>): ManifestLink[] {
+function schema1Link(layer: JsonObject): ManifestLink[] {
   const digest = textOf(layer.blobSum);
   return digest !== undefined && isDigest(digest) ? [{ digest, size: undefined }] : [];
 }
 
-function parseObject(bytes: Uint8Array): Record<string, unknown> {
-  try {
-    // TextDecoder drops a byte order mark, which JSON.parse would refuse; the bytes themselves are kept as they are.
-    const document = asObject(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
-    if (document !== undefined) return document;
-  } catch (error) {
-    throw new GranaryError("manifest-invalid", "The manifest is not JSON.", { cause: error });
-  }
+function parseObject(bytes: Uint8Array): JsonObject {
+  const document = parseJsonObject(bytes);
+  if (document !== undefined) return document;
   throw new GranaryError("manifest-invalid", "The manifest is not a JSON object.");
-}
-
-function asObject(value: unknown): Record<string, unknown> | undefined {
-  return typeof value === "object" && value !== null && !Array.isArray(value)
-    ? (value as Record<string, unknown>)
-    : undefined;
-}
-
-function objects(value: unknown): Record<string, unknown>[] {
-  return Array.isArray(value) ? value.map(asObject).filter((item) => item !== undefined) : [];
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === "string" && value !== "" ? value : undefined;
 }

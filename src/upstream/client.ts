@@ -19,6 +19,7 @@ import { listReferrers, listTags } from "./list-questions.ts";
 import { getManifest, headManifest, isReadableByAnyone } from "./manifest-questions.ts";
 import type { Upstream } from "./policy.ts";
 import { parseRateLimit } from "./rate-limit.ts";
+import { endpointOf } from "./registry-url.ts";
 import { createTransport } from "./transport.ts";
 import type { Uplink } from "./uplink.ts";
 import type { RateLimit, UpstreamClient } from "./upstream-client.ts";
@@ -45,7 +46,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const { env = process.env, tls, userAgent = "granary", lookup } = options;
   const transport = createTransport({ upstream, userAgent, env, tls, lookup, log, metrics });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
-  const endpoints = new Endpoints(upstream.endpoints);
+  const endpoints = new Endpoints(upstream.endpoints.map((each) => endpointOf(each, upstream.ns)));
   const shared = { name: upstream.name, clock };
   const circuit = new Circuit({ ...shared, onChange: reportTo(upstream.name, log, metrics) });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });

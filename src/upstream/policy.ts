@@ -59,5 +59,10 @@ export type Upstream = {
   readonly names: "oci" | "hub" | "ollama";
   /** Manifest requests carry the client's User-Agent: the Ollama registry answers by it (412). */
   readonly forwardUserAgent: boolean;
+  /**
+   * The registry that is meant, where the endpoint is a mirror of many (`?ns=`, as containerd tells its mirrors); left
+   * out where the endpoint is the registry itself.
+   */
+  readonly ns?: string;
   readonly policy: Policy;
 };

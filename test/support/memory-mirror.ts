@@ -22,8 +22,9 @@ import type {
   Target,
 } from "../../src/mirror/target.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import type { Manifest } from "../../src/oci/manifest.ts";
 import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
-import type { BlobReader, Manifest, ReadableBlob } from "../../src/source.ts";
+import type { BlobReader, ReadableBlob } from "../../src/source.ts";
 
 /** Awaited before each read, with the offset it is for: stalls by not resolving, fails by rejecting. */
 export type ReadHook = (offset: number) => Promise<void>;

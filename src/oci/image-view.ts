@@ -1,0 +1,106 @@
+/**
+ * Owns the parsed views that the client verbs work on: the children of an index, config and layers of an image, and what an
+ * image config says. Stricter than manifest-view.ts, which must let pass what it does not know: here every descriptor has a
+ * digest and a size, or the document is `manifest-invalid`.
+ */
+import { GranaryError } from "../errors.ts";
+import type { Descriptor, Platform } from "./descriptor.ts";
+import { type Digest, isDigest } from "./digest.ts";
+import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } from "./json-value.ts";
+import { viewManifest } from "./manifest-view.ts";
+import { DOCKER_SCHEMA1, isIndexType, OCTET_STREAM } from "./media-types.ts";
+
+export type IndexView = { readonly kind: "index"; readonly children: readonly Descriptor[] };
+
+export type ImageView = {
+  readonly kind: "image";
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  readonly layers: readonly Descriptor[];
+  /** The manifest's own, else its config's media type. */
+  readonly artifactType: string | undefined;
+  readonly annotations: Readonly<Record<string, string>>;
+};
+
+export type ImageConfig = {
+  readonly platform: Platform;
+  /** Digests of the uncompressed layers, bottom first; empty for what is no image. */
+  readonly diffIds: readonly Digest[];
+  readonly document: JsonObject;
+};
+
+/** Throws `manifest-invalid`: no index and no image, schema 1, or a descriptor without digest or size. */
+export function viewImage(manifest: {
+  readonly bytes: Uint8Array;
+  readonly mediaType: string;
+}): IndexView | ImageView {
+  const { mediaType, artifactType } = viewManifest(manifest.bytes, manifest.mediaType);
+  const document = parseJsonObject(manifest.bytes) ?? {};
+  if (mediaType === DOCKER_SCHEMA1) {
+    throw damaged("it is of schema 1, which registries gave up; push the image again with a newer tool");
+  }
+  if (isIndexType(mediaType))
+    return { kind: "index", children: objects(document.manifests).map(parseDescriptor) };
+  const config = asObject(document.config);
+  if (config === undefined) throw damaged("it has no config");
+  return {
+    kind: "image",
+    mediaType,
+    config: parseDescriptor(config),
+    layers: objects(document.layers).map(parseDescriptor),
+    artifactType,
+    annotations: textsOf(document.annotations),
+  };
+}
+
+/** What the config blob of an image says. Throws `manifest-invalid` for what is no JSON object. */
+export function viewImageConfig(bytes: Uint8Array): ImageConfig {
+  const document = parseJsonObject(bytes);
+  if (document === undefined) throw damaged("its config is not a JSON object");
+  const diffIds = asObject(document.rootfs)?.diff_ids;
+  const digests = Array.isArray(diffIds) ? diffIds : [];
+  if (!digests.every((text): text is Digest => typeof text === "string" && isDigest(text))) {
+    throw damaged("its config lists a diff ID that is no digest");
+  }
+  return { platform: parsePlatformFields(document), diffIds: digests, document };
+}
+
+/** Throws `manifest-invalid`. */
+export function parseDescriptor(fields: JsonObject): Descriptor {
+  const digest = textOf(fields.digest);
+  const size = sizeOf(fields.size);
+  if (digest === undefined || !isDigest(digest))
+    throw damaged(`"${String(fields.digest).slice(0, 80)}" is not a digest`);
+  if (size === undefined) throw damaged(`${digest} has no size`);
+  const platform = asObject(fields.platform);
+  const artifactType = textOf(fields.artifactType);
+  return {
+    digest,
+    size,
+    mediaType: textOf(fields.mediaType) ?? OCTET_STREAM,
+    ...(platform !== undefined && { platform: parsePlatformFields(platform) }),
+    ...(artifactType !== undefined && { artifactType }),
+    ...(fields.annotations !== undefined && { annotations: textsOf(fields.annotations) }),
+  };
+}
+
+/** Absent fields read as "unknown", which no one asks for. */
+function parsePlatformFields(fields: JsonObject): Platform {
+  const variant = textOf(fields.variant);
+  return {
+    os: textOf(fields.os) ?? "unknown",
+    architecture: textOf(fields.architecture) ?? "unknown",
+    ...(variant !== undefined && { variant }),
+  };
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  const entries = Object.entries(asObject(value) ?? {});
+  return Object.fromEntries(
+    entries.filter((entry): entry is [string, string] => typeof entry[1] === "string"),
+  );
+}
+
+function damaged(reason: string): GranaryError {
+  return new GranaryError("manifest-invalid", `The manifest cannot be used: ${reason}.`);
+}

@@ -1,0 +1,82 @@
+/**
+ * Owns the Source over registries: one UpstreamClient per registry, made when it is first asked for, and the check that every
+ * manifest is what was asked for. It keeps no content.
+ */
+import { GranaryError } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import { checkManifest, type Manifest } from "../oci/manifest.ts";
+import { manifestTypeOf } from "../oci/manifest-view.ts";
+import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { formatReference, type Reference, type Repository, wantedOf } from "../oci/reference.ts";
+import type { Origin } from "../origin.ts";
+import type { ManifestHead, Source } from "../source.ts";
+import type { UpstreamClient } from "./upstream-client.ts";
+
+/** `clientOf` makes the client of one registry; it is closed with the Source. */
+export function registrySource(clientOf: (registry: string) => UpstreamClient): Source {
+  return new RegistrySource(clientOf);
+}
+
+class RegistrySource implements Source {
+  readonly isLocal = false;
+  readonly #clientOf: (registry: string) => UpstreamClient;
+  readonly #clients = new Map<string, UpstreamClient>();
+  #isClosed = false;
+
+  constructor(clientOf: (registry: string) => UpstreamClient) {
+    this.#clientOf = clientOf;
+  }
+
+  async manifest(reference: Reference): Promise<Manifest> {
+    const body = await this.#client(reference).getManifest(askOf(reference));
+    if (body === undefined) throw absent(formatReference(reference));
+    return checkManifest(body, formatReference(reference), reference.digest).manifest;
+  }
+
+  /** A registry that leaves out one of the headers is asked for the bytes (I07): they tell all three. */
+  async headManifest(reference: Reference): Promise<ManifestHead> {
+    const head = await this.#client(reference).headManifest(askOf(reference));
+    if (head === undefined) throw absent(formatReference(reference));
+    const mediaType = manifestTypeOf(head.mediaType);
+    const { digest, size } = head;
+    const isTold = digest !== undefined && size !== undefined && mediaType !== undefined;
+    if (isTold && digest === (reference.digest ?? digest)) return { digest, size, mediaType };
+    const manifest = await this.manifest(reference);
+    return { digest: manifest.digest, size: manifest.bytes.length, mediaType: manifest.mediaType };
+  }
+
+  async blobSize(repository: Repository, digest: Digest): Promise<number> {
+    const head = await this.#client(repository).headBlob(repository.repository, digest);
+    if (head === undefined) throw absent(`blob ${digest} of ${repository.registry}/${repository.repository}`);
+    return head.size;
+  }
+
+  origin(repository: Repository, digest: Digest): Origin {
+    return this.#client(repository).blobOrigin(repository.repository, digest);
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
+  }
+
+  #client({ registry }: Repository): UpstreamClient {
+    if (this.#isClosed) throw new GranaryError("closed", `The source of ${registry} is closed.`);
+    const held = this.#clients.get(registry);
+    if (held !== undefined) return held;
+    const client = this.#clientOf(registry);
+    this.#clients.set(registry, client);
+    return client;
+  }
+}
+
+function askOf(reference: Reference) {
+  const { repository } = reference;
+  return { repository, reference: wantedOf(reference), accept: MANIFEST_UNION, userAgent: undefined };
+}
+
+/** Registries say 404 or 401 for both: absent, and private to others (registry-clients.md C.5). */
+function absent(target: string): GranaryError {
+  const message = `There is no ${target}, or it is private and needs a login.`;
+  return new GranaryError("not-found", message, { target });
+}
