@@ -7,6 +7,7 @@ export type ErrorCode =
   | "reference-invalid"
   | "digest-invalid"
   | "config-invalid"
+  | "path-invalid"
   | "route-unknown"
   | "not-found"
   | "unauthorized"

@@ -92,6 +92,8 @@ export class Fill implements ReaderHost, LanesHost {
   #verifier: Verifier | undefined;
   #checkpoints: Checkpoints | undefined;
   #failure: GranaryError | undefined;
+  /** Why what arrived could not be kept. */
+  #unkept: GranaryError | undefined;
   #isVerified = false;
   #wholeConsumed = 0;
   #linger: Timer | undefined;
@@ -222,7 +224,7 @@ export class Fill implements ReaderHost, LanesHost {
     try {
       if (this.#failure === undefined) await this.#open();
     } catch (error) {
-      if (isDiskFailure(error)) await this.#bypass();
+      if (isDiskFailure(error)) await this.#bypass(error);
       else this.#broke(error);
     }
     this.#isOpening = false;
@@ -294,7 +296,7 @@ export class Fill implements ReaderHost, LanesHost {
 
   gaveUp(state: "stalled" | "rejected", error: GranaryError): void {
     // The disk's fault is not the origin's: readers need not suffer from it (F16).
-    if (isDiskFailure(error)) this.#background(this.#bypass());
+    if (isDiskFailure(error)) this.#background(this.#bypass(error));
     else this.#end(state, error);
   }
 
@@ -307,8 +309,12 @@ export class Fill implements ReaderHost, LanesHost {
     if (!hasRoom && this.#state === "filling") await this.#bypass();
   }
 
-  async #bypass(): Promise<void> {
-    this.#around.log.error({ digest: this.digest }, "the disk cannot keep this blob: passing it through");
+  async #bypass(reason?: GranaryError): Promise<void> {
+    this.#unkept = reason;
+    this.#around.log.error(
+      { digest: this.digest, reason: reason?.message },
+      "the disk cannot keep this blob: passing it through",
+    );
     this.#state = "bypassing";
     this.#wakeEverybody();
     await this.#lanes.stop();
@@ -342,6 +348,7 @@ export class Fill implements ReaderHost, LanesHost {
       log.error({ digest: this.digest, reason: messageOf(error) }, "a verified blob could not be committed");
       // Every byte is here and right: readers finish and more may come; the next fill verifies the kept partial again.
       if (!this.#isAdopted) this.#state = "stalled";
+      if (isGranaryError(error)) this.#unkept = error;
     }
     if (this.#isAdopted) {
       this.#leave("committed");
@@ -383,9 +390,11 @@ export class Fill implements ReaderHost, LanesHost {
 
   #lastReaderLeft(): void {
     if (this.#state === "bypassing") {
-      this.#end("stalled", new GranaryError("store-full", `There is no room to keep ${this.digest}.`));
+      const noRoom = () => new GranaryError("store-full", `There is no room to keep ${this.digest}.`);
+      this.#end("stalled", this.#unkept ?? noRoom());
     } else if (this.#state === "stalled" && !this.#hasLeft) {
-      this.#end("stalled", new GranaryError("store-damaged", `${this.digest} could not be committed.`));
+      const uncommitted = () => new GranaryError("store-damaged", `${this.digest} could not be committed.`);
+      this.#end("stalled", this.#unkept ?? uncommitted());
     } else if (this.#failure !== undefined || this.#hasLeft) {
       this.#background(this.#close());
     } else if (!this.#policy.finish) {
@@ -485,7 +494,7 @@ function upstreamOf(origin: Origin | undefined): string {
   return origin?.name.split("/")[0] ?? "none";
 }
 
-function isDiskFailure(error: unknown): boolean {
+function isDiskFailure(error: unknown): error is GranaryError {
   return isGranaryError(error, "store-full", "store-damaged");
 }
 

@@ -159,7 +159,11 @@ export class PassThrough implements BlobReader {
 
   #pauseAfter(error: unknown): Promise<void> {
     return new Promise((resolve) => {
-      this.#clock.after(backoffMs(this.#failures, error, this.#random()), resolve);
+      const timer = this.#clock.after(backoffMs(this.#failures, error, this.#random()), resolve);
+      this.#abort.signal.addEventListener("abort", () => {
+        timer.cancel();
+        resolve();
+      });
     });
   }
 }

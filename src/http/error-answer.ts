@@ -85,6 +85,7 @@ function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErr
       return [503, "UNAVAILABLE"];
     case "store-damaged":
     case "config-invalid":
+    case "path-invalid":
       return [500, "UNKNOWN"];
   }
 }

@@ -3,14 +3,15 @@
  * synced Partial puts it there. It must never follow a symbolic link, never write into a blob, never evict on its own.
  */
 import { constants } from "node:fs";
-import { lstat, mkdir, opendir, rename, statfs, unlink } from "node:fs/promises";
+import { lstat, mkdir, opendir, statfs, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { GranaryError } from "../errors.ts";
 import { type Digest, type DigestAlgorithm, isDigest } from "../oci/digest.ts";
+import { adoptFile, checkAdoptable } from "./adopt-file.ts";
 import type { BlobStore, StoredBlob } from "./blob-store.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { syncDirectory } from "./durable-file.ts";
-import { removePartialFiles, removePartialMap } from "./file-partial.ts";
+import { removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
@@ -70,37 +71,15 @@ async function openForReading(path: string): Promise<OpenFile | undefined> {
   }
 }
 
-/**
- * The order of the steps is the contract: the name appears only after the bytes are on the disk, and the map goes only
- * after the name is lasting. A crash between any two leaves the partial or the blob. Nothing here closes the partial: its
- * readers go on with the same file under its new name.
- */
+/** Where the blob is there already, the partial's file only goes. */
 async function adoptPartial(layout: Layout, partial: Partial, digest: Digest): Promise<void> {
   checkAdoptable(partial, digest);
   const files = layout.partial(digest);
   const path = layout.blob(digest);
   await createFanOut(layout.blobDirectory(digest));
   await hasOwnDirectory(layout, digest);
-  if (await isThere(path, partial.size)) return removePartialFiles(files);
-  await sealFile(files.data);
-  await onDisk(`renaming ${files.data}`, rename(files.data, path));
-  await syncDirectory(dirname(path));
-  await removePartialMap(files);
-}
-
-function checkAdoptable(partial: Partial, digest: Digest): void {
-  if (partial.digest !== digest) {
-    throw new GranaryError("digest-mismatch", `The partial of ${partial.digest} cannot become ${digest}.`, {
-      expected: digest,
-      found: partial.digest,
-    });
-  }
-  if (partial.present.covers({ start: 0, end: partial.size })) return;
-  throw new GranaryError(
-    "size-mismatch",
-    `The partial of ${digest} holds ${partial.present.total} of ${partial.size} bytes and cannot be adopted.`,
-    { expected: partial.size, found: partial.present.total, target: digest },
-  );
+  if (await isThere(path, partial.size)) await removePartialFiles(files);
+  else await adoptFile({ partial, digest, files, path, mode: 0o444 });
 }
 
 /** A link, or a file of another size, in the blob's place is damage, and the rename that follows heals it. */
@@ -117,16 +96,6 @@ async function createFanOut(path: string): Promise<void> {
     throw diskError(error, `creating ${path}`);
   }
   await syncDirectory(dirname(path));
-}
-
-async function sealFile(path: string): Promise<void> {
-  const file = await onDisk(`opening ${path}`, OpenFile.open(path, constants.O_RDONLY));
-  try {
-    await file.chmod(0o444);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 async function removeBlob(layout: Layout, digest: Digest): Promise<void> {
