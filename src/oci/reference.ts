@@ -1,10 +1,12 @@
 /**
  * Owns Reference: what a person typed to name an image, parsed once, and its canonical text. The grammar is the one of
- * github.com/distribution/reference, with Docker Hub's defaults. Pure; the names of models are ollama/model-name.ts's.
+ * github.com/distribution/reference, with Docker Hub's defaults; where it is narrower, a comment says why. Pure; the names
+ * of models are ollama/model-name.ts's.
  */
+import { isIPv6 } from "node:net";
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { isRepositoryName, isTag } from "./names.ts";
+import { isRepositoryName, isTag, MAX_REPOSITORY_LENGTH } from "./names.ts";
 
 /** Where manifests and blobs lie. */
 export type Repository = {
@@ -23,25 +25,33 @@ export type Reference = Repository & {
 export const DOCKER_HUB = "docker.io";
 export const DEFAULT_TAG = "latest";
 
+/** The longest name in DNS has 253 characters (RFC 1035, 2.3.4); with a port it has 259. */
+const MAX_HOST_LENGTH = 259;
+
 const HUB_NAMES = new Set([DOCKER_HUB, "index.docker.io", "registry-1.docker.io"]);
 const SCHEME = /^(?:oci|ollama|ocifile|docker):\/\//;
 const LABEL = "[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?";
-const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[[0-9a-fA-F:.]+\\])(?::([0-9]{1,5}))?$`);
+const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[([0-9a-fA-F:]+)\\])(?::([1-9][0-9]{0,4}))?$`);
+/** Docker takes such a name for the ID of an image on this machine, and so might who reads it: it is refused there too. */
+const IMAGE_ID = /^[a-f0-9]{64}$/;
 
 /**
  * The image that `text` names: `[host[:port]/]repository[:tag][@digest]`, a scheme such as `oci://` in front is fine (R10).
- * Without tag and digest the tag is "latest". Throws `reference-invalid`.
+ * What stands before the first slash is a host when it has a dot or a colon in it or is "localhost"; a colon after the last
+ * slash begins a tag: "host:5000/x" has a port, "name:5000" a tag. Without tag and digest the tag is "latest". Throws
+ * `reference-invalid`.
  */
 export function parseReference(text: string): Reference {
   const { name, tag, digest } = splitReference(text);
   const slash = name.indexOf("/");
   const first = slash < 0 ? "" : name.slice(0, slash);
-  const isHost = /[.:[]/.test(first) || first === "localhost";
-  const registry = canonicalHost(isHost ? first : DOCKER_HUB);
+  // Docker also takes `Foo/x` for a host, by its upper case. Hosts are lower case here, where `foo/x` is Docker Hub's.
+  const isHost = /[.:[]/.test(first) || first.toLowerCase() === "localhost";
+  if (isHost && !isHostName(first)) throw invalid(text, hostRule(first));
+  const registry = isHost ? canonicalHost(first) : DOCKER_HUB;
   const path = isHost ? name.slice(slash + 1) : name;
   const repository = registry === DOCKER_HUB && !path.includes("/") ? `library/${path}` : path;
-  if (!isHostName(registry)) throw invalid(text, `"${registry}" is not a host name with an optional port`);
-  if (!isRepositoryName(repository)) throw invalid(text, repositoryRule(path));
+  if (!isRepositoryName(repository) || IMAGE_ID.test(text)) throw invalid(text, repositoryRule(path));
   return { registry, repository, tag, digest };
 }
 
@@ -62,12 +72,17 @@ export function atDigest({ registry, repository }: Repository, digest: Digest): 
   return { registry, repository, tag: undefined, digest };
 }
 
-/** True for `host`, `host:port` and `[v6]:port`. */
+/** True for `host`, `host:port` and `[v6]:port`: no zone, no IPv4 inside IPv6, and a port that can be connected to. */
 export function isHostName(text: string): boolean {
-  const match = HOST.exec(text);
-  return (
-    match !== null && text.length <= 255 && Number(match[1] ?? 1) >= 1 && Number(match[1] ?? 1) <= 65_535
-  );
+  const match = text.length <= MAX_HOST_LENGTH ? HOST.exec(text) : null;
+  if (match === null) return false;
+  const [, v6, port = "1"] = match;
+  return Number(port) <= 65_535 && (v6 === undefined || isIPv6(v6));
+}
+
+/** Why `host` is none. */
+export function hostRule(host: string): string {
+  return `"${shorten(host)}" is not a host name with an optional port`;
 }
 
 /** Cuts tag and digest off; the default tag comes in where neither is. Throws `reference-invalid`. */
@@ -105,13 +120,20 @@ function canonicalHost(host: string): string {
 }
 
 function repositoryRule(path: string): string {
-  const isUpper = path !== path.toLowerCase();
-  const rule = isUpper
-    ? "repository names of images are lower case"
-    : "expected [host[:port]/]name[:tag][@digest]";
-  return `"${shorten(path)}" is not a repository name, ${rule}`;
+  return `"${shorten(path)}" is not a repository name, ${ruleBrokenBy(path)}`;
 }
 
+function ruleBrokenBy(path: string): string {
+  if (path !== path.toLowerCase()) return "repository names of images are lower case";
+  if (path.length > MAX_REPOSITORY_LENGTH - "library/".length)
+    return `it is longer than ${MAX_REPOSITORY_LENGTH} characters`;
+  if (IMAGE_ID.test(path))
+    return "it looks like the ID of an image; a digest is written name@sha256:<64 hex>";
+  return "expected [host[:port]/]name[:tag][@digest]";
+}
+
+/** For messages: short, and without characters that would act on a terminal or begin a line of a log. */
 function shorten(text: string): string {
-  return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+  const plain = text.slice(0, 101).replace(/\p{Cc}/gu, "?");
+  return plain.length > 100 ? `${plain.slice(0, 100)}…` : plain;
 }
