@@ -128,7 +128,7 @@ function startFill({ descriptor: { digest, size }, path, origin, options }: Fetc
       remove: () => removePartialFiles(files),
     },
     blobs: pathBlobs(path, options.mode ?? 0o644),
-    clock: foregroundClock,
+    clock: options.clock ?? foregroundClock,
     log: silentLog,
     metrics: createMetrics(),
     random: Math.random,

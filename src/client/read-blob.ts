@@ -10,6 +10,7 @@ import type { Repository } from "../oci/reference.ts";
 import type { BlobReader, Source } from "../source.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import { abortedError } from "./until-aborted.ts";
+import type { VerbOptions } from "./verb-options.ts";
 
 type Wanted = Pick<Descriptor, "digest" | "size">;
 
@@ -22,11 +23,11 @@ export function openBlob(
   source: Source,
   repository: Repository,
   { digest, size }: Wanted,
-  { signal }: { readonly signal?: AbortSignal } = {},
+  { signal, clock = foregroundClock }: Pick<VerbOptions, "signal" | "clock"> = {},
 ): BlobReader {
   const origin = source.origin(repository, digest);
   const ask = { digest, size, origin, range: { start: 0, end: size }, whole: true };
-  const reader = new PassThrough(ask, FETCH_POLICY, foregroundClock, Math.random);
+  const reader = new PassThrough(ask, FETCH_POLICY, clock, Math.random);
   return signal === undefined ? reader : endedBy(reader, signal, `reading ${digest}`);
 }
 
