@@ -4,18 +4,22 @@
  */
 import { plainUpstream } from "./config/defaults.ts";
 import type { Settings, UpstreamSettings } from "./config/settings.ts";
+import type { Environment } from "./credentials/auth-file.ts";
+import { createLogins, type Logins } from "./credentials/logins.ts";
+import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
 import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
+import { type Credentials, type CredentialsOf, identityWith, identityWithout } from "./oci/credentials.ts";
 import type { Source } from "./source.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { type HeldLayout, prepareLayout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
-import type { Credentials } from "./upstream/policy.ts";
+import type { Upstream } from "./upstream/policy.ts";
 import { registrySource } from "./upstream/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
@@ -26,12 +30,17 @@ export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly
 
 /**
  * Opens the storage directory and everything on it. The caller closes the Mirror, which also lets go of the directory.
- * Throws `config-invalid` (directory not usable, or in use), `store-damaged` (database or layout).
+ * Throws `config-invalid` (directory not usable, or in use), `store-damaged` (database or layout). `env` says where login files and
+ * their helpers are, for upstreams that use them.
  */
-export async function openMirror(settings: Settings, observers: Observers): Promise<Mirror> {
+export async function openMirror(
+  settings: Settings,
+  observers: Observers,
+  env: Environment = process.env,
+): Promise<Mirror> {
   const layout = await prepareLayout(settings.storage.directory);
   try {
-    const mirror = await start(settings, layout, observers);
+    const mirror = await start(settings, layout, observers, env);
     return { ...mirror, close: (deadlineMs) => mirror.close(deadlineMs).finally(() => layout.release()) };
   } catch (error) {
     await layout.release();
@@ -39,11 +48,18 @@ export async function openMirror(settings: Settings, observers: Observers): Prom
   }
 }
 
-async function start(settings: Settings, layout: HeldLayout, observers: Observers): Promise<Mirror> {
+async function start(
+  settings: Settings,
+  layout: HeldLayout,
+  observers: Observers,
+  env: Environment,
+): Promise<Mirror> {
   const metadata = openSqliteMetadata(layout.database);
+  const logins = createLogins({ env, clock: observers.clock });
   const clients: UpstreamClient[] = [];
   try {
-    for (const { tls, ...upstream } of settings.upstreams) {
+    for (const { tls, credentialsFrom, ...configured } of settings.upstreams) {
+      const upstream = credentialsFrom === undefined ? configured : withLogins(configured, logins);
       clients.push(
         createUpstreamClient({ upstream, userAgent, ...(tls !== undefined && { tls }), ...observers }),
       );
@@ -71,8 +87,13 @@ export type SourceOptions = {
   readonly via?: string;
   /** Plain HTTP to the registries that names imply. */
   readonly insecure?: boolean;
-  /** Given by the caller: they win over everything that is configured. */
+  /**
+   * Given by the caller: they win over everything that is configured, and go to the registry that a name implies, or to `via`. Without
+   * them the settings' count, and where those are silent the login files.
+   */
   readonly credentials?: Credentials;
+  /** Where login files and their helpers are; the process's own by default. */
+  readonly env?: Environment;
   /** For requests; by default timers keep the process alive, because somebody waits. */
   readonly clock?: Clock;
 };
@@ -86,18 +107,41 @@ export function openSource({
   via,
   insecure,
   credentials,
+  env = process.env,
   clock = foregroundClock,
 }: SourceOptions): Source {
+  const logins = createLogins({ env, clock });
   return registrySource((registry) => {
-    const { tls, ...configured } = configuredOf(settings, registry);
-    const upstream = {
+    const { tls, credentialsFrom: _, ...configured } = configuredOf(settings, registry);
+    const reached = {
       ...configured,
       ...(insecure === true && { endpoints: [`http://${registry}`], internal: true }),
       ...(via !== undefined && viaEndpoint(via, registry)),
-      ...(credentials !== undefined && { credentials }),
     };
+    const upstream = withCredentials(reached, credentials, logins);
     return createUpstreamClient({ upstream, clock, userAgent, ...(tls !== undefined && { tls }) });
   });
+}
+
+function withCredentials(upstream: Upstream, given: Credentials | undefined, logins: Logins): Upstream {
+  if (given !== undefined) return { ...upstream, credentials: givenTo(upstream, given) };
+  return upstream.credentials === undefined ? withLogins(upstream, logins) : upstream;
+}
+
+/** What files hold for a registry is not for a mirror of it: a mirror gets what they hold for its own host. */
+function withLogins(upstream: Upstream, logins: Logins): Upstream {
+  const credentials: CredentialsOf = ({ host, repository }) =>
+    logins.find({ names: registryNames(upstream, host), repository });
+  return { ...upstream, credentials };
+}
+
+/** Not for mirrors that stand beside the registry's own endpoints; where none is its own, they are the registry. */
+function givenTo(upstream: Upstream, given: Credentials): CredentialsOf {
+  const credentials = { rule: "the caller", ...given };
+  const hosts = upstream.endpoints.map((endpoint) => new URL(endpoint).host);
+  const hasOwn = hosts.some((host) => isOwnHost(upstream, host));
+  return async ({ host }) =>
+    !hasOwn || isOwnHost(upstream, host) ? identityWith(credentials) : identityWithout(host);
 }
 
 function configuredOf(settings: Settings, registry: string): UpstreamSettings {

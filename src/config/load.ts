@@ -6,7 +6,8 @@ import { readFile } from "node:fs/promises";
 import { parse, YAMLParseError } from "yaml";
 import type { z } from "zod";
 import { GranaryError, messageOf } from "../errors.ts";
-import type { Credentials, Policy, Upstream } from "../upstream/policy.ts";
+import type { PasswordCredentials } from "../oci/credentials.ts";
+import type { Policy, Upstream } from "../upstream/policy.ts";
 import { checkSettings } from "./check-settings.ts";
 import {
   BUILT_IN_UPSTREAMS,
@@ -104,7 +105,8 @@ async function upstreamSettings(name: string, written: UpstreamFile): Promise<Up
     credentials: await credentialsOf(name, written),
     policy: { ...plain.policy, ...policy, ...policyOf(written) },
   };
-  return { ...upstream, tls: await tlsOf(upstream) };
+  const from = present({ credentialsFrom: written.credentials });
+  return { ...upstream, ...from, tls: await tlsOf(upstream) };
 }
 
 function policyOf(written: UpstreamFile): Partial<Policy> {
@@ -142,9 +144,13 @@ function policyOf(written: UpstreamFile): Partial<Policy> {
 
 async function credentialsOf(
   name: string,
-  { username, password, passwordFile }: UpstreamFile,
-): Promise<Credentials | undefined> {
+  { username, password, passwordFile, credentials }: UpstreamFile,
+): Promise<PasswordCredentials | undefined> {
   const path = `upstreams.${name}`;
+  const isGiven = username !== undefined || password !== undefined || passwordFile !== undefined;
+  if (credentials !== undefined && isGiven) {
+    throw invalid(`${path}: give either credentials: ${credentials} or username and password, not both.`);
+  }
   const secret = await passwordOf(path, password, passwordFile);
   if (username === undefined && secret === undefined) return undefined;
   if (username === undefined || secret === undefined) {

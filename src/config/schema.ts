@@ -77,6 +77,12 @@ const upstream = z
     username: z.string().min(1).optional().describe(`The user name; if it is a secret, ${FROM_ENV}.`),
     password: z.string().min(1).optional().describe(`The password or token; ${FROM_ENV}.`),
     passwordFile: z.string().optional().describe("A file that holds the password."),
+    credentials: z
+      .literal("docker-config", { error: 'expected "docker-config", or username and password' })
+      .optional()
+      .describe(
+        "docker-config: the logins of docker and podman on this machine, read at use time ($REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json and its helpers); in place of username and password.",
+      ),
     realms: z
       .array(z.string().min(1))
       .optional()

@@ -31,7 +31,11 @@ export type StorageSettings = {
 export type LogSettings = { readonly level: string; readonly format: "auto" | "pretty" | "json" };
 
 /** An Upstream with the texts of the PEM files that it names. */
-export type UpstreamSettings = Upstream & { readonly tls: TlsMaterial | undefined };
+export type UpstreamSettings = Upstream & {
+  readonly tls: TlsMaterial | undefined;
+  /** Whoever opens the upstream looks its credentials up in docker's and podman's login files, at use time. */
+  readonly credentialsFrom?: "docker-config";
+};
 
 export type Settings = {
   readonly listeners: readonly ListenerSettings[];

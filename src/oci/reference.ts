@@ -114,7 +114,8 @@ export function invalid(text: string, reason: string): GranaryError {
   });
 }
 
-function canonicalHost(host: string): string {
+/** One spelling of a registry's host: lower case, and one name for Docker Hub. */
+export function canonicalHost(host: string): string {
   const lower = host.toLowerCase();
   return HUB_NAMES.has(lower) ? DOCKER_HUB : lower;
 }

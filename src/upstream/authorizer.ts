@@ -2,12 +2,14 @@
  * Owns what `Authorization` an upstream request carries: challenge -> token, cached and single-flight. Credentials go
  * to the upstream's own endpoints (Basic) and to trusted realms (tokens), never anywhere else.
  */
+import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Challenge } from "../oci/challenge.ts";
+import type { Credentials, PasswordCredentials } from "../oci/credentials.ts";
 import { basicHeader } from "./basic-header.ts";
-import type { Credentials, Upstream } from "./policy.ts";
+import type { Upstream } from "./policy.ts";
 import { isTrustedRealm } from "./realm-trust.ts";
 import { requestToken, type TokenAsk } from "./request-token.ts";
 import type { Transport } from "./transport.ts";
@@ -60,6 +62,8 @@ export class Authorizer {
    * when nothing is known. Throws what `answer` throws.
    */
   async known(place: Place): Promise<Authorization | undefined> {
+    const own = ownToken(place);
+    if (own !== undefined) return own;
     const learned = this.#learned.get(originKey(place));
     if (learned === undefined) return undefined;
     return this.#authorize(place, learned);
@@ -92,8 +96,9 @@ export class Authorizer {
     const bearer = challenges.find(({ scheme }) => scheme === "bearer");
     if (bearer !== undefined) return this.#bearer(place, bearer);
     const offersBasic = challenges.some(({ scheme }) => scheme === "basic");
-    const mayUseBasic = place.credentials !== undefined && place.isEndpoint;
-    return offersBasic && mayUseBasic ? { scheme: "basic" } : undefined;
+    return offersBasic && place.isEndpoint && hasPassword(place.credentials)
+      ? { scheme: "basic" }
+      : undefined;
   }
 
   #bearer(place: Place, { parameters }: Challenge): Learned | undefined {
@@ -113,7 +118,8 @@ export class Authorizer {
 
   async #authorize(place: Place, learned: Learned): Promise<Authorization | undefined> {
     if (learned.scheme === "basic") {
-      return place.credentials && { header: basicHeader(place.credentials), isFresh: true };
+      const { credentials } = place;
+      return hasPassword(credentials) ? { header: basicHeader(credentials), isFresh: true } : undefined;
     }
     try {
       return await this.#token(tokenAsk(place, learned));
@@ -149,6 +155,16 @@ export class Authorizer {
   }
 }
 
+/** A token that was given to us as it is: for the upstream's own endpoints, and not to be bought at any realm. */
+function ownToken({ credentials, isEndpoint }: Place): Authorization | undefined {
+  if (credentials === undefined || !("registryToken" in credentials) || !isEndpoint) return undefined;
+  return { header: `Bearer ${credentials.registryToken}`, isFresh: true };
+}
+
+function hasPassword(credentials: Credentials | undefined): credentials is PasswordCredentials {
+  return credentials !== undefined && "password" in credentials;
+}
+
 /** The scope is ours, whatever the challenge's said: ghcr.io names a placeholder there (H71). */
 function tokenAsk(
   { repository, credentials }: Place,
@@ -160,8 +176,14 @@ function tokenAsk(
 
 /** The identity is part of the key: one caller's token must never serve another (H64, artifact-keeper #3606). */
 function tokenKey({ realm, service, scope, credentials }: TokenAsk): string {
-  const identity = credentials === undefined ? "anonymous" : `user ${credentials.username}`;
-  return JSON.stringify([identity, realm.href, service, scope]);
+  return JSON.stringify([identityKey(credentials), realm.href, service, scope]);
+}
+
+/** One user with two passwords, or one rule whose login was renewed, are two identities. */
+function identityKey(credentials: Credentials | undefined): string {
+  if (credentials === undefined) return "anonymous";
+  const { rule: _, ...secrets } = credentials;
+  return createHash("sha256").update(JSON.stringify(secrets)).digest("hex");
 }
 
 function originKey({ url, credentials }: Place): string {

@@ -10,6 +10,7 @@ import type { OpenedRange, Origin } from "../origin.ts";
 import { type BlobAnswer, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
 import type { At, Attempt } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
+import { identify } from "./identity.ts";
 import { MeasuredBody } from "./measured-body.ts";
 import { discardBody, refuseEncoded } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
@@ -78,7 +79,8 @@ export class BlobOrigin implements Origin {
     throw this.#failure(reply);
   }
 
-  #askRegistry(range: ByteRange, { endpoint, signal, onAbroad }: At) {
+  async #askRegistry(range: ByteRange, at: At): Promise<Reply> {
+    const { endpoint, signal, onAbroad } = at;
     const { transport, authorizer, upstream } = this.#uplink;
     return exchange(transport, authorizer, {
       kind: "blob",
@@ -86,7 +88,7 @@ export class BlobOrigin implements Origin {
       url: blobUrl(endpoint, this.#repository, this.#digest),
       headers: rangeHeaders(range),
       repository: this.#repository,
-      credentials: upstream.credentials,
+      identity: await identify(upstream, this.#repository, at),
       signal,
       onAbroad,
     });
@@ -101,7 +103,7 @@ export class BlobOrigin implements Origin {
       const answer = await this.#uplink.transport.send({ ...outgoing, url: target.url });
       if (answer.status === 200 || answer.status === 206) {
         onAbroad();
-        return { ...answer, isAbroad: true, isAuthorized: false };
+        return { ...answer, isAbroad: true, isAuthorized: false, says: undefined };
       }
       discardBody(answer);
     } catch (error) {

@@ -7,6 +7,7 @@ import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { parseContentRange } from "./content-range.ts";
 import { exchange, type Reply } from "./exchange.ts";
+import { identify } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
 import { blobUrl } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
@@ -47,20 +48,21 @@ async function sizeByGet(
   throw statusError(reply, uplink.clock.now());
 }
 
-function askBlob(
+async function askBlob(
   { transport, authorizer, upstream }: Uplink,
   repository: string,
   digest: Digest,
-  { endpoint, signal, onAbroad }: At,
+  at: At,
   method: "GET" | "HEAD",
 ): Promise<Reply> {
+  const { endpoint, signal, onAbroad } = at;
   return exchange(transport, authorizer, {
     kind: "blob",
     method,
     url: blobUrl(endpoint, repository, digest),
     headers: method === "GET" ? { range: "bytes=0-0" } : {},
     repository,
-    credentials: upstream.credentials,
+    identity: await identify(upstream, repository, at),
     signal,
     onAbroad,
   });

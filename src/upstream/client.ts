@@ -15,6 +15,7 @@ import { Caller } from "./caller.ts";
 import { Circuit } from "./circuit.ts";
 import type { ProxyEnvironment, TlsMaterial } from "./dispatcher.ts";
 import { Endpoints } from "./endpoints.ts";
+import { identify } from "./identity.ts";
 import { listReferrers, listTags } from "./list-questions.ts";
 import { getManifest, headManifest, isReadableByAnyone } from "./manifest-questions.ts";
 import type { Upstream } from "./policy.ts";
@@ -74,9 +75,14 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     referrers: (repository, digest) =>
       caller.withRetries((at) => listReferrers(uplink, repository, digest, at)),
     async isPublic(repository, reference) {
+      // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
       if (upstream.credentials === undefined) return true;
       const ask = { repository, reference, accept: MANIFEST_UNION, userAgent: undefined };
       return (await anonymous.withRetries((at) => isReadableByAnyone(uplink, ask, at))) === true;
+    },
+    async saysIdentity(repository) {
+      const [endpoint = ""] = endpoints.order;
+      return (await identify(upstream, repository, { endpoint, signal: closing.signal })).says;
     },
     status: () => ({ name: upstream.name, ...circuit.state, rateLimit }),
     async close() {

@@ -5,8 +5,8 @@
  */
 import { GranaryError } from "../errors.ts";
 import { parseChallenges } from "../oci/challenge.ts";
+import { describeCredentials, type Identity } from "../oci/credentials.ts";
 import type { Authorization, Authorizer, Place } from "./authorizer.ts";
-import type { Credentials } from "./policy.ts";
 import { discardBody } from "./read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "./redirects.ts";
 import type { Incoming, Outgoing, RequestKind, Transport } from "./transport.ts";
@@ -17,8 +17,7 @@ export type Question = {
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
   readonly repository: string;
-  /** undefined asks anonymously. */
-  readonly credentials: Credentials | undefined;
+  readonly identity: Identity;
   readonly signal: AbortSignal;
   /** Called when a redirect leaves the upstream: a failure after that is another host's. */
   readonly onAbroad: () => void;
@@ -29,6 +28,8 @@ export type Reply = Incoming & {
   readonly isAbroad: boolean;
   /** The final request carried an Authorization. */
   readonly isAuthorized: boolean;
+  /** For errors: with which credentials the upstream was asked; undefined where another host answered. */
+  readonly says: string | undefined;
 };
 
 /** Throws what the transport, the redirect rules and the authorizer throw; any final status is an answer. */
@@ -41,7 +42,8 @@ export async function exchange(
   let isAbroad = false;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const reply = await askAuthorized(transport, authorizer, question, placeOf(question, url, isAbroad));
-    if (!isRedirect(reply)) return { ...reply, isAbroad };
+    if (!isRedirect(reply))
+      return { ...reply, isAbroad, says: isAbroad ? undefined : question.identity.says };
     discardBody(reply);
     const next = nextHop(reply);
     isAbroad ||= !isSameOrigin(url, next);
@@ -52,8 +54,8 @@ export async function exchange(
 }
 
 /** A host that a redirect led to is a stranger: it is asked anonymously, for the repository that its own path names. */
-function placeOf({ repository, credentials }: Question, url: URL, isAbroad: boolean): Place {
-  if (!isAbroad) return { url, repository, credentials, isEndpoint: true };
+function placeOf({ repository, identity }: Question, url: URL, isAbroad: boolean): Place {
+  if (!isAbroad) return { url, repository, credentials: identity.credentials, isEndpoint: true };
   const own = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(url.pathname)?.[1];
   return { url, repository: own ?? repository, credentials: undefined, isEndpoint: false };
 }
@@ -73,7 +75,7 @@ async function askAuthorized(
   if (answer.status !== 401) return answer;
   if (held !== undefined) {
     authorizer.forget(place, held);
-    refuseBasic(held, answer);
+    refuseLogin(place, held, answer);
     if (held.isFresh) return answer;
     // nvcr.io names another realm to the bearer of an expired token; without one, the true realm (H70).
     discardBody(answer);
@@ -86,17 +88,22 @@ async function askAuthorized(
   const second = await ask(fresh);
   if (second.status !== 401) return second;
   authorizer.forget(place, fresh);
-  refuseBasic(fresh, second);
+  refuseLogin(place, fresh, second);
   return second;
 }
 
-/** A token that is refused says "absent or private"; a password that is refused says that it is wrong. */
-function refuseBasic({ header }: Authorization, answer: Incoming): void {
-  if (!header.startsWith("Basic ")) return;
+/** A token that was asked for says "absent or private" when it is refused; what was configured says that it is wrong. */
+function refuseLogin({ credentials }: Place, { header }: Authorization, answer: Incoming): void {
+  if (credentials === undefined) return;
+  const isOwnToken = "registryToken" in credentials;
+  if (!isOwnToken && !header.startsWith("Basic ")) return;
   discardBody(answer);
-  throw new GranaryError("unauthorized", `${answer.url.host} refused the configured credentials (401).`, {
-    upstreamStatus: 401,
-  });
+  const why = isOwnToken ? "the token has ended, or it is not for this repository" : "log in again";
+  throw new GranaryError(
+    "unauthorized",
+    `${answer.url.host} refused ${describeCredentials(credentials)} (401): ${why}.`,
+    { upstreamStatus: 401 },
+  );
 }
 
 async function send(

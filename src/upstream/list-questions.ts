@@ -7,7 +7,8 @@ import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import type { At } from "./caller.ts";
-import { exchange } from "./exchange.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import { identify } from "./identity.ts";
 import { parseNextPage } from "./next-page.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
@@ -67,15 +68,16 @@ export async function listReferrers(
   return hasList(body, "manifests") ? body : undefined;
 }
 
-function ask(
+async function ask(
   { transport, authorizer, upstream }: Uplink,
   kind: RequestKind,
   url: URL,
   repository: string,
-  { signal, onAbroad }: At,
+  at: At,
   accept: string,
-) {
-  const { credentials } = upstream;
+): Promise<Reply> {
+  const { signal, onAbroad } = at;
+  const identity = await identify(upstream, repository, at);
   const headers = { accept };
   return exchange(transport, authorizer, {
     kind,
@@ -83,7 +85,7 @@ function ask(
     url,
     headers,
     repository,
-    credentials,
+    identity,
     signal,
     onAbroad,
   });

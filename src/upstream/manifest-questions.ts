@@ -3,11 +3,12 @@
  * headers as they are; checking digests and types is the Mirror's.
  */
 import type { IncomingHttpHeaders } from "node:http";
+import type { Identity } from "../oci/credentials.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
-import type { Credentials } from "./policy.ts";
+import { ANONYMOUS, identify } from "./identity.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { manifestUrl } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
@@ -30,7 +31,7 @@ export async function headManifest(
   at: At,
   onHeaders: OnHeaders,
 ): Promise<ManifestHead | undefined> {
-  const reply = await askManifest(uplink, ask, "HEAD", uplink.upstream.credentials, at);
+  const reply = await askManifest(uplink, ask, "HEAD", await identityOf(uplink, ask, at), at);
   onHeaders(reply.headers);
   if (reply.status === 405 || reply.status === 501) {
     discardBody(reply);
@@ -47,7 +48,7 @@ export async function getManifest(
   at: At,
   onHeaders: OnHeaders,
 ): Promise<ManifestBody | undefined> {
-  const reply = await askManifest(uplink, ask, "GET", uplink.upstream.credentials, at);
+  const reply = await askManifest(uplink, ask, "GET", await identityOf(uplink, ask, at), at);
   onHeaders(reply.headers);
   if (await isAbsent(uplink, reply, at)) return undefined;
   const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
@@ -57,18 +58,22 @@ export async function getManifest(
 
 /** One anonymous HEAD. Throws when the answer is neither yes nor no. */
 export async function isReadableByAnyone(uplink: Uplink, ask: ManifestAsk, at: At): Promise<boolean> {
-  const reply = await askManifest(uplink, ask, "HEAD", undefined, at);
+  const reply = await askManifest(uplink, ask, "HEAD", ANONYMOUS, at);
   discardBody(reply);
   if (reply.status === 200) return true;
   if ([401, 403, 404].includes(reply.status)) return false;
   throw statusError(reply, uplink.clock.now());
 }
 
+function identityOf({ upstream }: Uplink, { repository }: ManifestAsk, at: At): Promise<Identity> {
+  return identify(upstream, repository, at);
+}
+
 function askManifest(
   { transport, authorizer, upstream }: Uplink,
   { repository, reference, accept, userAgent }: ManifestAsk,
   method: "GET" | "HEAD",
-  credentials: Credentials | undefined,
+  identity: Identity,
   { endpoint, signal, onAbroad }: At,
 ): Promise<Reply> {
   const forwards = upstream.forwardUserAgent && userAgent !== undefined;
@@ -80,7 +85,7 @@ function askManifest(
     url,
     headers,
     repository,
-    credentials,
+    identity,
     signal,
     onAbroad,
   });

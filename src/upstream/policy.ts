@@ -2,6 +2,9 @@
  * Owns Policy and Upstream: the per-upstream numbers and switches, as plain data. Defaults and the built-in list
  * are config's; nothing here reads a file or the environment.
  */
+import type { Credentials, CredentialsOf } from "../oci/credentials.ts";
+
+export type { Credentials } from "../oci/credentials.ts";
 
 export type Policy = {
   /** After this a tag is asked for again (one HEAD). */
@@ -37,8 +40,6 @@ export type Policy = {
   readonly privateContent: "refuse" | "share";
 };
 
-export type Credentials = { readonly username: string; readonly password: string };
-
 export type Upstream = {
   /** The name that people and images use: "docker.io". */
   readonly name: string;
@@ -46,7 +47,8 @@ export type Upstream = {
   readonly aliases: readonly string[];
   /** Base URLs without "/v2", tried in order. */
   readonly endpoints: readonly string[];
-  readonly credentials: Credentials | undefined;
+  /** A look-up is asked for each request: there may be credentials, for some repositories or from tomorrow on. */
+  readonly credentials: Credentials | CredentialsOf | undefined;
   /** Hosts (beyond the endpoints' own and their registrable domain) that a token realm may name. */
   readonly realms: readonly string[];
   /** Private, loopback and link-local addresses are allowed for this upstream. */

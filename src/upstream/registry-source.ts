@@ -29,14 +29,14 @@ class RegistrySource implements Source {
 
   async manifest(reference: Reference): Promise<Manifest> {
     const body = await this.#client(reference).getManifest(askOf(reference));
-    if (body === undefined) throw absent(formatReference(reference));
+    if (body === undefined) throw await this.#absent(reference, formatReference(reference));
     return checkManifest(body, formatReference(reference), reference.digest).manifest;
   }
 
   /** A registry that leaves out one of the headers is asked for the bytes (I07): they tell all three. */
   async headManifest(reference: Reference): Promise<ManifestHead> {
     const head = await this.#client(reference).headManifest(askOf(reference));
-    if (head === undefined) throw absent(formatReference(reference));
+    if (head === undefined) throw await this.#absent(reference, formatReference(reference));
     const mediaType = manifestTypeOf(head.mediaType);
     const { digest, size } = head;
     const isTold = digest !== undefined && size !== undefined && mediaType !== undefined;
@@ -47,8 +47,8 @@ class RegistrySource implements Source {
 
   async blobSize(repository: Repository, digest: Digest): Promise<number> {
     const head = await this.#client(repository).headBlob(repository.repository, digest);
-    if (head === undefined) throw absent(`blob ${digest} of ${repository.registry}/${repository.repository}`);
-    return head.size;
+    if (head !== undefined) return head.size;
+    throw await this.#absent(repository, `blob ${digest} of ${repository.registry}/${repository.repository}`);
   }
 
   origin(repository: Repository, digest: Digest): Origin {
@@ -58,6 +58,13 @@ class RegistrySource implements Source {
   async close(): Promise<void> {
     this.#isClosed = true;
     await Promise.all([...this.#clients.values()].map((client) => client.close()));
+  }
+
+  /** Registries say 404 or 401 for both: absent, and private to others (registry-clients.md C.5). */
+  async #absent(repository: Repository, target: string): Promise<GranaryError> {
+    const says = await this.#client(repository).saysIdentity(repository.repository);
+    const message = `There is no ${target}, or it is private and needs another login. ${says}`;
+    return new GranaryError("not-found", message, { target });
   }
 
   #client({ registry }: Repository): UpstreamClient {
@@ -73,10 +80,4 @@ class RegistrySource implements Source {
 function askOf(reference: Reference) {
   const { repository } = reference;
   return { repository, reference: wantedOf(reference), accept: MANIFEST_UNION, userAgent: undefined };
-}
-
-/** Registries say 404 or 401 for both: absent, and private to others (registry-clients.md C.5). */
-function absent(target: string): GranaryError {
-  const message = `There is no ${target}, or it is private and needs a login.`;
-  return new GranaryError("not-found", message, { target });
 }

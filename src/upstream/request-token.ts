@@ -1,10 +1,11 @@
 /**
- * Owns one request to a token server: `GET realm?service&scope`, with Basic where there are credentials. It caches
- * nothing and decides no trust; no token and no password ever enters a message.
+ * Owns one request to a token server: `GET realm?service&scope`, with Basic where there is a password, or the OAuth2 POST where
+ * there is an identity token. It caches nothing and decides no trust; no token and no password ever enters a message.
  */
 import { GranaryError } from "../errors.ts";
+import { type Credentials, describeCredentials, type PasswordCredentials } from "../oci/credentials.ts";
 import { basicHeader } from "./basic-header.ts";
-import type { Credentials } from "./policy.ts";
+import { postIdentityToken } from "./identity-token.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "./redirects.ts";
@@ -36,33 +37,55 @@ export async function requestToken(
   signal: AbortSignal,
   now: number,
 ): Promise<Token> {
-  const incoming = await follow(transport, tokenUrl(ask), ask.credentials, signal);
+  const incoming = await askServer(transport, ask, signal);
   const { status, url } = incoming;
   if (status === 200) return parseToken(await readLimited(incoming, MAX_TOKEN_BYTES, signal), url);
   discardBody(incoming);
   if (status !== 401 && status !== 403) throw statusError(incoming, now);
-  const who = ask.credentials === undefined ? "an anonymous request" : "the configured credentials";
+  const who = ask.credentials === undefined ? "an anonymous request" : describeCredentials(ask.credentials);
   throw new GranaryError("unauthorized", `The token server ${redactUrl(url)} refused ${who} (${status}).`, {
     upstreamStatus: status,
   });
 }
 
-function tokenUrl({ realm, service, scope, credentials }: TokenAsk): URL {
+/** Token servers that know no OAuth2 answer 404 or 405 to a POST: they get the token as a password (token specification). */
+async function askServer(transport: Transport, ask: TokenAsk, signal: AbortSignal): Promise<Incoming> {
+  const { credentials } = ask;
+  if (credentials === undefined || "password" in credentials) return get(transport, ask, credentials, signal);
+  // A registry token is never bought anything with: who has one does not come here.
+  if ("registryToken" in credentials) return get(transport, ask, undefined, signal);
+  const { identityToken, username = "<token>" } = credentials;
+  const incoming = await postIdentityToken(transport, { ...ask, identityToken }, signal);
+  if (incoming.status !== 404 && incoming.status !== 405) return incoming;
+  discardBody(incoming);
+  return get(transport, ask, { username, password: identityToken }, signal);
+}
+
+function get(
+  transport: Transport,
+  ask: TokenAsk,
+  login: PasswordCredentials | undefined,
+  signal: AbortSignal,
+): Promise<Incoming> {
+  return follow(transport, tokenUrl(ask, login), login, signal);
+}
+
+function tokenUrl({ realm, service, scope }: TokenAsk, login: PasswordCredentials | undefined): URL {
   const url = new URL(realm);
   if (service !== undefined) url.searchParams.set("service", service);
   url.searchParams.set("scope", scope);
-  if (credentials !== undefined) url.searchParams.set("account", credentials.username);
+  if (login !== undefined) url.searchParams.set("account", login.username);
   return url;
 }
 
 async function follow(
   transport: Transport,
   first: URL,
-  credentials: Credentials | undefined,
+  login: PasswordCredentials | undefined,
   signal: AbortSignal,
 ): Promise<Incoming> {
   let url = first;
-  let authorization = credentials && basicHeader(credentials);
+  let authorization = login && basicHeader(login);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const headers = { accept: "application/json", ...(authorization !== undefined && { authorization }) };
     const incoming = await transport.send({ kind: "token", method: "GET", url, headers, signal });

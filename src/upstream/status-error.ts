@@ -19,11 +19,15 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
 /** Worth another try (registry-clients.md E): timeouts of front ends and everything that a server blames on itself. */
 const PASSING = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
 
+/** A refusal is about who asked: the sentence that says so belongs to it. */
+type Answered = Incoming & { readonly says?: string | undefined };
+
 /** `text` is shown to the person who pulls; only 412 has one (ollama.md, checklist 5). */
-export function statusError(incoming: Incoming, now: number, text?: string): GranaryError {
-  const { status, headers, url } = incoming;
+export function statusError(incoming: Answered, now: number, text?: string): GranaryError {
+  const { status, headers, url, says } = incoming;
+  const asWhom = says !== undefined && (status === 401 || status === 403) ? ` ${says}` : "";
   const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
-  return new GranaryError(codeOf(status), `${redactUrl(url)} answered ${status}.`, {
+  return new GranaryError(codeOf(status), `${redactUrl(url)} answered ${status}.${asWhom}`, {
     upstreamStatus: status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(text !== undefined && { upstreamText: text }),

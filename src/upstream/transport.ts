@@ -19,9 +19,11 @@ export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token";
 
 export type Outgoing = {
   readonly kind: RequestKind;
-  readonly method: "GET" | "HEAD";
+  readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Of a POST; it may hold a secret and enters no message. */
+  readonly body?: string;
   /** Ends the request and its body. */
   readonly signal: AbortSignal;
 };
@@ -63,7 +65,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async send(outgoing) {
-      const { method, url, signal } = outgoing;
+      const { method, url, signal, body = null } = outgoing;
       refuseLiteral(url, isInternal);
       // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
       const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
@@ -71,7 +73,7 @@ export function createTransport(options: TransportOptions): Transport {
         // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.
         const path = `${url.pathname}${url.search}`;
         // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation.
-        const options = { origin: url.origin, path, method, headers, signal, reset: false };
+        const options = { origin: url.origin, path, method, headers, body, signal, reset: false };
         const answer = await dispatcher.request(options);
         count(outgoing, answer.statusCode);
         return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };

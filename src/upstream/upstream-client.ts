@@ -72,7 +72,12 @@ export interface UpstreamClient {
   /** The raw 200 JSON index of the referrers API; undefined when the upstream has no such API or answers otherwise. */
   referrers(repository: string, digest: Digest): Promise<Uint8Array | undefined>;
   /**
-   * True when `repository` can be read without our credentials (always true when there are none). One anonymous HEAD of
+   * A sentence for errors: which credentials questions about `repository` are asked with, or that there are none and where they
+   * were looked for. Never a secret. Sends nothing; throws `config-invalid`.
+   */
+  saysIdentity(repository: string): Promise<string>;
+  /**
+   * True when `repository` can be read without our credentials (always true when there can be none). One anonymous HEAD of
    * the manifest `reference`; throws when that cannot be told now.
    */
   isPublic(repository: string, reference: string): Promise<boolean>;

@@ -1,0 +1,53 @@
+/**
+ * Owns the short memory of what credential helpers said: a pull of many blobs must not start a process for each. It decides
+ * nothing about which helper is asked, and keeps no failure.
+ */
+import type { Clock } from "../observe/clock.ts";
+import type { Credentials } from "../oci/credentials.ts";
+import type { Environment } from "./auth-file.ts";
+import { type HelperCall, runHelper } from "./run-helper.ts";
+
+/** A login made, changed or ended later counts after this; helpers' own tokens live for an hour and more. */
+const FOUND_MS = 60_000;
+const NONE_MS = 5_000;
+
+/** A helper may ask a person for the key of its store. */
+const TIMEOUT_MS = 30_000;
+
+type Held = { readonly credentials: Credentials | undefined; readonly until: number };
+
+export type HelperAnswersOptions = {
+  readonly env: Environment;
+  readonly clock: Clock;
+  readonly timeoutMs?: number;
+};
+
+export class HelperAnswers {
+  readonly #options: Required<HelperAnswersOptions>;
+  readonly #held = new Map<string, Held>();
+  readonly #asking = new Map<string, Promise<Credentials | undefined>>();
+
+  constructor(options: HelperAnswersOptions) {
+    this.#options = { timeoutMs: TIMEOUT_MS, ...options };
+  }
+
+  /** What `runHelper` gives, at most a minute old. No await from the look-up to the insert: callers share one run. */
+  get(call: HelperCall): Promise<Credentials | undefined> {
+    const key = JSON.stringify([call.helper, call.server, call.rule]);
+    const held = this.#held.get(key);
+    if (held !== undefined && this.#options.clock.now() < held.until)
+      return Promise.resolve(held.credentials);
+    const running = this.#asking.get(key);
+    if (running !== undefined) return running;
+    const asking = this.#run(key, call).finally(() => this.#asking.delete(key));
+    this.#asking.set(key, asking);
+    return asking;
+  }
+
+  async #run(key: string, call: HelperCall): Promise<Credentials | undefined> {
+    const credentials = await runHelper(call, this.#options);
+    const keepMs = credentials === undefined ? NONE_MS : FOUND_MS;
+    this.#held.set(key, { credentials, until: this.#options.clock.now() + keepMs });
+    return credentials;
+  }
+}

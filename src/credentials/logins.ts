@@ -1,0 +1,120 @@
+/**
+ * Owns the look-up of a login in the files that docker and podman write, at use time and in their order. Inside one file:
+ * `credHelpers` of the registry, entries of a path in it, `credsStore`, the registry's own entry. It keeps no file's content.
+ */
+import type { Clock } from "../observe/clock.ts";
+import { type Credentials, type Identity, identityWith, identityWithout } from "../oci/credentials.ts";
+import { asObject, textOf } from "../oci/json-value.ts";
+import { canonicalHost, DOCKER_HUB } from "../oci/reference.ts";
+import { parseAuthEntry } from "./auth-entry.ts";
+import { type AuthFile, authFilePlaces, type Environment, readAuthFile } from "./auth-file.ts";
+import { type LoginAsk, type MatchingKey, matchingKeys } from "./entry-keys.ts";
+import { HelperAnswers } from "./helper-answers.ts";
+
+export type LoginsOptions = {
+  /** Says where the files are and where helpers are found; the helpers run in it. */
+  readonly env: Environment;
+  readonly clock: Clock;
+  /** Longest run of a helper. */
+  readonly timeoutMs?: number;
+};
+
+export interface Logins {
+  /**
+   * The first login for `ask`, or that there is none and where it was looked for. Throws `config-invalid` for a file, an entry or a
+   * helper on the way there that cannot be used.
+   */
+  find(ask: LoginAsk): Promise<Identity>;
+}
+
+/** Docker's name for its Hub since the days of its first registry, in files and to helpers. */
+const HUB_SERVER = "https://index.docker.io/v1/";
+
+export function createLogins(options: LoginsOptions): Logins {
+  const helpers = new HelperAnswers(options);
+  return {
+    async find(ask) {
+      const places = authFilePlaces(options.env);
+      for (const place of places) {
+        const file = await readAuthFile(place);
+        const credentials = file && (await findInFile(file, place.shown, ask, helpers));
+        if (credentials !== undefined) return identityWith(credentials);
+      }
+      const [registry = ""] = ask.names;
+      return identityWithout(
+        registry,
+        places.map(({ shown }) => shown),
+      );
+    },
+  };
+}
+
+async function findInFile(
+  file: AuthFile,
+  shown: string,
+  ask: LoginAsk,
+  helpers: HelperAnswers,
+): Promise<Credentials | undefined> {
+  const keys = matchingKeys(Object.keys(file.auths), ask);
+  return (
+    (await fromCredHelpers(file, shown, ask, helpers)) ??
+    fromAuths(file, shown, keys, true) ??
+    (await fromCredsStore(file, shown, ask, helpers)) ??
+    fromAuths(file, shown, keys, false)
+  );
+}
+
+/** A helper is a whole registry's: a path in its key means nothing. */
+async function fromCredHelpers(
+  { credHelpers }: AuthFile,
+  shown: string,
+  ask: LoginAsk,
+  helpers: HelperAnswers,
+): Promise<Credentials | undefined> {
+  for (const { key, host, isScoped } of matchingKeys(Object.keys(credHelpers), ask)) {
+    const helper = textOf(credHelpers[key]);
+    // An empty name switches a credsStore off for this registry, and there is nobody to ask.
+    if (isScoped || helper === undefined) continue;
+    const rule = `${shown} (credHelpers: ${key})`;
+    for (const server of new Set([serverOf(host), key])) {
+      const credentials = await helpers.get({ helper, server, rule });
+      if (credentials !== undefined) return credentials;
+    }
+  }
+  return undefined;
+}
+
+async function fromCredsStore(
+  { credsStore }: AuthFile,
+  shown: string,
+  { names }: LoginAsk,
+  helpers: HelperAnswers,
+): Promise<Credentials | undefined> {
+  if (credsStore === undefined) return undefined;
+  const rule = `${shown} (credsStore: ${credsStore})`;
+  for (const server of new Set(names.map(serverOf))) {
+    const credentials = await helpers.get({ helper: credsStore, server, rule });
+    if (credentials !== undefined) return credentials;
+  }
+  return undefined;
+}
+
+function fromAuths(
+  { auths }: AuthFile,
+  shown: string,
+  keys: readonly MatchingKey[],
+  isScoped: boolean,
+): Credentials | undefined {
+  for (const { key } of keys.filter((each) => each.isScoped === isScoped)) {
+    const entry = asObject(auths[key]);
+    const credentials = entry && parseAuthEntry(entry, `${shown} (auths: ${key})`);
+    if (credentials !== undefined) return credentials;
+  }
+  return undefined;
+}
+
+/** What docker tells a helper: the host, but its Hub by that old address. */
+function serverOf(name: string): string {
+  const host = canonicalHost(name);
+  return host === DOCKER_HUB ? HUB_SERVER : host;
+}
