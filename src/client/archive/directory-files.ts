@@ -1,0 +1,47 @@
+/**
+ * Owns the files of an OCI layout that is a folder. Only for names that are built here from digests and constants, never for
+ * names that a document brought: they become paths. A symbolic link in the place of a blob is not followed.
+ */
+import { constants } from "node:fs";
+import { join } from "node:path";
+import { GranaryError } from "../../errors.ts";
+import { errnoOf, unlessAbsent } from "../../store/disk-error.ts";
+import { OpenFile } from "../../store/open-file.ts";
+import type { ArchiveFiles, StoredBytes } from "./archive-files.ts";
+import { storedInFile } from "./tar-files.ts";
+
+export function directoryFiles(path: string): ArchiveFiles {
+  let isClosed = false;
+  return {
+    path,
+    async open(name) {
+      if (isClosed) throw new GranaryError("closed", `${path} was closed before ${name} was read.`);
+      return await openStored(join(path, name));
+    },
+    close: async () => {
+      isClosed = true;
+    },
+  };
+}
+
+async function openStored(path: string): Promise<StoredBytes | undefined> {
+  const file = await unlessAbsent(
+    `opening ${path}`,
+    OpenFile.open(path, constants.O_RDONLY).catch(refuseLink),
+  );
+  if (file === undefined) return undefined;
+  try {
+    return await storedInFile(file);
+  } catch (error) {
+    await file.close();
+    throw error;
+  }
+}
+
+function refuseLink(error: unknown): never {
+  // ELOOP: O_NOFOLLOW met a symbolic link.
+  if (errnoOf(error) !== "ELOOP") throw error;
+  const message =
+    "A file of the layout is a symbolic link, which could lead anywhere; put the file itself there.";
+  throw new GranaryError("manifest-invalid", message, { cause: error });
+}

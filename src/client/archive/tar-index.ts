@@ -1,0 +1,79 @@
+/**
+ * Owns the index of a tar file: which entry lies where. Names are keys and nothing more; a link leads to another entry of the
+ * same archive or nowhere. No entry is believed to be longer than the file.
+ */
+import { posix } from "node:path";
+import type { Header } from "tar-stream";
+import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
+import { abortedError } from "../until-aborted.ts";
+import type { StoredBytes } from "./archive-files.ts";
+import { BLOCK_BYTES, readTarHeader } from "./tar-header.ts";
+
+export type TarSpan = { readonly start: number; readonly size: number };
+
+type TarEntry =
+  | (TarSpan & { readonly kind: "file" })
+  | { readonly kind: "link"; readonly to: string | undefined };
+
+/** A layout of a thousand images has some ten thousand. */
+const MAX_ENTRIES = 100_000;
+const MAX_HOPS = 16;
+
+const NO_TAR = "it is none, or packed by something other than gzip or zstd (then unpack it first)";
+
+export type TarIndex = ReadonlyMap<string, TarEntry>;
+
+/** `path` is for messages. Throws `manifest-invalid` for what is no tar, cut short or has too many entries; `aborted`. */
+export async function indexTar(tar: StoredBytes, path: string, signal?: AbortSignal): Promise<TarIndex> {
+  const entries = new Map<string, TarEntry>();
+  let at = 0;
+  try {
+    for (let count = 0; ; count++) {
+      if (signal?.aborted) throw abortedError(signal, `reading ${path}`);
+      if (count > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
+      const found = await readTarHeader(tar, at);
+      if (found === undefined) return entries;
+      const { header, start } = found;
+      const size = header.type === "directory" ? 0 : header.size;
+      if (!Number.isSafeInteger(size) || start + size > tar.size)
+        throw new Error("the file ends in the middle of an entry");
+      addEntry(entries, header, { start, size });
+      at = start + Math.ceil(size / BLOCK_BYTES) * BLOCK_BYTES;
+    }
+  } catch (error) {
+    if (isGranaryError(error)) throw error;
+    const reason = at === 0 ? NO_TAR : `it is damaged at byte ${at} (${messageOf(error)})`;
+    const message = `${path} cannot be read as a tar archive: ${reason}.`;
+    throw new GranaryError("manifest-invalid", message, { cause: error, target: path });
+  }
+}
+
+/** Where the content of `name` lies, links followed; undefined when there is no such file. */
+export function findInTar(index: TarIndex, name: string): TarSpan | undefined {
+  let key = keyOf(name);
+  for (let hop = 0; hop < MAX_HOPS; hop++) {
+    const entry = key === undefined ? undefined : index.get(key);
+    if (entry?.kind !== "link") return entry;
+    key = entry.to;
+  }
+  return undefined;
+}
+
+/** As with tar itself, the last entry of a name counts. */
+function addEntry(entries: Map<string, TarEntry>, { name, type, linkname }: Header, span: TarSpan): void {
+  const key = keyOf(name);
+  if (key === undefined) return;
+  if (type === "file" || type === "contiguous-file") entries.set(key, { kind: "file", ...span });
+  if (type === "link") entries.set(key, { kind: "link", to: keyOf(linkname) });
+  if (type === "symlink") entries.set(key, { kind: "link", to: targetOf(key, linkname) });
+}
+
+function targetOf(key: string, linkname: string): string | undefined {
+  return linkname.startsWith("/") ? undefined : keyOf(posix.join(posix.dirname(key), linkname));
+}
+
+/** `name` in its one form; undefined when it leads out of the archive. */
+function keyOf(name: string): string | undefined {
+  const key = posix.normalize(name.replace(/^\/+/, ""));
+  return key === ".." || key.startsWith("../") ? undefined : key;
+}
