@@ -11,7 +11,7 @@ const RANKS = [
   ["mirror"],
   ["client", "http", "config"],
   ["open.ts"],
-  ["library.ts"],
+  ["library"],
   ["cli", "index.ts"],
 ];
 

@@ -1,6 +1,24 @@
-/** Owns the one mapping from an error to an exit code: 2 for what the caller wrote, 1 for everything else. */
-import { isGranaryError } from "../errors.ts";
+/** Owns the one mapping from an error to an exit code, which scripts rely on. */
+import { type ErrorCode, isGranaryError } from "../errors.ts";
 
-export function exitCodeOf(error: unknown): 1 | 2 {
-  return isGranaryError(error, "config-invalid", "reference-invalid", "digest-invalid") ? 2 : 1;
+/** How the process ends: 0 done, 1 failed, and what can be told apart. A signal ends it with 128 and the signal's number. */
+export type ExitCode = 1 | 2 | 3 | 4 | 5;
+
+const CODES: Partial<Record<ErrorCode, ExitCode>> = {
+  "reference-invalid": 2,
+  "digest-invalid": 2,
+  "config-invalid": 2,
+  "path-invalid": 2,
+  "not-found": 3,
+  "route-unknown": 3,
+  unauthorized: 4,
+  denied: 4,
+  "digest-mismatch": 5,
+};
+
+export const EXIT_CODES = `
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 digest mismatch; 130 after Ctrl-C, 143 after SIGTERM.`;
+
+export function exitCodeOf(error: unknown): ExitCode {
+  return isGranaryError(error) ? (CODES[error.code] ?? 1) : 1;
 }

@@ -4,10 +4,13 @@
  */
 import { Command, CommanderError } from "commander";
 import { version } from "../version.ts";
-import { exitCodeOf } from "./exit-code.ts";
+import { blobFetchCommand } from "./blob/fetch.ts";
+import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
 import { healthCommand } from "./health.ts";
-import { sentenceOf } from "./output.ts";
+import { tellFailure } from "./output.ts";
+import { referenceParseCommand } from "./reference/parse.ts";
 import { serveCommand } from "./serve.ts";
+import { verbGroup } from "./verb-group.ts";
 
 const EXAMPLES = `
 Examples:
@@ -22,16 +25,18 @@ Point Ollama at it:   ollama pull --insecure HOST:11435/library/llama3.2`;
 /** Runs the command line `argv` (as in process.argv). Sets the exit code; never throws, never prints a stack trace. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on("error", endQuietly);
+  process.stderr.on("error", endQuietly);
   const program = new Command("granary")
     .description("A pull-through cache for container images and models: each byte crosses the internet once.")
     .version(version)
     .addHelpText("after", EXAMPLES)
+    .addHelpText("after", EXIT_CODES)
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
-  for (const command of [serveCommand(), healthCommand()]) {
-    // Ways to fail are not handed on by themselves to commands that were made elsewhere.
-    program.addCommand(command.copyInheritedSettings(program));
+  for (const command of [serveCommand(), healthCommand(), ...clientCommands()]) {
+    program.addCommand(command);
   }
+  handOn(program);
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -40,9 +45,31 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       return;
     }
-    process.stderr.write(`granary: ${sentenceOf(error)}\n`);
+    tellFailure(error);
     process.exitCode = exitCodeOf(error);
   }
+}
+
+function clientCommands(): Command[] {
+  return [
+    verbGroup(
+      "blob",
+      "Single blobs by their digest.",
+      [blobFetchCommand()],
+      "granary blob fetch docker.io/library/alpine sha256:<64 hex> layer.tar.gz",
+    ),
+    verbGroup(
+      "reference",
+      "Names of images and models.",
+      [referenceParseCommand()],
+      "granary reference parse alpine",
+    ),
+  ];
+}
+
+/** Ways to fail are not handed on by themselves to commands that were made elsewhere. */
+function handOn(parent: Command): void {
+  for (const command of parent.commands) handOn(command.copyInheritedSettings(parent));
 }
 
 /** Whoever read our output has read enough (`granary --help | head`). */

@@ -1,4 +1,6 @@
-/** Owns what the command line prints: sentences for people, one JSON value per line for scripts. Nothing else writes. */
+/**
+ * Owns what the command line prints: values and JSON on standard output, for scripts; sentences on standard error, for people.
+ */
 import { messageOf } from "../errors.ts";
 
 /** The message of a failure, and of what caused it where that says more. Never a stack trace. */
@@ -12,4 +14,13 @@ export function printLine(text: string): void {
 
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));
+}
+
+/** A sentence on standard error. */
+export function tell(sentence: string): void {
+  process.stderr.write(`${sentence}\n`);
+}
+
+export function tellFailure(error: unknown): void {
+  tell(`granary: ${sentenceOf(error)}`);
 }

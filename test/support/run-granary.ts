@@ -19,22 +19,25 @@ export type ChildOptions = {
   readonly env?: Readonly<Record<string, string>>;
   /** Flags of Node itself. */
   readonly nodeFlags?: readonly string[];
+  /** What it reads on standard input; nothing when left out. */
+  readonly input?: string;
 };
 
 /** Starts `granary ...args`. The caller sees to its end. */
 export function startGranary(args: readonly string[], options: ChildOptions = {}): GranaryChild {
-  const { cwd, env = {}, nodeFlags = [] } = options;
+  const { cwd, env = {}, nodeFlags = [], input } = options;
   const child = spawn(process.execPath, [...nodeFlags, LAUNCHER, ...args], {
     cwd,
     env: { ...process.env, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
+  child.stdin?.end(input);
   let out = "";
   let err = "";
-  child.stdout.on("data", (chunk: Buffer) => {
+  child.stdout?.on("data", (chunk: Buffer) => {
     out += chunk.toString();
   });
-  child.stderr.on("data", (chunk: Buffer) => {
+  child.stderr?.on("data", (chunk: Buffer) => {
     err += chunk.toString();
   });
   const ended = new Promise<Ended>((resolve, reject) => {

@@ -1,0 +1,32 @@
+/** Owns how the phases and amounts of Progress are called: bytes are fetched, entries are extracted. Pure. */
+import { formatBytes } from "../bytes/units.ts";
+import type { Progress } from "../client/progress.ts";
+
+type Phase = Progress["phase"];
+
+const DOING: Record<Phase, string> = { fetch: "Fetching", extract: "Extracting" };
+const DONE: Record<Phase, string> = { fetch: "Fetched", extract: "Extracted" };
+
+export function doing(phase: Phase): string {
+  return DOING[phase];
+}
+
+export function finished(phase: Phase): string {
+  return DONE[phase];
+}
+
+/** "1.5 MiB", "1200 entries". */
+export function amountOf(phase: Phase, count: number): string {
+  if (phase === "fetch") return formatBytes(Math.round(count));
+  return count === 1 ? "1 entry" : `${Math.round(count)} entries`;
+}
+
+/** Minutes and seconds, with hours where there are any: "0:07", "1:02:30". */
+export function clockTime(ms: number): string {
+  const seconds = Math.round(ms / 1000);
+  const two = (count: number) => String(count % 60).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  return minutes < 60
+    ? `${minutes}:${two(seconds)}`
+    : `${Math.floor(minutes / 60)}:${two(minutes)}:${two(seconds)}`;
+}

@@ -1,0 +1,20 @@
+/** Owns how an answer comes out: the value or the JSON alone on standard output, the closing sentence on standard error. */
+import { printJson, printLine, tell } from "./output.ts";
+
+export type Answer = {
+  /** What --json prints. */
+  readonly json: unknown;
+  /** What scripts read without --json: on standard output, alone. */
+  readonly value?: string;
+  /** What people like to hear in the end: on standard error, unless quiet. */
+  readonly sentence?: string;
+};
+
+export function print(
+  { json, value, sentence }: Answer,
+  flags: { readonly json?: boolean; readonly quiet?: boolean },
+): void {
+  if (sentence !== undefined && flags.quiet !== true) tell(sentence);
+  if (flags.json === true) printJson(json);
+  else if (value !== undefined) printLine(value);
+}

@@ -1,0 +1,8 @@
+/** Owns what shows progress, whatever it looks like. */
+import type { OnProgress } from "../client/progress.ts";
+
+export type ProgressDisplay = {
+  readonly report: OnProgress;
+  /** Leaves the line that it drew on, so that a sentence can follow. Idempotent. */
+  end(): void;
+};

@@ -1,0 +1,44 @@
+/** Owns progress in a pipe or a log file: a line when a phase begins and one when it is done, and now and then one between. */
+import type { Progress } from "../client/progress.ts";
+import type { Clock } from "../observe/clock.ts";
+import { amountOf, doing, finished } from "./phase-words.ts";
+import type { ProgressDisplay } from "./progress-display.ts";
+import { Rate } from "./rate.ts";
+
+/** Slow transfers show that they live; logs do not fill up. */
+const EVERY_MS = 30_000;
+
+type Step = { readonly phase: Progress["phase"]; readonly rate: Rate; toldAt: number; isDone: boolean };
+
+export function progressLines(stream: NodeJS.WritableStream, clock: Clock): ProgressDisplay {
+  let step: Step | undefined;
+  const write = (line: string) => stream.write(`${line}\n`);
+  return {
+    end: () => undefined,
+    report(progress) {
+      const { phase, done, total } = progress;
+      if (step?.phase !== phase) {
+        step = { phase, rate: new Rate(clock), toldAt: clock.now(), isDone: false };
+        if (done < total) write(`${doing(phase)} ${amountOf(phase, total)}${hereSoFar(progress)}`);
+      }
+      step.rate.add(done);
+      if (step.isDone) return;
+      if (done === total) {
+        step.isDone = true;
+        write(`${finished(phase)} ${amountOf(phase, total)}${rateOf(step)}`);
+      } else if (clock.now() - step.toldAt >= EVERY_MS) {
+        step.toldAt = clock.now();
+        write(`${doing(phase)}: ${amountOf(phase, done)} of ${amountOf(phase, total)}${rateOf(step)}`);
+      }
+    },
+  };
+}
+
+function hereSoFar({ phase, done }: Progress): string {
+  return done === 0 ? "" : `, ${amountOf(phase, done)} are here`;
+}
+
+function rateOf({ phase, rate }: Step): string {
+  const perSecond = rate.perSecond();
+  return perSecond === undefined ? "" : ` (${amountOf(phase, perSecond)}/s)`;
+}

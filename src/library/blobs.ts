@@ -1,0 +1,28 @@
+/** Owns the library's function for single blobs: the caller's texts in, one client function bound to a Source. */
+import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "../client/fetch-blob.ts";
+import { parseDigest } from "../oci/digest.ts";
+import { parseReference } from "../oci/reference.ts";
+import { withSource } from "./default-source.ts";
+import type { LibraryOptions } from "./library-options.ts";
+
+/**
+ * Brings one blob to the file `path`: verified, over several connections when it is big, and in place only when it is whole. What
+ * an earlier run left in `<path>.partial` is not fetched again; a file at `path` that is the blob already is left alone.
+ *
+ * `repository` is where the blob lies, such as `ghcr.io/org/app` or `registry.ollama.ai/library/gemma`; `digest` is
+ * `sha256:<64 hex>`. Sizes are bytes. `onDescriptor` hears digest, size and media type before the first byte; `partial: "drop"`
+ * leaves nothing behind when `signal` ends it.
+ *
+ * Throws GranaryError: `reference-invalid`, `digest-invalid`, `config-invalid`, `path-invalid`, `not-found`, `unauthorized`,
+ * `denied`, `rate-limited`, `digest-mismatch`, `size-mismatch`, `upstream-unavailable`, `upstream-protocol`, `store-full`,
+ * `store-damaged`, `aborted`.
+ */
+export async function fetchImageBlob(
+  repository: string,
+  digest: string,
+  path: string,
+  options: LibraryOptions & FetchBlobOptions = {},
+): Promise<FetchedBlob> {
+  const wanted = { repository: parseReference(repository), digest: parseDigest(digest) };
+  return await withSource(options, (source) => fetchBlob(source, wanted, path, options));
+}

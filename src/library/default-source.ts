@@ -1,0 +1,54 @@
+/**
+ * Owns the Source that a library function works on: the caller's, which stays open, or one of its own, which is closed
+ * however the function ends.
+ */
+import { loadSettings } from "../config/load.ts";
+import { GranaryError } from "../errors.ts";
+import { openSource } from "../open.ts";
+import type { Source } from "../source.ts";
+import type { LibraryOptions } from "./library-options.ts";
+
+export type HeldSource = {
+  readonly source: Source;
+  /** Closes what was opened here and nothing else. Idempotent. */
+  close(): Promise<void>;
+};
+
+/** Gives `work` a Source and closes it afterwards, unless it is the caller's. Throws `config-invalid`, and what `work` throws. */
+export async function withSource<T>(
+  options: LibraryOptions,
+  work: (source: Source) => Promise<T>,
+): Promise<T> {
+  const { source, close } = await holdSource(options);
+  try {
+    return await work(source);
+  } finally {
+    await close();
+  }
+}
+
+/** The caller closes it. Throws `config-invalid`. */
+export async function holdSource({
+  source,
+  via,
+  insecure,
+  credentials,
+  config,
+}: LibraryOptions): Promise<HeldSource> {
+  if (source !== undefined) return { source, close: async () => undefined };
+  const settings = await loadSettings(config, process.env);
+  const opened = openSource({
+    settings,
+    ...(via !== undefined && { via: checkUrl(via) }),
+    ...(insecure !== undefined && { insecure }),
+    ...(credentials !== undefined && { credentials }),
+  });
+  return { source: opened, close: () => opened.close() };
+}
+
+function checkUrl(via: string): string {
+  if (/^https?:\/\/[^/]/.test(via) && URL.canParse(via)) return via;
+  throw new GranaryError("config-invalid", `"${via}" is not a base URL such as http://granary:5000.`, {
+    found: via,
+  });
+}

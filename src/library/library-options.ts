@@ -1,0 +1,23 @@
+/** Owns the options that every library function takes beside its own. Pure data. */
+import type { VerbOptions } from "../client/verb-options.ts";
+import type { Source } from "../source.ts";
+import type { Credentials } from "../upstream/policy.ts";
+
+export type LibraryOptions = VerbOptions & {
+  /**
+   * Where content comes from: a Mirror's (`mirrorSource`), one kept open over many calls (`openSource`). It stays open. Without
+   * it each call asks the registry that the name implies, through a Source that it closes again; the next four options shape
+   * that one, and mean nothing beside `source`.
+   */
+  readonly source?: Source;
+  /** Base URL of a Granary, or of any registry, that is asked in place of the registry that the name implies. */
+  readonly via?: string;
+  /** Plain HTTP to the registry that the name implies. */
+  readonly insecure?: boolean;
+  /** They win over everything that is configured. */
+  readonly credentials?: Credentials;
+  /** A configuration file of Granary: its upstreams, with their endpoints and credentials, hold here too. */
+  readonly config?: string;
+  /** `os/architecture[/variant]`; linux on this machine's architecture by default. */
+  readonly platform?: string;
+};

@@ -1,0 +1,31 @@
+/** Owns the world of command line tests: a fake registry, a home without any login, and processes that end with the test. */
+import { onTestFinished } from "vitest";
+import { type FakeOptions, type FakeRegistry, startFakeRegistry } from "../support/fake-registry.ts";
+import { type Ended, type GranaryChild, startGranary } from "../support/run-granary.ts";
+import { tempDirectory } from "../support/temp-directory.ts";
+
+export type VerbWorld = {
+  readonly fake: FakeRegistry;
+  /** The home and working directory of every process; empty. */
+  readonly directory: string;
+  /** Runs `granary ...args` to its end. */
+  run(args: readonly string[], input?: string): Promise<Ended>;
+  start(args: readonly string[], input?: string): GranaryChild;
+};
+
+/** Call it inside a test. */
+export async function verbWorld(options: FakeOptions = { mode: "plain" }): Promise<VerbWorld> {
+  const fake = await startFakeRegistry(options);
+  onTestFinished(() => fake.close());
+  const directory = await tempDirectory();
+  const env = { HOME: directory, DOCKER_CONFIG: "", REGISTRY_AUTH_FILE: "", XDG_RUNTIME_DIR: "" };
+  const start = (args: readonly string[], input?: string) => {
+    const granary = startGranary(args, { cwd: directory, env, ...(input !== undefined && { input }) });
+    onTestFinished(async () => {
+      granary.child.kill("SIGKILL");
+      await granary.ended;
+    });
+    return granary;
+  };
+  return { fake, directory, start, run: (args, input) => start(args, input).ended };
+}
