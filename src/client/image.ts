@@ -15,4 +15,6 @@ export type Image = {
   /** The checked bytes of the config blob, and what they say. */
   readonly configBytes: Uint8Array;
   readonly config: ImageConfig;
+  /** A sentence for people: the image was taken, though it is not made for this machine. */
+  readonly warning?: string;
 };

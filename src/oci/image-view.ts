@@ -10,6 +10,11 @@ import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } f
 import { viewManifest } from "./manifest-view.ts";
 import { DOCKER_SCHEMA1, isIndexType, OCTET_STREAM } from "./media-types.ts";
 
+const IMAGE_CONFIG_TYPES = new Set([
+  "application/vnd.oci.image.config.v1+json",
+  "application/vnd.docker.container.image.v1+json",
+]);
+
 export type IndexView = { readonly kind: "index"; readonly children: readonly Descriptor[] };
 
 export type ImageView = {
@@ -53,16 +58,34 @@ export function viewImage(manifest: {
   };
 }
 
-/** What the config blob of an image says. Throws `manifest-invalid` for what is no JSON object. */
-export function viewImageConfig(bytes: Uint8Array): ImageConfig {
+/**
+ * What a config blob says. Throws `manifest-invalid` for an image's that is no JSON object, or has a diff ID that is no digest.
+ * The config of an artifact may be anything ("{}", YAML, nothing at all): what cannot be read there reads as an unknown
+ * platform without layers, and its `document` is then empty.
+ */
+export function viewImageConfig(bytes: Uint8Array, mediaType?: string): ImageConfig {
+  const isImage = mediaType === undefined || isImageConfigType(mediaType);
   const document = parseJsonObject(bytes);
-  if (document === undefined) throw damaged("its config is not a JSON object");
-  const diffIds = asObject(document.rootfs)?.diff_ids;
-  const digests = Array.isArray(diffIds) ? diffIds : [];
-  if (!digests.every((text): text is Digest => typeof text === "string" && isDigest(text))) {
-    throw damaged("its config lists a diff ID that is no digest");
-  }
-  return { platform: parsePlatformFields(document), diffIds: digests, document };
+  if (document === undefined && isImage) throw damaged("its config is not a JSON object");
+  const diffIds = diffIdsOf(document);
+  if (diffIds === undefined && isImage) throw damaged("its config lists a diff ID that is no digest");
+  return {
+    platform: parsePlatformFields(document ?? {}),
+    diffIds: diffIds ?? [],
+    document: document ?? {},
+  };
+}
+
+/** Models of the Ollama registry use Docker's type as well. */
+export function isImageConfigType(mediaType: string): boolean {
+  return IMAGE_CONFIG_TYPES.has(mediaType);
+}
+
+function diffIdsOf(document: JsonObject | undefined): readonly Digest[] | undefined {
+  const listed = asObject(document?.rootfs)?.diff_ids;
+  const diffIds: readonly unknown[] = Array.isArray(listed) ? listed : [];
+  const isRight = diffIds.every((text): text is Digest => typeof text === "string" && isDigest(text));
+  return isRight ? diffIds : undefined;
 }
 
 /** Throws `manifest-invalid`. */
