@@ -1,0 +1,114 @@
+/**
+ * Owns the pull of an artifact (ORAS, ModelPack): each layer becomes a file under the path that its annotation names. Nothing is
+ * written before the whole manifest was found fit, and nothing is left behind by a pull that fails: all files appear together
+ * at the end.
+ */
+import { lstat, mkdtemp, rm, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { GranaryError } from "../errors.ts";
+import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import { atDigest, type Reference } from "../oci/reference.ts";
+import type { Source } from "../source.ts";
+import { onDisk, unlessAbsent } from "../store/disk-error.ts";
+import { type ArtifactFile, type ArtifactLimits, artifactFiles } from "./artifact/artifact-files.ts";
+import { type ArtifactChoice, findArtifact } from "./artifact/find-artifact.ts";
+import { lookBelow } from "./artifact/look-below.ts";
+import { isModelPack } from "./artifact/model-pack.ts";
+import { placeAmongOthers, placeInNew } from "./artifact/place-files.ts";
+import { fetchBlobs } from "./fetch-blobs.ts";
+import { untilAborted } from "./until-aborted.ts";
+import type { VerbOptions } from "./verb-options.ts";
+
+export type PullArtifactOptions = VerbOptions & ArtifactChoice & ArtifactLimits;
+
+export type PulledArtifact = {
+  /** What the reference named when it was pulled: pull this to get the same again, wherever the tag goes. */
+  readonly pinned: Reference;
+  /** The digest in `pinned`: of the index, where the reference names one. */
+  readonly digest: Digest;
+  /** The artifact's own manifest. */
+  readonly manifest: Manifest;
+  readonly artifactType: string | undefined;
+  readonly isModelPack: boolean;
+  /** In the manifest's order; `isArchive` marks tars of directories (ORAS), which are kept as they are. */
+  readonly files: readonly ArtifactFile[];
+  /** Body bytes that were received: files that were there already cost none. */
+  readonly fetched: number;
+};
+
+const FILE_MODE = 0o600;
+
+/**
+ * Pulls the artifact into `directory`: made where it is missing (its parent must exist), else its files join what is there. Equal
+ * files stay, different ones are never replaced. An index is followed to its only child that fits `artifactType` and `platform`.
+ *
+ * Throws what `Source.manifest` and `fetchBlob` throw, `manifest-invalid` (an unsafe path, a path twice, no path, above
+ * `maxLayers` or `maxBytes`, several children), `path-invalid` (something is in the way).
+ */
+export async function pullArtifact(
+  source: Source,
+  reference: Reference,
+  directory: string,
+  options: PullArtifactOptions = {},
+): Promise<PulledArtifact> {
+  const found = await untilAborted(findArtifact(source, reference, options), options.signal);
+  const files = artifactFiles(found.view, options);
+  const root = resolve(directory);
+  const isNew = await isAbsent(root);
+  const looks = isNew ? [] : await Promise.all(files.map((file) => lookBelow(root, file)));
+  const missing = files.filter((_, index) => looks[index] !== "held");
+  const fetched = await fetchAndPlace(source, reference, missing, { root, isNew, options });
+  const { digest } = found.top;
+  return {
+    pinned: atDigest(reference, digest),
+    digest,
+    manifest: found.manifest,
+    artifactType: found.view.artifactType,
+    isModelPack: isModelPack(found.view),
+    files,
+    fetched,
+  };
+}
+
+async function isAbsent(root: string): Promise<boolean> {
+  const found = await unlessAbsent(`looking at ${root}`, stat(root));
+  if (found?.isDirectory() === true) return false;
+  if (found !== undefined || (await unlessAbsent(`looking at ${root}`, lstat(root))) !== undefined) {
+    throw new GranaryError("path-invalid", `${root} is not a directory: give another.`, { target: root });
+  }
+  const parent = dirname(root);
+  if ((await unlessAbsent(`looking at ${parent}`, stat(parent))) !== undefined) return true;
+  throw new GranaryError("path-invalid", `The directory ${parent} does not exist: create it first.`, {
+    target: parent,
+  });
+}
+
+type Target = { readonly root: string; readonly isNew: boolean; readonly options: PullArtifactOptions };
+
+/** Resolves with the bytes that were received. The staging directory goes, however it ends. */
+async function fetchAndPlace(
+  source: Source,
+  reference: Reference,
+  files: readonly ArtifactFile[],
+  { root, isNew, options }: Target,
+): Promise<number> {
+  const staging = await makeStaging(root, isNew);
+  try {
+    // Numbers for names: no title can meet the name of another's partial.
+    const staged = files.map((file, index) => ({ ...file, from: join(staging, String(index)) }));
+    const wanted = staged.map(({ digest, size, from }) => ({ digest, size, path: from }));
+    const each = { ...options, mode: FILE_MODE, partial: "drop" } as const;
+    const blobs = await fetchBlobs(source, reference, wanted, each);
+    await (isNew ? placeInNew(root, staged, join(staging, "tree")) : placeAmongOthers(root, staged));
+    return blobs.reduce((sum, blob) => sum + blob.fetched, 0);
+  } finally {
+    await rm(staging, { recursive: true, force: true });
+  }
+}
+
+/** Beside a new directory, inside one that exists: there it is on the same file system. */
+function makeStaging(root: string, isNew: boolean): Promise<string> {
+  const prefix = isNew ? join(dirname(root), `.${basename(root)}.granary-`) : join(root, ".granary-");
+  return onDisk(`creating a directory ${prefix}…`, mkdtemp(prefix));
+}

@@ -1,0 +1,50 @@
+/**
+ * Owns the parsed view of a model's manifest: config and layers with their roles, in order. Unknown types are kept under their
+ * own names, never dropped. A view never replaces the bytes.
+ */
+import { GranaryError } from "../errors.ts";
+import type { Descriptor } from "../oci/descriptor.ts";
+import { viewImage } from "../oci/image-view.ts";
+import { objects, parseJsonObject, textOf } from "../oci/json-value.ts";
+import type { Manifest } from "../oci/manifest.ts";
+import { roleOf } from "./layer-role.ts";
+
+export type ModelLayer = Descriptor & {
+  /** What it is for, by its media type: "model", "template", "license", ... */
+  readonly role: string;
+  /** Of tensor and json layers: the name that a stranger gave it. Not a path until it was checked. */
+  readonly name?: string;
+};
+
+export type ModelView = {
+  readonly schemaVersion: 2;
+  readonly mediaType: string;
+  readonly config: Descriptor;
+  /** In the manifest's order. */
+  readonly layers: readonly ModelLayer[];
+  /** Config and layers, bytes: the size that Ollama lists. */
+  readonly size: number;
+};
+
+/** Throws `manifest-invalid`: an index, another schema version, or a descriptor without digest or size. */
+export function viewModel(manifest: Pick<Manifest, "bytes" | "mediaType">): ModelView {
+  const view = viewImage(manifest);
+  if (view.kind === "index")
+    throw unfit("it is an index of several manifests; name one of them by its digest");
+  const document = parseJsonObject(manifest.bytes) ?? {};
+  if (document.schemaVersion !== 2) {
+    throw unfit(`its schema version is ${JSON.stringify(document.schemaVersion) ?? "missing"}, expected 2`);
+  }
+  const names = objects(document.layers).map(({ name }) => textOf(name));
+  const layers = view.layers.map((layer, index) => asModelLayer(layer, names[index]));
+  const size = [view.config, ...layers].reduce((sum, part) => sum + part.size, 0);
+  return { schemaVersion: 2, mediaType: view.mediaType, config: view.config, layers, size };
+}
+
+function asModelLayer(layer: Descriptor, name: string | undefined): ModelLayer {
+  return { ...layer, role: roleOf(layer.mediaType), ...(name !== undefined && { name }) };
+}
+
+function unfit(reason: string): GranaryError {
+  return new GranaryError("manifest-invalid", `The manifest is not a model's: ${reason}.`);
+}
