@@ -79,6 +79,12 @@ describe("a configuration file", () => {
     expect(credentialsOf("ghcr.io")).toEqual({ username: "me", password: "from-a-file" });
   });
 
+  test("may leave an upstream's credentials to the login files, read later (I09)", async () => {
+    const settings = await load("upstreams: {ghcr.io: {credentials: docker-config}}\n");
+    const found = settings.upstreams.filter(({ credentialsFrom }) => credentialsFrom === "docker-config");
+    expect(found).toMatchObject([{ name: "ghcr.io", credentials: undefined }]);
+  });
+
   test("in config/ is a valid example, and changes nothing but what it shows", async () => {
     expect(await loadSettings(EXAMPLE, {})).toEqual(await loadSettings(undefined, {}));
   });
@@ -120,6 +126,18 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
     ],
     ["half a login", "upstreams: {docker.io: {username: me}}", /upstreams\.docker\.io: credentials need/],
     [
+      "credentials of an unknown kind",
+      "upstreams: {ghcr.io: {credentials: keychain}}",
+      /upstreams\.ghcr\.io\.credentials: expected "docker-config", or username and password/,
+    ],
+    ...["username: me", `password: '\${HOME}'`, "passwordFile: /nowhere"].map(
+      (key): [string, string, RegExp] => [
+        `docker-config beside ${key}`,
+        `upstreams: {ghcr.io: {credentials: docker-config, ${key}}}`,
+        /upstreams\.ghcr\.io: give either credentials: docker-config or username and password, not both/,
+      ],
+    ),
+    [
       "an unset variable",
       `upstreams: {docker.io: {password: '\${UNSET}'}}`,
       /upstreams\.docker\.io\.password: the environment variable UNSET is not set/,
@@ -132,7 +150,7 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
     ["no YAML", "a: [", /is not YAML/],
     ["a list in place of a map", "- a", /the file: expected object/],
   ])("%s", async (_, text, wanted) => {
-    expect(await complaint(text)).toMatch(wanted);
+    expect(await complaint(text, { HOME: "x" })).toMatch(wanted);
   });
 
   test.each([

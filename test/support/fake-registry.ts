@@ -4,6 +4,7 @@
  * registry would: what it cannot do, it refuses.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Digest } from "../../src/oci/digest.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -213,7 +214,6 @@ export class FakeRegistry {
 
   #listener(origin: OriginName, address: string, tls: ListenerTls | undefined): Listener {
     const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-      request.resume();
       void this.#serve(origin, request, response);
     };
     return new Listener(address, onRequest, tls);
@@ -222,6 +222,9 @@ export class FakeRegistry {
   async #serve(origin: OriginName, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const record = parseRequest(origin, request);
     this.#account.requests.push(record);
+    if (request.method === "POST" && origin === "auth") {
+      record.form = new URLSearchParams(await text(request));
+    } else request.resume();
     if (origin === "cdn" && record.headers.authorization !== undefined) this.#account.violations.push(record);
     response.once("close", () => {
       record.finished = true;

@@ -12,6 +12,8 @@ export type RequestRecord = {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
+  /** The fields of a POST. */
+  form: URLSearchParams | undefined;
   readonly range: string | undefined;
   readonly kind: RequestKind;
   readonly repository: string | undefined;

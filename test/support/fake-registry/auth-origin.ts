@@ -1,4 +1,4 @@
-/** Owns the token endpoint of the fake: `GET /token?service&scope`, with or without Basic. */
+/** Owns the token endpoint of the fake: `GET /token?service&scope`, with or without Basic, and the OAuth2 POST. */
 import type { RequestRecord } from "./account.ts";
 import { type Reply, textReply } from "./send-reply.ts";
 import type { FakeSettings } from "./settings.ts";
@@ -7,12 +7,30 @@ import type { Tokens } from "./tokens.ts";
 const JSON_TYPE = { "content-type": "application/json" };
 
 export function answerAuth(record: RequestRecord, settings: FakeSettings, tokens: Tokens): Reply {
+  if (record.method === "POST" && Object.keys(settings.identityTokens).length > 0) {
+    return answerOAuth(record, settings, tokens);
+  }
   if (record.method !== "GET") return textReply(405, "", {});
   const identity = tokens.identityOf(record.headers.authorization);
   if (identity === undefined) {
     return textReply(401, JSON.stringify({ details: "incorrect username or password" }), JSON_TYPE);
   }
-  const scopes = record.query.getAll("scope").flatMap((scope) => scope.split(" "));
+  return issued(identity, record.query.getAll("scope"), settings, tokens);
+}
+
+/** distribution's token specification, OAuth2: all four fields are required, and the answer has only `access_token`. */
+function answerOAuth({ form }: RequestRecord, settings: FakeSettings, tokens: Tokens): Reply {
+  const isWhole = ["service", "client_id", "scope"].every((field) => form?.get(field));
+  if (form?.get("grant_type") !== "refresh_token" || !isWhole) {
+    return textReply(400, JSON.stringify({ error: "invalid_request" }), JSON_TYPE);
+  }
+  const identity = settings.identityTokens[form.get("refresh_token") ?? ""];
+  if (identity === undefined) return textReply(401, JSON.stringify({ error: "invalid_grant" }), JSON_TYPE);
+  return issued(identity, form.getAll("scope"), { ...settings, tokenFields: "access_token" }, tokens);
+}
+
+function issued(identity: string, asked: readonly string[], settings: FakeSettings, tokens: Tokens): Reply {
+  const scopes = asked.flatMap((scope) => scope.split(" "));
   const token = tokens.issue(identity, scopes);
   const fields = {
     ...(settings.tokenFields !== "access_token" && { token }),

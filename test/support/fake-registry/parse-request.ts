@@ -13,6 +13,7 @@ export function parseRequest(origin: OriginName, request: IncomingMessage): Requ
     path: url.pathname,
     query: url.searchParams,
     headers: request.headers,
+    form: undefined,
     range: request.headers.range,
     ...parsePath(origin, url.pathname),
     connection: request.socket.remotePort ?? 0,

@@ -21,6 +21,8 @@ export type FakeSettings = {
   tokenExpiresIn: number | undefined;
   tokenFields: "token" | "access_token" | "both";
   users: Record<string, string>;
+  /** User names by identity token: with any, the token server knows OAuth2 (POST). */
+  identityTokens: Record<string, string>;
   /** Repositories that only a signed-in user may read. */
   privateRepositories: Set<string>;
   /** The realm that challenges name, in place of this fake's own. */
@@ -59,6 +61,7 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     tokenExpiresIn: 300,
     tokenFields: "both",
     users: {},
+    identityTokens: {},
     privateRepositories: new Set(),
     realm: undefined,
     staleRealm: undefined,
