@@ -5,7 +5,7 @@
 import { createHash } from "node:crypto";
 import { GranaryError } from "../../errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
-import { type Digest, digestOf, finishDigest } from "../../oci/digest.ts";
+import { algorithmOf, type Digest, digestOf, finishDigest, isDigest } from "../../oci/digest.ts";
 import { viewImageConfig } from "../../oci/image-view.ts";
 import { type JsonObject, objects, textOf } from "../../oci/json-value.ts";
 import { DOCKER_MANIFEST } from "../../oci/media-types.ts";
@@ -39,9 +39,12 @@ export async function findInSave(
   const stored = await files.open("manifest.json");
   if (stored === undefined) return undefined;
   const images = parseList(await readStored(stored, MAX_LIST_BYTES, "manifest.json"), files.path);
+  if (images.length === 0) throw damaged(files.path, "its manifest.json lists no image");
   const [image] = chooseNamed(images, wanted, files.path);
-  if (image === undefined) throw damaged(files.path, "its manifest.json lists no image");
-  return await describeImage(files, image, signal);
+  if (image === undefined) return undefined;
+  const configBytes = await readConfig(files, image);
+  if (wanted !== undefined && isDigest(wanted)) checkId(configBytes, wanted, files.path);
+  return await describeImage(files, image, configBytes, signal);
 }
 
 function parseList(bytes: Uint8Array, path: string): SavedImage[] {
@@ -62,13 +65,24 @@ function idOf(config: string): string {
   return hex === undefined ? config : `sha256:${hex}`;
 }
 
+async function readConfig(files: ArchiveFiles, { config }: SavedImage): Promise<Uint8Array> {
+  return await readStored(await openPart(files, config), MAX_CONFIG_BYTES, "The config of the image");
+}
+
+/** The name of a file is a claim; who asks for an image by its ID gets that one. */
+function checkId(configBytes: Uint8Array, expected: Digest, path: string): void {
+  const found = digestOf(configBytes, algorithmOf(expected));
+  if (found === expected) return;
+  const message = `The image that ${path} calls ${expected} is ${found}.`;
+  throw new GranaryError("digest-mismatch", message, { expected, found, target: path });
+}
+
 async function describeImage(
   files: ArchiveFiles,
   image: SavedImage,
+  configBytes: Uint8Array,
   signal: AbortSignal | undefined,
 ): Promise<ArchivedImage> {
-  const stored = await openPart(files, image.config);
-  const configBytes = await readStored(stored, MAX_CONFIG_BYTES, `The config ${image.config}`);
   const { diffIds } = viewImageConfig(configBytes);
   if (diffIds.length !== image.layers.length) {
     throw damaged(files.path, `its config has ${diffIds.length} diff IDs for ${image.layers.length} layers`);
