@@ -4,13 +4,9 @@
  */
 import { Command, CommanderError } from "commander";
 import { version } from "../version.ts";
-import { blobFetchCommand } from "./blob/fetch.ts";
+import { commands } from "./commands.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
-import { healthCommand } from "./health.ts";
 import { tellFailure } from "./output.ts";
-import { referenceParseCommand } from "./reference/parse.ts";
-import { serveCommand } from "./serve.ts";
-import { verbGroup } from "./verb-group.ts";
 
 const EXAMPLES = `
 Examples:
@@ -33,7 +29,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     .addHelpText("after", EXIT_CODES)
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
-  for (const command of [serveCommand(), healthCommand(), ...clientCommands()]) {
+  for (const command of commands()) {
     program.addCommand(command);
   }
   handOn(program);
@@ -48,23 +44,6 @@ export async function main(argv: readonly string[]): Promise<void> {
     tellFailure(error);
     process.exitCode = exitCodeOf(error);
   }
-}
-
-function clientCommands(): Command[] {
-  return [
-    verbGroup(
-      "blob",
-      "Single blobs by their digest.",
-      [blobFetchCommand()],
-      "granary blob fetch docker.io/library/alpine sha256:<64 hex> layer.tar.gz",
-    ),
-    verbGroup(
-      "reference",
-      "Names of images and models.",
-      [referenceParseCommand()],
-      "granary reference parse alpine",
-    ),
-  ];
 }
 
 /** Ways to fail are not handed on by themselves to commands that were made elsewhere. */

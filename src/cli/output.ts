@@ -16,6 +16,17 @@ export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));
 }
 
+/** Exactly these bytes; on a terminal the prompt gets a line of its own. */
+export function printBytes(bytes: Uint8Array): void {
+  process.stdout.write(bytes);
+  if (process.stdout.isTTY === true) process.stdout.write("\n");
+}
+
+/** For people: one value over several lines. */
+export function formatJson(value: unknown): string {
+  return JSON.stringify(value, undefined, 2);
+}
+
 /** A sentence on standard error. */
 export function tell(sentence: string): void {
   process.stderr.write(`${sentence}\n`);

@@ -1,0 +1,42 @@
+/** Owns `granary artifact pull`: the files of an artifact into a directory. */
+import { Command } from "commander";
+import { formatBytes, parseBytes } from "../../bytes/units.ts";
+import type { PulledArtifact } from "../../client/pull-artifact.ts";
+import { pullArtifact } from "../../library/artifacts.ts";
+import { formatReference } from "../../oci/reference.ts";
+import { asVerb } from "../as-verb.ts";
+import type { CommonFlags } from "../common-options.ts";
+import type { Answer } from "../print.ts";
+import { runVerb } from "../run-verb.ts";
+
+type PullFlags = CommonFlags & { readonly type?: string; readonly maxSize?: string };
+
+export function artifactPullCommand(): Command {
+  const command = new Command("pull")
+    .description("Pull the files of an artifact (ORAS, ModelPack), verified, and print its digest.")
+    .argument("<reference>", "such as ghcr.io/org/model:1.0")
+    .argument("<directory>", "where its files go; different files there are never replaced")
+    .option("--type <artifact-type>", "what it must be, by its own word")
+    .option("--max-size <size>", "refuse more than this, such as 20GiB (default: 512MiB)")
+    .action((reference: string, directory: string, { type, maxSize, ...flags }: PullFlags) =>
+      runVerb(flags, async (options) => {
+        const limits = {
+          ...(type !== undefined && { artifactType: type }),
+          ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),
+        };
+        return answerOf(await pullArtifact(reference, directory, { ...options, ...limits }), directory);
+      }),
+    );
+  return asVerb(command, "granary artifact pull ghcr.io/org/model:1.0 model --max-size 20GiB");
+}
+
+function answerOf(pulled: PulledArtifact, directory: string): Answer {
+  const { pinned, digest, artifactType, isModelPack, files, fetched } = pulled;
+  const size = files.reduce((sum, file) => sum + file.size, 0);
+  const count = files.length === 1 ? "1 file" : `${files.length} files`;
+  return {
+    json: { reference: formatReference(pinned), digest, artifactType, isModelPack, size, fetched, files },
+    value: digest,
+    sentence: `${count} of ${formatReference(pinned)} are in ${directory}, verified (${formatBytes(size)}).`,
+  };
+}

@@ -1,0 +1,64 @@
+/** Owns which commands there are, and how they stand together. */
+import type { Command } from "commander";
+import { artifactPullCommand } from "./artifact/pull.ts";
+import { blobFetchCommand } from "./blob/fetch.ts";
+import { healthCommand } from "./health.ts";
+import { imageDigestCommand } from "./image/digest.ts";
+import { imageInspectCommand } from "./image/inspect.ts";
+import { imageSizeCommand } from "./image/size.ts";
+import { modelDigestCommand } from "./model/digest.ts";
+import { modelFetchCommand } from "./model/fetch.ts";
+import { modelInspectCommand } from "./model/inspect.ts";
+import { modelManifestCommand } from "./model/manifest.ts";
+import { referenceParseCommand } from "./reference/parse.ts";
+import { serveCommand } from "./serve.ts";
+import { verbGroup } from "./verb-group.ts";
+
+/** New ones at each call: a Command holds what was parsed. */
+export function commands(): Command[] {
+  return [
+    serveCommand(),
+    healthCommand(),
+    imageGroup(),
+    modelGroup(),
+    artifactGroup(),
+    blobGroup(),
+    referenceGroup(),
+  ];
+}
+
+function imageGroup(): Command {
+  const verbs = [imageSizeCommand(), imageDigestCommand(), imageInspectCommand()];
+  return verbGroup(
+    "image",
+    "Images of containers: measure and inspect them.",
+    verbs,
+    "granary image size alpine",
+  );
+}
+
+function modelGroup(): Command {
+  const verbs = [modelManifestCommand(), modelDigestCommand(), modelInspectCommand(), modelFetchCommand()];
+  const example = "granary model fetch gemma:2b gemma.gguf";
+  return verbGroup("model", "Models of Ollama registries: inspect and fetch them.", verbs, example);
+}
+
+function artifactGroup(): Command {
+  const example = "granary artifact pull ghcr.io/org/model:1.0 model";
+  return verbGroup(
+    "artifact",
+    "Artifacts in registries (ORAS, ModelPack).",
+    [artifactPullCommand()],
+    example,
+  );
+}
+
+function blobGroup(): Command {
+  const example = "granary blob fetch docker.io/library/alpine sha256:<64 hex> layer.tar.gz";
+  return verbGroup("blob", "Single blobs by their digest.", [blobFetchCommand()], example);
+}
+
+function referenceGroup(): Command {
+  const verbs = [referenceParseCommand()];
+  return verbGroup("reference", "Names of images and models.", verbs, "granary reference parse alpine");
+}

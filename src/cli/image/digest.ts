@@ -1,0 +1,28 @@
+/** Owns `granary image digest`: which content a reference stands for now. */
+import { Command } from "commander";
+import { getImageDigest } from "../../library/images.ts";
+import { formatPlatform } from "../../oci/platform.ts";
+import { asVerb } from "../as-verb.ts";
+import type { CommonFlags } from "../common-options.ts";
+import { runVerb } from "../run-verb.ts";
+import { IMAGE_ARGUMENT } from "./image-argument.ts";
+
+export function imageDigestCommand(): Command {
+  const command = new Command("digest")
+    .description(
+      "Print the digest that a reference stands for: of the index where it is one, with --platform of that image. --json says which.",
+    )
+    .argument(...IMAGE_ARGUMENT)
+    .action((reference: string, flags: CommonFlags) =>
+      runVerb(flags, async (options) => {
+        const { digest, kind, platform } = await getImageDigest(reference, options);
+        const json = { digest, kind, ...(platform !== undefined && { platform: formatPlatform(platform) }) };
+        return { json, value: digest };
+      }),
+    );
+  return asVerb(
+    command,
+    "granary image digest alpine",
+    "granary image digest alpine --platform linux/arm64 --json",
+  );
+}

@@ -1,0 +1,48 @@
+/** Owns `granary image size`: how much an image weighs. */
+import { Command } from "commander";
+import type { OpenedImage } from "../../library/hold-image.ts";
+import { getImage, getOciImageSize, getOciImageUncompressedSize } from "../../library/images.ts";
+import { formatPlatform, isStated } from "../../oci/platform.ts";
+import { asVerb } from "../as-verb.ts";
+import type { CommonFlags } from "../common-options.ts";
+import type { Answer } from "../print.ts";
+import { runVerb } from "../run-verb.ts";
+import { IMAGE_ARGUMENT } from "./image-argument.ts";
+
+type SizeFlags = CommonFlags & { readonly uncompressed?: boolean };
+
+export function imageSizeCommand(): Command {
+  const command = new Command("size")
+    .description("Print the size of an image's layers in bytes, as they are stored and sent.")
+    .argument(...IMAGE_ARGUMENT)
+    .option("--uncompressed", "print their size unpacked: fetches every layer, and keeps none")
+    .action((reference: string, flags: SizeFlags) =>
+      runVerb(flags, async (options) => {
+        const image = await getImage(reference, options);
+        try {
+          const compressed = await getOciImageSize(image);
+          if (flags.uncompressed !== true) return answerOf(image, { compressed }, compressed);
+          const uncompressed = await getOciImageUncompressedSize(image, options);
+          return answerOf(image, { compressed, uncompressed }, uncompressed);
+        } finally {
+          await image.close();
+        }
+      }),
+    );
+  return asVerb(
+    command,
+    "granary image size alpine",
+    "granary image size alpine --platform linux/arm64 --uncompressed --json",
+  );
+}
+
+type Sizes = { readonly compressed: number; readonly uncompressed?: number };
+
+function answerOf({ manifest, config, warning }: OpenedImage, sizes: Sizes, value: number): Answer {
+  const platform = isStated(config.platform) ? { platform: formatPlatform(config.platform) } : {};
+  return {
+    json: { digest: manifest.digest, ...platform, ...sizes },
+    value: String(value),
+    ...(warning !== undefined && { warnings: [warning] }),
+  };
+}

@@ -1,0 +1,99 @@
+/**
+ * Owns the way from a text to the place where an image lies, a registry, an archive or a Docker engine, and sees to it that what
+ * was opened there is closed.
+ */
+import { getImage } from "../client/get-image.ts";
+import type { Image } from "../client/image.ts";
+import { type ImageLocation, parseImageLocation } from "../client/image-location.ts";
+import { type OpenedArchive, openArchive } from "../client/open-archive.ts";
+import { openEngineImage } from "../client/open-engine-image.ts";
+import { untilAborted } from "../client/until-aborted.ts";
+import type { Platform } from "../oci/descriptor.ts";
+import { parsePlatform } from "../oci/platform.ts";
+import type { Reference } from "../oci/reference.ts";
+import type { Source } from "../source.ts";
+import { type HeldSource, holdSource } from "./default-source.ts";
+import type { LibraryOptions } from "./library-options.ts";
+
+export type ImageOptions = LibraryOptions & {
+  /** Where a compressed archive is unpacked while it is read; the system's directory for temporary files by default. */
+  readonly temporaryDirectory?: string;
+};
+
+/** An Image whose Source is open until `close`, or until the caller's own Source is closed. */
+export type OpenedImage = Image & {
+  /** Idempotent; closes nothing that the caller brought along. */
+  close(): Promise<void>;
+};
+
+/** Gives `work` the Source and reference that `text` means, and closes afterwards what was opened for it. */
+export async function withImageSource<T>(
+  text: string,
+  options: ImageOptions,
+  work: (source: Source, reference: Reference) => Promise<T>,
+): Promise<T> {
+  const { source, reference, close } = await holdImageSource(text, options);
+  try {
+    return await untilAborted(work(source, reference), options.signal);
+  } finally {
+    await close();
+  }
+}
+
+/** The caller closes it. */
+export async function openImage(text: string, options: ImageOptions): Promise<OpenedImage> {
+  const platform = platformOf(options);
+  const { source, reference, close } = await holdImageSource(text, options);
+  try {
+    const image = await untilAborted(getImage(source, reference, platform), options.signal);
+    return { ...image, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** Gives `work` the image that a text means, or the one that the caller has open already. */
+export async function withImage<T>(
+  image: string | Image,
+  options: ImageOptions,
+  work: (image: Image) => Promise<T>,
+): Promise<T> {
+  if (typeof image !== "string") return await work(image);
+  const opened = await openImage(image, options);
+  try {
+    return await work(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+/** Throws `reference-invalid`. */
+export function platformOf({ platform }: LibraryOptions): { readonly platform?: Platform } {
+  return platform === undefined ? {} : { platform: parsePlatform(platform) };
+}
+
+async function holdImageSource(
+  text: string,
+  options: ImageOptions,
+): Promise<HeldSource & { readonly reference: Reference }> {
+  const location = parseImageLocation(text);
+  if (location.kind === "registry") {
+    return { ...(await holdSource(options)), reference: location.reference };
+  }
+  const { source, reference } = await openPlace(location, options);
+  return { source, reference, close: () => source.close() };
+}
+
+function openPlace(
+  location: Exclude<ImageLocation, { readonly kind: "registry" }>,
+  { signal, temporaryDirectory }: ImageOptions,
+): Promise<OpenedArchive> {
+  const temporary = {
+    ...(signal !== undefined && { signal }),
+    ...(temporaryDirectory !== undefined && { temporaryDirectory }),
+  };
+  if (location.kind === "engine") return openEngineImage(location.name, temporary);
+  const { path, name } = location;
+  return openArchive(path, { ...temporary, ...(name !== undefined && { name }) });
+}
