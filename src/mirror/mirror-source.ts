@@ -3,14 +3,15 @@
  * closes nothing: the Mirror is its owner's.
  */
 
-import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
+import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
-import type { Reference, Repository } from "../oci/reference.ts";
-import { DEFAULT_TAG } from "../oci/reference.ts";
+import { DEFAULT_TAG, type Reference, type Repository } from "../oci/reference.ts";
 import type { OpenedRange, Origin } from "../origin.ts";
 import type { BlobReader, ReadableBlob, Source } from "../source.ts";
-import type { Mirror } from "./mirror.ts";
+import type { Upstream } from "../upstream/policy.ts";
+import type { BlobAnswer, Mirror } from "./mirror.ts";
 import type { BlobTarget, ManifestTarget } from "./target.ts";
 
 /** Whoever holds the Mirror may see what its credentials can read. */
@@ -18,39 +19,73 @@ const OWNER = { loggedIn: true, userAgent: undefined } as const;
 const ASK = { ...OWNER, accept: MANIFEST_UNION } as const;
 const CHUNK_BYTES = 1024 * 1024;
 
-export function mirrorSource(mirror: Mirror): Source {
+/** `upstreams` are those of the Mirror: with them their other names, such as huggingface.co for hf.co, work here too. */
+export function mirrorSource(
+  mirror: Mirror,
+  upstreams: readonly Pick<Upstream, "name" | "aliases">[] = [],
+): Source {
+  const names = new Map(upstreams.flatMap(({ name, aliases }) => aliases.map((alias) => [alias, name])));
+  const upstreamOf = ({ registry }: Repository) => names.get(registry) ?? registry;
+  const manifestOf = (reference: Reference) => manifestTarget(upstreamOf(reference), reference);
+  const blobOf = (where: Repository, digest: Digest) => blobTarget(upstreamOf(where), where, digest);
   return {
     isLocal: true,
     async manifest(reference) {
-      return (await mirror.manifest(manifestTarget(reference), ASK)).manifest;
+      return (await mirror.manifest(manifestOf(reference), ASK)).manifest;
     },
-    headManifest: (reference) => mirror.headManifest(manifestTarget(reference), ASK),
+    async headManifest(reference) {
+      const { digest, mediaType, size } = await mirror.headManifest(manifestOf(reference), ASK);
+      return { digest, mediaType, size };
+    },
     async blobSize(repository, digest) {
-      return (await mirror.statBlob(blobTarget(repository, digest), OWNER)).size;
+      return (await mirror.statBlob(blobOf(repository, digest), OWNER)).size;
     },
-    origin: (repository, digest) => mirrorOrigin(mirror, blobTarget(repository, digest)),
+    origin: (repository, digest) => mirrorOrigin(mirror, blobOf(repository, digest)),
     close: async () => undefined,
   };
 }
 
-function manifestTarget({ registry, repository, tag, digest }: Reference): ManifestTarget {
+function manifestTarget(upstream: string, { repository, tag, digest }: Reference): ManifestTarget {
   const reference = digest === undefined ? { tag: tag ?? DEFAULT_TAG } : { digest };
-  return { kind: "manifest", upstream: registry, repository, reference };
+  return { kind: "manifest", upstream, repository, reference };
 }
 
-function blobTarget({ registry, repository }: Repository, digest: Digest): BlobTarget {
-  return { kind: "blob", upstream: registry, repository, digest };
+function blobTarget(upstream: string, { repository }: Repository, digest: Digest): BlobTarget {
+  return { kind: "blob", upstream, repository, digest };
 }
 
 function mirrorOrigin(mirror: Mirror, target: BlobTarget): Origin {
   return {
     name: `${target.upstream}/${target.repository}`,
     async open(range, signal) {
-      const { blob } = await mirror.blob(target, OWNER);
-      return openedRange(blob, { start: range.start, end: Math.min(range.end, blob.size) }, signal);
+      const blob = await unlessAborted(mirror.blob(target, OWNER), signal);
+      return openedRange(blob, clip(range, blob), signal);
     },
     strike: () => undefined, // The Mirror verified what it gave; its own fills strike their own origins.
   };
+}
+
+/** The blob, or `aborted` at once, however long the Mirror takes to ask its upstream; it is then released when it comes. */
+function unlessAborted(answer: Promise<BlobAnswer>, signal: AbortSignal): Promise<ReadableBlob> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () =>
+      reject(new GranaryError("aborted", "The request was given up.", { cause: signal.reason }));
+    signal.addEventListener("abort", onAbort);
+    if (signal.aborted) onAbort();
+    answer
+      .then(({ blob }) => (signal.aborted ? blob.release() : resolve(blob)), reject)
+      .finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
+
+function clip(range: ByteRange, blob: ReadableBlob): ByteRange {
+  const { digest, size } = blob;
+  // An empty blob has no byte that could be asked for, and its whole is still a range.
+  if (range.start < size || (size === 0 && range.start === 0))
+    return { start: range.start, end: Math.min(range.end, size) };
+  blob.release();
+  const message = `${digest} has ${size} bytes; ${formatRange(range)} was asked for.`;
+  throw new GranaryError("range-unsatisfiable", message, { expected: size, found: range.start });
 }
 
 function openedRange(blob: ReadableBlob, range: ByteRange, signal: AbortSignal): OpenedRange {
