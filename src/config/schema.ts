@@ -81,7 +81,7 @@ const upstream = z
       .literal("docker-config", { error: 'expected "docker-config", or username and password' })
       .optional()
       .describe(
-        "docker-config: the logins of docker and podman on this machine, read at use time ($REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json and its helpers); in place of username and password.",
+        "docker-config: the logins of docker and podman on this machine, read at use time ($REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json, ~/.docker/config.json and its helpers); in place of username and password. An endpoint under another name than the upstream gets only the login for its own host.",
       ),
     realms: z
       .array(z.string().min(1))

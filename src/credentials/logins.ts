@@ -56,25 +56,27 @@ async function findInFile(
   helpers: HelperAnswers,
 ): Promise<Credentials | undefined> {
   const keys = matchingKeys(Object.keys(file.auths), ask);
+  // A helper is a whole registry's: a path in its key means nothing.
+  const own = matchingKeys(Object.keys(file.credHelpers), ask).filter(({ isScoped }) => !isScoped);
+  // Whoever names a helper for a registry, or an empty name, takes it out of the store (docker/cli, config/configfile).
+  const store = own.length === 0 ? file.credsStore : undefined;
   return (
-    (await fromCredHelpers(file, shown, ask, helpers)) ??
+    (await fromCredHelpers(file, shown, own, helpers)) ??
     fromAuths(file, shown, keys, true) ??
-    (await fromCredsStore(file, shown, ask, helpers)) ??
+    (store === undefined ? undefined : await fromCredsStore(store, shown, ask, helpers)) ??
     fromAuths(file, shown, keys, false)
   );
 }
 
-/** A helper is a whole registry's: a path in its key means nothing. */
 async function fromCredHelpers(
   { credHelpers }: AuthFile,
   shown: string,
-  ask: LoginAsk,
+  keys: readonly MatchingKey[],
   helpers: HelperAnswers,
 ): Promise<Credentials | undefined> {
-  for (const { key, host, isScoped } of matchingKeys(Object.keys(credHelpers), ask)) {
+  for (const { key, host } of keys) {
     const helper = textOf(credHelpers[key]);
-    // An empty name switches a credsStore off for this registry, and there is nobody to ask.
-    if (isScoped || helper === undefined) continue;
+    if (helper === undefined) continue;
     const rule = `${shown} (credHelpers: ${key})`;
     for (const server of new Set([serverOf(host), key])) {
       const credentials = await helpers.get({ helper, server, rule });
@@ -85,12 +87,11 @@ async function fromCredHelpers(
 }
 
 async function fromCredsStore(
-  { credsStore }: AuthFile,
+  credsStore: string,
   shown: string,
   { names }: LoginAsk,
   helpers: HelperAnswers,
 ): Promise<Credentials | undefined> {
-  if (credsStore === undefined) return undefined;
   const rule = `${shown} (credsStore: ${credsStore})`;
   for (const server of new Set(names.map(serverOf))) {
     const credentials = await helpers.get({ helper: credsStore, server, rule });

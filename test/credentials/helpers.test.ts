@@ -1,6 +1,6 @@
 /** Shows what credential helpers are asked and how: real executables, on a PATH of the test's own. */
 import { chmod, readFile, stat, writeFile } from "node:fs/promises";
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, it, test, vi } from "vitest";
 import { base64, DOCKER_CONFIG, loginHome } from "../support/logins.ts";
 import { HurriedClock } from "../support/start-upstream.ts";
 
@@ -8,7 +8,7 @@ const HUB = "https://index.docker.io/v1/";
 const ALICE = `printf '{"ServerURL":"%s","Username":"alice","Secret":"s3cret"}' "$server"`;
 const NONE = 'echo "credentials not found in native keychain"; exit 1';
 
-describe("a credential helper (I09)", () => {
+describe("a credential helper (H77, I09)", () => {
   it("of credHelpers is asked with get, the registry on stdin and nothing else", async () => {
     const home = await loginHome();
     await home.addHelper("lab_1.x-y", ALICE);
@@ -44,6 +44,18 @@ describe("a credential helper (I09)", () => {
     expect(await userOf("ghcr.io", "org/app")).toMatchObject({ username: "own" });
     expect(await userOf("quay.io", "org/app")).toMatchObject({ username: "path" });
     expect(await userOf("quay.io", "other/app")).toMatchObject({ username: "store" });
+  });
+
+  it("of credHelpers takes a registry out of the store, also by an empty name", async () => {
+    const home = await loginHome();
+    await home.addHelper("own", NONE);
+    await home.addHelper("store", ALICE);
+    const auths = { "ghcr.io": { auth: base64("file:x") } };
+    for (const helper of ["own", ""]) {
+      await home.write(DOCKER_CONFIG, { auths, credsStore: "store", credHelpers: { "ghcr.io": helper } });
+      expect((await home.find("ghcr.io")).credentials).toMatchObject({ username: "file" });
+    }
+    expect(await home.askedOf("store")).toEqual([]);
   });
 
   it("may know an identity token, by the user name <token>", async () => {
@@ -153,7 +165,7 @@ describe("a credential helper that fails is config-invalid by name, and nothing 
 
   it("one that says nothing is ended in time, also when a child of its own holds its output", async () => {
     const home = await loginHome();
-    await home.addHelper("store", `sleep 20 & echo $! > "$HOME/child"; wait`);
+    await home.addHelper("store", `echo $$ > "$HOME/helper"; sleep 20 & echo $! > "$HOME/child"; wait`);
     await home.write(DOCKER_CONFIG, { credsStore: "store" });
     const begunAt = performance.now();
     await expect(home.find("ghcr.io", "org/app", { timeoutMs: 1_000 })).rejects.toMatchObject({
@@ -161,6 +173,8 @@ describe("a credential helper that fails is config-invalid by name, and nothing 
       message: expect.stringContaining("gave no answer in 1 s"),
     });
     expect(performance.now() - begunAt).toBeLessThan(10_000);
+    const helper = Number(await readFile(home.path("helper"), "utf8"));
+    await vi.waitFor(() => expect(() => process.kill(helper, 0)).toThrow("ESRCH"));
     process.kill(Number(await readFile(home.path("child"), "utf8")));
   });
 

@@ -43,7 +43,7 @@ describe("an entry of auths (I09)", () => {
   });
 });
 
-describe("the key of an entry (I09)", () => {
+describe("the key of an entry (H77, I09)", () => {
   test.each([
     "https://index.docker.io/v1/",
     "index.docker.io/v1/",
@@ -105,7 +105,7 @@ describe("the key of an entry (I09)", () => {
   );
 });
 
-describe("the files (I09)", () => {
+describe("the files (H77, I09)", () => {
   it("are $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json and ~/.docker/config.json, in that order", async () => {
     const home = await loginHome();
     home.env.REGISTRY_AUTH_FILE = await home.write("own.json", { auths: { "a.example": auth("own") } });

@@ -13,7 +13,7 @@ const PASSWORD = "wonderland-s3cret";
 const alice = { username: "alice", password: PASSWORD };
 const aliceBasic = `Basic ${base64(`alice:${PASSWORD}`)}`;
 
-/** A registry whose token server lies on its own host's name, as it must for realms nobody configured. */
+/** A registry with users and one private repository. */
 async function startPrivate(
   mode: FakeMode = "hub",
   settings: Partial<FakeSettings> = {},
