@@ -25,10 +25,12 @@ export function progressLines(stream: NodeJS.WritableStream, clock: Clock): Prog
       if (step.isDone) return;
       if (done === total) {
         step.isDone = true;
-        write(`${finished(phase)} ${amountOf(phase, total)}${rateOf(step)}`);
+        write(`${finished(phase)} ${amountOf(phase, total)}${inBrackets(phase, step.rate.overall())}`);
       } else if (clock.now() - step.toldAt >= EVERY_MS) {
         step.toldAt = clock.now();
-        write(`${doing(phase)}: ${amountOf(phase, done)} of ${amountOf(phase, total)}${rateOf(step)}`);
+        write(
+          `${doing(phase)}: ${amountOf(phase, done)} of ${amountOf(phase, total)}${inBrackets(phase, step.rate.perSecond())}`,
+        );
       }
     },
   };
@@ -38,7 +40,6 @@ function hereSoFar({ phase, done }: Progress): string {
   return done === 0 ? "" : `, ${amountOf(phase, done)} are here`;
 }
 
-function rateOf({ phase, rate }: Step): string {
-  const perSecond = rate.perSecond();
+function inBrackets(phase: Progress["phase"], perSecond: number | undefined): string {
   return perSecond === undefined ? "" : ` (${amountOf(phase, perSecond)}/s)`;
 }
