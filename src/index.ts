@@ -1,0 +1,68 @@
+/**
+ * Owns the public surface of the library: re-exports only. What is not here may change without notice; `granary/...` paths below
+ * it are nobody's to import.
+ */
+
+// What goes in and comes out.
+export type { FetchBlobOptions, FetchedBlob } from "./client/fetch-blob.ts";
+export type { ModelTarget } from "./client/fetch-model.ts";
+export type { Image } from "./client/image.ts";
+export type { ImageDigest } from "./client/image-digest.ts";
+export type { InspectedImage, InspectedLayer } from "./client/inspect-image.ts";
+export type { ModelInspection } from "./client/inspect-model.ts";
+export type { FetchedModel, FetchedPart } from "./client/model/fetched-model.ts";
+export type { ModelManifest } from "./client/model-manifest.ts";
+export type { OnProgress, Progress } from "./client/progress.ts";
+export type { PullArtifactOptions, PulledArtifact } from "./client/pull-artifact.ts";
+export type { VerbOptions } from "./client/verb-options.ts";
+// Where content comes from: registries (openSource), or a cache in this very process (openMirror and mirrorSource).
+export { loadSettings } from "./config/load.ts";
+export type { Settings } from "./config/settings.ts";
+// Failures.
+export { type ErrorCode, GranaryError, isGranaryError } from "./errors.ts";
+// The verbs.
+export { pullArtifact } from "./library/artifacts.ts";
+export { fetchImageBlob } from "./library/blobs.ts";
+export type { ImageOptions, OpenedImage } from "./library/hold-image.ts";
+export {
+  getImage,
+  getImageDigest,
+  getOciImageSize,
+  getOciImageUncompressedSize,
+  inspectImage,
+} from "./library/images.ts";
+export type { LibraryOptions } from "./library/library-options.ts";
+export type { ModelBlob } from "./library/models.ts";
+export {
+  fetchModel,
+  inspectModel,
+  ollamaFetchModel,
+  ollamaModelBlob,
+  ollamaModelManifest,
+} from "./library/models.ts";
+export type { Mirror } from "./mirror/mirror.ts";
+export { mirrorSource } from "./mirror/mirror-source.ts";
+export type { Clock } from "./observe/clock.ts";
+export { systemClock } from "./observe/clock.ts";
+export type { Log, LogOptions } from "./observe/log.ts";
+export { createLog, silentLog } from "./observe/log.ts";
+export type { Metrics } from "./observe/metrics.ts";
+export { createMetrics } from "./observe/metrics.ts";
+export type { Credentials } from "./oci/credentials.ts";
+export type { Descriptor, Platform } from "./oci/descriptor.ts";
+export type { Digest } from "./oci/digest.ts";
+// Names, without asking anybody.
+export { isDigest, parseDigest } from "./oci/digest.ts";
+export type { ImageConfig, ImageView } from "./oci/image-view.ts";
+export type { Manifest } from "./oci/manifest.ts";
+export { formatPlatform, parsePlatform } from "./oci/platform.ts";
+export type { Reference, Repository } from "./oci/reference.ts";
+export { formatReference, parseReference } from "./oci/reference.ts";
+export type { ImageParts } from "./ollama/image-parts.ts";
+export { parseImageParts } from "./ollama/image-parts.ts";
+export { parseModelName } from "./ollama/model-name.ts";
+export type { ModelLayer } from "./ollama/model-view.ts";
+export type { Observers, SourceOptions } from "./open.ts";
+export { openMirror, openSource } from "./open.ts";
+export type { OpenedRange, Origin } from "./origin.ts";
+export type { ManifestHead, Source } from "./source.ts";
