@@ -8,6 +8,7 @@ describe("the role of a layer", () => {
     ["application/vnd.ollama.image.tensor", "tensor"],
     ["application/vnd.docker.ai.gguf.v3", "model"],
     ["application/vnd.docker.ai.mmproj", "projector"],
+    ["toString", "toString"],
     ["application/vnd.example.thing+json", "application-vnd.example.thing-json"],
   ])("of %s is %s", (mediaType, role) => {
     expect(roleOf(mediaType)).toBe(role);

@@ -9,16 +9,16 @@ import { partialOf } from "../path-blobs.ts";
 export const MANIFEST_FILE = "manifest.json";
 export const CONFIG_FILE = "config.json";
 
-const EXTENSIONS: Readonly<Record<string, string>> = {
-  model: ".gguf",
-  projector: ".gguf",
-  adapter: ".gguf",
-  draft: ".gguf",
-  params: ".json",
-  messages: ".json",
-  json: ".json",
-  tensor: ".safetensors",
-};
+const EXTENSIONS: ReadonlyMap<string, string> = new Map([
+  ["model", ".gguf"],
+  ["projector", ".gguf"],
+  ["adapter", ".gguf"],
+  ["draft", ".gguf"],
+  ["params", ".json"],
+  ["messages", ".json"],
+  ["json", ".json"],
+  ["tensor", ".safetensors"],
+]);
 
 /** One relative path for each layer, `/` between its segments. */
 export function layerPaths(layers: readonly ModelLayer[]): string[] {
@@ -35,7 +35,7 @@ export function layerPaths(layers: readonly ModelLayer[]): string[] {
 function nameOf({ role, name }: ModelLayer, part: number, parts: number): string {
   if (role === "model" && parts > 1) return `model-${fiveDigits(part)}-of-${fiveDigits(parts)}.gguf`;
   if (name !== undefined && unsafetyOf(name) === undefined) return name;
-  return `${role.slice(0, 100)}${EXTENSIONS[role] ?? ""}`;
+  return `${role.slice(0, 100)}${EXTENSIONS.get(role) ?? ""}`;
 }
 
 function fiveDigits(count: number): string {
