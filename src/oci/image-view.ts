@@ -8,7 +8,11 @@ import type { Descriptor, Platform } from "./descriptor.ts";
 import { type Digest, isDigest } from "./digest.ts";
 import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } from "./json-value.ts";
 import { viewManifest } from "./manifest-view.ts";
-import { DOCKER_SCHEMA1, isIndexType, OCTET_STREAM } from "./media-types.ts";
+import { isIndexType, OCTET_STREAM } from "./media-types.ts";
+import { canonicalPlatform } from "./platform.ts";
+
+/** Plain and signed. */
+const SCHEMA1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
 
 const IMAGE_CONFIG_TYPES = new Set([
   "application/vnd.oci.image.config.v1+json",
@@ -41,7 +45,7 @@ export function viewImage(manifest: {
 }): IndexView | ImageView {
   const { mediaType, artifactType } = viewManifest(manifest.bytes, manifest.mediaType);
   const document = parseJsonObject(manifest.bytes) ?? {};
-  if (mediaType === DOCKER_SCHEMA1) {
+  if (SCHEMA1.test(mediaType)) {
     throw damaged("it is of schema 1, which registries gave up; push the image again with a newer tool");
   }
   if (isIndexType(mediaType))
@@ -110,11 +114,11 @@ export function parseDescriptor(fields: JsonObject): Descriptor {
 /** Absent fields read as "unknown", which no one asks for. */
 function parsePlatformFields(fields: JsonObject): Platform {
   const variant = textOf(fields.variant);
-  return {
+  return canonicalPlatform({
     os: textOf(fields.os) ?? "unknown",
     architecture: textOf(fields.architecture) ?? "unknown",
     ...(variant !== undefined && { variant }),
-  };
+  });
 }
 
 function textsOf(value: unknown): Record<string, string> {

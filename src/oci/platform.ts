@@ -29,18 +29,28 @@ const UNASKED = 1_000;
 
 /** Upper case and the names of `uname -m` are fine. Throws `reference-invalid`. */
 export function parsePlatform(text: string): Platform {
-  const [system = "", name = "", stated, ...more] = text.toLowerCase().split("/");
-  const { architecture, variant = stated } = OTHER_NAMES.get(name) ?? { architecture: name };
-  const parts = [system, architecture, ...(variant === undefined ? [] : [variant])];
-  if (more.length === 0 && parts.every((part) => PART.test(part))) {
-    const os = system === "macos" ? "darwin" : system;
-    return { os, architecture, ...(variant !== undefined && { variant }) };
-  }
+  const [os = "", architecture = "", variant, ...more] = text.split("/");
+  const platform = canonicalPlatform({ os, architecture, ...(variant !== undefined && { variant }) });
+  const parts = formatPlatform(platform).split("/");
+  if (more.length === 0 && parts.every((part) => PART.test(part))) return platform;
   throw new GranaryError(
     "reference-invalid",
     `"${text.slice(0, 80)}" is not a platform: expected os/architecture[/variant], such as linux/amd64 or linux/arm/v7.`,
     { found: text.slice(0, 80) },
   );
+}
+
+/** One spelling of what documents and people write: lower case, and the names that images use. */
+export function canonicalPlatform({ os, architecture, variant }: Platform): Platform {
+  const system = os.toLowerCase();
+  const name = architecture.toLowerCase();
+  const known = OTHER_NAMES.get(name) ?? { architecture: name };
+  const stated = variant?.toLowerCase() ?? known.variant;
+  return {
+    os: system === "macos" ? "darwin" : system,
+    architecture: known.architecture,
+    ...(stated !== undefined && { variant: stated }),
+  };
 }
 
 export function formatPlatform({ os, architecture, variant }: Platform): string {
