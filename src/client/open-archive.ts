@@ -31,8 +31,9 @@ export type OpenedArchive = {
 
 /**
  * Opens the OCI layout (a folder, or a tar of one) or the `docker save` tar at `path`; the tar can be compressed by gzip or
- * zstd. Throws `not-found` (no such file, no such image, a part is missing), `denied`, `manifest-invalid` (no archive of images,
- * or damaged), `reference-invalid` (several images and no name: the message lists them), `store-full`, `store-damaged`, `aborted`.
+ * zstd. Throws `path-invalid` (no such file, or no archive of images), `not-found` (no such image in it, or a part is missing),
+ * `denied`, `manifest-invalid` (damaged), `reference-invalid` (several images and no name: the message lists them), `store-full`,
+ * `store-damaged`, `aborted`.
  */
 export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<OpenedArchive> {
   const files = await openFiles(path, options);
@@ -67,7 +68,7 @@ function openError(error: unknown, path: string): GranaryError {
   if (errno === "ENOENT" || errno === "ENOTDIR") {
     const hint = path.includes("#") ? ' A path with "#" in it is closed with another "#".' : "";
     const message = `There is no file or folder ${path}.${hint}`;
-    return new GranaryError("not-found", message, { target: path, cause: error });
+    return new GranaryError("path-invalid", message, { target: path, cause: error });
   }
   if (errno !== "EACCES") return diskError(error, `opening ${path}`);
   const message = `${path} may not be read: you need the right to read it.`;
@@ -81,7 +82,7 @@ async function noImages(files: ArchiveFiles): Promise<GranaryError> {
     old === undefined
       ? "it has neither index.json (OCI) nor manifest.json (docker save)"
       : "it was saved by a Docker older than 1.10; load it and save it again";
-  return new GranaryError("manifest-invalid", `${files.path} holds no image: ${reason}.`, {
+  return new GranaryError("path-invalid", `${files.path} holds no image: ${reason}.`, {
     target: files.path,
   });
 }

@@ -1,6 +1,6 @@
 /**
- * Owns the files of an OCI layout that is a folder. Only for names that are built here from digests and constants, never for
- * names that a document brought: they become paths. A symbolic link in the place of a blob is not followed.
+ * Owns the files of an OCI layout that is a folder. Names become paths here, so only those that a layout has are known; any other
+ * could come from a document and lead anywhere. A symbolic link in the place of a file is not followed.
  */
 import { constants } from "node:fs";
 import { join } from "node:path";
@@ -10,13 +10,16 @@ import { OpenFile } from "../../store/open-file.ts";
 import type { ArchiveFiles, StoredBytes } from "./archive-files.ts";
 import { storedInFile } from "./tar-files.ts";
 
+const LAYOUT_NAME = /^(?:index\.json|blobs\/[a-z0-9]+\/[0-9a-f]+)$/;
+
+/** Any name that is not of a layout has no file: what `docker save` writes is read from tars alone. */
 export function directoryFiles(path: string): ArchiveFiles {
   let isClosed = false;
   return {
     path,
     async open(name) {
       if (isClosed) throw new GranaryError("closed", `${path} was closed before ${name} was read.`);
-      return await openStored(join(path, name));
+      return LAYOUT_NAME.test(name) ? await openStored(join(path, name)) : undefined;
     },
     close: async () => {
       isClosed = true;
@@ -43,5 +46,5 @@ function refuseLink(error: unknown): never {
   if (errnoOf(error) !== "ELOOP") throw error;
   const message =
     "A file of the layout is a symbolic link, which could lead anywhere; put the file itself there.";
-  throw new GranaryError("manifest-invalid", message, { cause: error });
+  throw new GranaryError("path-invalid", message, { cause: error });
 }

@@ -11,8 +11,8 @@ import { openTarFiles, storedInFile } from "./tar-files.ts";
 import { type TemporaryOptions, temporaryFile } from "./temporary-file.ts";
 
 /**
- * Takes over `file`: it is closed with the result, and when this throws. `path` is for messages. Throws `manifest-invalid` for
- * what is no tar, `store-full`, `store-damaged`, `aborted`.
+ * Takes over `file`: it is closed with the result, and when this throws. `path` is for messages. Throws `path-invalid` for
+ * what is no tar, `manifest-invalid` for damage, `store-full`, `store-damaged`, `aborted`.
  */
 export async function openTar(
   file: OpenFile,

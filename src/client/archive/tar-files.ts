@@ -4,7 +4,7 @@ import type { OpenFile } from "../../store/open-file.ts";
 import type { ArchiveFiles, StoredBytes } from "./archive-files.ts";
 import { findInTar, indexTar, type TarSpan } from "./tar-index.ts";
 
-/** Takes over `file`, which is not closed when this throws (`manifest-invalid`, `aborted`, `store-damaged`). */
+/** Takes over `file`, which is not closed when this throws (see indexTar). */
 export async function openTarFiles(
   file: OpenFile,
   path: string,
@@ -22,11 +22,11 @@ export async function openTarFiles(
   };
 }
 
-/** Throws `manifest-invalid` for anything but a plain file. */
+/** Throws `path-invalid` for anything but a plain file. */
 export async function storedInFile(file: OpenFile): Promise<StoredBytes> {
   const found = await file.stat();
   if (!found.isFile()) {
-    throw new GranaryError("manifest-invalid", `${file.path} is not a plain file.`, { target: file.path });
+    throw new GranaryError("path-invalid", `${file.path} is not a plain file.`, { target: file.path });
   }
   return {
     size: found.size,

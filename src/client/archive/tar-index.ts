@@ -23,7 +23,7 @@ const NO_TAR = "it is none, or packed by something other than gzip or zstd (then
 
 export type TarIndex = ReadonlyMap<string, TarEntry>;
 
-/** `path` is for messages. Throws `manifest-invalid` for what is no tar, cut short or has too many entries; `aborted`. */
+/** `path` is for messages. Throws `path-invalid` for what is no tar, `manifest-invalid` for one that is damaged, `aborted`. */
 export async function indexTar(tar: StoredBytes, path: string, signal?: AbortSignal): Promise<TarIndex> {
   const entries = new Map<string, TarEntry>();
   let at = 0;
@@ -44,7 +44,8 @@ export async function indexTar(tar: StoredBytes, path: string, signal?: AbortSig
     if (isGranaryError(error)) throw error;
     const reason = at === 0 ? NO_TAR : `it is damaged at byte ${at} (${messageOf(error)})`;
     const message = `${path} cannot be read as a tar archive: ${reason}.`;
-    throw new GranaryError("manifest-invalid", message, { cause: error, target: path });
+    const code = at === 0 ? "path-invalid" : "manifest-invalid";
+    throw new GranaryError(code, message, { cause: error, target: path });
   }
 }
 

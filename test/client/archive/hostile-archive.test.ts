@@ -67,10 +67,10 @@ const without = (name: string) => (entry: Entry) => (entry.name === name ? undef
 
 describe("a file that is no archive of images", () => {
   it.each([
-    ["text", "manifest-invalid", Buffer.from("hello\n".repeat(1000))],
-    ["xz", "manifest-invalid", Buffer.concat([Buffer.from("fd377a585a00", "hex"), Buffer.alloc(1000, 7)])],
-    ["nothing", "manifest-invalid", Buffer.alloc(0)],
-    ["packed text", "manifest-invalid", gzipSync("hello\n".repeat(1000))],
+    ["text", "path-invalid", Buffer.from("hello\n".repeat(1000))],
+    ["xz", "path-invalid", Buffer.concat([Buffer.from("fd377a585a00", "hex"), Buffer.alloc(1000, 7)])],
+    ["nothing", "path-invalid", Buffer.alloc(0)],
+    ["packed text", "path-invalid", gzipSync("hello\n".repeat(1000))],
     ["a packed file that is cut", "manifest-invalid", gzipSync(Buffer.alloc(100_000)).subarray(0, 60)],
   ])("is refused: %s", async (_, code, bytes) => {
     const path = join(await tempDirectory(), "x");
@@ -84,12 +84,12 @@ describe("a file that is no archive of images", () => {
     const ancient = await refusal([{ name: "repositories", content: "{}" }]);
     expect(ancient.message).toMatch(/older than 1\.10/);
     expect((await refusalOf("/dev/zero")).message).toMatch(/not a plain file/);
-    expect(await refusalOf("/nowhere/x.tar")).toMatchObject({ code: "not-found" });
+    expect(await refusalOf("/nowhere/x.tar")).toMatchObject({ code: "path-invalid" });
     expect((await refusalOf("/nowhere/a#b")).message).toMatch(/closed with another "#"/);
   });
 
   it("is refused when it is an empty folder", async () => {
-    expect(await refusalOf(await tempDirectory())).toMatchObject({ code: "manifest-invalid" });
+    expect(await refusalOf(await tempDirectory())).toMatchObject({ code: "path-invalid" });
   });
 });
 
@@ -142,7 +142,7 @@ describe("a folder", () => {
       const path = join(folder, name);
       await rename(path, `${path}.real`);
       await symlink(`${path}.real`, path);
-      expect(await refusalOf(folder)).toMatchObject({ code: "manifest-invalid" });
+      expect(await refusalOf(folder)).toMatchObject({ code: "path-invalid" });
       await rename(`${path}.real`, path);
       expect(await readAll(folder)).toEqual(made.layers);
       await rename(path, `${path}.real`);
@@ -152,9 +152,20 @@ describe("a folder", () => {
   });
 
   it("is never searched for what manifest.json names", async () => {
-    const list = json([{ Config: "../../../../../../etc/passwd", RepoTags: [], Layers: [] }]);
-    const folder = await writeFolder(await tempDirectory(), [{ name: "manifest.json", content: list }]);
-    expect(await refusalOf(folder)).toMatchObject({ code: "manifest-invalid" });
+    const directory = await tempDirectory();
+    await writeFile(join(directory, "config"), '{"os":"linux","architecture":"amd64"}');
+    for (const Config of ["../config", "config", `${directory}/config`]) {
+      const list = json([{ Config, RepoTags: [], Layers: [] }]);
+      const entries = [
+        { name: "manifest.json", content: list },
+        { name: "config", content: "{}" },
+      ];
+      const folder = await writeFolder(join(directory, "layout"), entries);
+      expect(await refusalOf(folder)).toMatchObject({
+        code: "path-invalid",
+        message: expect.stringMatching(/neither index\.json/),
+      });
+    }
   });
 });
 
@@ -206,7 +217,7 @@ describe("a damaged archive", () => {
     for (let size = 0; size < length - 1536; size += 700) {
       const path = await writeTar(await tempDirectory(), entries);
       await truncate(path, size);
-      expect(["manifest-invalid", "not-found"]).toContain((await refusalOf(path)).code);
+      expect(["path-invalid", "manifest-invalid", "not-found"]).toContain((await refusalOf(path)).code);
     }
   });
 
