@@ -178,6 +178,22 @@ describe("a model as a folder", () => {
     expect(seen.at(-1)?.done).toBe(total);
   });
 
+  test("has its small parts first, beside each other, and its big ones one after another", async () => {
+    const bigs = [modelOf(1, 6 * 2 ** 20), modelOf(2, 6 * 2 ** 20)];
+    const smalls = ["template", "system", "license"].map((role) => [role, role] as const);
+    const { fake, source, model, directory } = await serving({ layers: [...bigs, ...smalls] });
+    fake.settings.latencyMs.cdn = 50;
+    await fetchModel(source, NAME, { directory });
+    const asked = (digest = "") => fake.matching({ origin: "cdn", reference: digest });
+    const starts = model.layers.map((digest) => asked(digest).map(({ startedAt }) => startedAt));
+    const [first = [], second = [], ...rest] = starts;
+    // A CDN that waits 50 ms has not answered the first small one before all are asked for.
+    const [early, late] = [Math.min(...rest.flat()), Math.max(...rest.flat())];
+    expect(late - early).toBeLessThan(50);
+    expect(Math.min(...first)).toBeGreaterThanOrEqual(early + 50);
+    expect(Math.min(...second)).toBeGreaterThanOrEqual(Math.max(...first) + 50);
+  });
+
   test("is given up as a whole when one part fails: nothing of it goes on, and no manifest is written", async () => {
     const { fake, source, model, directory } = await serving({
       layers: [modelOf(1, 6 * 2 ** 20), ["license", "MIT"]],
