@@ -201,6 +201,8 @@ export class Lanes {
     this.#failures = 0;
     this.#waits.wake(range);
     this.#host.arrived(range);
+    // Where nobody waits, nothing else would start the lanes that read ahead.
+    if (this.#host.isWanted && this.#pool.count < this.#limit) this.schedule();
   }
 
   /** F15. True when this lane may go on with its body as the only lane; else the next claim starts from the first gap. */

@@ -111,12 +111,10 @@ test("every verb works with --via, fetches each byte once, and works again with 
   const cold = await runAll("cold");
   expect(cold.values.slice(0, 2)).toEqual([image.digest, String(image.compressed)]);
   expect(cold.files.slice(2, 4)).toEqual([weights, weights]);
-  for (const { reference } of fake.matching({ kind: "blob", method: "GET" })) {
-    expect(
-      fake.matching({ kind: "blob", method: "GET", reference: reference ?? "" }),
-      reference,
-    ).toHaveLength(1);
-  }
+  const asked = fake
+    .matching({ kind: "blob", method: "GET" })
+    .map(({ reference, range }) => `${reference} ${range}`);
+  expect(asked).toEqual([...new Set(asked)]);
   expect(fake.bytesSentFor(weights)).toBe(2 * MIB);
   expect(fake.count({ kind: "manifest", method: "GET", reference: artifact })).toBeLessThanOrEqual(1);
 

@@ -59,13 +59,13 @@ test("(B01) an empty blob, and one named by sha512", async () => {
   expect((await stat(path)).size).toBe(0);
 });
 
-test("(B01) a big blob comes over several connections, each byte once", async () => {
+test("(B01) a big blob comes over several connections at once, each byte once", async () => {
   const size = 40 * MIB;
   const { fake, fetch, path, digest } = await world({ size });
-  fake.settings.bandwidth.registry = 40 * MIB;
+  fake.settings.bandwidth.registry = 8 * MIB;
   await fetch();
   expect(digestOf(await readFile(path))).toBe(digest);
-  expect(fake.maxConcurrentFor(digest)).toBeGreaterThan(1);
+  expect(fake.maxConcurrentFor(digest)).toBeGreaterThanOrEqual(4);
   expect(fake.bytesSentFor(digest)).toBe(size);
 });
 
