@@ -61,7 +61,7 @@ async function* through(kind: string, chunks: Chunks, decoder: Transform): Chunk
 }
 
 async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
-  let head = new Uint8Array(0);
+  let head: Uint8Array = new Uint8Array(0);
   while (head.length < MAGIC_LENGTH) {
     const next = await iterator.next();
     if (next.done === true) break;

@@ -24,8 +24,12 @@ test.each([1, 2, 3, 7, 4096, 10_000_000])(
     const chunks = await collect(splitZstdFrames(inPieces(all, length)));
     expect(Buffer.concat(chunks).equals(Buffer.concat(frames))).toBe(true);
     const borders = frames.map((_, index) => Buffer.concat(frames.slice(0, index + 1)).length);
-    let [at, ends] = [0, new Set<number>()];
-    for (const chunk of chunks) ends = ends.add((at += chunk.length));
+    const ends = new Set<number>();
+    let at = 0;
+    for (const chunk of chunks) {
+      at += chunk.length;
+      ends.add(at);
+    }
     expect(borders.filter((border) => !ends.has(border))).toEqual([]);
   },
 );

@@ -1,0 +1,120 @@
+/**
+ * Owns the TreeWriter over node:fs. Descriptors with callbacks and not FileHandles: an image has tens of thousands of small
+ * files, and a handle costs as much as the rest of the work on one. It knows nothing of archives.
+ */
+import {
+  close,
+  constants,
+  copyFile,
+  fchmod,
+  futimes,
+  link,
+  lutimes,
+  mkdir,
+  open,
+  symlink,
+  unlink,
+  writev,
+} from "node:fs";
+import { chmod, rm, utimes } from "node:fs/promises";
+import type { FileFacts, GrowingFile, TreeWriter } from "./tree-writer.ts";
+
+type Done = (error: Error | null) => void;
+
+export const diskTreeWriter: TreeWriter = {
+  makeDirectory: (path) => run((done) => mkdir(path, 0o700, done)),
+  async writeFile(path, facts, buffers) {
+    const descriptor = await create(path);
+    await closing(descriptor, async () => {
+      if (buffers.length > 0) await writeAll(descriptor, buffers);
+      await settle(descriptor, facts);
+    });
+  },
+  async createFile(path) {
+    return growing(await create(path));
+  },
+  async symlink(path, target, mtime) {
+    await run((done) => symlink(target, path, done));
+    await run((done) => lutimes(path, mtime, mtime, done));
+  },
+  link: (path, existing) => run((done) => link(existing, path, done)),
+  async copyFile(path, existing, { mode, mtime }) {
+    const flags = constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE;
+    await run((done) => copyFile(existing, path, flags, done));
+    await chmod(path, mode);
+    await utimes(path, mtime, mtime);
+  },
+  remove: (path, kind) =>
+    kind === "directory" ? rm(path, { recursive: true }) : run((done) => unlink(path, done)),
+  async finishDirectory(path, { mode, mtime }) {
+    await chmod(path, mode);
+    if (mtime !== undefined) await utimes(path, mtime, mtime);
+  },
+};
+
+function growing(descriptor: number): GrowingFile {
+  return {
+    append: (buffers) => writeAll(descriptor, buffers),
+    finish: (facts) => closing(descriptor, () => settle(descriptor, facts)),
+    giveUp: () => run((done) => close(descriptor, done)),
+  };
+}
+
+function create(path: string): Promise<number> {
+  const { O_WRONLY, O_CREAT, O_EXCL, O_NOFOLLOW } = constants;
+  return new Promise((resolve, reject) => {
+    open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600, (error, descriptor) => {
+      if (error === null) resolve(descriptor);
+      else reject(error);
+    });
+  });
+}
+
+/** Mode and time come after the bytes: a write takes setuid away, and moves the time. */
+async function settle(descriptor: number, { mode, mtime }: FileFacts): Promise<void> {
+  await run((done) => fchmod(descriptor, mode, done));
+  await run((done) => futimes(descriptor, mtime, mtime, done));
+}
+
+async function closing(descriptor: number, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } finally {
+    await run((done) => close(descriptor, done));
+  }
+}
+
+async function writeAll(descriptor: number, buffers: readonly Uint8Array[]): Promise<void> {
+  for (let rest = [...buffers]; rest.length > 0; ) {
+    const written = await writeOnce(descriptor, rest);
+    rest = dropFront(rest, written);
+  }
+}
+
+function writeOnce(descriptor: number, buffers: readonly Uint8Array[]): Promise<number> {
+  return new Promise((resolve, reject) => {
+    writev(descriptor, buffers, (error, written) => {
+      if (error === null) resolve(written);
+      else reject(error);
+    });
+  });
+}
+
+function dropFront(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
+  let left = count;
+  const rest: Uint8Array[] = [];
+  for (const buffer of buffers) {
+    if (left < buffer.length) rest.push(buffer.subarray(left));
+    left = Math.max(0, left - buffer.length);
+  }
+  return rest;
+}
+
+function run(start: (done: Done) => void): Promise<void> {
+  return new Promise((resolve, reject) => {
+    start((error) => {
+      if (error === null || error === undefined) resolve();
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,160 @@
+/**
+ * Owns the reading of a tar archive, by tar-stream: which entries there are, what they say, and the bytes of each. It knows
+ * nothing of layers. What cannot be represented is refused here, with the name of the entry.
+ */
+import { type Extract, extract, type Header } from "tar-stream";
+import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
+import { ArchiveEnd } from "./archive-end.ts";
+
+export type Entry = {
+  readonly name: string;
+  readonly kind: "file" | "directory" | "symlink" | "link" | "special";
+  readonly mode: number;
+  /** Seconds since the epoch, with fraction where PAX gives one. */
+  readonly mtime: number;
+  /** Bytes; 0 for everything but files. */
+  readonly size: number;
+  /** Of symlinks and links, as the archive has it. */
+  readonly linkName: string;
+  readonly hasAttributes: boolean;
+  /** Of files; not to be left in the middle. */
+  readonly body: AsyncIterable<Uint8Array>;
+};
+
+type Pax = Readonly<Record<string, string>>;
+
+const PERMISSIONS = 0o7777;
+
+/**
+ * The entries of `chunks`, in order, up to the end of the archive; what lies behind it is read and dropped. Throws
+ * `manifest-invalid`, and what `chunks` throws. Leaving early closes `chunks`.
+ */
+export async function* readEntries(
+  chunks: AsyncIterable<Uint8Array>,
+): AsyncGenerator<Entry, void, undefined> {
+  // One chunk at a time, so that the end is known before the next one is given.
+  const archive = extract({ highWaterMark: 1 });
+  const end = new ArchiveEnd();
+  archive.on("entry", (header) => end.onEntry(header));
+  let failure: unknown;
+  const fed = feed(chunks, archive, end).catch((error) => {
+    failure = error;
+    archive.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
+  try {
+    yield* entriesOf(archive, end);
+    archive.destroy();
+    await fed;
+    if (failure !== undefined) throw failure;
+  } catch (error) {
+    throw failure ?? asDamage(error);
+  } finally {
+    archive.destroy();
+    await fed;
+  }
+}
+
+async function* entriesOf(archive: Extract, end: ArchiveEnd): AsyncGenerator<Entry, void, undefined> {
+  try {
+    for await (const entry of archive) {
+      if (end.isReached) return;
+      yield describe(entry.header, bodyOf(entry));
+      entry.resume(); // What nobody wanted to read goes by.
+    }
+  } catch (error) {
+    end.look();
+    if (!end.isReached) throw error;
+  }
+}
+
+/** What breaks the parser breaks the body that it is in, too. */
+async function* bodyOf(entry: AsyncIterable<unknown>): AsyncIterable<Uint8Array> {
+  try {
+    yield* entry as AsyncIterable<Uint8Array>;
+  } catch (error) {
+    throw asDamage(error);
+  }
+}
+
+/** Gives `chunks` to the parser up to the end of the archive, and reads the rest: it counts for the digest. */
+async function feed(chunks: AsyncIterable<Uint8Array>, archive: Extract, end: ArchiveEnd): Promise<void> {
+  let wake: () => void = () => {};
+  let isClosed = false;
+  archive.on("drain", () => wake());
+  archive.on("close", () => {
+    isClosed = true;
+    wake();
+  });
+  for await (const chunk of chunks) {
+    if (!end.isReached) end.onChunk(chunk);
+    if (end.isReached) continue;
+    if (isClosed) return;
+    if (!archive.write(chunk)) await new Promise<void>((resolve) => (wake = resolve));
+  }
+  archive.end(undefined);
+}
+
+function describe(header: Header, body: AsyncIterable<Uint8Array>): Entry {
+  const { name, size, mode, linkname } = header;
+  const pax = paxOf(header);
+  const kind = kindOf(header, pax);
+  if (size > 0 && (kind === "symlink" || kind === "link")) throw damaged(`the link "${name}" has a size`);
+  return {
+    name,
+    kind,
+    mode: mode & PERMISSIONS,
+    mtime: mtimeOf(header, pax),
+    size: kind === "file" ? size : 0,
+    linkName: linkname ?? "",
+    hasAttributes: Object.keys(pax).some((key) =>
+      /^(SCHILY\.xattr|LIBARCHIVE\.xattr|SCHILY\.acl)\./.test(key),
+    ),
+    body,
+  };
+}
+
+function kindOf({ name, type }: Header, pax: Pax): Entry["kind"] {
+  if (Object.keys(pax).some((key) => key.startsWith("GNU.sparse."))) throw sparse(name);
+  switch (type) {
+    case "file":
+    case "contiguous-file":
+      return "file";
+    case "directory":
+    case "symlink":
+    case "link":
+      return type;
+    case "character-device":
+    case "block-device":
+    case "fifo":
+      return "special";
+    default:
+      throw sparse(name);
+  }
+}
+
+function paxOf({ pax }: Header): Pax {
+  return typeof pax === "object" && pax !== null ? (pax as Pax) : {};
+}
+
+function mtimeOf({ mtime }: Header, pax: Pax): number {
+  const seconds = pax.mtime === undefined ? mtime.getTime() / 1000 : Number(pax.mtime);
+  return Number.isFinite(seconds) ? seconds : 0;
+}
+
+/** tar-stream gives GNU's old sparse files no type, like all types that it does not know. */
+function sparse(name: string): GranaryError {
+  return damaged(
+    `"${name}" is a sparse file or an entry of an unknown type; make the image again without (tar without --sparse)`,
+  );
+}
+
+/** What is no error of ours is the parser's. */
+function asDamage(error: unknown): GranaryError {
+  return isGranaryError(error) ? error : damaged(messageOf(error), error);
+}
+
+function damaged(reason: string, cause?: unknown): GranaryError {
+  return new GranaryError("manifest-invalid", `The archive in the layer cannot be used: ${reason}.`, {
+    cause,
+  });
+}

@@ -1,0 +1,93 @@
+/**
+ * Owns the directory beside the target in which an image is unpacked, and the renames that put it in the target's place. Until
+ * the last of them the target is untouched, and whatever fails leaves nothing behind.
+ */
+import { randomBytes } from "node:crypto";
+import { lstat, mkdir, readdir, realpath, rename, stat } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
+import { GranaryError } from "../../errors.ts";
+import { diskError, errnoOf, unlessAbsent } from "../../store/disk-error.ts";
+import { removeTree } from "./remove-tree.ts";
+
+export type Staging = {
+  /** Empty, ours alone, on the file system of the target. */
+  readonly path: string;
+  /** What was asked for, absolute and without symbolic links. */
+  readonly target: string;
+  /** Puts `path` in the target's place. */
+  commit(): Promise<void>;
+  /** Removes `path` with all that is in it. */
+  discard(): Promise<void>;
+};
+
+/**
+ * A staging directory for `directory`, which must be absent, or an empty directory, or (with `replace`) any directory. Throws
+ * `path-invalid` where it is not, `store-full`, `store-damaged`.
+ */
+export async function openStaging(directory: string, replace: boolean): Promise<Staging> {
+  const target = await targetOf(directory, replace);
+  const beside = `.${basename(target).slice(0, 80)}.granary-${randomBytes(6).toString("hex")}`;
+  const path = join(dirname(target), beside);
+  try {
+    await mkdir(path, { mode: 0o700 });
+  } catch (error) {
+    throw diskError(error, `making a directory beside ${target}`);
+  }
+  return {
+    path,
+    target,
+    commit: () => swap(path, target),
+    discard: () => removeTree(path),
+  };
+}
+
+async function targetOf(directory: string, replace: boolean): Promise<string> {
+  const held = await unlessAbsent(`looking at ${directory}`, lstat(directory));
+  if (held === undefined) return await absentTarget(directory);
+  const target = await unlessAbsent(`looking at ${directory}`, realpath(directory));
+  if (target === undefined) throw unusable(directory, "is a link to nothing", "remove it first");
+  if (!(await stat(target)).isDirectory()) throw unusable(directory, "is no directory", "name another place");
+  if (dirname(target) === target) throw unusable(directory, "is the root", "name a directory below it");
+  if (!replace && (await readdir(target)).length > 0) {
+    throw unusable(directory, "is not empty", "name another directory, or have it replaced");
+  }
+  return target;
+}
+
+async function absentTarget(directory: string): Promise<string> {
+  const path = resolve(directory);
+  const parent = await unlessAbsent(`looking at ${dirname(path)}`, realpath(dirname(path)));
+  if (parent === undefined) {
+    throw unusable(dirname(path), "does not exist", "create it first");
+  }
+  return join(parent, basename(path));
+}
+
+/** The target goes away only when its successor is complete, and comes back if that cannot take its place. */
+async function swap(path: string, target: string): Promise<void> {
+  const old = `${path}-old`;
+  const isThere = (await unlessAbsent(`looking at ${target}`, lstat(target))) !== undefined;
+  if (isThere) await move(target, old);
+  try {
+    await move(path, target);
+  } catch (error) {
+    if (isThere) await rename(old, target);
+    throw error;
+  }
+  if (isThere) await removeTree(old);
+}
+
+async function move(from: string, to: string): Promise<void> {
+  try {
+    await rename(from, to);
+  } catch (error) {
+    const isMount = errnoOf(error) === "EBUSY" || errnoOf(error) === "EXDEV";
+    if (isMount) throw unusable(from, "is a mount point or in use", "name a directory below it");
+    throw diskError(error, `moving ${from} to ${to}`);
+  }
+}
+
+function unusable(path: string, what: string, advice: string): GranaryError {
+  const message = `${path} ${what}: ${advice}.`;
+  return new GranaryError("path-invalid", message, { target: path });
+}
