@@ -1,3 +1,4 @@
+/** What can be told of a model without fetching its weights. */
 import { describe, expect, test } from "vitest";
 import { inspectModel } from "../../src/client/inspect-model.ts";
 import { formatReference } from "../../src/oci/reference.ts";

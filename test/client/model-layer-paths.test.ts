@@ -1,3 +1,4 @@
+/** File names of a model's parts: by role, in order, safe and unique whatever a stranger called them. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { unsafetyOf } from "../../src/client/artifact/safe-relative-path.ts";

@@ -1,3 +1,4 @@
+/** What a model consists of: rows O01-O07, O09 and O10 of client-verbs.md, with the golden manifest of gemma:2b. */
 import { describe, expect, test } from "vitest";
 import { modelBlobs, modelManifest } from "../../src/client/model-manifest.ts";
 import { digestOf } from "../../src/oci/digest.ts";

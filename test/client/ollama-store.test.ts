@@ -1,3 +1,4 @@
+/** Ollama's own store as a fetch leaves it, also while an Ollama works on it. */
 import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";

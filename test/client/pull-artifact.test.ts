@@ -1,3 +1,4 @@
+/** Artifacts: rows A01-A04 of client-verbs.md; all of it lands, or nothing does. */
 import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";

@@ -1,3 +1,4 @@
+/** Roles of layers: what a media type says, in a form that a file name can carry. */
 import { describe, expect, test } from "vitest";
 import { roleOf } from "../../src/ollama/layer-role.ts";
 

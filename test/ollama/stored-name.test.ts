@@ -1,3 +1,4 @@
+/** Names in Ollama's store: its own grammar, so that no name leads elsewhere. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { isGranaryError } from "../../src/errors.ts";

@@ -1,3 +1,4 @@
+/** Which artifacts are ModelPacks: row A04 of client-verbs.md. */
 import { describe, expect, test } from "vitest";
 import { isModelPack } from "../../../src/client/artifact/model-pack.ts";
 import { viewImage } from "../../../src/oci/image-view.ts";
