@@ -1,6 +1,8 @@
 /** Owns the sizes of an image (I05, I06): what crosses the network, and what that unpacks to. It keeps no byte. */
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import { isImageConfigType } from "../oci/image-view.ts";
+import { OCTET_STREAM } from "../oci/media-types.ts";
 import { decompress } from "./decompress.ts";
 import type { Image } from "./image.ts";
 import { joinProgress } from "./join-progress.ts";
@@ -23,7 +25,7 @@ export function imageSize({ view }: Image): number {
  */
 export async function uncompressedImageSize(image: Image, options: VerbOptions = {}): Promise<number> {
   const tars = new Map<Digest, Descriptor>();
-  for (const layer of image.view.layers) if (isTar(layer)) tars.set(layer.digest, layer);
+  for (const layer of image.view.layers) if (isTar(layer, image)) tars.set(layer.digest, layer);
   const { onProgress } = options;
   const listeners =
     onProgress &&
@@ -50,6 +52,7 @@ async function plainSizeOf(
   return size;
 }
 
-function isTar({ mediaType }: Descriptor): boolean {
-  return TAR.test(mediaType);
+/** Some writers give the layers of images no type. */
+function isTar({ mediaType }: Descriptor, { view }: Image): boolean {
+  return TAR.test(mediaType) || (mediaType === OCTET_STREAM && isImageConfigType(view.config.mediaType));
 }

@@ -50,9 +50,10 @@ describe("(I06) the uncompressed size of an image", () => {
       { bytes: zstdCompressSync(NOISE), mediaType: `${TAR}+zstd` },
       { bytes: NOISE.subarray(1), mediaType: TAR },
       { bytes: gzipSync(Buffer.from("abc")), mediaType: TAR },
+      { bytes: gzipSync(Buffer.from("abcd")), mediaType: "application/octet-stream" },
       { bytes: Buffer.concat([gzipSync(ZEROS), gzipSync(NOISE)]), mediaType: DOCKER_TAR },
     ]);
-    const expected = 2 * ZEROS.length + 3 * NOISE.length - 1 + 3;
+    const expected = 2 * ZEROS.length + 3 * NOISE.length - 1 + 3 + 4;
     expect(await uncompressedImageSize(image)).toBe(expected);
     expect(imageSize(image)).not.toBe(expected);
   });
@@ -100,6 +101,16 @@ describe("(I06) the uncompressed size of an image", () => {
     await expect(before).rejects.toMatchObject({ code: "aborted" });
     await image.source.close();
     await expect.poll(() => fake.connections).toBe(0);
+  });
+
+  it("ends with what `onProgress` throws", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const image = await imageOf(fake, [gzipSync(NOISE)]);
+    const failure = new Error("the caller's own");
+    const onProgress = () => {
+      throw failure;
+    };
+    await expect(uncompressedImageSize(image, { onProgress })).rejects.toBe(failure);
   });
 
   it("is no number when a layer is not what its digest says", async () => {
