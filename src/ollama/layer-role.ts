@@ -2,9 +2,6 @@
 
 const PREFIX = "application/vnd.ollama.image.";
 
-/** The weights: `ollamaModelBlob` looks for these. */
-export const MODEL_LAYER = `${PREFIX}model`;
-
 /** Docker's model registry names the same things in its own words (model-spec of Docker Model Runner). */
 const DOCKER_ROLES: ReadonlyMap<string, string> = new Map([
   ["application/vnd.docker.ai.gguf.v3", "model"],
