@@ -4,10 +4,11 @@ import type { Digest } from "../oci/digest.ts";
 import { isImageConfigType } from "../oci/image-view.ts";
 import { OCTET_STREAM } from "../oci/media-types.ts";
 import { decompress } from "./decompress.ts";
+import { layerInput } from "./extract/layer-input.ts";
 import type { Image } from "./image.ts";
 import { joinProgress } from "./join-progress.ts";
 import type { OnProgress } from "./progress.ts";
-import { readBlobChunks } from "./read-blob-chunks.ts";
+import { openBlob } from "./read-blob.ts";
 import type { VerbOptions } from "./verb-options.ts";
 
 /** Layers of images and of charts are tars; those of models and other artifacts are files, which nobody unpacks. */
@@ -46,10 +47,21 @@ async function plainSizeOf(
   options: VerbOptions,
   onProgress: OnProgress | undefined,
 ): Promise<number> {
-  let size = 0;
-  const chunks = readBlobChunks(source, reference, layer, { ...options, onProgress });
-  for await (const chunk of decompress(chunks)) size += chunk.length;
-  return size;
+  const reader = openBlob(source, reference, layer, options);
+  let done = 0;
+  const input = layerInput(reader, (count) => {
+    done += count;
+    onProgress?.({ phase: "fetch", done, total: layer.size });
+  });
+  try {
+    let size = 0;
+    for await (const chunk of decompress(input.chunks)) size += chunk.length;
+    // Padding may follow what unpacks, and the verdict on the digest comes after all of it.
+    await input.drain();
+    return size;
+  } finally {
+    reader.close();
+  }
 }
 
 /** Some writers give the layers of images no type. */

@@ -120,6 +120,16 @@ describe("(I06) the uncompressed size of an image", () => {
     await expect(uncompressedImageSize(image)).rejects.toMatchObject({ code: "digest-mismatch" });
   });
 
+  it("is no number when only the padding after the compressed data is wrong", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const small = gzipSync(Buffer.from("small"));
+    const image = await imageOf(fake, [Buffer.concat([small, Buffer.alloc(500_000)])]);
+    expect(await uncompressedImageSize(image)).toBe(5);
+    fake.fail(/blobs/, { kind: "flip", offset: 499_999 }, { times: 10 });
+    const code = expect.stringMatching(/digest-mismatch|manifest-invalid/);
+    await expect(uncompressedImageSize(image)).rejects.toMatchObject({ code });
+  });
+
   it("is no number when a layer is cut off inside its compression", async () => {
     const fake = await startFake({ mode: "plain" });
     const image = await imageOf(fake, [gzipSync(NOISE).subarray(0, 300_000)]);
