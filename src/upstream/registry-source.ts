@@ -2,7 +2,7 @@
  * Owns the Source over registries: one UpstreamClient per registry, made when it is first asked for, and the check that every
  * manifest is what was asked for. It keeps no content.
  */
-import { GranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { checkManifest, type Manifest } from "../oci/manifest.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
@@ -28,14 +28,16 @@ class RegistrySource implements Source {
   }
 
   async manifest(reference: Reference): Promise<Manifest> {
-    const body = await this.#client(reference).getManifest(askOf(reference));
+    const client = this.#client(reference);
+    const body = await asVersionless((userAgent) => client.getManifest(askOf(reference, userAgent)));
     if (body === undefined) throw await this.#absent(reference, formatReference(reference));
     return checkManifest(body, formatReference(reference), reference.digest).manifest;
   }
 
   /** A registry that leaves out one of the headers is asked for the bytes (I07): they tell all three. */
   async headManifest(reference: Reference): Promise<ManifestHead> {
-    const head = await this.#client(reference).headManifest(askOf(reference));
+    const client = this.#client(reference);
+    const head = await asVersionless((userAgent) => client.headManifest(askOf(reference, userAgent)));
     if (head === undefined) throw await this.#absent(reference, formatReference(reference));
     const mediaType = manifestTypeOf(head.mediaType);
     const { digest, size } = head;
@@ -77,7 +79,21 @@ class RegistrySource implements Source {
   }
 }
 
-function askOf(reference: Reference) {
+function askOf(reference: Reference, userAgent: string | undefined) {
   const { repository } = reference;
-  return { repository, reference: wantedOf(reference), accept: MANIFEST_UNION, userAgent: undefined };
+  return { repository, reference: wantedOf(reference), accept: MANIFEST_UNION, userAgent };
+}
+
+/**
+ * The Ollama registry takes a User-Agent that it cannot read for an old Ollama, and refuses it newer models with 412; 0.0.0
+ * skips its check (ollama.md, "The registry looks at User-Agent"). We run no models: every one may be fetched. Only an upstream with
+ * `forwardUserAgent` is sent the second text.
+ */
+async function asVersionless<T>(ask: (userAgent: string | undefined) => Promise<T>): Promise<T> {
+  try {
+    return await ask(undefined);
+  } catch (error) {
+    if (!isGranaryError(error, "client-outdated")) throw error;
+    return await ask("ollama/0.0.0 (granary)");
+  }
 }

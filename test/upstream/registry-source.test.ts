@@ -81,6 +81,26 @@ describe("a manifest", () => {
   });
 });
 
+describe("a registry that takes us for an old Ollama", () => {
+  const outdated = { unlessUserAgent: /^ollama\/0\.0\.0/, text: "requires a newer version of Ollama" };
+
+  it("is asked as one without a version, where its upstream looks at user agents", async () => {
+    const fake = await startFake({ mode: "ollama", settings: { outdated } });
+    const { manifestDigest } = fake.addImage("library/gemma", "2b", { layers: [10] });
+    const source = sourceOf(fake, { forwardUserAgent: true });
+    const model = parseReference("registry.ollama.ai/library/gemma:2b");
+    await expect(source.manifest(model)).resolves.toMatchObject({ digest: manifestDigest });
+    await expect(source.headManifest(model)).resolves.toMatchObject({ digest: manifestDigest });
+    expect(fake.requests[0]?.headers["user-agent"]).toBe("granary/test");
+  });
+
+  it("elsewhere its refusal stands", async () => {
+    const fake = await startFake({ mode: "plain", settings: { outdated } });
+    fake.addImage("a/b", "1", { layers: [10] });
+    await expect(sourceOf(fake).manifest(IMAGE)).rejects.toMatchObject({ code: "client-outdated" });
+  });
+});
+
 describe("the head of a manifest", () => {
   it("costs one HEAD and no body", async () => {
     const fake = await startFake({ mode: "plain" });
