@@ -4,6 +4,8 @@
  */
 
 // What goes in and comes out.
+export type { CreatedImage, CreateOptions } from "./client/create-image.ts";
+export type { Extraction, ExtractOptions } from "./client/extract-image.ts";
 export type { FetchBlobOptions, FetchedBlob } from "./client/fetch-blob.ts";
 export type { ModelTarget } from "./client/fetch-model.ts";
 export type { Image } from "./client/image.ts";
@@ -25,6 +27,8 @@ export { pullArtifact } from "./library/artifacts.ts";
 export { fetchImageBlob } from "./library/blobs.ts";
 export type { ImageOptions, OpenedImage } from "./library/hold-image.ts";
 export {
+  createImage,
+  extractOciImage,
   getImage,
   getImageDigest,
   getOciImageSize,

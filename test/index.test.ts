@@ -11,8 +11,10 @@ test("the surface is this and no more", () => {
   expect(Object.keys(granary).toSorted()).toMatchInlineSnapshot(`
     [
       "GranaryError",
+      "createImage",
       "createLog",
       "createMetrics",
+      "extractOciImage",
       "fetchImageBlob",
       "fetchModel",
       "formatPlatform",

@@ -3,7 +3,9 @@ import type { Command } from "commander";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
 import { healthCommand } from "./health.ts";
+import { imageCreateCommand } from "./image/create.ts";
 import { imageDigestCommand } from "./image/digest.ts";
+import { imageExtractCommand } from "./image/extract.ts";
 import { imageInspectCommand } from "./image/inspect.ts";
 import { imageSizeCommand } from "./image/size.ts";
 import { modelDigestCommand } from "./model/digest.ts";
@@ -28,12 +30,18 @@ export function commands(): Command[] {
 }
 
 function imageGroup(): Command {
-  const verbs = [imageSizeCommand(), imageDigestCommand(), imageInspectCommand()];
+  const verbs = [
+    imageSizeCommand(),
+    imageDigestCommand(),
+    imageInspectCommand(),
+    imageExtractCommand(),
+    imageCreateCommand(),
+  ];
   return verbGroup(
     "image",
-    "Images of containers: measure and inspect them.",
+    "Images of containers: measure, inspect, unpack and make them.",
     verbs,
-    "granary image size alpine",
+    "granary image extract alpine rootfs",
   );
 }
 

@@ -1,6 +1,6 @@
 /**
- * Owns the command line: which verbs there are, and that every failure ends as one sentence and an exit code. A verb parses
- * its arguments, calls one library function and prints; what it does is the library's.
+ * Owns the command line as a whole: its help, and that every failure ends as one sentence and an exit code. A verb parses its
+ * arguments, calls one library function and prints; what it does is the library's.
  */
 import { Command, CommanderError } from "commander";
 import { version } from "../version.ts";
@@ -14,6 +14,8 @@ Examples:
   granary serve --config granary.yaml        the same with your own settings
   granary serve --directory /srv/granary     somewhere else on disk
   granary health                             is it up? (exit code 0 or 1)
+  granary image extract alpine rootfs        an image's files, without any server
+  granary model fetch gemma:2b gemma.gguf    a model's weights; \`--via http://HOST:11435\` takes them from a Granary
 
 Point Docker at it:   { "registry-mirrors": ["http://HOST:5000"] } in /etc/docker/daemon.json
 Point Ollama at it:   ollama pull --insecure HOST:11435/library/llama3.2`;
@@ -21,17 +23,16 @@ Point Ollama at it:   ollama pull --insecure HOST:11435/library/llama3.2`;
 /** Runs the command line `argv` (as in process.argv). Sets the exit code; never throws, never prints a stack trace. */
 export async function main(argv: readonly string[]): Promise<void> {
   process.stdout.on("error", endQuietly);
-  process.stderr.on("error", endQuietly);
+  process.stderr.on("error", goOnQuietly);
   const program = new Command("granary")
     .description("A pull-through cache for container images and models: each byte crosses the internet once.")
     .version(version)
     .addHelpText("after", EXAMPLES)
     .addHelpText("after", EXIT_CODES)
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "granary:")) })
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
-  for (const command of commands()) {
-    program.addCommand(command);
-  }
+  for (const command of commands()) program.addCommand(command);
   handOn(program);
   try {
     await program.parseAsync([...argv]);
@@ -55,4 +56,9 @@ function handOn(parent: Command): void {
 function endQuietly(error: NodeJS.ErrnoException): void {
   if (error.code !== "EPIPE") throw error;
   process.exit();
+}
+
+/** Whoever read our progress has read enough; what was asked for is still wanted (`granary ... 2>&1 | head`). */
+function goOnQuietly(error: NodeJS.ErrnoException): void {
+  if (error.code !== "EPIPE") throw error;
 }

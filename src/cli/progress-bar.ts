@@ -10,15 +10,16 @@ type Shown = { readonly phase: Progress["phase"]; readonly bar: SingleBar; reado
 
 export function progressBar(stream: NodeJS.WritableStream, clock: Clock): ProgressDisplay {
   let shown: Shown | undefined;
-  const end = () => {
-    shown?.bar.stop();
-    shown = undefined;
-  };
+  let isOver = false;
   return {
-    end,
+    end() {
+      isOver = true;
+      shown?.bar.stop();
+    },
     report(progress) {
+      if (isOver) return;
       if (shown?.phase !== progress.phase) {
-        end();
+        shown?.bar.stop();
         shown = startBar(stream, clock, progress);
       }
       const { bar, rate } = shown;

@@ -3,6 +3,6 @@ import type { OnProgress } from "../client/progress.ts";
 
 export type ProgressDisplay = {
   readonly report: OnProgress;
-  /** Leaves the line that it drew on, so that a sentence can follow. Idempotent. */
+  /** Leaves the line that it drew on, so that a sentence can follow. Nothing is shown after it. Idempotent. */
   end(): void;
 };

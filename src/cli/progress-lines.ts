@@ -12,10 +12,14 @@ type Step = { readonly phase: Progress["phase"]; readonly rate: Rate; toldAt: nu
 
 export function progressLines(stream: NodeJS.WritableStream, clock: Clock): ProgressDisplay {
   let step: Step | undefined;
+  let isOver = false;
   const write = (line: string) => stream.write(`${line}\n`);
   return {
-    end: () => undefined,
+    end() {
+      isOver = true;
+    },
     report(progress) {
+      if (isOver) return;
       const { phase, done, total } = progress;
       if (step?.phase !== phase) {
         step = { phase, rate: new Rate(clock), toldAt: clock.now(), isDone: false };

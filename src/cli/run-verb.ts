@@ -17,6 +17,8 @@ export async function runVerb(
   const options = await libraryOptionsOf(flags);
   const { signal, exitCode, release } = catchSignals();
   const progress = showProgress(flags);
+  // Before a second signal can end the process: it would leave the terminal without a cursor.
+  signal.addEventListener("abort", progress.end);
   try {
     const answer = await verb({ ...options, signal, onProgress: progress.report }).finally(progress.end);
     print(answer, flags);

@@ -1,8 +1,16 @@
-/** Owns the library's functions that ask about images: texts or open images in, client functions bound to a Source. */
+/** Owns the library's functions for images: texts or open images in, client functions bound to a Source. */
+import {
+  type CreatedImage,
+  type CreateOptions,
+  createImage as createImageOf,
+} from "../client/create-image.ts";
+import { type Extraction, type ExtractOptions, extractImage } from "../client/extract-image.ts";
+import { hostPlatform } from "../client/host-platform.ts";
 import type { Image } from "../client/image.ts";
 import { type ImageDigest, imageDigest } from "../client/image-digest.ts";
 import { imageSize, uncompressedImageSize } from "../client/image-size.ts";
 import { type InspectedImage, inspectImage as inspectImageOf } from "../client/inspect-image.ts";
+import { formatPlatform } from "../oci/platform.ts";
 import {
   type ImageOptions,
   type OpenedImage,
@@ -62,4 +70,44 @@ export async function inspectImage(
   options: ImageOptions = {},
 ): Promise<InspectedImage> {
   return await withImage(image, options, async (opened) => inspectImageOf(opened));
+}
+
+/**
+ * Unpacks an image into `directory`, which is absent or empty unless `replace` is set: layers over each other, whiteouts and all,
+ * verified, with modes and times but without owners and devices. It is in place when all of it is right; nothing is ever written
+ * outside. `image` is a text as `getImage` takes it, or an open Image. `maxBytes` and `maxEntries` cap what it may unpack to;
+ * layers that were fetched before an interruption are kept (in `temporaryDirectory`, else beside the target) for the next call.
+ * Progress is in bytes fetched over all layers, then in entries put in place. The answer counts layers, entries and bytes, and
+ * `warnings` are sentences about what was left out.
+ *
+ * Throws as `getImage`, and `path-invalid`, `size-mismatch`.
+ */
+export async function extractOciImage(
+  image: string | Image,
+  directory: string,
+  options: ImageOptions & Omit<ExtractOptions, "openLayer" | "writer"> = {},
+): Promise<Extraction> {
+  return await withImage(image, options, async (opened) => {
+    const extraction = await extractImage(opened, directory, options);
+    const { warning } = opened;
+    return warning === undefined
+      ? extraction
+      : { ...extraction, warnings: [warning, ...extraction.warnings] };
+  });
+}
+
+/**
+ * Makes an image of one or more tars, each a layer, bottom first, as the file `output`, which Docker, Podman, skopeo and
+ * containerd take (an OCI layout and a `docker save` in one). `name` tags it; `platform` is this machine's architecture on linux by
+ * default. The same tars give the same file. The answer has the manifest's digest, the image's ID, the layers and the size in bytes.
+ *
+ * Throws GranaryError: `reference-invalid`, `config-invalid`, `path-invalid`, `manifest-invalid`, `denied`, `store-full`,
+ * `store-damaged`, `aborted`.
+ */
+export async function createImage(
+  tars: string | readonly string[],
+  options: Omit<CreateOptions, "platform"> & { readonly platform?: string },
+): Promise<CreatedImage> {
+  const { platform = formatPlatform(hostPlatform()), ...rest } = options;
+  return await createImageOf(typeof tars === "string" ? [tars] : tars, { ...rest, platform });
 }

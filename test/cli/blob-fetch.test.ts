@@ -39,6 +39,14 @@ describe("a blob", () => {
     expect(fake.bytesSentFor(digest)).toBe(0);
   });
 
+  test("comes also when nobody reads the progress to its end", async () => {
+    const { args, file, start } = await setUp();
+    const { child, ended } = start(args);
+    child.stderr?.destroy();
+    expect((await ended).code).toBe(0);
+    expect(firstDifference(7, 0, await readFile(file))).toBeUndefined();
+  });
+
   test("comes without a word with --quiet", async () => {
     const { args, run } = await setUp();
     expect(await run([...args, "--quiet"])).toEqual({ code: 0, out: "", err: "" });
@@ -113,6 +121,11 @@ describe("what goes wrong", () => {
       "a user without a password",
       ["blob", "fetch", "a/b", digestOfPattern(1, 1), "f", "--username", "ann"],
       "--password-stdin",
+    ],
+    [
+      "a password that does not come",
+      ["blob", "fetch", "a/b", digestOfPattern(1, 1), "f", "--username", "ann", "--password-stdin"],
+      "no first line",
     ],
     [
       "a password without a user",

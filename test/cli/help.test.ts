@@ -39,6 +39,8 @@ test("the tree of commands is the promised one", () => {
       "image size <reference>",
       "image digest <reference>",
       "image inspect <reference>",
+      "image extract <reference> <directory>",
+      "image create <tar...>",
       "model manifest <name>",
       "model digest <name>",
       "model inspect <name>",

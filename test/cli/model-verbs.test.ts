@@ -58,6 +58,13 @@ describe("model inspect", () => {
   });
 });
 
+test("a value that nobody reads ends it without a word", async () => {
+  const { start, name } = await setUp();
+  const { child, ended } = start(["model", "inspect", name]);
+  child.stdout?.destroy();
+  expect((await ended).err).toBe("");
+});
+
 describe("model fetch", () => {
   test("NAME FILE brings the weights and nothing else (O08)", async () => {
     const { run, directory, name, size, added } = await setUp();

@@ -29,6 +29,7 @@ async function shown(
   }
   end();
   end();
+  report({ phase: "fetch", done: 1, total: 99 }); // Too late: nothing is shown any more.
   return String(stream.read() ?? "");
 }
 

@@ -1,0 +1,73 @@
+/** Owns `granary image extract`: the file system of an image as a directory. */
+import { Command } from "commander";
+import { formatBytes, parseBytes } from "../../bytes/units.ts";
+import type { Extraction } from "../../client/extract-image.ts";
+import { extractOciImage } from "../../library/images.ts";
+import { asVerb } from "../as-verb.ts";
+import { type CommonFlags, misused } from "../common-options.ts";
+import type { Answer } from "../print.ts";
+import { runVerb } from "../run-verb.ts";
+import { IMAGE_ARGUMENT } from "./image-argument.ts";
+
+type ExtractFlags = CommonFlags & {
+  readonly replace?: boolean;
+  readonly maxSize?: string;
+  readonly maxEntries?: string;
+  readonly temporaryDirectory?: string;
+};
+
+export function imageExtractCommand(): Command {
+  const command = new Command("extract")
+    .description(
+      "Unpack an image into a directory, layer by layer, verified; it is in place when all of it is right.",
+    )
+    .argument(...IMAGE_ARGUMENT)
+    .argument("<directory>", "where it goes; must be empty or absent, unless --replace is given")
+    .option("--replace", "put the image in the place of what is in the directory")
+    .option(
+      "--max-size <size>",
+      "refuse to unpack more than this, such as 20GiB (default: 128GiB, or what the disk has free)",
+    )
+    .option(
+      "--max-entries <count>",
+      "refuse to unpack more files and directories than this (default: 1000000)",
+    )
+    .option(
+      "--temporary-directory <directory>",
+      "for layers until they are unpacked (default: beside the directory)",
+    )
+    .action((reference: string, directory: string, flags: ExtractFlags) =>
+      runVerb(flags, async (options) =>
+        answerOf(await extractOciImage(reference, directory, { ...options, ...extractOptionsOf(flags) })),
+      ),
+    );
+  return asVerb(
+    command,
+    "granary image extract alpine rootfs",
+    "granary image extract ocifile:app.tar rootfs --replace",
+  );
+}
+
+function extractOptionsOf({ replace, maxSize, maxEntries, temporaryDirectory }: ExtractFlags) {
+  return {
+    ...(replace !== undefined && { replace }),
+    ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),
+    ...(maxEntries !== undefined && { maxEntries: countOf(maxEntries) }),
+    ...(temporaryDirectory !== undefined && { temporaryDirectory }),
+  };
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw misused(`--max-entries takes a whole number above 0, not "${text}".`);
+}
+
+function answerOf({ warnings, ...extraction }: Extraction): Answer {
+  const { directory, bytes, entries } = extraction;
+  return {
+    json: { ...extraction, warnings },
+    warnings,
+    sentence: `${directory} is there, verified (${formatBytes(bytes)}, ${entries} entries).`,
+  };
+}
