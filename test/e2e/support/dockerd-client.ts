@@ -1,14 +1,10 @@
 /** Owns a Docker engine of its own for a test, with Granary in `registry-mirrors`: the graph-driver pull path. */
-import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { BackgroundProgram } from "./background-program.ts";
-import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } from "./image-client.ts";
-import { runCommand } from "./run-command.ts";
-import { scratchDirectory } from "./scratch-directory.ts";
+import { ENGINE_PROGRAMS, startDockerEngine } from "./docker-engine.ts";
+import type { ImageClient, ImageClientKind, ImageName } from "./image-client.ts";
 
 export const dockerd: ImageClientKind<DockerClient> = {
   name: "dockerd",
-  programs: ["dockerd", "docker", "containerd"],
+  programs: ENGINE_PROGRAMS,
   start: startDockerd,
 };
 
@@ -18,30 +14,7 @@ export type DockerClient = ImageClient & {
 };
 
 async function startDockerd(cleanup: AsyncDisposableStack, port: number): Promise<DockerClient> {
-  const home = await scratchDirectory(cleanup, "dockerd");
-  // A file of its own, so that the machine's daemon.json has no say.
-  const config = join(home, "daemon.json");
-  await writeFile(config, "{}");
-  const socket = `unix://${join(home, "docker.sock")}`;
-  const program = new BackgroundProgram(
-    "dockerd",
-    [
-      ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
-      ["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
-      ["--pidfile", join(home, "pid"), "--config-file", config, "--host", socket],
-      ["--registry-mirror", `http://127.0.0.1:${port}`],
-    ].flat(),
-    { env: NO_WAY_OUT },
-  );
-  cleanup.defer(() => program.stop());
-  const docker = (...args: string[]) =>
-    runCommand("docker", ["--host", socket, "--config", home, ...args], { env: NO_WAY_OUT });
-  await program.until(() =>
-    docker("version").then(
-      () => true,
-      () => undefined,
-    ),
-  );
+  const { docker } = await startDockerEngine(cleanup, ["--registry-mirror", `http://127.0.0.1:${port}`]);
   return {
     pull: (image) => pull(docker, image),
     pullAll: async (repository) => {

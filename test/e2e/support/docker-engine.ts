@@ -1,0 +1,48 @@
+/** Owns a Docker engine of its own for a test: empty, on a socket of its own, with no way to Docker Hub. */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { BackgroundProgram } from "./background-program.ts";
+import { NO_WAY_OUT } from "./image-client.ts";
+import { runCommand } from "./run-command.ts";
+import { scratchDirectory } from "./scratch-directory.ts";
+
+export const ENGINE_PROGRAMS = ["dockerd", "docker", "containerd"];
+
+export type DockerEngine = {
+  /** Path of the socket. */
+  readonly socket: string;
+  /** Runs the docker command line against it; its standard output. */
+  docker(...args: string[]): Promise<string>;
+};
+
+/** Stopped with `cleanup`; `args` go to dockerd. */
+export async function startDockerEngine(
+  cleanup: AsyncDisposableStack,
+  args: readonly string[] = [],
+): Promise<DockerEngine> {
+  const home = await scratchDirectory(cleanup, "dockerd");
+  // A file of its own, so that the machine's daemon.json has no say.
+  const config = join(home, "daemon.json");
+  await writeFile(config, "{}");
+  const socket = join(home, "docker.sock");
+  const program = new BackgroundProgram(
+    "dockerd",
+    [
+      ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
+      ["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
+      ["--pidfile", join(home, "pid"), "--config-file", config, "--host", `unix://${socket}`],
+      args,
+    ].flat(),
+    { env: NO_WAY_OUT },
+  );
+  cleanup.defer(() => program.stop());
+  const docker = (...words: string[]) =>
+    runCommand("docker", ["--host", `unix://${socket}`, "--config", home, ...words], { env: NO_WAY_OUT });
+  await program.until(() =>
+    docker("version").then(
+      () => true,
+      () => undefined,
+    ),
+  );
+  return { socket, docker };
+}
