@@ -56,6 +56,17 @@ describe("a Source of its own", () => {
     await until(() => fake.connections === 0);
   });
 
+  test("finds a blob of a model whose name only a model may have", async () => {
+    const { fake, directory } = await setUp();
+    const digest = fake.addGeneratedBlob({ seed: 4, size: 100 }, "bartowski/Llama-3.2_Q");
+    const path = join(directory, "weights");
+    const repository = `${fake.host}/bartowski/Llama-3.2_Q`;
+    await expect(fetchImageBlob(repository, digest, path)).resolves.toMatchObject({ digest, size: 100 });
+    await expect(fetchImageBlob(`${fake.host}/A/B/C`, digest, path)).rejects.toMatchObject({
+      code: "reference-invalid",
+    });
+  });
+
   test("is closed when the call is aborted, within a second, though nothing answers", async () => {
     const { fake, name } = await setUp();
     fake.fail(/manifests/, { kind: "hang" }, { times: 9 });

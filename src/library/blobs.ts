@@ -1,7 +1,8 @@
 /** Owns the library's function for single blobs: the caller's texts in, one client function bound to a Source. */
 import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "../client/fetch-blob.ts";
 import { parseDigest } from "../oci/digest.ts";
-import { parseReference } from "../oci/reference.ts";
+import { parseReference, type Repository } from "../oci/reference.ts";
+import { isModelRepository, parseModelName } from "../ollama/model-name.ts";
 import { withSource } from "./default-source.ts";
 import type { LibraryOptions } from "./library-options.ts";
 
@@ -23,6 +24,16 @@ export async function fetchImageBlob(
   path: string,
   options: LibraryOptions & FetchBlobOptions = {},
 ): Promise<FetchedBlob> {
-  const wanted = { repository: parseReference(repository), digest: parseDigest(digest) };
+  const wanted = { repository: parseRepository(repository), digest: parseDigest(digest) };
   return await withSource(options, (source) => fetchBlob(source, wanted, path, options));
+}
+
+/** Models have upper case in their names where images may not: `hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF`. */
+function parseRepository(text: string): Repository {
+  try {
+    return parseReference(text);
+  } catch (error) {
+    if (text.split("/").length !== 3 || !isModelRepository(text.slice(text.indexOf("/") + 1))) throw error;
+    return parseModelName(text);
+  }
 }
