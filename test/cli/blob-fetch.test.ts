@@ -1,5 +1,5 @@
 /** Shows `granary blob fetch` as people and scripts meet it: a real process, a real registry on loopback. */
-import { readFile, stat } from "node:fs/promises";
+import { readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { digestOfPattern, firstDifference } from "../support/pattern.ts";
@@ -59,6 +59,30 @@ describe("where it comes from", () => {
     const args = ["blob", "fetch", "ghcr.io/org/app", digest, file, "--via", fake.url];
     expect(await run(args)).toMatchObject({ code: 0 });
     expect(fake.requests[0]?.query.get("ns")).toBe("ghcr.io");
+  });
+
+  test("is what a configuration says, with the login that it says", async () => {
+    const { fake, digest, file, run } = await setUp();
+    Object.assign(fake.settings, { auth: "basic", users: { ann: "pass word" } });
+    await writeFile(`${file}.secret`, "pass word\n");
+    const upstream = {
+      endpoints: [fake.url],
+      internal: true,
+      username: "ann",
+      passwordFile: `${file}.secret`,
+    };
+    await writeFile(`${file}.yaml`, JSON.stringify({ upstreams: { "registry.test": upstream } }));
+    const args = ["blob", "fetch", "registry.test/org/app", digest, file, "--config", `${file}.yaml`];
+    expect(await run(args)).toMatchObject({ code: 0 });
+  });
+
+  test("is spoken to in plain HTTP with --insecure, where that is not taken for granted", async () => {
+    const { fake, digest, file, run } = await setUp();
+    // This very machine by another of its names: only the usual ones are trusted to mean it.
+    const host = `[::ffff:7f00:1]:${new URL(fake.url).port}`;
+    const args = ["blob", "fetch", `${host}/org/app`, digest, file];
+    expect(await run(args)).toMatchObject({ code: 1 });
+    expect(await run([...args, "--insecure"])).toMatchObject({ code: 0 });
   });
 
   test("is spoken to with the password of standard input", async () => {
