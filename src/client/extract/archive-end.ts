@@ -12,6 +12,8 @@ export class ArchiveEnd {
   #chunk: Uint8Array = new Uint8Array(0);
   /** Where `#chunk` begins in the archive. */
   #start = 0;
+  /** Where it ends; its memory may be given back meanwhile. */
+  #end = 0;
   /** Where the next header is, or the mark. */
   #next = 0;
   /** Empty bytes seen from `#next` on; undefined when one was not. */
@@ -22,19 +24,25 @@ export class ArchiveEnd {
     return this.#isReached;
   }
 
+  /** Where the last chunk ends, when that is inside an entry's bytes; else the parser may hold a part of it. */
+  get endInsideEntry(): number | undefined {
+    return this.#next > this.#end ? this.#end : undefined;
+  }
+
   /** To be called before the parser gets `chunk`, which has dealt with all before. */
   onChunk(chunk: Uint8Array): void {
     this.look();
-    this.#start += this.#chunk.length;
+    this.#start = this.#end;
+    this.#end += chunk.length;
     this.#chunk = chunk;
   }
 
   /** To be called when the parser comes upon an entry; one behind the mark counts no more. */
-  onEntry({ byteOffset = 0, size, type }: Header & { readonly byteOffset?: number }): void {
+  onEntry(header: Header): void {
     this.look();
     if (this.#isReached) return;
-    const length = type === "directory" ? 0 : size;
-    this.#next = byteOffset + Math.ceil(length / BLOCK) * BLOCK;
+    const length = header.type === "directory" ? 0 : header.size;
+    this.#next = offsetOf(header) + Math.ceil(length / BLOCK) * BLOCK;
     this.#zeros = 0;
   }
 
@@ -53,4 +61,9 @@ export class ArchiveEnd {
       }
     }
   }
+}
+
+/** Where the bytes of an entry begin in the archive; tar-stream says so, its types do not. */
+export function offsetOf(header: Header & { readonly byteOffset?: number }): number {
+  return header.byteOffset ?? 0;
 }

@@ -14,7 +14,7 @@ import {
   open,
   symlink,
   unlink,
-  writev,
+  write,
 } from "node:fs";
 import { chmod, rm, utimes } from "node:fs/promises";
 import type { FileFacts, GrowingFile, TreeWriter } from "./tree-writer.ts";
@@ -23,10 +23,10 @@ type Done = (error: Error | null) => void;
 
 export const diskTreeWriter: TreeWriter = {
   makeDirectory: (path) => run((done) => mkdir(path, 0o700, done)),
-  async writeFile(path, facts, buffers) {
+  async writeFile(path, facts, bytes) {
     const descriptor = await create(path);
     await closing(descriptor, async () => {
-      if (buffers.length > 0) await writeAll(descriptor, buffers);
+      await writeAll(descriptor, bytes);
       await settle(descriptor, facts);
     });
   },
@@ -54,7 +54,7 @@ export const diskTreeWriter: TreeWriter = {
 
 function growing(descriptor: number): GrowingFile {
   return {
-    append: (buffers) => writeAll(descriptor, buffers),
+    append: (bytes) => writeAll(descriptor, bytes),
     finish: (facts) => closing(descriptor, () => settle(descriptor, facts)),
     giveUp: () => run((done) => close(descriptor, done)),
   };
@@ -84,30 +84,17 @@ async function closing(descriptor: number, work: () => Promise<void>): Promise<v
   }
 }
 
-async function writeAll(descriptor: number, buffers: readonly Uint8Array[]): Promise<void> {
-  for (let rest = [...buffers]; rest.length > 0; ) {
-    const written = await writeOnce(descriptor, rest);
-    rest = dropFront(rest, written);
-  }
+async function writeAll(descriptor: number, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length; ) at += await writeOnce(descriptor, bytes.subarray(at));
 }
 
-function writeOnce(descriptor: number, buffers: readonly Uint8Array[]): Promise<number> {
+function writeOnce(descriptor: number, bytes: Uint8Array): Promise<number> {
   return new Promise((resolve, reject) => {
-    writev(descriptor, buffers, (error, written) => {
+    write(descriptor, bytes, 0, bytes.length, null, (error, written) => {
       if (error === null) resolve(written);
       else reject(error);
     });
   });
-}
-
-function dropFront(buffers: readonly Uint8Array[], count: number): Uint8Array[] {
-  let left = count;
-  const rest: Uint8Array[] = [];
-  for (const buffer of buffers) {
-    if (left < buffer.length) rest.push(buffer.subarray(left));
-    left = Math.max(0, left - buffer.length);
-  }
-  return rest;
 }
 
 function run(start: (done: Done) => void): Promise<void> {

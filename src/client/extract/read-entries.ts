@@ -4,7 +4,8 @@
  */
 import { type Extract, extract, type Header } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import { ArchiveEnd } from "./archive-end.ts";
+import { ArchiveEnd, offsetOf } from "./archive-end.ts";
+import { ChunkMemory } from "./chunk-memory.ts";
 
 export type Entry = {
   readonly name: string;
@@ -17,9 +18,12 @@ export type Entry = {
   /** Of symlinks and links, as the archive has it. */
   readonly linkName: string;
   readonly hasAttributes: boolean;
-  /** Of files; not to be left in the middle. */
+  /** Of files; not to be left in the middle. A chunk is good until the next is asked for. */
   readonly body: AsyncIterable<Uint8Array>;
 };
+
+/** What the chunks threw, if they did. */
+type SourceFailure = { failure?: unknown };
 
 type Pax = Readonly<Record<string, string>>;
 
@@ -36,29 +40,36 @@ export async function* readEntries(
   const archive = extract({ highWaterMark: 1 });
   const end = new ArchiveEnd();
   archive.on("entry", (header) => end.onEntry(header));
-  let failure: unknown;
-  const fed = feed(chunks, archive, end).catch((error) => {
-    failure = error;
+  const memory = new ChunkMemory();
+  const source: SourceFailure = {};
+  const fed = feed(chunks, archive, end, memory).catch((error) => {
+    source.failure = error;
     archive.destroy(error instanceof Error ? error : new Error(String(error)));
   });
   try {
-    yield* entriesOf(archive, end);
+    yield* entriesOf(archive, end, memory, source);
     archive.destroy();
     await fed;
-    if (failure !== undefined) throw failure;
+    if (source.failure !== undefined) throw source.failure;
   } catch (error) {
-    throw failure ?? asDamage(error);
+    throw asDamage(error, source);
   } finally {
     archive.destroy();
     await fed;
   }
 }
 
-async function* entriesOf(archive: Extract, end: ArchiveEnd): AsyncGenerator<Entry, void, undefined> {
+async function* entriesOf(
+  archive: Extract,
+  end: ArchiveEnd,
+  memory: ChunkMemory,
+  source: SourceFailure,
+): AsyncGenerator<Entry, void, undefined> {
   try {
     for await (const entry of archive) {
       if (end.isReached) return;
-      yield describe(entry.header, bodyOf(entry));
+      const { header } = entry;
+      yield describe(header, bodyOf(entry, offsetOf(header), memory, source));
       entry.resume(); // What nobody wanted to read goes by.
     }
   } catch (error) {
@@ -68,16 +79,32 @@ async function* entriesOf(archive: Extract, end: ArchiveEnd): AsyncGenerator<Ent
 }
 
 /** What breaks the parser breaks the body that it is in, too. */
-async function* bodyOf(entry: AsyncIterable<unknown>): AsyncIterable<Uint8Array> {
+async function* bodyOf(
+  entry: AsyncIterable<unknown>,
+  start: number,
+  memory: ChunkMemory,
+  source: SourceFailure,
+): AsyncIterable<Uint8Array> {
+  let position = start;
   try {
-    yield* entry as AsyncIterable<Uint8Array>;
+    for await (const chunk of entry as AsyncIterable<Uint8Array>) {
+      const { length } = chunk;
+      yield chunk;
+      position += length;
+      memory.onUsed(position);
+    }
   } catch (error) {
-    throw asDamage(error);
+    throw asDamage(error, source);
   }
 }
 
 /** Gives `chunks` to the parser up to the end of the archive, and reads the rest: it counts for the digest. */
-async function feed(chunks: AsyncIterable<Uint8Array>, archive: Extract, end: ArchiveEnd): Promise<void> {
+async function feed(
+  chunks: AsyncIterable<Uint8Array>,
+  archive: Extract,
+  end: ArchiveEnd,
+  memory: ChunkMemory,
+): Promise<void> {
   let wake: () => void = () => {};
   let isClosed = false;
   archive.on("drain", () => wake());
@@ -90,6 +117,8 @@ async function feed(chunks: AsyncIterable<Uint8Array>, archive: Extract, end: Ar
     if (end.isReached) continue;
     if (isClosed) return;
     if (!archive.write(chunk)) await new Promise<void>((resolve) => (wake = resolve));
+    const position = end.endInsideEntry;
+    if (position !== undefined) memory.add(chunk, position);
   }
   archive.end(undefined);
 }
@@ -148,9 +177,9 @@ function sparse(name: string): GranaryError {
   );
 }
 
-/** What is no error of ours is the parser's. */
-function asDamage(error: unknown): GranaryError {
-  return isGranaryError(error) ? error : damaged(messageOf(error), error);
+/** What neither the source nor we threw is the parser's. */
+function asDamage(error: unknown, { failure }: SourceFailure): unknown {
+  return failure ?? (isGranaryError(error) ? error : damaged(messageOf(error), error));
 }
 
 function damaged(reason: string, cause?: unknown): GranaryError {

@@ -14,8 +14,8 @@ export type FileFacts = {
 export interface TreeWriter {
   /** Only for us, until `finishDirectory`. */
   makeDirectory(path: string): Promise<void>;
-  /** A file with everything that is in it; the buffers are the writer's until the call returns. */
-  writeFile(path: string, facts: FileFacts, buffers: readonly Uint8Array[]): Promise<void>;
+  /** A file with everything that is in it; `bytes` are the writer's until the call returns. */
+  writeFile(path: string, facts: FileFacts, bytes: Uint8Array): Promise<void>;
   /** A file that comes in parts; `finish` or `giveUp` must be called. */
   createFile(path: string): Promise<GrowingFile>;
   symlink(path: string, target: string, mtime: number): Promise<void>;
@@ -26,7 +26,7 @@ export interface TreeWriter {
 }
 
 export interface GrowingFile {
-  append(buffers: readonly Uint8Array[]): Promise<void>;
+  append(bytes: Uint8Array): Promise<void>;
   finish(facts: FileFacts): Promise<void>;
   /** Closes it as it is. */
   giveUp(): Promise<void>;

@@ -9,8 +9,13 @@ import { diskPath, type Workshop } from "./workshop.ts";
 
 /** Up to here a file is written at once, by the queue. */
 const PART = 1024 * 1024;
+/** Below, giving memory back costs more than the collector does. */
+const SMALL = 16 * 1024;
 
-/** Returns when `body` is read to its end; a small file may be under way still. Throws `store-full`, `store-damaged`. */
+/**
+ * Returns when `body` is read to its end; a small file may be under way still. The bytes are copied, because a chunk is good
+ * only until the next is asked for. Throws `store-full`, `store-damaged`, and what `body` throws.
+ */
 export async function writeBody(
   shop: Workshop,
   names: readonly string[],
@@ -20,9 +25,20 @@ export async function writeBody(
   const path = diskPath(shop, names);
   const doing = `writing ${names.join("/")}`;
   if (node.size > PART) return await onDisk(doing, writeInParts(shop, path, node, body));
-  const buffers: Uint8Array[] = [];
-  if (node.size > 0) for await (const chunk of body) buffers.push(chunk);
-  await shop.queue.add(node.size, () => onDisk(doing, shop.writer.writeFile(path, node, buffers)));
+  const bytes = node.size < SMALL ? Buffer.allocUnsafe(node.size) : Buffer.allocUnsafeSlow(node.size);
+  if (node.size > 0) await readInto(bytes, body);
+  await shop.queue.add(node.size, async () => {
+    await onDisk(doing, shop.writer.writeFile(path, node, bytes));
+    if (node.size >= SMALL) bytes.buffer.transfer(0);
+  });
+}
+
+async function readInto(bytes: Uint8Array, body: AsyncIterable<Uint8Array>): Promise<void> {
+  let length = 0;
+  for await (const chunk of body) {
+    bytes.set(chunk, length);
+    length += chunk.length;
+  }
 }
 
 async function writeInParts(
@@ -42,16 +58,20 @@ async function writeInParts(
 }
 
 async function appendAll(shop: Workshop, file: GrowingFile, body: AsyncIterable<Uint8Array>): Promise<void> {
-  let part: Uint8Array[] = [];
+  const part = Buffer.allocUnsafeSlow(PART);
   let length = 0;
   for await (const chunk of body) {
-    part.push(chunk);
-    length += chunk.length;
-    if (length < PART) continue;
-    shop.check();
-    await file.append(part);
-    part = [];
-    length = 0;
+    for (let at = 0; at < chunk.length; ) {
+      const count = Math.min(chunk.length - at, PART - length);
+      part.set(chunk.subarray(at, at + count), length);
+      at += count;
+      length += count;
+      if (length < PART) continue;
+      shop.check();
+      await file.append(part);
+      length = 0;
+    }
   }
-  if (length > 0) await file.append(part);
+  await file.append(part.subarray(0, length));
+  part.buffer.transfer(0);
 }
