@@ -16,7 +16,7 @@ type TarEntry =
   | { readonly kind: "link"; readonly to: string | undefined };
 
 /** A layout of a thousand images has some ten thousand. */
-const MAX_ENTRIES = 100_000;
+const MAX_ENTRIES = 50_000;
 const MAX_HOPS = 16;
 
 const NO_TAR = "it is none, or packed by something other than gzip or zstd (then unpack it first)";

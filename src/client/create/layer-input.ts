@@ -2,13 +2,16 @@
  * Owns the reading of one tar that becomes a layer: unpacked where it is compressed, and checked to be a tar from its first header
  * to its end while it passes. It may be a pipe; it is read once and never held.
  */
-import { createReadStream } from "node:fs";
+import { constants, createReadStream, fstatSync, open } from "node:fs";
+import { Socket } from "node:net";
+import { addAbortSignal, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { promisify } from "node:util";
 import { extract } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { diskError, errnoOf } from "../../store/disk-error.ts";
 import { decompress } from "../decompress.ts";
-import { abortedError } from "../until-aborted.ts";
+import { abortedError, untilAborted } from "../until-aborted.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 /** Archives from before POSIX have no magic; tar-stream's types do not know the option. */
@@ -31,7 +34,8 @@ export async function readLayer(
   });
   let failure: unknown;
   try {
-    await pipeline(written, parser, signal === undefined ? {} : { signal });
+    const passing = pipeline(written, parser, signal === undefined ? {} : { signal });
+    await untilAborted(passing, signal);
   } catch (error) {
     if (signal?.aborted === true) throw abortedError(signal, `reading ${path}`);
     throw failure === undefined ? noTar(path, messageOf(error)) : inputError(failure, path);
@@ -40,7 +44,8 @@ export async function readLayer(
   async function* written(): AsyncGenerator<Uint8Array> {
     let isEmpty = true;
     try {
-      const input = createReadStream(path, { highWaterMark: CHUNK_BYTES });
+      const input = await openInput(path);
+      if (signal !== undefined) addAbortSignal(signal, input);
       for await (const chunk of decompress(input)) {
         await write(chunk);
         isEmpty = false;
@@ -52,6 +57,13 @@ export async function readLayer(
       throw error;
     }
   }
+}
+
+/** A pipe is read as a socket is: a read of it as a file parks a thread, which nothing but its writer can wake. */
+async function openInput(path: string): Promise<Readable> {
+  const descriptor = await promisify(open)(path, constants.O_RDONLY);
+  if (fstatSync(descriptor).isFIFO()) return new Socket({ fd: descriptor, readable: true, writable: false });
+  return createReadStream(path, { fd: descriptor, highWaterMark: CHUNK_BYTES });
 }
 
 function noTar(path: string, reason: string): GranaryError {
