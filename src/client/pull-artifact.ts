@@ -1,15 +1,16 @@
 /**
  * Owns the pull of an artifact (ORAS, ModelPack): each layer becomes a file under the path that its annotation names. Nothing is
- * written before the whole manifest was found fit, and nothing is left behind by a pull that fails: all files appear together
- * at the end.
+ * written before the whole manifest was found fit, and all files appear together at the end. A pull that was interrupted leaves a
+ * staging directory for the next to go on from, any other failure leaves nothing.
  */
-import { lstat, mkdtemp, rm, stat } from "node:fs/promises";
+import { lstat, mkdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../errors.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, encodedOf } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { atDigest, type Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
+import { acquireDirectoryLock } from "../store/directory-lock.ts";
 import { onDisk, unlessAbsent } from "../store/disk-error.ts";
 import { type ArtifactFile, type ArtifactLimits, artifactFiles } from "./artifact/artifact-files.ts";
 import { type ArtifactChoice, findArtifact } from "./artifact/find-artifact.ts";
@@ -17,6 +18,7 @@ import { lookBelow } from "./artifact/look-below.ts";
 import { isModelPack } from "./artifact/model-pack.ts";
 import { placeAmongOthers, placeInNew } from "./artifact/place-files.ts";
 import { fetchBlobs } from "./fetch-blobs.ts";
+import { isPassing } from "./is-passing.ts";
 import { untilAborted } from "./until-aborted.ts";
 import type { VerbOptions } from "./verb-options.ts";
 
@@ -44,7 +46,8 @@ const FILE_MODE = 0o600;
  * files stay, different ones are never replaced. An index is followed to its only child that fits `artifactType` and `platform`.
  *
  * Throws what `Source.manifest` and `fetchBlob` throw, `manifest-invalid` (an unsafe path, a path twice, no path, above
- * `maxLayers` or `maxBytes`, several children), `path-invalid` (something is in the way).
+ * `maxLayers` or `maxBytes`, several children), `path-invalid` (something is in the way), `config-invalid` (another pull of it to
+ * the same place is under way).
  */
 export async function pullArtifact(
   source: Source,
@@ -58,8 +61,9 @@ export async function pullArtifact(
   const isNew = await isAbsent(root);
   const looks = isNew ? [] : await Promise.all(files.map((file) => lookBelow(root, file)));
   const missing = files.filter((_, index) => looks[index] !== "held");
-  const fetched = await fetchAndPlace(source, reference, missing, { root, isNew, options });
   const { digest } = found.top;
+  const target = { root, isNew, digest: found.manifest.digest, options };
+  const fetched = await fetchAndPlace(source, reference, missing, target);
   return {
     pinned: atDigest(reference, digest),
     digest,
@@ -84,31 +88,49 @@ async function isAbsent(root: string): Promise<boolean> {
   });
 }
 
-type Target = { readonly root: string; readonly isNew: boolean; readonly options: PullArtifactOptions };
+type Target = {
+  readonly root: string;
+  readonly isNew: boolean;
+  /** Of the artifact's manifest. */
+  readonly digest: Digest;
+  readonly options: PullArtifactOptions;
+};
 
-/** Resolves with the bytes that were received. The staging directory goes, however it ends. */
+/** Resolves with the bytes that were received. The staging directory goes, unless another try can go on from it. */
 async function fetchAndPlace(
   source: Source,
   reference: Reference,
   files: readonly ArtifactFile[],
-  { root, isNew, options }: Target,
+  { root, isNew, digest, options }: Target,
 ): Promise<number> {
-  const staging = await makeStaging(root, isNew);
+  const { path: staging, release } = await openStaging(root, isNew, digest);
+  let isKept = false;
   try {
-    // Numbers for names: no title can meet the name of another's partial.
-    const staged = files.map((file, index) => ({ ...file, from: join(staging, String(index)) }));
-    const wanted = staged.map(({ digest, size, from }) => ({ digest, size, path: from }));
-    const each = { ...options, mode: FILE_MODE, partial: "drop" } as const;
-    const blobs = await fetchBlobs(source, reference, wanted, each);
+    // Numbers in front: one blob may be wanted under several titles.
+    const staged = files.map((file, index) => ({
+      ...file,
+      from: join(staging, `${index}-${encodedOf(file.digest)}`),
+    }));
+    const wanted = staged.map(({ digest: each, size, from }) => ({ digest: each, size, path: from }));
+    const blobs = await fetchBlobs(source, reference, wanted, { ...options, mode: FILE_MODE });
     await (isNew ? placeInNew(root, staged, join(staging, "tree")) : placeAmongOthers(root, staged));
     return blobs.reduce((sum, blob) => sum + blob.fetched, 0);
+  } catch (error) {
+    isKept = isPassing(error);
+    throw error;
   } finally {
-    await rm(staging, { recursive: true, force: true });
+    await release();
+    if (!isKept) await rm(staging, { recursive: true, force: true });
   }
 }
 
-/** Beside a new directory, inside one that exists: there it is on the same file system. */
-function makeStaging(root: string, isNew: boolean): Promise<string> {
-  const prefix = isNew ? join(dirname(root), `.${basename(root)}.granary-`) : join(root, ".granary-");
-  return onDisk(`creating a directory ${prefix}…`, mkdtemp(prefix));
+/**
+ * Beside a new directory, inside one that exists: there it is on the same file system. Its name is that of the artifact, so that the
+ * next pull finds what an interrupted one left; one pull at a time may use it.
+ */
+async function openStaging(root: string, isNew: boolean, digest: Digest) {
+  const name = `.granary-${encodedOf(digest).slice(0, 16)}`;
+  const path = isNew ? join(dirname(root), `.${basename(root)}${name}`) : join(root, name);
+  await onDisk(`creating ${path}`, mkdir(path, { recursive: true, mode: 0o700 }));
+  return { path, release: await acquireDirectoryLock(path) };
 }

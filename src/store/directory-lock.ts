@@ -116,7 +116,7 @@ function parseOwner(text: string): Owner | undefined {
 function heldError(directory: string, pid: number): GranaryError {
   return new GranaryError(
     "config-invalid",
-    `The storage directory ${directory} is in use by process ${pid}. Stop that one, or set storage.directory to another place.`,
+    `The directory ${directory} is in use by process ${pid}: stop that one, or use another directory (of a server: storage.directory).`,
     { target: directory, found: pid },
   );
 }

@@ -211,15 +211,44 @@ describe("an artifact's pull that fails", () => {
     expect(await readdir(directory)).toEqual(["mine"]);
   });
 
-  test("because it was asked to stop leaves nothing behind", async () => {
-    const { fake, source, above, directory } = await world();
-    addArtifact(fake, [{ title: "a", content: Buffer.alloc(12 * 2 ** 20, 1) }]);
-    fake.settings.bandwidth.registry = 4 * 2 ** 20;
-    const stop = new AbortController();
-    const onProgress = () => stop.abort();
-    const pulled = pullArtifact(source, REFERENCE, directory, { signal: stop.signal, onProgress });
-    await expect(pulled).rejects.toMatchObject({ code: "aborted" });
-    expect(await readdir(above)).toEqual([]);
+  test.each(["a new directory", "one that holds files"])(
+    "because it was asked to stop goes on from there, into %s",
+    async (kind) => {
+      const { fake, source, above, directory } = await world();
+      const isNew = kind === "a new directory";
+      if (!isNew) await mkdir(directory);
+      const MIB = 2 ** 20;
+      addArtifact(fake, [
+        { title: "a", content: Buffer.alloc(3 * MIB, 1) },
+        { title: "b", content: Buffer.alloc(12 * MIB, 2) },
+      ]);
+      fake.settings.bandwidth.registry = 4 * MIB;
+      const stop = new AbortController();
+      const onProgress = ({ done }: Progress) => void (done > 5 * MIB && stop.abort());
+      const stopped = pullArtifact(source, REFERENCE, directory, { signal: stop.signal, onProgress });
+      await expect(stopped).rejects.toMatchObject({
+        code: "aborted",
+        message: expect.stringContaining("the same command goes on from there"),
+      });
+      expect(await readdir(above)).not.toContain(isNew ? "notes" : "nothing");
+      const { fetched } = await pullArtifact(source, REFERENCE, directory);
+      expect(fetched).toBeLessThan(10 * MIB);
+      expect((await readdir(directory)).toSorted()).toEqual(["a", "b"]);
+      expect(await readdir(above)).toEqual(["notes"]);
+    },
+  );
+
+  test("because another pull of it is under way says so", async () => {
+    const { fake, source, directory } = await world();
+    addArtifact(fake, [{ title: "a", content: Buffer.alloc(2 ** 20, 1) }]);
+    const [first, second] = await Promise.allSettled([
+      pullArtifact(source, REFERENCE, directory),
+      pullArtifact(source, REFERENCE, directory),
+    ]);
+    expect([first.status, second.status].toSorted()).toEqual(["fulfilled", "rejected"]);
+    expect([first, second].find(({ status }) => status === "rejected")).toMatchObject({
+      reason: { code: "config-invalid" },
+    });
   });
 });
 

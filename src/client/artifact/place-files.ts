@@ -24,6 +24,8 @@ export async function placeInNew(
   files: readonly PlacedFile[],
   tree: string,
 ): Promise<void> {
+  // A process that died here has left one.
+  await onDisk(`removing ${tree}`, rm(tree, { recursive: true, force: true }));
   await onDisk(`creating ${tree}`, mkdir(tree, { mode: DIRECTORY_MODE }));
   for (const { from, path } of files) {
     await makeParents(tree, path, DIRECTORY_MODE);
