@@ -55,7 +55,7 @@ const HOMES = [
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],
-  ["tar-stream", "node_modules/(tar-stream|@types/tar-stream)/", "^src/client/"],
+  ["tar-stream", "node_modules/tar-stream/", "^src/client/"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
   ["prom-client", "node_modules/prom-client/", "^src/observe/metrics\\.ts$"],
 ];

@@ -7,9 +7,6 @@ import { dirname } from "node:path";
 import { formatBytes } from "../bytes/units.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { Fill } from "../fill/fill.ts";
-import { foregroundClock } from "../observe/clock.ts";
-import { silentLog } from "../observe/log.ts";
-import { createMetrics } from "../observe/metrics.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OCTET_STREAM } from "../oci/media-types.ts";
@@ -19,6 +16,7 @@ import { unlessAbsent } from "../store/disk-error.ts";
 import { openFilePartial, removePartialFiles } from "../store/file-partial.ts";
 import { CountedOrigin } from "./counted-origin.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
+import { fetchSurroundings } from "./fetch-surroundings.ts";
 import { holdsDigest } from "./file-digest.ts";
 import { partialOf, pathBlobs } from "./path-blobs.ts";
 import { untilAborted } from "./until-aborted.ts";
@@ -121,20 +119,12 @@ async function runFill(fetch: Fetch): Promise<void> {
 
 function startFill({ descriptor: { digest, size }, path, origin, options }: Fetch): Fill {
   const files = partialOf(path);
-  const around = {
-    spool: {
-      openPartial: (wanted: Digest, bytes: number) => openFilePartial(files, wanted, bytes),
-      list: async () => [],
-      remove: () => removePartialFiles(files),
-    },
-    blobs: pathBlobs(path, options.mode ?? 0o644),
-    clock: options.clock ?? foregroundClock,
-    log: silentLog,
-    metrics: createMetrics(),
-    random: Math.random,
-    record: async () => undefined,
-    makeRoom: async () => false,
+  const spool = {
+    openPartial: (wanted: Digest, bytes: number) => openFilePartial(files, wanted, bytes),
+    list: async () => [],
+    remove: () => removePartialFiles(files),
   };
+  const around = fetchSurroundings(spool, pathBlobs(path, options.mode ?? 0o644), options.clock);
   return new Fill({ digest, size, origin, policy: FETCH_POLICY }, around, Promise.resolve(), () => undefined);
 }
 

@@ -7,9 +7,6 @@ import { rm } from "node:fs/promises";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Fill } from "../fill/fill.ts";
 import { Fills } from "../fill/fills.ts";
-import { foregroundClock } from "../observe/clock.ts";
-import { silentLog } from "../observe/log.ts";
-import { createMetrics } from "../observe/metrics.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { BlobReader, Source } from "../source.ts";
@@ -18,6 +15,7 @@ import { onDisk } from "../store/disk-error.ts";
 import { type HeldLayout, prepareLayout } from "../store/layout.ts";
 import { openSpool } from "../store/spool.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
+import { fetchSurroundings } from "./fetch-surroundings.ts";
 import { abortedError } from "./until-aborted.ts";
 import type { VerbOptions } from "./verb-options.ts";
 
@@ -55,16 +53,7 @@ export class LayerSpool {
   constructor(options: LayerSpoolOptions, layout: HeldLayout) {
     this.#options = options;
     this.#layout = layout;
-    this.#fills = new Fills({
-      spool: openSpool(layout),
-      blobs: openDiskBlobs(layout),
-      clock: options.clock ?? foregroundClock,
-      log: silentLog,
-      metrics: createMetrics(),
-      random: Math.random,
-      record: async () => undefined,
-      makeRoom: async () => false,
-    });
+    this.#fills = new Fills(fetchSurroundings(openSpool(layout), openDiskBlobs(layout), options.clock));
     this.#startMore();
   }
 
