@@ -4,8 +4,11 @@ import type { BlobReader } from "../../source.ts";
 export type LayerInput = {
   /** May be left early. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** Reads what is left: a reader gives its verdict on the digest with its last bytes. Throws what the reader throws. */
-  drain(): Promise<void>;
+  /**
+   * Reads what is left, `most` bytes of it: a reader gives its verdict on the digest with its last bytes. Throws what the reader
+   * throws.
+   */
+  drain(most?: number): Promise<void>;
 };
 
 const BLOCK = 256 * 1024;
@@ -20,7 +23,7 @@ export function layerInput(reader: BlobReader, onBytes: (count: number) => void)
     last = last.then(readOnce);
     return last;
   };
-  return { chunks: untilEnd(next), drain: () => drain(next) };
+  return { chunks: untilEnd(next), drain: (most = Number.POSITIVE_INFINITY) => drain(next, most) };
 
   async function readOnce(): Promise<Uint8Array> {
     const count = await reader.read(block);
@@ -35,6 +38,10 @@ async function* untilEnd(next: () => Promise<Uint8Array>): AsyncIterable<Uint8Ar
   for (let bytes = await next(); bytes.length > 0; bytes = await next()) yield bytes;
 }
 
-async function drain(next: () => Promise<Uint8Array>): Promise<void> {
-  while ((await next()).length > 0);
+async function drain(next: () => Promise<Uint8Array>, most: number): Promise<void> {
+  for (let left = most; left > 0; ) {
+    const { length } = await next();
+    if (length === 0) return;
+    left -= length;
+  }
 }

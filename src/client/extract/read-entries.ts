@@ -22,6 +22,8 @@ export type Entry = {
   readonly body: AsyncIterable<Uint8Array>;
 };
 
+type TarEntry = Extract extends AsyncIterable<infer Entry> ? Entry : never;
+
 /** What the chunks threw, if they did. */
 type SourceFailure = { failure?: unknown };
 
@@ -47,7 +49,9 @@ export async function* readEntries(
     archive.destroy(error instanceof Error ? error : new Error(String(error)));
   });
   try {
-    yield* entriesOf(archive, end, memory, source);
+    for await (const entry of upToEnd(archive, end)) {
+      yield describe(entry.header, bodyOf(entry, memory, source));
+    }
     archive.destroy();
     await fed;
     if (source.failure !== undefined) throw source.failure;
@@ -59,17 +63,12 @@ export async function* readEntries(
   }
 }
 
-async function* entriesOf(
-  archive: Extract,
-  end: ArchiveEnd,
-  memory: ChunkMemory,
-  source: SourceFailure,
-): AsyncGenerator<Entry, void, undefined> {
+/** What the parser says about what lies behind the end does not matter. */
+async function* upToEnd(archive: Extract, end: ArchiveEnd): AsyncGenerator<TarEntry, void, undefined> {
   try {
     for await (const entry of archive) {
       if (end.isReached) return;
-      const { header } = entry;
-      yield describe(header, bodyOf(entry, offsetOf(header), memory, source));
+      yield entry;
       entry.resume(); // What nobody wanted to read goes by.
     }
   } catch (error) {
@@ -80,12 +79,11 @@ async function* entriesOf(
 
 /** What breaks the parser breaks the body that it is in, too. */
 async function* bodyOf(
-  entry: AsyncIterable<unknown>,
-  start: number,
+  entry: TarEntry,
   memory: ChunkMemory,
   source: SourceFailure,
 ): AsyncIterable<Uint8Array> {
-  let position = start;
+  let position = offsetOf(entry.header);
   try {
     for await (const chunk of entry as AsyncIterable<Uint8Array>) {
       const { length } = chunk;
@@ -93,6 +91,7 @@ async function* bodyOf(
       position += length;
       memory.onUsed(position);
     }
+    if (position !== offsetOf(entry.header) + entry.header.size) throw damaged("a file in it is cut off");
   } catch (error) {
     throw asDamage(error, source);
   }

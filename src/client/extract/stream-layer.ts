@@ -13,9 +13,12 @@ import { readEntries } from "./read-entries.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 import type { Workshop } from "./workshop.ts";
 
+/** A refused name at the begin of a huge layer is told before all of it has come. */
+const MOST_FOR_VERDICT = 64 * 1024 * 1024;
+
 /**
  * Unpacks layer number `index`; `onBytes` hears of its compressed bytes. Throws `digest-mismatch` for a wrong diff ID, and what
- * the reader throws, also where the damage of its bytes showed itself here first.
+ * the reader throws, also where the damage of its bytes showed itself here first (and no more than 64 MiB were left).
  */
 export async function streamLayer(
   shop: Workshop,
@@ -30,7 +33,7 @@ export async function streamLayer(
     await unpackLayer(shop, readEntries(counted(decompress(input.chunks))), index);
   } catch (error) {
     if (!isGranaryError(error, "manifest-invalid")) throw error;
-    await input.drain();
+    await input.drain(MOST_FOR_VERDICT);
     throw inLayer(error, index, descriptor.digest);
   }
   await input.drain();

@@ -4,7 +4,6 @@
  */
 import { onDisk } from "../../store/disk-error.ts";
 import type { FileNode } from "./tree.ts";
-import type { GrowingFile } from "./tree-writer.ts";
 import { diskPath, type Workshop } from "./workshop.ts";
 
 /** Up to here a file is written at once, by the queue. */
@@ -24,7 +23,7 @@ export async function writeBody(
 ): Promise<void> {
   const path = diskPath(shop, names);
   const doing = `writing ${names.join("/")}`;
-  if (node.size > PART) return await onDisk(doing, writeInParts(shop, path, node, body));
+  if (node.size > PART) return await writeInParts(shop, path, node, body, doing);
   const bytes = node.size < SMALL ? Buffer.allocUnsafe(node.size) : Buffer.allocUnsafeSlow(node.size);
   if (node.size > 0) await readInto(bytes, body);
   await shop.queue.add(node.size, async () => {
@@ -46,18 +45,23 @@ async function writeInParts(
   path: string,
   node: FileNode,
   body: AsyncIterable<Uint8Array>,
+  doing: string,
 ): Promise<void> {
-  const file = await shop.writer.createFile(path);
+  const file = await onDisk(doing, shop.writer.createFile(path));
   try {
-    await appendAll(shop, file, body);
+    for await (const part of partsOf(body)) {
+      shop.check();
+      await onDisk(doing, file.append(part));
+    }
   } catch (error) {
     await file.giveUp();
     throw error;
   }
-  await file.finish(node);
+  await onDisk(doing, file.finish(node));
 }
 
-async function appendAll(shop: Workshop, file: GrowingFile, body: AsyncIterable<Uint8Array>): Promise<void> {
+/** The same bytes in parts of one size, each good until the next is asked for: they share their memory. */
+async function* partsOf(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
   const part = Buffer.allocUnsafeSlow(PART);
   let length = 0;
   for await (const chunk of body) {
@@ -67,11 +71,10 @@ async function appendAll(shop: Workshop, file: GrowingFile, body: AsyncIterable<
       at += count;
       length += count;
       if (length < PART) continue;
-      shop.check();
-      await file.append(part);
+      yield part;
       length = 0;
     }
   }
-  await file.append(part.subarray(0, length));
+  if (length > 0) yield part.subarray(0, length);
   part.buffer.transfer(0);
 }
