@@ -1,5 +1,5 @@
 /** Shows which login the files of docker and podman give for a repository, and that what cannot be used is said by name only. */
-import { chmod, rename, symlink } from "node:fs/promises";
+import { rename, symlink } from "node:fs/promises";
 import { describe, expect, it, test } from "vitest";
 import { base64, DOCKER_CONFIG, loginHome } from "../support/logins.ts";
 
@@ -196,12 +196,6 @@ describe("a file that cannot be used is config-invalid by name, and nothing of i
       code: "config-invalid",
       message: expect.stringContaining("~/.docker/config.json cannot be read (EISDIR)"),
     });
-  });
-
-  it.skipIf(process.getuid?.() === 0)("a file that may not be read", async () => {
-    const home = await loginHome();
-    await chmod(await home.write(DOCKER_CONFIG, {}), 0);
-    await expect(home.find("ghcr.io")).rejects.toMatchObject({ code: "config-invalid" });
   });
 
   it("but a broken entry of another registry is nobody's trouble", async () => {
