@@ -19,6 +19,7 @@ import { cappedUpstream } from "./measurements/capped-upstream.ts";
 import { coldBlob } from "./measurements/cold-blob.ts";
 import { coldHead } from "./measurements/cold-head.ts";
 import { coldRange } from "./measurements/cold-range.ts";
+import { extractImage } from "./measurements/extract-image.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { warmBlob } from "./measurements/warm-blob.ts";
 import { warmManifest } from "./measurements/warm-manifest.ts";
@@ -27,7 +28,7 @@ import { buildGranary } from "./support/build-granary.ts";
 import { compile } from "./support/compile.ts";
 import { loadGenerator } from "./support/load.ts";
 import { startUpstream } from "./support/upstream.ts";
-import { formatTable } from "./table.ts";
+import { formatTables } from "./table.ts";
 
 const MEASUREMENTS: readonly Measurement[] = [
   warmBlob,
@@ -37,6 +38,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   coldHead,
   cappedUpstream,
   peakMemoryOfStreams,
+  extractImage,
 ];
 const MIB = 2 ** 20;
 
@@ -50,7 +52,7 @@ for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => pr
 const rows = await run();
 const fellShort = rows.some((row) => row.checks.some((check) => check.reached === false));
 process.stdout.write(
-  options.json ? `${JSON.stringify(rows, undefined, 2)}\n` : `${heading()}\n${formatTable(rows)}\n`,
+  options.json ? `${JSON.stringify(rows, undefined, 2)}\n` : `${heading()}\n${formatTables(rows)}\n`,
 );
 process.exit(fellShort ? 1 : 0);
 

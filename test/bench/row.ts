@@ -3,9 +3,11 @@
  * Plain data, so that --json and the table print the same thing.
  */
 
-/** The columns, in order. `direct` is curl, or one connection straight to the upstream. */
+/** The columns of the cache's table, in order. `direct` is curl, or one connection straight to the upstream. */
 export const CONTENDERS = ["granary", "nginx", "registry", "proxy", "direct"] as const;
-export type ContenderName = (typeof CONTENDERS)[number];
+/** The columns of the table of extraction. */
+export const EXTRACTORS = ["granary", "umoci", "tar"] as const;
+export type ContenderName = (typeof CONTENDERS)[number] | (typeof EXTRACTORS)[number];
 
 export type Unit = "GB/s" | "MB/s" | "requests/s" | "MB" | "MiB fetched" | "ms" | "x";
 
@@ -20,6 +22,8 @@ export type Check = {
 export type Row = {
   readonly name: string;
   readonly unit: Unit;
+  /** Whose table it stands in; the cache's by default. */
+  readonly contenders?: readonly ContenderName[];
   readonly values: Partial<Record<ContenderName, number>>;
   readonly checks: readonly Check[];
 };

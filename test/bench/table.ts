@@ -1,4 +1,4 @@
-/** Owns how results look: a Markdown table that goes into the README as it is. Never computes a result. */
+/** Owns how results look: Markdown tables that go into the README as they are. Never computes a result. */
 import { type Check, CONTENDERS, type ContenderName, type Row } from "./row.ts";
 
 const TITLES: Record<ContenderName, string> = {
@@ -7,13 +7,21 @@ const TITLES: Record<ContenderName, string> = {
   registry: "docker-registry",
   proxy: "docker-registry as proxy",
   direct: "curl / direct",
+  umoci: "umoci unpack",
+  tar: "tar -x",
 };
 
-export function formatTable(rows: readonly Row[]): string {
-  const head = ["", ...CONTENDERS.map((name) => TITLES[name]), "compared", "wanted", "reached"];
+/** One table for each set of contenders. */
+export function formatTables(rows: readonly Row[]): string {
+  const tables = Map.groupBy(rows, ({ contenders = CONTENDERS }) => contenders);
+  return [...tables].map(([contenders, own]) => formatTable(contenders, own)).join("\n\n");
+}
+
+function formatTable(contenders: readonly ContenderName[], rows: readonly Row[]): string {
+  const head = ["", ...contenders.map((name) => TITLES[name]), "compared", "wanted", "reached"];
   const lines = rows.map((row) => [
     row.name,
-    ...CONTENDERS.map((name) => formatValue(row.values[name], row.unit)),
+    ...contenders.map((name) => formatValue(row.values[name], row.unit)),
     row.checks.map(formatCompared).join("<br>"),
     row.checks.map((check) => check.wanted).join("<br>"),
     row.checks.map(formatReached).join("<br>"),

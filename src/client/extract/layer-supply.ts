@@ -3,11 +3,11 @@
  * the target, which fetches ahead and which an interrupted extraction goes on from. It unpacks nothing.
  */
 import { basename, dirname, join } from "node:path";
-import { type ErrorCode, isGranaryError } from "../../errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { encodedOf } from "../../oci/digest.ts";
 import type { BlobReader } from "../../source.ts";
 import type { Image } from "../image.ts";
+import { isPassing } from "../is-passing.ts";
 import { openLayerSpool } from "../layer-spool.ts";
 import { openBlob } from "../read-blob.ts";
 import type { VerbOptions } from "../verb-options.ts";
@@ -25,17 +25,6 @@ export type SupplyOptions = Pick<VerbOptions, "signal" | "clock"> & {
   readonly openLayer?: LayerSupply["open"];
   readonly temporaryDirectory?: string;
 };
-
-/** After these another try can make use of what was fetched. */
-const PASSING: readonly ErrorCode[] = [
-  "aborted",
-  "closed",
-  "upstream-unavailable",
-  "upstream-protocol",
-  "rate-limited",
-  "unauthorized",
-  "denied",
-];
 
 /** Throws `config-invalid` when another extraction to `target` is under way. */
 export async function openSupply(
@@ -61,7 +50,7 @@ export async function openSupply(
     open: (_descriptor, index) => spool.open(index),
     discard: () => spool.discard(),
     async giveUp(error) {
-      if (!isGranaryError(error, ...PASSING)) {
+      if (!isPassing(error)) {
         await spool.discard();
         return undefined;
       }

@@ -29,7 +29,7 @@ export class Limits {
     if (this.#bytes <= this.#maxBytes) return;
     throw tooMuch(
       `more than ${formatBytes(this.#maxBytes)} (${this.#maxBytes} bytes)`,
-      "maxBytes",
+      "maxBytes (--max-size)",
       this.#maxBytes,
     );
   }
@@ -37,7 +37,7 @@ export class Limits {
   /** Throws `store-full` above the cap. */
   countEntry(): void {
     if (++this.#entries <= this.#maxEntries) return;
-    throw tooMuch(`more than ${this.#maxEntries} entries`, "maxEntries", this.#maxEntries);
+    throw tooMuch(`more than ${this.#maxEntries} entries`, "maxEntries (--max-entries)", this.#maxEntries);
   }
 }
 
