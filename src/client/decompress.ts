@@ -2,9 +2,9 @@
  * Owns the unpacking of a compressed stream whose kind its first bytes tell: gzip of any number of members, zstd of any
  * number of frames, else as it is. Media types are not asked: they are often wrong. It never holds more than a few chunks.
  */
-import { pipeline, Readable, type Transform } from "node:stream";
+import type { Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
-import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
+import { GranaryError, messageOf } from "../errors.ts";
 import { splitZstdFrames } from "./extract/zstd-frames.ts";
 
 type Chunks = AsyncIterable<Uint8Array>;
@@ -15,49 +15,70 @@ const CHUNK = 256 * 1024;
 const AHEAD = { chunkSize: CHUNK, readableHighWaterMark: 4 * CHUNK };
 const MAGIC_LENGTH = 4;
 
+export type DecompressOptions = {
+  /** Hears of each chunk that will not be looked at again, so that its memory can be used anew; not of plain ones. */
+  readonly onUsed?: (chunk: Uint8Array) => void;
+};
+
 /**
  * The plain bytes of `chunks`. Zeros after the last gzip member are padding, as gzip(1) has it; anything else after the end
  * is an error, as it is to Go's readers. Throws `manifest-invalid` for damaged data, and what `chunks` throws.
  */
-export async function* decompress(chunks: Chunks): AsyncGenerator<Uint8Array, void, undefined> {
+export async function* decompress(
+  chunks: Chunks,
+  { onUsed = () => undefined }: DecompressOptions = {},
+): AsyncGenerator<Uint8Array, void, undefined> {
   const iterator = chunks[Symbol.asyncIterator]();
   try {
     const head = await readHead(iterator);
-    yield* unpack(head, rejoin(head, iterator));
+    yield* unpack(head, rejoin(head, iterator), onUsed);
   } finally {
     await iterator.return?.();
   }
 }
 
-function unpack(head: Uint8Array, chunks: Chunks): Chunks {
-  if (startsWith(head, [0x1f, 0x8b])) return through("gzip", chunks, createGunzip(AHEAD));
+function unpack(head: Uint8Array, chunks: Chunks, onUsed: (chunk: Uint8Array) => void): Chunks {
+  if (startsWith(head, [0x1f, 0x8b])) return through("gzip", telling(chunks, onUsed), createGunzip(AHEAD));
   const isFrame = startsWith(head, [0x28, 0xb5, 0x2f, 0xfd]);
   const isSkippable = startsWith(head.subarray(1), [0x2a, 0x4d, 0x18]) && ((head[0] ?? 0) & 0xf0) === 0x50;
   if (!isFrame && !isSkippable) return chunks;
-  return through("zstd", splitZstdFrames(chunks), createZstdDecompress(AHEAD));
+  return through("zstd", splitZstdFrames(telling(chunks, onUsed)), createZstdDecompress(AHEAD));
+}
+
+/** Whoever asks for the next chunk is done with the one before. */
+async function* telling(chunks: Chunks, onUsed: (chunk: Uint8Array) => void): Chunks {
+  for await (const chunk of chunks) {
+    yield chunk;
+    onUsed(chunk);
+  }
 }
 
 async function* through(kind: string, chunks: Chunks, decoder: Transform): Chunks {
-  let failure: unknown;
-  // Its errors come out of the iteration below; the callback keeps them from being thrown at nobody.
-  pipeline(Readable.from(remember(chunks)), decoder, () => {});
+  const source: { failure?: unknown } = {};
+  // It ends with the decoder, or with its source.
+  void feed(chunks, decoder).catch((error) => {
+    // What the decoder says of its data comes out of the iteration, too; what the source throws must be put in.
+    if (decoder.errored === null) source.failure = error;
+    decoder.destroy(error instanceof Error ? error : new Error(String(error)));
+  });
   try {
     for await (const chunk of decoder as AsyncIterable<Uint8Array>) yield chunk;
   } catch (error) {
-    throw failure ?? (isGranaryError(error) ? error : damaged(kind, error));
+    throw source.failure ?? damaged(kind, error);
   } finally {
     decoder.destroy();
   }
+}
 
-  /** What the source throws goes on as it is: it is no damage of the data. */
-  async function* remember(source: Chunks): Chunks {
-    try {
-      yield* source;
-    } catch (error) {
-      failure = error;
-      throw error;
-    }
+/** One chunk at a time: when the write returns, the decoder needs it no more. */
+async function feed(chunks: Chunks, decoder: Transform): Promise<void> {
+  for await (const chunk of chunks) {
+    if (decoder.destroyed) return;
+    await new Promise<void>((resolve, reject) => {
+      decoder.write(chunk, (error) => (error ? reject(error) : resolve()));
+    });
   }
+  decoder.end();
 }
 
 async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {

@@ -4,6 +4,8 @@ import type { BlobReader } from "../../source.ts";
 export type LayerInput = {
   /** May be left early. */
   readonly chunks: AsyncIterable<Uint8Array>;
+  /** Takes a chunk back, to read into it anew: half a gigabyte of them would be much for the collector. */
+  giveBack(chunk: Uint8Array): void;
   /**
    * Reads what is left, `most` bytes of it: a reader gives its verdict on the digest with its last bytes. Throws what the reader
    * throws.
@@ -11,25 +13,31 @@ export type LayerInput = {
   drain(most?: number): Promise<void>;
 };
 
-const BLOCK = 256 * 1024;
-const LEAST = 32 * 1024;
+const BLOCK = 64 * 1024;
 
 /** `onBytes` hears of every byte that came, also those of `drain`. The caller closes `reader`. */
 export function layerInput(reader: BlobReader, onBytes: (count: number) => void): LayerInput {
-  let block = Buffer.allocUnsafeSlow(BLOCK);
+  const lent = new Set<ArrayBuffer>();
+  const free: ArrayBuffer[] = [];
   // A reader takes one call at a time, and whoever left `chunks` early may have left one behind.
-  let last: Promise<Uint8Array> = Promise.resolve(block);
+  let last: Promise<Uint8Array> = Promise.resolve(new Uint8Array(0));
   const next = () => {
     last = last.then(readOnce);
     return last;
   };
-  return { chunks: untilEnd(next), drain: (most = Number.POSITIVE_INFINITY) => drain(next, most) };
+  return {
+    chunks: untilEnd(next),
+    drain: (most = Number.POSITIVE_INFINITY) => drain(next, most),
+    giveBack({ buffer }) {
+      if (buffer instanceof ArrayBuffer && lent.delete(buffer)) free.push(buffer);
+    },
+  };
 
   async function readOnce(): Promise<Uint8Array> {
-    const count = await reader.read(block);
-    const bytes = block.subarray(0, count);
-    block = block.length - count < LEAST ? Buffer.allocUnsafeSlow(BLOCK) : block.subarray(count);
-    onBytes(count);
+    const buffer = free.pop() ?? new ArrayBuffer(BLOCK);
+    const bytes = new Uint8Array(buffer, 0, await reader.read(new Uint8Array(buffer)));
+    lent.add(buffer);
+    onBytes(bytes.length);
     return bytes;
   }
 }

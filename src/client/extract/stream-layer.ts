@@ -30,7 +30,8 @@ export async function streamLayer(
   const input = layerInput(reader, onBytes);
   const hash = createHash(algorithmOf(diffId));
   try {
-    await unpackLayer(shop, readEntries(counted(decompress(input.chunks))), index);
+    const plain = decompress(input.chunks, { onUsed: input.giveBack });
+    await unpackLayer(shop, readEntries(counted(plain)), index);
   } catch (error) {
     if (!isGranaryError(error, "manifest-invalid")) throw error;
     await input.drain(MOST_FOR_VERDICT);

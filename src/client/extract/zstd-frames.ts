@@ -34,7 +34,7 @@ export async function* splitZstdFrames(chunks: AsyncIterable<Uint8Array>): Async
           begin = at;
         }
         if (next === undefined) {
-          held = bytes.subarray(at);
+          held = bytes.slice(at); // A chunk is good only until the next is asked for.
           break;
         }
         part = next;
