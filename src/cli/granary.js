@@ -5,6 +5,8 @@
  */
 // biome-ignore lint/style/useNodejsImportProtocol: Node before 14.18 does not know "node:" and would show a stack trace.
 import { existsSync } from "fs";
+// biome-ignore lint/style/useNodejsImportProtocol: the same.
+import { setFlagsFromString } from "v8";
 
 var WANTED = [22, 19];
 var found = process.versions.node.split(".").map(Number);
@@ -23,6 +25,11 @@ if (isTooOld) {
   );
   process.exitCode = 1;
 } else {
+  /*
+   * The verbs collect young objects early, before they pile up: an extraction of a gigabyte peaks at 135 MB in place of 160 to 190,
+   * for a tenth more processor time. It works only before the program is loaded, and a server is better off without.
+   */
+  if (process.argv[2] !== "serve") setFlagsFromString("--semi-space-growth-factor=1");
   import(main.href).then(function (program) {
     return program.main(process.argv);
   });

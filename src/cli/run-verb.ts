@@ -2,7 +2,6 @@
  * Owns what all client verbs have in common between parsing and the end of the process: options, signals, progress, and how an
  * answer is printed. A verb calls one library function and gives back its Answer.
  */
-import { setFlagsFromString } from "node:v8";
 import type { LibraryOptions } from "../library/library-options.ts";
 import { type CommonFlags, libraryOptionsOf } from "./common-options.ts";
 import { catchSignals } from "./interruption.ts";
@@ -15,7 +14,6 @@ export async function runVerb(
   flags: CommonFlags,
   verb: (options: LibraryOptions) => Promise<Answer>,
 ): Promise<void> {
-  keepHeapSmall();
   const options = await libraryOptionsOf(flags);
   const { signal, exitCode, release } = catchSignals();
   const progress = showProgress(flags);
@@ -31,12 +29,4 @@ export async function runVerb(
   } finally {
     release();
   }
-}
-
-/**
- * Young objects are collected early, before they pile up: an extraction of a gigabyte peaks at 131 MB in place of 191, for a tenth
- * more processor time. A process of our own may decide that; a library may not.
- */
-function keepHeapSmall(): void {
-  setFlagsFromString("--semi-space-growth-factor=1");
 }

@@ -279,3 +279,10 @@ test("(E13) a target that is an empty directory is taken, one that is not is ref
     code: "path-invalid",
   });
 });
+
+test("(E13) a mount point is refused before anything is read: no rename can take its place", async () => {
+  await expect(extractLayers([[]], { directory: "/proc", replace: true })).rejects.toMatchObject({
+    code: "path-invalid",
+    message: expect.stringContaining("/proc is a mount point"),
+  });
+});

@@ -48,6 +48,8 @@ async function targetOf(directory: string, replace: boolean): Promise<string> {
   if (target === undefined) throw unusable(directory, "is a link to nothing", "remove it first");
   if (!(await stat(target)).isDirectory()) throw unusable(directory, "is no directory", "name another place");
   if (dirname(target) === target) throw unusable(directory, "is the root", "name a directory below it");
+  // No rename can put another directory in its place: better said now than after all the work.
+  if ((await stat(target)).dev !== (await stat(dirname(target))).dev) throw mountPoint(directory);
   if (!replace && (await readdir(target)).length > 0) {
     throw unusable(directory, "is not empty", "name another directory, or have it replaced");
   }
@@ -82,9 +84,13 @@ async function move(from: string, to: string): Promise<void> {
     await rename(from, to);
   } catch (error) {
     const isMount = errnoOf(error) === "EBUSY" || errnoOf(error) === "EXDEV";
-    if (isMount) throw unusable(from, "is a mount point or in use", "name a directory below it");
+    if (isMount) throw mountPoint(from);
     throw diskError(error, `moving ${from} to ${to}`);
   }
+}
+
+function mountPoint(path: string): GranaryError {
+  return unusable(path, "is a mount point or in use", "name a directory below it");
 }
 
 function unusable(path: string, what: string, advice: string): GranaryError {
