@@ -2,6 +2,7 @@
  * Owns what the command line prints: values and JSON on standard output, for scripts; sentences on standard error, for people.
  */
 import { messageOf } from "../errors.ts";
+import { adviceFor } from "./advice.ts";
 
 /** The message of a failure, and of what caused it where that says more. Never a stack trace. */
 export function sentenceOf(error: unknown): string {
@@ -33,5 +34,7 @@ export function tell(sentence: string): void {
 }
 
 export function tellFailure(error: unknown): void {
-  tell(`granary: ${sentenceOf(error)}`);
+  const sentence = sentenceOf(error);
+  const advice = adviceFor(error);
+  tell(`granary: ${advice === undefined ? sentence : `${sentence.replace(/\.$/, "")}: ${advice}.`}`);
 }
