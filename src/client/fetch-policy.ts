@@ -13,4 +13,6 @@ export const FETCH_POLICY: FillPolicy = {
   lingerMs: 0,
   finish: true,
   starveMs: 5_000,
+  // Nobody hangs up on us here, and a limit that is over in a minute is no reason to fail a fetch of hours.
+  patienceMs: 60_000,
 };

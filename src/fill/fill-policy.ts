@@ -16,4 +16,6 @@ export type FillPolicy = {
   readonly finish: boolean;
   /** While the origin delivers anything, every wait gets a byte within this (F17). */
   readonly starveMs: number;
+  /** The longest Retry-After that is waited for; by default what the clients of a proxy put up with. */
+  readonly patienceMs?: number;
 };

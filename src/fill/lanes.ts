@@ -224,7 +224,7 @@ export class Lanes {
 
   #failed(origin: Origin | undefined, error: unknown): void {
     this.#host.laneFailed(origin, error);
-    if (isFinal(error)) this.#dropOrigin(origin, error);
+    if (isFinal(error, this.#policy.patienceMs)) this.#dropOrigin(origin, error);
     else if (isGranaryError(error, "store-damaged")) this.#host.gaveUp("stalled", error);
     else if (this.#backingOff === undefined) this.#backOff(error);
     if (isGranaryError(error, "store-full")) this.#host.outOfRoom();
@@ -242,8 +242,9 @@ export class Lanes {
     if (reason.code === "size-mismatch" && this.#failures > 1) this.#host.gaveUp("rejected", reason);
     else if (this.#failures >= this.#policy.attempts) this.#host.gaveUp("stalled", reason);
     else
-      this.#backingOff = this.#clock.after(backoffMs(this.#failures, error, this.#random()), () =>
-        this.#tryAgain(),
+      this.#backingOff = this.#clock.after(
+        backoffMs(this.#failures, error, this.#random(), this.#policy.patienceMs),
+        () => this.#tryAgain(),
       );
   }
 

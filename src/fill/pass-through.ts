@@ -27,7 +27,7 @@ const SEED_BYTES = 1024 * 1024;
 
 export class PassThrough implements BlobReader {
   readonly #ask: PassThroughAsk;
-  readonly #policy: Pick<FillPolicy, "attempts">;
+  readonly #policy: Pick<FillPolicy, "attempts" | "patienceMs">;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #abort = new AbortController();
@@ -40,7 +40,12 @@ export class PassThrough implements BlobReader {
   /** What ended this reader for good. */
   #failure: unknown;
 
-  constructor(ask: PassThroughAsk, policy: Pick<FillPolicy, "attempts">, clock: Clock, random: () => number) {
+  constructor(
+    ask: PassThroughAsk,
+    policy: Pick<FillPolicy, "attempts" | "patienceMs">,
+    clock: Clock,
+    random: () => number,
+  ) {
     this.#ask = ask;
     this.#policy = policy;
     this.#clock = clock;
@@ -103,7 +108,11 @@ export class PassThrough implements BlobReader {
       this.#dropBody();
       if (this.#abort.signal.aborted) throw new GranaryError("closed", "The reader was closed.");
       this.#failures += 1;
-      if (isFinal(error) || isMismatch(error) || this.#failures >= this.#policy.attempts)
+      if (
+        isFinal(error, this.#policy.patienceMs) ||
+        isMismatch(error) ||
+        this.#failures >= this.#policy.attempts
+      )
         throw this.#fail(error);
       await this.#pauseAfter(error);
     }
@@ -159,7 +168,10 @@ export class PassThrough implements BlobReader {
 
   #pauseAfter(error: unknown): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#clock.after(backoffMs(this.#failures, error, this.#random()), resolve);
+      const timer = this.#clock.after(
+        backoffMs(this.#failures, error, this.#random(), this.#policy.patienceMs),
+        resolve,
+      );
       this.#abort.signal.addEventListener("abort", () => {
         timer.cancel();
         resolve();

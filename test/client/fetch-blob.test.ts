@@ -8,7 +8,7 @@ import { isGranaryError } from "../../src/errors.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import type { FakeMode, FakeRegistry, FakeSettings, Fault } from "../support/fake-registry.ts";
 import { sourceOf } from "../support/source-of.ts";
-import { HurriedClock, startFake } from "../support/start-upstream.ts";
+import { HurriedClock, LeapingClock, startFake } from "../support/start-upstream.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
 const MIB = 2 ** 20;
@@ -135,6 +135,20 @@ describe("(B06) statuses", () => {
     await fetch({ clock: undefined as never });
     const [first, second] = blobGets(fake);
     expect((second?.startedAt ?? 0) - (first?.startedAt ?? 0)).toBeGreaterThanOrEqual(1_000);
+    expect(digestOf(await readFile(path))).toBe(digest);
+  });
+
+  test.each([
+    [50, "is waited out", undefined],
+    [90, "is told", "rate-limited"],
+  ])("429 for %i s %s: nobody hangs up on a verb, but nobody waits for ever", async (seconds, _, code) => {
+    const { fake, digest, path } = await world();
+    failGets(fake, { kind: "rate-limited", retryAfter: String(seconds) });
+    const clock = new LeapingClock();
+    const wanted = { repository, digest, size: 3 * MIB };
+    const fetching = fetchBlob(sourceOf(fake, {}, clock), wanted, path, { clock });
+    if (code !== undefined) return await expect(fetching).rejects.toMatchObject({ code });
+    await fetching;
     expect(digestOf(await readFile(path))).toBe(digest);
   });
 
