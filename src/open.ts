@@ -92,7 +92,7 @@ export type SourceOptions = {
    * them the settings' count, and where those are silent the login files.
    */
   readonly credentials?: Credentials;
-  /** Where login files and their helpers are; the process's own by default. */
+  /** Where login files, their helpers and proxies are; the process's own by default. */
   readonly env?: Environment;
   /** For requests; by default timers keep the process alive, because somebody waits. */
   readonly clock?: Clock;
@@ -119,7 +119,7 @@ export function openSource({
       ...(via !== undefined && viaEndpoint(via, registry)),
     };
     const upstream = withCredentials(reached, credentials, logins);
-    return createUpstreamClient({ upstream, clock, userAgent, ...(tls !== undefined && { tls }) });
+    return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
   });
 }
 

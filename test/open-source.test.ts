@@ -2,7 +2,7 @@
  * Shows the Source that the client verbs open for themselves: which registry is asked for a name, how, and with what; directly,
  * by way of a mirror, and by way of a real Granary whose upstream may be gone.
  */
-import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from "vitest";
+import { describe, expect, it, onTestFinished } from "vitest";
 import { getImage } from "../src/client/get-image.ts";
 import { readSmallBlob } from "../src/client/read-blob.ts";
 import { loadSettings } from "../src/config/load.ts";
@@ -24,7 +24,7 @@ import { upstreamOf } from "./support/upstream-of.ts";
 
 type Options = Partial<Omit<SourceOptions, "settings">> & { readonly upstreams?: readonly Upstream[] };
 
-/** With the built-in settings, some of them replaced, and no login file of whoever runs the tests. */
+/** With the built-in settings, some of them replaced, and neither login file nor proxy of whoever runs the tests. */
 async function open({ upstreams = [], ...options }: Options = {}): Promise<Source> {
   const builtIn = await loadSettings(undefined, {});
   const named = new Set(upstreams.map(({ name }) => name));
@@ -40,14 +40,6 @@ async function open({ upstreams = [], ...options }: Options = {}): Promise<Sourc
   onTestFinished(() => source.close());
   return source;
 }
-
-/** No proxy of whoever runs the tests: their requests stay on this machine. */
-beforeEach(() => {
-  for (const name of ["http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY"]) vi.stubEnv(name, undefined);
-});
-afterEach(() => {
-  vi.unstubAllEnvs();
-});
 
 /** The manifest and every blob of an image, each checked. */
 async function readAll(source: Source, reference: Reference): Promise<void> {
@@ -104,9 +96,9 @@ describe("directly", () => {
     const [digest = manifestDigest] = layerDigests;
     // Only the proxy can resolve a public name to a loopback address; the test's own process may not.
     const proxy = await startForwardProxy({ "public.test": fake.host });
-    vi.stubEnv("HTTP_PROXY", proxy.url);
     const endpoints = ["http://public.test"];
     const source = await open({
+      env: { HOME: await tempDirectory(), HTTP_PROXY: proxy.url },
       upstreams: [upstreamOf(fake, { name: "quay.io", internal: false, endpoints })],
     });
     const reference = parseReference("quay.io/a/b:1");

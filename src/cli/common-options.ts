@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { GranaryError } from "../errors.ts";
 import type { LibraryOptions } from "../library/library-options.ts";
-import type { Credentials } from "../upstream/policy.ts";
+import type { Credentials } from "../oci/credentials.ts";
 import { readPassword } from "./read-password.ts";
 
 export type CommonFlags = {

@@ -1,7 +1,7 @@
 /** Owns the options that every library function takes beside its own. Pure data. */
 import type { VerbOptions } from "../client/verb-options.ts";
+import type { Credentials } from "../oci/credentials.ts";
 import type { Source } from "../source.ts";
-import type { Credentials } from "../upstream/policy.ts";
 
 export type LibraryOptions = VerbOptions & {
   /**

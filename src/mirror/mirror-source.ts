@@ -2,7 +2,6 @@
  * Owns the Source over a Mirror in the same process: the client verbs then read through the cache. It keeps nothing itself and
  * closes nothing: the Mirror is its owner's.
  */
-
 import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";

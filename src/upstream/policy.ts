@@ -4,8 +4,6 @@
  */
 import type { Credentials, CredentialsOf } from "../oci/credentials.ts";
 
-export type { Credentials } from "../oci/credentials.ts";
-
 export type Policy = {
   /** After this a tag is asked for again (one HEAD). */
   readonly tagLifetimeMs: number;
