@@ -22,7 +22,7 @@ export function progressLines(stream: NodeJS.WritableStream, clock: Clock): Prog
       if (isOver) return;
       const { phase, done, total } = progress;
       if (step?.phase !== phase) {
-        step = { phase, rate: new Rate(clock), toldAt: clock.now(), isDone: false };
+        step = { phase, rate: new Rate(clock), toldAt: clock.elapsed(), isDone: false };
         if (done < total) write(`${doing(phase)} ${amountOf(phase, total)}${hereSoFar(progress)}`);
       }
       step.rate.add(done);
@@ -30,8 +30,8 @@ export function progressLines(stream: NodeJS.WritableStream, clock: Clock): Prog
       if (done === total) {
         step.isDone = true;
         write(`${finished(phase)} ${amountOf(phase, total)}${inBrackets(phase, step.rate.overall())}`);
-      } else if (clock.now() - step.toldAt >= EVERY_MS) {
-        step.toldAt = clock.now();
+      } else if (clock.elapsed() - step.toldAt >= EVERY_MS) {
+        step.toldAt = clock.elapsed();
         write(
           `${doing(phase)}: ${amountOf(phase, done)} of ${amountOf(phase, total)}${inBrackets(phase, step.rate.perSecond())}`,
         );

@@ -16,7 +16,7 @@ export class Rate {
 
   /** `done` only grows; what the first sample has was there before. */
   add(done: number): void {
-    const at = this.#clock.now();
+    const at = this.#clock.elapsed();
     this.#first ??= { at, done };
     this.#samples.push({ at, done });
     // One sample older than the window stays: the rate is taken from there.

@@ -35,7 +35,7 @@ export class HelperAnswers {
   get(call: HelperCall): Promise<Credentials | undefined> {
     const key = JSON.stringify([call.helper, call.server, call.rule]);
     const held = this.#held.get(key);
-    if (held !== undefined && this.#options.clock.now() < held.until)
+    if (held !== undefined && this.#options.clock.elapsed() < held.until)
       return Promise.resolve(held.credentials);
     const running = this.#asking.get(key);
     if (running !== undefined) return running;
@@ -47,7 +47,7 @@ export class HelperAnswers {
   async #run(key: string, call: HelperCall): Promise<Credentials | undefined> {
     const credentials = await runHelper(call, this.#options);
     const keepMs = credentials === undefined ? NONE_MS : FOUND_MS;
-    this.#held.set(key, { credentials, until: this.#options.clock.now() + keepMs });
+    this.#held.set(key, { credentials, until: this.#options.clock.elapsed() + keepMs });
     return credentials;
   }
 }

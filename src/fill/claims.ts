@@ -9,7 +9,7 @@ const SLOWEST = 0.001;
 
 export class Claim implements ByteRange {
   readonly start: number;
-  /** Epoch ms of the claim. */
+  /** When it was claimed, of the clock's `elapsed`. */
   readonly claimedAt: number;
   #end: number;
   #at: number;

@@ -121,7 +121,7 @@ export class Lanes {
     const partial = this.#partial;
     const claims = this.#claims.list();
     if (partial === undefined || (this.#isRangeBlind && claims.length > 0)) return undefined;
-    const now = this.#clock.now();
+    const now = this.#clock.elapsed();
     const range =
       nextSegment(
         this.#size,
@@ -171,7 +171,7 @@ export class Lanes {
       try {
         await this.#stream(lane, claim);
       } finally {
-        this.#claims.release(claim, this.#clock.now());
+        this.#claims.release(claim, this.#clock.elapsed());
         lane.claim = undefined;
       }
       claim = lane.signal.aborted ? undefined : this.#claim(claim);
@@ -257,7 +257,7 @@ export class Lanes {
   #keepPace(): void {
     this.#pace = undefined;
     if (!this.#isRangeBlind) {
-      const now = this.#clock.now();
+      const now = this.#clock.elapsed();
       const hungry = [...this.#waits].filter((wait) => now - wait.parkedAt >= this.#policy.starveMs / 4);
       this.#uncoverFar(hungry, now);
       this.#endStuck(hungry, now);

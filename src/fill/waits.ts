@@ -7,7 +7,7 @@ import type { Clock } from "../observe/clock.ts";
 
 /** One parked reader: `start` is the byte it needs, `end` the end of what it will need after that. */
 export type Wait = ByteRange & {
-  /** Epoch ms. */
+  /** When it was parked, of the clock's `elapsed`. */
   readonly parkedAt: number;
   readonly wake: () => void;
 };
@@ -32,7 +32,7 @@ export class Waits {
   /** Resolves at the next wake-up that concerns `range.start`; the caller looks again whether its byte is there. */
   park(range: ByteRange): { readonly woken: Promise<void>; leave(): void } {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const wait: Wait = { ...range, parkedAt: this.#clock.now(), wake: resolve };
+    const wait: Wait = { ...range, parkedAt: this.#clock.elapsed(), wake: resolve };
     this.#parked.add(wait);
     return {
       woken: promise,

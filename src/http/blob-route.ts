@@ -58,13 +58,13 @@ async function send(
 ): Promise<void> {
   // The client left while the blob was looked up: no body begins, the caller releases the Pin.
   if (outgoing.destroyed) return;
-  const startedAt = clock.now();
+  const startedAt = clock.elapsed();
   await sendBody({
     outgoing,
     reader: blob.reader(range),
     length: range === undefined ? blob.size : lengthOf(range),
     begin: () => outgoing.writeHead(status, headers),
-    onFirstByte: () => metrics.firstByteSeconds.observe({ outcome }, (clock.now() - startedAt) / 1000),
+    onFirstByte: () => metrics.firstByteSeconds.observe({ outcome }, (clock.elapsed() - startedAt) / 1000),
     onSent: (bytes) => {
       account.bytes += bytes;
     },

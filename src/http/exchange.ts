@@ -20,7 +20,7 @@ export type Account = {
   bytes: number;
   /** Why it failed, for the log; never a secret. */
   reason: string | undefined;
-  /** Epoch ms. */
+  /** Of the clock's `elapsed`. */
   readonly startedAt: number;
   /** The client's address. */
   readonly client: string | undefined;

@@ -17,7 +17,7 @@ export function openAccount(incoming: IncomingMessage, clock: Clock): Account {
     outcome: undefined,
     bytes: 0,
     reason: undefined,
-    startedAt: clock.now(),
+    startedAt: clock.elapsed(),
     // Not known any more once the connection is gone.
     client: incoming.socket.remoteAddress,
   };
@@ -39,7 +39,7 @@ export function closeAccount(
   const isQuiet = kind === "status";
   if (!log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
   const { method, url } = incoming;
-  const ms = clock.now() - startedAt;
+  const ms = clock.elapsed() - startedAt;
   const line = { method, path: pathOf(url), status, bytes, ms, outcome, upstream, client, reason };
   if (isQuiet) log.debug(line, "request");
   else log.info(line, "request");

@@ -133,7 +133,7 @@ export class ManifestBytes {
   /** H57: who was just given a manifest comes for its blobs next; they must not be the coldest then. */
   served(digest: Digest): void {
     const held = this.#held.get(digest);
-    const now = this.#parts.clock.now();
+    const now = this.#parts.clock.elapsed();
     if (held === undefined || now - held.servedAt < RENEW_MS) return;
     held.servedAt = now;
     for (const listed of held.listed) this.#parts.uses.touch(listed);

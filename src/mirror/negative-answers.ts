@@ -17,13 +17,13 @@ export class NegativeAnswers {
   check(key: string): void {
     const known = this.#answers.get(key);
     if (known === undefined) return;
-    if (known.until > this.#clock.now()) throw known.error;
+    if (known.until > this.#clock.elapsed()) throw known.error;
     this.#answers.delete(key);
   }
 
   /** Remembers `error` for `lifetimeMs` (0: not at all) and returns it. */
   remember(key: string, lifetimeMs: number, error: GranaryError): GranaryError {
-    if (lifetimeMs > 0) this.#answers.set(key, { until: this.#clock.now() + lifetimeMs, error });
+    if (lifetimeMs > 0) this.#answers.set(key, { until: this.#clock.elapsed() + lifetimeMs, error });
     return error;
   }
 }

@@ -6,7 +6,7 @@ import type { Clock } from "../observe/clock.ts";
 
 export type Flight<T> = {
   readonly result: Promise<T>;
-  /** Epoch ms at which the work began. */
+  /** When the work began, of the clock's `elapsed`. */
   readonly startedAt: number;
 };
 
@@ -22,7 +22,7 @@ export class SingleFlight<T> {
   join(key: string, work: () => Promise<T>): Flight<T> {
     const running = this.#flights.get(key);
     if (running !== undefined) return running;
-    const flight = { result: this.#run(key, work), startedAt: this.#clock.now() };
+    const flight = { result: this.#run(key, work), startedAt: this.#clock.elapsed() };
     this.#flights.set(key, flight);
     return flight;
   }

@@ -103,7 +103,7 @@ export class Tags {
   async #check(asking: Asking, record: TagRecord): Promise<ResolvedTag> {
     const { clock } = this.#parts;
     const failed = this.#failed.get(nameOf(record));
-    if (failed !== undefined && failed.until > clock.now()) return stale(record, failed.warning);
+    if (failed !== undefined && failed.until > clock.elapsed()) return stale(record, failed.warning);
     const flight = this.#checks.join(`CHECK ${flightOf(asking)}`, () => this.#recheck(asking, record));
     const { offlineDeadlineMs } = asking.client.upstream.policy;
     const checked = await untilDeadline(flight.result, flight.startedAt + offlineDeadlineMs, clock);
@@ -138,7 +138,7 @@ export class Tags {
     const warning = this.#staleText(record, messageOf(error));
     const tag = `${record.upstream}/${record.repository}:${record.tag}`;
     this.#log.warn({ tag, reason: messageOf(error) }, "serving a stored tag");
-    this.#failed.set(nameOf(record), { until: this.#parts.clock.now() + RECHECK_MS, warning });
+    this.#failed.set(nameOf(record), { until: this.#parts.clock.elapsed() + RECHECK_MS, warning });
     return stale(record, warning);
   }
 

@@ -6,14 +6,17 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Epoch ms. */
+  /** Epoch ms: the date. It jumps when somebody sets it, so it is only for what is stored or shown with a date. */
   now(): number;
+  /** Whole ms since some moment before: it never goes back, whatever the date does. Every duration is measured with it. */
+  elapsed(): number;
   /** Calls `run` once after `ms`. The timer does not keep the process alive. */
   after(ms: number, run: () => void): Timer;
 }
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  elapsed: elapsedMs,
   after(ms, run) {
     const timer = setTimeout(run, ms);
     timer.unref();
@@ -27,8 +30,13 @@ export const systemClock: Clock = {
  */
 export const foregroundClock: Clock = {
   now: () => Date.now(),
+  elapsed: elapsedMs,
   after(ms, run) {
     const timer = setTimeout(run, ms);
     return { cancel: () => clearTimeout(timer) };
   },
 };
+
+function elapsedMs(): number {
+  return Math.floor(performance.now());
+}

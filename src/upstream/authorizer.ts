@@ -135,7 +135,7 @@ export class Authorizer {
   #token(ask: TokenAsk): Promise<Authorization> {
     const key = tokenKey(ask);
     const held = this.#tokens.get(key);
-    if (held !== undefined && this.#options.clock.now() < held.renewAt) {
+    if (held !== undefined && this.#options.clock.elapsed() < held.renewAt) {
       return Promise.resolve({ header: held.header, isFresh: false });
     }
     const running = this.#asking.get(key);
@@ -147,8 +147,8 @@ export class Authorizer {
 
   async #request(key: string, ask: TokenAsk): Promise<Authorization> {
     const { transport, clock, signal } = this.#options;
-    const askedAt = clock.now();
-    const { value, lifetimeMs } = await requestToken(transport, ask, signal, askedAt);
+    const askedAt = clock.elapsed();
+    const { value, lifetimeMs } = await requestToken(transport, ask, signal, clock.now());
     const header = `Bearer ${value}`;
     this.#tokens.set(key, { header, renewAt: askedAt + lifetimeMs * USABLE_PART });
     return { header, isFresh: true };

@@ -97,7 +97,7 @@ export class BlobOrigin implements Origin {
   /** The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. */
   async #askTarget(range: ByteRange, { endpoint, signal, onAbroad }: At): Promise<Reply | undefined> {
     const target = this.#target;
-    if (target?.endpoint !== endpoint || target.until <= this.#uplink.clock.now()) return undefined;
+    if (target?.endpoint !== endpoint || target.until <= this.#uplink.clock.elapsed()) return undefined;
     try {
       const outgoing = { kind: "blob", method: "GET", headers: rangeHeaders(range), signal } as const;
       const answer = await this.#uplink.transport.send({ ...outgoing, url: target.url });
@@ -115,7 +115,7 @@ export class BlobOrigin implements Origin {
 
   #remember({ url, isAbroad, isAuthorized }: Reply, endpoint: string): void {
     if (!isAbroad || isAuthorized) return;
-    this.#target = { endpoint, url, until: this.#uplink.clock.now() + TARGET_MS };
+    this.#target = { endpoint, url, until: this.#uplink.clock.elapsed() + TARGET_MS };
   }
 
   /** A limit or a refusal of the CDN is not the registry's: it must not silence the whole upstream. */

@@ -58,7 +58,7 @@ export class Caller {
   /** The same for small, idempotent questions: at most three tries and 30 s in all. */
   async withRetries<T>(attempt: Attempt<T>): Promise<T | undefined> {
     const { clock, name } = this.#options;
-    const begunAt = clock.now();
+    const begunAt = clock.elapsed();
     const budget = new AbortController();
     const timer = clock.after(BUDGET_MS, () => budget.abort());
     try {
@@ -78,7 +78,7 @@ export class Caller {
       try {
         return await this.once("other", signal, attempt);
       } catch (error) {
-        const spentMs = this.#options.clock.now() - begunAt;
+        const spentMs = this.#options.clock.elapsed() - begunAt;
         const isShut = this.#options.circuit.state.circuit !== "closed";
         const delayMs = retryDelay(error, { attempt: tries, spentMs, chance: Math.random() });
         if (delayMs === undefined || isShut || this.#options.closing.aborted) throw error;

@@ -39,6 +39,7 @@ const PROBING_MS = 1_000;
 type Opening = {
   readonly code: "rate-limited" | "upstream-unavailable";
   readonly reason: string;
+  /** Of the clock's `elapsed`. */
   readonly retryAt: number;
   /** A limit that was met on something else than blobs, which Docker Hub does not charge (C.4). */
   readonly sparesBlobs: boolean;
@@ -65,7 +66,9 @@ export class Circuit {
   get state(): CircuitState {
     if (this.#opening === undefined) return { circuit: "closed", retryAt: undefined, reason: undefined };
     const { isProbing, retryAt, reason } = this.#opening;
-    return { circuit: isProbing ? "probing" : "open", retryAt, reason };
+    const { clock } = this.#options;
+    const retryDate = clock.now() + retryAt - clock.elapsed();
+    return { circuit: isProbing ? "probing" : "open", retryAt: retryDate, reason };
   }
 
   /**
@@ -77,7 +80,7 @@ export class Circuit {
     if (opening === undefined) return this.#pass(isBlob, false);
     // A pull under way must not fail because another one met the manifest limit.
     if (isBlob && opening.sparesBlobs) return this.#pass(isBlob, false);
-    const waitMs = opening.isProbing ? PROBING_MS : opening.retryAt - this.#options.clock.now();
+    const waitMs = opening.isProbing ? PROBING_MS : opening.retryAt - this.#options.clock.elapsed();
     if (waitMs > 0) throw this.#refusal(opening, waitMs);
     opening.isProbing = true;
     return this.#pass(isBlob, true);
@@ -119,7 +122,7 @@ export class Circuit {
 
   #openFor(error: GranaryError, windowMs: number, sparesBlobs: boolean): void {
     const code = error.code === "rate-limited" ? "rate-limited" : "upstream-unavailable";
-    const retryAt = this.#options.clock.now() + windowMs;
+    const retryAt = this.#options.clock.elapsed() + windowMs;
     this.#opening = { code, reason: error.message, retryAt, sparesBlobs, isProbing: false };
     this.#openings += 1;
     this.#failures = 0;

@@ -5,11 +5,21 @@ type Due = { readonly at: number; readonly order: number; readonly run: () => vo
 
 export class FakeClock implements Clock {
   #now = 1_700_000_000_000;
+  #setBy = 0;
   #order = 0;
   readonly #due = new Set<Due>();
 
   now(): number {
+    return this.#now + this.#setBy;
+  }
+
+  elapsed(): number {
     return this.#now;
+  }
+
+  /** Somebody sets the date by `ms`, ahead or back. Nothing passes, and no timer fires. */
+  setBy(ms: number): void {
+    this.#setBy += ms;
   }
 
   get timers(): number {

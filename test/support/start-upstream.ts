@@ -21,6 +21,9 @@ export class HurriedClock implements Clock {
   now(): number {
     return Date.now() + this.aheadMs;
   }
+  elapsed(): number {
+    return systemClock.elapsed() + this.aheadMs;
+  }
   after(ms: number, run: () => void) {
     return systemClock.after(ms < LONG_MS ? ms / HURRY : ms, run);
   }
@@ -32,10 +35,13 @@ export class LeapingClock implements Clock {
   now(): number {
     return Date.now() + this.#aheadMs;
   }
+  elapsed(): number {
+    return systemClock.elapsed() + this.#aheadMs;
+  }
   after(ms: number, run: () => void) {
-    const at = this.now() + ms;
+    const at = this.elapsed() + ms;
     return systemClock.after(Math.min(ms, HURRY), () => {
-      this.#aheadMs += Math.max(0, at - this.now());
+      this.#aheadMs += Math.max(0, at - this.elapsed());
       run();
     });
   }
