@@ -36,7 +36,8 @@ export class Referrers {
   async get(client: UpstreamClient, target: ReferrersTarget, asker: Asker): Promise<ReferrersAnswer> {
     const key = `${target.upstream}\n${target.repository}\n${target.digest}`;
     const known = this.#known.get(key);
-    if (known !== undefined && known.until > this.#clock.elapsed()) return answer(known.children, target, "hit");
+    if (known !== undefined && known.until > this.#clock.elapsed())
+      return answer(known.children, target, "hit");
     try {
       const children = await this.#flights.run(key, () => this.#ask(client, target, asker));
       this.#known.set(key, {
