@@ -1,0 +1,63 @@
+/**
+ * Owns how trouble that repeats is logged: one line when an episode begins and one when it is over, however often the same
+ * thing fails in between (those are debug lines). It must never decide what counts as the same trouble: the key does.
+ */
+import type { Clock, Timer } from "./clock.ts";
+import type { Log } from "./log.ts";
+
+/** Trouble that did not come back for this long is over. */
+const QUIET_MS = 10_000;
+
+/** What goes into the line. */
+export type TroubleFacts = Readonly<Record<string, unknown>>;
+
+type Episode = { readonly begunAt: number; count: number; lastAt: number; timer: Timer };
+
+export class Episodes {
+  readonly #log: Log;
+  readonly #clock: Clock;
+  readonly #quietMs: number;
+  readonly #running = new Map<string, Episode>();
+
+  constructor(log: Log, clock: Clock, quietMs = QUIET_MS) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#quietMs = quietMs;
+  }
+
+  /**
+   * Something failed. `key` names the trouble ("a lane docker.io upstream-unavailable") and must come from a bounded set; `facts` and `message`
+   * are those of this failure. Logs a warning when no episode of `key` runs.
+   */
+  trouble(key: string, facts: TroubleFacts, message: string): void {
+    const now = this.#clock.elapsed();
+    const running = this.#running.get(key);
+    if (running !== undefined) {
+      running.count += 1;
+      running.lastAt = now;
+      this.#log.debug(facts, message);
+      return;
+    }
+    this.#log.warn(facts, message);
+    const timer = this.#clock.after(this.#quietMs, () => this.#look(key));
+    this.#running.set(key, { begunAt: now, count: 1, lastAt: now, timer });
+  }
+
+  /** The trouble is known to be over; says so if an episode of `key` runs. */
+  over(key: string): void {
+    const episode = this.#running.get(key);
+    if (episode === undefined) return;
+    episode.timer.cancel();
+    this.#running.delete(key);
+    const { begunAt, lastAt, count } = episode;
+    this.#log.info({ trouble: key, times: count, ms: lastAt - begunAt }, "this trouble is over");
+  }
+
+  #look(key: string): void {
+    const episode = this.#running.get(key);
+    if (episode === undefined) return;
+    const leftMs = episode.lastAt + this.#quietMs - this.#clock.elapsed();
+    if (leftMs <= 0) return this.over(key);
+    episode.timer = this.#clock.after(leftMs, () => this.#look(key));
+  }
+}
