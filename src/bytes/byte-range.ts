@@ -1,5 +1,5 @@
 /**
- * Owns ByteRange: half-open `[start, end)` in bytes. The inclusive form of HTTP never appears here; it exists
+ * Owns ByteRange: half-open `[start, end)` in whole bytes. The inclusive form of HTTP never appears here; it exists
  * only at the HTTP edges.
  */
 
@@ -8,6 +8,23 @@ export type ByteRange = {
   /** Exclusive. */
   readonly end: number;
 };
+
+/**
+ * The range `[start, end)`. Every range that comes out of arithmetic (rates, shares, halves) is made here. Throws a RangeError when
+ * a bound is no whole number that a double holds exactly, or the two are the wrong way round: such a range is a fault of
+ * ours, and upstreams answer it with 416 or by hanging up.
+ */
+export function byteRange(start: number, end: number): ByteRange {
+  if (!isByteCount(start) || !isByteCount(end) || end < start) {
+    throw new RangeError(`[${start}, ${end}) is no range of bytes.`);
+  }
+  return { start, end };
+}
+
+/** True for a whole number of bytes, 0 or more, that a double holds exactly: what a size or an offset can be. */
+export function isByteCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
 
 export function lengthOf(range: ByteRange): number {
   return range.end - range.start;

@@ -2,7 +2,7 @@
  * Owns the one scheduling decision of the engine: which bytes a lane fetches next. Pure: it sees values and returns a
  * range; it must never depend on time, state or order of calls.
  */
-import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteRange, byteRange } from "../bytes/byte-range.ts";
 import type { RangeSet } from "../bytes/range-set.ts";
 
 /** What the lanes should know of the outside when they choose. */
@@ -39,7 +39,7 @@ export function nextSegment(
   for (const claim of claims) {
     if (claim.start >= start) end = Math.min(end, claim.start);
   }
-  return { start, end };
+  return byteRange(start, end);
 }
 
 /** Rules 2 and 3. */

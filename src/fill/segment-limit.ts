@@ -21,7 +21,7 @@ export type Load = {
 };
 
 /**
- * Bytes that a segment which starts at `start` may have. A lane grows its segments while it goes on, also where other
+ * Whole bytes that a segment which starts at `start` may have. A lane grows its segments while it goes on, also where other
  * lanes took the bytes in between; it starts small again only where a reader has turned up (`isWaitedFor`).
  */
 export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, policy: FillPolicy): number {
@@ -31,7 +31,9 @@ export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, po
   // Half a fair share of what is left, so that all lanes finish at about the same time: without it the last lane of a
   // slow upstream works alone on a segment as large as everything before it.
   const share = Math.max(policy.firstSegment, Math.ceil(load.free / (2 * load.lanes)));
-  return Math.max(SMALLEST, Math.min(grown, policy.largestSegment, share, crowdLimit(load, policy)));
+  const limit = Math.min(grown, policy.largestSegment, share, crowdLimit(load, policy));
+  // A rate is bytes per millisecond, with a fraction: bytes are whole.
+  return Math.max(SMALLEST, Math.floor(limit));
 }
 
 /** F17: with more waits than lanes, a lane must come back for the next wait before that one starves. */

@@ -57,7 +57,7 @@ export class Episodes {
     const episode = this.#running.get(key);
     if (episode === undefined) return;
     const leftMs = episode.lastAt + this.#quietMs - this.#clock.elapsed();
-    if (leftMs <= 0) return this.over(key);
-    episode.timer = this.#clock.after(leftMs, () => this.#look(key));
+    if (leftMs <= 0) this.over(key);
+    else episode.timer = this.#clock.after(leftMs, () => this.#look(key));
   }
 }

@@ -3,7 +3,7 @@
  * where they agree with the question.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
+import { type ByteRange, byteRange, formatRange, isByteCount } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import { parseContentRange } from "./content-range.ts";
 
@@ -15,9 +15,11 @@ export type BlobAnswer = {
   readonly validator: string | undefined;
 };
 
-/** The form that HTTP wants. Half-open ends here. */
-export function formatRangeHeader({ start, end }: ByteRange): string {
-  return Number.isFinite(end) ? `bytes=${start}-${end - 1}` : `bytes=${start}-`;
+/** The form that HTTP wants. Half-open ends here. Throws a RangeError for an empty range, and for what `byteRange` refuses. */
+export function formatRangeHeader(range: ByteRange): string {
+  const { start, end } = byteRange(range.start, range.end);
+  if (start === end) throw new RangeError(`[${start}, ${end}) is empty, and no Range header can say that.`);
+  return `bytes=${start}-${end - 1}`;
 }
 
 /** `status` is 200 or 206. Throws `upstream-protocol`. `doing` opens the sentence of the error. */
@@ -49,7 +51,8 @@ function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange): Omit<BlobAns
 
 export function lengthHeader(headers: IncomingHttpHeaders): number | undefined {
   const text = headers["content-length"];
-  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  return isByteCount(Number(text)) ? Number(text) : undefined;
 }
 
 /** Weak validators do not promise equal bytes (RFC 9110, 8.8.1). */

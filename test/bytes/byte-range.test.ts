@@ -1,6 +1,13 @@
 /** ByteRange: half-open, everywhere. */
 import { describe, expect, test } from "vitest";
-import { contains, formatRange, intersect, isEmpty, lengthOf } from "../../src/bytes/byte-range.ts";
+import {
+  byteRange,
+  contains,
+  formatRange,
+  intersect,
+  isEmpty,
+  lengthOf,
+} from "../../src/bytes/byte-range.ts";
 
 const range = { start: 10, end: 20 };
 
@@ -27,6 +34,18 @@ describe("ByteRange", () => {
   ])("meets nothing of a range that %s", (_name, other) => {
     expect(isEmpty(intersect(range, other))).toBe(true);
     expect(lengthOf(intersect(other, range))).toBe(0);
+  });
+
+  test.each([
+    ["a fraction", 0, 6144750.559633028],
+    ["a fraction at its start", 0.5, 2],
+    ["no number", 0, Number.NaN],
+    ["no end", 0, Number.POSITIVE_INFINITY],
+    ["more than a double holds exactly", 0, 2 ** 53],
+    ["a start before the first byte", -1, 5],
+    ["an end before its start", 5, 4],
+  ])("is not made of %s", (_name, start, end) => {
+    expect(() => byteRange(start, end)).toThrow(RangeError);
   });
 
   test("is empty when it ends where it starts, or before", () => {

@@ -1,4 +1,5 @@
 /** How large a segment may be: small at a new place, growing, sharing the end, and small again in a crowd (F17). */
+import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { segmentLimit } from "../../src/fill/segment-limit.ts";
 import { SIMULATED_POLICY } from "../simulation/world.ts";
@@ -43,6 +44,17 @@ describe("the limit of a segment", () => {
     expect(segmentLimit(0, true, crowded, policy)).toBe((1_000 * policy.starveMs * 6) / (2 * 60));
     expect(segmentLimit(0, true, { ...crowded, laneRate: 0 }, policy)).toBe(256 * KIB);
     expect(segmentLimit(0, true, { ...crowded, waits: 6 }, policy)).toBe(MIB);
+  });
+
+  test("is a whole number of bytes, whatever rates and shares come to", () => {
+    const rate = fc.double({ min: 0, max: 1e7, noNaN: true });
+    const count = fc.integer({ min: 0, max: 2 ** 40 });
+    fc.assert(
+      fc.property(rate, fc.integer({ min: 0, max: 5_000 }), count, count, (laneRate, waits, start, free) => {
+        const limit = segmentLimit(start, waits > 2, { ...load, laneRate, waits, free }, policy);
+        expect(Number.isSafeInteger(limit)).toBe(true);
+      }),
+    );
   });
 
   test("below 64 KiB a request costs more than it brings, however slow the lane", () => {

@@ -1,6 +1,7 @@
 /** Owns the tests of the pure parts: retry delays, Retry-After, ratelimit headers, realms, Content-Range, Link. */
 import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
+import { formatRangeHeader, lengthHeader } from "../../src/upstream/blob-answer.ts";
 import { parseContentRange } from "../../src/upstream/content-range.ts";
 import { parseNextPage } from "../../src/upstream/next-page.ts";
 import { parseRateLimit } from "../../src/upstream/rate-limit.ts";
@@ -100,9 +101,36 @@ describe("Content-Range", () => {
     ["bytes 0-200/200", undefined],
     ["bytes 9-5/200", undefined],
     ["items 0-1/2", undefined],
+    ["bytes 0-99999999999999999998/99999999999999999999", undefined],
+    ["bytes 9007199254740993-9007199254740994/*", undefined],
     [undefined, undefined],
   ])("%s is read", (header, expected) => {
     expect(parseContentRange(header)).toEqual(expected);
+  });
+});
+
+describe("the Range header", () => {
+  it("names whole bytes, the last one included", () => {
+    expect(formatRangeHeader({ start: 5, end: 10 })).toBe("bytes=5-9");
+  });
+
+  it.each([
+    [{ start: 5242880, end: 6144751.559633028 }],
+    [{ start: 0, end: 0 }],
+    [{ start: 0, end: Number.POSITIVE_INFINITY }],
+  ])("is never made from %j: upstreams answer such a thing with 416, or hang up", (range) => {
+    expect(() => formatRangeHeader(range)).toThrow(RangeError);
+  });
+});
+
+describe("Content-Length", () => {
+  it.each([
+    ["12", 12],
+    ["99999999999999999999", undefined],
+    ["1e3", undefined],
+    ["1.5", undefined],
+  ])("%s is %s bytes", (text, expected) => {
+    expect(lengthHeader({ "content-length": text })).toBe(expected);
   });
 });
 
