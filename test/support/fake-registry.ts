@@ -22,6 +22,7 @@ import { answerRegistry } from "./fake-registry/registry-origin.ts";
 import { closed, type Reply, sendReply, textReply } from "./fake-registry/send-reply.ts";
 import { type FakeMode, type FakeSettings, settingsOf } from "./fake-registry/settings.ts";
 import { Tokens } from "./fake-registry/tokens.ts";
+import type { OriginUrls, Published } from "./slow-line/publish.ts";
 
 export type { RequestFilter, RequestRecord } from "./fake-registry/account.ts";
 export type { Fault, PlannedFault } from "./fake-registry/faults.ts";
@@ -50,7 +51,7 @@ export async function startFakeRegistry(options: FakeOptions): Promise<FakeRegis
   return fake;
 }
 
-export class FakeRegistry {
+export class FakeRegistry implements Published {
   readonly settings: FakeSettings;
   readonly contents = new Contents();
   /** First match wins; each counts down its `times`. */
@@ -60,6 +61,7 @@ export class FakeRegistry {
   readonly #listeners: Record<OriginName, Listener>;
   readonly #spent = new Map<string, number>();
   #aheadMs = 0;
+  #published: OriginUrls | undefined;
 
   constructor({ mode, settings, tls }: FakeOptions) {
     this.settings = { ...settingsOf(mode), ...settings };
@@ -73,13 +75,22 @@ export class FakeRegistry {
 
   /** Base URL of the registry, without "/v2". */
   get url(): string {
-    return this.#listeners.registry.url;
+    return this.#urls.registry;
   }
   get authUrl(): string {
-    return this.#listeners.auth.url;
+    return this.#urls.auth;
   }
   get cdnUrl(): string {
-    return this.#listeners.cdn.url;
+    return this.#urls.cdn;
+  }
+  /** Base URLs where it listens, whatever was published. */
+  get ownUrls(): OriginUrls {
+    const { registry, auth, cdn } = this.#listeners;
+    return { registry: registry.url, auth: auth.url, cdn: cdn.url };
+  }
+  /** The origins are reached at these base URLs, a proxy's; challenges and redirects name them. */
+  publish(urls: OriginUrls): void {
+    this.#published = urls;
   }
   /** Host and port of the registry. */
   get host(): string {
@@ -210,6 +221,10 @@ export class FakeRegistry {
   }
   async close(): Promise<void> {
     await this.pause();
+  }
+
+  get #urls(): OriginUrls {
+    return this.#published ?? this.ownUrls;
   }
 
   #listener(origin: OriginName, address: string, tls: ListenerTls | undefined): Listener {

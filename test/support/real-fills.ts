@@ -14,6 +14,8 @@ import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
 import { type FakeRegistry, type FakeSettings, startFakeRegistry } from "./fake-registry.ts";
 import { firstDifference } from "./pattern.ts";
+import { putBehind } from "./slow-line/publish.ts";
+import type { SlowLine } from "./slow-line.ts";
 import { type TempStore, tempStore } from "./temp-store.ts";
 import { upstreamOf } from "./upstream-of.ts";
 
@@ -36,6 +38,8 @@ export type FilledBlob = {
 type Options = {
   readonly settings?: Partial<FakeSettings>;
   readonly policy?: Partial<Policy>;
+  /** The registry is behind it. */
+  readonly line?: SlowLine;
   /** An earlier store's directory; a new one by default. */
   readonly directory?: string;
   readonly fake?: FakeRegistry;
@@ -45,6 +49,7 @@ export async function realFills(options: Options = {}): Promise<RealFills> {
   const { settings, policy, directory } = options;
   const fake = options.fake ?? (await startFakeRegistry({ mode: "plain", ...(settings && { settings }) }));
   if (options.fake === undefined) onTestFinished(() => fake.close());
+  if (options.line !== undefined) await putBehind(options.line, fake);
   const store = await tempStore(directory);
   const upstream = upstreamOf(fake, { ...(policy && { policy }) });
   const client = createUpstreamClient({ upstream });

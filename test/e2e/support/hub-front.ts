@@ -17,6 +17,7 @@ import { errorReply } from "../../support/fake-registry/registry-answer.ts";
 import { bytesReply, type Reply, sendReply, textReply } from "../../support/fake-registry/send-reply.ts";
 import { type FakeSettings, settingsOf } from "../../support/fake-registry/settings.ts";
 import { Tokens } from "../../support/fake-registry/tokens.ts";
+import type { OriginUrls, Published } from "../../support/slow-line/publish.ts";
 import type { RealUpstream } from "./real-upstream.ts";
 
 /** What of docker-registry's answer Docker Hub gives as well. */
@@ -33,7 +34,7 @@ export async function startHubFront(
   return front;
 }
 
-export class HubFront {
+export class HubFront implements Published {
   readonly account = new Account();
   /** `bandwidth.cdn` caps each connection of the CDN origin. */
   readonly settings: FakeSettings = settingsOf("hub");
@@ -43,6 +44,7 @@ export class HubFront {
   readonly #handles: number[] = [];
   readonly #listeners: Record<OriginName, Listener>;
   #pulls = 0;
+  #published: OriginUrls | undefined;
 
   constructor(upstream: RealUpstream) {
     this.#upstream = upstream;
@@ -57,7 +59,18 @@ export class HubFront {
 
   /** Base URL of the registry origin, without "/v2". */
   get url(): string {
-    return this.#listeners.registry.url;
+    return this.#urls.registry;
+  }
+
+  /** Base URLs where it listens, whatever was published. */
+  get ownUrls(): OriginUrls {
+    const { registry, auth, cdn } = this.#listeners;
+    return { registry: registry.url, auth: auth.url, cdn: cdn.url };
+  }
+
+  /** The origins are reached at these base URLs, a proxy's; challenges and redirects name them. */
+  publish(urls: OriginUrls): void {
+    this.#published = urls;
   }
 
   /** The upstream goes down: connections are cut, new ones refused. */
@@ -73,6 +86,10 @@ export class HubFront {
   async close(): Promise<void> {
     await this.pause();
     for (const handle of this.#handles.splice(0)) closeSync(handle);
+  }
+
+  get #urls(): OriginUrls {
+    return this.#published ?? this.ownUrls;
   }
 
   async #serve(origin: OriginName, request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -109,7 +126,7 @@ export class HubFront {
   /** The wording of registry-clients.md C.2. */
   #challenge({ repository }: RequestRecord): Reply {
     const scope = repository === undefined ? "" : `,scope="repository:${repository}:pull"`;
-    const realm = `${this.#listeners.auth.url}/token`;
+    const realm = `${this.#urls.auth}/token`;
     const detail = [{ Type: "repository", Class: "", Name: repository, Action: "pull" }];
     return errorReply(401, "UNAUTHORIZED", "authentication required", {
       detail: repository === undefined ? null : detail,
@@ -136,7 +153,7 @@ export class HubFront {
     if (record.method === "HEAD") return { status: 200, headers: keptHeaders(answer) };
     const digest = parseDigest(record.reference ?? "");
     if (!this.#files.blobs.has(digest)) this.#files.addBlob(digest, this.#open(digest));
-    const location = `${this.#listeners.cdn.url}${signPath(digest, Date.now() + this.settings.signedForMs)}`;
+    const location = `${this.#urls.cdn}${signPath(digest, Date.now() + this.settings.signedForMs)}`;
     return textReply(307, "", { location });
   }
 
