@@ -9,6 +9,7 @@ import { getRequestListener } from "@hono/node-server";
 import { GranaryError, messageOf } from "../errors.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
 import { type AppBindings, createApp } from "./app.ts";
+import { answerHalfClosed, endWhenSilent, SILENCE_MS } from "./half-closed.ts";
 import type { RegistryRoutes } from "./registry-routes.ts";
 import { closeAccount, openAccount } from "./request-log.ts";
 
@@ -17,6 +18,8 @@ export type ListenerOptions = {
   readonly host: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly drainMs: number;
+  /** How long nothing may move to a client that has closed its own direction; a minute and a half when left out. */
+  readonly silenceMs?: number;
 };
 
 export type Listener = {
@@ -36,15 +39,19 @@ const SERVER_OPTIONS = {
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
   noDelay: true,
+  // Node's http has it by itself, its https does not (half-closed.ts).
+  allowHalfOpen: true,
 };
 
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(options: ListenerOptions, routes: RegistryRoutes): Promise<Listener> {
-  const { tls, port, host, drainMs } = options;
+  const { tls, port, host, drainMs, silenceMs = SILENCE_MS } = options;
   const server = tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
   const open: OpenResponses = new Map();
   server.on("request", createRequestListener(routes, open));
-  server.on("connect", (_, socket: Socket) => refuseTunnel(socket));
+  server.on("connect", (_, socket: Socket) => refuseTunnel(socket, silenceMs));
+  // Of TLS it is the inner stream whose end counts: the client's close_notify.
+  answerHalfClosed(server, tls === undefined ? "connection" : "secureConnection", silenceMs);
   const address = await listen(server, port, host);
   const scheme = tls === undefined ? "http" : "https";
   let closed: Promise<void> | undefined;
@@ -100,13 +107,15 @@ function refuseRequest(error: unknown): Response {
 }
 
 /** This proxy reads what it forwards; a tunnel to somewhere would be an open relay. */
-function refuseTunnel(socket: Socket): void {
+function refuseTunnel(socket: Socket, silenceMs: number): void {
   const body = formatErrorBody(
     "UNSUPPORTED",
     "CONNECT is not supported; use http_proxy with plain http names",
   );
   const head = ["HTTP/1.1 405 Method Not Allowed", "Allow: GET, HEAD", "Content-Type: application/json"];
   socket.on("error", () => socket.destroy());
+  // Whoever never closes its side would keep the connection.
+  endWhenSilent(socket, silenceMs);
   socket.end(
     `${head.join("\r\n")}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

@@ -247,11 +247,12 @@ describe("a body that cannot go on", () => {
     expect(head.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
     expect(head.toString()).toContain(`Content-Length: ${big.byteLength}`);
     expect(performance.now() - startedAt).toBeGreaterThan(500);
-    socket.destroy();
+    socket.resetAndDestroy();
     await until(() => server.mirror.readers === 0 && server.mirror.pins === 0);
   });
 });
 
+/** By a reset: an orderly close alone may be a client that goes on reading (half-closed.test.ts). */
 describe("a client that leaves", () => {
   const big = patternBytes(4, 0, 4 * 2 ** 20);
 
@@ -260,7 +261,7 @@ describe("a client that leaves", () => {
     socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
     if (after === "headers") await new Promise((resolve) => socket.once("data", resolve));
     else await until(() => server.mirror.readers > 0);
-    socket.destroy();
+    socket.resetAndDestroy();
   }
 
   test("while the reader is parked gives back reader and pin (F5, F12)", async () => {
@@ -292,7 +293,7 @@ describe("a client that leaves", () => {
     const socket = await openSocket(server.hub);
     socket.write(`GET ${pathOf(digest)} HTTP/1.1\r\nHost: x\r\n\r\n`.repeat(3));
     await until(() => server.mirror.readers === 3);
-    socket.destroy();
+    socket.resetAndDestroy();
     await until(() => server.mirror.readers === 0 && server.mirror.pins === 0);
     await until(() => server.lines.filter(({ outcome }) => outcome === "aborted").length === 3);
   });
@@ -311,7 +312,7 @@ describe("a client that leaves", () => {
     const socket = await openSocket(server.hub);
     socket.write(`GET ${pathOf(digest)} HTTP/1.1\r\nHost: x\r\n\r\n`);
     await nextTurn();
-    socket.destroy();
+    socket.resetAndDestroy();
     await until(() => server.lines.some(({ outcome }) => outcome === "aborted"));
     answer();
     await until(() => server.mirror.asked.length === 1 && server.mirror.pins === 0);
