@@ -35,6 +35,11 @@ export interface ErrorFacts {
   readonly target?: string;
   /** The HTTP status that the upstream answered, where one was seen. */
   readonly upstreamStatus?: number;
+  /**
+   * What happened, without the name of anything that was asked for: a host and an event ("ghcr.io answered 502"), no full stop. The
+   * message is for who asked; this may be told to everybody whom the failure concerns.
+   */
+  readonly reason?: string;
   /** A short body of the upstream that is meant for the person who pulls (412 of the Ollama registry). */
   readonly upstreamText?: string;
   readonly cause?: unknown;
@@ -63,3 +68,36 @@ export function isGranaryError(error: unknown, ...codes: ErrorCode[]): error is 
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/**
+ * Why it failed, in words that name no repository, tag, digest, path or login: for whoever else the failure concerns. A clause
+ * without a full stop.
+ */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof GranaryError)) return "something unexpected went wrong";
+  if (error.facts.reason !== undefined) return error.facts.reason;
+  return isGranaryError(error.cause) ? reasonOf(error.cause) : REASONS[error.code];
+}
+
+const REASONS: Readonly<Record<ErrorCode, string>> = {
+  "reference-invalid": "what was asked for has no valid name",
+  "digest-invalid": "what was asked for has no valid digest",
+  "config-invalid": "the configuration or a login cannot be used",
+  "path-invalid": "a path cannot be used",
+  "route-unknown": "no such upstream is configured",
+  "not-found": "what was asked for is not there",
+  unauthorized: "the login was refused",
+  denied: "the request was refused",
+  "client-outdated": "a newer client is asked for",
+  "rate-limited": "the registry limits requests",
+  "range-unsatisfiable": "the range that was asked for is not there",
+  "digest-mismatch": "wrong bytes came",
+  "size-mismatch": "another size came than was stated",
+  "manifest-invalid": "the manifest that came cannot be used",
+  "upstream-unavailable": "the registry does not answer",
+  "upstream-protocol": "the registry answered with something that cannot be used",
+  "store-full": "there is no room on the disk",
+  "store-damaged": "the store cannot be read",
+  aborted: "it was given up",
+  closed: "it was closed",
+};

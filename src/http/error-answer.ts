@@ -32,7 +32,20 @@ export function errorAnswer(error: unknown, context: ErrorContext): ErrorAnswer 
   if (code === "client-outdated" && facts.upstreamText !== undefined) return outdated(facts.upstreamText);
   const [status, ociCode] = code === "rate-limited" ? limited(context) : meaningOf(code, context.kind);
   const mayRetry = status === 429 || status >= 502;
-  return answer(status, ociCode, message, mayRetry ? secondsOf(facts.retryAfterMs) : undefined);
+  return answer(
+    status,
+    ociCode,
+    told(message, facts.reason),
+    mayRetry ? secondsOf(facts.retryAfterMs) : undefined,
+  );
+}
+
+/**
+ * What happened at an upstream is told without the URL that was asked there: it may be another client's, and it shows how this
+ * mirror reaches the registry. The log has the whole sentence.
+ */
+function told(message: string, reason: string | undefined): string {
+  return reason === undefined ? message : `${reason}.`;
 }
 
 function answer(

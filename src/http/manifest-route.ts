@@ -48,10 +48,15 @@ function withIdentity({ isOllama, headers }: Exchange, head: Omit<ManifestHeadAn
   return headers;
 }
 
-/** RFC 7234, 5.5: 299 is "miscellaneous persistent warning"; clients print the text (registry-clients.md A.3). */
+/** Some clients and proxies give up on headers of several KiB, and this one says less than most. */
+const MAX_WARNING = 500;
+
+/**
+ * RFC 7234, 5.5: 299 is "miscellaneous persistent warning"; clients print the text (registry-clients.md A.3). Always a complete quoted
+ * string of printable ASCII: an escape that is cut in two would open the quotes again.
+ */
 export function formatWarning(text: string): string {
-  return `299 - "${text
-    .replace(/[^\x20-\x7e]/g, " ")
-    .replace(/["\\]/g, "\\$&")
-    .slice(0, 1000)}"`;
+  const plain = text.slice(0, MAX_WARNING).replace(/[^\x20-\x7e]/g, " ");
+  const shown = text.length > MAX_WARNING ? `${plain.slice(0, -3)}...` : plain;
+  return `299 - "${shown.replace(/["\\]/g, "\\$&")}"`;
 }

@@ -3,7 +3,7 @@
  * have it is access.ts's, how it is fetched the Fill's.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
-import { GranaryError, isGranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
 import type { FillAsk } from "../fill/fill.ts";
 import type { Fills } from "../fill/fills.ts";
 import { PassThrough } from "../fill/pass-through.ts";
@@ -120,7 +120,7 @@ export class Blobs {
     const origin = client.blobOrigin(target.repository, digest);
     const ask = { digest, size, origin, policy: client.upstream.policy };
     const room = await this.#parts.janitor.reserve(digest, size);
-    const reader = (range?: ByteRange) => this.#doubting(digest, this.#reader(ask, room, range));
+    const reader = (range?: ByteRange) => this.#doubting(target, this.#reader(ask, room, range));
     const release = () => {
       room?.release();
       unpin();
@@ -151,18 +151,31 @@ export class Blobs {
   }
 
   /** `reader`; an error that a wrong size can have caused makes the next ask find out the right one. */
-  #doubting(digest: Digest, reader: BlobReader): BlobReader {
+  #doubting(target: BlobTarget, reader: BlobReader): BlobReader {
+    const { digest } = target;
     const read = async (into: Uint8Array) => {
       try {
         return await reader.read(into);
       } catch (error) {
         if (isGranaryError(error, "size-mismatch", "digest-mismatch", "range-unsatisfiable"))
           await this.#parts.access.forgetSizes(digest);
-        throw error;
+        throw forReader(target, error);
       }
     };
     return { read, close: () => reader.close() };
   }
+}
+
+/**
+ * A transfer has readers of many repositories, and what ended it may quote the one that began it: each hears of its own. The
+ * transfer's log line tells the whole.
+ */
+function forReader({ upstream, repository, digest }: BlobTarget, error: unknown): unknown {
+  if (!isGranaryError(error)) return error;
+  const { reason = reasonOf(error), ...facts } = error.facts;
+  const target = `${upstream}/${repository}@${digest}`;
+  const message = `${target} could not be read: ${reason}.`;
+  return new GranaryError(error.code, message, { ...facts, target, cause: error });
 }
 
 function failing(error: GranaryError): BlobReader {

@@ -1,5 +1,5 @@
 /** Owns tag lists: the upstream's page, and the last one we saw when the upstream cannot be asked. */
-import { isGranaryError, messageOf } from "../errors.ts";
+import { isGranaryError, reasonOf } from "../errors.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
@@ -42,7 +42,7 @@ export class TagLists {
   }
 
   async #stored(target: TagsTarget, error: unknown): Promise<TagsAnswer> {
-    const warning = `stale: ${target.upstream} could not be asked (${messageOf(error)})`;
+    const warning = `stale: ${target.upstream} could not be asked (${reasonOf(error)})`;
     const page = await this.#metadata.tagList(target, queryOf(target));
     if (page !== undefined) return { ...(JSON.parse(page) as Page), outcome: "stale", warning };
     const tags = await this.#metadata.tagsOf(target);

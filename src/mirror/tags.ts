@@ -4,7 +4,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { formatDuration } from "../bytes/units.ts";
-import { isGranaryError, messageOf } from "../errors.ts";
+import { isGranaryError, messageOf, reasonOf } from "../errors.ts";
 import type { TagKey, TagRecord } from "../metadata/metadata.ts";
 import type { Log } from "../observe/log.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
@@ -135,7 +135,7 @@ export class Tags {
   }
 
   #checkFailed(record: TagRecord, error: unknown): ResolvedTag {
-    const warning = this.#staleText(record, messageOf(error));
+    const warning = this.#staleText(record, reasonOf(error));
     const tag = `${record.upstream}/${record.repository}:${record.tag}`;
     this.#log.warn({ tag, reason: messageOf(error) }, "serving a stored tag");
     this.#failed.set(nameOf(record), { until: this.#parts.clock.elapsed() + RECHECK_MS, warning });

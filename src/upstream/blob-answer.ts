@@ -36,7 +36,11 @@ export function readBlobAnswer(
     throw new GranaryError(
       "upstream-protocol",
       `${doing} was asked for ${formatRange(asked)} and answered with Content-Range "${headers["content-range"] ?? ""}".`,
-      { expected: formatRange(asked), found: headers["content-range"] ?? "no Content-Range" },
+      {
+        expected: formatRange(asked),
+        found: headers["content-range"] ?? "no Content-Range",
+        reason: "the registry answered with another range than it was asked for",
+      },
     );
   }
   const end = Math.min(found.range.end, asked.end);

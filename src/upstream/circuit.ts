@@ -8,7 +8,7 @@
  *
  * It sends nothing and never waits.
  */
-import { GranaryError } from "../errors.ts";
+import { GranaryError, reasonOf } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import { isUnanswered } from "./retry.ts";
 
@@ -123,7 +123,8 @@ export class Circuit {
   #openFor(error: GranaryError, windowMs: number, sparesBlobs: boolean): void {
     const code = error.code === "rate-limited" ? "rate-limited" : "upstream-unavailable";
     const retryAt = this.#options.clock.elapsed() + windowMs;
-    this.#opening = { code, reason: error.message, retryAt, sparesBlobs, isProbing: false };
+    // Told to everybody who asks this upstream for anything.
+    this.#opening = { code, reason: reasonOf(error), retryAt, sparesBlobs, isProbing: false };
     this.#openings += 1;
     this.#failures = 0;
     this.#options.onChange(true, error.message);
@@ -137,7 +138,7 @@ export class Circuit {
 
   #refusal({ code, reason }: Opening, waitMs: number): GranaryError {
     const until = `for another ${Math.ceil(waitMs / 1000)} s`;
-    return new GranaryError(code, `${this.#options.name} is not asked ${until}: ${reason}`, {
+    return new GranaryError(code, `${this.#options.name} is not asked ${until}: ${reason}.`, {
       retryAfterMs: waitMs,
       target: this.#options.name,
     });

@@ -102,7 +102,7 @@ function refuseLogin({ credentials }: Place, { header }: Authorization, answer: 
   throw new GranaryError(
     "unauthorized",
     `${answer.url.host} refused ${describeCredentials(credentials)} (401): ${why}.`,
-    { upstreamStatus: 401 },
+    { upstreamStatus: 401, reason: `${answer.url.host} refused the login (401)` },
   );
 }
 

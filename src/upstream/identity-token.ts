@@ -51,6 +51,6 @@ function redirected(url: URL, next: URL): GranaryError {
   return new GranaryError(
     "denied",
     `The token server ${redactUrl(url)} redirects a login to ${next.protocol}//${next.host}: the identity token was not sent there.`,
-    { found: next.host },
+    { found: next.host, reason: `the token server ${url.host} redirects a login to ${next.host}` },
   );
 }

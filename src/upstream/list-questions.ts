@@ -3,15 +3,14 @@
  * a look that they are the JSON they should be: an HTML page must never be kept as a list.
  */
 
-import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
+import { answerError } from "./answer-error.ts";
 import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
 import { parseNextPage } from "./next-page.ts";
 import { discardBody, readLimited } from "./read-body.ts";
-import { redactUrl } from "./redact-url.ts";
 import { referrersUrl, tagsUrl } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { RequestKind } from "./transport.ts";
@@ -42,10 +41,7 @@ export async function listTags(
   }
   const body = await readLimited(reply, MAX_LIST_BYTES, at.signal);
   if (!hasList(body, "tags")) {
-    throw new GranaryError(
-      "upstream-protocol",
-      `${redactUrl(reply.url)} answered with something that is no tag list.`,
-    );
+    throw answerError("upstream-protocol", reply.url, "answered with something that is no tag list");
   }
   return { body: body.toString("utf8"), next: parseNextPage(reply.headers.link) };
 }

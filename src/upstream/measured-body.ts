@@ -140,6 +140,7 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
       expected: length,
       found,
       target: doing,
+      reason: "a transfer was cut off",
     });
   }
 

@@ -2,8 +2,8 @@
  * Owns the reading of small bodies with a limit, and the getting rid of bodies that nobody wants. Blob bodies never
  * come here.
  */
-import { GranaryError, isGranaryError } from "../errors.ts";
-import { redactUrl } from "./redact-url.ts";
+import { type GranaryError, isGranaryError } from "../errors.ts";
+import { answerError } from "./answer-error.ts";
 import type { Incoming } from "./transport.ts";
 import { transportError } from "./transport-error.ts";
 
@@ -37,11 +37,8 @@ export function refuseEncoded({ url, headers, body }: Incoming): void {
   const encoding = headers["content-encoding"];
   if (encoding === undefined || encoding === "" || encoding === "identity") return;
   body.on("error", ignore).destroy();
-  throw new GranaryError(
-    "upstream-protocol",
-    `${redactUrl(url)} answered with Content-Encoding ${encoding}, though identity was asked for.`,
-    { expected: "identity", found: encoding },
-  );
+  const what = `answered with Content-Encoding ${encoding}, though identity was asked for`;
+  throw answerError("upstream-protocol", url, what, { expected: "identity", found: encoding });
 }
 
 /** Lets go of a body: short ones are drained for the connection's sake, others end their connection. */
@@ -53,13 +50,7 @@ export function discardBody({ headers, body }: Pick<Incoming, "headers" | "body"
 
 function tooLong({ url, body }: Incoming, limit: number): GranaryError {
   body.on("error", ignore).destroy();
-  return new GranaryError(
-    "upstream-protocol",
-    `The answer of ${redactUrl(url)} is longer than ${limit} bytes.`,
-    {
-      expected: limit,
-    },
-  );
+  return answerError("upstream-protocol", url, `answered with more than ${limit} bytes`, { expected: limit });
 }
 
 /** The body is given up: how its connection ends is nobody's business any more. */

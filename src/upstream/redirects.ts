@@ -2,8 +2,8 @@
  * Owns the rules of redirects (registry-clients.md F.2): how many, which schemes, what counts as another origin.
  * Pure; addresses are checked by the transport on each hop.
  */
-import { GranaryError } from "../errors.ts";
-import { redactUrl } from "./redact-url.ts";
+import type { GranaryError } from "../errors.ts";
+import { answerError } from "./answer-error.ts";
 import type { Incoming } from "./transport.ts";
 
 export const MAX_REDIRECTS = 5;
@@ -25,22 +25,16 @@ export function nextHop({ url, status, headers }: Pick<Incoming, "url" | "status
   const next = location === undefined ? null : URL.parse(location, url.href);
   if (next === null) {
     const what = location === undefined ? "no Location" : "a Location that is no URL";
-    throw new GranaryError("upstream-protocol", `${redactUrl(url)} answered ${status} with ${what}.`);
+    throw answerError("upstream-protocol", url, `answered ${status} with ${what}`);
   }
   if (next.protocol !== "https:" && (url.protocol === "https:" || next.protocol !== "http:")) {
-    throw new GranaryError(
-      "denied",
-      `${redactUrl(url)} redirects to ${next.protocol}//${next.host}: going from https to anything else is refused.`,
-      { found: next.protocol },
-    );
+    const what = `redirects to ${next.protocol}//${next.host}: going from https to anything else is refused`;
+    throw answerError("denied", url, what, { found: next.protocol });
   }
   return next;
 }
 
 export function tooManyRedirects(first: URL): GranaryError {
-  return new GranaryError(
-    "upstream-protocol",
-    `${redactUrl(first)} leads through more than ${MAX_REDIRECTS} redirects.`,
-    { expected: MAX_REDIRECTS },
-  );
+  const what = `leads through more than ${MAX_REDIRECTS} redirects`;
+  return answerError("upstream-protocol", first, what, { expected: MAX_REDIRECTS });
 }

@@ -45,6 +45,7 @@ export async function requestToken(
   const who = ask.credentials === undefined ? "an anonymous request" : describeCredentials(ask.credentials);
   throw new GranaryError("unauthorized", `The token server ${redactUrl(url)} refused ${who} (${status}).`, {
     upstreamStatus: status,
+    reason: `the token server ${url.host} answered ${status}`,
   });
 }
 
@@ -102,7 +103,9 @@ function parseToken(body: Buffer, url: URL): Token {
   const fields = parseObject(body);
   const value = fields.token ?? fields.access_token;
   if (typeof value !== "string" || value === "" || /[^\x21-\x7e]/.test(value)) {
-    throw new GranaryError("upstream-protocol", `The token server ${redactUrl(url)} gave no token.`);
+    throw new GranaryError("upstream-protocol", `The token server ${redactUrl(url)} gave no token.`, {
+      reason: `the token server ${url.host} gave no token`,
+    });
   }
   const seconds = fields.expires_in;
   const lifetimeMs = typeof seconds === "number" && seconds > 0 ? seconds * 1000 : DEFAULT_LIFETIME_MS;

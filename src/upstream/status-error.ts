@@ -2,8 +2,8 @@
  * Owns what a status of an upstream means when it is not the one hoped for: the one place where a status becomes an
  * error code. It reads no body but the short text of a 412.
  */
-import { type ErrorCode, GranaryError } from "../errors.ts";
-import { redactUrl } from "./redact-url.ts";
+import type { ErrorCode, GranaryError } from "../errors.ts";
+import { answerError } from "./answer-error.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import type { Incoming } from "./transport.ts";
 
@@ -27,7 +27,8 @@ export function statusError(incoming: Answered, now: number, text?: string): Gra
   const { status, headers, url, says } = incoming;
   const asWhom = says !== undefined && (status === 401 || status === 403) ? ` ${says}` : "";
   const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
-  return new GranaryError(codeOf(status), `${redactUrl(url)} answered ${status}.${asWhom}`, {
+  return answerError(codeOf(status), url, `answered ${status}`, {
+    more: asWhom,
     upstreamStatus: status,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(text !== undefined && { upstreamText: text }),

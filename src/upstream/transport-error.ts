@@ -27,18 +27,27 @@ export function transportError(error: unknown, method: string, url: URL, signal:
   if (isGranaryError(own)) return own;
   const doing = `${method} ${redactUrl(url)}`;
   if (signal.aborted) {
-    return new GranaryError("aborted", `${doing} was given up.`, { cause: error, target: doing });
+    return new GranaryError("aborted", `${doing} was given up.`, {
+      cause: error,
+      target: doing,
+      reason: `the request to ${url.host} was given up`,
+    });
   }
   const code = codeOf(error);
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") {
-    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, { target: doing });
+    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, {
+      target: doing,
+      reason: "Granary is shutting down",
+    });
   }
   const isProtocol = PROTOCOL_CODES.test(code);
-  const reason = SENTENCES[code] ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
+  const told = SENTENCES[code] ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
+  // What a library says of an error may quote the request; its code cannot.
+  const reason = `${url.host}: ${SENTENCES[code] ?? (code === "" ? "the exchange failed" : code)}`;
   return new GranaryError(
     isProtocol ? "upstream-protocol" : "upstream-unavailable",
-    `${doing} failed: ${reason}.`,
-    { cause: error, target: doing },
+    `${doing} failed: ${told}.`,
+    { cause: error, target: doing, reason },
   );
 }
 

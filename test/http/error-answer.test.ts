@@ -81,3 +81,8 @@ test("an error that is none of ours tells a client nothing (H2)", () => {
   expect(answer.body).not.toContain("hunter2");
   expect(answer.body).not.toContain("/srv");
 });
+
+test("a client hears what happened, and not which URL was asked for it", () => {
+  const facts = { reason: "harbor.lab answered 502" };
+  expect(answerTo("upstream-unavailable", facts).message).toBe("harbor.lab answered 502.");
+});

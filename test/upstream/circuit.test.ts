@@ -4,10 +4,13 @@ import { GranaryError } from "../../src/errors.ts";
 import { Circuit } from "../../src/upstream/circuit.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
-const dead = new GranaryError("upstream-unavailable", "The connection was refused.");
+const dead = new GranaryError("upstream-unavailable", "The connection was refused.", {
+  reason: "the connection was refused",
+});
 const limited = (retryAfterMs?: number) =>
-  new GranaryError("rate-limited", "It answered 429.", {
+  new GranaryError("rate-limited", "GET /v2/alice/secret answered 429.", {
     upstreamStatus: 429,
+    reason: "it answered 429",
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
 
@@ -111,7 +114,7 @@ describe("a circuit", () => {
     older.succeeded();
     expect(circuit.state.circuit).toBe("open");
     oldest.failed(dead);
-    expect(circuit.state.reason).toBe("It answered 429.");
+    expect(circuit.state.reason).toBe("it answered 429");
   });
 
   it("closes when any answer comes from an upstream that seemed dead", () => {
