@@ -10,6 +10,8 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/bench/**"],
           testTimeout: 30_000,
+          // What is polled for may take long on a busy machine; by default a poll gives up after one second.
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {

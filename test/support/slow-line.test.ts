@@ -181,7 +181,7 @@ describe("connections that end", () => {
 
   test("are cut where the seed says, every n-th of them", async () => {
     const cutsOf = async (seed: number) => {
-      const cut = { after: [10_000, 90_000], every: 2 } as const;
+      const cut = { after: [10_000, 90_000], every: 2, by: "end" } as const;
       const { front } = await lineBefore(await sending(100_000), { cut }, seed);
       const received: number[] = [];
       for (let count = 0; count < 4; count++) {
