@@ -7,6 +7,7 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import type { Environment } from "./credentials/auth-file.ts";
 import { createLogins, type Logins } from "./credentials/logins.ts";
 import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
+import type { Metadata } from "./metadata/metadata.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
@@ -16,7 +17,7 @@ import type { Metrics } from "./observe/metrics.ts";
 import { type Credentials, type CredentialsOf, identityWith, identityWithout } from "./oci/credentials.ts";
 import type { Source } from "./source.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
-import { type HeldLayout, prepareLayout } from "./store/layout.ts";
+import { findLayout, furnishLayout, type Layout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import type { Upstream } from "./upstream/policy.ts";
@@ -38,23 +39,25 @@ export async function openMirror(
   observers: Observers,
   env: Environment = process.env,
 ): Promise<Mirror> {
-  const layout = await prepareLayout(settings.storage.directory);
+  const layout = await findLayout(settings.storage.directory);
+  // Its lock is the directory's: until it is held, nothing in there is touched.
+  const metadata = openSqliteMetadata(layout.database);
   try {
-    const mirror = await start(settings, layout, observers, env);
-    return { ...mirror, close: (deadlineMs) => mirror.close(deadlineMs).finally(() => layout.release()) };
+    await furnishLayout(layout);
+    return await start(settings, layout, metadata, observers, env);
   } catch (error) {
-    await layout.release();
+    await metadata.close();
     throw error;
   }
 }
 
 async function start(
   settings: Settings,
-  layout: HeldLayout,
+  layout: Layout,
+  metadata: Metadata,
   observers: Observers,
   env: Environment,
 ): Promise<Mirror> {
-  const metadata = openSqliteMetadata(layout.database);
   const logins = createLogins({ env, clock: observers.clock });
   const clients: UpstreamClient[] = [];
   try {
@@ -75,7 +78,6 @@ async function start(
     });
   } catch (error) {
     await Promise.allSettled(clients.map((client) => client.close()));
-    await metadata.close();
     throw error;
   }
 }

@@ -1,6 +1,7 @@
 /** Shows that settings become a Mirror on real drivers, that it lets go of everything, and that a failure leaves nothing open. */
-import { mkdir, readdir, readlink, rmdir, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readlink, rm, rmdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import Sqlite from "better-sqlite3";
 import { expect, it } from "vitest";
 import type { Settings } from "../src/config/settings.ts";
 import { systemClock } from "../src/observe/clock.ts";
@@ -61,6 +62,28 @@ it("a directory in use is refused by name", async () => {
   const second = openMirror(settingsOf(directory, upstreamOf(fake)), observers());
   await expect(second).rejects.toMatchObject({ code: "config-invalid" });
   await mirror.close(1_000);
+});
+
+it("a directory in use is left as it is: nothing is reconciled or cleared away before it is ours", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = await tempDirectory();
+  await (await openMirror(settingsOf(directory, upstreamOf(fake)), observers())).close(1_000);
+  // Held by what cannot be seen from here: another container, say.
+  const holder = new Sqlite(join(directory, "granary.db"));
+  holder.pragma("locking_mode = EXCLUSIVE");
+  holder.exec("BEGIN EXCLUSIVE");
+  const partial = join(directory, "partial", "sha256", "a".repeat(64));
+  await writeFile(partial, "what a fill of theirs has so far");
+  await rm(join(directory, "blobs", "sha512"), { recursive: true });
+  const before = await readdir(directory, { recursive: true });
+  await expect(openMirror(settingsOf(directory, upstreamOf(fake)), observers())).rejects.toMatchObject({
+    code: "config-invalid",
+    message: expect.stringContaining("in use by another process. Stop that one, or set storage.directory"),
+  });
+  expect(await readdir(directory, { recursive: true })).toEqual(before);
+  holder.close();
+  await (await openMirror(settingsOf(directory, upstreamOf(fake)), observers())).close(1_000);
+  expect(await readdir(join(directory, "partial", "sha256"))).toEqual([]);
 });
 
 it("a damaged database stops the start, is left as it is, and the directory is free again", async () => {

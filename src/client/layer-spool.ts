@@ -48,6 +48,7 @@ export class LayerSpool {
   readonly #readers = new Map<number, BlobReader>();
   #running = 0;
   #started = 0;
+  #isKept = true;
   #closing: Promise<void> | undefined;
 
   constructor(options: LayerSpoolOptions, layout: HeldLayout) {
@@ -77,16 +78,20 @@ export class LayerSpool {
 
   /** Stops fetching and removes everything. */
   async discard(): Promise<void> {
+    this.#isKept = false;
     await this.close();
-    const { directory } = this.#options;
-    await onDisk(`removing ${directory}`, rm(directory, { recursive: true, force: true }));
   }
 
   async #close(): Promise<void> {
     this.#started = this.#options.layers.length;
     await this.#fills.drain(CLOSE_MS);
     for (const reader of this.#readers.values()) reader.close();
-    await this.#layout.release();
+    try {
+      // While the directory is still ours: the next one may be waiting for it.
+      if (!this.#isKept) await removeAll(this.#options.directory);
+    } finally {
+      await this.#layout.release();
+    }
   }
 
   #startMore(): void {
@@ -127,4 +132,8 @@ export class LayerSpool {
       close: () => reader.close(),
     };
   }
+}
+
+async function removeAll(directory: string): Promise<void> {
+  await onDisk(`removing ${directory}`, rm(directory, { recursive: true, force: true }));
 }

@@ -10,8 +10,8 @@ import { type Digest, encodedOf } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { atDigest, type Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
-import { acquireDirectoryLock } from "../store/directory-lock.ts";
 import { onDisk, unlessAbsent } from "../store/disk-error.ts";
+import { holdDirectory } from "../store/hold-directory.ts";
 import { type ArtifactFile, type ArtifactLimits, artifactFiles } from "./artifact/artifact-files.ts";
 import { type ArtifactChoice, findArtifact } from "./artifact/find-artifact.ts";
 import { lookBelow } from "./artifact/look-below.ts";
@@ -119,8 +119,12 @@ async function fetchAndPlace(
     isKept = isPassing(error);
     throw error;
   } finally {
-    await release();
-    if (!isKept) await rm(staging, { recursive: true, force: true });
+    try {
+      // While the directory is still ours: the next pull may be waiting for it.
+      if (!isKept) await rm(staging, { recursive: true, force: true });
+    } finally {
+      release();
+    }
   }
 }
 
@@ -132,5 +136,5 @@ async function openStaging(root: string, isNew: boolean, digest: Digest) {
   const name = `.granary-${encodedOf(digest).slice(0, 16)}`;
   const path = isNew ? join(dirname(root), `.${basename(root)}${name}`) : join(root, name);
   await onDisk(`creating ${path}`, mkdir(path, { recursive: true, mode: 0o700 }));
-  return { path, release: await acquireDirectoryLock(path) };
+  return { path, release: await holdDirectory(path) };
 }

@@ -76,5 +76,11 @@ export interface Metadata {
   recordTagList(where: RepositoryKey, query: string, body: string): Promise<void>;
   tagList(where: RepositoryKey, query: string): Promise<string | undefined>;
 
+  /**
+   * Sees to it that what was recorded can be found by the next start: true when that had to be mended, because somebody removed
+   * the database under us. Throws `store-full`, `store-damaged` with a sentence that says what to do.
+   */
+  putBack(): Promise<boolean>;
+
   close(): Promise<void>;
 }

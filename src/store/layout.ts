@@ -1,14 +1,17 @@
 /**
  * Owns every path there is below the storage directory, and the layout version. File names are made from parsed
- * Digests and from nothing else (registry-clients.md F.12), so no text of a request can become a path. It never deletes.
+ * Digests and from nothing else (registry-clients.md F.12), so no text of a request can become a path. Nothing in a directory
+ * is touched by who does not hold it, and what is kept there is never deleted.
  */
-import { lstat, mkdir, readFile, realpath, stat } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, lstat, mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { GranaryError, messageOf } from "../errors.ts";
+import { GranaryError } from "../errors.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
-import { acquireDirectoryLock } from "./directory-lock.ts";
 import { errnoOf, unlessAbsent } from "./disk-error.ts";
 import { replaceFile } from "./durable-file.ts";
+import { holdDirectory } from "./hold-directory.ts";
+import { unusableError } from "./unusable.ts";
 
 /** Raised when files move; an older Granary then refuses the directory and leaves it as it is. */
 const LAYOUT_VERSION = 1;
@@ -55,23 +58,41 @@ export function layoutOf(directory: string): Layout {
 }
 
 /**
- * Creates what is missing below `directory` and takes its lock. Throws `config-invalid` when it cannot be written or another
- * process holds it, `store-damaged` for a newer layout or a symbolic link where a directory belongs.
+ * The layout of `directory`, which is created when missing; nothing in it is touched. Throws `config-invalid` when it cannot be
+ * used (also because parts of it are another user's), `store-damaged` for a newer layout.
  */
-export async function prepareLayout(directory: string): Promise<HeldLayout> {
-  const layout = await writable(directory, async () => {
+export async function findLayout(directory: string): Promise<Layout> {
+  const layout = await usable(directory, async () => {
     await createTree(resolve(directory));
     return layoutOf(await realpath(directory));
   });
-  const version = await readVersion(layout);
-  const release = await writable(layout.directory, () => acquireDirectoryLock(layout.directory));
+  await checkOurs(layout);
+  await readVersion(layout);
+  return layout;
+}
+
+/**
+ * Creates what is missing, for who holds the directory. Throws `config-invalid` when it cannot be written, `store-damaged` for a
+ * symbolic link where a directory belongs.
+ */
+export async function furnishLayout(layout: Layout): Promise<void> {
+  await usable(layout.directory, async () => {
+    await createInside(layout, await readVersion(layout));
+    await removeOldLocks(layout.directory);
+  });
+}
+
+/** `directory` found, held by a lock of its own, and furnished: for whoever keeps no database there. Throws what those throw. */
+export async function prepareLayout(directory: string): Promise<HeldLayout> {
+  const layout = await findLayout(directory);
+  const release = await holdDirectory(layout.directory);
   try {
-    await writable(layout.directory, () => createInside(layout, version));
+    await furnishLayout(layout);
   } catch (error) {
-    await release();
+    release();
     throw error;
   }
-  return { ...layout, release };
+  return { ...layout, release: async () => release() };
 }
 
 /** Not `mkdir` with `recursive`: where a file system answers ENOENT for good, as /proc does, Node's never ends. */
@@ -94,6 +115,14 @@ async function createInside(layout: Layout, version: number | undefined): Promis
   }
   if (version === undefined) {
     await replaceFile(versionPath(layout), `${JSON.stringify({ version: LAYOUT_VERSION })}\n`);
+  }
+}
+
+/** Granary 0.1 kept a file that named its process; it means nothing to anybody who holds the directory now. */
+async function removeOldLocks(directory: string): Promise<void> {
+  const isOld = (name: string) => /^granary\.lock(\.\d+(\.stale)?)?$/.test(name);
+  for (const name of await readdir(directory)) {
+    if (isOld(name)) await rm(join(directory, name), { force: true });
   }
 }
 
@@ -137,16 +166,29 @@ function versionPath(layout: Layout): string {
 }
 
 /** One sentence for all the ways in which a directory cannot be used: the person who reads it can act on it. */
-async function writable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
     if (error instanceof GranaryError && errnoOf(error.cause) === undefined) throw error;
-    const cause = error instanceof GranaryError ? error.cause : error;
-    throw new GranaryError(
-      "config-invalid",
-      `The storage directory ${directory} cannot be used: ${messageOf(cause)}. Make it writable for the user that runs granary, or set storage.directory to another place.`,
-      { target: directory, cause },
-    );
+    throw await unusableError(directory, error);
+  }
+}
+
+/** Another user's files (a volume that root filled) are told before anything is opened, by the name of the first. */
+async function checkOurs(layout: Layout): Promise<void> {
+  const { directory, database } = layout;
+  const folders = ["blobs", "partial"].flatMap((name) => [
+    name,
+    ...ALGORITHMS.map((each) => join(name, each)),
+  ]);
+  const inside = ["layout.json", ...folders].map((name) => join(directory, name));
+  const paths = [directory, database, `${database}-wal`, ...inside];
+  for (const path of paths) {
+    try {
+      await access(path, constants.R_OK | constants.W_OK);
+    } catch (error) {
+      if (errnoOf(error) === "EACCES") throw await unusableError(directory, error, path);
+    }
   }
 }

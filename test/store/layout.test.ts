@@ -1,23 +1,25 @@
 /** Owns the proof of the storage directory's paths, version and lock. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { createInterface } from "node:readline";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../../src/oci/digest.ts";
 import { layoutOf, prepareLayout } from "../../src/store/layout.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
-/** Node's own child that only lives: a pid that is surely alive, and after its end surely dead. */
-async function otherProcess() {
-  const child = spawn(process.execPath, ["-e", "console.log(1); setInterval(() => {}, 1000)"]);
-  await once(child.stdout, "data");
-  const end = async () => {
-    child.kill("SIGKILL");
-    await once(child, "exit");
-  };
-  return { pid: Number(child.pid), end };
-}
+const NOBODY = 65534;
 
 describe("the layout", () => {
   test("makes every path from the digest alone", () => {
@@ -36,11 +38,10 @@ describe("the layout", () => {
     const directory = join(await tempDirectory(), "deep", "er");
     for (let turn = 0; turn < 2; turn++) {
       const layout = await prepareLayout(directory);
-      expect(readdirSync(directory).sort()).toEqual(["blobs", "granary.lock", "layout.json", "partial"]);
+      expect(readdirSync(directory).sort()).toEqual(["blobs", "layout.json", "lock.db", "partial"]);
       await layout.release();
       await layout.release();
     }
-    expect(readdirSync(directory).sort()).toEqual(["blobs", "layout.json", "partial"]);
     expect(readdirSync(join(directory, "blobs"))).toEqual(["sha256", "sha512"]);
     expect(JSON.parse(readFileSync(join(directory, "layout.json"), "utf8"))).toEqual({ version: 1 });
   });
@@ -82,6 +83,26 @@ describe("the layout", () => {
     await expect(prepareLayout("/proc/granary/data")).rejects.toMatchObject({ code: "config-invalid" });
   });
 
+  test.each(["", "granary.db", "blobs", "partial/sha256"])(
+    "refuses another user's directory, and names the owner and what to do: %j",
+    async (part) => {
+      const directory = await tempDirectory();
+      await (await prepareLayout(directory)).release();
+      writeFileSync(join(directory, "granary.db"), "");
+      const isRoot = process.getuid?.() === 0;
+      if (isRoot) allowToNobody(directory);
+      const path = join(directory, part).replace(/\/$/, "");
+      chmodSync(path, 0o555);
+      if (isRoot) chownSync(path, 0, 0);
+      const refused = await foundByNobody(directory);
+      expect(refused).toContain(`The storage directory ${directory} cannot be used: EACCES`);
+      expect(refused).toContain(isRoot ? `${path} belongs to user 0 and granary runs as` : `Make ${path}`);
+      if (!isRoot) return;
+      expect(refused).toContain(`"chown -R 65534:65534 ${directory}"`);
+      expect(refused).toContain('"user:" in a compose file');
+    },
+  );
+
   test("refuses a symbolic link where a directory of its own belongs (82)", async () => {
     const directory = await tempDirectory();
     const outside = await tempDirectory();
@@ -91,12 +112,13 @@ describe("the layout", () => {
       code: "store-damaged",
       message: expect.stringContaining("blobs/sha256"),
     });
-    expect(existsSync(join(directory, "granary.lock"))).toBe(false);
+    rmSync(join(directory, "blobs", "sha256"));
+    await (await prepareLayout(directory)).release();
   });
 });
 
-describe("the lock", () => {
-  test("keeps a second user of the directory out, under any of its names", async () => {
+describe("the lock of a working directory", () => {
+  test("keeps a second user out, under any of its names, and says what to do", async () => {
     const directory = await tempDirectory();
     const link = `${directory}-link`;
     symlinkSync(directory, link);
@@ -104,7 +126,7 @@ describe("the lock", () => {
     for (const name of [directory, link]) {
       await expect(prepareLayout(name)).rejects.toMatchObject({
         code: "config-invalid",
-        message: expect.stringContaining(`in use by process ${process.pid}`),
+        message: expect.stringMatching(/is in use by another process: wait for that one or stop it/),
       });
     }
     await layout.release();
@@ -112,44 +134,71 @@ describe("the lock", () => {
     await again.release();
   });
 
-  test("of a living process holds, and is taken over when that process is dead", async () => {
+  test("holds against another process, and is free as soon as that one is dead, though nobody has reaped it", async () => {
     const directory = await tempDirectory();
-    const first = await prepareLayout(directory);
-    const lock = join(directory, "granary.lock");
-    const mine = JSON.parse(readFileSync(lock, "utf8"));
-    await first.release();
-    const other = await otherProcess();
-    const startedAt = startOf(other.pid, mine.startedAt);
-    writeFileSync(lock, JSON.stringify({ pid: other.pid, startedAt, token: "t" }));
-    await expect(prepareLayout(directory)).rejects.toMatchObject({
-      code: "config-invalid",
-      facts: { found: other.pid },
-    });
-    await other.end();
-    const taken = await prepareLayout(directory);
-    expect(JSON.parse(readFileSync(lock, "utf8")).pid).toBe(process.pid);
-    await taken.release();
+    const other = await unreapedHolder(directory);
+    await expect(prepareLayout(directory)).rejects.toMatchObject({ code: "config-invalid" });
+    process.kill(other.pid, "SIGKILL");
+    const layout = await prepareLayout(directory);
+    if (existsSync("/proc/self/stat")) {
+      await expect.poll(() => readFileSync(`/proc/${other.pid}/stat`, "utf8")).toMatch(/\) Z /);
+    }
+    await layout.release();
   });
 
-  test.each([
-    [
-      "the same pid in an earlier life",
-      JSON.stringify({ pid: process.pid, startedAt: "boot/1", token: "t" }),
-    ],
-    ["a torn text", '{"pid":'],
-  ])("left by %s is taken over", async (_, text) => {
+  test("is no file that names a process: what an older Granary left is removed by who holds the directory", async () => {
     const directory = await tempDirectory();
-    writeFileSync(join(directory, "granary.lock"), text);
+    const lives = JSON.stringify({ pid: process.pid, startedAt: "", token: "t" });
+    for (const name of ["granary.lock", "granary.lock.17", "granary.lock.17.stale", "granary.lockers"]) {
+      writeFileSync(join(directory, name), lives);
+    }
     const layout = await prepareLayout(directory);
-    expect(readdirSync(directory).filter((name) => name.startsWith("granary.lock"))).toEqual([
-      "granary.lock",
-    ]);
+    expect(readdirSync(directory).filter((name) => name.startsWith("granary"))).toEqual(["granary.lockers"]);
     await layout.release();
+  });
+
+  test("a link in the place of its file is refused, and nothing is made behind it", async () => {
+    const directory = await tempDirectory();
+    const outside = join(await tempDirectory(), "elsewhere");
+    symlinkSync(outside, join(directory, "lock.db"));
+    await expect(prepareLayout(directory)).rejects.toMatchObject({ code: "config-invalid" });
+    expect(existsSync(outside)).toBe(false);
   });
 });
 
-/** As the lock writes it: the boot that `mine` names, and field 22 of the process's stat. */
-function startOf(pid: number, mine: string): string {
-  const status = readFileSync(`/proc/${pid}/stat`, "utf8");
-  return `${mine.split("/")[0]}/${status.slice(status.lastIndexOf(")") + 2).split(" ")[19]}`;
+/** A process that holds `directory`, whose parent never asks for its end: once killed it stays as a zombie. */
+async function unreapedHolder(directory: string): Promise<{ readonly pid: number }> {
+  const source = JSON.stringify(new URL("../../src/store/layout.ts", import.meta.url).href);
+  const script = `
+    const { prepareLayout } = await import(${source});
+    await prepareLayout(process.argv[1]);
+    console.log(process.pid);
+    setInterval(() => {}, 1000);`;
+  // The shell becomes a sleep, which knows nothing of the child that it has.
+  const command = '"$0" --input-type=module -e "$1" "$2" & exec sleep 600';
+  const parent = spawn("sh", ["-c", command, process.execPath, script, directory], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => void parent.kill("SIGKILL"));
+  const [line] = await once(createInterface(parent.stdout), "line");
+  return { pid: Number(line) };
+}
+
+function allowToNobody(directory: string): void {
+  chownSync(directory, NOBODY, NOBODY);
+  for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" }))
+    chownSync(join(directory, name), NOBODY, NOBODY);
+}
+
+/** What findLayout says to a process without rights: root gives its own up once everything is loaded. */
+async function foundByNobody(directory: string): Promise<string> {
+  const source = JSON.stringify(new URL("../../src/store/layout.ts", import.meta.url).href);
+  const script = `
+    const { findLayout } = await import(${source});
+    if (process.getuid() === 0) { process.setgid(${NOBODY}); process.setuid(${NOBODY}); }
+    console.log(await findLayout(process.argv[1]).then(() => "found", (error) => error.message));`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script, directory]);
+  let text = "";
+  for await (const chunk of child.stdout) text += chunk;
+  return text;
 }
