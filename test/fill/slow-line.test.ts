@@ -1,0 +1,76 @@
+/**
+ * What the engine is for: crowds of readers over a slow line, with the real parts. Each reader gets the right bytes, each byte
+ * crosses the line once (F6), and no reader goes without for long while the line delivers (F17).
+ */
+import { describe, expect, onTestFinished, test } from "vitest";
+import { DEFAULT_POLICY } from "../../src/config/defaults.ts";
+import type { Policy } from "../../src/upstream/policy.ts";
+import { type Crowd, rangesOf, readCrowd } from "../support/line-crowd.ts";
+import { realFills } from "../support/real-fills.ts";
+import { type LineSettings, SlowLine } from "../support/slow-line.ts";
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+/** Of one answer. */
+const HEADERS = KIB;
+/** What a connection that dies may have brought that nobody got: what is under way, and what the kernel holds. */
+const LOST = 128 * KIB;
+
+type Scenario = {
+  readonly line: Partial<LineSettings>;
+  readonly crowd: Crowd;
+  readonly count: number;
+  /** More than one lane is used for, and little enough to take a few seconds. */
+  readonly size?: number;
+  readonly policy?: Partial<Policy>;
+};
+
+/** Every reader of the crowd is served, as the invariants have it. */
+async function expectServed({ line: settings, size = 7 * MIB, crowd, count, policy = {} }: Scenario) {
+  const line = new SlowLine(settings, count);
+  onTestFinished(() => line.close());
+  const { blob, fake } = await realFills({ line, policy: { ...DEFAULT_POLICY, ...policy } });
+  const { reader } = blob(count, size);
+  const readers = await readCrowd({ seed: count, size, reader }, rangesOf(crowd, count, size));
+  for (const { range, received } of readers) expect(received).toBe(range.end - range.start);
+  const { carried, opened } = line.account;
+  expect(carried).toBeLessThanOrEqual(size + fake.requests.length * HEADERS + opened * LOST);
+  const { starveMs } = { ...DEFAULT_POLICY, ...policy };
+  expect(Math.max(...readers.map(({ longestGapMs }) => longestGapMs))).toBeLessThanOrEqual(starveMs);
+}
+
+describe("a crowd on a slow line is served", () => {
+  test("F17: more readers than lanes, at 700 kB/s for each connection", async () => {
+    await expectServed({ line: { ratePerConnection: 700_000 }, crowd: "whole", count: 10 });
+  });
+
+  test.each<[Crowd, number]>([
+    ["whole", 1],
+    ["whole", 8],
+    ["parts", 16],
+    ["mixed", 40],
+  ])("F17: %s, %d at once, over 4 MB/s with 40 ms of delay", async (crowd, count) => {
+    const policy = { starveMs: 1_500 };
+    await expectServed({ line: { rate: 4_000_000, delayMs: 40 }, crowd, count, policy });
+  });
+
+  test("F17: whole readers and parts at 300 kB/s for each connection", async () => {
+    const policy = { starveMs: 3_000 };
+    await expectServed({ line: { ratePerConnection: 300_000 }, crowd: "mixed", count: 40, policy });
+  });
+
+  test.each<[Crowd, number]>([
+    ["whole", 8],
+    ["parts", 16],
+    ["mixed", 40],
+  ])("F6: %s, %d at once, where connections are cut after about 1 MB", async (crowd, count) => {
+    const cut = { after: [700_000, 1_300_000] } as const;
+    await expectServed({ line: { rate: 4_000_000, delayMs: 20, cut }, crowd, count });
+  });
+
+  test("F17: where every third connection stalls after half a megabyte", async () => {
+    const stall = { after: 500_000, every: 3 } as const;
+    const policy = { starveMs: 1_500 };
+    await expectServed({ line: { rate: 4_000_000, delayMs: 20, stall }, crowd: "mixed", count: 16, policy });
+  });
+});
