@@ -42,6 +42,8 @@ export interface ErrorFacts {
   readonly reason?: string;
   /** A short body of the upstream that is meant for the person who pulls (412 of the Ollama registry). */
   readonly upstreamText?: string;
+  /** The message says already what to do about it. */
+  readonly saysWhatToDo?: boolean;
   readonly cause?: unknown;
 }
 

@@ -22,6 +22,7 @@ import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import type { Upstream } from "./upstream/policy.ts";
 import { registrySource } from "./upstream/registry-source.ts";
+import type { TlsMaterial } from "./upstream/trust.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
 
@@ -94,6 +95,8 @@ export type SourceOptions = {
    * them the settings' count, and where those are silent the login files.
    */
   readonly credentials?: Credentials;
+  /** PEM text of certificate authorities that are trusted beside the usual ones and those of the settings. */
+  readonly ca?: string;
   /** Where login files, their helpers and proxies are; the process's own by default. */
   readonly env?: Environment;
   /** For requests; by default timers keep the process alive, because somebody waits. */
@@ -109,20 +112,27 @@ export function openSource({
   via,
   insecure,
   credentials,
+  ca,
   env = process.env,
   clock = foregroundClock,
 }: SourceOptions): Source {
   const logins = createLogins({ env, clock });
   return registrySource((registry) => {
-    const { tls, credentialsFrom: _, ...configured } = configuredOf(settings, registry);
+    const { tls: ownTls, credentialsFrom: _, ...configured } = configuredOf(settings, registry);
     const reached = {
       ...configured,
       ...(insecure === true && { endpoints: [`http://${registry}`], internal: true }),
       ...(via !== undefined && viaEndpoint(via, registry)),
     };
     const upstream = withCredentials(reached, credentials, logins);
+    const tls = withAuthority(ownTls, ca);
     return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
   });
+}
+
+function withAuthority(tls: TlsMaterial | undefined, ca: string | undefined): TlsMaterial | undefined {
+  if (ca === undefined) return tls;
+  return { ...tls, ca: tls?.ca === undefined ? ca : `${tls.ca}\n${ca}` };
 }
 
 function withCredentials(upstream: Upstream, given: Credentials | undefined, logins: Logins): Upstream {

@@ -7,7 +7,7 @@ import { type GranaryError, isGranaryError } from "../errors.ts";
 
 /** A clause to follow the sentence, or nothing. */
 export function adviceFor(error: unknown): string | undefined {
-  if (!isGranaryError(error)) return undefined;
+  if (!isGranaryError(error) || error.facts.saysWhatToDo === true) return undefined;
   switch (error.code) {
     case "upstream-unavailable":
       return isExchange(error) ? "check the address and the network, then try again" : undefined;

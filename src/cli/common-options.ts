@@ -12,6 +12,7 @@ export type CommonFlags = {
   readonly username?: string;
   readonly passwordStdin?: boolean;
   readonly config?: string;
+  readonly caFile?: string;
   readonly json?: boolean;
   readonly quiet?: boolean;
 };
@@ -29,6 +30,10 @@ export function withCommonOptions(command: Command): Command {
       "a Granary, or any registry, to ask in place of the registry that the name implies",
     )
     .option("--insecure", "plain HTTP to the registry that the name implies")
+    .option(
+      "--ca-file <file>",
+      "a PEM file with the certificate authority of a registry (or proxy) that is not publicly known",
+    )
     .option("--username <name>", "who logs in; the password comes with --password-stdin")
     .option("--password-stdin", "read the password, one line, from standard input")
     .option(
@@ -41,13 +46,14 @@ export function withCommonOptions(command: Command): Command {
 
 /** Throws `config-invalid` for a user name without a password, and the other way round. */
 export async function libraryOptionsOf(flags: CommonFlags): Promise<LibraryOptions> {
-  const { platform, via, insecure, config } = flags;
+  const { platform, via, insecure, config, caFile } = flags;
   const credentials = await credentialsOf(flags);
   return {
     ...(platform !== undefined && { platform }),
     ...(via !== undefined && { via }),
     ...(insecure !== undefined && { insecure }),
     ...(config !== undefined && { config }),
+    ...(caFile !== undefined && { caFile }),
     ...(credentials !== undefined && { credentials }),
   };
 }

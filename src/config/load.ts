@@ -8,6 +8,8 @@ import type { z } from "zod";
 import { GranaryError, messageOf } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
+import { readProxies } from "../upstream/proxies.ts";
+import { checkCertificates, checkKeyPair } from "../upstream/trust.ts";
 import { checkSettings } from "./check-settings.ts";
 import {
   BUILT_IN_UPSTREAMS,
@@ -24,8 +26,12 @@ import type { ListenerSettings, Settings, UpstreamSettings } from "./settings.ts
 type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
 type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
 
-/** The settings of `file`, or the built-in ones when there is none. Throws `config-invalid`. */
+/**
+ * The settings of `file`, or the built-in ones when there is none. Throws `config-invalid`, also for variables of `env` that name
+ * proxies and cannot be used: better now than at the first request.
+ */
 export async function loadSettings(file: string | undefined, env: Environment): Promise<Settings> {
+  readProxies(env);
   const written = file === undefined ? {} : await readConfig(file, env);
   const names = new Set([...Object.keys(BUILT_IN_UPSTREAMS), ...Object.keys(written.upstreams ?? {})]);
   const upstreams = await Promise.all(
@@ -181,10 +187,11 @@ async function tlsOf({
     throw invalid(`${path}: clientCertFile and clientKeyFile go together.`);
   }
   const [ca, cert, key] = await Promise.all([
-    readOptional(caFile, `${path}.caFile`),
+    caFile === undefined ? undefined : readCertificates(caFile, `${path}.caFile`),
     readOptional(clientCertFile, `${path}.clientCertFile`),
     readOptional(clientKeyFile, `${path}.clientKeyFile`),
   ]);
+  checkKeyPair(present({ cert, key }), `${path}: clientCertFile`);
   return present({ ca, cert, key });
 }
 
@@ -202,6 +209,13 @@ async function listenerSettings(written: ListenerFile, index: number): Promise<L
   const password = await passwordOf(`${path}.login`, login.password, login.passwordFile);
   if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
   return { port, host, upstream, login: { username: login.username, password }, tls };
+}
+
+/** The PEM text of certificate authorities. `path` says where the file was named. Throws `config-invalid`. */
+export async function readCertificates(file: string, path: string): Promise<string> {
+  const text = await readText(file, path);
+  checkCertificates(text, `${path}: the file ${file}`);
+  return text;
 }
 
 function readOptional(file: string | undefined, path: string): Promise<string | undefined> {

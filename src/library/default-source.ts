@@ -2,7 +2,7 @@
  * Owns the Source that a library function works on: the caller's, which stays open, or one of its own, which is closed
  * however the function ends.
  */
-import { loadSettings } from "../config/load.ts";
+import { loadSettings, readCertificates } from "../config/load.ts";
 import { GranaryError } from "../errors.ts";
 import { openSource } from "../open.ts";
 import type { Source } from "../source.ts";
@@ -34,14 +34,17 @@ export async function holdSource({
   insecure,
   credentials,
   config,
+  caFile,
 }: LibraryOptions): Promise<HeldSource> {
   if (source !== undefined) return { source, close: async () => undefined };
   const settings = await loadSettings(config, process.env);
+  const ca = caFile === undefined ? undefined : await readCertificates(caFile, "caFile (--ca-file)");
   const opened = openSource({
     settings,
     ...(via !== undefined && { via: checkUrl(via) }),
     ...(insecure !== undefined && { insecure }),
     ...(credentials !== undefined && { credentials }),
+    ...(ca !== undefined && { ca }),
   });
   return { source: opened, close: () => opened.close() };
 }

@@ -6,7 +6,7 @@ import type { Source } from "../source.ts";
 export type LibraryOptions = VerbOptions & {
   /**
    * Where content comes from: a Mirror's (`mirrorSource`), one kept open over many calls (`openSource`). It stays open. Without
-   * it each call asks the registry that the name implies, through a Source that it closes again; the next four options shape
+   * it each call asks the registry that the name implies, through a Source that it closes again; the next five options shape
    * that one, and mean nothing beside `source`.
    */
   readonly source?: Source;
@@ -18,6 +18,8 @@ export type LibraryOptions = VerbOptions & {
   readonly credentials?: Credentials;
   /** A configuration file of Granary: its upstreams, with their endpoints and credentials, hold here too. */
   readonly config?: string;
+  /** A PEM file with certificate authorities that are trusted beside the usual ones, by whatever registry. */
+  readonly caFile?: string;
   /** `os/architecture[/variant]`; linux on this machine's architecture by default. */
   readonly platform?: string;
 };

@@ -13,15 +13,16 @@ import { BlobOrigin } from "./blob-origin.ts";
 import { headBlob } from "./blob-size.ts";
 import { Caller } from "./caller.ts";
 import { Circuit } from "./circuit.ts";
-import type { ProxyEnvironment, TlsMaterial } from "./dispatcher.ts";
 import { Endpoints } from "./endpoints.ts";
 import { identify } from "./identity.ts";
 import { listReferrers, listTags } from "./list-questions.ts";
 import { getManifest, headManifest, isReadableByAnyone } from "./manifest-questions.ts";
 import type { Upstream } from "./policy.ts";
+import type { ProxyEnvironment } from "./proxies.ts";
 import { parseRateLimit } from "./rate-limit.ts";
 import { endpointOf } from "./registry-url.ts";
 import { createTransport } from "./transport.ts";
+import type { TlsMaterial } from "./trust.ts";
 import type { Uplink } from "./uplink.ts";
 import type { RateLimit, UpstreamClient } from "./upstream-client.ts";
 
@@ -30,7 +31,7 @@ export type UpstreamClientOptions = {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly metrics?: Metrics;
-  /** Where HTTP_PROXY, HTTPS_PROXY and NO_PROXY are read; the process's own by default. */
+  /** Where HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read; the process's own by default. */
   readonly env?: ProxyEnvironment;
   /** PEM texts: extra CAs, and a client certificate with its key. */
   readonly tls?: TlsMaterial;

@@ -3,24 +3,29 @@
  * proxies from the environment, extra CAs and a client certificate. It never sends anything itself.
  */
 import type { LookupFunction } from "node:net";
-import { getCACertificates } from "node:tls";
-import { type Dispatcher, EnvHttpProxyAgent } from "undici";
+import { Agent, type Dispatcher, Pool, ProxyAgent } from "undici";
 import { guardLookup } from "./address-guard.ts";
 import type { Policy } from "./policy.ts";
-
-/** PEM texts. */
-export type TlsMaterial = { readonly ca?: string; readonly cert?: string; readonly key?: string };
-
-/** The environment variables that name proxies; both spellings are read, as curl does. */
-export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
+import type { HttpProxy, Proxies } from "./proxies.ts";
+import { secureContextOf, type TlsMaterial } from "./trust.ts";
 
 export type DispatcherOptions = {
   readonly isInternal: boolean;
   readonly policy: Pick<Policy, "connectMs" | "headersMs" | "stallMs">;
-  readonly env: ProxyEnvironment;
+  readonly proxies: Proxies;
   readonly tls: TlsMaterial | undefined;
   /** Replaces the system's name resolution (tests). */
   readonly lookup: LookupFunction | undefined;
+};
+
+/** The connections to one upstream: some direct, some through proxies. */
+export type Dispatchers = {
+  /** What carries requests to `url`. */
+  of(url: URL): Dispatcher;
+  /** Ends every connection with `error`. */
+  destroy(error: Error): Promise<void>;
+  /** Takes no more requests, and ends when those under way have ended. */
+  retire(): Promise<void>;
 };
 
 /** registry-clients.md F.6: headers of 64 to 128 KiB are enough for every registry seen. */
@@ -29,31 +34,52 @@ const MAX_HEADER_BYTES = 64 * 1024;
 /** Below the 60 to 75 s after which common front ends drop an idle connection. */
 const KEEP_ALIVE_MS = 20_000;
 
-export function createDispatcher({ isInternal, policy, env, tls, lookup }: DispatcherOptions): Dispatcher {
-  const material = tlsOptions(tls);
-  return new EnvHttpProxyAgent({
+/** Throws `config-invalid` for TLS material that cannot be used. */
+export function createDispatchers(options: DispatcherOptions): Dispatchers {
+  const { isInternal, policy, proxies, tls, lookup } = options;
+  const common = {
     // Lanes are worth having only as sockets of their own: one congestion window each (issue 2, item 2).
     allowH2: false,
     pipelining: 1,
     connections: null,
     connectTimeout: policy.connectMs,
-    connect: { ...material, timeout: policy.connectMs, lookup: guardLookup(isInternal, lookup) },
-    // The proxy resolves names then; the guard above never sees them, the literal check still does.
-    requestTls: material,
     headersTimeout: policy.headersMs,
     bodyTimeout: policy.stallMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
-    // Empty text, not undefined: undici would go and read process.env by itself.
-    httpProxy: env.http_proxy ?? env.HTTP_PROXY ?? "",
-    httpsProxy: env.https_proxy ?? env.HTTPS_PROXY ?? "",
-    noProxy: env.no_proxy ?? env.NO_PROXY ?? "",
+  };
+  const secureContext = secureContextOf(tls);
+  const timeout = policy.connectMs;
+  const direct = new Agent({
+    ...common,
+    connect: { secureContext, timeout, lookup: guardLookup(isInternal, lookup) },
   });
-}
-
-/** `ca` replaces Node's own list, so an extra CA has to bring that list along. */
-function tlsOptions(tls: TlsMaterial | undefined): { ca?: string[]; cert?: string; key?: string } {
-  if (tls === undefined) return {};
-  const { ca, ...client } = tls;
-  return { ...client, ...(ca !== undefined && { ca: [...getCACertificates("default"), ca] }) };
+  const through = ({ url }: HttpProxy) =>
+    new ProxyAgent({
+      ...common,
+      uri: url.href,
+      // The proxy resolves names; the guard above never sees them, the check of literal addresses still does.
+      requestTls: { secureContext },
+      // The client certificate is for the upstream, not for a proxy.
+      proxyTls: { secureContext: secureContextOf(tls?.ca === undefined ? undefined : { ca: tls.ca }) },
+      // Without these, undici makes its connections to the proxy with its own limits, which are minutes.
+      factory: (origin, own) => new Pool(origin, { ...common, ...own }),
+      clientFactory: (origin, own) => new Pool(origin, { ...common, ...own }),
+    });
+  const agents = new Map(
+    [proxies.http, proxies.https].filter((each) => each !== undefined).map((each) => [each, through(each)]),
+  );
+  const everyone = [direct, ...agents.values()];
+  return {
+    of(url) {
+      const proxy = proxies.proxyOf(url);
+      return (proxy && agents.get(proxy)) ?? direct;
+    },
+    async destroy(error) {
+      await Promise.all(everyone.map((each) => each.destroy(error)));
+    },
+    async retire() {
+      await Promise.all(everyone.map((each) => each.close()));
+    },
+  };
 }

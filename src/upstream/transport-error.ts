@@ -4,6 +4,7 @@
  */
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import { redactUrl } from "./redact-url.ts";
+import { tlsProblem } from "./tls-problem.ts";
 
 /** What a peer that answers, but not in HTTP, looks like. */
 const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_EXCEEDED)/;
@@ -21,34 +22,47 @@ const SENTENCES: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "the connection was closed",
 };
 
-/** `doing` opens the sentence: "GET https://host/v2/x/manifests/y". */
-export function transportError(error: unknown, method: string, url: URL, signal: AbortSignal): GranaryError {
+/**
+ * The sentence begins with what was done: "GET https://host/v2/x/manifests/y". `proxy` is what the connection was made through,
+ * where that may have failed.
+ */
+export function transportError(
+  error: unknown,
+  method: string,
+  url: URL,
+  signal: AbortSignal,
+  proxy?: string,
+): GranaryError {
   const own = [error, causeOf(error)].find((each) => isGranaryError(each));
   if (isGranaryError(own)) return own;
   const doing = `${method} ${redactUrl(url)}`;
   if (signal.aborted) {
-    return new GranaryError("aborted", `${doing} was given up.`, {
-      cause: error,
-      target: doing,
-      reason: `the request to ${url.host} was given up`,
-    });
+    return new GranaryError("aborted", `${doing} was given up.`, { cause: error, target: doing });
   }
   const code = codeOf(error);
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") {
-    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, {
-      target: doing,
-      reason: "Granary is shutting down",
-    });
+    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, { target: doing });
   }
   const isProtocol = PROTOCOL_CODES.test(code);
-  const told = SENTENCES[code] ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
-  // What a library says of an error may quote the request; its code cannot.
-  const reason = `${url.host}: ${SENTENCES[code] ?? (code === "" ? "the exchange failed" : code)}`;
+  const remedy = tlsProblem(code, url) ?? (proxy === undefined ? undefined : proxyProblem(messageOf(error)));
+  const reason =
+    remedy ?? SENTENCES[code] ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
+  const through = proxy === undefined ? "" : ` through the proxy ${proxy}`;
   return new GranaryError(
     isProtocol ? "upstream-protocol" : "upstream-unavailable",
-    `${doing} failed: ${told}.`,
-    { cause: error, target: doing, reason },
+    `${doing} failed${through}: ${reason}.`,
+    { cause: error, target: doing, ...(remedy !== undefined && { saysWhatToDo: true }) },
   );
+}
+
+/** undici tells it in words only. */
+function proxyProblem(message: string): string | undefined {
+  const status = /\((407)\)|^Proxy response \((\d+)\)/.exec(message);
+  if (status === null) return undefined;
+  if ((status[1] ?? status[2]) === "407") {
+    return "it wants a login (407); write it into that variable, as in http://NAME:PASSWORD@proxy.example:3128";
+  }
+  return `it answered ${status[2]} to CONNECT; allow this host there, or name it in NO_PROXY`;
 }
 
 function codeOf(error: unknown): string {

@@ -9,10 +9,12 @@ import { GranaryError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { refuseLiteral } from "./address-guard.ts";
-import { createDispatcher, type ProxyEnvironment, type TlsMaterial } from "./dispatcher.ts";
+import { createDispatchers } from "./dispatcher.ts";
 import type { Upstream } from "./policy.ts";
+import { type ProxyEnvironment, readProxies } from "./proxies.ts";
 import { redactUrl } from "./redact-url.ts";
 import { transportError } from "./transport-error.ts";
+import type { TlsMaterial } from "./trust.ts";
 
 /** The label of metrics. */
 export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token";
@@ -53,10 +55,12 @@ export type TransportOptions = {
   readonly metrics: Metrics;
 };
 
+/** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
 export function createTransport(options: TransportOptions): Transport {
   const { upstream, userAgent, env, tls, lookup, log, metrics } = options;
   const isInternal = upstream.internal;
-  const dispatcher = createDispatcher({ isInternal, policy: upstream.policy, env, tls, lookup });
+  const proxies = readProxies(env);
+  const dispatchers = createDispatchers({ isInternal, policy: upstream.policy, proxies, tls, lookup });
 
   const count = ({ kind, method, url }: Outgoing, status: number | "error") => {
     metrics.upstreamRequests.inc({ upstream: upstream.name, kind, method, status: String(status) });
@@ -74,14 +78,14 @@ export function createTransport(options: TransportOptions): Transport {
         const path = `${url.pathname}${url.search}`;
         // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation.
         const options = { origin: url.origin, path, method, headers, body, signal, reset: false };
-        const answer = await dispatcher.request(options);
+        const answer = await dispatchers.of(url).request(options);
         count(outgoing, answer.statusCode);
         return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };
       } catch (error) {
         count(outgoing, "error");
-        throw transportError(error, method, url, signal);
+        throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
       }
     },
-    close: () => dispatcher.destroy(new GranaryError("closed", `The client of ${upstream.name} is closed.`)),
+    close: () => dispatchers.destroy(new GranaryError("closed", `The client of ${upstream.name} is closed.`)),
   };
 }

@@ -1,7 +1,11 @@
 /** Owns the tests of proxies, extra CAs and client certificates (registry-clients.md H76). */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startForwardProxy } from "../support/forward-proxy.ts";
+import { runGranary } from "../support/run-granary.ts";
 import { askFor, clientOf, startFake } from "../support/start-upstream.ts";
+import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, clientCert, clientKey, serverCert, serverKey } from "../support/throwaway-tls.ts";
 
 const tls = { cert: serverCert, key: serverKey };
@@ -47,6 +51,52 @@ describe("proxies", () => {
     expect(proxy.asked).toEqual([]);
   });
 
+  it("are given by host and port alone, with a login, and over TLS", async () => {
+    const fake = await startWithImage({ mode: "plain", tls });
+    const login = `Basic ${Buffer.from("ann:p@ss:w%rd").toString("base64")}`;
+    const proxy = await startForwardProxy({}, { tls, login });
+    const { host } = new URL(proxy.url);
+    const through = (env: Record<string, string>) => clientOf(fake, {}, { env, tls: { ca: caPem } }).client;
+    const secure = through({ HTTPS_PROXY: `https://ann:p%40ss%3Aw%25rd@${host}` });
+    expect(await secure.headManifest(ask)).toBeDefined();
+    expect(proxy.logins).toEqual([login]);
+
+    const plain = await startWithImage({ mode: "plain" });
+    const bare = await startForwardProxy();
+    const env = { http_proxy: bare.url.replace("http://", "") };
+    expect(await clientOf(plain, {}, { env }).client.headManifest(ask)).toBeDefined();
+    expect(bare.asked).toHaveLength(1);
+  });
+
+  it.each(["http", "https"] as const)(
+    "that want a login are named with what to write, never with the login (%s)",
+    async (scheme) => {
+      const fake = await startWithImage(scheme === "https" ? { mode: "plain", tls } : { mode: "plain" });
+      const proxy = await startForwardProxy({}, { login: "Basic x" });
+      const { host } = new URL(proxy.url);
+      const env = { ALL_PROXY: `http://ann:s3cret@${host}` };
+      const asked = clientOf(fake, {}, { env, tls: { ca: caPem } }).client.headManifest(ask);
+      await expect(asked).rejects.toMatchObject({
+        code: "upstream-unavailable",
+        message: expect.stringContaining(
+          `through the proxy http://${host} (ALL_PROXY): it wants a login (407)`,
+        ),
+      });
+      await expect(asked).rejects.not.toMatchObject({ message: expect.stringContaining("s3cret") });
+      expect(fake.count()).toBe(0);
+    },
+  );
+
+  it("are passed by for a network, and for a host on one port", async () => {
+    const fake = await startWithImage({ mode: "plain" });
+    const proxy = await startForwardProxy();
+    for (const NO_PROXY of ["10.0.0.0/8, 127.0.0.0/8", fake.host]) {
+      const { client } = clientOf(fake, {}, { env: { HTTP_PROXY: proxy.url, NO_PROXY } });
+      expect(await client.headManifest(ask), NO_PROXY).toBeDefined();
+    }
+    expect(proxy.asked).toEqual([]);
+  });
+
   it("that are gone make the upstream unavailable", async () => {
     const fake = await startWithImage({ mode: "plain" });
     const { client } = clientOf(fake, {}, { env: { HTTP_PROXY: "http://127.0.0.1:1" } });
@@ -79,5 +129,37 @@ describe("certificates", () => {
     const heads = await Promise.all([1, 2, 3].map(() => client.headManifest(ask)));
     expect(heads).toHaveLength(3);
     expect(new Set(fake.requests.map(({ connection }) => connection)).size).toBe(3);
+  });
+
+  it("say what to do when they cannot be verified", async () => {
+    const fake = await startWithImage({ mode: "plain", tls });
+    await expect(clientOf(fake).client.headManifest(ask)).rejects.toMatchObject({
+      message: expect.stringMatching(/signed by an authority that is not known here.*caFile.*--ca-file/),
+    });
+    const { port } = new URL(fake.url);
+    const elsewhere = { endpoints: [`https://other.test:${port}`] };
+    const named = clientOf(fake, elsewhere, {
+      tls: { ca: caPem },
+      lookup: (_, __, callback) => callback(null, [{ address: "127.0.0.1", family: 4 }]),
+    });
+    await expect(named.client.headManifest(ask)).rejects.toMatchObject({
+      message: expect.stringContaining("is not for other.test"),
+    });
+    const plain = await startWithImage({ mode: "plain" });
+    const mistaken = { endpoints: [plain.url.replace("http:", "https:")] };
+    await expect(clientOf(plain, mistaken).client.headManifest(ask)).rejects.toMatchObject({
+      message: expect.stringMatching(/does not speak TLS.*--insecure/),
+    });
+  });
+
+  it("are trusted also where the system's store has their authority", async () => {
+    const fake = await startWithImage({ mode: "plain", tls });
+    const directory = await tempDirectory();
+    const caFile = join(directory, "system.pem");
+    await writeFile(caFile, caPem);
+    const args = ["image", "digest", `${fake.host}/x:y`, "--via", fake.url];
+    const home = { HOME: directory, DOCKER_CONFIG: "", REGISTRY_AUTH_FILE: "", XDG_RUNTIME_DIR: "" };
+    const trusting = await runGranary(args, { cwd: directory, env: { ...home, SSL_CERT_FILE: caFile } });
+    expect(trusting).toMatchObject({ code: 0, out: expect.stringContaining("sha256:") });
   });
 });
