@@ -75,6 +75,8 @@ export interface Metadata {
   /** The last answer to a tag-list request (`query` is canonical: `n=..&last=..`), for when the upstream is down. */
   recordTagList(where: RepositoryKey, query: string, body: string): Promise<void>;
   tagList(where: RepositoryKey, query: string): Promise<string | undefined>;
+  /** Absent is fine. */
+  forgetTagList(where: RepositoryKey, query: string): Promise<void>;
 
   /**
    * Sees to it that what was recorded can be found by the next start: true when that had to be mended, because somebody removed

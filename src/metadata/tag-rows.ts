@@ -5,7 +5,14 @@ import type { SqlDatabase, SqlValue } from "./sql-database.ts";
 
 type TagRow = Omit<TagRecord, "digest"> & { readonly digest: string };
 
-type TagMethods = "recordTag" | "tag" | "forgetTag" | "tagsOf" | "recordTagList" | "tagList";
+type TagMethods =
+  | "recordTag"
+  | "tag"
+  | "forgetTag"
+  | "tagsOf"
+  | "recordTagList"
+  | "tagList"
+  | "forgetTagList";
 
 const KEY = "upstream = ? AND repository = ? AND tag = ? AND accept_class = ?";
 
@@ -30,6 +37,9 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
   const list = database.prepare<{ body: string }>(
     "SELECT body FROM tag_lists WHERE upstream = ? AND repository = ? AND query = ?",
   );
+  const removeList = database.prepare(
+    "DELETE FROM tag_lists WHERE upstream = ? AND repository = ? AND query = ?",
+  );
 
   return {
     recordTag: async (record) =>
@@ -43,6 +53,7 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
     recordTagList: async (where, query, body) =>
       upsertList.run(where.upstream, where.repository, query, body),
     tagList: async (where, query) => list.get(where.upstream, where.repository, query)?.body,
+    forgetTagList: async (where, query) => removeList.run(where.upstream, where.repository, query),
   };
 }
 

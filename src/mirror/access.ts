@@ -9,6 +9,7 @@ import type { Link, Metadata, RepositoryKey, Visibility } from "../metadata/meta
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Asker } from "./mirror.ts";
 import { notFound } from "./not-found.ts";
@@ -108,7 +109,8 @@ export class Access {
     const probed = reference ?? (await this.#metadata.tagsOf(where))[0] ?? ANY_TAG;
     const isPublic = await client.isPublic(repository, probed);
     const ask = { repository, reference: probed, accept: MANIFEST_UNION, userAgent: undefined };
-    if (!isPublic && (await client.headManifest(ask)) === undefined) throw notFound(where, probed);
+    if (!isPublic && (await unlessHidden(client.headManifest(ask))) === undefined)
+      throw notFound(where, probed);
     await this.#metadata.recordVisibility(where, { isPublic, checkedAt: this.#clock.now() });
     return isPublic;
   }

@@ -10,6 +10,7 @@ import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { checkManifest, type Manifest } from "../oci/manifest.ts";
 import { manifestTypeOf, viewManifest } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Access } from "./access.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
@@ -82,11 +83,11 @@ export class ManifestBytes {
     userAgent: string | undefined,
   ): Promise<Manifest> {
     const key = keyOf(where, digest);
-    return this.#fetches.run(key, async () => {
-      this.#absent.check(key);
+    return this.#fetches.run(`${key}\n${sentAgent(client, userAgent)}`, async () => {
+      this.#absent.check(`GET ${key}`);
       const ask = { repository: where.repository, reference: digest, accept: MANIFEST_UNION, userAgent };
-      const body = await client.getManifest(ask);
-      if (body === undefined) throw this.#isAbsent(client, where, digest);
+      const body = await unlessHidden(client.getManifest(ask));
+      if (body === undefined) throw this.#isAbsent(client, where, digest, "GET");
       return await this.keep(where, body, digest, digest);
     });
   }
@@ -99,11 +100,13 @@ export class ManifestBytes {
     userAgent: string | undefined,
   ): Promise<Head> {
     const key = keyOf(where, digest);
-    return this.#heads.run(key, async () => {
-      this.#absent.check(key);
+    return this.#heads.run(`${key}\n${sentAgent(client, userAgent)}`, async () => {
+      // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
+      this.#absent.check(`GET ${key}`);
+      this.#absent.check(`HEAD ${key}`);
       const ask = { repository: where.repository, reference: digest, accept: MANIFEST_UNION, userAgent };
-      const head = await client.headManifest(ask);
-      if (head === undefined) throw this.#isAbsent(client, where, digest);
+      const head = await unlessHidden(client.headManifest(ask));
+      if (head === undefined) throw this.#isAbsent(client, where, digest, "HEAD");
       checkNamed(head, where, digest);
       const mediaType = manifestTypeOf(head.mediaType);
       if (mediaType === undefined || head.size === undefined)
@@ -143,10 +146,21 @@ export class ManifestBytes {
     this.#held.set(manifest.digest, { manifest, listed, servedAt: 0 });
   }
 
-  #isAbsent(client: UpstreamClient, where: RepositoryKey, digest: Digest): GranaryError {
+  #isAbsent(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    digest: Digest,
+    method: "GET" | "HEAD",
+  ): GranaryError {
     const lifetimeMs = client.upstream.policy.negativeLifetimeMs;
-    return this.#absent.remember(keyOf(where, digest), lifetimeMs, notFound(where, digest));
+    const key = `${method} ${keyOf(where, digest)}`;
+    return this.#absent.remember(key, lifetimeMs, notFound(where, digest));
   }
+}
+
+/** Where the upstream answers by User-Agent, askers with different ones do not share an answer; elsewhere it is not sent. */
+export function sentAgent({ upstream }: UpstreamClient, userAgent: string | undefined): string {
+  return upstream.forwardUserAgent ? (userAgent ?? "") : "";
 }
 
 export function headOf({ digest, mediaType, bytes }: Manifest): Head {

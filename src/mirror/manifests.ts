@@ -2,13 +2,16 @@
  * Owns answers to manifest targets: a tag is resolved by tags.ts, bytes come from manifest-bytes.ts, and here the two become
  * what the Mirror promises. A HEAD never tells another type or size than the GET after it.
  */
+import { isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
+import { ageOf } from "./age.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsk, ManifestHeadAnswer } from "./mirror.ts";
-import { Tags } from "./tags.ts";
+import { type ResolvedTag, Tags } from "./tags.ts";
 import type { ManifestTarget } from "./target.ts";
 
 export class Manifests {
@@ -42,11 +45,31 @@ export class Manifests {
   }
 
   async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
-    const { record, outcome, warning } = await this.#tags.resolve(client, { ...target, tag }, ask, true);
-    const { digest, checkedAt } = record;
-    const manifest =
-      (await this.#bytes.stored(digest)) ?? (await this.#bytes.fetch(client, target, digest, ask.userAgent));
-    return { manifest, outcome, warning, ageMs: this.#clock.now() - checkedAt };
+    const resolved = await this.#tags.resolve(client, { ...target, tag }, ask, true);
+    const { digest } = resolved.record;
+    const stored = await this.#bytes.stored(digest);
+    const { record, outcome, warning, manifest } =
+      stored === undefined ? await this.#fetched(client, resolved, ask) : { ...resolved, manifest: stored };
+    return { manifest, outcome, warning, ageMs: ageOf(record.checkedAt, this.#clock.now()) };
+  }
+
+  /** The bytes of a tag that only HEADs have asked for so far. */
+  async #fetched(
+    client: UpstreamClient,
+    resolved: ResolvedTag,
+    ask: ManifestAsk,
+  ): Promise<ResolvedTag & { readonly manifest: Manifest }> {
+    const { record } = resolved;
+    try {
+      return { ...resolved, manifest: await this.#bytes.fetch(client, record, record.digest, ask.userAgent) };
+    } catch (error) {
+      // That digest is not there; whether the tag is, only the tag tells: it may have moved, or a replica lags behind.
+      if (!isGranaryError(error, "not-found")) throw error;
+      const again = await this.#tags.refetch(client, record, ask);
+      const manifest = await this.#bytes.stored(again.record.digest);
+      if (manifest === undefined) throw error;
+      return { ...again, manifest };
+    }
   }
 
   async #headByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
@@ -54,7 +77,7 @@ export class Manifests {
     // The document's own word for its type counts more than the header that the record may have it from (H27).
     const stored = await this.#bytes.stored(record.digest);
     const { digest, mediaType, size } = stored === undefined ? record : headOf(stored);
-    return { digest, mediaType, size, outcome, warning, ageMs: this.#clock.now() - record.checkedAt };
+    return { digest, mediaType, size, outcome, warning, ageMs: ageOf(record.checkedAt, this.#clock.now()) };
   }
 
   async #getByDigest(

@@ -17,14 +17,16 @@ import { SingleFlight } from "./single-flight.ts";
 import type { ReferrersTarget } from "./target.ts";
 
 type Child = Record<string, unknown>;
-type Known = { readonly children: readonly Child[]; readonly until: number };
+/** `isFromApi`: the upstream's referrers API gave them, so that it has one. */
+type Found = { readonly children: readonly Child[]; readonly isFromApi: boolean };
+type Known = Found & { readonly until: number };
 
 export class Referrers {
   readonly #manifests: Manifests;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #known = new LRUCache<string, Known>({ max: 2_000 });
-  readonly #flights: SingleFlight<readonly Child[]>;
+  readonly #flights: SingleFlight<Found>;
 
   constructor(manifests: Manifests, clock: Clock, log: Log) {
     this.#manifests = manifests;
@@ -39,12 +41,10 @@ export class Referrers {
     if (known !== undefined && known.until > this.#clock.elapsed())
       return answer(known.children, target, "hit");
     try {
-      const children = await this.#flights.run(key, () => this.#ask(client, target, asker));
-      this.#known.set(key, {
-        children,
-        until: this.#clock.elapsed() + client.upstream.policy.negativeLifetimeMs,
-      });
-      return answer(children, target, "miss");
+      const found = await this.#flights.run(key, () => this.#ask(client, target, asker, known));
+      const until = this.#clock.elapsed() + client.upstream.policy.negativeLifetimeMs;
+      this.#known.set(key, { ...found, until });
+      return answer(found.children, target, "miss");
     } catch (error) {
       if (isGranaryError(error, "closed")) throw error;
       // No referrers is what a verifier fails on and a plain pull lives with: the safe answer while nobody can be asked.
@@ -56,10 +56,21 @@ export class Referrers {
     }
   }
 
-  async #ask(client: UpstreamClient, target: ReferrersTarget, asker: Asker): Promise<readonly Child[]> {
+  async #ask(
+    client: UpstreamClient,
+    target: ReferrersTarget,
+    asker: Asker,
+    known: Known | undefined,
+  ): Promise<Found> {
     const raw = await client.referrers(target.repository, target.digest);
     const children = raw === undefined ? undefined : childrenOf(raw);
-    return children ?? (await this.#byTagScheme(client, target, asker));
+    if (children !== undefined) return { children, isFromApi: true };
+    // "No such API" is no word on signatures that the API itself has told of.
+    if (known?.isFromApi === true && known.children.length > 0) {
+      const reason = `${target.upstream} gave no referrers, though it did before`;
+      throw new GranaryError("upstream-unavailable", `${reason}.`, { reason });
+    }
+    return { children: await this.#byTagScheme(client, target, asker), isFromApi: false };
   }
 
   /** distribution-spec, "Referrers tag schema": an index under `<algorithm>-<encoded>`, the latter cut to 64 characters. */

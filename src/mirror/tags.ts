@@ -4,18 +4,22 @@
  */
 import { LRUCache } from "lru-cache";
 import { formatDuration } from "../bytes/units.ts";
-import { isGranaryError, messageOf, reasonOf } from "../errors.ts";
+import { GranaryError, isGranaryError, messageOf, reasonOf } from "../errors.ts";
 import type { TagKey, TagRecord } from "../metadata/metadata.ts";
 import type { Log } from "../observe/log.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { acceptClassOf, takes } from "./accept-class.ts";
-import { type Head, headOf, type ManifestBytes, type ManifestParts } from "./manifest-bytes.ts";
+import { formatAge, isYoungerThan } from "./age.ts";
+import { Disappearances } from "./disappearances.ts";
+import { type Head, headOf, type ManifestBytes, type ManifestParts, sentAgent } from "./manifest-bytes.ts";
 import type { ManifestAsk, Outcome } from "./mirror.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
 import { SingleFlight } from "./single-flight.ts";
+import { lifetimeOf } from "./tag-lifetime.ts";
 import { untilDeadline } from "./until-deadline.ts";
 
 /** A tag, resolved: the record, how it was come by, and why it may be old. */
@@ -33,23 +37,21 @@ type Asking = {
   readonly userAgent: string | undefined;
 };
 
+/** A record as this process knows it: when it was checked here, of the clock's `elapsed`; undefined when that was an earlier process. */
+type Known = { readonly record: TagRecord; readonly checkedHere: number | undefined };
+
 const REMEMBERED = 10_000;
-/** Below this share of the pull budget, tags live longer (registry-clients.md H69). */
-const LOW_BUDGET = 0.1;
-const STRETCH = 6;
 /** How long a failed check is not repeated. */
 const RECHECK_MS = 10_000;
-/** Where signatures and their like are attached to a digest: such a tag grows at any time (registry-clients.md F.9). */
-const ATTACHMENT = /^sha(?:256|512)-[0-9a-f]{64,}(?:\.[a-z]+)?$/;
-
 export class Tags {
   readonly #parts: ManifestParts;
   readonly #bytes: ManifestBytes;
   readonly #log: Log;
-  readonly #records = new LRUCache<string, TagRecord>({ max: REMEMBERED });
+  readonly #records = new LRUCache<string, Known>({ max: REMEMBERED });
   readonly #failed = new LRUCache<string, { readonly until: number; readonly warning: string }>({
     max: REMEMBERED,
   });
+  readonly #missing: Disappearances;
   readonly #absent: NegativeAnswers;
   readonly #checks: SingleFlight<ResolvedTag>;
 
@@ -58,6 +60,7 @@ export class Tags {
     this.#bytes = bytes;
     this.#log = log;
     this.#absent = new NegativeAnswers(parts.clock);
+    this.#missing = new Disappearances(parts.clock);
     this.#checks = new SingleFlight(parts.clock);
   }
 
@@ -77,24 +80,58 @@ export class Tags {
     return await this.#resolve({ client, key: own, accept, userAgent }, wantsBytes);
   }
 
+  /**
+   * The tag with its manifest, by a GET of the tag itself: for when the digest that it was last said to mean is not to be had. Throws as
+   * `resolve`.
+   */
+  async refetch(
+    client: UpstreamClient,
+    key: TagKey,
+    { accept, userAgent }: ManifestAsk,
+  ): Promise<ResolvedTag> {
+    const asked = key.acceptClass === "" ? MANIFEST_UNION : accept;
+    return await this.#fetchByTag({ client, key, accept: asked, userAgent }, true);
+  }
+
   async #resolve(asking: Asking, wantsBytes: boolean): Promise<ResolvedTag> {
     const name = nameOf(asking.key);
-    const record = this.#records.get(name) ?? (await this.#parts.metadata.tag(asking.key));
-    if (record === undefined) return await this.#firstCheck(asking, wantsBytes);
-    this.#records.set(name, record);
-    if (this.#isFresh(asking.client, record)) return { record, outcome: "hit", warning: undefined };
+    const known = this.#records.get(name) ?? (await this.#stored(asking.key));
+    if (known === undefined) return await this.#firstCheck(asking, wantsBytes);
+    const { record } = known;
+    if (this.#isFresh(asking.client, known)) return { record, outcome: "hit", warning: undefined };
     return await this.#check(asking, record);
   }
 
-  #isFresh(client: UpstreamClient, record: TagRecord): boolean {
-    return this.#parts.clock.now() < record.checkedAt + lifetimeOf(record.tag, client);
+  async #stored(key: TagKey): Promise<Known | undefined> {
+    const record = await this.#parts.metadata.tag(key);
+    if (record === undefined) return undefined;
+    const known = { record, checkedHere: undefined };
+    this.#records.set(nameOf(key), known);
+    return known;
+  }
+
+  /** By the date, which lasts over a restart and may be wrong, and by the time that has passed here, which nobody sets. */
+  #isFresh(client: UpstreamClient, { record, checkedHere }: Known): boolean {
+    const { clock } = this.#parts;
+    const lifetimeMs = lifetimeOf(record.tag, client);
+    if (!isYoungerThan(lifetimeMs, record.checkedAt, clock.now())) return false;
+    return checkedHere === undefined || isYoungerThan(lifetimeMs, checkedHere, clock.elapsed());
   }
 
   /** Nothing is stored: a GET asks for the bytes at once, a HEAD only for the headers. */
   #firstCheck(asking: Asking, wantsBytes: boolean): Promise<ResolvedTag> {
-    this.#absent.check(nameOf(asking.key));
-    return this.#checks.run(`${wantsBytes ? "GET" : "HEAD"} ${flightOf(asking)}`, async () => {
-      const head = wantsBytes ? await this.#get(asking) : await this.#head(asking);
+    const name = nameOf(asking.key);
+    // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
+    this.#absent.check(`GET ${name}`);
+    if (!wantsBytes) this.#absent.check(`HEAD ${name}`);
+    return this.#fetchByTag(asking, wantsBytes);
+  }
+
+  #fetchByTag(asking: Asking, wantsBytes: boolean): Promise<ResolvedTag> {
+    const method = wantsBytes ? "GET" : "HEAD";
+    return this.#checks.run(`${method} ${flightOf(asking)}`, async () => {
+      const head = await unlessHidden(wantsBytes ? this.#get(asking) : this.#head(asking));
+      if (head === undefined) throw this.#isAbsent(asking, method);
       return { record: await this.#record(asking.key, head), outcome: "miss", warning: undefined };
     });
   }
@@ -109,44 +146,80 @@ export class Tags {
     const checked = await untilDeadline(flight.result, flight.startedAt + offlineDeadlineMs, clock);
     return (
       checked ??
-      stale(record, this.#staleText(record, `no answer within ${formatDuration(offlineDeadlineMs)}`))
+      stale(record, this.#notAsked(record, `no answer within ${formatDuration(offlineDeadlineMs)}`))
     );
   }
 
+  /** What is stored is given up only for what is in hand, or when the upstream has said twice that the tag is not there. */
   async #recheck(asking: Asking, record: TagRecord): Promise<ResolvedTag> {
     try {
-      const head = await this.#head(asking, record);
-      const moved = head.digest !== record.digest;
-      if (moved) await this.#replace(asking, record, head);
-      this.#failed.delete(nameOf(record));
-      const outcome = moved ? "miss" : "revalidated";
-      return { record: await this.#record(record, head), outcome, warning: undefined };
+      const head = await this.#headOrGet(asking, record);
+      if (head !== undefined) return await this.#renew(asking, record, head);
     } catch (error) {
-      if (isGranaryError(error, "not-found", "client-outdated", "closed")) throw error;
+      if (isGranaryError(error, "client-outdated", "closed")) throw error;
       return this.#checkFailed(record, error);
     }
+    return await this.#isMissing(asking, record);
+  }
+
+  async #renew(asking: Asking, record: TagRecord, head: Head): Promise<ResolvedTag> {
+    this.#missing.seen(nameOf(record));
+    const moved = head.digest !== record.digest;
+    if (moved) await this.#replace(asking, record, head);
+    this.#failed.delete(nameOf(record));
+    const outcome = moved ? "miss" : "revalidated";
+    return { record: await this.#record(record, head), outcome, warning: undefined };
   }
 
   /** A manifest in hand is given up only for another in hand: Hub may answer the HEAD and refuse the GET. */
   async #replace({ client, userAgent }: Asking, record: TagRecord, { digest }: Head): Promise<void> {
     if ((await this.#bytes.stored(record.digest)) === undefined) return;
     if ((await this.#bytes.stored(digest)) !== undefined) return;
-    await this.#bytes.fetch(client, record, digest, userAgent);
+    try {
+      await this.#bytes.fetch(client, record, digest, userAgent);
+    } catch (error) {
+      if (!isGranaryError(error, "not-found")) throw error;
+      // One server of the registry knows of the new manifest, another does not have it yet.
+      const reason = "the tag has moved, and its new manifest is not there yet";
+      const message = `${record.upstream}/${record.repository}:${record.tag}: ${reason} (${digest}).`;
+      throw new GranaryError("upstream-unavailable", message, { reason, cause: error });
+    }
   }
 
   #checkFailed(record: TagRecord, error: unknown): ResolvedTag {
-    const warning = this.#staleText(record, reasonOf(error));
     const tag = `${record.upstream}/${record.repository}:${record.tag}`;
     this.#log.warn({ tag, reason: messageOf(error) }, "serving a stored tag");
-    this.#failed.set(nameOf(record), { until: this.#parts.clock.elapsed() + RECHECK_MS, warning });
+    return this.#staleFor(RECHECK_MS, record, this.#notAsked(record, reasonOf(error)));
+  }
+
+  /** The upstream says that a stored tag is not there: served with a warning, until it is said a second time. */
+  async #isMissing(asking: Asking, record: TagRecord): Promise<ResolvedTag> {
+    const name = nameOf(record);
+    const leftMs = this.#missing.saidMissing(name, asking.client.upstream.policy.negativeLifetimeMs);
+    if (leftMs === 0) {
+      this.#records.delete(name);
+      await this.#parts.metadata.forgetTag(record);
+      throw this.#isAbsent(asking, "GET");
+    }
+    const said = `stale: ${record.upstream} says that this tag is not there, and will be asked once more`;
+    return this.#staleFor(leftMs, record, this.#withAge(record, said));
+  }
+
+  #staleFor(ms: number, record: TagRecord, warning: string): ResolvedTag {
+    this.#failed.set(nameOf(record), { until: this.#parts.clock.elapsed() + ms, warning });
     return stale(record, warning);
   }
 
-  /** The tag by HEAD; by GET where the HEAD does not tell digest, size and a manifest's type. */
-  async #head(asking: Asking, known?: TagRecord): Promise<Head> {
+  /** HEAD alone does not make a tag absent: some registries answer it with 404 where a GET finds the manifest. */
+  async #headOrGet(asking: Asking, known: TagRecord): Promise<Head | undefined> {
+    return (await this.#head(asking, known)) ?? (await this.#get(asking));
+  }
+
+  /** The tag by HEAD; by GET where the HEAD does not tell digest, size and a manifest's type. undefined when it is not there. */
+  async #head(asking: Asking, known?: TagRecord): Promise<Head | undefined> {
     const { client, key } = asking;
     const head = await client.headManifest(askOf(asking));
-    if (head === undefined) return await this.#isGone(client, key);
+    if (head === undefined) return undefined;
     const { digest, size } = head;
     // The digest settles it, whatever else is told: the Ollama registry calls every manifest text/plain.
     if (known !== undefined && digest === known.digest) return known;
@@ -156,43 +229,42 @@ export class Tags {
     return { digest, mediaType, size };
   }
 
-  async #get(asking: Asking): Promise<Head> {
+  async #get(asking: Asking): Promise<Head | undefined> {
     const { client, key } = asking;
     const body = await client.getManifest(askOf(asking));
-    if (body === undefined) return await this.#isGone(client, key);
-    return headOf(await this.#bytes.keep(key, body, key.tag));
+    return body && headOf(await this.#bytes.keep(key, body, key.tag));
   }
 
   async #record(key: TagKey, { digest, mediaType, size }: Head): Promise<TagRecord> {
     const { upstream, repository, tag, acceptClass } = key;
-    const checkedAt = this.#parts.clock.now();
-    const record = { upstream, repository, tag, acceptClass, digest, mediaType, size, checkedAt };
-    await this.#parts.metadata.recordTag(record);
-    this.#records.set(nameOf(key), record);
+    const { clock, metadata } = this.#parts;
+    const record = {
+      upstream,
+      repository,
+      tag,
+      acceptClass,
+      digest,
+      mediaType,
+      size,
+      checkedAt: clock.now(),
+    };
+    await metadata.recordTag(record);
+    this.#records.set(nameOf(key), { record, checkedHere: clock.elapsed() });
     return record;
   }
 
-  async #isGone(client: UpstreamClient, key: TagKey): Promise<never> {
-    this.#records.delete(nameOf(key));
-    await this.#parts.metadata.forgetTag(key);
+  #isAbsent({ client, key }: Asking, method: "GET" | "HEAD"): GranaryError {
     const { negativeLifetimeMs } = client.upstream.policy;
-    throw this.#absent.remember(nameOf(key), negativeLifetimeMs, notFound(key, key.tag));
+    return this.#absent.remember(`${method} ${nameOf(key)}`, negativeLifetimeMs, notFound(key, key.tag));
   }
 
-  #staleText(record: TagRecord, reason: string): string {
-    const age = formatDuration(this.#parts.clock.now() - record.checkedAt);
-    return `stale: ${record.upstream} could not be asked (${reason}); this was checked ${age} ago`;
+  #notAsked(record: TagRecord, reason: string): string {
+    return this.#withAge(record, `stale: ${record.upstream} could not be asked (${reason})`);
   }
-}
 
-/** How long a tag is believed, in ms. */
-function lifetimeOf(tag: string, client: UpstreamClient): number {
-  const { tagLifetimeMs, negativeLifetimeMs } = client.upstream.policy;
-  // That there is no further signature is a "not there", and believed no longer than one.
-  if (ATTACHMENT.test(tag)) return Math.min(tagLifetimeMs, negativeLifetimeMs);
-  const budget = client.status().rateLimit;
-  const isLow = budget !== undefined && budget.remaining < budget.limit * LOW_BUDGET;
-  return tagLifetimeMs * (isLow ? STRETCH : 1);
+  #withAge({ checkedAt }: TagRecord, text: string): string {
+    return `${text}; this was checked ${formatAge(checkedAt, this.#parts.clock.now())}`;
+  }
 }
 
 function stale(record: TagRecord, warning: string): ResolvedTag {
@@ -207,7 +279,6 @@ function nameOf({ upstream, repository, tag, acceptClass }: TagKey): string {
   return `${upstream}\n${repository}\n${tag}\n${acceptClass}`;
 }
 
-/** Where the upstream answers by User-Agent, askers with different ones do not share an answer. */
 function flightOf({ client, key, userAgent }: Asking): string {
-  return `${nameOf(key)} ${client.upstream.forwardUserAgent ? (userAgent ?? "") : ""}`;
+  return `${nameOf(key)} ${sentAgent(client, userAgent)}`;
 }

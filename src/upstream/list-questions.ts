@@ -12,7 +12,7 @@ import { identify } from "./identity.ts";
 import { parseNextPage } from "./next-page.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { referrersUrl, tagsUrl } from "./registry-url.ts";
-import { statusError } from "./status-error.ts";
+import { hiddenError, statusError } from "./status-error.ts";
 import type { RequestKind } from "./transport.ts";
 import type { Uplink } from "./uplink.ts";
 import type { TagsPage } from "./upstream-client.ts";
@@ -22,7 +22,7 @@ const MAX_LIST_BYTES = 8 * 2 ** 20;
 
 type PageAsk = { readonly n?: string; readonly last?: string };
 
-/** undefined when the repository is not there. */
+/** undefined when the repository is not there (404). Throws `not-found` when it is absent or private (401). */
 export async function listTags(
   uplink: Uplink,
   repository: string,
@@ -31,13 +31,10 @@ export async function listTags(
 ): Promise<TagsPage | undefined> {
   const url = tagsUrl(at.endpoint, repository, page);
   const reply = await ask(uplink, "tags", url, repository, at, "application/json");
-  if (reply.status === 404 || reply.status === 401) {
-    discardBody(reply);
-    return undefined;
-  }
   if (reply.status !== 200) {
     discardBody(reply);
-    throw statusError(reply, uplink.clock.now());
+    if (reply.status === 404) return undefined;
+    throw reply.status === 401 ? hiddenError(reply) : statusError(reply, uplink.clock.now());
   }
   const body = await readLimited(reply, MAX_LIST_BYTES, at.signal);
   if (!hasList(body, "tags")) {

@@ -11,7 +11,7 @@ import { exchange, type Reply } from "./exchange.ts";
 import { ANONYMOUS, identify } from "./identity.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { manifestUrl } from "./registry-url.ts";
-import { statusError } from "./status-error.ts";
+import { hiddenError, statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "./upstream-client.ts";
 
@@ -91,7 +91,7 @@ function askManifest(
   });
 }
 
-/** False for 200, true for "not there"; throws for all else. 401 after a fresh token is "absent or private" (C.5). */
+/** False for 200, true for 404; throws for all else: 401 after a fresh token is "absent or private" (C.5), which is no 404. */
 async function isAbsent({ clock }: Uplink, reply: Reply, { signal }: At): Promise<boolean> {
   const { status } = reply;
   if (status === 200) return false;
@@ -100,8 +100,8 @@ async function isAbsent({ clock }: Uplink, reply: Reply, { signal }: At): Promis
     throw statusError(reply, clock.now(), text.toString("utf8").trim());
   }
   discardBody(reply);
-  if (status === 404 || status === 401) return true;
-  throw statusError(reply, clock.now());
+  if (status === 404) return true;
+  throw status === 401 ? hiddenError(reply) : statusError(reply, clock.now());
 }
 
 function headOf({ headers }: Reply): ManifestHead {

@@ -2,7 +2,7 @@
  * Owns the Source over registries: one UpstreamClient per registry, made when it is first asked for, and the check that every
  * manifest is what was asked for. It keeps no content.
  */
-import { GranaryError, isGranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { checkManifest, type Manifest } from "../oci/manifest.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
@@ -10,6 +10,7 @@ import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { formatReference, type Reference, type Repository, wantedOf } from "../oci/reference.ts";
 import type { Origin } from "../origin.ts";
 import type { ManifestHead, Source } from "../source.ts";
+import { unlessHidden } from "./unless-hidden.ts";
 import type { UpstreamClient } from "./upstream-client.ts";
 
 /** `clientOf` makes the client of one registry; it is closed with the Source. */
@@ -29,7 +30,9 @@ class RegistrySource implements Source {
 
   async manifest(reference: Reference): Promise<Manifest> {
     const client = this.#client(reference);
-    const body = await asVersionless((userAgent) => client.getManifest(askOf(reference, userAgent)));
+    const body = await unlessHidden(
+      asVersionless((userAgent) => client.getManifest(askOf(reference, userAgent))),
+    );
     if (body === undefined) throw await this.#absent(reference, formatReference(reference));
     return checkManifest(body, formatReference(reference), reference.digest).manifest;
   }
@@ -37,7 +40,9 @@ class RegistrySource implements Source {
   /** A registry that leaves out one of the headers is asked for the bytes (I07): they tell all three. */
   async headManifest(reference: Reference): Promise<ManifestHead> {
     const client = this.#client(reference);
-    const head = await asVersionless((userAgent) => client.headManifest(askOf(reference, userAgent)));
+    const head = await unlessHidden(
+      asVersionless((userAgent) => client.headManifest(askOf(reference, userAgent))),
+    );
     if (head === undefined) throw await this.#absent(reference, formatReference(reference));
     const mediaType = manifestTypeOf(head.mediaType);
     const { digest, size } = head;
@@ -64,7 +69,8 @@ class RegistrySource implements Source {
 
   /** Registries say 404 or 401 for both: absent, and private to others (registry-clients.md C.5). */
   async #absent(repository: Repository, target: string): Promise<GranaryError> {
-    const says = await this.#client(repository).saysIdentity(repository.repository);
+    // What could not be found is the answer, also when it cannot be told as whom we asked.
+    const says = await this.#client(repository).saysIdentity(repository.repository).catch(messageOf);
     const message = `There is no ${target}, or it is private and needs another login. ${says}`;
     return new GranaryError("not-found", message, { target });
   }

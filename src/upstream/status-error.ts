@@ -35,6 +35,15 @@ export function statusError(incoming: Answered, now: number, text?: string): Gra
   });
 }
 
+/** A 401 although a new token was shown: what was asked for is absent or private, and the registry does not say which (C.5). */
+export function hiddenError({ status, url, says }: Answered): GranaryError {
+  const more = says === undefined ? "" : ` ${says}`;
+  return answerError("not-found", url, `answered ${status}: absent, or private`, {
+    more,
+    upstreamStatus: status,
+  });
+}
+
 function codeOf(status: number): ErrorCode {
   return CODES[status] ?? (PASSING.has(status) ? "upstream-unavailable" : "upstream-protocol");
 }

@@ -52,7 +52,8 @@ export type UpstreamStatus = {
 /**
  * Every method throws `upstream-unavailable`, `upstream-protocol`, `rate-limited`, `unauthorized`, `denied`, `closed`;
  * while the circuit is open they throw at once with `retryAfterMs` and send nothing. `undefined` means the upstream
- * said that it is not there (404, or 401 after a fresh token: absent or private). Equal requests that overlap are
+ * said that it is not there (404). Manifests and lists throw `not-found` where it did not say whether that is so (401 after a
+ * fresh token: absent or private), which is no reason to give up what is stored. Equal requests that overlap are
  * not merged here; the Mirror does that.
  */
 export interface UpstreamClient {

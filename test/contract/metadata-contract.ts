@@ -192,6 +192,9 @@ export function metadataContract(
       expect(await metadata.tagList(HERE, "n=2")).toBe("new");
       expect(await metadata.tagList(HERE, "")).toBe("all");
       expect(await metadata.tagList(ELSEWHERE, "")).toBeUndefined();
+      for (let pass = 0; pass < 2; pass++) await metadata.forgetTagList(HERE, "n=2");
+      expect(await metadata.tagList(HERE, "n=2")).toBeUndefined();
+      expect(await metadata.tagList(HERE, "")).toBe("all");
     });
   });
 

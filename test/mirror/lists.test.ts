@@ -40,6 +40,32 @@ describe("tags (H59)", () => {
     await expect(world.tags("x/y", { n: "1" })).rejects.toMatchObject({ code: "upstream-unavailable" });
   });
 
+  it.each([401, 403])("an upstream that answers %d does not take the last list away", async (status) => {
+    const world = await startWorld();
+    world.fake.addImage("x/y", "a", { layers: [10] });
+    const { body } = await world.tags("x/y");
+    world.fake.fail(/tags/, { kind: "status", status }, { times: 100 });
+    for (let pass = 0; pass < 3; pass++) {
+      expect(await world.tags("x/y")).toMatchObject({ body, outcome: "stale" });
+      world.clock.aheadMs += 60_000;
+    }
+  });
+
+  it("a list that is not there once is still served, with a warning; the second time, later, it is gone", async () => {
+    const world = await startWorld();
+    world.fake.addImage("x/y", "a", { layers: [10] });
+    const { body } = await world.tags("x/y");
+    world.fake.fail(/tags/, { kind: "status", status: 404 }, { times: 100 });
+    for (let pass = 0; pass < 2; pass++) {
+      const answer = await world.tags("x/y");
+      expect(answer).toMatchObject({ body, outcome: "stale" });
+      expect(answer.warning).toMatch(/says that there is no such list/);
+    }
+    world.clock.aheadMs += 60_000;
+    await world.tags("x/y").catch(() => undefined);
+    await expect(world.tags("x/y")).rejects.toMatchObject({ code: "not-found" });
+  });
+
   it("without a list, the tags that we hold are what can be said", async () => {
     const world = await startWorld();
     for (const tag of ["b", "a"]) {
@@ -123,6 +149,19 @@ describe("referrers", () => {
         world.clock.aheadMs += 5_001;
         expect(typesIn((await world.referrers("a/b", subject)).body)).toEqual(types);
       }
+    },
+  );
+
+  it.each([401, 403, 404])(
+    "stay what they were while the API answers %d, though it gave them before",
+    async (status) => {
+      const { world, subject } = await worldWithSubject("native");
+      attach(world, subject, SIGNATURE);
+      await world.referrers("a/b", subject);
+      world.fake.fail(/referrers/, { kind: "status", status }, { times: 100 });
+      world.clock.aheadMs += 60_000;
+      const { body, outcome } = await world.referrers("a/b", subject);
+      expect([typesIn(body), outcome]).toEqual([[SIGNATURE], "stale"]);
     },
   );
 

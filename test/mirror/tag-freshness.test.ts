@@ -2,6 +2,7 @@
 import { describe, expect, it, vi } from "vitest";
 import { DOCKER_MANIFEST, OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import { MiB, type MirrorWorld, startWorld } from "../support/mirror-world.ts";
+import { startFake } from "../support/start-upstream.ts";
 
 const LIFETIME_MS = 600_000;
 const impatient = { upstream: { policy: { offlineDeadlineMs: 3_000 } } };
@@ -70,14 +71,44 @@ describe("a stored tag", () => {
     expect(world.fake.count({ method: "GET" })).toBe(0);
   });
 
-  it("that was deleted upstream is not there any more, and comes back when it does (H23)", async () => {
+  it("that was deleted upstream is served once more, with a warning; the second 404 is believed (H23)", async () => {
     const { world, image } = await worldWithOldTag();
     world.fake.deleteTag("a/b", "1");
+    for (let pass = 0; pass < 3; pass++) {
+      const answer = await world.get("a/b", "1");
+      expect(answer).toMatchObject({ outcome: "stale", manifest: { digest: image.manifestDigest } });
+      expect(answer.warning).toMatch(/says that this tag is not there/);
+    }
+    // One try is one try, however many clients ask: not a HEAD for each.
+    expect(methods(world)).toEqual(["HEAD", "GET"]);
+    world.clock.aheadMs += 10_000;
     await expect(world.get("a/b", "1")).rejects.toMatchObject({ code: "not-found" });
     expect((await world.get("a/b", image.manifestDigest)).outcome).toBe("hit");
     world.fake.moveTag("a/b", "1", image.manifestDigest);
     world.clock.aheadMs += 5_001;
     expect((await world.get("a/b", "1")).outcome).toBe("miss");
+  });
+
+  it("that is not there for a moment is kept, and a later 404 counts as the first one again", async () => {
+    const { world, image } = await worldWithOldTag();
+    const gone = { kind: "status", status: 404 } as const;
+    for (let pass = 0; pass < 3; pass++) {
+      world.fake.fail(/manifests/, gone, { times: 2 });
+      expect((await world.get("a/b", "1")).outcome).toBe("stale");
+      world.clock.aheadMs += 10_001;
+      expect((await world.get("a/b", "1")).manifest.digest).toBe(image.manifestDigest);
+      world.clock.aheadMs += LIFETIME_MS;
+    }
+  });
+
+  it("whose HEAD is 404 where a GET finds it is there", async () => {
+    const { world, image } = await worldWithOldTag();
+    world.fake.fail(/manifests/, { kind: "status", status: 404 }, { method: "HEAD", times: 100 });
+    for (let pass = 0; pass < 3; pass++) {
+      const answer = await world.get("a/b", "1");
+      expect(answer).toMatchObject({ outcome: "revalidated", manifest: { digest: image.manifestDigest } });
+      world.clock.aheadMs += LIFETIME_MS;
+    }
   });
 
   it("survives a restart with its age (H22)", async () => {
@@ -97,6 +128,7 @@ describe("an upstream in trouble", () => {
     ["answers 503", { kind: "status", status: 503 }],
     ["answers 429", { kind: "rate-limited" }],
     ["answers 403", { kind: "status", status: 403 }],
+    ["answers 401", { kind: "status", status: 401 }],
     ["resets connections", { kind: "reset" }],
     ["sends no headers", { kind: "hang" }],
   ] as const)("%s: the stored tag is served, with a warning (H24)", async (_name, fault) => {
@@ -133,6 +165,85 @@ describe("an upstream in trouble", () => {
     expect(methods(world)).toEqual(["HEAD", "GET"]);
     world.clock.aheadMs += 61_000;
     expect((await world.get("a/b", "1")).manifest.digest).toBe(moved.manifestDigest);
+  });
+
+  it("a tag that moved, whose new manifest is not there yet (404): the old one is served, with a warning", async () => {
+    const { world, image } = await worldWithOldTag();
+    const moved = world.fake.addImage("a/b", "1", { layers: [200], seed: 7 });
+    world.fake.fail(new RegExp(moved.manifestDigest), { kind: "status", status: 404 }, { times: 2 });
+    for (let pass = 0; pass < 2; pass++) {
+      const answer = await world.get("a/b", "1");
+      expect(answer).toMatchObject({ outcome: "stale", manifest: { digest: image.manifestDigest } });
+      expect(answer.warning).toMatch(/its new manifest is not there yet/);
+      expect(await world.head("a/b", "1")).toMatchObject({ outcome: "stale", digest: image.manifestDigest });
+    }
+    for (let pass = 0; pass < 2; pass++) {
+      world.clock.aheadMs += 10_001;
+      await world.get("a/b", "1");
+    }
+    expect((await world.get("a/b", "1")).manifest.digest).toBe(moved.manifestDigest);
+  });
+
+  it("a tag that only HEADs asked for, whose manifest is not there yet: the tag itself is asked for", async () => {
+    const world = await startWorld();
+    const image = world.fake.addImage("a/b", "1", { layers: [100] });
+    await world.head("a/b", "1");
+    world.fake.fail(new RegExp(image.manifestDigest), { kind: "status", status: 404 }, { times: 100 });
+    expect((await world.get("a/b", "1")).manifest.digest).toBe(image.manifestDigest);
+  });
+
+  it("refuses us for a while (401, 403): the stored tag is kept, over a restart too, and asked for with a new token", async () => {
+    const { world, image } = await worldWithOldTag({ mode: "hub" });
+    for (const status of [401, 403, 401, 401]) {
+      world.fake.fail(/manifests/, { kind: "status", status }, { times: 100 });
+      expect((await world.get("a/b", "1")).outcome).toBe("stale");
+      world.fake.faults.length = 0;
+      world.clock.aheadMs += 60_000;
+      if (status === 403) await world.restart();
+    }
+    expect((await world.get("a/b", "1")).manifest.digest).toBe(image.manifestDigest);
+    expect(await world.get("a/b", "1")).toMatchObject({ warning: undefined });
+  });
+
+  it("hides a repository that we have tags of (401 to every token): they are served with a warning, not forgotten", async () => {
+    const { world } = await worldWithOldTag({ mode: "hub" });
+    world.fake.settings.privateRepositories.add("a/b");
+    world.fake.revokeTokens();
+    for (let pass = 0; pass < 3; pass++) {
+      expect(await world.get("a/b", "1")).toMatchObject({
+        outcome: "stale",
+        warning: expect.stringMatching(WARNING),
+      });
+      world.clock.aheadMs += 60_000;
+    }
+  });
+
+  it("says 404 at one endpoint while another fails: that is no word on the tag", async () => {
+    const [lagging, origin] = [await startFake({ mode: "plain" }), await startFake({ mode: "plain" })];
+    const world = await startWorld({ upstream: { endpoints: [lagging.url, origin.url] } });
+    const image = origin.addImage("a/b", "1", { layers: [100] });
+    expect((await world.get("a/b", "1")).outcome).toBe("miss");
+    origin.fail(/manifests/, { kind: "status", status: 500 }, { times: 1000 });
+    for (let pass = 0; pass < 4; pass++) {
+      world.clock.aheadMs += LIFETIME_MS;
+      expect(await world.get("a/b", "1")).toMatchObject({
+        outcome: "stale",
+        manifest: { digest: image.manifestDigest },
+        warning: expect.stringMatching(WARNING),
+      });
+    }
+  });
+
+  it.each(["tag", "digest"])("a HEAD that finds nothing does not answer a GET by %s", async (by) => {
+    const world = await startWorld();
+    const image = world.fake.addImage("a/b", "1", { layers: [100] });
+    const reference = by === "tag" ? "1" : image.manifestDigest;
+    world.fake.fail(/manifests/, { kind: "status", status: 404 }, { method: "HEAD", times: 100 });
+    for (let pass = 0; pass < 2; pass++) {
+      await expect(world.head("a/b", reference)).rejects.toMatchObject({ code: "not-found" });
+    }
+    expect(world.fake.count({ method: "HEAD" })).toBe(1);
+    expect((await world.get("a/b", reference)).manifest.digest).toBe(image.manifestDigest);
   });
 
   it("a tag that moved to a manifest with wrong bytes: the old one is served, nothing wrong is kept (H35)", async () => {

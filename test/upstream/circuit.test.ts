@@ -38,7 +38,7 @@ describe("a circuit", () => {
     expect(circuit.state).toMatchObject({
       circuit: "open",
       retryAt: clock.now() + 2000,
-      reason: dead.message,
+      reason: "the connection was refused",
     });
     expect(changes).toEqual([true]);
   });

@@ -2,6 +2,9 @@
 import { describe, expect, it, test } from "vitest";
 import { askFor, clientOf, startUpstream } from "../support/start-upstream.ts";
 
+/** Absent or private: the registry does not say which, and that is no 404. */
+const HIDDEN = { code: "not-found", facts: { upstreamStatus: 401 } };
+
 const credentials = { identityToken: "refresh-1", rule: "the test" };
 const ask = askFor("library/secret", "latest");
 
@@ -112,7 +115,7 @@ describe("tokens of several identities (H64, I09)", () => {
     now = { ...credentials, identityToken: "refresh-2" };
     await client.headManifest(ask);
     now = undefined;
-    expect(await client.headManifest(ask)).toBeUndefined();
+    await expect(client.headManifest(ask)).rejects.toMatchObject(HIDDEN);
     now = credentials;
     await client.headManifest(ask);
     const bought = fake.matching({ origin: "auth" }).map(({ form }) => form?.get("refresh_token"));

@@ -2,6 +2,9 @@
 import { describe, expect, it } from "vitest";
 import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
 
+/** Absent or private: the registry does not say which, and that is no 404. */
+const HIDDEN = { code: "not-found", facts: { upstreamStatus: 401 } };
+
 const users = { alice: "wonderland" };
 const alice = { username: "alice", password: "wonderland" };
 
@@ -130,8 +133,8 @@ describe("tokens", () => {
 
   it("takes a 401 after a fresh token for absent or private (H73)", async () => {
     const { fake, client } = await startHub();
-    expect(await client.headManifest(askFor("library/nothing", "latest"))).toBeUndefined();
-    expect(await client.getManifest(askFor("library/nothing", "latest"))).toBeUndefined();
+    await expect(client.headManifest(askFor("library/nothing", "latest"))).rejects.toMatchObject(HIDDEN);
+    await expect(client.getManifest(askFor("library/nothing", "latest"))).rejects.toMatchObject(HIDDEN);
     expect(await client.headManifest(askFor("library/alpine", "nothing"))).toBeUndefined();
     expect(fake.count({ repository: "library/nothing" })).toBeLessThanOrEqual(4);
   });
@@ -139,7 +142,7 @@ describe("tokens", () => {
   it("takes an anonymous token's refusal for absent or private, as ghcr.io means it (H73)", async () => {
     const { fake, client } = await startHub();
     fake.fail(/token/, { kind: "status", status: 403 });
-    expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeUndefined();
+    await expect(client.headManifest(askFor("library/alpine", "latest"))).rejects.toMatchObject(HIDDEN);
   });
 
   it("says that the credentials are refused when they are", async () => {
