@@ -29,7 +29,6 @@ const SIZE = 1024 * 1024;
 spoolContract("files", async () => {
   const { layout, spool } = await tempStore();
   const reopen = async () => {
-    await layout.release();
     return (await tempStore(layout.directory)).spool;
   };
   return { spool, reopen };

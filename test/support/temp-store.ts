@@ -1,22 +1,21 @@
 /** Owns a prepared storage directory with its Spool and BlobStore for one test, and ways to put content into them. */
-import { onTestFinished } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { lengthOf } from "../../src/bytes/byte-range.ts";
 import type { Digest, DigestAlgorithm } from "../../src/oci/digest.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
-import { type HeldLayout, prepareLayout } from "../../src/store/layout.ts";
+import { findLayout, furnishLayout, type Layout } from "../../src/store/layout.ts";
 import type { Partial, Spool } from "../../src/store/partial.ts";
 import { openSpool } from "../../src/store/spool.ts";
 import { digestOfPattern, patternBytes } from "./pattern.ts";
 import { tempDirectory } from "./temp-directory.ts";
 
-export type TempStore = { readonly layout: HeldLayout; readonly spool: Spool; readonly blobs: BlobStore };
+export type TempStore = { readonly layout: Layout; readonly spool: Spool; readonly blobs: BlobStore };
 
-/** In `directory`, or in a new one that goes with the test. The lock is released when the test is over. */
+/** In `directory`, or in a new one that goes with the test. Nobody holds it: that is the database's, where there is one. */
 export async function tempStore(directory?: string): Promise<TempStore> {
-  const layout = await prepareLayout(directory ?? (await tempDirectory()));
-  onTestFinished(() => layout.release());
+  const layout = await findLayout(directory ?? (await tempDirectory()));
+  await furnishLayout(layout);
   return { layout, spool: openSpool(layout), blobs: openDiskBlobs(layout) };
 }
 
