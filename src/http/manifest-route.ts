@@ -42,7 +42,7 @@ function respondHead(exchange: Exchange, head: ManifestHeadAnswer): void {
 function withIdentity({ isOllama, headers }: Exchange, head: Omit<ManifestHeadAnswer, "size">): HeaderList {
   const { digest, outcome, warning, ageMs } = head;
   headers.push("Docker-Content-Digest", digest, "ETag", formatEntityTag(digest));
-  headers.push("X-Cache", outcome.toUpperCase(), "Age", String(Math.floor(ageMs / 1000)));
+  headers.push("X-Cache", outcome.toUpperCase(), "Age", String(Math.max(0, Math.floor(ageMs / 1000))));
   if (isOllama) headers.push("Ollama-Content-Digest", encodedOf(digest));
   if (warning !== undefined) headers.push("Warning", formatWarning(warning));
   return headers;

@@ -7,9 +7,17 @@ type BlobRow = { readonly digest: string; readonly size: number; readonly usedAt
 
 const COLUMNS = "digest, size, used_at AS usedAt";
 
-export function blobRows(
-  database: SqlDatabase,
-): Pick<Metadata, "recordBlob" | "forgetBlob" | "blob" | "coldestBlobs" | "allBlobs" | "totals" | "touch"> {
+type BlobMethods =
+  | "recordBlob"
+  | "forgetBlob"
+  | "blob"
+  | "coldestBlobs"
+  | "allBlobs"
+  | "totals"
+  | "touch"
+  | "clampUses";
+
+export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   const upsert = database.prepare(
     `INSERT INTO blobs (digest, size, used_at) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET size = excluded.size, used_at = excluded.used_at`,
@@ -26,6 +34,14 @@ export function blobRows(
   );
   // Batches may arrive out of order: a use never makes a blob look colder.
   const use = database.prepare("UPDATE blobs SET used_at = max(used_at, ?) WHERE digest = ?");
+  const future = database.prepare<{ count: number }>("SELECT count(*) AS count FROM blobs WHERE used_at > ?");
+  // Their order is all that is right about them; it is kept.
+  const clamp = database.prepare(
+    `UPDATE blobs SET used_at = ? - ranked.place
+     FROM (SELECT digest AS ranked_digest, row_number() OVER (ORDER BY used_at DESC, digest DESC) AS place
+           FROM blobs WHERE used_at > ?) AS ranked
+     WHERE digest = ranked.ranked_digest`,
+  );
 
   return {
     recordBlob: async ({ digest, size, usedAt }) => upsert.run(digest, size, usedAt),
@@ -41,6 +57,9 @@ export function blobRows(
       database.inTransaction(() => {
         for (const [digest, usedAt] of uses) use.run(usedAt, digest);
       }),
+    clampUses: async (now, before) => {
+      if ((future.get(now)?.count ?? 0) > 0) clamp.run(before, now);
+    },
   };
 }
 

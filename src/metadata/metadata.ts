@@ -53,6 +53,11 @@ export interface Metadata {
   totals(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
   /** Last uses, epoch ms, in one transaction. Unknown digests are passed over. */
   touch(uses: ReadonlyMap<Digest, number>): Promise<void>;
+  /**
+   * Last uses that lie after `now` cannot be true: they become ones just before `before` (at most `now`), in the order that they had. All are
+   * epoch ms. Nothing is written when there are none.
+   */
+  clampUses(now: number, before: number): Promise<void>;
 
   /** The manifest, its own link, and the links to what it lists, in one transaction. */
   recordManifest(where: RepositoryKey, manifest: Manifest, links: readonly Link[]): Promise<void>;

@@ -25,15 +25,24 @@ export class Uses {
     this.#timer ??= this.#clock.after(EVERY_MS, () => void this.#flushInBackground());
   }
 
-  /** Writes what is pending. Throws what Metadata threw; nothing is lost then. */
+  /**
+   * Writes what is pending, after uses from the future (the clock was ahead then) have become ones from before it: such a blob would
+   * never go. Throws what Metadata threw; nothing is lost then.
+   */
   async flush(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
-    if (this.#pending.size === 0) return;
     const batch = this.#pending;
     this.#pending = new Map();
     try {
-      await this.#metadata.touch(batch);
+      const now = this.#clock.now();
+      let first = now;
+      for (const [digest, usedAt] of batch) {
+        if (usedAt > now) batch.set(digest, now);
+        else first = Math.min(first, usedAt);
+      }
+      await this.#metadata.clampUses(now, first);
+      if (batch.size > 0) await this.#metadata.touch(batch);
     } catch (error) {
       for (const [digest, usedAt] of batch) if (!this.#pending.has(digest)) this.#pending.set(digest, usedAt);
       throw error;

@@ -26,7 +26,7 @@ type Answered = Incoming & { readonly says?: string | undefined };
 export function statusError(incoming: Answered, now: number, text?: string): GranaryError {
   const { status, headers, url, says } = incoming;
   const asWhom = says !== undefined && (status === 401 || status === 403) ? ` ${says}` : "";
-  const retryAfterMs = parseRetryAfter(headers["retry-after"], now);
+  const retryAfterMs = parseRetryAfter(headers["retry-after"], now, headers.date);
   return answerError(codeOf(status), url, `answered ${status}`, {
     more: asWhom,
     upstreamStatus: status,

@@ -79,6 +79,19 @@ export function metadataContract(
       );
       expect(await metadata.allBlobs()).toEqual([{ digest: digestAt(1), size: 5, usedAt: 100 }]);
     });
+
+    test("used after now were used before it, in the order that they had", async () => {
+      const { metadata } = await open();
+      const uses = [90, 5_000, 4_000, 100, 9_000];
+      for (const [index, usedAt] of uses.entries())
+        await metadata.recordBlob({ digest: digestAt(index), size: 1, usedAt });
+      await metadata.clampUses(1_000, 990);
+      const found = await metadata.coldestBlobs(10, 0);
+      expect(found.map(({ digest }) => digest)).toEqual([0, 3, 2, 1, 4].map(digestAt));
+      expect(found.map(({ usedAt }) => usedAt)).toEqual([90, 100, 987, 988, 989]);
+      await metadata.clampUses(1_000, 1_000);
+      expect(await metadata.coldestBlobs(10, 0)).toEqual(found);
+    });
   });
 
   describe(`${backend}: manifests`, () => {

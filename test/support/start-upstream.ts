@@ -18,8 +18,10 @@ const LONG_MS = 10_000;
 export class HurriedClock implements Clock {
   /** Added to the time. */
   aheadMs = 0;
+  /** What somebody has set the date by, ahead or back; no time passes with it. */
+  setByMs = 0;
   now(): number {
-    return Date.now() + this.aheadMs;
+    return Date.now() + this.aheadMs + this.setByMs;
   }
   elapsed(): number {
     return systemClock.elapsed() + this.aheadMs;

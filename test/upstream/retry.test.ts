@@ -45,6 +45,16 @@ describe("Retry-After", () => {
   ])("%s is %s ms", (header, expected) => {
     expect(parseRetryAfter(header, now)).toBe(expected);
   });
+
+  it("is counted from the server's own date, whatever our clock says", () => {
+    const year = 365 * 24 * 3600_000;
+    const date = "Wed, 21 Oct 2026 07:28:00 GMT";
+    const later = "Wed, 21 Oct 2026 07:28:30 GMT";
+    for (const wrong of [-year, 0, year]) {
+      expect(parseRetryAfter(later, Date.parse(date) + wrong, date)).toBe(30_000);
+    }
+    expect(parseRetryAfter(later, Date.parse(date), "no date")).toBe(30_000);
+  });
 });
 
 describe("ratelimit headers", () => {
