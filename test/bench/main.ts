@@ -21,6 +21,7 @@ import { coldHead } from "./measurements/cold-head.ts";
 import { coldRange } from "./measurements/cold-range.ts";
 import { extractImage } from "./measurements/extract-image.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
+import { slowLine } from "./measurements/slow-line.ts";
 import { warmBlob } from "./measurements/warm-blob.ts";
 import { warmManifest } from "./measurements/warm-manifest.ts";
 import type { Row } from "./row.ts";
@@ -39,8 +40,11 @@ const MEASUREMENTS: readonly Measurement[] = [
   cappedUpstream,
   peakMemoryOfStreams,
   extractImage,
+  slowLine,
 ];
 const MIB = 2 ** 20;
+const SIZES = { big: 1024 * MIB, middle: 256 * MIB, small: 24 * MIB };
+const QUICK_SIZES = { big: 256 * MIB, middle: 64 * MIB, small: 12 * MIB };
 
 type Options = { quick: boolean; json: boolean; copy: boolean; only: string[]; directory: string };
 
@@ -87,8 +91,7 @@ async function run(): Promise<Row[]> {
     compile("upstream", directory),
     buildGranary(directory),
   ]);
-  const sizes = options.quick ? [256 * MIB, 64 * MIB] : [1024 * MIB, 256 * MIB];
-  const material = makeMaterial(join(directory, "material"), sizes[0] ?? 0, sizes[1] ?? 0);
+  const material = makeMaterial(join(directory, "material"), options.quick ? QUICK_SIZES : SIZES);
   const upstream = await startUpstream(upstreamProgram, material, directory);
   const bench: Bench = {
     directory,

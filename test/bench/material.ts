@@ -23,6 +23,8 @@ export type Content = {
 export type Material = {
   readonly big: Content;
   readonly middle: Content;
+  /** For lines on which more would take long. */
+  readonly small: Content;
   readonly manifest: Content;
   /** The manifest by tag: what a client that pulls a name asks for. */
   readonly manifestByTag: string;
@@ -30,12 +32,16 @@ export type Material = {
   readonly entries: readonly Content[];
 };
 
-export function makeMaterial(directory: string, bigSize: number, middleSize: number): Material {
+export type MaterialSizes = { readonly big: number; readonly middle: number; readonly small: number };
+
+/** Sizes in bytes. */
+export function makeMaterial(directory: string, sizes: MaterialSizes): Material {
   mkdirSync(directory, { recursive: true });
-  const big = makeBlob(directory, "big", bigSize);
-  const middle = makeBlob(directory, "middle", middleSize);
+  const big = makeBlob(directory, "big", sizes.big);
+  const middle = makeBlob(directory, "middle", sizes.middle);
+  const small = makeBlob(directory, "small", sizes.small);
   const config = makeBlob(directory, "config", 512);
-  const layers = [big, middle].map((blob) => describe(blob, "application/vnd.oci.image.layer.v1.tar"));
+  const layers = [big, middle, small].map((blob) => describe(blob, "application/vnd.oci.image.layer.v1.tar"));
   const manifest = makeManifest(directory, {
     schemaVersion: 2,
     mediaType: MANIFEST_TYPE,
@@ -43,8 +49,8 @@ export function makeMaterial(directory: string, bigSize: number, middleSize: num
     layers,
   });
   const manifestByTag = `/v2/${REPOSITORY}/manifests/${TAG}`;
-  const entries = [big, middle, config, manifest, { ...manifest, path: manifestByTag }];
-  return { big, middle, manifest, manifestByTag, entries };
+  const entries = [big, middle, small, config, manifest, { ...manifest, path: manifestByTag }];
+  return { big, middle, small, manifest, manifestByTag, entries };
 }
 
 /** One random MiB, stamped with its position: no two MiB are equal, and making it costs little more than its hash. */

@@ -7,7 +7,12 @@
 export const CONTENDERS = ["granary", "nginx", "registry", "proxy", "direct"] as const;
 /** The columns of the table of extraction. */
 export const EXTRACTORS = ["granary", "umoci", "tar"] as const;
-export type ContenderName = (typeof CONTENDERS)[number] | (typeof EXTRACTORS)[number];
+/** The columns of the table of slow lines: `line` is one plain reader with as many connections as are of use. */
+export const LINE_USERS = ["granary", "line"] as const;
+export type ContenderName =
+  | (typeof CONTENDERS)[number]
+  | (typeof EXTRACTORS)[number]
+  | (typeof LINE_USERS)[number];
 
 export type Unit = "GB/s" | "MB/s" | "requests/s" | "MB" | "MiB fetched" | "ms" | "x";
 

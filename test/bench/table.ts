@@ -9,6 +9,7 @@ const TITLES: Record<ContenderName, string> = {
   direct: "curl / direct",
   umoci: "umoci unpack",
   tar: "tar -x",
+  line: "the line",
 };
 
 /** One table for each set of contenders. */

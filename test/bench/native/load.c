@@ -4,8 +4,10 @@
  * A short body, a status other than 2xx or a body without Content-Length is a failure and is counted as such.
  *
  *   load PORT PATH [--connections N] [--seconds S | --requests N] [--range A-B] [--head] [--fresh] [--copy] [--timeout S]
+ *                  [--parts BYTES | --mixed BYTES]
  *
- * --requests is per connection; --fresh opens a new connection for each request. Prints one line of JSON.
+ * --requests is per connection; with --parts each of the N connections asks for its own N-th of so many bytes, with --mixed
+ * every second one does and the others ask for all of them; --fresh opens a new connection for each request. Prints one line of JSON.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -27,6 +29,7 @@
 #define BUFFER_BYTES (1 << 20)
 #define HEAD_BYTES 16384
 #define MOST_SAMPLES (1 << 20)
+#define REQUEST_BYTES 2048
 
 typedef struct {
   int fd;
@@ -36,14 +39,16 @@ typedef struct {
   bool first_seen;
   long finished;
   char head[HEAD_BYTES];
+  char request[REQUEST_BYTES];
+  size_t request_length;
 } Connection;
 
 static int port, epoll_fd, connections = 1;
 static long requests_each = 0;
 static double seconds_limit = 0, timeout_s = 120;
-static bool head_only = false, fresh = false, copy_bytes = false;
-static char request[4096];
-static size_t request_length;
+static bool head_only = false, fresh = false, copy_bytes = false, mixed = false;
+static const char *path, *range = NULL;
+static unsigned long long parts_of = 0;
 static char *buffer;
 static float *first_byte_ms;
 static long samples = 0, finished_total = 0, failures = 0, open_count = 0;
@@ -105,8 +110,8 @@ static bool wants_more(const Connection *c) {
 }
 
 static void send_request(Connection *c) {
-  while (c->request_sent < request_length) {
-    ssize_t n = send(c->fd, request + c->request_sent, request_length - c->request_sent, MSG_NOSIGNAL);
+  while (c->request_sent < c->request_length) {
+    ssize_t n = send(c->fd, c->request + c->request_sent, c->request_length - c->request_sent, MSG_NOSIGNAL);
     if (n < 0 && errno == EAGAIN) {
       watch(c, EPOLL_CTL_MOD, EPOLLOUT | EPOLLIN);
       return;
@@ -255,12 +260,12 @@ static void report(void) {
 }
 
 static void parse_arguments(int argc, char **argv) {
-  const char *range = NULL;
   if (argc < 3) {
     fprintf(stderr, "usage: load PORT PATH [options]\n");
     exit(2);
   }
   port = atoi(argv[1]);
+  path = argv[2];
   for (int i = 3; i < argc; i++) {
     const char *value = i + 1 < argc ? argv[i + 1] : "";
     if (!strcmp(argv[i], "--fresh")) fresh = true;
@@ -271,20 +276,30 @@ static void parse_arguments(int argc, char **argv) {
     else if (!strcmp(argv[i], "--seconds")) seconds_limit = atof(value), i++;
     else if (!strcmp(argv[i], "--timeout")) timeout_s = atof(value), i++;
     else if (!strcmp(argv[i], "--range")) range = value, i++;
+    else if (!strcmp(argv[i], "--parts")) parts_of = strtoull(value, NULL, 10), i++;
+    else if (!strcmp(argv[i], "--mixed")) parts_of = strtoull(value, NULL, 10), mixed = true, i++;
     else {
       fprintf(stderr, "load: unknown option %s\n", argv[i]);
       exit(2);
     }
   }
   if (requests_each == 0 && seconds_limit == 0) requests_each = 1;
+}
+
+static void write_request(Connection *c, int index) {
   char range_line[128] = "";
   if (range) snprintf(range_line, sizeof range_line, "Range: bytes=%s\r\n", range);
-  request_length = (size_t)snprintf(
-      request, sizeof request,
+  else if (parts_of > 0 && !(mixed && index % 2 == 0)) {
+    unsigned long long part = (parts_of + (unsigned)connections - 1) / (unsigned)connections, first = part * (unsigned)index;
+    unsigned long long last = first + part < parts_of ? first + part - 1 : parts_of - 1;
+    snprintf(range_line, sizeof range_line, "Range: bytes=%llu-%llu\r\n", first, last);
+  }
+  c->request_length = (size_t)snprintf(
+      c->request, sizeof c->request,
       "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: granary-bench\r\n"
       "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*\r\n"
       "%s%s\r\n",
-      head_only ? "HEAD" : "GET", argv[2], port, range_line, fresh ? "Connection: close\r\n" : "");
+      head_only ? "HEAD" : "GET", path, port, range_line, fresh ? "Connection: close\r\n" : "");
 }
 
 int main(int argc, char **argv) {
@@ -295,7 +310,7 @@ int main(int argc, char **argv) {
   epoll_fd = epoll_create1(0);
   if (!buffer || !first_byte_ms || !all || epoll_fd < 0) die("set-up");
   started_ns = now_ns();
-  for (int i = 0; i < connections; i++) open_connection(&all[i]);
+  for (int i = 0; i < connections; i++) write_request(&all[i], i), open_connection(&all[i]);
   struct epoll_event events[256];
   while (open_count > 0 && !time_is_up()) {
     if ((double)(now_ns() - started_ns) / 1e9 > timeout_s) {

@@ -10,6 +10,9 @@ export type Load = {
   readonly requests?: number;
   /** "first-last", both inclusive, as in the Range header. */
   readonly range?: string;
+  /** Each connection asks for its own part of so many bytes; with `mixed`, every second one does and the others ask for all. */
+  readonly partsOf?: number;
+  readonly mixed?: boolean;
   readonly head?: boolean;
   readonly timeoutSeconds?: number;
 };
@@ -51,6 +54,7 @@ function argumentsOf(load: Load): string[] {
   if (load.seconds !== undefined) args.push("--seconds", String(load.seconds));
   if (load.requests !== undefined) args.push("--requests", String(load.requests));
   if (load.range !== undefined) args.push("--range", load.range);
+  if (load.partsOf !== undefined) args.push(load.mixed ? "--mixed" : "--parts", String(load.partsOf));
   if (load.head) args.push("--head");
   args.push("--timeout", String(load.timeoutSeconds ?? 60));
   return args;
