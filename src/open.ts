@@ -3,9 +3,12 @@
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
 import { plainUpstream } from "./config/defaults.ts";
+import { type FileNews, type Rereading, readAgain, rereading } from "./config/file-news.ts";
+import { readUpstreamTls } from "./config/files.ts";
 import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import type { Environment } from "./credentials/auth-file.ts";
 import { createLogins, type Logins } from "./credentials/logins.ts";
+import { PasswordFile } from "./credentials/password-file.ts";
 import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
@@ -28,6 +31,12 @@ import { version } from "./version.ts";
 
 const userAgent = `granary/${version}`;
 
+/** A Mirror with its upstreams' files: certificates, keys and passwords that change under a running process. */
+export type OpenedMirror = Mirror & {
+  /** Reads them again, each for itself: one that cannot be used leaves what was there, and all others count. */
+  readFilesAgain(): Promise<readonly FileNews[]>;
+};
+
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
 
 /**
@@ -39,7 +48,7 @@ export async function openMirror(
   settings: Settings,
   observers: Observers,
   env: Environment = process.env,
-): Promise<Mirror> {
+): Promise<OpenedMirror> {
   const layout = await findLayout(settings.storage.directory);
   // Its lock is the directory's: until it is held, nothing in there is touched.
   const metadata = openSqliteMetadata(layout.database);
@@ -58,17 +67,25 @@ async function start(
   metadata: Metadata,
   observers: Observers,
   env: Environment,
-): Promise<Mirror> {
+): Promise<OpenedMirror> {
   const logins = createLogins({ env, clock: observers.clock });
   const clients: UpstreamClient[] = [];
+  const files: Rereading[] = [];
   try {
-    for (const { tls, credentialsFrom, ...configured } of settings.upstreams) {
-      const upstream = credentialsFrom === undefined ? configured : withLogins(configured, logins);
-      clients.push(
-        createUpstreamClient({ upstream, userAgent, ...(tls !== undefined && { tls }), ...observers }),
-      );
+    for (const configured of settings.upstreams) {
+      const { tls } = configured;
+      const password = passwordFileOf(configured);
+      const upstream = withOwnCredentials(configured, password, logins);
+      const client = createUpstreamClient({
+        upstream,
+        userAgent,
+        ...(tls !== undefined && { tls }),
+        ...observers,
+      });
+      clients.push(client);
+      files.push(...filesOf(configured, client, password));
     }
-    return await startMirror({
+    const mirror = await startMirror({
       ...observers,
       clients,
       metadata,
@@ -77,10 +94,44 @@ async function start(
       budget: settings.storage,
       random: Math.random,
     });
+    return { ...mirror, readFilesAgain: () => readAgain(files) };
   } catch (error) {
     await Promise.allSettled(clients.map((client) => client.close()));
     throw error;
   }
+}
+
+/** The upstream's own files: read again when somebody says so, its password also when it is refused. */
+function filesOf(
+  configured: UpstreamSettings,
+  client: UpstreamClient,
+  password: PasswordFile | undefined,
+): Rereading[] {
+  const key = `upstreams.${configured.name}`;
+  const read = () => readUpstreamTls(configured, key);
+  const tls = rereading(key, configured.tls, read, (found) => client.renewTls(found));
+  const files = configured.tls === undefined ? [] : [tls];
+  return password === undefined ? files : [...files, { key, read: () => password.readAgain() }];
+}
+
+function passwordFileOf({
+  name,
+  credentials,
+  passwordFile: file,
+}: UpstreamSettings): PasswordFile | undefined {
+  if (file === undefined || credentials === undefined) return undefined;
+  if (typeof credentials === "function" || !("password" in credentials)) return undefined;
+  return new PasswordFile({ credentials, file, path: `upstreams.${name}.passwordFile` });
+}
+
+/** Without the keys that are for whoever opens it. */
+function withOwnCredentials(
+  { tls: _, credentialsFrom, passwordFile: __, ...upstream }: UpstreamSettings,
+  password: PasswordFile | undefined,
+  logins: Logins,
+): Upstream {
+  if (credentialsFrom !== undefined) return withLogins(upstream, logins);
+  return password === undefined ? upstream : { ...upstream, credentials: async () => password.identity() };
 }
 
 export type SourceOptions = {
@@ -118,9 +169,10 @@ export function openSource({
 }: SourceOptions): Source {
   const logins = createLogins({ env, clock });
   return registrySource((registry) => {
-    const { tls: ownTls, credentialsFrom: _, ...configured } = configuredOf(settings, registry);
+    const configured = configuredOf(settings, registry);
+    const { tls: ownTls } = configured;
     const reached = {
-      ...configured,
+      ...withOwnCredentials(configured, passwordFileOf(configured), logins),
       ...(insecure === true && { endpoints: [`http://${registry}`], internal: true }),
       ...(via !== undefined && viaEndpoint(via, registry)),
     };

@@ -11,8 +11,14 @@ import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openMirror } from "../open.ts";
 import { printLine } from "./output.ts";
+import { fileReloader } from "./reload-files.ts";
+import { catchServerSignals } from "./server-signals.ts";
 
 type ServeFlags = { readonly config?: string; readonly directory?: string; readonly logLevel?: string };
+
+const SIGNALS = `
+Signals: SIGTERM, SIGINT and SIGQUIT stop it when transfers in flight have ended (a second one at once); SIGHUP reads certificates
+and password files again.`;
 
 export function serveCommand(): Command {
   return new Command("serve")
@@ -22,12 +28,16 @@ export function serveCommand(): Command {
     .option("-c, --config <file>", "YAML file with the settings (config/granary.yaml is an example)")
     .option("-d, --directory <path>", "where blobs and metadata live; wins over the file")
     .option("--log-level <level>", "trace, debug, info, warn, error or silent; wins over the file")
+    .addHelpText("after", SIGNALS)
     .action(run);
 }
 
 async function run(flags: ServeFlags): Promise<void> {
+  const signals = catchServerSignals();
+  outliveOutput();
   const settings = withFlags(await loadSettings(flags.config, process.env), flags);
   const log = createLog(settings.log);
+  signals.tell(log);
   const observers = { log, metrics: createMetrics(), clock: systemClock };
   const mirror = await openMirror(settings, observers);
   const serving = await serve(settings, mirror, observers).catch(async (error: unknown) => {
@@ -35,8 +45,21 @@ async function run(flags: ServeFlags): Promise<void> {
     throw error;
   });
   announce(settings, serving);
-  await stopSignal(log, settings.drainMs);
+  signals.onReload(fileReloader(settings, serving, mirror, log));
+  const signal = await signals.stop;
+  log.info(
+    { signal },
+    `stopping: transfers in flight get ${formatDuration(settings.drainMs)}; again to stop at once`,
+  );
   await stop(settings, serving, mirror, log);
+}
+
+/** A server goes on when nobody reads what it prints any more: the terminal was closed, the pipe's reader ended. */
+function outliveOutput(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners("error");
+    stream.on("error", () => undefined);
+  }
 }
 
 function withFlags(settings: Settings, { directory, logLevel }: ServeFlags): Settings {
@@ -62,24 +85,6 @@ function hintFor(upstream: string, port: number): string {
     return `: "registry-mirrors": ["http://THIS-HOST:${port}"] in /etc/docker/daemon.json`;
   if (upstream === "registry.ollama.ai") return `: ollama pull --insecure THIS-HOST:${port}/library/MODEL`;
   return "";
-}
-
-/** Resolves at the first SIGTERM or SIGINT; the second ends the process at once. */
-function stopSignal(log: Log, drainMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    let isStopping = false;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (isStopping) process.exit(1);
-      isStopping = true;
-      log.info(
-        { signal },
-        `stopping: transfers in flight get ${formatDuration(drainMs)}; again to stop at once`,
-      );
-      resolve();
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-  });
 }
 
 /** Bodies in flight first, then the fills that feed them. */

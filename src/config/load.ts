@@ -2,14 +2,12 @@
  * Owns the way from a file to Settings: read, substitute secrets, check, fill in defaults. Nothing starts on a bad file, and
  * every complaint carries the path of the key and what is allowed there. Secrets never appear in a message.
  */
-import { readFile } from "node:fs/promises";
 import { parse, YAMLParseError } from "yaml";
 import type { z } from "zod";
-import { GranaryError, messageOf } from "../errors.ts";
+import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { readProxies } from "../upstream/proxies.ts";
-import { checkCertificates, checkKeyPair } from "../upstream/trust.ts";
 import { checkSettings } from "./check-settings.ts";
 import {
   BUILT_IN_UPSTREAMS,
@@ -20,6 +18,7 @@ import {
   plainUpstream,
 } from "./defaults.ts";
 import { type Environment, fillEnvironment } from "./environment.ts";
+import { readListenerTls, readPassword, readText, readUpstreamTls } from "./files.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
 import type { ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
 
@@ -111,8 +110,8 @@ async function upstreamSettings(name: string, written: UpstreamFile): Promise<Up
     credentials: await credentialsOf(name, written),
     policy: { ...plain.policy, ...policy, ...policyOf(written) },
   };
-  const from = present({ credentialsFrom: written.credentials });
-  return { ...upstream, ...from, tls: await tlsOf(upstream) };
+  const from = present({ credentialsFrom: written.credentials, passwordFile: written.passwordFile });
+  return { ...upstream, ...from, tls: await readUpstreamTls(upstream, `upstreams.${name}`) };
 }
 
 function policyOf(written: UpstreamFile): Partial<Policy> {
@@ -157,7 +156,7 @@ async function credentialsOf(
   if (credentials !== undefined && isGiven) {
     throw invalid(`${path}: give either credentials: ${credentials} or username and password, not both.`);
   }
-  const secret = await passwordOf(path, password, passwordFile);
+  const secret = await readPassword(path, { password, passwordFile });
   if (username === undefined && secret === undefined) return undefined;
   if (username === undefined || secret === undefined) {
     throw invalid(`${path}: credentials need a username and a password (or passwordFile).`);
@@ -165,69 +164,16 @@ async function credentialsOf(
   return { username, password: secret };
 }
 
-async function passwordOf(
-  path: string,
-  password: string | undefined,
-  file: string | undefined,
-): Promise<string | undefined> {
-  if (file === undefined) return password;
-  if (password !== undefined) throw invalid(`${path}: give either password or passwordFile, not both.`);
-  return (await readText(file, `${path}.passwordFile`)).trim();
-}
-
-async function tlsOf({
-  name,
-  caFile,
-  clientCertFile,
-  clientKeyFile,
-}: Upstream): Promise<UpstreamSettings["tls"]> {
-  if (caFile === undefined && clientCertFile === undefined && clientKeyFile === undefined) return undefined;
-  const path = `upstreams.${name}`;
-  if ((clientCertFile === undefined) !== (clientKeyFile === undefined)) {
-    throw invalid(`${path}: clientCertFile and clientKeyFile go together.`);
-  }
-  const [ca, cert, key] = await Promise.all([
-    caFile === undefined ? undefined : readCertificates(caFile, `${path}.caFile`),
-    readOptional(clientCertFile, `${path}.clientCertFile`),
-    readOptional(clientKeyFile, `${path}.clientKeyFile`),
-  ]);
-  checkKeyPair(present({ cert, key }), `${path}: clientCertFile`);
-  return present({ ca, cert, key });
-}
-
 async function listenerSettings(written: ListenerFile, index: number): Promise<ListenerSettings> {
   const path = `listeners.${index}`;
   const { port, host, upstream, login, certFile, keyFile } = written;
-  if ((certFile === undefined) !== (keyFile === undefined))
-    throw invalid(`${path}: certFile and keyFile go together.`);
-  const [cert, key] = await Promise.all([
-    readOptional(certFile, `${path}.certFile`),
-    readOptional(keyFile, `${path}.keyFile`),
-  ]);
-  const tls = cert === undefined || key === undefined ? undefined : { cert, key };
-  if (login === undefined) return { port, host, upstream, login: undefined, tls };
-  const password = await passwordOf(`${path}.login`, login.password, login.passwordFile);
+  const files = present({ certFile, keyFile, passwordFile: login?.passwordFile });
+  const tls = await readListenerTls(files, path);
+  const common = { port, host, upstream, tls, ...(Object.keys(files).length > 0 && { files }) };
+  if (login === undefined) return { ...common, login: undefined };
+  const password = await readPassword(`${path}.login`, login);
   if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
-  return { port, host, upstream, login: { username: login.username, password }, tls };
-}
-
-/** The PEM text of certificate authorities. `path` says where the file was named. Throws `config-invalid`. */
-export async function readCertificates(file: string, path: string): Promise<string> {
-  const text = await readText(file, path);
-  checkCertificates(text, `${path}: the file ${file}`);
-  return text;
-}
-
-function readOptional(file: string | undefined, path: string): Promise<string | undefined> {
-  return file === undefined ? Promise.resolve(undefined) : readText(file, path);
-}
-
-async function readText(file: string, path: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch (error) {
-    throw invalid(`${path}: the file ${file} cannot be read: ${messageOf(error)}.`);
-  }
+  return { ...common, login: { username: login.username, password } };
 }
 
 /** Names that are built in stay; a file adds to them. */

@@ -7,6 +7,13 @@ import type { TlsMaterial } from "../upstream/trust.ts";
 
 export type Login = { readonly username: string; readonly password: string };
 
+/** Where certificate, key and the login's password stand; read again when somebody says so. */
+export type ListenerFiles = {
+  readonly certFile?: string | undefined;
+  readonly keyFile?: string | undefined;
+  readonly passwordFile?: string | undefined;
+};
+
 export type ListenerSettings = {
   /** 0 lets the system choose (tests). */
   readonly port: number;
@@ -18,6 +25,7 @@ export type ListenerSettings = {
   readonly login: Login | undefined;
   /** PEM texts; with them the listener speaks https. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly files?: ListenerFiles;
 };
 
 export type StorageSettings = {
@@ -35,6 +43,8 @@ export type UpstreamSettings = Upstream & {
   readonly tls: TlsMaterial | undefined;
   /** Whoever opens the upstream looks its credentials up in docker's and podman's login files, at use time. */
   readonly credentialsFrom?: "docker-config";
+  /** Where the password of `credentials` stands; it is read anew when it is refused. */
+  readonly passwordFile?: string;
 };
 
 export type Settings = {

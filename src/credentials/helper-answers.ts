@@ -14,7 +14,10 @@ const NONE_MS = 5_000;
 /** A helper may ask a person for the key of its store. */
 const TIMEOUT_MS = 30_000;
 
-type Held = { readonly credentials: Credentials | undefined; readonly until: number };
+/** How old an answer that was refused must be to be asked for anew: who is refused again and again does not run helpers each time. */
+const REFUSED_MS = 5_000;
+
+type Held = { readonly credentials: Credentials | undefined; readonly since: number; readonly until: number };
 
 export type HelperAnswersOptions = {
   readonly env: Environment;
@@ -29,6 +32,14 @@ export class HelperAnswers {
 
   constructor(options: HelperAnswersOptions) {
     this.#options = { timeoutMs: TIMEOUT_MS, ...options };
+  }
+
+  /** What helpers said a few seconds ago or longer is asked for anew. */
+  forgetOld(): void {
+    const now = this.#options.clock.elapsed();
+    for (const [key, { since }] of this.#held) {
+      if (now - since >= REFUSED_MS) this.#held.delete(key);
+    }
   }
 
   /** What `runHelper` gives, at most a minute old. No await from the look-up to the insert: callers share one run. */
@@ -47,7 +58,8 @@ export class HelperAnswers {
   async #run(key: string, call: HelperCall): Promise<Credentials | undefined> {
     const credentials = await runHelper(call, this.#options);
     const keepMs = credentials === undefined ? NONE_MS : FOUND_MS;
-    this.#held.set(key, { credentials, until: this.#options.clock.elapsed() + keepMs });
+    const since = this.#options.clock.elapsed();
+    this.#held.set(key, { credentials, since, until: since + keepMs });
     return credentials;
   }
 }

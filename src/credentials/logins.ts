@@ -2,6 +2,7 @@
  * Owns the look-up of a login in the files that docker and podman write, at use time and in their order. Inside one file:
  * `credHelpers` of the registry, entries of a path in it, `credsStore`, the registry's own entry. It keeps no file's content.
  */
+import { isDeepStrictEqual } from "node:util";
 import type { Clock } from "../observe/clock.ts";
 import { type Credentials, type Identity, identityWith, identityWithout } from "../oci/credentials.ts";
 import { asObject, textOf } from "../oci/json-value.ts";
@@ -32,21 +33,30 @@ const HUB_SERVER = "https://index.docker.io/v1/";
 
 export function createLogins(options: LoginsOptions): Logins {
   const helpers = new HelperAnswers(options);
-  return {
-    async find(ask) {
-      const places = authFilePlaces(options.env);
-      for (const place of places) {
-        const file = await readAuthFile(place);
-        const credentials = file && (await findInFile(file, place.shown, ask, helpers));
-        if (credentials !== undefined) return identityWith(credentials);
-      }
-      const [registry = ""] = ask.names;
-      return identityWithout(
-        registry,
-        places.map(({ shown }) => shown),
-      );
-    },
+  const find = async (ask: LoginAsk): Promise<Identity> => {
+    const places = authFilePlaces(options.env);
+    for (const place of places) {
+      const file = await readAuthFile(place);
+      const credentials = file && (await findInFile(file, place.shown, ask, helpers));
+      if (credentials !== undefined) return renewable(identityWith(credentials), ask);
+    }
+    const [registry = ""] = ask.names;
+    return identityWithout(
+      registry,
+      places.map(({ shown }) => shown),
+    );
   };
+  /** The files are read each time; what is held of helpers may have changed since, and so may a file while it was asked with. */
+  const renewable = (identity: Identity, ask: LoginAsk): Identity => ({
+    ...identity,
+    renew: async () => {
+      helpers.forgetOld();
+      // What cannot be read in this moment is no news; that the login was refused is what there is to say.
+      const found = await find(ask).catch(() => identity);
+      return isDeepStrictEqual(found.credentials, identity.credentials) ? undefined : found;
+    },
+  });
+  return { find };
 }
 
 async function findInFile(

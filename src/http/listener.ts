@@ -3,7 +3,7 @@
  * is the app's.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { createServer as createTlsServer } from "node:https";
+import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { GranaryError, messageOf } from "../errors.ts";
@@ -25,6 +25,8 @@ export type ListenerOptions = {
 export type Listener = {
   readonly port: number;
   readonly url: string;
+  /** Connections that are made from now on see this certificate; those that are open go on. Throws when it cannot be used. */
+  renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
   /** Takes no more connections, lets bodies in flight go on for `drainMs`, then destroys them. Idempotent. */
   close(): Promise<void>;
 };
@@ -46,7 +48,8 @@ const SERVER_OPTIONS = {
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(options: ListenerOptions, routes: RegistryRoutes): Promise<Listener> {
   const { tls, port, host, drainMs, silenceMs = SILENCE_MS } = options;
-  const server = tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
+  const server: Server | TlsServer =
+    tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
   const open: OpenResponses = new Map();
   server.on("request", createRequestListener(routes, open));
   server.on("connect", (_, socket: Socket) => refuseTunnel(socket, silenceMs));
@@ -58,6 +61,9 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
   return {
     port: address.port,
     url: `${scheme}://${hostForUrl(address, host)}:${address.port}`,
+    renewTls: (next) => {
+      if ("setSecureContext" in server) server.setSecureContext(next);
+    },
     close: () => {
       closed ??= drain(server, open, drainMs, routes);
       return closed;
@@ -65,7 +71,7 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
   };
 }
 
-function openTlsServer(tls: { readonly cert: string; readonly key: string }, port: number): Server {
+function openTlsServer(tls: { readonly cert: string; readonly key: string }, port: number): TlsServer {
   try {
     return createTlsServer({ ...SERVER_OPTIONS, ...tls });
   } catch (error) {

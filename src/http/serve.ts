@@ -22,8 +22,18 @@ export type ServeSettings = {
   readonly drainMs: number;
 };
 
+export type ServingListener = {
+  readonly port: number;
+  readonly upstream: string;
+  readonly url: string;
+  /** For connections to come. Throws when it cannot be used; the old certificate stays then. */
+  renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
+  /** For requests to come. Only where a login is asked for. */
+  renewLogin(login: Login): void;
+};
+
 export type Serving = {
-  readonly listeners: readonly { readonly port: number; readonly upstream: string; readonly url: string }[];
+  readonly listeners: readonly ServingListener[];
   /** Stops accepting, lets bodies in flight end within drainMs, then cuts them. Idempotent. */
   close(): Promise<void>;
 };
@@ -38,16 +48,16 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
     router: createRouter(upstreams),
     upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
   };
-  const opened: (Listener & { readonly upstream: string })[] = [];
+  const opened: (Listener & ServingListener)[] = [];
   const close = async () => {
     await Promise.all(opened.map((listener) => listener.close()));
   };
   try {
     for (const { login, upstream, ...address } of settings.listeners) {
-      const checkLogin = login && createLoginCheck(login);
-      const routes: RegistryRoutes = { ...common, listenerUpstream: upstream, checkLogin };
+      const guard = login && guardOf(login);
+      const routes: RegistryRoutes = { ...common, listenerUpstream: upstream, checkLogin: guard?.check };
       const listener = await openListener({ ...address, drainMs }, routes);
-      opened.push({ ...listener, upstream });
+      opened.push({ ...listener, upstream, renewLogin: (next) => guard?.renew(next) });
       if (login !== undefined) warnOfLogin(observers, listener.port);
     }
   } catch (error) {
@@ -55,7 +65,18 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
     throw error;
   }
   for (const { port, url, upstream } of opened) observers.log.info({ port, upstream }, `listening on ${url}`);
-  return { listeners: opened.map(({ port, upstream, url }) => ({ port, upstream, url })), close };
+  return { listeners: opened, close };
+}
+
+/** A check of logins whose login may be another one later. */
+function guardOf(login: Login) {
+  let current = createLoginCheck(login);
+  return {
+    check: (authorization: string | undefined) => current(authorization),
+    renew: (next: Login) => {
+      current = createLoginCheck(next);
+    },
+  };
 }
 
 /** moby #30880, #33071: a challenge from a mirror makes Docker up to 28 send its login for Docker Hub (H4). */

@@ -2,7 +2,8 @@
  * Owns the Source that a library function works on: the caller's, which stays open, or one of its own, which is closed
  * however the function ends.
  */
-import { loadSettings, readCertificates } from "../config/load.ts";
+import { readCertificates } from "../config/files.ts";
+import { loadSettings } from "../config/load.ts";
 import { GranaryError } from "../errors.ts";
 import { openSource } from "../open.ts";
 import type { Source } from "../source.ts";

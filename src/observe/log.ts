@@ -2,6 +2,7 @@
  * Owns the log: pino, pretty on a terminal, JSON otherwise. Callers never pass URLs with queries, headers or
  * credentials; the redaction here is the second line of defence, not the first.
  */
+import { Writable } from "node:stream";
 import { type Logger, pino } from "pino";
 import pretty from "pino-pretty";
 
@@ -27,6 +28,7 @@ export type LogOptions = {
 export function createLog({ level, format }: LogOptions): Log {
   const options = { level, redact: SECRETS, base: null };
   const isPretty = format === "pretty" || (format === "auto" && process.stdout.isTTY === true);
+  const output = openOutput();
   return isPretty
     ? pino(
         options,
@@ -34,9 +36,43 @@ export function createLog({ level, format }: LogOptions): Log {
           colorize: process.stdout.isTTY === true,
           translateTime: "SYS:HH:MM:ss.l",
           singleLine: true,
+          // A stream of its own: an error of the output's would end the one that lines go through.
+          destination: new Writable({
+            write(lines: Buffer, _, done) {
+              output.write(lines.toString("utf8"));
+              done();
+            },
+          }),
         }),
       )
-    : pino(options);
+    : pino(options, output);
+}
+
+/** What waits for a reader that is slow, or gone for a while (a full disk under a file): bytes. Beyond, lines are dropped. */
+const MOST_WAITING = 2 ** 20;
+const TRY_AGAIN_MS = 5_000;
+
+/** Standard output. Whatever becomes of it, a terminal that was closed or a disk that is full, the process goes on. */
+function openOutput() {
+  const output = pino.destination({
+    dest: 1,
+    sync: false,
+    maxLength: MOST_WAITING,
+    periodicFlush: TRY_AGAIN_MS,
+  });
+  let isBroken = false;
+  output.on("error", () => {
+    isBroken = true;
+  });
+  output.on("write", () => {
+    isBroken = false;
+  });
+  // Called at the end of the process; where nothing can be written it would try for ever.
+  const flushSync = output.flushSync.bind(output);
+  output.flushSync = () => {
+    if (!isBroken) flushSync();
+  };
+  return output;
 }
 
 /** Says nothing: the default of every library entry point, and of tests. */

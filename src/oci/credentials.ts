@@ -27,6 +27,11 @@ export type Identity = {
   readonly credentials: Credentials | undefined;
   /** A sentence for errors: which credentials were used, or that there are none and where they were looked for. */
   readonly says: string;
+  /**
+   * To be called when this identity was refused: a newer one (a password that changed since), or undefined where there is none. Never
+   * the same again. It sends nothing.
+   */
+  readonly renew?: () => Promise<Identity | undefined>;
 };
 
 export type CredentialsAsk = {

@@ -86,6 +86,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       return (await identify(upstream, repository, { endpoint, signal: closing.signal })).says;
     },
     status: () => ({ name: upstream.name, ...circuit.state, rateLimit }),
+    renewTls: (next) => transport.renewTls(next),
     async close() {
       closing.abort();
       await transport.close();

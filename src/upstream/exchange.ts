@@ -3,7 +3,7 @@
  * a fresh challenge where a held token is refused. Credentials never follow a redirect to another origin, and are
  * never put back on later in the chain (registry-clients.md F.2).
  */
-import { GranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
 import { parseChallenges } from "../oci/challenge.ts";
 import { describeCredentials, type Identity } from "../oci/credentials.ts";
 import type { Authorization, Authorizer, Place } from "./authorizer.ts";
@@ -32,12 +32,47 @@ export type Reply = Incoming & {
   readonly says: string | undefined;
 };
 
-/** Throws what the transport, the redirect rules and the authorizer throw; any final status is an answer. */
+/**
+ * Throws what the transport, the redirect rules and the authorizer throw; any final status is an answer. Whoever is refused asks once
+ * more where there is a newer identity by then: a password that was changed while this process runs.
+ */
 export async function exchange(
   transport: Transport,
   authorizer: Authorizer,
   question: Question,
 ): Promise<Reply> {
+  const { renew } = question.identity;
+  if (renew === undefined) return await follow(transport, authorizer, question);
+  const first = await outcomeOf(follow(transport, authorizer, question));
+  const identity = isRefusal(first) ? await renew() : undefined;
+  if (identity === undefined) {
+    if ("error" in first) throw first.error;
+    return first.reply;
+  }
+  if ("reply" in first) discardBody(first.reply);
+  return await follow(transport, authorizer, { ...question, identity });
+}
+
+type Outcome = { readonly reply: Reply } | { readonly error: unknown };
+
+async function outcomeOf(asking: Promise<Reply>): Promise<Outcome> {
+  try {
+    return { reply: await asking };
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** Registries say it by 401 or, ECR to a token that has expired, by 403; token servers by either, and as an error here. */
+function isRefusal(outcome: Outcome): boolean {
+  if ("reply" in outcome) {
+    return !outcome.reply.isAbroad && [401, 403].includes(outcome.reply.status);
+  }
+  const { error } = outcome;
+  return isGranaryError(error, "unauthorized", "denied") && error.facts.upstreamStatus !== undefined;
+}
+
+async function follow(transport: Transport, authorizer: Authorizer, question: Question): Promise<Reply> {
   let url = question.url;
   let isAbroad = false;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {

@@ -9,7 +9,7 @@ import { GranaryError } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { refuseLiteral } from "./address-guard.ts";
-import { createDispatchers } from "./dispatcher.ts";
+import { createDispatchers, type Dispatchers } from "./dispatcher.ts";
 import type { Upstream } from "./policy.ts";
 import { type ProxyEnvironment, readProxies } from "./proxies.ts";
 import { redactUrl } from "./redact-url.ts";
@@ -41,6 +41,11 @@ export type Incoming = {
 export interface Transport {
   /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
   send(outgoing: Outgoing): Promise<Incoming>;
+  /**
+   * Connections that are made from now on trust and show `tls`; requests under way end on theirs. Throws `config-invalid`, and
+   * nothing changes then.
+   */
+  renewTls(tls: TlsMaterial | undefined): void;
   /** Ends every connection. Idempotent. */
   close(): Promise<void>;
 }
@@ -60,7 +65,9 @@ export function createTransport(options: TransportOptions): Transport {
   const { upstream, userAgent, env, tls, lookup, log, metrics } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
-  const dispatchers = createDispatchers({ isInternal, policy: upstream.policy, proxies, tls, lookup });
+  const connections = { isInternal, policy: upstream.policy, proxies, lookup };
+  let dispatchers = createDispatchers({ ...connections, tls });
+  const retiring = new Set<Dispatchers>();
 
   const count = ({ kind, method, url }: Outgoing, status: number | "error") => {
     metrics.upstreamRequests.inc({ upstream: upstream.name, kind, method, status: String(status) });
@@ -86,6 +93,17 @@ export function createTransport(options: TransportOptions): Transport {
         throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
       }
     },
-    close: () => dispatchers.destroy(new GranaryError("closed", `The client of ${upstream.name} is closed.`)),
+    renewTls(next) {
+      const old = dispatchers;
+      dispatchers = createDispatchers({ ...connections, tls: next });
+      retiring.add(old);
+      // A failure to end is the end of its connections all the same.
+      const forget = () => retiring.delete(old);
+      old.retire().then(forget, forget);
+    },
+    async close() {
+      const error = new GranaryError("closed", `The client of ${upstream.name} is closed.`);
+      await Promise.all([dispatchers, ...retiring].map((each) => each.destroy(error)));
+    },
   };
 }

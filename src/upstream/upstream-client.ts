@@ -5,6 +5,7 @@
 import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
 import type { Upstream } from "./policy.ts";
+import type { TlsMaterial } from "./trust.ts";
 
 export type ManifestAsk = {
   readonly repository: string;
@@ -84,5 +85,10 @@ export interface UpstreamClient {
   isPublic(repository: string, reference: string): Promise<boolean>;
 
   status(): UpstreamStatus;
+  /**
+   * What connections that are made from now on trust and show; requests under way go on. Throws `config-invalid`, and nothing
+   * changes then.
+   */
+  renewTls(tls: TlsMaterial | undefined): void;
   close(): Promise<void>;
 }

@@ -211,3 +211,26 @@ describe("a credential helper that fails is config-invalid by name, and nothing 
     expect(await readFile(home.path("store.env"), "utf8")).not.toMatch(/TOPSECRET|bWU6VE9QU0VDUkVU/);
   });
 });
+
+describe("a login that was refused", () => {
+  it("is looked up anew, in files at once and of a helper when its answer is some seconds old", async () => {
+    const home = await loginHome();
+    await home.addHelper("lab", ALICE);
+    await home.write(DOCKER_CONFIG, { credHelpers: { "ghcr.io": "lab" } });
+    const clock = new HurriedClock();
+    const logins = home.logins({ clock });
+    const ask = { names: ["ghcr.io"], repository: "org/app" };
+    const first = await logins.find(ask);
+    await home.addHelper("lab", ALICE.replace("s3cret", "newer"));
+    expect(await first.renew?.(), "asked for a moment ago").toBeUndefined();
+    clock.aheadMs += 6_000;
+    expect((await first.renew?.())?.credentials).toMatchObject({ password: "newer" });
+    expect(await home.askedOf("lab")).toHaveLength(2);
+
+    await home.write(DOCKER_CONFIG, { auths: { "ghcr.io": { auth: base64("alice:one") } } });
+    const written = await logins.find(ask);
+    expect(await written.renew?.(), "the same").toBeUndefined();
+    await home.write(DOCKER_CONFIG, { auths: { "ghcr.io": { auth: base64("alice:two") } } });
+    expect((await written.renew?.())?.credentials).toMatchObject({ password: "two" });
+  });
+});

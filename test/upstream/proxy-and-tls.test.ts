@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { startForwardProxy } from "../support/forward-proxy.ts";
 import { runGranary } from "../support/run-granary.ts";
-import { askFor, clientOf, startFake } from "../support/start-upstream.ts";
+import { askFor, clientOf, patient, startFake } from "../support/start-upstream.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, clientCert, clientKey, serverCert, serverKey } from "../support/throwaway-tls.ts";
 
@@ -121,6 +121,20 @@ describe("certificates", () => {
     await expect(bare.headManifest(ask)).rejects.toMatchObject({ code: "upstream-unavailable" });
     const { client } = clientOf(fake, {}, { tls: { ca: caPem, cert: clientCert, key: clientKey } });
     expect(await client.headManifest(ask)).toBeDefined();
+  });
+
+  it("are renewed for connections to come, and stay where the new ones cannot be used", async () => {
+    const fake = await startWithImage({ mode: "plain", tls: { ...tls, ca: caPem } });
+    const { client } = clientOf(fake, {}, { tls: { ca: caPem, cert: clientCert, key: clientKey } });
+    const digest = fake.addGeneratedBlob({ seed: 1, size: 3_000_000 }, "x");
+    const underWay = await client.blobOrigin("x", digest).open({ start: 0, end: 3_000_000 }, patient);
+    expect(() => client.renewTls({ cert: serverCert, key: clientKey })).toThrow(/cannot be used together/);
+    expect(await client.headManifest(ask)).toBeDefined();
+    client.renewTls({ ca: caPem });
+    let taken = 0;
+    for await (const chunk of underWay.body) taken += chunk.byteLength;
+    expect(taken).toBe(3_000_000);
+    await expect(client.headManifest(ask)).rejects.toMatchObject({ code: "upstream-unavailable" });
   });
 
   it("leave every connection at HTTP/1.1", async () => {
