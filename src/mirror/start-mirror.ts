@@ -84,7 +84,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     const client = clients.get(target.upstream);
     if (client === undefined)
       throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
-    await access.check(client, target.repository, probeOf(target), asker);
+    await access.check(client, target, asker);
     return client;
   }
 
@@ -133,13 +133,6 @@ function reportFills(metrics: Metrics, fills: MirrorStatus["fills"]): void {
   metrics.fills.reset();
   for (const { state } of fills) metrics.fills.inc({ state });
   metrics.waits.set(fills.reduce((sum, { waits }) => sum + waits, 0));
-}
-
-/** The manifest that the request is about, if any: whoever may read it may read its repository. */
-function probeOf(target: Target): string | undefined {
-  if (target.kind === "referrers") return target.digest;
-  if (target.kind !== "manifest") return undefined;
-  return "tag" in target.reference ? target.reference.tag : target.reference.digest;
 }
 
 /** At once, then a minute after each sweep has ended; the returned stop waits for one that runs. */

@@ -12,6 +12,7 @@ import { basicHeader } from "./basic-header.ts";
 import type { Upstream } from "./policy.ts";
 import { isTrustedRealm } from "./realm-trust.ts";
 import { requestToken, type TokenAsk } from "./request-token.ts";
+import { opensPull } from "./token-access.ts";
 import type { Transport } from "./transport.ts";
 
 /** Where a request goes and for whom. */
@@ -34,7 +35,12 @@ type Learned =
   | { readonly scheme: "basic" }
   | { readonly scheme: "bearer"; readonly realm: URL; readonly service: string | undefined };
 
+type ScopedAsk = TokenAsk & { readonly repository: string };
+
 type HeldToken = { readonly header: string; readonly renewAt: number };
+
+/** How long the refusal of a token counts as a word on what it would have opened. */
+const REFUSED_MS = 10_000;
 
 /** Part of a token's life after which a new one is asked for (registry-clients.md H63, as buildkit does). */
 const USABLE_PART = 0.9;
@@ -51,6 +57,10 @@ export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #learned = new LRUCache<string, Learned>({ max: 256 });
   readonly #tokens = new LRUCache<string, HeldToken>({ max: 4096 });
+  /** What tokens said of themselves, also after one was refused. */
+  readonly #told = new LRUCache<string, { readonly opens: boolean | undefined; readonly until: number }>({
+    max: 4096,
+  });
   readonly #asking = new Map<string, Promise<Authorization>>();
 
   constructor(options: AuthorizerOptions) {
@@ -81,6 +91,27 @@ export class Authorizer {
     if (learned === undefined) return undefined;
     this.#learned.set(originKey(place), learned);
     return this.#authorize(place, learned);
+  }
+
+  /**
+   * Whether a token for `place` would open its repository for pulls, by the token's own word; false also when the token server refuses
+   * one. undefined where that cannot be told: no token server is known here, or its tokens say nothing. Sends at most one request, to
+   * that server, and none while a token of before tells; throws what the request throws.
+   */
+  async opensPull(place: Place): Promise<boolean | undefined> {
+    // One registry has one token server, whoever was sent there first.
+    const learned =
+      this.#learned.get(originKey(place)) ?? this.#learned.get(`credentials ${place.url.origin}`);
+    if (learned?.scheme !== "bearer") return undefined;
+    const ask = tokenAsk(place, learned);
+    const told = this.#told.get(tokenKey(ask));
+    if (told !== undefined && this.#options.clock.elapsed() < told.until) return told.opens;
+    try {
+      await this.#token(ask);
+    } catch (error) {
+      if (!isGranaryError(error, "unauthorized")) throw error;
+    }
+    return this.#told.get(tokenKey(ask))?.opens;
   }
 
   /** `refused` did not open the door: the next request starts from a new challenge. A newer token is kept. */
@@ -132,7 +163,7 @@ export class Authorizer {
   }
 
   /** No await from the look-up to the insert: overlapping callers share one token request (H63). */
-  #token(ask: TokenAsk): Promise<Authorization> {
+  #token(ask: ScopedAsk): Promise<Authorization> {
     const key = tokenKey(ask);
     const held = this.#tokens.get(key);
     if (held !== undefined && this.#options.clock.elapsed() < held.renewAt) {
@@ -145,13 +176,21 @@ export class Authorizer {
     return asking;
   }
 
-  async #request(key: string, ask: TokenAsk): Promise<Authorization> {
+  async #request(key: string, ask: ScopedAsk): Promise<Authorization> {
     const { transport, clock, signal } = this.#options;
     const askedAt = clock.elapsed();
-    const { value, lifetimeMs } = await requestToken(transport, ask, signal, clock.now());
-    const header = `Bearer ${value}`;
-    this.#tokens.set(key, { header, renewAt: askedAt + lifetimeMs * USABLE_PART });
-    return { header, isFresh: true };
+    try {
+      const { value, lifetimeMs } = await requestToken(transport, ask, signal, clock.now());
+      const header = `Bearer ${value}`;
+      const renewAt = askedAt + lifetimeMs * USABLE_PART;
+      this.#tokens.set(key, { header, renewAt });
+      this.#told.set(key, { opens: opensPull(value, ask.repository), until: renewAt });
+      return { header, isFresh: true };
+    } catch (error) {
+      const isRefused = isGranaryError(error, "unauthorized");
+      if (isRefused) this.#told.set(key, { opens: false, until: askedAt + REFUSED_MS });
+      throw error;
+    }
   }
 }
 
@@ -169,9 +208,9 @@ function hasPassword(credentials: Credentials | undefined): credentials is Passw
 function tokenAsk(
   { repository, credentials }: Place,
   learned: Extract<Learned, { scheme: "bearer" }>,
-): TokenAsk {
+): ScopedAsk {
   const { realm, service } = learned;
-  return { realm, service, scope: `repository:${repository}:pull`, credentials };
+  return { realm, service, repository, scope: `repository:${repository}:pull`, credentials };
 }
 
 /** The identity is part of the key: one caller's token must never serve another (H64, artifact-keeper #3606). */

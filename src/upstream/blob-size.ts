@@ -2,6 +2,7 @@
  * Owns the question how large a blob is: HEAD, and where that does not tell, a GET of one byte. It never lets a blob's
  * body come in.
  */
+import type { Identity } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
@@ -13,6 +14,9 @@ import { blobUrl } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
 
+/** What registries say to a HEAD that they cannot answer, though a GET would be. */
+const HEADLESS: readonly number[] = [400, 403, 405, 406, 500, 501];
+
 /** undefined when the blob is not there. Throws `upstream-protocol` when the size cannot be learned. */
 export async function headBlob(
   uplink: Uplink,
@@ -20,25 +24,27 @@ export async function headBlob(
   digest: Digest,
   at: At,
 ): Promise<{ readonly size: number } | undefined> {
-  const head = await askBlob(uplink, repository, digest, at, "HEAD");
+  const identity = await identify(uplink.upstream, repository, at);
+  const head = await askBlob(uplink, repository, digest, "HEAD", identity, at);
   discardBody(head);
   if (isAbsent(head)) return undefined;
   const size = head.headers["content-encoding"] === undefined ? lengthHeader(head.headers) : undefined;
   if (head.status === 200 && size !== undefined) return { size };
   const error = statusError(head, uplink.clock.now());
-  // URLs signed for GET refuse HEAD, and some registries do not know HEAD of blobs: only then the GET can do better.
-  const isWorthGet = head.status === 200 || head.isAbroad || [403, 405, 501].includes(head.status);
+  // URLs signed for GET refuse HEAD, and some registries do not know HEAD of blobs: then the GET can do better, which is what matters.
+  const isWorthGet = head.status === 200 || head.isAbroad || HEADLESS.includes(head.status);
   if (!isWorthGet || error.code === "rate-limited") throw error;
-  return sizeByGet(uplink, repository, digest, at);
+  return sizeByGet(uplink, repository, digest, identity, at);
 }
 
 async function sizeByGet(
   uplink: Uplink,
   repository: string,
   digest: Digest,
+  identity: Identity,
   at: At,
 ): Promise<{ readonly size: number } | undefined> {
-  const reply = await askBlob(uplink, repository, digest, at, "GET");
+  const reply = await askBlob(uplink, repository, digest, "GET", identity, at);
   discardBody(reply);
   if (isAbsent(reply)) return undefined;
   const total = parseContentRange(reply.headers["content-range"])?.size;
@@ -48,21 +54,22 @@ async function sizeByGet(
   throw statusError(reply, uplink.clock.now());
 }
 
-async function askBlob(
-  { transport, authorizer, upstream }: Uplink,
+/** One HEAD, or a GET of one byte. Whoever asks discards the body. */
+export function askBlob(
+  { transport, authorizer }: Uplink,
   repository: string,
   digest: Digest,
-  at: At,
   method: "GET" | "HEAD",
+  identity: Identity,
+  { endpoint, signal, onAbroad }: At,
 ): Promise<Reply> {
-  const { endpoint, signal, onAbroad } = at;
   return exchange(transport, authorizer, {
     kind: "blob",
     method,
     url: blobUrl(endpoint, repository, digest),
     headers: method === "GET" ? { range: "bytes=0-0" } : {},
     repository,
-    identity: await identify(upstream, repository, at),
+    identity,
     signal,
     onAbroad,
   });

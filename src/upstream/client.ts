@@ -7,7 +7,7 @@ import type { LookupFunction } from "node:net";
 import { type Clock, systemClock } from "../observe/clock.ts";
 import { type Log, silentLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
-import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { viewAnonymously } from "./anonymous-view.ts";
 import { Authorizer } from "./authorizer.ts";
 import { BlobOrigin } from "./blob-origin.ts";
 import { headBlob } from "./blob-size.ts";
@@ -16,7 +16,7 @@ import { Circuit } from "./circuit.ts";
 import { Endpoints } from "./endpoints.ts";
 import { identify } from "./identity.ts";
 import { listReferrers, listTags } from "./list-questions.ts";
-import { getManifest, headManifest, isReadableByAnyone } from "./manifest-questions.ts";
+import { getManifest, headManifest } from "./manifest-questions.ts";
 import type { Upstream } from "./policy.ts";
 import type { ProxyEnvironment } from "./proxies.ts";
 import { parseRateLimit } from "./rate-limit.ts";
@@ -53,8 +53,11 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const circuit = new Circuit({ ...shared, onChange: reportTo(upstream.name, log, metrics) });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
   // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials (H68).
-  const anonymousCircuit = new Circuit({ ...shared, onChange: () => undefined });
-  const anonymous = new Caller({ ...shared, circuit: anonymousCircuit, endpoints, closing: closing.signal });
+  const anonymousCaller = () => {
+    const own = new Circuit({ ...shared, onChange: () => undefined });
+    return new Caller({ ...shared, circuit: own, endpoints, closing: closing.signal });
+  };
+  const anonymous = { content: anonymousCaller(), lists: anonymousCaller() };
   const uplink: Uplink = { upstream, transport, authorizer, endpoints, caller, clock, metrics };
 
   let rateLimit: RateLimit | undefined;
@@ -75,11 +78,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     tags: (repository, page) => caller.withRetries((at) => listTags(uplink, repository, page, at)),
     referrers: (repository, digest) =>
       caller.withRetries((at) => listReferrers(uplink, repository, digest, at)),
-    async isPublic(repository, reference) {
+    async viewAnonymously(ask) {
       // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
-      if (upstream.credentials === undefined) return true;
-      const ask = { repository, reference, accept: MANIFEST_UNION, userAgent: undefined };
-      return (await anonymous.withRetries((at) => isReadableByAnyone(uplink, ask, at))) === true;
+      return upstream.credentials === undefined ? "open" : await viewAnonymously(uplink, anonymous, ask);
     },
     async saysIdentity(repository) {
       const [endpoint = ""] = endpoints.order;

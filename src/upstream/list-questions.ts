@@ -3,6 +3,7 @@
  * a look that they are the JSON they should be: an HTML page must never be kept as a list.
  */
 
+import type { Identity } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import { answerError } from "./answer-error.ts";
@@ -29,8 +30,8 @@ export async function listTags(
   page: PageAsk,
   at: At,
 ): Promise<TagsPage | undefined> {
-  const url = tagsUrl(at.endpoint, repository, page);
-  const reply = await ask(uplink, "tags", url, repository, at, "application/json");
+  const identity = await identify(uplink.upstream, repository, at);
+  const reply = await askTags(uplink, repository, page, identity, at);
   if (reply.status !== 200) {
     discardBody(reply);
     if (reply.status === 404) return undefined;
@@ -43,6 +44,18 @@ export async function listTags(
   return { body: body.toString("utf8"), next: parseNextPage(reply.headers.link) };
 }
 
+/** Whoever asks reads the body or discards it. */
+export function askTags(
+  uplink: Uplink,
+  repository: string,
+  page: PageAsk,
+  identity: Identity,
+  at: At,
+): Promise<Reply> {
+  const url = tagsUrl(at.endpoint, repository, page);
+  return ask(uplink, "tags", url, repository, identity, at, "application/json");
+}
+
 /** undefined unless the upstream answers 200 with an index: 404, 401, 405 and HTML all mean "no such API" (H60). */
 export async function listReferrers(
   uplink: Uplink,
@@ -51,7 +64,8 @@ export async function listReferrers(
   at: At,
 ): Promise<Uint8Array | undefined> {
   const url = referrersUrl(at.endpoint, repository, digest);
-  const reply = await ask(uplink, "referrers", url, repository, at, OCI_INDEX);
+  const identity = await identify(uplink.upstream, repository, at);
+  const reply = await ask(uplink, "referrers", url, repository, identity, at, OCI_INDEX);
   if (reply.status !== 200) {
     discardBody(reply);
     if (reply.status !== 429 && reply.status < 500) return undefined;
@@ -61,16 +75,15 @@ export async function listReferrers(
   return hasList(body, "manifests") ? body : undefined;
 }
 
-async function ask(
-  { transport, authorizer, upstream }: Uplink,
+function ask(
+  { transport, authorizer }: Uplink,
   kind: RequestKind,
   url: URL,
   repository: string,
-  at: At,
+  identity: Identity,
+  { signal, onAbroad }: At,
   accept: string,
 ): Promise<Reply> {
-  const { signal, onAbroad } = at;
-  const identity = await identify(upstream, repository, at);
   const headers = { accept };
   return exchange(transport, authorizer, {
     kind,

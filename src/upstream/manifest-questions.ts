@@ -1,5 +1,5 @@
 /**
- * Owns the questions about manifests: HEAD, GET with a limit, and whether an anonymous caller may read one. It reads
+ * Owns the questions about manifests: HEAD, and GET with a limit. It reads
  * headers as they are; checking digests and types is the Mirror's.
  */
 import type { IncomingHttpHeaders } from "node:http";
@@ -8,7 +8,7 @@ import { type Digest, isDigest } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
-import { ANONYMOUS, identify } from "./identity.ts";
+import { identify } from "./identity.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { manifestUrl } from "./registry-url.ts";
 import { hiddenError, statusError } from "./status-error.ts";
@@ -24,7 +24,10 @@ const MAX_TEXT_BYTES = 4096;
 /** Told of the headers of each manifest answer: that is where the pull budget stands. */
 export type OnHeaders = (headers: IncomingHttpHeaders) => void;
 
-/** One HEAD; a GET only where the registry does not know HEAD. */
+/** What registries say to a HEAD that they cannot answer, though a GET would be. */
+const HEADLESS: readonly number[] = [400, 405, 406, 500, 501];
+
+/** One HEAD; a GET only where the registry does not know HEAD: what a GET gives must not fail for a HEAD's sake. */
 export async function headManifest(
   uplink: Uplink,
   ask: ManifestAsk,
@@ -33,7 +36,7 @@ export async function headManifest(
 ): Promise<ManifestHead | undefined> {
   const reply = await askManifest(uplink, ask, "HEAD", await identityOf(uplink, ask, at), at);
   onHeaders(reply.headers);
-  if (reply.status === 405 || reply.status === 501) {
+  if (HEADLESS.includes(reply.status)) {
     discardBody(reply);
     return getManifest(uplink, ask, at, onHeaders);
   }
@@ -56,20 +59,12 @@ export async function getManifest(
   return { ...headOf(reply), bytes };
 }
 
-/** One anonymous HEAD. Throws when the answer is neither yes nor no. */
-export async function isReadableByAnyone(uplink: Uplink, ask: ManifestAsk, at: At): Promise<boolean> {
-  const reply = await askManifest(uplink, ask, "HEAD", ANONYMOUS, at);
-  discardBody(reply);
-  if (reply.status === 200) return true;
-  if ([401, 403, 404].includes(reply.status)) return false;
-  throw statusError(reply, uplink.clock.now());
-}
-
 function identityOf({ upstream }: Uplink, { repository }: ManifestAsk, at: At): Promise<Identity> {
   return identify(upstream, repository, at);
 }
 
-function askManifest(
+/** Whoever asks reads the body or discards it. */
+export function askManifest(
   { transport, authorizer, upstream }: Uplink,
   { repository, reference, accept, userAgent }: ManifestAsk,
   method: "GET" | "HEAD",

@@ -51,6 +51,18 @@ export type UpstreamStatus = {
 };
 
 /**
+ * "open": anybody can read the repository. "granted": anybody gets a token that opens it for pulls, and whether it exists was not seen.
+ * "closed": it refuses those who did not log in. "unseen": what was asked for is not there for them, which says nothing of the repository.
+ */
+export type View = "open" | "granted" | "closed" | "unseen";
+
+export type ViewAsk = {
+  readonly repository: string;
+  /** What it is looked for with: something that the repository contains, as far as is known. */
+  readonly by: { readonly manifest: string } | { readonly blob: Digest };
+};
+
+/**
  * Every method throws `upstream-unavailable`, `upstream-protocol`, `rate-limited`, `unauthorized`, `denied`, `closed`;
  * while the circuit is open they throw at once with `retryAfterMs` and send nothing. `undefined` means the upstream
  * said that it is not there (404). Manifests and lists throw `not-found` where it did not say whether that is so (401 after a
@@ -79,10 +91,10 @@ export interface UpstreamClient {
    */
   saysIdentity(repository: string): Promise<string>;
   /**
-   * True when `repository` can be read without our credentials (always true when there can be none). One anonymous HEAD of
-   * the manifest `reference`; throws when that cannot be told now.
+   * What somebody without our credentials gets to see of `repository` (always "open" when there can be none). One anonymous question about
+   * `by`, and where that does not tell, others that may; throws when nothing tells now.
    */
-  isPublic(repository: string, reference: string): Promise<boolean>;
+  viewAnonymously(ask: ViewAsk): Promise<View>;
 
   status(): UpstreamStatus;
   /**

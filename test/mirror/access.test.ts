@@ -1,6 +1,7 @@
 /** Shows who may be served what: storage is shared, permission never is. */
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import type { FakeSettings, RequestRecord } from "../support/fake-registry.ts";
 import { MiB, startWorld } from "../support/mirror-world.ts";
 import { startFake } from "../support/start-upstream.ts";
 import { upstreamOf } from "../support/upstream-of.ts";
@@ -177,6 +178,19 @@ describe("an absent tag says nothing about who may read the repository (H80)", (
     expect((await world.get("library/alpine", "3")).outcome).toBe("hit");
   });
 
+  it("a repository that does not exist yet is not taken for public when it is made private", async () => {
+    const { world } = await worldWithSecret();
+    await expect(world.get("alice/later", "1")).rejects.toMatchObject({ code: "not-found" });
+    world.fake.settings.anonymousLimits.add("manifest");
+    await expect(world.get("alice/later", "2")).rejects.toMatchObject({ code: "not-found" });
+    world.fake.settings.anonymousLimits.clear();
+    world.fake.settings.privateRepositories.add("alice/later");
+    world.fake.addImage("alice/later", "3", { layers: [10] });
+    world.fake.revokeTokens();
+    world.clock.aheadMs += 301_000;
+    await expect(world.get("alice/later", "3")).rejects.toMatchObject({ code: "denied" });
+  });
+
   it("a repository that does not exist is absent, not private", async () => {
     const { world } = await worldWithSecret();
     await expect(world.get("library/none", "1")).rejects.toMatchObject({ code: "not-found" });
@@ -203,6 +217,163 @@ describe("an absent tag says nothing about who may read the repository (H80)", (
     const begunAt = performance.now();
     await world.read("library/alpine", open.configDigest);
     expect(performance.now() - begunAt).toBeLessThan(3_000);
+  });
+});
+
+describe("whether a repository is public cannot be asked, because the shared address may ask nothing more (429)", () => {
+  /** Nobody may ask for manifests without a login; `more` tells what else is as it may be at a registry. */
+  async function limitedWorld(more: Partial<FakeSettings> = {}, asks: readonly Kind[] = ["manifest"]) {
+    const made = await worldWithSecret();
+    Object.assign(made.world.fake.settings, { anonymousLimits: new Set(asks), retryAfter: "90", ...more });
+    return made;
+  }
+  type Kind = RequestRecord["kind"];
+
+  it.each<[string, Partial<FakeSettings>]>([
+    ["the anonymous token says so, as at Docker Hub", {}],
+    ["the tags may be listed, where tokens say nothing", { tokenForm: "opaque" }],
+  ])("new public repositories are served all the same: %s", async (_, settings) => {
+    const { world, open } = await limitedWorld(settings);
+    const [layer = ""] = open.layerDigests;
+    expect((await world.get("library/alpine", "3")).manifest.digest).toBe(open.manifestDigest);
+    expect(await world.read("library/alpine", layer)).toHaveLength(100);
+    for (let seed = 10; seed < 15; seed++) {
+      world.fake.addImage(`library/new${seed}`, "1", { layers: [10], seed });
+      expect((await world.get(`library/new${seed}`, "1")).outcome).toBe("miss");
+    }
+  });
+
+  it.each<[string, Partial<FakeSettings>, readonly Kind[]]>([
+    ["the token says so", {}, ["manifest"]],
+    ["the token says so, and nothing else may be asked", {}, ["manifest", "blob", "tags"]],
+    ["the token is refused, as at ghcr.io", { tokenForm: "opaque", refusesTokens: true }, ["manifest"]],
+  ])("private ones are still refused: %s", async (_, settings, asks) => {
+    const { world, secret } = await limitedWorld(settings, asks);
+    await world.get("alice/secret", "1", loggedIn);
+    const attempts = await Promise.allSettled([
+      world.get("alice/secret", "1"),
+      world.head("alice/secret", secret.manifestDigest),
+      world.open("alice/secret", secret.layerDigests[0] ?? ""),
+      world.referrers("alice/secret", secret.manifestDigest),
+    ]);
+    for (const attempt of attempts) expect(attempt).toMatchObject({ reason: { code: "denied" } });
+    await expect(world.tags("alice/secret")).rejects.toMatchObject({
+      code: expect.stringMatching(/denied|not-found/),
+    });
+  });
+
+  it("where nothing tells, nothing is served, and the sentence says why and what to do", async () => {
+    const { world } = await limitedWorld({ tokenForm: "opaque" }, ["manifest", "blob", "tags"]);
+    for (const repository of ["library/alpine", "alice/secret"]) {
+      const failure = await world
+        .get(repository, repository.startsWith("library") ? "3" : "1")
+        .catch((e) => e);
+      expect(failure).toMatchObject({ code: "rate-limited", facts: { retryAfterMs: expect.any(Number) } });
+      expect(failure.message).toMatch(/cannot be told now whether .* may be read without a login/);
+      expect(failure.message).toMatch(/log in to Granary/);
+    }
+    // And no verdict was made of it.
+    world.fake.settings.anonymousLimits.clear();
+    world.clock.aheadMs += 90_001;
+    expect((await world.get("library/alpine", "3")).outcome).toBe("miss");
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+  });
+
+  it("what was public before stays so, and what was private too, without a probe for each request", async () => {
+    const { world, open } = await limitedWorld({ tokenForm: "opaque" }, []);
+    await world.get("library/alpine", "3");
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    world.fake.settings.anonymousLimits = new Set(["manifest", "blob", "tags", "token"]);
+    world.clock.aheadMs += HOUR_MS + 1;
+    world.fake.forgetRequests();
+    for (let pass = 0; pass < 5; pass++) {
+      await world.read("library/alpine", open.configDigest);
+      await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    }
+    expect(world.fake.count({ status: 429 })).toBeLessThanOrEqual(6);
+  });
+});
+
+describe.each([500, 502, 503])("a registry that answers %d to those who did not log in", (status) => {
+  const anonymously = ({ headers }: RequestRecord) => !isLogin(headers.authorization);
+  const logins = new Set<string>();
+  const isLogin = (authorization = "") => logins.has(authorization);
+
+  it("is no reason to call a repository private, nor to serve what may be", async () => {
+    const { world } = await worldWithSecret();
+    await world.get("alice/secret", "1", loggedIn);
+    await world.get("library/alpine", "3", loggedIn);
+    for (const { headers } of world.fake.matching({ status: 200, kind: "manifest" })) {
+      logins.add(String(headers.authorization));
+    }
+    world.fake.fail(
+      (request) =>
+        request.origin === "registry" && anonymously(request) && request.headers.authorization !== undefined,
+      { kind: "status", status },
+      { times: 100 },
+    );
+    expect((await world.get("library/alpine", "3")).outcome).toBe("hit");
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+  });
+});
+
+it("a registry that refuses what its own token grants (401 in an incident) makes nothing private", async () => {
+  const { world } = await worldWithSecret();
+  await world.get("library/alpine", "3");
+  world.clock.aheadMs += HOUR_MS + 1;
+  world.fake.fail(
+    /library.alpine.manifests/,
+    { kind: "status", status: 401 },
+    { method: "HEAD", times: 100 },
+  );
+  expect((await world.get("library/alpine", "3")).outcome).toBe("stale");
+  world.fake.faults.length = 0;
+  world.clock.aheadMs += 10_001;
+  expect((await world.get("library/alpine", "3")).outcome).toBe("revalidated");
+});
+
+describe("a new public repository without a tag latest", () => {
+  it.each(["jwt", "opaque"] as const)(
+    "serves blobs, lists and referrers before anything of it is stored (%s tokens)",
+    async (tokenForm) => {
+      const { world, open } = await worldWithSecret();
+      world.fake.settings.tokenForm = tokenForm;
+      expect(await world.read("library/alpine", open.configDigest)).not.toHaveLength(0);
+      await world.restart();
+      expect((await world.tags("library/alpine")).body).toContain('"3"');
+      expect((await world.referrers("library/alpine", open.manifestDigest)).outcome).toBe("miss");
+    },
+  );
+
+  it("a blob that is not there is absent, and the repository no less public", async () => {
+    const { world, secret, open } = await worldWithSecret();
+    const absent = secret.configDigest;
+    await expect(world.read("library/alpine", absent)).rejects.toMatchObject({ code: "not-found" });
+    expect(await world.read("library/alpine", open.configDigest)).not.toHaveLength(0);
+  });
+});
+
+it("the tag of somebody else that a repository is probed with is in no error", async () => {
+  const { world } = await worldWithSecret();
+  world.fake.addImage("alice/secret", "v1-unreleased", { layers: [10] });
+  await world.get("alice/secret", "v1-unreleased", loggedIn);
+  world.fake.deleteTag("alice/secret", "v1-unreleased");
+  const attempts = [world.tags("alice/secret"), world.get("alice/secret", "other")];
+  for (const attempt of await Promise.allSettled(attempts)) {
+    expect(attempt.status).toBe("rejected");
+    expect(String(attempt.status === "rejected" && attempt.reason)).not.toContain("unreleased");
+  }
+});
+
+describe("a verdict whose date lies in the future", () => {
+  it("is asked for again: a repository that became private is not public for a year", async () => {
+    const { world } = await worldWithSecret();
+    world.clock.setByMs = 365 * 24 * HOUR_MS;
+    await world.get("library/alpine", "3");
+    world.clock.setByMs = 0;
+    world.fake.settings.privateRepositories.add("library/alpine");
+    world.fake.revokeTokens();
+    await expect(world.get("library/alpine", "3")).rejects.toMatchObject({ code: "denied" });
   });
 });
 

@@ -1,5 +1,6 @@
 /** Owns the tests of challenge and token: who is asked, with what, how often (registry-clients.md H63-H73). */
 import { describe, expect, it } from "vitest";
+import type { UpstreamClient } from "../../src/upstream/upstream-client.ts";
 import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
 
 /** Absent or private: the registry does not say which, and that is no 404. */
@@ -64,7 +65,7 @@ describe("tokens", () => {
     const { fake, client } = await startHub({ users }, { credentials: alice });
     fake.settings.privateRepositories.add("library/alpine");
     expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeDefined();
-    expect(await client.isPublic("library/alpine", "latest")).toBe(false);
+    expect(await view(client, "library/alpine")).toBe("closed");
     const identities = fake
       .matching({ origin: "auth" })
       .map(({ headers }) => headers.authorization !== undefined);
@@ -178,12 +179,16 @@ describe("tokens", () => {
     const { fake, client } = await startHub({ users }, { credentials: alice });
     fake.addImage("alice/secret", "latest", { layers: [10] });
     fake.settings.privateRepositories.add("alice/secret");
-    expect(await client.isPublic("library/alpine", "latest")).toBe(true);
-    expect(await client.isPublic("alice/secret", "latest")).toBe(false);
-    expect(await clientOf(fake).client.isPublic("alice/secret", "latest")).toBe(true);
+    expect(await view(client, "library/alpine")).toBe("open");
+    expect(await view(client, "alice/secret")).toBe("closed");
+    expect(await view(clientOf(fake).client, "alice/secret")).toBe("open");
     await fake.pause();
-    await expect(client.isPublic("library/alpine", "latest")).rejects.toMatchObject({
+    await expect(view(client, "library/alpine")).rejects.toMatchObject({
       code: "upstream-unavailable",
     });
   });
 });
+
+function view(client: UpstreamClient, repository: string) {
+  return client.viewAnonymously({ repository, by: { manifest: "latest" } });
+}

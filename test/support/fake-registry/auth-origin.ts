@@ -2,7 +2,7 @@
 import type { RequestRecord } from "./account.ts";
 import { type Reply, textReply } from "./send-reply.ts";
 import type { FakeSettings } from "./settings.ts";
-import type { Tokens } from "./tokens.ts";
+import { ANONYMOUS, type Tokens } from "./tokens.ts";
 
 const JSON_TYPE = { "content-type": "application/json" };
 
@@ -30,7 +30,9 @@ function answerOAuth({ form }: RequestRecord, settings: FakeSettings, tokens: To
 }
 
 function issued(identity: string, asked: readonly string[], settings: FakeSettings, tokens: Tokens): Reply {
+  if (identity === ANONYMOUS && settings.anonymousLimits.has("token")) return textReply(429, "", {});
   const scopes = asked.flatMap((scope) => scope.split(" "));
+  if (settings.refusesTokens && !tokens.mayReadAll(identity, scopes)) return textReply(403, "denied", {});
   const token = tokens.issue(identity, scopes);
   const fields = {
     ...(settings.tokenFields !== "access_token" && { token }),

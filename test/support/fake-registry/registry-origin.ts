@@ -6,7 +6,7 @@ import type { RequestRecord } from "./account.ts";
 import { signPath } from "./cdn-origin.ts";
 import type { Contents } from "./contents.ts";
 import { rangedReply } from "./ranged-reply.ts";
-import { errorReply, type RegistryAnswer, type RegistryState } from "./registry-answer.ts";
+import { errorReply, type RegistryAnswer, type RegistryState, tooManyRequests } from "./registry-answer.ts";
 import { answerReferrers, answerTags } from "./registry-lists.ts";
 import { answerManifest } from "./registry-manifests.ts";
 import { textReply } from "./send-reply.ts";
@@ -15,6 +15,9 @@ import { ANONYMOUS } from "./tokens.ts";
 export function answerRegistry(record: RequestRecord, state: RegistryState): RegistryAnswer {
   const caller = identify(record, state);
   if (typeof caller !== "string") return caller;
+  if (caller === ANONYMOUS && state.settings.anonymousLimits.has(record.kind)) {
+    return tooManyRequests({ kind: "rate-limited", ...retryAfterOf(state) });
+  }
   if (record.kind === "ping") return textReply(200, "{}", { "content-type": "application/json" });
   const { repository, reference } = record;
   if (repository === undefined || !["GET", "HEAD"].includes(record.method)) {
@@ -28,6 +31,10 @@ export function answerRegistry(record: RequestRecord, state: RegistryState): Reg
   return record.kind === "referrers"
     ? answerReferrers(record, state)
     : errorReply(404, "UNSUPPORTED", "not here");
+}
+
+function retryAfterOf({ settings: { retryAfter } }: RegistryState): { readonly retryAfter?: string } {
+  return retryAfter === undefined ? {} : { retryAfter };
 }
 
 /** The caller's name, or the answer that sends the caller away. */

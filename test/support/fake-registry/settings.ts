@@ -3,6 +3,8 @@
  * from. Tests change the values at any time; nothing here does anything.
  */
 
+import type { RequestKind } from "./account.ts";
+
 export type FakeMode = "hub" | "plain" | "ollama";
 
 export type FakeSettings = {
@@ -20,6 +22,12 @@ export type FakeSettings = {
   /** What a token says it lasts, in seconds; `undefined` leaves the field out (then it lasts 60 s). */
   tokenExpiresIn: number | undefined;
   tokenFields: "token" | "access_token" | "both";
+  /** Docker Hub's tokens say what they open ("jwt"); ghcr.io's do not. */
+  tokenForm: "jwt" | "opaque";
+  /** Kinds of question that nobody without a login gets an answer to: the shared address's budget is spent (429). */
+  anonymousLimits: Set<RequestKind>;
+  /** The token server refuses those who may not read what they ask a token for, as ghcr.io does (403). */
+  refusesTokens: boolean;
   users: Record<string, string>;
   /** User names by identity token: with any, the token server knows OAuth2 (POST). */
   identityTokens: Record<string, string>;
@@ -60,6 +68,9 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     latencyMs: { registry: 0, cdn: 0, auth: 0 },
     tokenExpiresIn: 300,
     tokenFields: "both",
+    tokenForm: "opaque",
+    anonymousLimits: new Set(),
+    refusesTokens: false,
     users: {},
     identityTokens: {},
     privateRepositories: new Set(),
@@ -87,5 +98,12 @@ export function settingsOf(mode: FakeMode): FakeSettings {
       referrers: "404",
     };
   }
-  return { ...settings, auth: "bearer", getBlob: "redirect", acceptRules: true, hidesAbsence: true };
+  return {
+    ...settings,
+    auth: "bearer",
+    tokenForm: "jwt",
+    getBlob: "redirect",
+    acceptRules: true,
+    hidesAbsence: true,
+  };
 }

@@ -35,13 +35,12 @@ export class Tokens {
   }
 
   issue(identity: string, scopes: readonly string[]): string {
-    const repositories = scopes.flatMap(
-      (scope) => /^repository:(.+):(?:.*,)?pull(?:,.*)?$/.exec(scope)?.[1] ?? [],
-    );
-    const text = `fake-token-${randomUUID()}`;
+    const repositories = repositoriesIn(scopes);
+    const opened = repositories.filter((name) => this.mayRead(identity, name));
+    const text = `${this.#settings.tokenForm === "jwt" ? claimsOf(opened) : ""}fake-token-${randomUUID()}`;
     this.#issued.set(text, {
       identity,
-      repositories: repositories.filter((name) => this.mayRead(identity, name)),
+      repositories: opened,
       expiresAt: this.#now() + (this.#settings.tokenExpiresIn ?? 60) * 1000,
     });
     return text;
@@ -57,8 +56,23 @@ export class Tokens {
     return identity !== ANONYMOUS || !this.#settings.privateRepositories.has(repository);
   }
 
+  mayReadAll(identity: string, scopes: readonly string[]): boolean {
+    return repositoriesIn(scopes).every((name) => this.mayRead(identity, name));
+  }
+
   /** Every token is now as good as expired. */
   revoke(): void {
     for (const [text, token] of this.#issued) this.#issued.set(text, { ...token, expiresAt: 0 });
   }
+}
+
+function repositoriesIn(scopes: readonly string[]): string[] {
+  return scopes.flatMap((scope) => /^repository:(.+):(?:.*,)?pull(?:,.*)?$/.exec(scope)?.[1] ?? []);
+}
+
+/** Header and payload of a JWT as the token specification has it; what follows stands for the signature. */
+function claimsOf(repositories: readonly string[]): string {
+  const access = repositories.map((name) => ({ type: "repository", name, actions: ["pull"] }));
+  const encode = (part: unknown) => Buffer.from(JSON.stringify(part)).toString("base64url");
+  return `${encode({ alg: "none", typ: "JWT" })}.${encode({ iss: "fake", access })}.`;
 }

@@ -1,0 +1,98 @@
+/**
+ * Owns what somebody without our credentials gets to see of a repository. The question itself may fail for reasons of its own (the
+ * anonymous budget of a shared address is spent), and that failure is no answer: then other evidence of the same thing is looked at,
+ * which is the word of the anonymous token, and whether the tags may be listed. It never asks with our credentials.
+ */
+import { GranaryError } from "../errors.ts";
+import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { askBlob } from "./blob-size.ts";
+import type { At, Caller } from "./caller.ts";
+import type { Reply } from "./exchange.ts";
+import { ANONYMOUS } from "./identity.ts";
+import { askTags } from "./list-questions.ts";
+import { askManifest } from "./manifest-questions.ts";
+import { discardBody } from "./read-body.ts";
+import { statusError } from "./status-error.ts";
+import type { Uplink } from "./uplink.ts";
+import type { View, ViewAsk } from "./upstream-client.ts";
+
+/** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (H68). */
+export type AnonymousCallers = { readonly content: Caller; readonly lists: Caller };
+
+type Seen = { readonly view: View } | { readonly failure: unknown };
+
+/** Throws what the question threw, when neither it nor the other evidence tells. */
+export async function viewAnonymously(
+  uplink: Uplink,
+  { content, lists }: AnonymousCallers,
+  { repository, by }: ViewAsk,
+): Promise<View> {
+  const seen = await lookAt(uplink, content, (at) => askContent(uplink, repository, by, at));
+  const view = viewOf(seen);
+  if (view === "open") return "open";
+  const isGranted = await isPullGranted(uplink, repository);
+  if (view === "closed" && isGranted === true) throw contradiction(uplink.upstream.name);
+  if (view === "closed" || isGranted === false) return "closed";
+  if (view === undefined && isGranted === true) return "granted";
+  // To be allowed to list is to be allowed to read; not to be allowed to list says nothing.
+  const listed = await lookAt(uplink, lists, (at) => askTags(uplink, repository, { n: "1" }, ANONYMOUS, at));
+  if (viewOf(listed) === "open") return "open";
+  if (isGranted === true) return "granted";
+  if ("failure" in seen) throw seen.failure;
+  return seen.view;
+}
+
+function viewOf(seen: Seen): View | undefined {
+  return "view" in seen ? seen.view : undefined;
+}
+
+async function lookAt(uplink: Uplink, caller: Caller, ask: (at: At) => Promise<Reply>): Promise<Seen> {
+  let isRefused = false;
+  const attempt = async (at: At): Promise<true | undefined> => {
+    const reply = await ask(at);
+    discardBody(reply);
+    const { status } = reply;
+    if (status === 200) return true;
+    if (![401, 403, 404].includes(status)) throw statusError(reply, uplink.clock.now());
+    isRefused ||= status !== 404;
+    return undefined;
+  };
+  try {
+    if ((await caller.withRetries(attempt)) === true) return { view: "open" };
+    return { view: isRefused ? "closed" : "unseen" };
+  } catch (failure) {
+    return { failure };
+  }
+}
+
+async function askContent(uplink: Uplink, repository: string, by: ViewAsk["by"], at: At): Promise<Reply> {
+  if ("manifest" in by) {
+    const ask = { repository, reference: by.manifest, accept: MANIFEST_UNION, userAgent: undefined };
+    return await askManifest(uplink, ask, "HEAD", ANONYMOUS, at);
+  }
+  const reply = await askBlob(uplink, repository, by.blob, "HEAD", ANONYMOUS, at);
+  if (!reply.isAbroad || reply.status === 200) return reply;
+  // What a CDN makes of a HEAD is not the registry's word.
+  discardBody(reply);
+  throw statusError(reply, uplink.clock.now());
+}
+
+/** The word of the anonymous token, which no pull budget is spent on; undefined when it does not tell, or is not to be had now. */
+async function isPullGranted(
+  { authorizer, endpoints }: Uplink,
+  repository: string,
+): Promise<boolean | undefined> {
+  let isGranted: boolean | undefined;
+  for (const endpoint of endpoints.order) {
+    const place = { url: new URL(endpoint), repository, credentials: undefined, isEndpoint: true };
+    isGranted = (await authorizer.opensPull(place).catch(() => undefined)) ?? isGranted;
+    if (isGranted === true) return true;
+  }
+  return isGranted;
+}
+
+/** Trouble of the registry's own: it grants the pull and refuses it at once. */
+function contradiction(name: string): GranaryError {
+  const reason = `${name} refuses what its own token grants`;
+  return new GranaryError("upstream-unavailable", `${reason}.`, { reason });
+}
