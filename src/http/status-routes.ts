@@ -15,11 +15,16 @@ export const STATUS_ROUTES: ReadonlyMap<string, StatusRoute> = new Map<string, S
   [METRICS_PATH, answerMetrics],
 ]);
 
-/** Ready means that the store and the database answer; upstreams may be down, what is held is served all the same. */
+/**
+ * Ready means that clients can be served: upstreams may be down, the disk full, the database out of order, and what is held or can be
+ * passed through is served all the same. So such trouble is told (`degraded`) under 200: whoever sends clients elsewhere for it would
+ * make an outage of it.
+ */
 async function answerReady({ mirror }: Services, outgoing: ServerResponse, log: Log): Promise<void> {
   try {
-    await mirror.status();
-    respondJson(outgoing, 200, '{"status":"ready"}');
+    const { troubles } = await mirror.status();
+    const body = troubles.length === 0 ? { status: "ready" } : { status: "degraded", troubles };
+    respondJson(outgoing, 200, JSON.stringify(body));
   } catch (error) {
     log.error({ reason: messageOf(error) }, "not ready");
     respondJson(outgoing, 503, '{"status":"not ready"}');

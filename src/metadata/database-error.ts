@@ -11,6 +11,12 @@ export function guarded<T>(work: () => T): T {
   }
 }
 
+/** A row that no database of ours would ever take; trying again, or another disk, changes nothing. */
+export function isRowsOwnFault(error: unknown): boolean {
+  const cause = error instanceof GranaryError ? error.cause : error;
+  return cause instanceof Sqlite.SqliteError && /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(cause.code);
+}
+
 /** Runs the opening of `path`; what it throws becomes a GranaryError: `config-invalid`, `store-full`, `store-damaged`. */
 export function explained<T>(path: string, work: () => T): T {
   try {

@@ -53,7 +53,7 @@ export class Blobs {
     try {
       const size = await this.#linkedSize(client, target);
       this.#parts.uses.touch(target.digest);
-      const stored = await this.#stored(target, size, release);
+      const stored = await this.#stored(client, target, size, release);
       if (stored !== undefined) return { blob: stored, outcome: "hit" };
       return await this.#cold(client, target, size, release);
     } catch (error) {
@@ -98,15 +98,27 @@ export class Blobs {
   }
 
   async #stored(
-    { digest }: BlobTarget,
+    client: UpstreamClient,
+    target: BlobTarget,
     linked: number | undefined,
     release: () => void,
   ): Promise<ReadableBlob | undefined> {
+    const { digest } = target;
     // A fill that is running is asked first: its readers get what is there without a look at the disk (F9).
     if (this.#parts.fills.find(digest) !== undefined) return undefined;
     const { sound } = this.#parts;
     const stored = await sound.open(digest, linked);
-    return stored && openStoredBlob(stored, release, (reason) => sound.drop(digest, reason));
+    if (stored === undefined) return undefined;
+    const { size } = stored;
+    return openStoredBlob(stored, release, async (error, range, offset) => {
+      // Nothing can be kept while the damaged one is in its place.
+      const isMended = await sound.dropDamaged(digest, error);
+      const room = isMended ? await this.#parts.janitor.reserve(digest, size) : undefined;
+      const ask = askOf(client, target, size);
+      const rest = range === undefined ? undefined : { start: offset, end: range.end };
+      const reader = this.#doubting(target, this.#reader(ask, room, rest));
+      return restOf(reader, range === undefined ? offset : 0, () => room?.release());
+    });
   }
 
   async #cold(
@@ -117,8 +129,7 @@ export class Blobs {
   ): Promise<BlobAnswer> {
     const { digest } = target;
     const size = await this.#coldSize(client, target, linked);
-    const origin = client.blobOrigin(target.repository, digest);
-    const ask = { digest, size, origin, policy: client.upstream.policy };
+    const ask = askOf(client, target, size);
     const room = await this.#parts.janitor.reserve(digest, size);
     const reader = (range?: ByteRange) => this.#doubting(target, this.#reader(ask, room, range));
     const release = () => {
@@ -176,6 +187,28 @@ function forReader({ upstream, repository, digest }: BlobTarget, error: unknown)
   const target = `${upstream}/${repository}@${digest}`;
   const message = `${target} could not be read: ${reason}.`;
   return new GranaryError(error.code, message, { ...facts, target, cause: error });
+}
+
+function askOf(client: UpstreamClient, { repository, digest }: BlobTarget, size: number): FillAsk {
+  return { digest, size, origin: client.blobOrigin(repository, digest), policy: client.upstream.policy };
+}
+
+/** `reader` after its first `skipped` bytes; a whole is read from its start, because only so is its end held back (F18). */
+function restOf(reader: BlobReader, skipped: number, release: () => void): BlobReader {
+  let left = skipped;
+  const read = async (into: Uint8Array): Promise<number> => {
+    while (left > 0) {
+      const count = await reader.read(left < into.length ? into.subarray(0, left) : into);
+      if (count === 0) return 0;
+      left -= count;
+    }
+    return await reader.read(into);
+  };
+  const close = () => {
+    reader.close();
+    release();
+  };
+  return { read, close };
 }
 
 function failing(error: GranaryError): BlobReader {

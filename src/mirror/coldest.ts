@@ -1,7 +1,7 @@
 /** Owns the order in which things go when room is needed: blobs and partials, least recently used first. It removes nothing. */
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { SavedPartial, Spool } from "../store/partial.ts";
+import type { SavedPartial } from "../store/partial.ts";
 
 export type Candidate = {
   readonly kind: "blob" | "partial";
@@ -15,8 +15,11 @@ export type Candidate = {
 const BATCH = 64;
 
 /** Every blob and every partial that no fill has open, coldest first. Nothing may be removed while it runs. */
-export async function* coldest(metadata: Metadata, spool: Spool): AsyncGenerator<Candidate> {
-  const partials = (await spool.list()).map(candidateOf).sort((a, b) => a.usedAt - b.usedAt);
+export async function* coldest(
+  metadata: Metadata,
+  saved: readonly SavedPartial[],
+): AsyncGenerator<Candidate> {
+  const partials = saved.map(candidateOf).sort((a, b) => a.usedAt - b.usedAt);
   for await (const blob of coldestBlobs(metadata)) {
     while (partials[0] !== undefined && partials[0].usedAt <= blob.usedAt) {
       yield partials[0];

@@ -6,21 +6,17 @@ import { formatBytes } from "../bytes/units.ts";
 import { messageOf } from "../errors.ts";
 import type { Fills } from "../fill/fills.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { Clock } from "../observe/clock.ts";
+import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import { type Candidate, coldest } from "./coldest.ts";
+import { type Budget, type Disk, DiskMeasure, minFreeOf } from "./disk-measure.ts";
 import type { Pins } from "./pins.ts";
 import type { Uses } from "./uses.ts";
-
-export type Budget = {
-  /** Bytes that blobs and partials may hold together. */
-  readonly maxSize: number;
-  /** Bytes of the disk that stay free, whatever the budget says. */
-  readonly minFree: number;
-};
 
 export type JanitorParts = {
   readonly budget: Budget;
@@ -30,8 +26,11 @@ export type JanitorParts = {
   readonly pins: Pins;
   readonly uses: Uses;
   readonly fills: () => Fills;
+  readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Hears of `room`, `disk` and `partials`, and when they are over. */
+  readonly troubles: Episodes;
 };
 
 /** All in bytes. */
@@ -47,14 +46,29 @@ export type Room = {
 
 type Kept = { readonly bytes: number; holders: number };
 
+type Measure = {
+  readonly used: number;
+  /** What fills have still to write, and what is kept for others. */
+  readonly coming: number;
+  readonly disk: Disk | undefined;
+};
+
+/** Longer than the time between two sweeps, so that what fails in each is one episode. */
+const QUIET_MS = 150_000;
+
 export class Janitor {
   readonly #parts: JanitorParts;
   readonly #kept = new Map<Digest, Kept>();
   /** One at a time: two at once would count the same bytes as free twice. */
   #queue: Promise<unknown> = Promise.resolve();
+  readonly #measuring: DiskMeasure;
+  /** Blobs that did not fit are no trouble of the store, and one line says so for all that come in a row. */
+  readonly #refused: Episodes;
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
+    this.#refused = new Episodes(parts.log, parts.clock, QUIET_MS);
+    this.#measuring = new DiskMeasure(parts);
   }
 
   /**
@@ -77,30 +91,36 @@ export class Janitor {
     await this.#inTurn(() => this.#report(), undefined);
   }
 
+  /** Also says whether there is room for anything new at all, when that has changed. */
   async use(): Promise<DiskUse> {
-    const { used, free } = await this.#measure();
-    return { used, budget: this.#parts.budget.maxSize, free };
+    const measure = await this.#measure();
+    this.#judgeRoom(measure);
+    const { used, disk } = measure;
+    return { used, budget: this.#parts.budget.maxSize, free: disk?.free ?? this.#measuring.lastFree };
   }
 
-  /** `coming` is what fills have still to write, and what is kept for others. */
-  async #measure(): Promise<{ readonly used: number; readonly coming: number; readonly free: number }> {
-    const { metadata, spool, blobs, fills } = this.#parts;
+  async #measure(): Promise<Measure> {
+    const { metadata, fills } = this.#parts;
     // Before the rows: a fill that commits meanwhile is then counted twice for a moment, and never not at all.
     const running = fills().status();
     const kept = [...this.#kept].filter(([digest]) => fills().find(digest) === undefined);
-    const [totals, saved, disk] = await Promise.all([metadata.totals(), spool.list(), blobs.disk()]);
+    const [totals, saved, disk] = await Promise.all([
+      metadata.totals(),
+      this.#measuring.saved(),
+      this.#measuring.disk(),
+    ]);
     let used = totals.bytes;
     let coming = 0;
     for (const { present } of saved) used += present;
     for (const { present } of running) used += present;
     for (const { state, size, present } of running) if (state !== "bypassing") coming += size - present;
     for (const [, { bytes }] of kept) coming += bytes;
-    return { used, coming, free: disk.free };
+    return { used, coming, disk };
   }
 
   #inTurn<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
     const turn = this.#queue.then(work).catch((error: unknown) => {
-      this.#parts.log.error({ reason: messageOf(error) }, "keeping the disk budget failed");
+      this.#refused.trouble("budget", { reason: messageOf(error) }, "keeping the disk budget failed");
       return otherwise;
     });
     this.#queue = turn;
@@ -109,9 +129,9 @@ export class Janitor {
 
   async #reserve(digest: Digest, size: number): Promise<Room | undefined> {
     const isCounted = () => this.#kept.has(digest) || this.#parts.fills().find(digest) !== undefined;
-    const saved = (await this.#parts.spool.list()).find((partial) => partial.digest === digest);
+    const saved = (await this.#measuring.saved()).find((partial) => partial.digest === digest);
     const bytes = Math.max(0, size - (saved?.present ?? 0));
-    if (!isCounted() && !(await this.#makeRoom(bytes))) return undefined;
+    if (!isCounted() && !(await this.#makeRoom(bytes))) return await this.#refuse(bytes);
     const kept = this.#kept.get(digest) ?? { bytes, holders: 0 };
     kept.holders += 1;
     this.#kept.set(digest, kept);
@@ -132,10 +152,26 @@ export class Janitor {
     return { taken, release };
   }
 
+  async #refuse(bytes: number): Promise<undefined> {
+    const facts = { size: formatBytes(bytes), budget: formatBytes(this.#parts.budget.maxSize) };
+    this.#refused.trouble("refused", facts, "no room for a blob: passing it through without keeping it");
+    this.#judgeRoom(await this.#measure());
+    return undefined;
+  }
+
+  /** Whether anything new could be kept if everything else went; the person who runs this must hear when not. */
+  #judgeRoom({ used, disk }: Measure): void {
+    const { troubles, budget } = this.#parts;
+    if (disk === undefined) return;
+    const minFree = minFreeOf(budget, disk);
+    if (disk.free + used >= minFree && disk.size > minFree) troubles.over("room");
+    else troubles.trouble("room", {}, wordsOf(disk, used, minFree));
+  }
+
   async #makeRoom(bytes: number): Promise<boolean> {
     const lacking = await this.#lacking(bytes);
     if (lacking <= 0) return true;
-    if (bytes > this.#parts.budget.maxSize) return false;
+    if (bytes > this.#parts.budget.maxSize || lacking === Number.POSITIVE_INFINITY) return false;
     await this.#parts.uses.flush();
     const victims = await this.#victimsFor(lacking);
     const canFree = victims.reduce((sum, { size }) => sum + size, 0);
@@ -147,17 +183,20 @@ export class Janitor {
     return freed >= lacking || (await this.#lacking(bytes)) <= 0;
   }
 
-  /** Bytes too many if `bytes` more came. */
+  /** Bytes too many if `bytes` more came; infinite where no eviction could ever be enough: then none is made. */
   async #lacking(bytes: number): Promise<number> {
-    const { maxSize, minFree } = this.#parts.budget;
-    const { used, coming, free } = await this.#measure();
-    return Math.max(used + coming + bytes - maxSize, coming + bytes + minFree - free);
+    const { used, coming, disk } = await this.#measure();
+    const overBudget = used + coming + bytes - this.#parts.budget.maxSize;
+    if (disk === undefined) return overBudget;
+    const minFree = minFreeOf(this.#parts.budget, disk);
+    if (minFree >= disk.size) return bytes > 0 || overBudget <= 0 ? Number.POSITIVE_INFINITY : overBudget;
+    return Math.max(overBudget, coming + bytes + minFree - disk.free);
   }
 
   async #victimsFor(bytes: number): Promise<Candidate[]> {
     const victims: Candidate[] = [];
     let lacking = bytes;
-    for await (const candidate of coldest(this.#parts.metadata, this.#parts.spool)) {
+    for await (const candidate of coldest(this.#parts.metadata, await this.#measuring.saved())) {
       if (this.#isInUse(candidate.digest)) continue;
       victims.push(candidate);
       lacking -= candidate.size;
@@ -179,7 +218,7 @@ export class Janitor {
       const isGone = kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(digest);
       if (!isGone) return false;
     } catch (error) {
-      log.error({ digest, kind, reason: messageOf(error) }, "an eviction failed");
+      this.#notEvicted(digest, kind, error);
       return false;
     }
     metrics.evictions.inc({ kind });
@@ -207,10 +246,15 @@ export class Janitor {
     return true;
   }
 
+  #notEvicted(digest: Digest, kind: string, error: unknown): void {
+    this.#refused.trouble("eviction", { digest, kind, reason: messageOf(error) }, "an eviction failed");
+  }
+
   /** Left by fills that got no byte: they hold nothing, but there is a file of each. */
   async #removeEmptyPartials(): Promise<void> {
-    for (const { digest, present } of await this.#parts.spool.list()) {
-      if (present === 0 && !this.#isInUse(digest)) await this.#evictPartial(digest);
+    for (const { digest, present } of await this.#measuring.saved()) {
+      if (present > 0 || this.#isInUse(digest)) continue;
+      await this.#evictPartial(digest).catch((error: unknown) => this.#notEvicted(digest, "partial", error));
     }
   }
 
@@ -221,4 +265,12 @@ export class Janitor {
     diskBudget.set(budget);
     diskFree.set(free);
   }
+}
+
+function wordsOf({ free, size }: Disk, used: number, minFree: number): string {
+  const kept = "Nothing new is kept, everything is passed through";
+  const least = formatBytes(minFree);
+  if (minFree >= size)
+    return `storage.minFree (${least}) is more than the disk has (${formatBytes(size)}). ${kept}: lower storage.minFree, or give storage.directory a larger disk.`;
+  return `The disk is full of other things: ${formatBytes(free)} are free, ${formatBytes(used)} are Granary's own, and ${least} must stay free (storage.minFree). ${kept}: free some space, or lower storage.minFree.`;
 }

@@ -72,6 +72,8 @@ export type MirrorStatus = {
   readonly disk: { readonly used: number; readonly budget: number; readonly free: number };
   readonly blobs: number;
   readonly manifests: number;
+  /** What is wrong with the store right now, each with what to do about it; clients are served all the same. */
+  readonly troubles: readonly string[];
 };
 
 /**

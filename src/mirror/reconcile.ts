@@ -1,8 +1,11 @@
 /**
  * Owns the agreement of disk and Metadata at boot: rows for blobs that have none (a lost database, a crash between rename and
- * row), none for blobs that are gone, and neither for a blob whose size is not what its row says. Nobody reads meanwhile.
+ * row), none for blobs that are gone, and neither for a blob whose size is not what its row says. Nobody reads meanwhile. A disk
+ * that fails here keeps nobody from starting: what could be looked at is put right, and the rest is said.
  */
+import { isGranaryError, messageOf } from "../errors.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
@@ -14,9 +17,30 @@ export type ReconcileParts = {
   readonly spool: Spool;
   readonly sound: SoundBlobs;
   readonly log: Log;
+  /** Hears of `reconcile`, and when it is over. */
+  readonly troubles: Episodes;
 };
 
-export async function reconcile({ metadata, blobs, spool, sound, log }: ReconcileParts): Promise<void> {
+export async function reconcile(parts: ReconcileParts): Promise<void> {
+  const failures = [await failureOf(() => reconcileBlobs(parts)), await failureOf(() => removeEmpty(parts))];
+  const reasons = failures.filter((reason) => reason !== undefined);
+  if (reasons.length === 0) return parts.troubles.over("reconcile");
+  const text = `Not all that lies in the store could be looked at (${reasons.join(" ")}): see to the disk, and that granary may read and write there, then restart it.`;
+  parts.troubles.trouble("reconcile", {}, text);
+}
+
+/** What is no failure of the disk still ends the start. */
+async function failureOf(work: () => Promise<void>): Promise<string | undefined> {
+  try {
+    await work();
+    return undefined;
+  } catch (error) {
+    if (isGranaryError(error, "closed")) throw error;
+    return messageOf(error);
+  }
+}
+
+async function reconcileBlobs({ metadata, blobs, sound, log }: ReconcileParts): Promise<void> {
   const rows = new Map((await metadata.allBlobs()).map((row) => [row.digest, row]));
   let registered = 0;
   for await (const { digest, size, changedAt } of blobs.list()) {
@@ -29,9 +53,18 @@ export async function reconcile({ metadata, blobs, spool, sound, log }: Reconcil
       await sound.drop(digest, `it has ${size} bytes and should have ${row.size}`);
     }
   }
+  // Only now: a list that ended early would have made rows of what it did not come to.
   for (const digest of rows.keys()) await metadata.forgetBlob(digest);
   if (registered > 0 || rows.size > 0)
     log.info({ registered, forgotten: rows.size }, "disk and metadata reconciled");
-  // What no map claims cannot be resumed, and may lie there in full size after a crash.
-  for (const { digest, present } of await spool.list()) if (present === 0) await spool.remove(digest);
+}
+
+/** What no map claims cannot be resumed, and may lie there in full size after a crash. */
+async function removeEmpty({ spool }: ReconcileParts): Promise<void> {
+  const reasons: string[] = [];
+  for (const { digest, present } of await spool.list()) {
+    if (present > 0) continue;
+    await spool.remove(digest).catch((error: unknown) => reasons.push(messageOf(error)));
+  }
+  if (reasons[0] !== undefined) throw new Error(reasons[0]);
 }

@@ -2,7 +2,7 @@
  * Owns committed blobs as they should be: what cannot be trusted any more (cut off, a link in its place) is dropped here and
  * counts as absent, so that it is fetched again. It never decides who may have a blob.
  */
-import { isGranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Fills } from "../fill/fills.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Log } from "../observe/log.ts";
@@ -41,10 +41,32 @@ export class SoundBlobs {
 
   /** Removes the blob, unless its file has been replaced by a sound one, or is about to be. */
   async drop(digest: Digest, reason: string): Promise<void> {
-    const { store, metadata, fills, log } = this.#parts;
+    const { store, metadata, fills } = this.#parts;
     const row = await metadata.blob(digest);
     const found = await unlessDamaged(store.stat(digest));
     if (fills().find(digest) !== undefined || (row !== undefined && row.size === found?.size)) return;
+    await this.#remove(digest, reason);
+  }
+
+  /**
+   * What `error` says of the blob's file is acted on; true when the store may be asked again: the blob is gone and can be fetched, or
+   * somebody has mended it meanwhile. Never throws.
+   */
+  async dropDamaged(digest: Digest, error: unknown): Promise<boolean> {
+    const { store, fills, log } = this.#parts;
+    const isHopeless = isUnreadable(error);
+    try {
+      if (!isHopeless) await this.drop(digest, messageOf(error));
+      else if (fills().find(digest) === undefined) await this.#remove(digest, messageOf(error));
+      return !isHopeless || (await unlessDamaged(store.stat(digest))) === undefined;
+    } catch (failed) {
+      log.warn({ digest, reason: messageOf(failed) }, "a damaged blob cannot be removed");
+      return false;
+    }
+  }
+
+  async #remove(digest: Digest, reason: string): Promise<void> {
+    const { store, metadata, log } = this.#parts;
     log.error({ digest, reason }, "a stored blob is damaged: removed, it will be fetched again");
     await metadata.forgetBlob(digest);
     await store.remove(digest);
@@ -62,10 +84,20 @@ export class SoundBlobs {
       return await looking;
     } catch (error) {
       if (!isGranaryError(error, "store-damaged")) throw error;
-      await this.drop(digest, error.message);
+      await this.dropDamaged(digest, error);
       return undefined;
     }
   }
+}
+
+/**
+ * Bytes that the disk cannot give back, and files that are another user's. Not: too many open files, no memory and the like, which
+ * say nothing about this one.
+ */
+function isUnreadable(error: unknown): boolean {
+  const cause = error instanceof GranaryError ? error.cause : error;
+  const code = cause instanceof Error && "code" in cause ? String(cause.code) : "";
+  return ["EIO", "EBADMSG", "EUCLEAN", "EACCES", "EPERM"].includes(code);
 }
 
 async function unlessDamaged<T>(looking: Promise<T | undefined>): Promise<T | undefined> {

@@ -5,7 +5,9 @@
 import { GranaryError } from "../errors.ts";
 import { Fills } from "../fill/fills.ts";
 import type { Metadata } from "../metadata/metadata.ts";
+import { patientMetadata } from "../metadata/patient-metadata.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
+import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { BlobStore } from "../store/blob-store.ts";
@@ -13,7 +15,8 @@ import type { Spool } from "../store/partial.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access } from "./access.ts";
 import { Blobs } from "./blobs.ts";
-import { type Budget, Janitor } from "./janitor.ts";
+import type { Budget } from "./disk-measure.ts";
+import { Janitor } from "./janitor.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
 import { Pins } from "./pins.ts";
@@ -41,7 +44,15 @@ const SWEEP_MS = 60_000;
 
 /** Reconciles disk and Metadata, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<Mirror> {
-  const { metadata, spool, blobs: store, clock, log, metrics, random, budget } = parts;
+  const { spool, blobs: store, clock, log, metrics, random, budget } = parts;
+  // Trouble of the store lasts until it is mended, however seldom it is met.
+  const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
+  const metadata = patientMetadata(parts.metadata, {
+    clock,
+    troubles,
+    // What can be fetched again gives way to what cannot.
+    lacksRoom: () => void janitor.makeRoom(),
+  });
   const clients = new Map(parts.clients.map((client) => [client.upstream.name, client]));
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
@@ -55,8 +66,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     pins,
     uses,
     fills: () => fills,
+    clock,
     log,
     metrics,
+    troubles,
   });
   const fills = new Fills({
     spool,
@@ -74,7 +87,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const tagLists = new TagLists(metadata, clock);
   const referrers = new Referrers(manifests, clock, log);
 
-  await reconcile({ metadata, blobs: store, spool, sound, log });
+  await reconcile({ metadata, blobs: store, spool, sound, log, troubles });
   const stopSweeping = sweepRegularly(janitor, clock);
   let closing: Promise<void> | undefined;
 
@@ -119,6 +132,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
         disk,
         blobs: totals.blobs,
         manifests: totals.manifests,
+        troubles: troubles.current,
       };
     },
     close: (deadlineMs) => {

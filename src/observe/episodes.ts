@@ -8,10 +8,18 @@ import type { Log } from "./log.ts";
 /** Trouble that did not come back for this long is over. */
 const QUIET_MS = 10_000;
 
+const NO_TIMER: Timer = { cancel: () => undefined };
+
 /** What goes into the line. */
 export type TroubleFacts = Readonly<Record<string, unknown>>;
 
-type Episode = { readonly begunAt: number; count: number; lastAt: number; timer: Timer };
+type Episode = {
+  readonly begunAt: number;
+  readonly message: string;
+  count: number;
+  lastAt: number;
+  timer: Timer;
+};
 
 export class Episodes {
   readonly #log: Log;
@@ -19,6 +27,7 @@ export class Episodes {
   readonly #quietMs: number;
   readonly #running = new Map<string, Episode>();
 
+  /** `quietMs` Infinity: an episode ends only with `over`. */
   constructor(log: Log, clock: Clock, quietMs = QUIET_MS) {
     this.#log = log;
     this.#clock = clock;
@@ -39,8 +48,14 @@ export class Episodes {
       return;
     }
     this.#log.warn(facts, message);
-    const timer = this.#clock.after(this.#quietMs, () => this.#look(key));
-    this.#running.set(key, { begunAt: now, count: 1, lastAt: now, timer });
+    const isTimed = Number.isFinite(this.#quietMs);
+    const timer = isTimed ? this.#clock.after(this.#quietMs, () => this.#look(key)) : NO_TIMER;
+    this.#running.set(key, { begunAt: now, message, count: 1, lastAt: now, timer });
+  }
+
+  /** What each running episode began with. */
+  get current(): readonly string[] {
+    return [...this.#running.values()].map(({ message }) => message);
   }
 
   /** The trouble is known to be over; says so if an episode of `key` runs. */

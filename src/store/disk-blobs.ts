@@ -2,7 +2,7 @@
  * Owns committed blobs on the local disk. A file under its digest's name is whole and verified, because only a rename of a
  * synced Partial puts it there. It must never follow a symbolic link, never write into a blob, never evict on its own.
  */
-import { constants } from "node:fs";
+import { constants, type Dir } from "node:fs";
 import { lstat, mkdir, opendir, statfs, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { GranaryError } from "../errors.ts";
@@ -112,20 +112,39 @@ async function hasOwnDirectory(layout: Layout, digest: Digest): Promise<boolean>
   return found !== undefined;
 }
 
+/** What cannot be listed keeps nothing else out; it is told at the end, so that nobody takes the list for the whole. */
 async function* listBlobs(layout: Layout): AsyncIterable<Listed> {
+  const failures: unknown[] = [];
   for (const algorithm of ALGORITHMS) {
-    const directory = await onDisk(`listing ${algorithm} blobs`, opendir(layout.blobsOf(algorithm)));
+    const directory = await openListing(layout.blobsOf(algorithm), failures);
+    if (directory === undefined) continue;
     for await (const entry of directory) {
-      if (entry.isDirectory()) yield* listFanOut(join(directory.path, entry.name), algorithm, entry.name);
+      if (!entry.isDirectory() || entry.name.length !== 2) continue;
+      const fanOut = await openListing(join(directory.path, entry.name), failures);
+      if (fanOut !== undefined) yield* listFanOut(fanOut, algorithm, entry.name);
     }
+  }
+  if (failures.length > 0) throw failures[0];
+}
+
+async function openListing(path: string, failures: unknown[]): Promise<Dir | undefined> {
+  try {
+    return await unlessAbsent(`listing ${path}`, opendir(path));
+  } catch (error) {
+    failures.push(error);
+    return undefined;
   }
 }
 
-async function* listFanOut(path: string, algorithm: DigestAlgorithm, prefix: string): AsyncIterable<Listed> {
-  for await (const entry of await onDisk(`listing ${path}`, opendir(path))) {
+async function* listFanOut(
+  directory: Dir,
+  algorithm: DigestAlgorithm,
+  prefix: string,
+): AsyncIterable<Listed> {
+  for await (const entry of directory) {
     const digest = `${algorithm}:${entry.name}`;
-    if (!entry.name.startsWith(prefix) || prefix.length !== 2 || !isDigest(digest)) continue;
-    const found = await unlessAbsent(`looking at ${entry.name}`, lstat(join(path, entry.name)));
+    if (!entry.name.startsWith(prefix) || !isDigest(digest)) continue;
+    const found = await unlessAbsent(`looking at ${entry.name}`, lstat(join(directory.path, entry.name)));
     if (found?.isFile()) yield { digest, size: found.size, changedAt: Math.floor(found.mtimeMs) };
   }
 }

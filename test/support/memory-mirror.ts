@@ -53,6 +53,8 @@ export class MemoryMirror implements Mirror {
   failure: Error | undefined;
   /** Thrown by `status`. */
   statusFailure: Error | undefined;
+  /** What is wrong with its store. */
+  troubles: readonly string[] = [];
   pins = 0;
   readers = 0;
   readonly #manifests = new Map<string, StoredManifest>();
@@ -116,7 +118,16 @@ export class MemoryMirror implements Mirror {
   async status(): Promise<MirrorStatus> {
     if (this.statusFailure !== undefined) throw this.statusFailure;
     const disk = { used: 0, budget: 0, free: 0 };
-    return { fills: [], pins: this.pins, upstreams: [], disk, blobs: this.#blobs.size, manifests: 0 };
+    const { troubles } = this;
+    return {
+      fills: [],
+      pins: this.pins,
+      upstreams: [],
+      disk,
+      blobs: this.#blobs.size,
+      manifests: 0,
+      troubles,
+    };
   }
 
   async close(): Promise<void> {}

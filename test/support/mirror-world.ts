@@ -8,7 +8,7 @@ import { expect, onTestFinished, vi } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
-import type { Budget } from "../../src/mirror/janitor.ts";
+import type { Budget } from "../../src/mirror/disk-measure.ts";
 import type { Asker, Mirror } from "../../src/mirror/mirror.ts";
 import { startMirror } from "../../src/mirror/start-mirror.ts";
 import { silentLog } from "../../src/observe/log.ts";
