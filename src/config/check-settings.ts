@@ -3,7 +3,9 @@
  * endpoints. It throws the first `config-invalid` it meets; nothing starts on a bad file.
  */
 import { GranaryError } from "../errors.ts";
+import { isRepositoryName } from "../oci/names.ts";
 import type { Upstream } from "../upstream/policy.ts";
+import { prefixOf } from "../upstream/registry-url.ts";
 import type { ListenerSettings } from "./settings.ts";
 
 type Listener = Pick<ListenerSettings, "port" | "host" | "upstream">;
@@ -45,7 +47,10 @@ function problemOf(url: URL, isInternal: boolean): string | undefined {
   if (url.protocol === "http:" && !isInternal) return "plain http needs internal: true";
   if (url.username !== "" || url.password !== "") return "a login belongs in username and password";
   if (url.search !== "" || url.hash !== "") return "expected a URL without a query";
-  return /\/v2\/?$/.test(url.pathname) ? "expected a URL without /v2 at its end" : undefined;
+  if (/\/v2\/?$/.test(url.pathname)) return "expected a URL without /v2 at its end";
+  const prefix = prefixOf(url.href);
+  if (prefix === undefined || isRepositoryName(prefix)) return undefined;
+  return `"${prefix}", which follows /v2, is put before every repository name and must be one itself: lower case, such as /v2/docker-hub`;
 }
 
 function checkListeners(listeners: readonly Listener[], names: readonly string[]): void {

@@ -72,7 +72,9 @@ const upstream = z
       .array(z.url({ protocol: /^https?$/ }))
       .min(1)
       .optional()
-      .describe("Base URLs, tried in order."),
+      .describe(
+        "Base URLs, tried in order. What follows /v2 in one is put before every repository name there: https://harbor.lab/v2/hub-proxy.",
+      ),
     aliases: z.array(z.string().min(1)).optional().describe("Other names that mean this upstream."),
     username: z.string().min(1).optional().describe(`The user name; if it is a secret, ${FROM_ENV}.`),
     password: z.string().min(1).optional().describe(`The password or token; ${FROM_ENV}.`),

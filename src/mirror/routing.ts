@@ -6,7 +6,7 @@
 import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
 import { parseDigest } from "../oci/digest.ts";
-import { isRepositoryName, isTag } from "../oci/names.ts";
+import { isRepositoryName, isTag, looksLikeHost } from "../oci/names.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import type { Target } from "./target.ts";
@@ -74,8 +74,10 @@ function route(byHost: ByHost, input: RouteInput): Route {
   const [before, ...path] = splitPath(input.rawPath);
   const query = input.rawQuery === "" ? NO_QUERY : new URLSearchParams(input.rawQuery);
   const ns = query.get("ns") || undefined;
-  const inPath = upstreamInPath(byHost, before, path, ns !== undefined || namesUpstream(byHost, input));
+  const inPath = upstreamInPath(byHost, before, path);
   const upstream = inPath ?? upstreamBesidePath(byHost, ns, input);
+  const isImplied = inPath === undefined && ns === undefined && !namesUpstream(byHost, input);
+  if (isImplied) checkListenerName(upstream, path);
   const overruled = ns !== undefined && byHost.get(ns.toLowerCase()) !== upstream;
   return {
     upstream: upstream.name,
@@ -100,27 +102,31 @@ function splitPath(rawPath: string): string[] {
 }
 
 /**
- * The upstream that a prefix names, before `/v2/` or as the first segment after it; the latter is taken off `path`. Hub
- * namespaces have no dots, so a first segment that looks like a host is one (registry-clients.md C.3); only where the
- * request names its upstream by other means may it be a repository's own (gcr.io/google.com/…).
+ * The upstream that a prefix names, before `/v2/` or as the first segment after it; the latter is taken off `path`. A first segment that
+ * looks like a host and is no upstream's name belongs to a repository (my.group/app, gcr.io/google.com/…): nothing is ever
+ * looked up or connected to by it.
  */
 function upstreamInPath(
   byHost: ByHost,
   before: string | undefined,
   path: string[],
-  isNamedElsewhere: boolean,
 ): RoutedUpstream | undefined {
   const outer = before ? known(byHost, before) : undefined;
   const [first] = path;
   if (first === undefined || path.length < 2 || !looksLikeHost(first)) return outer;
   const inner = byHost.get(first.toLowerCase());
   if (inner !== undefined) path.shift();
-  else if (outer === undefined && !isNamedElsewhere) throw unknownUpstream(first);
   return inner ?? outer;
 }
 
-function looksLikeHost(segment: string): boolean {
-  return segment.includes(".") || segment.includes(":") || segment === "localhost";
+/**
+ * Where nothing but the listener says which registry is meant, whoever writes a host where no repository can be called so means a
+ * registry that is not configured: that is the error to tell. Hub namespaces have no dots (registry-clients.md C.3).
+ */
+function checkListenerName({ names }: RoutedUpstream, path: readonly string[]): void {
+  const [first = ""] = path;
+  if (path.length < 2 || !looksLikeHost(first)) return;
+  if (names === "hub" || !isNameAt(names, path.slice(0, -2).join("/"))) throw unknownUpstream(first);
 }
 
 function namesUpstream(byHost: ByHost, { absoluteHost, hostHeader }: RouteInput): boolean {
@@ -177,11 +183,15 @@ function parseRepository(upstream: RoutedUpstream, segments: readonly string[]):
   const given = segments.join("/");
   // Hub knows its official images by this name only, and answers 401 to any other (registry-clients.md C.3).
   const name = upstream.names === "hub" && segments.length === 1 ? `library/${given}` : given;
-  if (upstream.names === "ollama" ? isModelRepository(name) : isRepositoryName(name)) return name;
+  if (isNameAt(upstream.names, name)) return name;
   throw new GranaryError(
     "reference-invalid",
     `"${shorten(given)}" is not a repository name of ${upstream.name}.`,
   );
+}
+
+function isNameAt(names: RoutedUpstream["names"], name: string): boolean {
+  return names === "ollama" ? isModelRepository(name) : isRepositoryName(name);
 }
 
 function parseManifestReference(text: string) {

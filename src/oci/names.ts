@@ -16,3 +16,8 @@ export function isRepositoryName(text: string): boolean {
 export function isTag(text: string): boolean {
   return TAG.test(text);
 }
+
+/** What people write for a registry in front of a name: with a dot or a port in it, or "localhost". A repository may be called so too. */
+export function looksLikeHost(segment: string): boolean {
+  return segment.includes(".") || segment.includes(":") || segment === "localhost";
+}

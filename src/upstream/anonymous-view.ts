@@ -12,6 +12,7 @@ import { ANONYMOUS } from "./identity.ts";
 import { askTags } from "./list-questions.ts";
 import { askManifest } from "./manifest-questions.ts";
 import { discardBody } from "./read-body.ts";
+import { repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
 import type { View, ViewAsk } from "./upstream-client.ts";
@@ -84,7 +85,13 @@ async function isPullGranted(
 ): Promise<boolean | undefined> {
   let isGranted: boolean | undefined;
   for (const endpoint of endpoints.order) {
-    const place = { url: new URL(endpoint), repository, credentials: undefined, isEndpoint: true };
+    const url = new URL(endpoint);
+    const place = {
+      url,
+      repository: repositoryAt(endpoint, repository),
+      credentials: undefined,
+      isEndpoint: true,
+    };
     isGranted = (await authorizer.opensPull(place).catch(() => undefined)) ?? isGranted;
     if (isGranted === true) return true;
   }

@@ -14,7 +14,7 @@ import { identify } from "./identity.ts";
 import { MeasuredBody } from "./measured-body.ts";
 import { discardBody, refuseEncoded } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
-import { blobUrl } from "./registry-url.ts";
+import { blobUrl, repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import { transportError } from "./transport-error.ts";
 import type { Uplink } from "./uplink.ts";
@@ -87,7 +87,7 @@ export class BlobOrigin implements Origin {
       method: "GET",
       url: blobUrl(endpoint, this.#repository, this.#digest),
       headers: rangeHeaders(range),
-      repository: this.#repository,
+      repository: repositoryAt(endpoint, this.#repository),
       identity: await identify(upstream, this.#repository, at),
       signal,
       onAbroad,

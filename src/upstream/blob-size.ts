@@ -10,7 +10,7 @@ import { parseContentRange } from "./content-range.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
-import { blobUrl } from "./registry-url.ts";
+import { blobUrl, repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -68,7 +68,7 @@ export function askBlob(
     method,
     url: blobUrl(endpoint, repository, digest),
     headers: method === "GET" ? { range: "bytes=0-0" } : {},
-    repository,
+    repository: repositoryAt(endpoint, repository),
     identity,
     signal,
     onAbroad,

@@ -6,6 +6,7 @@ import { GranaryError } from "../errors.ts";
 import { type Identity, identityWith, identityWithout } from "../oci/credentials.ts";
 import type { At } from "./caller.ts";
 import type { Upstream } from "./policy.ts";
+import { repositoryAt } from "./registry-url.ts";
 
 /** Asks without credentials, whatever there are. */
 export const ANONYMOUS: Identity = { credentials: undefined, says: "It was asked for without credentials." };
@@ -19,7 +20,11 @@ export async function identify(
   if (credentials === undefined) return identityWithout(name);
   if (typeof credentials !== "function") return identityWith(credentials);
   const { host } = new URL(endpoint);
-  return unlessAborted(credentials({ host, repository }), signal, `${name}/${repository}`);
+  return unlessAborted(
+    credentials({ host, repository: repositoryAt(endpoint, repository) }),
+    signal,
+    `${name}/${repository}`,
+  );
 }
 
 /** A look-up may wait for a helper program; its other callers go on waiting for it. */

@@ -12,7 +12,7 @@ import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
 import { parseNextPage } from "./next-page.ts";
 import { discardBody, readLimited } from "./read-body.ts";
-import { referrersUrl, tagsUrl } from "./registry-url.ts";
+import { prefixOf, referrersUrl, repositoryAt, tagsUrl } from "./registry-url.ts";
 import { hiddenError, statusError } from "./status-error.ts";
 import type { RequestKind } from "./transport.ts";
 import type { Uplink } from "./uplink.ts";
@@ -41,7 +41,10 @@ export async function listTags(
   if (!hasList(body, "tags")) {
     throw answerError("upstream-protocol", reply.url, "answered with something that is no tag list");
   }
-  return { body: body.toString("utf8"), next: parseNextPage(reply.headers.link) };
+  const text = body.toString("utf8");
+  // The name with the prefix of the endpoint is between us and it.
+  const told = prefixOf(at.endpoint) === undefined ? text : withName(text, repository);
+  return { body: told, next: parseNextPage(reply.headers.link) };
 }
 
 /** Whoever asks reads the body or discards it. */
@@ -81,7 +84,7 @@ function ask(
   url: URL,
   repository: string,
   identity: Identity,
-  { signal, onAbroad }: At,
+  { endpoint, signal, onAbroad }: At,
   accept: string,
 ): Promise<Reply> {
   const headers = { accept };
@@ -90,11 +93,16 @@ function ask(
     method: "GET",
     url,
     headers,
-    repository,
+    repository: repositoryAt(endpoint, repository),
     identity,
     signal,
     onAbroad,
   });
+}
+
+function withName(body: string, name: string): string {
+  const list = JSON.parse(body) as Record<string, unknown>;
+  return JSON.stringify({ ...list, name });
 }
 
 /** `{"tags": null}` is what some registries say for "none". */

@@ -10,7 +10,7 @@ import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
 import { discardBody, readLimited } from "./read-body.ts";
-import { manifestUrl } from "./registry-url.ts";
+import { manifestUrl, repositoryAt } from "./registry-url.ts";
 import { hiddenError, statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "./upstream-client.ts";
@@ -79,7 +79,7 @@ export function askManifest(
     method,
     url,
     headers,
-    repository,
+    repository: repositoryAt(endpoint, repository),
     identity,
     signal,
     onAbroad,

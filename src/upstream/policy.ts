@@ -43,7 +43,7 @@ export type Upstream = {
   readonly name: string;
   /** Other names that mean the same: "registry-1.docker.io", "index.docker.io". */
   readonly aliases: readonly string[];
-  /** Base URLs without "/v2", tried in order. */
+  /** Base URLs, tried in order: without "/v2", or with "/v2/" and a prefix that every repository has there. */
   readonly endpoints: readonly string[];
   /** A look-up is asked for each request: there may be credentials, for some repositories or from tomorrow on. */
   readonly credentials: Credentials | CredentialsOf | undefined;

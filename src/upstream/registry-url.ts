@@ -1,6 +1,7 @@
 /**
  * Owns the URLs of the distribution-spec's read side. Names and references come in parsed; nothing is decoded here. An
- * endpoint may end in `?ns=NAME` (see endpointOf): every URL below it then carries that.
+ * endpoint may end in `?ns=NAME` (see endpointOf): every URL below it then carries that. It may have a prefix after `/v2` (see
+ * repositoryAt).
  */
 
 /** What the URLs of `ns` at `endpoint` (no trailing slash) are made from: a mirror of many registries is told which one. */
@@ -8,9 +9,30 @@ export function endpointOf(endpoint: string, ns: string | undefined): string {
   return ns === undefined ? endpoint : `${endpoint}?ns=${encodeURIComponent(ns)}`;
 }
 
+/**
+ * The name that `repository` has at `endpoint`: what follows `/v2/` in an endpoint is put before every name there (a proxy project of Harbor,
+ * ECR's pull-through). Scopes and logins are for that name; no client ever hears it.
+ */
+export function repositoryAt(endpoint: string, repository: string): string {
+  return `${splitPath(new URL(endpoint)).prefix}${repository}`;
+}
+
+/** What stands before `/v2`, without a slash at its end, and what follows it, with one. */
+function splitPath({ pathname }: URL): { readonly base: string; readonly prefix: string } {
+  const path = pathname.replace(/\/+$/, "");
+  const [, base = path, prefix] = /^(.*?)\/v2\/(.+)$/.exec(path) ?? [];
+  return { base, prefix: prefix === undefined ? "" : `${prefix}/` };
+}
+
+/** The prefix of an endpoint, without slashes; undefined when it has none. */
+export function prefixOf(endpoint: string): string | undefined {
+  return splitPath(new URL(endpoint)).prefix.slice(0, -1) || undefined;
+}
+
 function urlOf(endpoint: string, path: string): URL {
   const url = new URL(endpoint);
-  url.pathname = `${url.pathname.replace(/\/$/, "")}/v2/${path}`;
+  const { base, prefix } = splitPath(url);
+  url.pathname = `${base}/v2/${prefix}${path}`;
   return url;
 }
 

@@ -170,6 +170,11 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
       /endpoints\.0: expected a URL without \/v2/,
     ],
     [
+      "a prefix after /v2 that no repository can have",
+      "upstreams: {x.example: {endpoints: ['https://x.example/v2/Hub_Proxy']}}",
+      /endpoints\.0: "Hub_Proxy", which follows \/v2, is put before every repository name/,
+    ],
+    [
       "one name for two upstreams",
       "upstreams: {x.example: {aliases: [ghcr.io]}}",
       /"ghcr\.io" is also a name of x\.example/,

@@ -16,6 +16,24 @@ function oddManifest(extra: Record<string, unknown> = {}): Buffer {
   return Buffer.from(`\uFEFF\n${text}\t\n\n`);
 }
 
+describe("a repository that is called as a host is", () => {
+  it.each(["my.group/app", "localhost/app", "my.app"])("%s is served like any other", async (repository) => {
+    const world = await startWorld();
+    const image = world.fake.addImage(repository, "1", { layers: [10] });
+    expect((await world.get(repository, "1")).manifest.digest).toBe(image.manifestDigest);
+    expect(await world.read(repository, image.configDigest)).not.toHaveLength(0);
+    expect((await world.tags(repository)).body).toContain('"1"');
+  });
+
+  it("is not there: who meant a registry hears what to do", async () => {
+    const world = await startWorld();
+    const advice = /If "quay.example" is a registry, add it under "upstreams"/;
+    await expect(world.get("quay.example/app", "1")).rejects.toThrow(advice);
+    await expect(world.tags("quay.example/app")).rejects.toThrow(advice);
+    await expect(world.get("team/app", "1")).rejects.toThrow(/is not there, or is private\.$/);
+  });
+});
+
 describe("bytes", () => {
   it("GET and HEAD by tag and by digest tell the same digest, type and size (H20)", async () => {
     const world = await startWorld();

@@ -307,6 +307,57 @@ describe("what each client asks for", () => {
   });
 });
 
+describe("a first segment that looks like a host, and is no upstream's name", () => {
+  const GHCR = { listenerUpstream: "ghcr.io" };
+  const NEITHER = createRouter(UPSTREAMS.filter(({ name }) => name !== "localhost"));
+  const own = { hostHeader: "granary:5000", absoluteHost: undefined, rawQuery: "" };
+
+  test.each<[string, Given, object]>([
+    ["/v2/my.group/app/manifests/1", GHCR, manifest("ghcr.io", "my.group/app", "1")],
+    ["/v2/my.group/app/web/manifests/1", GHCR, manifest("ghcr.io", "my.group/app/web", "1")],
+    ["/v2/my.app/manifests/1", GHCR, manifest("ghcr.io", "my.app", "1")],
+    [`/v2/my.group/app/blobs/${DIGEST}`, GHCR, blob("ghcr.io", "my.group/app")],
+    [
+      "/v2/my.group/app/manifests/1",
+      { ...GHCR, hostHeader: undefined },
+      manifest("ghcr.io", "my.group/app", "1"),
+    ],
+    ["/v2/my.group/app/manifests/1?ns=ghcr.io", {}, manifest("ghcr.io", "my.group/app", "1")],
+    ["/v2/ghcr.io/my.group/app/manifests/1", {}, manifest("ghcr.io", "my.group/app", "1")],
+    ["/ghcr.io/v2/my.group/app/manifests/1", {}, manifest("ghcr.io", "my.group/app", "1")],
+    ["/v2/my.group/app/manifests/1", { absoluteHost: "ghcr.io" }, manifest("ghcr.io", "my.group/app", "1")],
+    ["/v2/my.group/app/manifests/1", { hostHeader: "ghcr.io" }, manifest("ghcr.io", "my.group/app", "1")],
+    ["/v2/quay.io/app/manifests/1", GHCR, manifest("quay.io", "app", "1")],
+    ["/v2/reg:5000/app/manifests/1", GHCR, manifest("reg:5000", "app", "1")],
+  ])("%s %j is a repository's own", (url, given, target) => {
+    expect(ask(url, given).target).toEqual(target);
+  });
+
+  test("localhost too, where no upstream is called so", () => {
+    const rawPath = "/v2/localhost/app/manifests/1";
+    const found = NEITHER({ ...own, ...GHCR, rawPath });
+    expect(found.target).toEqual(manifest("ghcr.io", "localhost/app", "1"));
+    expect(NEITHER({ ...own, ...OLLAMA, rawPath }).target).toEqual(
+      manifest("registry.ollama.ai", "localhost/app", "1"),
+    );
+    expect(ask(rawPath, GHCR).target).toEqual(manifest("localhost", "app", "1"));
+  });
+
+  test.each<[string, Given]>([
+    ["/v2/unknown:5000/app/manifests/1", GHCR],
+    ["/v2/My.Group/app/manifests/1", GHCR],
+    ["/v2/unknown.io/org/x/manifests/1", OLLAMA],
+    ["/v2/my.group/app/manifests/1", OLLAMA],
+    ["/v2/my.group/app/manifests/1", {}],
+    ["/v2/my.app/manifests/1", {}],
+    ["/v2/docker.io/my.group/app/manifests/1", GHCR],
+    ["/my.group/v2/app/manifests/1", GHCR],
+  ])("%s %j can only be a registry, and none that is configured", (url, given) => {
+    expect(codeOf(url, given)).toBe("route-unknown");
+    expect(() => ask(url, given)).toThrow(/is no upstream of this mirror; add it under "upstreams"/);
+  });
+});
+
 describe("what leads nowhere", () => {
   test.each([
     ["/v2/unknown.io/org/x/manifests/1", {}],
