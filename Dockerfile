@@ -2,6 +2,9 @@
 #
 #   docker build -t granary .
 #   docker run -d --init -p 5000:5000 -p 11435:11435 -v granary:/data granary
+#
+# With your own settings: -v ./granary.yaml:/etc/granary/granary.yaml:ro, or anywhere else with -e GRANARY_CONFIG=/that/place. The
+# health check reads the same file: another port, host, certificate or a login need nothing more.
 
 # Not alpine: the development dependency `node` is a glibc program, and npm scripts find it first. What comes out is
 # plain JavaScript.
@@ -36,7 +39,7 @@ USER node
 VOLUME /data
 # 5000 for Docker Hub, 11435 for the Ollama registry.
 EXPOSE 5000 11435
-HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
   CMD ["node", "/opt/granary/dist/cli/granary.js", "health"]
 # Exec form: SIGTERM reaches Granary itself, which drains the bodies in flight before it ends.
 ENTRYPOINT ["node", "/opt/granary/dist/cli/granary.js"]

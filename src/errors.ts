@@ -33,6 +33,8 @@ export interface ErrorFacts {
   readonly retryAfterMs?: number;
   /** What was asked for, as a person would write it. */
   readonly target?: string;
+  /** Who answered: the host, with its port if it has one. */
+  readonly host?: string;
   /** The HTTP status that the upstream answered, where one was seen. */
   readonly upstreamStatus?: number;
   /**

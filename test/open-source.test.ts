@@ -180,7 +180,7 @@ describe("via a mirror", () => {
     const upstreams = [upstreamOf(fake, { credentials: { username: "me", password: "secret" } })];
     const reference = parseReference("fake.test/a/b:1");
     const viaMirror = await open({ upstreams, via: fake.url });
-    await expect(viaMirror.manifest(reference)).rejects.toMatchObject({ code: "not-found" });
+    await expect(viaMirror.manifest(reference)).rejects.toMatchObject({ code: "unauthorized" });
     expect(fake.count()).toBeGreaterThan(0);
     for (const { headers } of fake.requests) expect(headers).not.toHaveProperty("authorization");
     await readAll(await open({ upstreams }), reference);

@@ -5,7 +5,7 @@
 import { formatDuration } from "../bytes/units.ts";
 import { type GranaryError, isGranaryError } from "../errors.ts";
 
-/** A clause to follow the sentence, or nothing. */
+/** A clause to follow the sentence, or a sentence of its own (in upper case) where that has said several things; or nothing. */
 export function adviceFor(error: unknown): string | undefined {
   if (!isGranaryError(error) || error.facts.saysWhatToDo === true) return undefined;
   switch (error.code) {
@@ -13,6 +13,9 @@ export function adviceFor(error: unknown): string | undefined {
       return isExchange(error) ? "check the address and the network, then try again" : undefined;
     case "upstream-protocol":
       return isExchange(error) ? "check that a registry answers at that address" : undefined;
+    case "unauthorized":
+    case "denied":
+      return loginAdvice(error);
     case "rate-limited":
       return `try again ${waitOf(error)}, or with a login: registries allow more to whom they know`;
     case "digest-mismatch":
@@ -25,6 +28,12 @@ export function adviceFor(error: unknown): string | undefined {
 /** Told by the transport: method and URL, and how it went. */
 function isExchange({ message }: GranaryError): boolean {
   return /^(?:GET|HEAD|POST) \S|^https?:\S+ answered /.test(message);
+}
+
+/** For a refusal by whoever answered; what Granary itself refuses to do, no login helps. */
+function loginAdvice({ facts }: GranaryError): string | undefined {
+  if (facts.host === undefined || facts.upstreamStatus === undefined) return undefined;
+  return `Log in with --username NAME --password-stdin, or by \`docker login ${facts.host}\``;
 }
 
 function waitOf({ facts }: GranaryError): string {

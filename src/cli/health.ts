@@ -1,20 +1,55 @@
-/** Owns `granary health`: asks a running Granary whether it is ready. For people, scripts and container health checks. */
-import { get } from "node:http";
+/**
+ * Owns `granary health`: asks a running Granary whether it is ready, at an address or where its configuration says that it listens. For
+ * people, scripts and container health checks. It needs no login: /readyz asks for none.
+ */
+import { X509Certificate } from "node:crypto";
+import { get, type RequestOptions } from "node:http";
+import { get as getTls } from "node:https";
+import { TLSSocket } from "node:tls";
 import { Command } from "commander";
+import { readCertificates } from "../config/files.ts";
+import { findConfig } from "../config/find-config.ts";
+import { loadPlace, type Place } from "../config/load-places.ts";
 import { GranaryError } from "../errors.ts";
+import { tlsProblem } from "../upstream/tls-problem.ts";
+import { secureContextOf } from "../upstream/trust.ts";
 import { printJson, printLine } from "./output.ts";
 
-const TIMEOUT_MS = 5_000;
+/** Below the five seconds after which health checks of containers are given up: the sentence should still come out. */
+const TIMEOUT_MS = 4_000;
+
+type HealthFlags = {
+  readonly url?: string;
+  readonly config?: string;
+  readonly caFile?: string;
+  readonly json?: boolean;
+};
+
+/** What is asked, and what its certificate must be. */
+type Asked = {
+  readonly url: URL;
+  readonly shown: string;
+  readonly tls: RequestOptions & { readonly [option: string]: unknown };
+  /** A sentence when the certificate is another than the configured one. */
+  readonly check: (socket: TLSSocket) => string | undefined;
+};
 
 export function healthCommand(): Command {
   return new Command("health")
     .description("Ask a running Granary whether it is ready; exit code 0 when it is, 1 when it is not.")
-    .option("--url <url>", "any listener of it", "http://127.0.0.1:5000")
+    .option("--url <url>", "any listener of it; wins over the configuration")
+    .option(
+      "-c, --config <file>",
+      "the configuration that it runs with: its first listener is asked (default: where serve looks)",
+    )
+    .option("--ca-file <file>", "with an https --url: a PEM file with the certificate authority")
     .option("--json", "print the answer as JSON")
-    .action(async ({ url, json }: { url: string; json?: boolean }) => {
-      const status = await statusOf(readyUrl(url));
+    .action(async (flags: HealthFlags) => {
+      const asked = await askedBy(flags);
+      const status = await statusOf(asked);
+      const { shown: url } = asked;
       const isReady = status === 200;
-      if (json === true) printJson({ url, status, ready: isReady });
+      if (flags.json === true) printJson({ url, status, ready: isReady });
       else
         printLine(
           isReady ? `Granary at ${url} is ready.` : `Granary at ${url} is not ready: it answers ${status}.`,
@@ -23,26 +58,66 @@ export function healthCommand(): Command {
     });
 }
 
-function readyUrl(url: string): URL {
-  if (!URL.canParse(url))
+async function askedBy({ url, config, caFile }: HealthFlags): Promise<Asked> {
+  if (url === undefined) return atPlace(await loadPlace(await findConfig(config, process.env), process.env));
+  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new GranaryError("reference-invalid", `"${url}" is not a URL such as http://127.0.0.1:5000.`);
-  return new URL("/readyz", url);
+  }
+  const ca = caFile === undefined ? undefined : await readCertificates(caFile, "--ca-file");
+  const secureContext = secureContextOf(ca === undefined ? undefined : { ca });
+  return { url: new URL("/readyz", url), shown: url, tls: { secureContext }, check: () => undefined };
+}
+
+/**
+ * On this machine, by its address: no name stands in the certificate for that, so exactly the configured certificate is trusted, whoever
+ * signed it.
+ */
+function atPlace({ port, host, certificate }: Place): Asked {
+  const scheme = certificate === undefined ? "http" : "https";
+  const url = new URL("/readyz", `${scheme}://${loopbackOf(host)}:${port}`);
+  const check = (socket: TLSSocket) => {
+    const shown = socket.getPeerX509Certificate()?.fingerprint256;
+    if (certificate === undefined || shown === new X509Certificate(certificate).fingerprint256)
+      return undefined;
+    return "it shows another certificate than its configuration names; send it SIGHUP if that was renewed";
+  };
+  return { url, shown: url.origin, tls: { rejectUnauthorized: false }, check };
+}
+
+/** Who listens everywhere listens on the loopback address too. */
+function loopbackOf(host: string | undefined): string {
+  if (host === undefined || host === "0.0.0.0") return "127.0.0.1";
+  if (host === "::") return "[::1]";
+  return host.includes(":") ? `[${host.replace(/[[\]]/g, "")}]` : host;
 }
 
 /** The status that `/readyz` answers. */
-function statusOf(url: URL): Promise<number> {
+function statusOf({ url, tls, check }: Asked): Promise<number> {
   return new Promise((resolve, reject) => {
-    const failed = (error: Error) =>
-      reject(
-        new GranaryError("upstream-unavailable", `Nothing answers at ${url.origin}: ${error.message}.`, {
-          cause: error,
-        }),
-      );
-    const request = get(url, { timeout: TIMEOUT_MS }, (response) => {
+    const options: RequestOptions = { timeout: TIMEOUT_MS, agent: false };
+    const request = url.protocol === "https:" ? getTls(url, { ...options, ...tls }) : get(url, options);
+    request.on("response", (response) => {
       response.resume();
       resolve(response.statusCode ?? 0);
     });
+    request.on("socket", (socket) => {
+      socket.once("secureConnect", () => {
+        const problem = socket instanceof TLSSocket ? check(socket) : undefined;
+        if (problem !== undefined) request.destroy(new Error(problem));
+      });
+    });
     request.on("timeout", () => request.destroy(new Error(`no answer within ${TIMEOUT_MS / 1000} s`)));
-    request.on("error", failed);
+    request.on("error", (error) => reject(unanswered(url, error)));
   });
+}
+
+function unanswered(url: URL, error: Error): GranaryError {
+  const code = "code" in error ? String(error.code) : "";
+  const problem = tlsProblem(code, url);
+  const facts = { cause: error, ...(problem !== undefined && { saysWhatToDo: true }) };
+  return new GranaryError(
+    "upstream-unavailable",
+    `${url.origin} gives no answer: ${problem ?? error.message}.`,
+    facts,
+  );
 }

@@ -36,5 +36,10 @@ export function tell(sentence: string): void {
 export function tellFailure(error: unknown): void {
   const sentence = sentenceOf(error);
   const advice = adviceFor(error);
-  tell(`granary: ${advice === undefined ? sentence : `${sentence.replace(/\.$/, "")}: ${advice}.`}`);
+  tell(`granary: ${withAdvice(sentence, advice)}`);
+}
+
+function withAdvice(sentence: string, advice: string | undefined): string {
+  if (advice === undefined) return sentence;
+  return /^[A-Z]/.test(advice) ? `${sentence} ${advice}.` : `${sentence.replace(/\.$/, "")}: ${advice}.`;
 }

@@ -1,6 +1,7 @@
 /** Owns `granary serve`: settings, the Mirror, the listeners, and a stop that drains. */
 import { Command } from "commander";
 import { formatDuration } from "../bytes/units.ts";
+import { findConfig, USUAL_CONFIG } from "../config/find-config.ts";
 import { loadSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
@@ -16,6 +17,8 @@ import { catchServerSignals } from "./server-signals.ts";
 
 type ServeFlags = { readonly config?: string; readonly directory?: string; readonly logLevel?: string };
 
+const CONFIG_HELP = `YAML file with the settings (config/granary.yaml is an example; default: $GRANARY_CONFIG, or ${USUAL_CONFIG} if it is there)`;
+
 const SIGNALS = `
 Signals: SIGTERM, SIGINT and SIGQUIT stop it when transfers in flight have ended (a second one at once); SIGHUP reads certificates
 and password files again.`;
@@ -25,7 +28,7 @@ export function serveCommand(): Command {
     .description(
       "Serve the cache. Without a configuration: Docker Hub on 5000, the Ollama registry on 11435, data in ./data.",
     )
-    .option("-c, --config <file>", "YAML file with the settings (config/granary.yaml is an example)")
+    .option("-c, --config <file>", CONFIG_HELP)
     .option("-d, --directory <path>", "where blobs and metadata live; wins over the file")
     .option("--log-level <level>", "trace, debug, info, warn, error or silent; wins over the file")
     .addHelpText("after", SIGNALS)
@@ -35,9 +38,11 @@ export function serveCommand(): Command {
 async function run(flags: ServeFlags): Promise<void> {
   const signals = catchServerSignals();
   outliveOutput();
-  const settings = withFlags(await loadSettings(flags.config, process.env), flags);
+  const config = await findConfig(flags.config, process.env);
+  const settings = withFlags(await loadSettings(config, process.env), flags);
   const log = createLog(settings.log);
   signals.tell(log);
+  log.debug({ config: config ?? "built in" }, "settings");
   const observers = { log, metrics: createMetrics(), clock: systemClock };
   const mirror = await openMirror(settings, observers);
   const serving = await serve(settings, mirror, observers).catch(async (error: unknown) => {

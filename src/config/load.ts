@@ -6,6 +6,7 @@ import { parse, YAMLParseError } from "yaml";
 import type { z } from "zod";
 import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
+import { asObject } from "../oci/json-value.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { readProxies } from "../upstream/proxies.ts";
 import { checkSettings } from "./check-settings.ts";
@@ -53,6 +54,28 @@ async function readConfig(file: string, env: Environment): Promise<ConfigFile> {
   const parsed = fileSchema.safeParse(document ?? {});
   if (parsed.success) return parsed.data;
   throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
+}
+
+/**
+ * The listeners of `file` as they are written, or undefined where it has none. Nothing else of it is looked at, and of a login only
+ * that there is one: variables that hold secrets need not be set.
+ */
+export async function readListeners(file: string, env: Environment): Promise<ConfigFile["listeners"]> {
+  const document = asObject(parseYaml(await readText(file, "--config"), file));
+  if (document?.listeners === undefined) return undefined;
+  const listeners = Array.isArray(document.listeners)
+    ? document.listeners.map(withoutLogin)
+    : document.listeners;
+  const parsed = fileSchema.safeParse({ listeners: fillEnvironment(listeners, env, ["listeners"]) });
+  if (parsed.success) return parsed.data.listeners;
+  throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
+}
+
+function withoutLogin(listener: unknown): unknown {
+  const written = asObject(listener);
+  if (written === undefined) return listener;
+  const { login: _, ...rest } = written;
+  return rest;
 }
 
 function parseYaml(text: string, file: string): unknown {

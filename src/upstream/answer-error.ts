@@ -15,5 +15,6 @@ export function answerError(
   return new GranaryError(code, `${redactUrl(url)} ${what}.${more}`, {
     ...facts,
     reason: `${url.host} ${what}`,
+    host: url.host,
   });
 }

@@ -6,7 +6,9 @@
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { parseChallenges } from "../oci/challenge.ts";
 import { describeCredentials, type Identity } from "../oci/credentials.ts";
+import { answerError } from "./answer-error.ts";
 import type { Authorization, Authorizer, Place } from "./authorizer.ts";
+import { ANONYMOUS } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "./redirects.ts";
 import type { Incoming, Outgoing, RequestKind, Transport } from "./transport.ts";
@@ -33,7 +35,8 @@ export type Reply = Incoming & {
 };
 
 /**
- * Throws what the transport, the redirect rules and the authorizer throw; any final status is an answer. Whoever is refused asks once
+ * Throws what the transport, the redirect rules and the authorizer throw, and `unauthorized` where the registry wants a login for
+ * everything and got none; any other final status is an answer. Whoever is refused asks once
  * more where there is a newer identity by then: a password that was changed while this process runs.
  */
 export async function exchange(
@@ -77,8 +80,10 @@ async function follow(transport: Transport, authorizer: Authorizer, question: Qu
   let isAbroad = false;
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const reply = await askAuthorized(transport, authorizer, question, placeOf(question, url, isAbroad));
-    if (!isRedirect(reply))
+    if (!isRedirect(reply)) {
+      if (!isAbroad) refuseStranger(question, reply);
       return { ...reply, isAbroad, says: isAbroad ? undefined : question.identity.says };
+    }
     discardBody(reply);
     const next = nextHop(reply);
     isAbroad ||= !isSameOrigin(url, next);
@@ -139,6 +144,23 @@ function refuseLogin({ credentials }: Place, { header }: Authorization, answer: 
     `${answer.url.host} refused ${describeCredentials(credentials)} (401): ${why}.`,
     { upstreamStatus: 401, reason: `${answer.url.host} refused the login (401)` },
   );
+}
+
+/**
+ * A registry that sends strangers to no token server wants a login for all that it has: that is more than "absent or private". Where
+ * there is a token server, a refusal may mean just that (registry-clients.md C.5), and nothing more is said.
+ */
+function refuseStranger({ identity }: Question, answer: AuthorizedAnswer): void {
+  // Who asks as a stranger on purpose wants to know how strangers are answered.
+  if (identity === ANONYMOUS) return;
+  if (answer.status !== 401 || answer.isAuthorized) return;
+  const schemes = parseChallenges(answer.headers["www-authenticate"]).map(({ scheme }) => scheme);
+  if (!schemes.includes("basic") || schemes.includes("bearer")) return;
+  discardBody(answer);
+  throw answerError("unauthorized", answer.url, "wants a login (401)", {
+    more: ` ${identity.says}`,
+    upstreamStatus: 401,
+  });
 }
 
 async function send(

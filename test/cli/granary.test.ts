@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Ended, type GranaryChild, runGranary, startGranary } from "../support/run-granary.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
+import { caPem, clientCert, serverCert, serverKey } from "../support/throwaway-tls.ts";
 import { ask, until } from "../support/wire.ts";
 
 let directory: string;
@@ -181,6 +182,63 @@ describe("health", () => {
     });
     const { code, out } = await runGranary(["health", "--url", url, "--json"]);
     expect([code, JSON.parse(out)]).toEqual([0, { url, status: 200, ready: true }]);
+  });
+
+  test("finds the listener in the configuration: another port, a certificate of one's own, a login", async () => {
+    await writeFile(join(directory, "tls.crt"), serverCert);
+    await writeFile(join(directory, "tls.key"), serverKey);
+    const { server, port } = await takePort();
+    await new Promise((resolve) => server.close(resolve));
+    const file = join(directory, "granary.yaml");
+    const write = (host: string, certificate: string) =>
+      writeFile(
+        file,
+        `listeners:
+  - port: ${port}
+    host: ${host}
+    upstream: docker.io
+    login: { username: ann, password: "\${GRANARY_TEST_PASSWORD}" }
+    certFile: ${directory}/${certificate}
+    keyFile: ${directory}/tls.key
+storage: { directory: ${directory}/data, minFree: 1MiB }
+`,
+      );
+    await write("0.0.0.0", "tls.crt");
+    const serving = startGranary(["serve"], {
+      env: { GRANARY_CONFIG: file, GRANARY_TEST_PASSWORD: "s3cret" },
+    });
+    children.push(serving);
+    await until(() => serving.text().includes("listening on"));
+    // The health check has none of the secrets.
+    const byFlag = await runGranary(["health", "--config", file]);
+    expect(byFlag).toMatchObject({ code: 0, out: `Granary at https://127.0.0.1:${port} is ready.\n` });
+    const byEnv = await runGranary(["health", "--json"], { env: { GRANARY_CONFIG: file } });
+    expect(JSON.parse(byEnv.out)).toMatchObject({ status: 200, ready: true });
+    const caFile = join(directory, "ca.pem");
+    await writeFile(caFile, caPem);
+    const byUrl = ["health", "--url", `https://127.0.0.1:${port}`];
+    expect((await runGranary([...byUrl, "--ca-file", caFile])).code).toBe(0);
+    const unknown = await runGranary(byUrl);
+    expect(unknown.code).toBe(1);
+    expectOneSentence(unknown, "--ca-file");
+
+    await writeFile(join(directory, "other.crt"), clientCert);
+    await write("127.0.0.1", "other.crt");
+    const stranger = await runGranary(["health", "--config", file]);
+    expect(stranger.code).toBe(1);
+    expectOneSentence(stranger, "another certificate", "SIGHUP");
+  });
+
+  test("is 2 and one sentence for a configuration or a URL that cannot be used", async () => {
+    const none = await runGranary(["health", "--config", join(directory, "none.yaml")]);
+    expect(none.code).toBe(2);
+    expectOneSentence(none, "none.yaml");
+    const anyPort = await runGranary(["health", "--config", await configure(0)]);
+    expect(anyPort.code).toBe(2);
+    expectOneSentence(anyPort, "--url");
+    const noUrl = await runGranary(["health", "--url", "granary:5000"]);
+    expect(noUrl.code).toBe(2);
+    expectOneSentence(noUrl, "http://127.0.0.1:5000");
   });
 
   test("is 1 and one sentence where nothing answers", async () => {

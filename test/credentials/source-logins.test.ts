@@ -69,7 +69,7 @@ describe("credentials are taken in this order (I09)", () => {
     expect(await ask({ settings })).toEqual([aliceBasic]);
     expect(await ask({ settings: bare })).toEqual([bobBasic]);
     await home.write(DOCKER_CONFIG, {});
-    await expect(ask({ settings: bare })).rejects.toMatchObject({ code: "not-found" });
+    await expect(ask({ settings: bare })).rejects.toMatchObject({ code: "unauthorized" });
     expect(sentTo(fake)).toEqual([]);
   });
 
@@ -212,7 +212,7 @@ describe("credentials go to nobody else (I09, P10)", () => {
     const source = openSource({ settings, via: mirror.url, env: home.env });
     onTestFinished(() => source.close());
     await expect(source.manifest(reference)).rejects.toMatchObject({
-      code: "not-found",
+      code: "unauthorized",
       message: expect.stringContaining(`No credentials are configured for ${mirror.host}`),
     });
     expect(sentTo(mirror)).toEqual([]);
