@@ -1,4 +1,4 @@
-/** Shows that a Docker engine pulls through Granary, cold, warm, offline and eight at once, at the upstream's cost of one. */
+/** Shows that a Docker engine pulls through Granary on a fast and a slow line, cold, warm, offline and many at once, at the upstream's cost of one. */
 import { expect, test } from "vitest";
 import { dockerd } from "./support/dockerd-client.ts";
 import { describePulls, HUB } from "./support/pull-scenario.ts";

@@ -1,4 +1,4 @@
-/** Shows that podman pulls through Granary, cold, warm, offline and eight at once, at the upstream's cost of one. */
+/** Shows that podman pulls through Granary on a fast and a slow line, cold, warm, offline and many at once, at the upstream's cost of one. */
 import { podman } from "./support/podman-client.ts";
 import { describePulls } from "./support/pull-scenario.ts";
 
