@@ -14,12 +14,13 @@ export type Candidate = {
 
 const BATCH = 64;
 
-/** Every blob and every partial that no fill has open, coldest first. Nothing may be removed while it runs. */
+/** Every blob and every partial that no fill has open, coldest first. Nothing may be removed while it runs. `now` is epoch ms. */
 export async function* coldest(
   metadata: Metadata,
   saved: readonly SavedPartial[],
+  now: number,
 ): AsyncGenerator<Candidate> {
-  const partials = saved.map(candidateOf).sort((a, b) => a.usedAt - b.usedAt);
+  const partials = saved.map((partial) => candidateOf(partial, now)).sort((a, b) => a.usedAt - b.usedAt);
   for await (const blob of coldestBlobs(metadata)) {
     while (partials[0] !== undefined && partials[0].usedAt <= blob.usedAt) {
       yield partials[0];
@@ -38,6 +39,7 @@ async function* coldestBlobs(metadata: Metadata): AsyncGenerator<Candidate> {
   }
 }
 
-function candidateOf({ digest, present, changedAt }: SavedPartial): Candidate {
-  return { kind: "partial", digest, size: present, usedAt: changedAt };
+/** One that was last written in the future would never go; it goes first, as nothing says how old it is. */
+function candidateOf({ digest, present, changedAt }: SavedPartial, now: number): Candidate {
+  return { kind: "partial", digest, size: present, usedAt: changedAt <= now ? changedAt : 0 };
 }

@@ -196,7 +196,8 @@ export class Janitor {
   async #victimsFor(bytes: number): Promise<Candidate[]> {
     const victims: Candidate[] = [];
     let lacking = bytes;
-    for await (const candidate of coldest(this.#parts.metadata, await this.#measuring.saved())) {
+    const { metadata, clock } = this.#parts;
+    for await (const candidate of coldest(metadata, await this.#measuring.saved(), clock.now())) {
       if (this.#isInUse(candidate.digest)) continue;
       victims.push(candidate);
       lacking -= candidate.size;

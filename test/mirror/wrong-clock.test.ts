@@ -1,6 +1,10 @@
 /** Shows that a clock which was wrong, or is, makes nothing young, immortal or negative. */
+import { readdir, utimes } from "node:fs/promises";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MiB, type MirrorWorld, startWorld } from "../support/mirror-world.ts";
+import { digestOfPattern } from "../support/pattern.ts";
+import { put } from "../support/temp-store.ts";
 
 const YEAR_MS = 365 * 24 * 3600_000;
 const HOUR_MS = 3600_000;
@@ -88,6 +92,24 @@ describe("a blob that was used while the clock was a year ahead", () => {
       expect(await outcomes(world, [future, second, third])).toEqual(["miss", "hit", "hit"]);
     },
   );
+});
+
+it("a part of a blob that was written while the clock was ahead does not stay for ever", async () => {
+  const world = await startWorld({
+    budget: { maxSize: 3.5 * MiB, minFree: 0 },
+    before: async (store) => {
+      const partial = await store.spool.openPartial(digestOfPattern(50, 3 * MiB), 3 * MiB);
+      await put(partial, 50, { start: 0, end: 2 * MiB });
+      await partial.checkpoint();
+      await partial.close();
+      const folder = store.layout.partialsOf("sha256");
+      const ahead = (Date.now() + YEAR_MS) / 1000;
+      for (const name of await readdir(folder)) await utimes(join(folder, name), ahead, ahead);
+    },
+  });
+  const [first, second] = [await pulled(world, 1), await pulled(world, 2)];
+  expect(await outcomes(world, [first, second])).toEqual(["hit", "hit"]);
+  expect(await world.store.spool.list()).toEqual([]);
 });
 
 it("blobs go in the order of their uses also when the clock falls back by years between them", async () => {
