@@ -22,25 +22,40 @@ export type AnonymousCallers = { readonly content: Caller; readonly lists: Calle
 
 type Seen = { readonly view: View } | { readonly failure: unknown };
 
+/** So often the longest wait of who has something stored: then other evidence is looked at, while the question goes on. */
+const PATIENCE = 3;
+
 /** Throws what the question threw, when neither it nor the other evidence tells. */
 export async function viewAnonymously(
   uplink: Uplink,
   { content, lists }: AnonymousCallers,
   { repository, by }: ViewAsk,
 ): Promise<View> {
-  const seen = await lookAt(uplink, content, (at) => askContent(uplink, repository, by, at));
-  const view = viewOf(seen);
+  const inTime = <T>(work: Promise<T>) => within(uplink, work);
+  const looking = lookAt(uplink, content, (at) => askContent(uplink, repository, by, at));
+  const early = await inTime(looking);
+  const view = early && viewOf(early);
   if (view === "open") return "open";
-  const isGranted = await isPullGranted(uplink, repository);
+  const isGranted = await inTime(isPullGranted(uplink, repository));
   if (view === "closed" && isGranted === true) throw contradiction(uplink.upstream.name);
   if (view === "closed" || isGranted === false) return "closed";
   if (view === undefined && isGranted === true) return "granted";
   // To be allowed to list is to be allowed to read; not to be allowed to list says nothing.
-  const listed = await lookAt(uplink, lists, (at) => askTags(uplink, repository, { n: "1" }, ANONYMOUS, at));
-  if (viewOf(listed) === "open") return "open";
+  const listing = lookAt(uplink, lists, (at) => askTags(uplink, repository, { n: "1" }, ANONYMOUS, at));
+  const listed = await inTime(listing);
+  if (listed !== undefined && viewOf(listed) === "open") return "open";
   if (isGranted === true) return "granted";
+  const seen = early ?? (await looking);
   if ("failure" in seen) throw seen.failure;
   return seen.view;
+}
+
+/** The value of `work`, which never rejects; undefined when that takes too long to wait for. */
+function within<T>({ clock, upstream }: Uplink, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = clock.after(PATIENCE * upstream.policy.offlineDeadlineMs, () => resolve(undefined));
+    void work.then(resolve).finally(() => timer.cancel());
+  });
 }
 
 function viewOf(seen: Seen): View | undefined {

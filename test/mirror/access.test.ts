@@ -11,11 +11,15 @@ const loggedIn = { loggedIn: true };
 const HOUR_MS = 3_600_000;
 
 /** A registry that Granary logs in to, with a public and a private repository. */
-async function worldWithSecret(privateContent: "refuse" | "share" = "refuse", offlineDeadlineMs = 20_000) {
+async function worldWithSecret(
+  privateContent: "refuse" | "share" = "refuse",
+  offlineDeadlineMs = 20_000,
+  headersMs = 5_000,
+) {
   const world = await startWorld({
     mode: "hub",
     settings: { users: { granary: "hunter2" }, privateRepositories: new Set(["alice/secret"]) },
-    upstream: { credentials, policy: { privateContent, offlineDeadlineMs } },
+    upstream: { credentials, policy: { privateContent, offlineDeadlineMs, headersMs } },
   });
   const open = world.fake.addImage("library/alpine", "3", { layers: [100] });
   const secret = world.fake.addImage("alice/secret", "1", { layers: [200], seed: 7 });
@@ -260,6 +264,17 @@ describe("whether a repository is public cannot be asked, because the shared add
     await expect(world.tags("alice/secret")).rejects.toMatchObject({
       code: expect.stringMatching(/denied|not-found/),
     });
+  });
+
+  it("a registry that hangs on those who did not log in keeps nobody from what is public", async () => {
+    const { world, open } = await worldWithSecret("refuse", 3_000, 600_000);
+    // The first question of all has no token yet: it is how the token server is found.
+    await world.get("library/alpine", "3", loggedIn);
+    const used = new Set(world.fake.requests.map(({ headers }) => headers.authorization));
+    const anonymously = ({ headers }: RequestRecord) => !used.has(headers.authorization);
+    world.fake.fail(anonymously, { kind: "hang" }, { origin: "registry", times: 100 });
+    await world.read("library/alpine", open.configDigest);
+    expect(world.fake.requests.some(({ finished }) => !finished)).toBe(true);
   });
 
   it("where nothing tells, nothing is served, and the sentence says why and what to do", async () => {
