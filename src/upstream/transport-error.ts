@@ -37,21 +37,30 @@ export function transportError(
   if (isGranaryError(own)) return own;
   const doing = `${method} ${redactUrl(url)}`;
   if (signal.aborted) {
-    return new GranaryError("aborted", `${doing} was given up.`, { cause: error, target: doing });
+    return new GranaryError("aborted", `${doing} was given up.`, {
+      cause: error,
+      target: doing,
+      reason: `the request to ${url.host} was given up`,
+    });
   }
   const code = codeOf(error);
   if (code === "UND_ERR_DESTROYED" || code === "UND_ERR_CLOSED") {
-    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, { target: doing });
+    return new GranaryError("closed", `${doing} was not sent: the client is closed.`, {
+      target: doing,
+      reason: "Granary is shutting down",
+    });
   }
   const isProtocol = PROTOCOL_CODES.test(code);
   const remedy = tlsProblem(code, url) ?? (proxy === undefined ? undefined : proxyProblem(messageOf(error)));
-  const reason =
-    remedy ?? SENTENCES[code] ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
+  const words = remedy ?? SENTENCES[code];
+  const told = words ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
+  // What a library says of an error may quote the request; its code cannot.
+  const reason = `${url.host}: ${words ?? (code === "" ? "the exchange failed" : code)}`;
   const through = proxy === undefined ? "" : ` through the proxy ${proxy}`;
   return new GranaryError(
     isProtocol ? "upstream-protocol" : "upstream-unavailable",
-    `${doing} failed${through}: ${reason}.`,
-    { cause: error, target: doing, ...(remedy !== undefined && { saysWhatToDo: true }) },
+    `${doing} failed${through}: ${told}.`,
+    { cause: error, target: doing, reason, ...(remedy !== undefined && { saysWhatToDo: true }) },
   );
 }
 
