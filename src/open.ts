@@ -10,6 +10,7 @@ import type { Environment } from "./credentials/auth-file.ts";
 import { createLogins, type Logins } from "./credentials/logins.ts";
 import { PasswordFile } from "./credentials/password-file.ts";
 import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
+import { isGranaryError } from "./errors.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
 import type { Mirror } from "./mirror/mirror.ts";
@@ -53,11 +54,20 @@ export async function openMirror(
   // Its lock is the directory's: until it is held, nothing in there is touched.
   const metadata = openSqliteMetadata(layout.database);
   try {
-    await furnishLayout(layout);
+    await furnishUnlessFull(layout);
     return await start(settings, layout, metadata, observers, env);
   } catch (error) {
     await metadata.close();
     throw error;
+  }
+}
+
+/** Without room for a folder the Mirror starts all the same: it tries again, says so, and passes through until then. */
+async function furnishUnlessFull(layout: Layout): Promise<void> {
+  try {
+    await furnishLayout(layout);
+  } catch (error) {
+    if (!isGranaryError(error, "store-full")) throw error;
   }
 }
 
@@ -91,6 +101,7 @@ async function start(
       metadata,
       blobs: openDiskBlobs(layout),
       spool: openSpool(layout),
+      furnish: () => furnishLayout(layout),
       budget: settings.storage,
       random: Math.random,
     });

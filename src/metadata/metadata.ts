@@ -85,7 +85,8 @@ export interface Metadata {
 
   /**
    * Sees to it that what was recorded can be found by the next start: true when that had to be mended, because somebody removed
-   * the database under us. Throws `store-full`, `store-damaged` with a sentence that says what to do.
+   * the database under us. Throws `store-full`, `store-damaged` and, where another one lies in its place, `config-invalid`, each with what
+   * to do.
    */
   putBack(): Promise<boolean>;
 

@@ -54,12 +54,12 @@ export class SqliteFile implements SqlDatabase {
 
   /**
    * False when the file lies where it should. When it is gone, everything is written anew under its name, and true. Throws
-   * `store-full`, `store-damaged` when that cannot be done, or another file lies there now. Synchronous: nobody writes meanwhile.
+   * `store-full`, `store-damaged` when that cannot be done, `config-invalid` when another file lies there now. Synchronous: nobody writes meanwhile.
    */
   putBack(): boolean {
     if (!this.#database.open) return this.#openAgain();
     const found = identityOf(this.#path);
-    if (found !== undefined && found === this.#identity) return false;
+    if (found !== undefined && found === this.#identity) return this.#saveLog();
     if (found !== undefined) throw replacedError(this.#path);
     return explained(this.#path, () => this.#rewrite());
   }
@@ -67,6 +67,13 @@ export class SqliteFile implements SqlDatabase {
   close(): void {
     openHere.delete(this.#path);
     guarded(() => void this.#database.close());
+  }
+
+  /** A log that was removed alone would be lost with this process: what is in it goes into the database now. */
+  #saveLog(): false {
+    if (identityOf(`${this.#path}-wal`) === undefined)
+      guarded(() => void this.#database.pragma("wal_checkpoint(PASSIVE)"));
+    return false;
   }
 
   #rewrite(): true {
@@ -178,5 +185,5 @@ function guardedStat(path: string) {
 
 function replacedError(path: string): GranaryError {
   const text = `Another file lies in the place of the metadata file ${path}: restart granary to use that one. Until then what is learned goes into the old file and is lost with it.`;
-  return new GranaryError("store-damaged", text, { target: path });
+  return new GranaryError("config-invalid", text, { target: path });
 }

@@ -7,6 +7,7 @@ import { isGranaryError, messageOf } from "../errors.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
@@ -67,4 +68,17 @@ async function removeEmpty({ spool }: ReconcileParts): Promise<void> {
     await spool.remove(digest).catch((error: unknown) => reasons.push(messageOf(error)));
   }
   if (reasons[0] !== undefined) throw new Error(reasons[0]);
+}
+
+/** Rows of blobs that are gone go too, while others are read and filled. Throws what Metadata and the store throw. */
+export async function forgetAbsent(
+  { metadata, blobs }: Pick<ReconcileParts, "metadata" | "blobs">,
+  isFilled: (digest: Digest) => boolean,
+): Promise<void> {
+  for (const row of await metadata.allBlobs()) {
+    if (isFilled(row.digest) || (await blobs.stat(row.digest)) !== undefined) continue;
+    await metadata.forgetBlob(row.digest);
+    // A fill may have brought it in between the look and the row.
+    if ((await blobs.stat(row.digest)) !== undefined) await metadata.recordBlob(row);
+  }
 }

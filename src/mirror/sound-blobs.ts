@@ -26,6 +26,7 @@ export class SoundBlobs {
   /** undefined when absent, or damaged until now. The caller closes. `likelySize` spares the look into Metadata. */
   async open(digest: Digest, likelySize: number | undefined): Promise<StoredBlob | undefined> {
     const stored = await this.#orDrop(digest, this.#parts.store.open(digest));
+    if (stored === undefined) await this.#forgetAbsent(digest);
     if (stored === undefined || (await this.#isWhole(digest, stored.size, likelySize))) return stored;
     await stored.close();
     await this.drop(digest, `it has ${stored.size} bytes`);
@@ -63,6 +64,14 @@ export class SoundBlobs {
       log.warn({ digest, reason: messageOf(failed) }, "a damaged blob cannot be removed");
       return false;
     }
+  }
+
+  /** A row without a file (somebody removed it) counts for nothing, and against the budget. */
+  async #forgetAbsent(digest: Digest): Promise<void> {
+    const { metadata, fills, store } = this.#parts;
+    if (fills().find(digest) !== undefined || (await metadata.blob(digest)) === undefined) return;
+    if (fills().find(digest) !== undefined || (await unlessDamaged(store.stat(digest))) !== undefined) return;
+    await metadata.forgetBlob(digest);
   }
 
   async #remove(digest: Digest, reason: string): Promise<void> {

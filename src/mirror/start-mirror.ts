@@ -10,6 +10,7 @@ import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
@@ -19,10 +20,12 @@ import type { Budget } from "./disk-measure.ts";
 import { Janitor } from "./janitor.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
+import { blobsOfOurs, spoolOfOurs } from "./ours-alone.ts";
 import { Pins } from "./pins.ts";
-import { reconcile } from "./reconcile.ts";
+import { forgetAbsent, reconcile } from "./reconcile.ts";
 import { Referrers } from "./referrers.ts";
 import { SoundBlobs } from "./sound-blobs.ts";
+import { StorageGuard } from "./storage-guard.ts";
 import { TagLists } from "./tag-lists.ts";
 import type { Target } from "./target.ts";
 import { Uses } from "./uses.ts";
@@ -32,6 +35,8 @@ export type MirrorParts = {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly spool: Spool;
+  /** Makes what is missing of the folders that `blobs` and `spool` work in; see StorageGuard. */
+  readonly furnish: () => Promise<string>;
   readonly budget: Budget;
   readonly clock: Clock;
   readonly log: Log;
@@ -41,10 +46,15 @@ export type MirrorParts = {
 };
 
 const SWEEP_MS = 60_000;
+/** How long the storage directory may be gone unnoticed. */
+const LOOK_MS = 5_000;
 
 /** Reconciles disk and Metadata, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<Mirror> {
-  const { spool, blobs: store, clock, log, metrics, random, budget } = parts;
+  const { clock, log, metrics, random, budget, furnish } = parts;
+  const isOurs = () => guard.isOurs;
+  const spool = spoolOfOurs(parts.spool, isOurs);
+  const store = blobsOfOurs(parts.blobs, isOurs);
   // Trouble of the store lasts until it is mended, however seldom it is met.
   const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
   const metadata = patientMetadata(parts.metadata, {
@@ -82,13 +92,18 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     // A running fill is counted with all that it has still to write.
     makeRoom: () => janitor.makeRoom(),
   });
+  const isFilled = (digest: Digest) => fills.find(digest) !== undefined;
+  const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
+  const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
   const manifests = new Manifests({ metadata, access, uses, clock, log });
   const blobs = new Blobs({ sound, fills, janitor, access, pins, uses, clock, metrics, random });
   const tagLists = new TagLists(metadata, clock);
   const referrers = new Referrers(manifests, clock, log);
 
   await reconcile({ metadata, blobs: store, spool, sound, log, troubles });
-  const stopSweeping = sweepRegularly(janitor, clock);
+  await guard.look();
+  const stopSweeping = regularly(clock, SWEEP_MS, () => janitor.sweep());
+  const stopLooking = regularly(clock, LOOK_MS, () => guard.look());
   let closing: Promise<void> | undefined;
 
   /** The target's upstream, once the asker may see the repository. */
@@ -104,6 +119,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   async function close(deadlineMs: number): Promise<void> {
     blobs.close();
     await stopSweeping();
+    await stopLooking();
     await fills.drain(deadlineMs);
     try {
       await uses.flush();
@@ -149,17 +165,17 @@ function reportFills(metrics: Metrics, fills: MirrorStatus["fills"]): void {
   metrics.waits.set(fills.reduce((sum, { waits }) => sum + waits, 0));
 }
 
-/** At once, then a minute after each sweep has ended; the returned stop waits for one that runs. */
-function sweepRegularly(janitor: Janitor, clock: Clock): () => Promise<void> {
+/** At once, then `ms` after each time has ended; the returned stop waits for one that runs. */
+function regularly(clock: Clock, ms: number, work: () => Promise<void>): () => Promise<void> {
   let isStopped = false;
   let next: Timer | undefined;
   let running = Promise.resolve();
-  const sweep = () => {
-    running = janitor.sweep().then(() => {
-      if (!isStopped) next = clock.after(SWEEP_MS, sweep);
+  const run = () => {
+    running = work().then(() => {
+      if (!isStopped) next = clock.after(ms, run);
     });
   };
-  sweep();
+  run();
   return () => {
     isStopped = true;
     next?.cancel();

@@ -7,6 +7,7 @@ import { rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import { copyPartial } from "./copy-partial.ts";
 import { onDisk } from "./disk-error.ts";
 import { syncDirectory } from "./durable-file.ts";
 import { removePartialMap } from "./file-partial.ts";
@@ -31,6 +32,7 @@ export type Adoption = {
  */
 export async function adoptFile({ partial, digest, files, path, mode }: Adoption): Promise<void> {
   checkAdoptable(partial, digest);
+  if (!(await partial.holdsItsFile())) await copyPartial(partial, files.data);
   await sealFile(files.data, mode);
   await onDisk(`renaming ${files.data} to ${path}`, rename(files.data, path));
   await syncDirectory(dirname(path));

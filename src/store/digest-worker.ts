@@ -7,9 +7,11 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { type DigestAlgorithm, finishDigest } from "../oci/digest.ts";
 
-/** What to follow. `identity` is `dev:ino`: the path may have been given to another file meanwhile. */
+/** What to follow. `identity` is `dev:ino`: a path may have been given to another file meanwhile. */
 export type FollowedFile = {
   readonly path: string;
+  /** Where the file is found that has lost its path. */
+  readonly descriptor?: string;
   readonly identity: string;
   readonly algorithm: DigestAlgorithm;
   /** Bytes of the whole blob. */
@@ -26,7 +28,7 @@ export type FromDigestWorker =
   | { readonly id: number; readonly failure: string };
 
 type Followed = FollowedFile & {
-  readonly descriptor: number;
+  readonly open: number;
   readonly hash: Hash;
   hashed: number;
   readable: number;
@@ -63,7 +65,7 @@ function takeTurn(): void {
 function step(id: number, entry: Followed): void {
   const wanted = Math.min(STEP_BYTES, entry.readable - entry.hashed);
   if (wanted > 0) {
-    const count = readSync(entry.descriptor, buffer, 0, wanted, entry.hashed);
+    const count = readSync(entry.open, buffer, 0, wanted, entry.hashed);
     if (count === 0) throw new Error(`${entry.path} ended at ${entry.hashed} of ${entry.readable} bytes`);
     entry.hash.update(count === STEP_BYTES ? buffer : buffer.subarray(0, count));
     entry.hashed += count;
@@ -75,20 +77,35 @@ function step(id: number, entry: Followed): void {
 }
 
 function openFollowed(id: number, file: FollowedFile): void {
-  const descriptor = openSync(file.path, constants.O_RDONLY | constants.O_NOFOLLOW);
+  const open = openSame(file.path, constants.O_NOFOLLOW, file) ?? openSame(file.descriptor, 0, file);
+  if (open === undefined) throw new Error(`${file.path} is another file than the one to follow, or gone`);
+  const hash = createHash(file.algorithm);
+  followed.set(id, { ...file, open, hash, hashed: 0, readable: -1 });
+}
+
+/** A descriptor of what `path` leads to, if that is the file that is meant. */
+function openSame(path: string | undefined, flags: number, { identity }: FollowedFile): number | undefined {
+  const descriptor = path === undefined ? undefined : openIfThere(path, constants.O_RDONLY | flags);
+  if (descriptor === undefined) return undefined;
   const { dev, ino } = fstatSync(descriptor, { bigint: true });
-  if (`${dev}:${ino}` !== file.identity) {
-    closeSync(descriptor);
-    throw new Error(`${file.path} is another file than the one to follow`);
+  if (`${dev}:${ino}` === identity) return descriptor;
+  closeSync(descriptor);
+  return undefined;
+}
+
+function openIfThere(path: string, flags: number): number | undefined {
+  try {
+    return openSync(path, flags);
+  } catch {
+    return undefined; // The caller has another way, or says that there is none.
   }
-  followed.set(id, { ...file, descriptor, hash: createHash(file.algorithm), hashed: 0, readable: -1 });
 }
 
 function drop(id: number): void {
   const entry = followed.get(id);
   if (entry === undefined) return;
   followed.delete(id);
-  closeSync(entry.descriptor);
+  closeSync(entry.open);
 }
 
 /** A failure ends this follower only. */

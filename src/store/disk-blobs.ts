@@ -12,7 +12,7 @@ import type { BlobStore, StoredBlob } from "./blob-store.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { syncDirectory } from "./durable-file.ts";
 import { removePartialFiles } from "./file-partial.ts";
-import { ALGORITHMS, type Layout } from "./layout.ts";
+import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
 
@@ -23,10 +23,10 @@ export function openDiskBlobs(layout: Layout): BlobStore {
   return {
     stat: (digest) => statBlob(layout, digest),
     open: (digest) => openBlob(layout, digest),
-    adopt: (partial, digest) => adoptPartial(layout, partial, digest),
+    adopt: (partial, digest) => withFolders(layout, () => adoptPartial(layout, partial, digest)),
     remove: (digest) => removeBlob(layout, digest),
     list: () => listBlobs(layout),
-    disk: () => diskOf(layout),
+    disk: () => withFolders(layout, () => diskOf(layout)),
   };
 }
 
@@ -78,8 +78,8 @@ async function adoptPartial(layout: Layout, partial: Partial, digest: Digest): P
   const path = layout.blob(digest);
   await createFanOut(layout.blobDirectory(digest));
   await hasOwnDirectory(layout, digest);
-  if (await isThere(path, partial.size)) await removePartialFiles(files);
-  else await adoptFile({ partial, digest, files, path, mode: 0o444 });
+  if (await isThere(path, partial.size)) return await removePartialFiles(files);
+  await adoptFile({ partial, digest, files, path, mode: 0o444 });
 }
 
 /** A link, or a file of another size, in the blob's place is damage, and the rename that follows heals it. */

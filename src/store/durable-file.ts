@@ -5,7 +5,7 @@
 import { constants } from "node:fs";
 import { rename, rm } from "node:fs/promises";
 import { dirname } from "node:path";
-import { diskError, errnoOf, onDisk } from "./disk-error.ts";
+import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { OpenFile } from "./open-file.ts";
 
 /** Where `replaceFile` writes first; a crash may leave it behind. */
@@ -26,9 +26,10 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** Renames and removals inside `path` outlast a power cut once this returns. */
+/** Renames and removals inside `path` outlast a power cut once this returns. Where it was removed itself, nothing has to. */
 export async function syncDirectory(path: string): Promise<void> {
-  const directory = await onDisk(`opening ${path}`, OpenFile.open(path, constants.O_RDONLY));
+  const directory = await unlessAbsent(`opening ${path}`, OpenFile.open(path, constants.O_RDONLY));
+  if (directory === undefined) return;
   try {
     await directory.sync();
   } finally {

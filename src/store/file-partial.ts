@@ -73,7 +73,6 @@ export class FilePartial implements Partial {
     return this.#discarding ?? this.#closing;
   }
 
-  /** False once the file was adopted or removed: whatever lies at its path now is not this Partial's. */
   async holdsItsFile(): Promise<boolean> {
     const path = this.#file.path;
     const found = await unlessAbsent(`looking at ${path}`, lstat(path, { bigint: true }));
@@ -95,6 +94,7 @@ export class FilePartial implements Partial {
     this.#follower?.close();
     this.#follower = followFile({
       path: this.#file.path,
+      descriptor: this.#file.descriptorPath,
       identity: this.#opened.identity,
       algorithm: algorithmOf(this.digest),
       size: this.size,

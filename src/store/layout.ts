@@ -6,7 +6,7 @@
 import { constants } from "node:fs";
 import { access, lstat, mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { GranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
 import { errnoOf, unlessAbsent } from "./disk-error.ts";
 import { replaceFile } from "./durable-file.ts";
@@ -72,14 +72,42 @@ export async function findLayout(directory: string): Promise<Layout> {
 }
 
 /**
- * Creates what is missing, for who holds the directory. Throws `config-invalid` when it cannot be written, `store-damaged` for a
- * symbolic link where a directory belongs.
+ * Creates what is missing, for who holds the directory; returns what names these very folders: it is another text when somebody took
+ * one away and it was made again. Throws `config-invalid` when it cannot be written, `store-full`, `store-damaged` for a symbolic
+ * link where a directory belongs.
  */
-export async function furnishLayout(layout: Layout): Promise<void> {
-  await usable(layout.directory, async () => {
-    await createInside(layout, await readVersion(layout));
+export async function furnishLayout(layout: Layout): Promise<string> {
+  return await usable(layout.directory, async () => {
+    await createTree(layout.directory);
+    const identity = await createInside(layout, await readVersion(layout));
     await removeOldLocks(layout.directory);
+    return identity;
   });
+}
+
+/**
+ * Runs `work`; where it fails because a folder is missing, somebody removed that one under us: it is made again, and `work` runs once
+ * more. Throws what `work` throws, or `store-full`, `store-damaged`: while it runs a directory that cannot be used is the disk's fault,
+ * and who wants to write there goes on without.
+ */
+export async function withFolders<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const cause = error instanceof GranaryError ? error.cause : error;
+    if (errnoOf(cause) !== "ENOENT") throw error;
+    await furnishAgain(layout);
+    return await work();
+  }
+}
+
+async function furnishAgain(layout: Layout): Promise<void> {
+  try {
+    await furnishLayout(layout);
+  } catch (error) {
+    if (!isGranaryError(error, "config-invalid")) throw error;
+    throw new GranaryError("store-damaged", error.message, { target: layout.directory, cause: error.cause });
+  }
 }
 
 /** `directory` found, held by a lock of its own, and furnished: for whoever keeps no database there. Throws what those throw. */
@@ -107,15 +135,17 @@ async function createTree(path: string): Promise<void> {
   }
 }
 
-async function createInside(layout: Layout, version: number | undefined): Promise<void> {
-  for (const name of ["blobs", "partial"]) {
-    for (const path of [name, ...ALGORITHMS.map((algorithm) => join(name, algorithm))]) {
-      await createDirectory(join(layout.directory, path));
-    }
-  }
+async function createInside(layout: Layout, version: number | undefined): Promise<string> {
+  const folders = ["blobs", "partial"].flatMap((name) => [
+    name,
+    ...ALGORITHMS.map((each) => join(name, each)),
+  ]);
+  const identities: string[] = [];
+  for (const name of folders) identities.push(await createDirectory(join(layout.directory, name)));
   if (version === undefined) {
     await replaceFile(versionPath(layout), `${JSON.stringify({ version: LAYOUT_VERSION })}\n`);
   }
+  return identities.join(" ");
 }
 
 /** Granary 0.1 kept a file that named its process; it means nothing to anybody who holds the directory now. */
@@ -126,11 +156,13 @@ async function removeOldLocks(directory: string): Promise<void> {
   }
 }
 
-async function createDirectory(path: string): Promise<void> {
+/** Returns its identity, `dev:ino`. */
+async function createDirectory(path: string): Promise<string> {
   await mkdir(path).catch((error) => {
     if (errnoOf(error) !== "EEXIST") throw error;
   });
-  if ((await lstat(path)).isDirectory()) return;
+  const found = await lstat(path, { bigint: true });
+  if (found.isDirectory()) return `${found.dev}:${found.ino}`;
   throw new GranaryError(
     "store-damaged",
     `${path} is not a directory of its own (symbolic links are not followed). Move it away, or point storage.directory itself at the other place.`,

@@ -47,6 +47,11 @@ export class OpenFile {
     });
   }
 
+  /** Leads to this very file while it is open, also when its own path was removed. Later it may lead to another: see `identity`. */
+  get descriptorPath(): string {
+    return `${process.platform === "linux" ? "/proc/self/fd" : "/dev/fd"}/${this.#descriptor}`;
+  }
+
   /** Reads at most `into.length` bytes at `offset`; returns how many, 0 at the end. */
   read(offset: number, into: Uint8Array): Promise<number> {
     return this.#run("reading", (done) => read(this.#descriptor, into, 0, into.length, offset, done));

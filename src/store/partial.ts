@@ -35,6 +35,9 @@ export interface Partial {
    */
   checkpoint(): Promise<void>;
 
+  /** False once its file was adopted, or removed by somebody: whatever lies in its place now is not this Partial's. */
+  holdsItsFile(): Promise<boolean>;
+
   /** Waits for reads, writes and a checkpoint in flight, then closes the file and keeps it with its last map. Idempotent. */
   close(): Promise<void>;
 

@@ -6,9 +6,9 @@ import { lstat, readdir } from "node:fs/promises";
 import { lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
-import { onDisk, unlessAbsent } from "./disk-error.ts";
+import { unlessAbsent } from "./disk-error.ts";
 import { type FilePartial, openFilePartial, removePartialFiles } from "./file-partial.ts";
-import { ALGORITHMS, type Layout } from "./layout.ts";
+import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
 import type { SavedPartial, Spool } from "./partial.ts";
 import { readPartialMap } from "./partial-map.ts";
 
@@ -34,7 +34,9 @@ class DiskSpool implements Spool {
       const released = () => {
         if (this.#open.get(digest) === partial) this.#open.delete(digest);
       };
-      const partial = await openFilePartial(this.#layout.partial(digest), digest, size, released);
+      const partial: FilePartial = await withFolders(this.#layout, () =>
+        openFilePartial(this.#layout.partial(digest), digest, size, released),
+      );
       this.#open.set(digest, partial);
       return partial;
     } finally {
@@ -78,7 +80,8 @@ class DiskSpool implements Spool {
     const digests = new Set<Digest>();
     for (const algorithm of ALGORITHMS) {
       const path = this.#layout.partialsOf(algorithm);
-      for (const name of await onDisk(`listing ${path}`, readdir(path))) {
+      // Without its folder there are none; it is made again with the next one.
+      for (const name of (await unlessAbsent(`listing ${path}`, readdir(path))) ?? []) {
         const text = `${algorithm}:${name.replace(/\.map$/, "")}`;
         if (isDigest(text)) digests.add(text);
       }

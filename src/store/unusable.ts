@@ -26,6 +26,12 @@ async function adviceFor(errno: string | undefined, directory: string, path: str
     case "EACCES":
     case "EPERM":
       return await ownerAdvice(directory, path);
+    case "EEXIST":
+    case "ENOTDIR":
+      return "Something else lies in its place: move that away";
+    case "ENOENT":
+    case "ELOOP":
+      return "It, or what it links to, cannot be made: make that directory, or mount what belongs there";
     case "EROFS":
       return "Its file system is mounted read-only: mount it writable";
     case "ENOSPC":

@@ -5,12 +5,17 @@ import { existsSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test, vi } from "vitest";
 import { tempDirectory } from "../support/temp-directory.ts";
-import { ask, until } from "../support/wire.ts";
+import { ask } from "../support/wire.ts";
+
+vi.setConfig({ testTimeout: 120_000 });
 
 const CHECKOUT = fileURLToPath(new URL("../..", import.meta.url));
 const LAUNCHER = join(CHECKOUT, "src/cli/granary.js");
+
+/** A busy machine takes its time to start a process. */
+const STARTED = { timeout: 60_000, interval: 50 };
 
 type Server = { readonly child: ChildProcess; text(): string };
 
@@ -49,7 +54,7 @@ function killGroup({ pid }: ChildProcess): void {
 /** The port it listens on; throws what it said when it ended instead. */
 async function listening({ child, text }: Server): Promise<number> {
   const found = () => /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(text());
-  await until(() => found() !== null || child.exitCode !== null);
+  await expect.poll(() => found() !== null || child.exitCode !== null, STARTED).toBe(true);
   const port = found()?.[1];
   if (port === undefined) throw new Error(`it did not start: ${text()}`);
   return Number(port);

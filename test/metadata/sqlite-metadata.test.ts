@@ -1,7 +1,16 @@
 /** Owns what is particular to the SQLite file: damage, newer schemas, crashes, and that a refusal changes nothing. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { copyFileSync, existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -180,6 +189,80 @@ test("what was recorded before SIGKILL is there afterwards", async () => {
   expect(found.length).toBeGreaterThanOrEqual(told);
   expect(found.map(({ size }) => size).sort((a, b) => a - b)).toEqual(found.map((_, index) => index));
 });
+
+describe("a file that somebody removed under us", () => {
+  const digest = digestOf(Buffer.from("x"));
+
+  test.each([
+    ["with its log", (path: string) => rmSync(join(path, ".."), { recursive: true })],
+    ["alone", (path: string) => rmSync(path)],
+    ["in part: only its log", (path: string) => rmSync(`${path}-wal`)],
+  ])("%s is written anew with all that is known, and locked as before", async (how, remove) => {
+    const path = await databasePath();
+    const metadata = opened(path);
+    await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
+    expect(await metadata.putBack()).toBe(false);
+    remove(path);
+    await metadata.recordBlob({ digest, size: 8, usedAt: 2 });
+    mkdirSync(join(path, ".."), { recursive: true });
+    expect(await metadata.putBack()).toBe(!how.startsWith("in part"));
+    expect(await metadata.putBack()).toBe(false);
+    await metadata.recordManifest(
+      { upstream: "u", repository: "r" },
+      { digest, mediaType: "m", bytes: Buffer.from("{}") },
+      [],
+    );
+    expect(await heldByOther(path)).toContain("in use by another process");
+    // Without a close: as a kill would leave it.
+    const copy = await databasePath();
+    for (const end of ["", "-wal"])
+      if (existsSync(`${path}${end}`)) copyFileSync(`${path}${end}`, `${copy}${end}`);
+    const again = opened(copy);
+    expect(await again.blob(digest)).toEqual({ digest, size: 8, usedAt: 2 });
+    if (!how.startsWith("in part")) expect(await again.manifest(digest)).toBeDefined();
+  });
+
+  test("and replaced by another is left alone, with what to do", async () => {
+    const path = await databasePath();
+    const metadata = opened(path);
+    rmSync(path);
+    writeFileSync(path, "somebody's");
+    await expect(metadata.putBack()).rejects.toMatchObject({
+      code: "config-invalid",
+      message: expect.stringMatching(/Another file lies in the place .* restart granary/),
+    });
+    expect(readFileSync(path, "utf8")).toBe("somebody's");
+    await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
+    rmSync(path);
+    expect(await metadata.putBack()).toBe(true);
+    expect((await metadata.totals()).blobs).toBe(1);
+  });
+
+  test("is not written anew where that cannot be, and is at the next try", async () => {
+    const path = await databasePath();
+    const metadata = opened(path);
+    await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
+    rmSync(join(path, ".."), { recursive: true });
+    await expect(metadata.putBack()).rejects.toMatchObject({ code: "config-invalid" });
+    expect((await metadata.totals()).blobs).toBe(1);
+    mkdirSync(join(path, ".."));
+    expect(await metadata.putBack()).toBe(true);
+    expect((await metadata.totals()).blobs).toBe(1);
+  });
+});
+
+/** What another process is told that wants the file. */
+async function heldByOther(path: string): Promise<string> {
+  const source = JSON.stringify(new URL("../../src/metadata/sqlite-metadata.ts", import.meta.url).href);
+  const script = `
+    const { openSqliteMetadata } = await import(${source});
+    try { openSqliteMetadata(process.argv[1]); console.log("free"); } catch (error) { console.log(error.message); }
+    process.exit();`;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script, path]);
+  let text = "";
+  for await (const chunk of child.stdout) text += chunk;
+  return text;
+}
 
 /** Noise in the place of `[start, end)`. */
 function overwrite(path: string, start: number, end: number): void {

@@ -50,6 +50,10 @@ export class MemoryPartial implements Partial {
     }
   }
 
+  async holdsItsFile(): Promise<boolean> {
+    return !this.adopted;
+  }
+
   async read(offset: number, into: Uint8Array): Promise<number> {
     // As on disk: a read in flight is finished, a new one is refused.
     if (this.#isClosed) throw new GranaryError("closed", "a read after the close");

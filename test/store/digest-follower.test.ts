@@ -27,15 +27,25 @@ test("a thread that dies fails its followers, and the next follower gets a new t
 });
 
 test("a file that cannot be read fails its own follower and no other", async () => {
-  const { layout, spool } = await tempStore();
+  const { spool } = await tempStore();
   const partial = await fullPartial(spool, 2, SIZE);
-  const gone = await fullPartial(spool, 3, SIZE);
-  rmSync(layout.partial(gone.digest).data);
-  const followers = [gone.follow(), partial.follow()];
+  const path = join(await tempDirectory(), "none");
+  const gone = followFile({ path, identity: "0:0", algorithm: "sha256", size: SIZE });
+  const followers = [gone, partial.follow()];
   for (const follower of followers) follower.advance(SIZE);
   await expect(followers[0]?.digest()).rejects.toMatchObject({ code: "store-damaged" });
   expect(await followers[1]?.digest()).toBe(partial.digest);
-  await Promise.all([partial.discard(), gone.discard()]);
+  await partial.discard();
+});
+
+test("a file that was removed while it is open is hashed all the same", async () => {
+  const { layout, spool } = await tempStore();
+  const partial = await fullPartial(spool, 3, SIZE);
+  rmSync(layout.directory, { recursive: true });
+  const follower = partial.follow();
+  follower.advance(SIZE);
+  expect(await follower.digest()).toBe(partial.digest);
+  await partial.discard();
 });
 
 test("another file under the same path is not hashed in its place", async () => {

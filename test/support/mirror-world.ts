@@ -16,6 +16,7 @@ import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { isDigest } from "../../src/oci/digest.ts";
 import type { BlobReader } from "../../src/source.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
+import { furnishLayout } from "../../src/store/layout.ts";
 import type { Spool } from "../../src/store/partial.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { Upstream } from "../../src/upstream/policy.ts";
@@ -96,6 +97,7 @@ export class MirrorWorld {
       metadata: this.#options.metadata?.(metadata) ?? metadata,
       blobs: this.#options.blobs?.(this.store.blobs) ?? this.store.blobs,
       spool: this.#options.spool?.(this.store.spool) ?? this.store.spool,
+      furnish: () => furnishLayout(this.store.layout),
       budget,
       clock,
       log: silentLog,

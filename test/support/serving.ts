@@ -4,12 +4,15 @@ import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { FakeRegistry } from "./fake-registry.ts";
 import { tempDirectory } from "./temp-directory.ts";
-import { ask, until, type WireAnswer } from "./wire.ts";
+import { ask, type WireAnswer } from "./wire.ts";
 
 const LAUNCHER = fileURLToPath(new URL("../../src/cli/granary.js", import.meta.url));
+
+/** A busy machine takes its time to start a process. */
+const STARTED = { timeout: 60_000, interval: 50 };
 
 export type ServingOptions = {
   readonly fake: FakeRegistry;
@@ -48,7 +51,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   };
   onTestFinished(() => kill());
   const listening = () => /listening on http:\/\/127\.0\.0\.1:(\d+)/.exec(text);
-  await until(() => listening() !== null || child.exitCode !== null);
+  await expect.poll(() => listening() !== null || child.exitCode !== null, STARTED).toBe(true);
   const port = Number(listening()?.[1]);
   if (Number.isNaN(port)) throw new Error(`it did not start: ${text}`);
   const get = (target: string) => ask(port, target);
