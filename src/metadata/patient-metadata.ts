@@ -1,7 +1,8 @@
 /**
  * Owns a Metadata that a failing disk does not stop: what cannot be written waits in bounded memory and is written when the database
  * takes rows again, and what cannot be read is not known. Not known permits nothing: who has no link, or no word that a repository is
- * public, is asked for at the upstream. It must never keep bytes from a client, and never show an older row than the last word.
+ * public, is asked for at the upstream. It must never keep bytes from a client, and never show an older row than the last word. Over 300
+ * lines, because each method of the port stands here beside what becomes of it when the disk fails.
  */
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";

@@ -26,6 +26,8 @@ export type JanitorParts = {
   readonly pins: Pins;
   readonly uses: Uses;
   readonly fills: () => Fills;
+  /** False while nothing may be written to the store: then there is no room for anything. */
+  readonly isOurs: () => boolean;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -128,6 +130,7 @@ export class Janitor {
   }
 
   async #reserve(digest: Digest, size: number): Promise<Room | undefined> {
+    if (!this.#parts.isOurs()) return undefined;
     const isCounted = () => this.#kept.has(digest) || this.#parts.fills().find(digest) !== undefined;
     const saved = (await this.#measuring.saved()).find((partial) => partial.digest === digest);
     const bytes = Math.max(0, size - (saved?.present ?? 0));

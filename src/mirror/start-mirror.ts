@@ -76,6 +76,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     pins,
     uses,
     fills: () => fills,
+    isOurs,
     clock,
     log,
     metrics,

@@ -4,7 +4,7 @@
  * is touched by who does not hold it, and what is kept there is never deleted.
  */
 import { constants } from "node:fs";
-import { access, lstat, mkdir, readdir, readFile, realpath, rm, stat } from "node:fs/promises";
+import { access, lstat, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
@@ -81,6 +81,7 @@ export async function furnishLayout(layout: Layout): Promise<string> {
     await createTree(layout.directory);
     const identity = await createInside(layout, await readVersion(layout));
     await removeOldLocks(layout.directory);
+    await probe(layout);
     return identity;
   });
 }
@@ -146,6 +147,14 @@ async function createInside(layout: Layout, version: number | undefined): Promis
     await replaceFile(versionPath(layout), `${JSON.stringify({ version: LAYOUT_VERSION })}\n`);
   }
   return identities.join(" ");
+}
+
+/** Whether a file can be made where partials are: no other question is answered as honestly. */
+async function probe(layout: Layout): Promise<void> {
+  const path = join(layout.partialsOf("sha256"), ".probe");
+  await rm(path, { force: true });
+  await writeFile(path, "", { flag: "wx" });
+  await rm(path, { force: true });
 }
 
 /** Granary 0.1 kept a file that named its process; it means nothing to anybody who holds the directory now. */
@@ -220,7 +229,8 @@ async function checkOurs(layout: Layout): Promise<void> {
     try {
       await access(path, constants.R_OK | constants.W_OK);
     } catch (error) {
-      if (errnoOf(error) === "EACCES") throw await unusableError(directory, error, path);
+      if (["EACCES", "EROFS"].includes(errnoOf(error) ?? ""))
+        throw await unusableError(directory, error, path);
     }
   }
 }

@@ -1,4 +1,5 @@
 /** Shows a real server on a real disk without room: nobody is kept from anything, and it is itself again when there is room. */
+import { spawnSync } from "node:child_process";
 import { readdirSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test, vi } from "vitest";
@@ -126,3 +127,37 @@ test("a directory without room for a database of its own is refused with what to
   disk.free();
   await (await start()).kill();
 });
+
+test("folders that turn unwritable under a running server keep nothing from anybody, and are used again when they can be", async () => {
+  const { disk, fake, start } = await world("24m");
+  for (const tag of ["before", "during"]) fake.addImage("a/b", tag, { layers: [MiB], seed: tag.length });
+  const serving = await start();
+  await expectPulled(serving, "before");
+  const folders = ["blobs/sha256", "partial/sha256"].map((name) => join(disk.inside, "data", name));
+  run(disk.enter(["chattr", "+i", ...folders]));
+  for (let round = 0; round < 5; round++) {
+    await expectPulled(serving, "before");
+    await expectPulled(serving, "during");
+  }
+  await expect
+    .poll(async () => (await serving.troubles()).join("\n"), SOON)
+    .toMatch(/cannot be used: EPERM.* Make .* readable and writable/);
+  run(disk.enter(["chattr", "-i", ...folders]));
+  await expect.poll(() => serving.troubles(), SOON).toEqual([]);
+  await expectPulled(serving, "during");
+  await fake.pause();
+  await expect.poll(() => expectPulled(serving, "during").then(() => "kept"), SOON).toBe("kept");
+});
+
+test("a start on a file system that is read-only says so", async () => {
+  const { disk, start } = await world("8m");
+  await (await start()).kill();
+  run(disk.enter(["mount", "-o", "remount,ro", disk.inside]));
+  await expect(start()).rejects.toThrow(/mounted read-only: mount it writable/);
+  run(disk.enter(["mount", "-o", "remount,rw", disk.inside]));
+  await (await start()).kill();
+});
+
+function run([command, ...args]: readonly [string, ...string[]]): void {
+  expect(spawnSync(command, args, { encoding: "utf8" }).stderr).toBe("");
+}

@@ -70,6 +70,16 @@ describe("what operators ask", () => {
     }
   });
 
+  test("trouble with the store is told, and is no reason to send clients elsewhere", async () => {
+    server.mirror.troubles = ["The disk is full of other things: free some space."];
+    const answer = await ask(server.hub, "/readyz");
+    expect(answer.status).toBe(200);
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      status: "degraded",
+      troubles: ["The disk is full of other things: free some space."],
+    });
+  });
+
   test("not ready is a 503", async () => {
     server.mirror.statusFailure = new Error("the database is gone");
     expect((await ask(server.hub, "/readyz")).status).toBe(503);
