@@ -1,12 +1,13 @@
 /** Shows blobs from the upstream to the reader: once, exact, verified, resumed, healed; and that every pin is let go. */
 import { chmod, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import type { StoredBlob } from "../../src/store/blob-store.ts";
 import { MiB, type MirrorWorld, readAll, startWorld } from "../support/mirror-world.ts";
+import { eventually } from "../support/patience.ts";
 import { firstDifference } from "../support/pattern.ts";
 
 const SEED = 5;
@@ -395,7 +396,7 @@ describe("pins (F12)", () => {
     const waiting = readAll(parkedReader);
     const unreadReader = unread.blob.reader();
     expect((await world.mirror.status()).pins).toBe(1);
-    await vi.waitFor(async () => expect((await world.mirror.status()).fills[0]?.waits).toBe(1));
+    await eventually(async () => expect((await world.mirror.status()).fills[0]?.waits).toBe(1));
     parkedReader.close();
     await expect(waiting).rejects.toMatchObject({ code: "closed" });
     unreadReader.close();
@@ -417,7 +418,7 @@ describe("pins (F12)", () => {
     await reader?.read(new Uint8Array(10));
     reader?.close();
     for (const { blob } of opened) blob.release();
-    await vi.waitFor(async () => expect((await world.mirror.status()).pins).toBe(0));
+    await eventually(async () => expect((await world.mirror.status()).pins).toBe(0));
     expect((await world.openFiles()).filter((path) => path.includes("/blobs/"))).toEqual([]);
   });
 });
@@ -430,7 +431,7 @@ describe("last use", () => {
     await world.get("a/b", "1");
     await world.read("a/b", digest);
     await world.fills(0);
-    await vi.waitFor(() => expect(writes).toContain("touch"));
+    await eventually(() => expect(writes).toContain("touch"));
     writes.length = 0;
     for (let hit = 0; hit < 50; hit++) {
       await world.get("a/b", "1");
@@ -439,7 +440,7 @@ describe("last use", () => {
       await world.read("a/b", digest);
     }
     expect(writes.filter((name) => name !== "touch")).toEqual([]);
-    await vi.waitFor(() => expect(writes).toContain("touch"));
+    await eventually(() => expect(writes).toContain("touch"));
     expect(writes.length).toBeLessThan(50);
   });
 

@@ -1,10 +1,11 @@
 /** Shows that the disk budget holds, what goes for it and what never does, and what a boot makes of what it finds. */
 import { chmod, mkdir, readdir, rename, rm, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { MiB, type MirrorWorld, readAll, startWorld, type WorldOptions } from "../support/mirror-world.ts";
+import { eventually } from "../support/patience.ts";
 import { digestOfPattern, firstDifference } from "../support/pattern.ts";
 import { adoptPattern, put, type TempStore } from "../support/temp-store.ts";
 
@@ -218,8 +219,8 @@ describe("the budget", () => {
         for (const seed of [1, 2, 3, 4, 5]) await adoptPattern(store, seed, MiB);
       },
     });
-    await vi.waitFor(async () => expect((await world.mirror.status()).disk.used).toBe(2 * MiB));
-    await vi.waitFor(async () => expect(await world.metric("disk_used_bytes")).toBe(2 * MiB));
+    await eventually(async () => expect((await world.mirror.status()).disk.used).toBe(2 * MiB));
+    await eventually(async () => expect(await world.metric("disk_used_bytes")).toBe(2 * MiB));
     expect(await world.metric("disk_budget_bytes")).toBe(2 * MiB);
   });
 });
@@ -337,7 +338,7 @@ it("a sweep removes the files of fills that got no byte", async () => {
   await expect(world.read("a/b", digest)).rejects.toMatchObject({ code: "upstream-unavailable" });
   await world.fills(0);
   const directory = world.store.layout.partialsOf("sha256");
-  await vi.waitFor(async () => expect(await readdir(directory)).toHaveLength(1));
+  await eventually(async () => expect(await readdir(directory)).toHaveLength(1));
   await world.restart();
   expect(await readdir(directory)).toEqual([]);
 });

@@ -1,8 +1,9 @@
 /** Shows that what the database cannot do keeps no bytes from a client, and gives nobody more than they may have. */
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
 import { faulty, type MetadataFaults } from "../support/faulty-metadata.ts";
 import { startWorld, type WorldOptions } from "../support/mirror-world.ts";
+import { eventually } from "../support/patience.ts";
 
 const credentials = { username: "granary", password: "hunter2" };
 const loggedIn = { loggedIn: true };
@@ -57,7 +58,7 @@ describe.each(Object.entries(FAULTS))("a database that cannot be written, %s", (
     await world.read("a/b", image.layerDigests[0] ?? "");
     await world.fills(0);
     faults().write = undefined;
-    await vi.waitFor(async () => expect((await world.mirror.status()).troubles).toEqual([]), 10_000);
+    await eventually(async () => expect((await world.mirror.status()).troubles).toEqual([]));
     await world.restart(() => world.fake.pause());
     expect((await world.get("a/b", "1")).manifest.digest).toBe(image.manifestDigest);
     expect((await world.stat("a/b", image.layerDigests[0] ?? "")).outcome).toBe("hit");

@@ -1,5 +1,5 @@
 /** Shows the cache as a Source: what the client verbs read through it is fetched once, released always, and there offline. */
-import { describe, expect, it, vi } from "vitest";
+import { describe, expect, it } from "vitest";
 import { getImage } from "../../src/client/get-image.ts";
 import { imageDigest } from "../../src/client/image-digest.ts";
 import { readSmallBlob } from "../../src/client/read-blob.ts";
@@ -11,6 +11,7 @@ import { parseModelName } from "../../src/ollama/model-name.ts";
 import type { OpenedRange } from "../../src/origin.ts";
 import { placeIndexOf } from "../support/fake-images.ts";
 import { MiB, startWorld, UPSTREAM } from "../support/mirror-world.ts";
+import { eventually } from "../support/patience.ts";
 import { digestOfPattern, firstDifference } from "../support/pattern.ts";
 import { patient } from "../support/start-upstream.ts";
 
@@ -139,7 +140,7 @@ describe("blobs", () => {
     await body.next();
     abort.abort();
     await expect(body.next()).rejects.toMatchObject({ code: "closed" });
-    await vi.waitFor(async () => expect((await world.mirror.status()).pins).toBe(0));
+    await eventually(async () => expect((await world.mirror.status()).pins).toBe(0));
   });
 
   it("end at once for whoever gives up while the upstream is silent, and hold no pin when it speaks", async () => {
@@ -151,7 +152,7 @@ describe("blobs", () => {
     abort.abort();
     await expect(opened).rejects.toMatchObject({ code: "aborted" });
     expect((await world.mirror.status()).pins, "the look-up goes on").toBe(1);
-    await vi.waitFor(async () => expect((await world.mirror.status()).pins).toBe(0));
+    await eventually(async () => expect((await world.mirror.status()).pins).toBe(0));
     const late = origin.open({ start: 0, end: 10 }, AbortSignal.abort());
     await expect(late).rejects.toMatchObject({ code: "aborted" });
   });

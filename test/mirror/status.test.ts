@@ -1,5 +1,6 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { startWorld } from "../support/mirror-world.ts";
+import { eventually } from "../support/patience.ts";
 
 test("asking for the status brings the gauges of fills and waits up to date", async () => {
   const world = await startWorld();
@@ -12,7 +13,7 @@ test("asking for the status brings the gauges of fills and waits up to date", as
   const reader = blob.reader();
   const parked = reader.read(new Uint8Array(1_000));
   parked.catch(() => {});
-  await vi.waitFor(async () => {
+  await eventually(async () => {
     expect((await world.mirror.status()).fills).toMatchObject([
       { digest: layer, state: "filling", readers: 1, waits: 1 },
     ]);

@@ -5,6 +5,7 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { digestOf } from "../../src/oci/digest.ts";
 import { type FakeOptions, startFakeRegistry } from "./fake-registry.ts";
+import { PROMPT_MS } from "./patience.ts";
 import { digestOfPattern, firstDifference, patternBytes } from "./pattern.ts";
 
 async function start(options: FakeOptions) {
@@ -164,6 +165,6 @@ describe("the fake", () => {
     await (await fetch(`${fake.url}/v2/x/blobs/${digest}`)).arrayBuffer();
     const tookMs = performance.now() - begunAt;
     expect(tookMs).toBeGreaterThan(200);
-    expect(tookMs).toBeLessThan(1500);
+    expect(tookMs).toBeLessThan(PROMPT_MS);
   });
 });

@@ -4,7 +4,7 @@
  */
 import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
-import { expect, onTestFinished, vi } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
@@ -21,6 +21,7 @@ import type { Spool } from "../../src/store/partial.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { Upstream } from "../../src/upstream/policy.ts";
 import type { FakeMode, FakeRegistry, FakeSettings } from "./fake-registry.ts";
+import { eventually } from "./patience.ts";
 import { HurriedClock, startFake } from "./start-upstream.ts";
 import { type TempStore, tempStore } from "./temp-store.ts";
 import { upstreamOf } from "./upstream-of.ts";
@@ -125,18 +126,18 @@ export class MirrorWorld {
     if (this.#running !== undefined) {
       await this.fills(0);
       // A stored blob is let go when its file is closed, which takes a moment.
-      await vi.waitFor(async () =>
+      await eventually(async () =>
         expect((await this.mirror.status()).pins, "pins that are still held").toBe(0),
       );
       await this.stop();
     }
-    await vi.waitFor(() => expect(this.fake.connections, "connections that are still open").toBe(0));
+    await eventually(() => expect(this.fake.connections, "connections that are still open").toBe(0));
     expect(await this.openFiles(), "files that are still open").toEqual([]);
   }
 
   /** Resolves when that many fills are in the map. */
   async fills(count: number): Promise<void> {
-    await vi.waitFor(async () => expect((await this.mirror.status()).fills).toHaveLength(count), 5_000);
+    await eventually(async () => expect((await this.mirror.status()).fills).toHaveLength(count));
   }
 
   /** Files below the storage directory that this process has open; none where the system does not tell. */

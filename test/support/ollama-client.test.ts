@@ -221,7 +221,7 @@ test("A part that fails six times fails the pull; a stalled one is asked for aga
     response.write(bytes.subarray(0, 10));
     return true;
   });
-  await pullFrom(await listen(stall.answer));
+  await pullFrom(await listen(stall.answer), { limitScale: 0.01 });
   expect(stalls).toBe(0);
   expect(rangesOf(stall.seen)).toContain("bytes=20080-29999");
 });

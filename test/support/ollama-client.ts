@@ -22,8 +22,10 @@ export type PullOptions = {
   /** A token that the client holds from before. */
   readonly token?: string;
   readonly limits?: PartLimits;
-  /** Factor on every sleep, budget and stall time. */
+  /** Factor on every sleep between two tries. */
   readonly timeScale?: number;
+  /** Factor on the limits, which are budgets and stall times: shortened, a busy machine passes them too. */
+  readonly limitScale?: number;
   /** Ctrl-C. */
   readonly signal?: AbortSignal;
   readonly onBytes?: (count: number) => void;
@@ -51,6 +53,7 @@ export async function pullModel(options: PullOptions): Promise<PulledModel> {
     version,
     limits: options.limits ?? OLLAMA_LIMITS,
     timeScale: options.timeScale ?? 1,
+    limitScale: options.limitScale ?? 1,
     signal: options.signal ?? new AbortController().signal,
     onBytes: options.onBytes ?? (() => {}),
   };

@@ -27,7 +27,22 @@ export class HurriedClock implements Clock {
     return systemClock.elapsed() + this.aheadMs;
   }
   after(ms: number, run: () => void) {
+    if (this.holdsTimers && ms > 0) {
+      this.#held.add(run);
+      return { cancel: () => this.#held.delete(run) };
+    }
     return systemClock.after(ms < LONG_MS ? ms / HURRY : ms, run);
+  }
+
+  /** Timers that are set from now on fire when the test says so, and at no time of their own. */
+  holdsTimers = false;
+  readonly #held = new Set<() => void>();
+
+  /** Fires all that are held. */
+  fireTimers(): void {
+    const held = [...this.#held];
+    this.#held.clear();
+    for (const run of held) run();
   }
 }
 

@@ -23,8 +23,10 @@ export type TensorPull = {
   readonly directory: string;
   /** Bodies at once: 64 until 0.23.2, then 4. */
   readonly slots?: number;
-  /** Factor on backoff and stall times. */
+  /** Factor on the sleeps between two tries. */
   readonly timeScale?: number;
+  /** Factor on the stall time: shortened, a busy machine passes it too. */
+  readonly limitScale?: number;
   /** Blobs from this size resume; 64 MiB. */
   readonly resumeFrom?: number;
 };
@@ -41,6 +43,7 @@ export async function pullTensors(pull: TensorPull): Promise<void> {
   const terms: Terms = {
     slots: WORKERS,
     timeScale: 1,
+    limitScale: 1,
     resumeFrom: 64 * 2 ** 20,
     ...pull,
     login: noLogin(),
@@ -58,7 +61,7 @@ async function fetchWithRetries(blob: TensorBlob, terms: Terms): Promise<void> {
   let last: unknown;
   let slow = 0;
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; ) {
-    const watch = new StallWatch(STALL, terms.timeScale);
+    const watch = new StallWatch(STALL, terms.limitScale);
     try {
       await fetchOnce(blob, terms, watch);
       return;

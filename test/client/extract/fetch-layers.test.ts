@@ -8,6 +8,7 @@ import type { Progress } from "../../../src/client/progress.ts";
 import { GranaryError } from "../../../src/errors.ts";
 import type { Descriptor } from "../../../src/oci/descriptor.ts";
 import type { FakeRegistry } from "../../support/fake-registry.ts";
+import { PROMPT_MS } from "../../support/patience.ts";
 import { patternBytes } from "../../support/pattern.ts";
 import { sourceOf } from "../../support/source-of.ts";
 import { HurriedClock, startFake } from "../../support/start-upstream.ts";
@@ -148,7 +149,7 @@ test("an abort ends a stalled extraction at once, keeps what was fetched, and th
       /are kept in .*\.root\.granary-layers, and the same command goes on from there/,
     ),
   });
-  expect(Date.now() - begun).toBeLessThan(5000);
+  expect(Date.now() - begun).toBeLessThan(PROMPT_MS);
   expect(await readdir(beside)).toEqual([".root.granary-layers"]);
   fake.faults.length = 0;
   fake.forgetRequests();

@@ -15,9 +15,9 @@ export async function findDirectUrl(
   session: RegistrySession,
   blobUrl: URL,
   { probe }: OllamaVersion,
-  { timeScale, signal }: { timeScale: number; signal: AbortSignal },
+  { timeScale, limitScale, signal }: { timeScale: number; limitScale: number; signal: AbortSignal },
 ): Promise<URL> {
-  const budget = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(BUDGET_MS * timeScale))]);
+  const budget = AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(BUDGET_MS * limitScale))]);
   for (let attempt = 1; ; attempt++) {
     const answer = await session
       .request(blobUrl, { redirects: sameNameElseStop, signal: budget })

@@ -13,6 +13,7 @@ export type BlobTerms = {
   readonly version: OllamaVersion;
   readonly limits: PartLimits;
   readonly timeScale: number;
+  readonly limitScale: number;
   readonly signal: AbortSignal;
   readonly onBytes: (count: number) => void;
 };

@@ -14,8 +14,10 @@ export type PartTerms = {
   readonly ask: (range: string, signal: AbortSignal) => Promise<HttpExchange>;
   readonly place: BlobPlace;
   readonly stall: OllamaVersion["stall"];
-  /** Factor on all sleeps and on the stall time. */
+  /** Factor on all sleeps. */
   readonly timeScale: number;
+  /** Factor on the stall time. */
+  readonly limitScale: number;
   readonly signal: AbortSignal;
   /** Told of every run of bytes that was put in place. */
   readonly onBytes: (count: number) => void;
@@ -27,7 +29,7 @@ const MOST_ATTEMPTS = 6;
 export async function fetchPart(part: BlobPart, terms: PartTerms): Promise<void> {
   let last: unknown;
   for (let attempt = 0; attempt < MOST_ATTEMPTS; ) {
-    const watch = new StallWatch(terms.stall, terms.timeScale);
+    const watch = new StallWatch(terms.stall, terms.limitScale);
     try {
       await attemptPart(part, terms, watch);
       return;

@@ -6,9 +6,9 @@ export class StallWatch {
   readonly #ms: number | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  /** `timeScale` scales the rule's time. */
-  constructor(rule: OllamaVersion["stall"], timeScale: number) {
-    this.#ms = rule === undefined ? undefined : rule.ms * timeScale;
+  /** `scale` scales the rule's time. */
+  constructor(rule: OllamaVersion["stall"], scale: number) {
+    this.#ms = rule === undefined ? undefined : rule.ms * scale;
     if (rule?.beforeFirstByte === true) this.sawByte();
   }
 
