@@ -23,6 +23,9 @@ export class SqliteFile implements SqlDatabase {
   #database: Sqlite.Database;
   /** Of the file that is open, `dev:ino`. */
   #identity: string | undefined;
+  #isClosed = false;
+  /** While the file is put back: all rows lie in the draft and have no other place, or there is nothing to be saved. */
+  #successor: "draft" | "none" | undefined;
 
   /** Throws `store-damaged` (damaged or newer: left as it is), `store-full`, `config-invalid` (in use, not writable). */
   constructor(path: string) {
@@ -31,6 +34,8 @@ export class SqliteFile implements SqlDatabase {
     this.#database = explained(path, () => openDatabase(path));
     this.#identity = identityOf(path);
     openHere.add(path);
+    // Of a process that was killed while it put its file back.
+    rmSync(draftOf(path), { force: true });
   }
 
   prepare<Row>(sql: string): SqlStatement<Row> {
@@ -38,7 +43,7 @@ export class SqliteFile implements SqlDatabase {
     const compile = () => ({ by: this.#database, statement: this.#database.prepare<SqlValue[], Row>(sql) });
     compiled = compile();
     const current = () => {
-      if (compiled.by !== this.#database) compiled = compile();
+      if (compiled.by !== this.#current) compiled = compile();
       return compiled.statement;
     };
     return {
@@ -49,7 +54,7 @@ export class SqliteFile implements SqlDatabase {
   }
 
   inTransaction(work: () => void): void {
-    guarded(() => this.#database.transaction(work).immediate());
+    guarded(() => this.#current.transaction(work).immediate());
   }
 
   /**
@@ -57,7 +62,7 @@ export class SqliteFile implements SqlDatabase {
    * `store-full`, `store-damaged` when that cannot be done, `config-invalid` when another file lies there now. Synchronous: nobody writes meanwhile.
    */
   putBack(): boolean {
-    if (!this.#database.open) return this.#openAgain();
+    if (!this.#isClosed && !this.#database.open) return explained(this.#path, () => this.#openAgain());
     const found = identityOf(this.#path);
     if (found !== undefined && found === this.#identity) return this.#saveLog();
     if (found !== undefined) throw replacedError(this.#path);
@@ -65,8 +70,18 @@ export class SqliteFile implements SqlDatabase {
   }
 
   close(): void {
+    this.#isClosed = true;
     openHere.delete(this.#path);
     guarded(() => void this.#database.close());
+  }
+
+  /** The connection; between two of them it is the disk that fails, and not that somebody closed it. */
+  get #current(): Sqlite.Database {
+    if (this.#database.open || this.#isClosed) return this.#database;
+    throw new GranaryError(
+      "store-damaged",
+      `The metadata file ${this.#path} is gone and could not be put back yet.`,
+    );
   }
 
   /** A log that was removed alone would be lost with this process: what is in it goes into the database now. */
@@ -77,22 +92,30 @@ export class SqliteFile implements SqlDatabase {
   }
 
   #rewrite(): true {
-    const draft = `${this.#path}.new`;
+    const draft = draftOf(this.#path);
     rmSync(draft, { force: true });
-    const isCopied = copyTo(this.#database, draft);
+    this.#successor = copyTo(this.#database, draft) ? "draft" : "none";
     this.#database.close();
-    this.#identity = undefined;
-    // A log without its database would be taken for the new one's.
-    for (const end of ["-wal", "-shm"]) rmSync(`${this.#path}${end}`, { force: true });
-    if (isCopied) renameSync(draft, this.#path);
     return this.#openAgain();
   }
 
+  /** Can be tried again where it fails in the middle. */
   #openAgain(): true {
-    this.#database = explained(this.#path, () => openDatabase(this.#path));
+    if (this.#successor !== undefined) {
+      // A log without its database would be taken for the new one's.
+      for (const end of ["-wal", "-shm"]) rmSync(`${this.#path}${end}`, { force: true });
+      if (this.#successor === "draft") renameSync(draftOf(this.#path), this.#path);
+      this.#successor = undefined;
+    }
+    this.#database = openDatabase(this.#path);
     this.#identity = identityOf(this.#path);
     return true;
   }
+}
+
+/** Where the file is written anew before it gets its name. */
+function draftOf(path: string): string {
+  return `${path}.new`;
 }
 
 function openDatabase(path: string): Sqlite.Database {

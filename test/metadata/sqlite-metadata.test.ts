@@ -14,6 +14,7 @@ import {
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { GranaryError } from "../../src/errors.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "../../src/metadata/schema.ts";
 import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
@@ -234,6 +235,26 @@ describe("a file that somebody removed under us", () => {
     expect(readFileSync(path, "utf8")).toBe("somebody's");
     await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
     rmSync(path);
+    expect(await metadata.putBack()).toBe(true);
+    expect((await metadata.totals()).blobs).toBe(1);
+  });
+
+  test("and whose name was taken while it was put back fails like a disk, and not as one that was closed", async () => {
+    const path = await databasePath();
+    const metadata = opened(path);
+    await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
+    rmSync(path);
+    // Where the new one's log belongs there is something that cannot be one.
+    rmSync(`${path}-wal`);
+    mkdirSync(join(`${path}-wal`, "in the way"), { recursive: true });
+    await expect(metadata.putBack()).rejects.toThrow();
+    await expect(metadata.putBack()).rejects.toThrow();
+    const outcome = await metadata.recordBlob({ digest, size: 8, usedAt: 2 }).then(
+      () => "written",
+      (error: GranaryError) => error.code,
+    );
+    expect(["written", "store-damaged"]).toContain(outcome);
+    rmSync(`${path}-wal`, { recursive: true });
     expect(await metadata.putBack()).toBe(true);
     expect((await metadata.totals()).blobs).toBe(1);
   });
