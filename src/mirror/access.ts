@@ -12,6 +12,7 @@ import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { UpstreamClient, ViewAsk } from "../upstream/upstream-client.ts";
 import { isYoungerThan } from "./age.ts";
+import { Disappearances } from "./disappearances.ts";
 import type { Asker } from "./mirror.ts";
 import { notFound } from "./not-found.ts";
 import { type Flight, SingleFlight } from "./single-flight.ts";
@@ -31,6 +32,8 @@ export class Access {
   readonly #clock: Clock;
   readonly #links = new LRUCache<string, Link>({ max: 50_000 });
   readonly #probes: SingleFlight<boolean>;
+  /** Public repositories that refused those who did not log in, once so far. */
+  readonly #refusals: Disappearances;
   /** Until when probes are not repeated, of the clock's `elapsed`. */
   readonly #untold = new LRUCache<string, number>({ max: 10_000 });
 
@@ -38,6 +41,7 @@ export class Access {
     this.#metadata = metadata;
     this.#clock = clock;
     this.#probes = new SingleFlight(clock);
+    this.#refusals = new Disappearances(clock);
   }
 
   /**
@@ -82,9 +86,9 @@ export class Access {
     if (known === undefined) return await this.#firstProbe(client, where, target);
     if (this.#isBelieved(known)) return known.isPublic;
     // What is stored stays reachable while the upstream is down or slow, limits us, or lost what we probe with: what was known holds.
-    const name = `${where.upstream}\n${where.repository}`;
+    const name = nameOf(where);
     if ((this.#untold.get(name) ?? 0) > this.#clock.elapsed()) return known.isPublic;
-    const flight = this.#probe(client, where, target);
+    const flight = this.#probe(client, where, target, known);
     const inTime = flight.result.catch(() => {
       this.#untold.set(name, this.#clock.elapsed() + RECHECK_MS);
       return known.isPublic;
@@ -100,18 +104,23 @@ export class Access {
   /** Nothing is known: what cannot be told to be public is not served, and not called private either. */
   async #firstProbe(client: UpstreamClient, where: RepositoryKey, target: Target): Promise<boolean> {
     try {
-      return await this.#probe(client, where, target).result;
+      return await this.#probe(client, where, target, undefined).result;
     } catch (error) {
       throw isGranaryError(error, ...UNTOLD) ? untold(where, error) : error;
     }
   }
 
   /** One for everybody who asks meanwhile for the same thing. */
-  #probe(client: UpstreamClient, where: RepositoryKey, target: Target): Flight<boolean> {
+  #probe(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    target: Target,
+    known: Visibility | undefined,
+  ): Flight<boolean> {
     const { named, by } = probeOf(target);
-    return this.#probes.join(`${where.upstream}\n${where.repository}\n${named ?? ""}`, async () => {
+    return this.#probes.join(`${nameOf(where)}\n${named ?? ""}`, async () => {
       const evidence = by ?? { manifest: (await this.#metadata.tagsOf(where))[0] ?? ANY_TAG };
-      const isPublic = await this.#look(client, where, evidence, named);
+      const isPublic = await this.#look(client, where, evidence, named, known);
       await this.#metadata.recordVisibility(where, { isPublic, checkedAt: this.#clock.now() });
       return isPublic;
     });
@@ -126,13 +135,25 @@ export class Access {
     where: RepositoryKey,
     by: ViewAsk["by"],
     named: string | undefined,
+    known: Visibility | undefined,
   ): Promise<boolean> {
     const { repository } = where;
+    const name = nameOf(where);
     const view = await client.viewAnonymously({ repository, by });
-    if (view === "open") return true;
+    if (view === "open") return this.#isOpen(name);
     // A repository that does not exist yet may be made private when it does: nothing is recorded of it.
     if (!(await isReadableByUs(client, repository, by))) throw notFound(where, named ?? "tags/list");
-    return view === "granted";
+    if (view === "granted") return this.#isOpen(name);
+    if (view === "unclear") throw refusing(where);
+    // Registries in trouble refuse everybody: without a token's own word, what was public is private at the second refusal.
+    const isSure = view === "closed" || known?.isPublic !== true;
+    if (!isSure && this.#refusals.saidMissing(name, RECHECK_MS) > 0) throw refusing(where);
+    return false;
+  }
+
+  #isOpen(name: string): true {
+    this.#refusals.seen(name);
+    return true;
   }
 }
 
@@ -145,6 +166,11 @@ const UNTOLD = [
   "denied",
   "config-invalid",
 ] as const;
+
+function refusing({ upstream, repository }: RepositoryKey): GranaryError {
+  const reason = `${upstream} refuses those who did not log in, which may be a passing trouble`;
+  return new GranaryError("upstream-unavailable", `${upstream}/${repository}: ${reason}.`, { reason });
+}
 
 function untold({ upstream, repository }: RepositoryKey, error: GranaryError): GranaryError {
   const name = `${upstream}/${repository}`;
@@ -185,6 +211,10 @@ async function isReadableByUs(
     if (isGranaryError(error, "denied") && error.facts.upstreamStatus === 403) return false;
     throw error;
   }
+}
+
+function nameOf({ upstream, repository }: RepositoryKey): string {
+  return `${upstream}\n${repository}`;
 }
 
 function keyOf({ upstream, repository }: RepositoryKey, digest: Digest): string {

@@ -1,7 +1,7 @@
 /**
- * Owns when an upstream is believed that something stored is not there any more: once may be a lagging replica or an incident, and a
- * pull that works is worth more than the seconds for which something deleted is still served, with a warning. The second time counts,
- * when it is some time after the first. It forgets nothing itself.
+ * Owns when an upstream is believed that something which it gave before is not there any more, or not for those who ask: once may be a
+ * lagging replica or an incident, and a pull that works is worth more than the seconds for which the old answer is still given, with a
+ * warning. The second time counts, when it is some time after the first. It forgets nothing itself.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../observe/clock.ts";

@@ -3,8 +3,8 @@
  * anonymous budget of a shared address is spent), and that failure is no answer: then other evidence of the same thing is looked at,
  * which is the word of the anonymous token, and whether the tags may be listed. It never asks with our credentials.
  */
-import { GranaryError } from "../errors.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import type { Grant } from "./authorizer.ts";
 import { askBlob } from "./blob-size.ts";
 import type { At, Caller } from "./caller.ts";
 import type { Reply } from "./exchange.ts";
@@ -36,15 +36,16 @@ export async function viewAnonymously(
   const early = await inTime(looking);
   const view = early && viewOf(early);
   if (view === "open") return "open";
-  const isGranted = await inTime(isPullGranted(uplink, repository));
-  if (view === "closed" && isGranted === true) throw contradiction(uplink.upstream.name);
-  if (view === "closed" || isGranted === false) return "closed";
-  if (view === undefined && isGranted === true) return "granted";
+  const grant = await inTime(grantOf(uplink, repository));
+  if (view === "refused" && grant === "granted") return "unclear";
+  if (grant === "denied") return "closed";
+  if (view === "refused" || grant === "refused") return "refused";
+  if (view === undefined && grant === "granted") return "granted";
   // To be allowed to list is to be allowed to read; not to be allowed to list says nothing.
   const listing = lookAt(uplink, lists, (at) => askTags(uplink, repository, { n: "1" }, ANONYMOUS, at));
   const listed = await inTime(listing);
   if (listed !== undefined && viewOf(listed) === "open") return "open";
-  if (isGranted === true) return "granted";
+  if (grant === "granted") return "granted";
   const seen = early ?? (await looking);
   if ("failure" in seen) throw seen.failure;
   return seen.view;
@@ -75,7 +76,7 @@ async function lookAt(uplink: Uplink, caller: Caller, ask: (at: At) => Promise<R
   };
   try {
     if ((await caller.withRetries(attempt)) === true) return { view: "open" };
-    return { view: isRefused ? "closed" : "unseen" };
+    return { view: isRefused ? "refused" : "unseen" };
   } catch (failure) {
     return { failure };
   }
@@ -94,27 +95,17 @@ async function askContent(uplink: Uplink, repository: string, by: ViewAsk["by"],
 }
 
 /** The word of the anonymous token, which no pull budget is spent on; undefined when it does not tell, or is not to be had now. */
-async function isPullGranted(
-  { authorizer, endpoints }: Uplink,
-  repository: string,
-): Promise<boolean | undefined> {
-  let isGranted: boolean | undefined;
+async function grantOf({ authorizer, endpoints }: Uplink, repository: string): Promise<Grant | undefined> {
+  let grant: Grant | undefined;
   for (const endpoint of endpoints.order) {
-    const url = new URL(endpoint);
     const place = {
-      url,
+      url: new URL(endpoint),
       repository: repositoryAt(endpoint, repository),
       credentials: undefined,
       isEndpoint: true,
     };
-    isGranted = (await authorizer.opensPull(place).catch(() => undefined)) ?? isGranted;
-    if (isGranted === true) return true;
+    grant = (await authorizer.grantOf(place).catch(() => undefined)) ?? grant;
+    if (grant === "granted") return grant;
   }
-  return isGranted;
-}
-
-/** Trouble of the registry's own: it grants the pull and refuses it at once. */
-function contradiction(name: string): GranaryError {
-  const reason = `${name} refuses what its own token grants`;
-  return new GranaryError("upstream-unavailable", `${reason}.`, { reason });
+  return grant;
 }

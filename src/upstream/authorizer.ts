@@ -31,6 +31,9 @@ export type Authorization = {
   readonly isFresh: boolean;
 };
 
+/** By its own claims a token opens the repository or not; or the token server gave none. */
+export type Grant = "granted" | "denied" | "refused";
+
 type Learned =
   | { readonly scheme: "basic" }
   | { readonly scheme: "bearer"; readonly realm: URL; readonly service: string | undefined };
@@ -56,9 +59,11 @@ export type AuthorizerOptions = {
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #learned = new LRUCache<string, Learned>({ max: 256 });
+  /** The same by origin alone, for asking what a token would say; a refused request does not make it forgotten. */
+  readonly #lastLearned = new LRUCache<string, Learned>({ max: 256 });
   readonly #tokens = new LRUCache<string, HeldToken>({ max: 4096 });
   /** What tokens said of themselves, also after one was refused. */
-  readonly #told = new LRUCache<string, { readonly opens: boolean | undefined; readonly until: number }>({
+  readonly #told = new LRUCache<string, { readonly grant: Grant | undefined; readonly until: number }>({
     max: 4096,
   });
   readonly #asking = new Map<string, Promise<Authorization>>();
@@ -90,28 +95,27 @@ export class Authorizer {
     const learned = this.#choose(place, challenges);
     if (learned === undefined) return undefined;
     this.#learned.set(originKey(place), learned);
+    this.#lastLearned.set(place.url.origin, learned);
     return this.#authorize(place, learned);
   }
 
   /**
-   * Whether a token for `place` would open its repository for pulls, by the token's own word; false also when the token server refuses
-   * one. undefined where that cannot be told: no token server is known here, or its tokens say nothing. Sends at most one request, to
-   * that server, and none while a token of before tells; throws what the request throws.
+   * What a token for `place` says of pulls from its repository; undefined where that cannot be told: no token server is known here, or its
+   * tokens say nothing. Sends at most one request, to that server, and none while a token of before tells; throws what the request throws.
    */
-  async opensPull(place: Place): Promise<boolean | undefined> {
-    // One registry has one token server, whoever was sent there first.
-    const learned =
-      this.#learned.get(originKey(place)) ?? this.#learned.get(`credentials ${place.url.origin}`);
+  async grantOf(place: Place): Promise<Grant | undefined> {
+    // One registry has one token server, whoever was sent there last.
+    const learned = this.#lastLearned.get(place.url.origin);
     if (learned?.scheme !== "bearer") return undefined;
     const ask = tokenAsk(place, learned);
     const told = this.#told.get(tokenKey(ask));
-    if (told !== undefined && this.#options.clock.elapsed() < told.until) return told.opens;
+    if (told !== undefined && this.#options.clock.elapsed() < told.until) return told.grant;
     try {
       await this.#token(ask);
     } catch (error) {
       if (!isGranaryError(error, "unauthorized")) throw error;
     }
-    return this.#told.get(tokenKey(ask))?.opens;
+    return this.#told.get(tokenKey(ask))?.grant;
   }
 
   /** `refused` did not open the door: the next request starts from a new challenge. A newer token is kept. */
@@ -184,11 +188,13 @@ export class Authorizer {
       const header = `Bearer ${value}`;
       const renewAt = askedAt + lifetimeMs * USABLE_PART;
       this.#tokens.set(key, { header, renewAt });
-      this.#told.set(key, { opens: opensPull(value, ask.repository), until: renewAt });
+      const opens = opensPull(value, ask.repository);
+      const grant = opens === undefined ? undefined : opens ? "granted" : "denied";
+      this.#told.set(key, { grant, until: renewAt });
       return { header, isFresh: true };
     } catch (error) {
       const isRefused = isGranaryError(error, "unauthorized");
-      if (isRefused) this.#told.set(key, { opens: false, until: askedAt + REFUSED_MS });
+      if (isRefused) this.#told.set(key, { grant: "refused", until: askedAt + REFUSED_MS });
       throw error;
     }
   }

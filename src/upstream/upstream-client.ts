@@ -52,9 +52,10 @@ export type UpstreamStatus = {
 
 /**
  * "open": anybody can read the repository. "granted": anybody gets a token that opens it for pulls, and whether it exists was not seen.
- * "closed": it refuses those who did not log in. "unseen": what was asked for is not there for them, which says nothing of the repository.
+ * "closed": a token for those who did not log in says that it does not open it. "refused": they are refused (401, 403), which registries in
+ * trouble do as well. "unclear": they are refused what their own token grants. "unseen": what was asked for is not there for them, which says nothing of the repository.
  */
-export type View = "open" | "granted" | "closed" | "unseen";
+export type View = "open" | "granted" | "closed" | "refused" | "unclear" | "unseen";
 
 export type ViewAsk = {
   readonly repository: string;

@@ -348,6 +348,35 @@ it("a registry that refuses what its own token grants (401 in an incident) makes
   expect((await world.get("library/alpine", "3")).outcome).toBe("revalidated");
 });
 
+it("a registry whose tokens say nothing refuses all who did not log in for a moment: nothing becomes private", async () => {
+  const { world } = await worldWithSecret();
+  world.fake.settings.tokenForm = "opaque";
+  await world.get("library/alpine", "3");
+  for (let hour = 0; hour < 3; hour++) {
+    world.clock.aheadMs += HOUR_MS + 1;
+    world.fake.settings.privateRepositories.add("library/alpine");
+    world.fake.revokeTokens();
+    for (let pass = 0; pass < 2; pass++)
+      expect((await world.get("library/alpine", "3")).manifest).toBeDefined();
+    world.fake.settings.privateRepositories.delete("library/alpine");
+    world.fake.revokeTokens();
+    world.clock.aheadMs += 10_001;
+    expect((await world.get("library/alpine", "3")).manifest).toBeDefined();
+  }
+});
+
+it("a registry whose tokens say nothing is believed that a repository became private at the second refusal", async () => {
+  const { world } = await worldWithSecret();
+  world.fake.settings.tokenForm = "opaque";
+  await world.get("library/alpine", "3");
+  world.fake.settings.privateRepositories.add("library/alpine");
+  world.fake.revokeTokens();
+  world.clock.aheadMs += HOUR_MS + 1;
+  expect((await world.get("library/alpine", "3")).manifest).toBeDefined();
+  world.clock.aheadMs += 10_001;
+  await expect(world.get("library/alpine", "3")).rejects.toMatchObject({ code: "denied" });
+});
+
 describe("a new public repository without a tag latest", () => {
   it.each(["jwt", "opaque"] as const)(
     "serves blobs, lists and referrers before anything of it is stored (%s tokens)",
