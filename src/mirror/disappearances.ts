@@ -8,6 +8,8 @@ import type { Clock } from "../observe/clock.ts";
 
 /** Two answers that are closer together than this are one: a registry in trouble repeats itself. */
 const LEAST_APART_MS = 5_000;
+/** However long a "not there" is believed: what was really deleted is not served for longer than this. */
+const MOST_APART_MS = 60_000;
 
 export class Disappearances {
   readonly #clock: Clock;
@@ -20,12 +22,12 @@ export class Disappearances {
 
   /**
    * The upstream said 404. Returns 0 when that is to be believed now, else the milliseconds after which asking again can settle it;
-   * `apartMs` is the least time between the two answers.
+   * `apartMs` is the least time between the two answers, of 5 s to a minute.
    */
   saidMissing(key: string, apartMs: number): number {
     const now = this.#clock.elapsed();
     const since = this.#first.get(key);
-    const leastMs = Math.max(LEAST_APART_MS, apartMs);
+    const leastMs = Math.min(MOST_APART_MS, Math.max(LEAST_APART_MS, apartMs));
     if (since === undefined) this.#first.set(key, now);
     const leftMs = (since ?? now) + leastMs - now;
     if (leftMs > 0) return leftMs;

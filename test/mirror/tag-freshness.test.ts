@@ -91,6 +91,17 @@ describe("a stored tag", () => {
     expect((await world.get("a/b", "1")).outcome).toBe("miss");
   });
 
+  it.each([0, 3_600_000])(
+    "that was deleted is gone within a minute, and never at once (negativeLifetime %d)",
+    async (negativeLifetimeMs) => {
+      const { world } = await worldWithOldTag({ upstream: { policy: { negativeLifetimeMs } } });
+      world.fake.deleteTag("a/b", "1");
+      for (let pass = 0; pass < 3; pass++) expect((await world.get("a/b", "1")).outcome).toBe("stale");
+      world.clock.aheadMs += 60_001;
+      await expect(world.get("a/b", "1")).rejects.toMatchObject({ code: "not-found" });
+    },
+  );
+
   it("that is not there for a moment is kept, and a later 404 counts as the first one again", async () => {
     const { world, image } = await worldWithOldTag();
     const gone = { kind: "status", status: 404 } as const;
