@@ -43,7 +43,10 @@ export class StorageGuard {
     } catch (error) {
       if (isGranaryError(error, "closed")) return;
       this.#isOurs = !isGranaryError(error, "config-invalid");
-      troubles.trouble("storage", {}, `Blobs pass through without being kept: ${messageOf(error)}`);
+      const text = this.#isOurs
+        ? "The storage directory cannot be put right"
+        : "Blobs pass through without being kept";
+      troubles.trouble("storage", {}, `${text}: ${messageOf(error)}`);
     }
   }
 
