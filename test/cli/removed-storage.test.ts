@@ -120,7 +120,7 @@ test("a directory that another server has now is left to that one: nothing of it
     .toMatch(/Another file lies in the place of .*: restart granary to use that one/);
   const second = await start();
   const before = readdirSync(data, { recursive: true });
-  expect(await expectBlob(first, late)).toBe("MISS");
+  expect(await expectBlob(first, late)).toBe("BYPASS");
   expect(readdirSync(data, { recursive: true })).toEqual(before);
   await expectBlob(second, late);
   await expectKeeping(second, late);
