@@ -1,4 +1,4 @@
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
@@ -13,6 +13,8 @@ export default defineConfig({
           exclude: ["test/e2e/**", "test/bench/**"],
           // It only keeps a test from hanging: one of a second takes ten on a machine that does twenty other things.
           testTimeout: 60_000,
+          // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
           hookTimeout: 60_000,
           // The processes that tests start read the compiled program from here, which halves the time they take to start.
           env: { NODE_COMPILE_CACHE: join(tmpdir(), "granary-tests-compiled") },

@@ -4,6 +4,7 @@ import { createServer, type Server } from "node:net";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { type Ended, type GranaryChild, runGranary, startGranary } from "../support/run-granary.ts";
+import { runMain } from "../support/run-main.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, clientCert, serverCert, serverKey } from "../support/throwaway-tls.ts";
 import { ask, until } from "../support/wire.ts";
@@ -55,27 +56,27 @@ async function startServing(more?: string): Promise<GranaryChild & { readonly po
 
 describe("help", () => {
   test("teaches by example, and is no failure", async () => {
-    const { code, out } = await runGranary(["--help"]);
+    const { code, out } = await runMain(["--help"]);
     expect(code).toBe(0);
     for (const part of ["granary serve --config", "registry-mirrors", "ollama pull", "health"])
       expect(out).toContain(part);
   });
 
   test("of a verb names its flags", async () => {
-    const { code, out } = await runGranary(["serve", "--help"]);
+    const { code, out } = await runMain(["serve", "--help"]);
     expect(code).toBe(0);
     for (const part of ["--config", "--directory", "--log-level"]) expect(out).toContain(part);
   });
 
   test("the version is package.json's", async () => {
-    const { code, out } = await runGranary(["--version"]);
+    const { code, out } = await runMain(["--version"]);
     expect([code, out]).toEqual([0, expect.stringMatching(/^\d+\.\d+\.\d+\n$/)]);
   });
 
   test.each([[["sevre"]], [["serve", "--conifg", "x"]], [["serve", "extra"]]])(
     "%j is a mistake of use, exit code 2",
     async (args) => {
-      const { code, err } = await runGranary(args);
+      const { code, err } = await runMain(args);
       expect(code).toBe(2);
       expect(err).toContain("--help");
       expect(err).not.toMatch(/\n\s+at /);

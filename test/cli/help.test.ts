@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { commands } from "../../src/cli/commands.ts";
-import { runGranary } from "../support/run-granary.ts";
+import { runMain } from "../support/run-main.ts";
 
 /** "image size <reference>": every command that does something. */
 function verbsOf(command: Command, above: readonly string[] = []): string[] {
@@ -89,7 +89,7 @@ describe("asked for help", () => {
     [["image", "size", "--help"]],
     [["model", "help", "fetch"]],
   ])("%j prints it on standard output and is no failure", async (args) => {
-    const { code, out, err } = await runGranary(args);
+    const { code, out, err } = await runMain(args);
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(/^Usage: granary/);
   });
@@ -97,7 +97,7 @@ describe("asked for help", () => {
   test.each([[[]], [["image"]], [["image", "sise"]], [["image", "size"]], [["image", "size", "a", "b"]]])(
     "%j is a mistake of use, told on standard error: exit code 2",
     async (args) => {
-      const { code, out, err } = await runGranary(args);
+      const { code, out, err } = await runMain(args);
       expect([code, out]).toEqual([2, ""]);
       expect(err).toContain("help");
     },

@@ -1,6 +1,6 @@
 /** Shows `granary reference parse`: the canonical text alone, or every part as JSON, without asking anybody. */
 import { expect, test } from "vitest";
-import { verbWorld } from "./verb-world.ts";
+import { runMain } from "../support/run-main.ts";
 
 test.each([
   [["alpine"], "docker.io/library/alpine:latest"],
@@ -8,13 +8,11 @@ test.each([
   [["gemma:2b", "--model"], "registry.ollama.ai/library/gemma:2b"],
   [["ollama://hf.co/Org/Model:Q4_K_M"], "hf.co/Org/Model:Q4_K_M"],
 ])("(R10) %j is told by its canonical text", async (args, text) => {
-  const { run } = await verbWorld();
-  expect(await run(["reference", "parse", ...args])).toEqual({ code: 0, out: `${text}\n`, err: "" });
+  expect(await runMain(["reference", "parse", ...args])).toEqual({ code: 0, out: `${text}\n`, err: "" });
 });
 
 test("the JSON has every part", async () => {
-  const { run } = await verbWorld();
-  const { out } = await run(["reference", "parse", "user/app:1", "--json"]);
+  const { out } = await runMain(["reference", "parse", "user/app:1", "--json"]);
   const parts = {
     registry: "docker.io",
     repository: "user/app",
@@ -25,7 +23,6 @@ test("the JSON has every part", async () => {
 });
 
 test("a text that names nothing is 2, with the reason", async () => {
-  const { run } = await verbWorld();
-  const ended = await run(["reference", "parse", "Alpine"]);
+  const ended = await runMain(["reference", "parse", "Alpine"]);
   expect(ended).toMatchObject({ code: 2, out: "", err: expect.stringContaining("lower case") });
 });

@@ -1,0 +1,42 @@
+/**
+ * Owns the command line inside the test's own process, for what needs no process of its own: help, mistakes of use, texts in and out.
+ * Starting one costs half a second of a processor. One run at a time; `serve`, signals and standard input are for real processes.
+ */
+import { main } from "../../src/cli/main.ts";
+import type { Ended } from "./run-granary.ts";
+
+export async function runMain(args: readonly string[]): Promise<Ended> {
+  const out = capture(process.stdout);
+  const err = capture(process.stderr);
+  const { exitCode } = process;
+  process.exitCode = undefined;
+  try {
+    await main(["node", "granary", ...args]);
+    return { code: Number(process.exitCode ?? 0), out: out.text(), err: err.text() };
+  } finally {
+    process.exitCode = exitCode;
+    out.end();
+    err.end();
+  }
+}
+
+/** What is written to `stream` from now on, in place of writing it; `end` leaves the stream as it was. */
+function capture(stream: NodeJS.WriteStream) {
+  const write = stream.write;
+  const listeners = stream.listeners("error");
+  let text = "";
+  stream.write = (chunk: string | Uint8Array) => {
+    text += typeof chunk === "string" ? chunk : Buffer.from(chunk).toString("utf8");
+    return true;
+  };
+  return {
+    text: () => text,
+    end: () => {
+      stream.write = write;
+      // main listens to it for as long as its process lives.
+      for (const listener of stream.listeners("error")) {
+        if (!listeners.includes(listener)) stream.off("error", listener as (error: Error) => void);
+      }
+    },
+  };
+}
