@@ -35,6 +35,13 @@ export interface ErrorFacts {
   readonly target?: string;
   /** Who answered: the host, with its port if it has one. */
   readonly host?: string;
+  /**
+   * Set where nothing was sent, because the upstream is known to be away or to limit us: for how long that has been so, ms. Such a
+   * refusal is no news of the upstream, and no failure to count.
+   */
+  readonly unsentForMs?: number;
+  /** True where not even a connection could be made. */
+  readonly isUnreachable?: boolean;
   /** The HTTP status that the upstream answered, where one was seen. */
   readonly upstreamStatus?: number;
   /**

@@ -29,6 +29,14 @@ export type OpenedRange = {
   dismiss(): void;
 };
 
+/** What has been learned of the connections that a host gives. */
+export type Crowd = {
+  /** Connections that it was seen to give at once, at least 1. */
+  readonly most: number;
+  /** Requests of ours that wait for one. */
+  readonly queued: number;
+};
+
 export interface Origin {
   /** For logs and strikes: upstream and repository, never a URL. Two origins with one name are the same. */
   readonly name: string;
@@ -43,6 +51,9 @@ export interface Origin {
    * An expired signed redirect is resolved again inside the call, not failed.
    */
   open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange>;
+
+  /** undefined while the host has given every connection that was asked for. */
+  readonly crowd?: Crowd | undefined;
 
   /** Reports that this origin delivered bytes with a wrong digest: its endpoint goes behind the others. */
   strike(): void;

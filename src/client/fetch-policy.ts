@@ -10,6 +10,10 @@ export const FETCH_POLICY: FillPolicy = {
   firstSegment: MIB,
   largestSegment: 64 * MIB,
   attempts: 6,
+  outageMs: 120_000,
+  // Somebody sits there, and is to hear soon of a wrong name and of a registry that is not there.
+  beginMs: 10_000,
+  refusals: 1,
   lingerMs: 0,
   finish: true,
   starveMs: 5_000,

@@ -3,7 +3,8 @@
  * to be made, for the disk is the user's.
  */
 import type { FillSurroundings } from "../fill/fill.ts";
-import { type Clock, foregroundClock } from "../observe/clock.ts";
+import { type Clock, foregroundClock, systemClock } from "../observe/clock.ts";
+import { Episodes } from "../observe/episodes.ts";
 import { silentLog } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import type { BlobStore } from "../store/blob-store.ts";
@@ -19,6 +20,8 @@ export function fetchSurroundings(
     blobs,
     clock,
     log: silentLog,
+    // By a clock whose timers hold no process: nobody waits for the end of an episode.
+    episodes: new Episodes(silentLog, systemClock),
     metrics: createMetrics(),
     random: Math.random,
     record: async () => undefined,

@@ -138,8 +138,18 @@ async function upstreamSettings(name: string, written: UpstreamFile): Promise<Up
 }
 
 function policyOf(written: UpstreamFile): Partial<Policy> {
-  const { tagLifetime, negativeLifetime, offlineDeadline, stall, headers, connect, linger, starve, ...rest } =
-    written;
+  const {
+    tagLifetime,
+    negativeLifetime,
+    offlineDeadline,
+    stall,
+    headers,
+    connect,
+    outage,
+    linger,
+    starve,
+    ...rest
+  } = written;
   const {
     lanes,
     smallBlob,
@@ -157,6 +167,7 @@ function policyOf(written: UpstreamFile): Partial<Policy> {
     stallMs: stall,
     headersMs: headers,
     connectMs: connect,
+    outageMs: outage,
     lingerMs: linger,
     starveMs: starve,
     lanes,

@@ -31,6 +31,9 @@ const policyKeys = {
   attempts: count.describe(
     "Failures in a row without progress after which a transfer is given up (it stays resumable).",
   ),
+  outage: duration.describe(
+    `A transfer that has begun waits at least this long for an upstream that is away: ${DURATION}.`,
+  ),
   linger: duration.describe(`How long a transfer goes on after its last client left: ${DURATION}.`),
   finish: z.boolean().describe("Finish every transfer that was begun, whoever leaves."),
   starve: duration.describe(

@@ -4,6 +4,12 @@
  */
 import { type ByteRange, contains } from "../bytes/byte-range.ts";
 
+/** How fast one lane is: what a request costs before its first byte, and what comes after it. */
+export type LaneSpeed = { readonly latencyMs: number; readonly bytesPerMs: number };
+
+/** A body that was shorter tells of buffers, not of the line. */
+const MEASURED_MS = 20;
+
 /** Bytes per millisecond below which nothing is distinguished: a claim that has received nothing has a rate of 0. */
 const SLOWEST = 0.001;
 
@@ -13,6 +19,8 @@ export class Claim implements ByteRange {
   readonly claimedAt: number;
   #end: number;
   #at: number;
+  /** When its first bytes came, and how many they were. */
+  #first: { readonly at: number; readonly bytes: number } | undefined;
 
   constructor({ start, end }: ByteRange, claimedAt: number) {
     this.start = start;
@@ -34,8 +42,15 @@ export class Claim implements ByteRange {
     return this.#end - this.#at;
   }
 
-  received(bytes: number): void {
+  received(bytes: number, now: number): void {
+    this.#first ??= { at: now, bytes };
     this.#at += bytes;
+  }
+
+  /** Bytes per millisecond once they came; undefined where too few came to tell. */
+  bodyRate(now: number): number | undefined {
+    if (this.#first === undefined || now - this.#first.at < MEASURED_MS) return undefined;
+    return (this.#at - this.start - this.#first.bytes) / (now - this.#first.at);
   }
 
   /** Gives up everything from `offset` on; the lane stops there. */
@@ -61,11 +76,13 @@ export class Claim implements ByteRange {
 
 /** A slow lane's rest is divided only when it would take longer than this, and is worth a request. */
 const SPLIT_AFTER_MS = 2_000;
-const SPLIT_AT_LEAST = 1024 * 1024;
+const SPLIT_AT_LEAST = 512 * 1024;
+/** Share of the newest claim in the rate of a lane. */
+const NEWEST = 0.3;
 
 export class Claims {
   readonly #claims = new Set<Claim>();
-  #lastRate = 0;
+  #speed: LaneSpeed | undefined;
 
   list(): readonly Claim[] {
     return [...this.#claims];
@@ -75,6 +92,13 @@ export class Claims {
   covering(offset: number): Claim | undefined {
     for (const claim of this.#claims) if (contains(claim, offset)) return claim;
     return undefined;
+  }
+
+  /** How many of `places` no claim holds, equal ones once: crowds often wait at one byte. */
+  uncovered(places: Iterable<ByteRange>): number {
+    const starts = new Set<number>();
+    for (const { start } of places) if (this.covering(start) === undefined) starts.add(start);
+    return starts.size;
   }
 
   get remaining(): number {
@@ -90,15 +114,20 @@ export class Claims {
   }
 
   release(claim: Claim, now: number): void {
-    if (claim.at > claim.start) this.#lastRate = claim.rate(now);
     this.#claims.delete(claim);
+    // One that was cut short says when, not how fast its lane was.
+    if (claim.remaining > 0 || claim.at === claim.start) return;
+    const known = this.#speed;
+    const newest = speedOf(claim, now, known);
+    this.#speed = known === undefined ? newest : mix(known, newest);
   }
 
-  /** Bytes per millisecond of one lane: the last finished one, or the slowest that has begun; 0 while unknown. */
-  laneRate(now: number): number {
-    if (this.#lastRate > 0) return this.#lastRate;
-    const rates = this.list().map((claim) => claim.rate(now));
-    return rates.length === 0 ? 0 : Math.min(...rates);
+  /** What one lane does: of those that finished, the newest counting most, or the slowest that has begun; undefined while unknown. */
+  laneSpeed(now: number): LaneSpeed | undefined {
+    if (this.#speed !== undefined) return this.#speed;
+    const begun = this.list().filter((claim) => claim.at > claim.start);
+    const speeds = begun.map((claim) => speedOf(claim, now));
+    return speeds.sort((a, b) => a.bytesPerMs - b.bytesPerMs)[0];
   }
 
   /**
@@ -122,4 +151,19 @@ export class Claims {
     slowest.shrink(middle);
     return { start: middle, end };
   }
+}
+
+/** The rate of a body that was too short to tell is taken for the one that is known. */
+function speedOf(claim: Claim, now: number, known?: LaneSpeed): LaneSpeed {
+  const bytesPerMs = claim.bodyRate(now) ?? known?.bytesPerMs ?? claim.rate(now);
+  const bodyMs = (claim.at - claim.start) / Math.max(bytesPerMs, SLOWEST);
+  return { bytesPerMs, latencyMs: Math.max(0, now - claim.claimedAt - bodyMs) };
+}
+
+function mix(known: LaneSpeed, newest: LaneSpeed): LaneSpeed {
+  const mixed = (before: number, now: number) => before * (1 - NEWEST) + now * NEWEST;
+  return {
+    bytesPerMs: mixed(known.bytesPerMs, newest.bytesPerMs),
+    latencyMs: mixed(known.latencyMs, newest.latencyMs),
+  };
 }

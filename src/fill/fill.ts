@@ -18,6 +18,7 @@ import { type ByteRange, formatRange, lengthOf } from "../bytes/byte-range.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -49,6 +50,8 @@ export type FillSurroundings = {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where trouble with upstreams is said once. */
+  readonly episodes: Episodes;
   readonly metrics: Metrics;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
@@ -287,11 +290,12 @@ export class Fill implements ReaderHost, LanesHost {
   laneFailed(origin: Origin | undefined, error: unknown): void {
     const upstream = upstreamOf(origin);
     const code = isGranaryError(error) ? error.code : "unexpected";
-    this.#around.metrics.laneErrors.inc({ upstream, code });
-    this.#around.log.warn(
-      { digest: this.digest, origin: origin?.name, code, reason: messageOf(error) },
-      "a lane failed",
-    );
+    const { metrics, episodes, log } = this.#around;
+    metrics.laneErrors.inc({ upstream, code });
+    const facts = { digest: this.digest, origin: origin?.name, code, reason: messageOf(error) };
+    // Where we sent nothing ourselves, the circuit has said why.
+    if (isGranaryError(error) && error.facts.unsentForMs !== undefined) log.debug(facts, "a lane waits");
+    else episodes.trouble(`transfers from ${upstream}: ${code}`, facts, "a lane failed");
   }
 
   gaveUp(state: "stalled" | "rejected", error: GranaryError): void {

@@ -11,6 +11,10 @@ export type Lane = {
   claim: Claim | undefined;
   /** Where it fetches from. */
   origin: Origin | undefined;
+  /** When bytes of its came last, of the clock's `elapsed`; undefined before the first. */
+  servedAt: number | undefined;
+  /** Bytes that it brought so far. */
+  brought: number;
 };
 
 type RunningLane = Lane & { readonly abort: AbortController; done: Promise<void> };
@@ -34,6 +38,8 @@ export class LanePool {
       signal: abort.signal,
       claim: undefined,
       origin: undefined,
+      servedAt: undefined,
+      brought: 0,
       done: Promise.resolve(),
     };
     this.#running.add(lane);

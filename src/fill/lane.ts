@@ -60,7 +60,7 @@ async function receive(opened: OpenedRange, work: LaneWork): Promise<void> {
       const wanted = chunk.subarray(skip, skip + claim.remaining);
       skip = Math.max(0, skip - chunk.length);
       if (wanted.length > 0) {
-        claim.received(wanted.length);
+        claim.received(wanted.length, clock.elapsed());
         const full = gather.push(wanted);
         if (full !== undefined) await full;
       }

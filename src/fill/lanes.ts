@@ -8,14 +8,16 @@ import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Origin } from "../origin.ts";
 import type { Partial } from "../store/partial.ts";
-import { backoffMs, isFinal } from "./backoff.ts";
 import { type Claim, Claims } from "./claims.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { streamClaim } from "./lane.ts";
 import { type Lane, LanePool } from "./lane-pool.ts";
+import { LaneRoom } from "./lane-room.ts";
 import { type Demand, nextSegment } from "./next-segment.ts";
-import { segmentLimit } from "./segment-limit.ts";
-import type { Wait, Waits } from "./waits.ts";
+import { isServed, keepPace } from "./pace.ts";
+import { Patience } from "./patience.ts";
+import { segmentLimit, turnMs } from "./segment-limit.ts";
+import type { Waits } from "./waits.ts";
 
 /** What the lanes ask of their Fill, and tell it. */
 export interface LanesHost {
@@ -33,6 +35,16 @@ export interface LanesHost {
 
 /** How often starving waits and slow lanes are looked at. */
 const PACE_MS = 250;
+/**
+ * A lane more reads ahead for each so many bytes that came, or after each so many milliseconds of a line that is slower: a probe costs
+ * little (ollama.md, line 11), and the line is soon used whole.
+ */
+const RAMP_BYTES = 256 * 1024;
+const RAMP_MS = 250;
+/** A small blob that takes longer than this from its first byte on is worth more than one connection. */
+const SMALL_MS = 1_000;
+/** A lane that is cut after so much was worth its connection: the next one is made at once. */
+const WORTH_BYTES = 64 * 1024;
 
 export class Lanes {
   readonly #size: number;
@@ -43,12 +55,15 @@ export class Lanes {
   readonly #host: LanesHost;
   readonly #claims = new Claims();
   readonly #pool = new LanePool();
+  readonly #room: LaneRoom;
+  #patience: Patience;
   #origins: Origin[];
   /** Set while the lanes may work. */
   #partial: Partial | undefined;
   #isRangeBlind = false;
-  #failures = 0;
   #received = 0;
+  /** When the first byte came, of the clock's `elapsed`. */
+  #begunAt: number | undefined;
   #backingOff: Timer | undefined;
   #pace: Timer | undefined;
 
@@ -65,6 +80,8 @@ export class Lanes {
     this.#random = around.random;
     this.#waits = waits;
     this.#host = host;
+    this.#room = new LaneRoom(ask.policy.lanes);
+    this.#patience = new Patience(ask.policy, false);
   }
 
   get count(): number {
@@ -84,6 +101,7 @@ export class Lanes {
   /** From here on the lanes fill `partial`. */
   begin(partial: Partial): void {
     this.#partial = partial;
+    this.#patience = new Patience(this.#policy, partial.present.total > 0);
     this.schedule();
   }
 
@@ -99,7 +117,7 @@ export class Lanes {
 
   /** F4: called after every new wait and every lane exit. Starts lanes while there is something for them to do. */
   schedule(): void {
-    while (this.#backingOff === undefined && this.#pool.count < this.#limit) {
+    while (this.#backingOff === undefined && this.#pool.count < this.#awake) {
       const claim = this.#claim(undefined);
       if (claim === undefined) break;
       this.#pool.start(
@@ -112,8 +130,31 @@ export class Lanes {
     }
   }
 
+  /** Lanes that may run now. */
   get #limit(): number {
-    return this.#size <= this.#policy.smallBlob || this.#isRangeBlind ? 1 : this.#policy.lanes;
+    // In trouble one lane tries; the others come when it got something.
+    if (this.#isRangeBlind || this.#patience.isTrying || this.#isSmall) return 1;
+    const line = this.origin?.crowd?.most ?? this.#policy.lanes;
+    return Math.max(1, Math.min(this.#room.most(this.#clock.elapsed()), line));
+  }
+
+  /** Those of them that do not rest. */
+  get #awake(): number {
+    return Math.max(1, this.#limit - this.#room.resting(this.#clock.elapsed()));
+  }
+
+  get #isSmall(): boolean {
+    if (this.#size > this.#policy.smallBlob) return false;
+    return this.#begunAt === undefined || this.#clock.elapsed() - this.#begunAt < SMALL_MS;
+  }
+
+  /** How long a lane may stay at one place: readers of this fill wait for it, or other fills for its connection. */
+  get #turnMs(): number | undefined {
+    const { starveMs } = this.#policy;
+    const crowd = this.origin?.crowd;
+    const line = crowd && turnMs(crowd.most + crowd.queued, crowd.most, starveMs);
+    const own = turnMs(this.#claims.uncovered(this.#waits) + this.#limit, this.#limit, starveMs);
+    return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
   }
 
   /** The next claim of a lane that just finished `previous`, or of a new one. */
@@ -139,9 +180,14 @@ export class Lanes {
    */
   #demand(previous: Claim | undefined): Demand {
     if (this.#isRangeBlind) return { waits: [], readAhead: true, complete: true };
-    const readAhead =
-      previous !== undefined || this.#pool.count <= this.#received / this.#policy.firstSegment;
+    const readAhead = previous !== undefined || this.#pool.count <= this.#ramp;
     return { waits: this.#waits, readAhead, complete: this.#host.isWanted };
+  }
+
+  /** How many lanes may run beside the first to read ahead. */
+  get #ramp(): number {
+    const sinceMs = this.#begunAt === undefined ? 0 : this.#clock.elapsed() - this.#begunAt;
+    return Math.max(this.#received / Math.min(RAMP_BYTES, this.#policy.firstSegment), sinceMs / RAMP_MS);
   }
 
   #limitFor(
@@ -154,8 +200,8 @@ export class Lanes {
       previous,
       free: this.#size - partial.present.total - this.#claims.remaining,
       lanes: this.#limit,
-      waits: this.#waits.count,
-      laneRate: this.#claims.laneRate(now),
+      speed: this.#claims.laneSpeed(now),
+      turnMs: this.#turnMs,
     };
     return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, this.#policy);
   }
@@ -172,6 +218,7 @@ export class Lanes {
         await this.#stream(lane, claim);
       } finally {
         this.#claims.release(claim, this.#clock.elapsed());
+        lane.brought += claim.at - claim.start;
         lane.claim = undefined;
       }
       claim = lane.signal.aborted ? undefined : this.#claim(claim);
@@ -189,16 +236,18 @@ export class Lanes {
       partial,
       clock: this.#clock,
       signal: lane.signal,
-      arrived: (range) => this.#arrived(partial, range),
+      arrived: (range) => this.#arrived(lane, partial, range),
       goBlind: () => this.#goBlind(lane, claim, partial),
     });
   }
 
   /** F3: the bytes are written; mark them, then wake whoever waits for them. F11: progress forgives. */
-  #arrived(partial: Partial, range: ByteRange): void {
+  #arrived(lane: Lane, partial: Partial, range: ByteRange): void {
     partial.present.add(range);
     this.#received += lengthOf(range);
-    this.#failures = 0;
+    lane.servedAt = this.#clock.elapsed();
+    this.#begunAt ??= lane.servedAt;
+    this.#patience.progressed();
     this.#waits.wake(range);
     this.#host.arrived(range);
     // Where nobody waits, nothing else would start the lanes that read ahead.
@@ -217,35 +266,54 @@ export class Lanes {
   }
 
   #ended(lane: Lane, error: unknown): void {
-    if (error !== undefined && !lane.signal.aborted && this.#partial !== undefined)
-      this.#failed(lane.origin, error);
+    if (error !== undefined && !lane.signal.aborted && this.#partial !== undefined) this.#failed(lane, error);
     this.schedule();
   }
 
-  #failed(origin: Origin | undefined, error: unknown): void {
-    this.#host.laneFailed(origin, error);
-    if (isFinal(error, this.#policy.patienceMs)) this.#dropOrigin(origin, error);
-    else if (isGranaryError(error, "store-damaged")) this.#host.gaveUp("stalled", error);
-    else if (this.#backingOff === undefined) this.#backOff(error);
-    if (isGranaryError(error, "store-full")) this.#host.outOfRoom();
+  #failed(lane: Lane, error: unknown): void {
+    this.#host.laneFailed(lane.origin, error);
+    if (isGranaryError(error, "store-damaged")) this.#host.gaveUp("stalled", error);
+    else if (isGranaryError(error, "store-full")) {
+      this.#backOff(lane, error);
+      this.#host.outOfRoom();
+    } else if (isGranaryError(error, "upstream-unavailable") && lane.brought >= WORTH_BYTES) return;
+    else if (!this.#isMadeUpFor(lane, error)) this.#backOff(lane, error);
   }
 
-  #dropOrigin(origin: Origin | undefined, error: GranaryError): void {
-    this.#origins = this.#origins.filter((other) => other !== origin);
-    if (this.#origins.length === 0) this.#host.gaveUp("stalled", error);
+  /** One lane's trouble is its own while others are served: the line takes fewer, or this range is not to be had just now. */
+  #isMadeUpFor(lane: Lane, error: unknown): boolean {
+    const now = this.#clock.elapsed();
+    if (isGranaryError(error, "closed") || ![...this.#pool].some((other) => isServed(other, now))) {
+      this.#room.forget();
+      return false;
+    }
+    if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
+    else this.#room.rest(now);
+    return true;
   }
 
   /** Failures that come while we wait already are one failure: an upstream's restart cuts every lane at once. */
-  #backOff(error: unknown): void {
-    this.#failures += 1;
-    const reason = isGranaryError(error) ? error : unexpected(error);
-    if (reason.code === "size-mismatch" && this.#failures > 1) this.#host.gaveUp("rejected", reason);
-    else if (this.#failures >= this.#policy.attempts) this.#host.gaveUp("stalled", reason);
-    else
-      this.#backingOff = this.#clock.after(
-        backoffMs(this.#failures, error, this.#random(), this.#policy.patienceMs),
-        () => this.#tryAgain(),
-      );
+  #backOff(lane: Lane, error: unknown): void {
+    if (this.#backingOff !== undefined) return;
+    const origin = lane.origin?.name ?? "";
+    const judged = { error, origin, now: this.#clock.elapsed(), random: this.#random() };
+    const judgement = this.#patience.judge(judged);
+    if (judgement.next === "again") this.#wait(judgement.afterMs);
+    else if (judgement.next === "elsewhere") this.#dropOrigin(lane.origin, error);
+    else this.#host.gaveUp(judgement.state, asGranaryError(error));
+  }
+
+  #wait(ms: number): void {
+    // What one origin lacks just now another may have.
+    const [first, ...others] = this.#origins;
+    if (first !== undefined) this.#origins = [...others, first];
+    this.#backingOff = this.#clock.after(ms, () => this.#tryAgain());
+  }
+
+  #dropOrigin(origin: Origin | undefined, error: unknown): void {
+    this.#origins = this.#origins.filter((other) => other !== origin);
+    if (this.#origins.length > 0) this.#patience.movedOn();
+    else this.#host.gaveUp("stalled", asGranaryError(error));
   }
 
   #tryAgain(): void {
@@ -256,44 +324,37 @@ export class Lanes {
   /** F17, and the slow tail: a lane that holds others up hands its rest over. */
   #keepPace(): void {
     this.#pace = undefined;
-    if (!this.#isRangeBlind) {
-      const now = this.#clock.elapsed();
-      const hungry = [...this.#waits].filter((wait) => now - wait.parkedAt >= this.#policy.starveMs / 4);
-      this.#uncoverFar(hungry, now);
-      this.#endStuck(hungry, now);
-      if (this.#pool.count >= this.#limit) this.#endLanesFor(hungry);
-    }
+    if (!this.#isRangeBlind) this.#endSlow();
     this.schedule();
   }
 
-  /** A wait deep inside a claim that will not get there in time is taken out of it, for another lane to serve. */
-  #uncoverFar(hungry: readonly Wait[], now: number): void {
-    for (const wait of hungry) {
-      const claim = this.#claims.covering(wait.start);
-      if (claim !== undefined && claim.msUntil(wait.start, now) > this.#policy.starveMs / 4)
-        claim.shrink(wait.start);
-    }
-  }
-
-  /** A body that has begun and brings nothing while somebody waits for it is asked for anew. */
-  #endStuck(hungry: readonly Wait[], now: number): void {
-    const stuck = hungry.filter((wait) => now - wait.parkedAt >= this.#policy.starveMs / 2);
-    for (const lane of this.#pool) {
-      const { claim } = lane;
-      if (claim === undefined || claim.at === claim.start) continue;
-      // What was received and is not written yet is the disk's delay, not the origin's.
-      if (stuck.some((wait) => wait.start >= claim.at && wait.start < claim.end)) this.#pool.end(lane);
-    }
-  }
-
-  #endLanesFor(hungry: readonly Wait[]): void {
-    const uncovered = hungry.filter((wait) => this.#claims.covering(wait.start) === undefined);
-    const lanes = [...this.#pool].filter(({ claim }) => claim !== undefined && claim.at > claim.start);
-    lanes.sort((a, b) => (a.claim?.claimedAt ?? 0) - (b.claim?.claimedAt ?? 0));
-    for (const lane of lanes.slice(0, uncovered.length)) this.#pool.end(lane);
+  #endSlow(): void {
+    const now = this.#clock.elapsed();
+    const lanes = [...this.#pool];
+    const { stuck, surplus } = keepPace({
+      now,
+      starveMs: this.#policy.starveMs,
+      waits: this.#waits,
+      claims: this.#claims,
+      lanes,
+      most: this.#limit,
+      turnMs: this.#turnMs,
+      isCrowded: (this.origin?.crowd?.queued ?? 0) > 0,
+    });
+    for (const lane of [...stuck, ...surplus]) this.#pool.end(lane);
+    // One that never began, beside others that are served, stands in a queue of the line's.
+    const queued = stuck.filter(({ servedAt }) => servedAt === undefined).length;
+    if (queued > 0) this.#room.refused(lanes.length - queued, now);
   }
 }
 
-function unexpected(error: unknown): GranaryError {
+/** No connection could be made, or the answer was "not so many at once". */
+function isLimit(error: unknown): boolean {
+  if (!isGranaryError(error)) return false;
+  return error.facts.isUnreachable === true || [429, 503].includes(error.facts.upstreamStatus ?? 0);
+}
+
+function asGranaryError(error: unknown): GranaryError {
+  if (isGranaryError(error)) return error;
   return new GranaryError("upstream-unavailable", `A transfer failed: ${messageOf(error)}`, { cause: error });
 }

@@ -9,8 +9,7 @@ import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest, finishDigest } from "../oci/digest.ts";
 import type { OpenedRange, Origin } from "../origin.ts";
 import type { BlobReader } from "../source.ts";
-import { backoffMs, isFinal } from "./backoff.ts";
-import type { FillPolicy } from "./fill-policy.ts";
+import { Patience, type PatiencePolicy } from "./patience.ts";
 
 export type PassThroughAsk = {
   readonly digest: Digest;
@@ -27,7 +26,7 @@ const SEED_BYTES = 1024 * 1024;
 
 export class PassThrough implements BlobReader {
   readonly #ask: PassThroughAsk;
-  readonly #policy: Pick<FillPolicy, "attempts" | "patienceMs">;
+  readonly #patience: Patience;
   readonly #clock: Clock;
   readonly #random: () => number;
   readonly #abort = new AbortController();
@@ -36,18 +35,12 @@ export class PassThrough implements BlobReader {
   #received: number;
   #opened: OpenedRange | undefined;
   #body: AsyncIterator<Uint8Array> | undefined;
-  #failures = 0;
   /** What ended this reader for good. */
   #failure: unknown;
 
-  constructor(
-    ask: PassThroughAsk,
-    policy: Pick<FillPolicy, "attempts" | "patienceMs">,
-    clock: Clock,
-    random: () => number,
-  ) {
+  constructor(ask: PassThroughAsk, policy: PatiencePolicy, clock: Clock, random: () => number) {
     this.#ask = ask;
-    this.#policy = policy;
+    this.#patience = new Patience(policy, ask.range.start > 0 && ask.seed !== undefined);
     this.#clock = clock;
     this.#random = random;
     this.#received = ask.range.start;
@@ -103,17 +96,11 @@ export class PassThrough implements BlobReader {
       const next = await this.#body.next();
       if (next.done === true) throw this.#short();
       this.#take(next.value);
-      this.#failures = 0;
+      this.#patience.progressed();
     } catch (error) {
       this.#dropBody();
       if (this.#abort.signal.aborted) throw new GranaryError("closed", "The reader was closed.");
-      this.#failures += 1;
-      if (
-        isFinal(error, this.#policy.patienceMs) ||
-        isMismatch(error) ||
-        this.#failures >= this.#policy.attempts
-      )
-        throw this.#fail(error);
+      if (isMismatch(error)) throw this.#fail(error);
       await this.#pauseAfter(error);
     }
   }
@@ -166,12 +153,14 @@ export class PassThrough implements BlobReader {
     );
   }
 
+  /** Throws `error` where another try makes no sense. */
   #pauseAfter(error: unknown): Promise<void> {
+    const origin = this.#ask.origin.name;
+    const failed = { error, origin, now: this.#clock.elapsed(), random: this.#random() };
+    const judgement = this.#patience.judge(failed);
+    if (judgement.next !== "again") throw this.#fail(error);
     return new Promise((resolve) => {
-      const timer = this.#clock.after(
-        backoffMs(this.#failures, error, this.#random(), this.#policy.patienceMs),
-        resolve,
-      );
+      const timer = this.#clock.after(judgement.afterMs, resolve);
       this.#abort.signal.addEventListener("abort", () => {
         timer.cancel();
         resolve();

@@ -1,12 +1,19 @@
 /**
  * Owns the size of a Segment: small where a lane starts somewhere new (a lost lane or a short read wastes little), growing
- * while it goes on, small again near the end and when more readers wait than there are lanes. Pure.
+ * while it goes on, small again near the end and when more is waited for than there are lanes. Pure.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
+import type { LaneSpeed } from "./claims.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 
 /** Never smaller than this: below it a request costs more than it brings. */
 const SMALLEST = 64 * 1024;
+/** In a crowd on a slow line it is either this or a reader that starves. */
+const SMALLEST_TURN = 4 * 1024;
+/** Part of starveMs in which everybody has had a turn: the rest is for what takes longer than it did last time. */
+const TURNS = 0.5;
+/** What a lane should bring near the end: less makes requests dear, more leaves the other lanes idle while the last one works. */
+const LAST_MS = 500;
 
 export type Load = {
   /** The lane's previous segment, if it has one. */
@@ -15,9 +22,10 @@ export type Load = {
   readonly free: number;
   /** Lanes that this fill may use. */
   readonly lanes: number;
-  readonly waits: number;
-  /** Bytes per millisecond that one lane brings; 0 while unknown. */
-  readonly laneRate: number;
+  /** What one lane does; undefined while unknown. */
+  readonly speed: LaneSpeed | undefined;
+  /** How long the lane may stay where it starts, ms: see `turnMs`. */
+  readonly turnMs: number | undefined;
 };
 
 /**
@@ -25,20 +33,35 @@ export type Load = {
  * lanes took the bytes in between; it starts small again only where a reader has turned up (`isWaitedFor`).
  */
 export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, policy: FillPolicy): number {
-  const { previous } = load;
+  const { previous, speed, turnMs } = load;
   const goesOn = previous !== undefined && (!isWaitedFor || previous.end === start);
-  const grown = goesOn ? 2 * (previous.end - previous.start) : policy.firstSegment;
-  // Half a fair share of what is left, so that all lanes finish at about the same time: without it the last lane of a
-  // slow upstream works alone on a segment as large as everything before it.
-  const share = Math.max(policy.firstSegment, Math.ceil(load.free / (2 * load.lanes)));
-  const limit = Math.min(grown, policy.largestSegment, share, crowdLimit(load, policy));
+  // A segment that only filled a small gap is no reason to go on with small ones.
+  const grown = Math.max(policy.firstSegment, goesOn ? 2 * (previous.end - previous.start) : 0);
+  const limit = Math.max(SMALLEST, Math.min(grown, policy.largestSegment, shareOf(load, policy)));
+  if (turnMs === undefined) return Math.floor(limit);
+  const turn = speed === undefined ? SMALLEST : Math.max(SMALLEST_TURN, turnBytes(speed, turnMs));
   // A rate is bytes per millisecond, with a fraction: bytes are whole.
-  return Math.max(SMALLEST, Math.floor(limit));
+  return Math.floor(Math.min(limit, turn));
 }
 
-/** F17: with more waits than lanes, a lane must come back for the next wait before that one starves. */
-function crowdLimit({ waits, lanes, laneRate }: Load, { starveMs, firstSegment }: FillPolicy): number {
-  if (waits <= lanes) return Number.POSITIVE_INFINITY;
-  if (laneRate === 0) return Math.min(firstSegment, 4 * SMALLEST);
-  return (laneRate * starveMs * lanes) / (2 * waits);
+/**
+ * F17: how long a lane may stay at one place when `crowd` places are waited for (served ones included) and `lanes` serve them: each
+ * gets its turn well within starveMs. undefined where there are lanes enough.
+ */
+export function turnMs(crowd: number, lanes: number, starveMs: number): number | undefined {
+  return crowd <= lanes ? undefined : (starveMs * TURNS * lanes) / crowd;
+}
+
+/**
+ * Half a fair share of what is left, so that all lanes finish at about the same time: without it the last lane of a slow upstream
+ * works alone on a segment as large as everything before it.
+ */
+function shareOf({ free, lanes, speed }: Load, { firstSegment }: FillPolicy): number {
+  const least = speed === undefined ? firstSegment : Math.min(firstSegment, speed.bytesPerMs * LAST_MS);
+  return Math.max(least, free / (2 * lanes));
+}
+
+/** What fits into a turn beside the wait for the first byte. Where that alone takes the turn, less than half of it more makes no difference. */
+function turnBytes({ latencyMs, bytesPerMs }: LaneSpeed, turnMs: number): number {
+  return bytesPerMs * Math.max(turnMs - latencyMs, latencyMs / 2);
 }

@@ -4,7 +4,7 @@
  */
 import { isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
-import type { Log } from "../observe/log.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
@@ -19,9 +19,9 @@ export class Manifests {
   readonly #tags: Tags;
   readonly #clock: Clock;
 
-  constructor(parts: ManifestParts & { readonly log: Log }) {
+  constructor(parts: ManifestParts & { readonly episodes: Episodes }) {
     this.#bytes = new ManifestBytes(parts);
-    this.#tags = new Tags(parts, this.#bytes, parts.log);
+    this.#tags = new Tags(parts, this.#bytes, parts.episodes);
     this.#clock = parts.clock;
   }
 

@@ -6,7 +6,7 @@
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
-import type { Log } from "../observe/log.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import { algorithmOf, encodedOf } from "../oci/digest.ts";
 import { viewManifest } from "../oci/manifest-view.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
@@ -24,14 +24,14 @@ type Known = Found & { readonly until: number };
 export class Referrers {
   readonly #manifests: Manifests;
   readonly #clock: Clock;
-  readonly #log: Log;
+  readonly #episodes: Episodes;
   readonly #known = new LRUCache<string, Known>({ max: 2_000 });
   readonly #flights: SingleFlight<Found>;
 
-  constructor(manifests: Manifests, clock: Clock, log: Log) {
+  constructor(manifests: Manifests, clock: Clock, episodes: Episodes) {
     this.#manifests = manifests;
     this.#clock = clock;
-    this.#log = log;
+    this.#episodes = episodes;
     this.#flights = new SingleFlight(clock);
   }
 
@@ -48,10 +48,9 @@ export class Referrers {
     } catch (error) {
       if (isGranaryError(error, "closed")) throw error;
       // No referrers is what a verifier fails on and a plain pull lives with: the safe answer while nobody can be asked.
-      this.#log.warn(
-        { repository: target.repository, digest: target.digest, code: codeOf(error) },
-        "referrers unknown",
-      );
+      const { upstream, repository, digest } = target;
+      const facts = { repository, digest, code: codeOf(error) };
+      this.#episodes.trouble(`referrers of ${upstream}`, facts, "referrers unknown");
       return answer(known?.children ?? [], target, "stale");
     }
   }

@@ -63,6 +63,8 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     // What can be fetched again gives way to what cannot.
     lacksRoom: () => void janitor.makeRoom(),
   });
+  // Trouble with upstreams comes and goes.
+  const episodes = new Episodes(log, clock);
   const clients = new Map(parts.clients.map((client) => [client.upstream.name, client]));
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
@@ -87,6 +89,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     blobs: store,
     clock,
     log,
+    episodes,
     metrics,
     random,
     record: (digest, size) => metadata.recordBlob({ digest, size, usedAt: clock.now() }),
@@ -96,10 +99,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const isFilled = (digest: Digest) => fills.find(digest) !== undefined;
   const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
   const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
-  const manifests = new Manifests({ metadata, access, uses, clock, log });
+  const manifests = new Manifests({ metadata, access, uses, clock, episodes });
   const blobs = new Blobs({ sound, fills, janitor, access, pins, uses, clock, metrics, random });
   const tagLists = new TagLists(metadata, clock);
-  const referrers = new Referrers(manifests, clock, log);
+  const referrers = new Referrers(manifests, clock, episodes);
 
   await reconcile({ metadata, blobs: store, spool, sound, log, troubles });
   await guard.look();

@@ -6,7 +6,7 @@ import { LRUCache } from "lru-cache";
 import { formatDuration } from "../bytes/units.ts";
 import { GranaryError, isGranaryError, messageOf, reasonOf } from "../errors.ts";
 import type { TagKey, TagRecord } from "../metadata/metadata.ts";
-import type { Log } from "../observe/log.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
@@ -46,7 +46,7 @@ const RECHECK_MS = 10_000;
 export class Tags {
   readonly #parts: ManifestParts;
   readonly #bytes: ManifestBytes;
-  readonly #log: Log;
+  readonly #episodes: Episodes;
   readonly #records = new LRUCache<string, Known>({ max: REMEMBERED });
   readonly #failed = new LRUCache<string, { readonly until: number; readonly warning: string }>({
     max: REMEMBERED,
@@ -55,10 +55,10 @@ export class Tags {
   readonly #absent: NegativeAnswers;
   readonly #checks: SingleFlight<ResolvedTag>;
 
-  constructor(parts: ManifestParts, bytes: ManifestBytes, log: Log) {
+  constructor(parts: ManifestParts, bytes: ManifestBytes, episodes: Episodes) {
     this.#parts = parts;
     this.#bytes = bytes;
-    this.#log = log;
+    this.#episodes = episodes;
     this.#absent = new NegativeAnswers(parts.clock);
     this.#missing = new Disappearances(parts.clock);
     this.#checks = new SingleFlight(parts.clock);
@@ -188,7 +188,8 @@ export class Tags {
 
   #checkFailed(record: TagRecord, error: unknown): ResolvedTag {
     const tag = `${record.upstream}/${record.repository}:${record.tag}`;
-    this.#log.warn({ tag, reason: messageOf(error) }, "serving a stored tag");
+    const facts = { tag, reason: messageOf(error) };
+    this.#episodes.trouble(`stored tags of ${record.upstream}`, facts, "serving a stored tag");
     return this.#staleFor(RECHECK_MS, record, this.#notAsked(record, reasonOf(error)));
   }
 

@@ -9,6 +9,7 @@ import { askBlob } from "./blob-size.ts";
 import type { At, Caller } from "./caller.ts";
 import type { Reply } from "./exchange.ts";
 import { ANONYMOUS } from "./identity.ts";
+import type { QuestionKey } from "./limits.ts";
 import { askTags } from "./list-questions.ts";
 import { askManifest } from "./manifest-questions.ts";
 import { discardBody } from "./read-body.ts";
@@ -32,7 +33,10 @@ export async function viewAnonymously(
   { repository, by }: ViewAsk,
 ): Promise<View> {
   const inTime = <T>(work: Promise<T>) => within(uplink, work);
-  const looking = lookAt(uplink, content, (at) => askContent(uplink, repository, by, at));
+  const kind = "manifest" in by ? "manifest HEAD" : "blob HEAD";
+  const looking = lookAt(uplink, content, { kind, repository }, (at) =>
+    askContent(uplink, repository, by, at),
+  );
   const early = await inTime(looking);
   const view = early && viewOf(early);
   if (view === "open") return "open";
@@ -42,7 +46,9 @@ export async function viewAnonymously(
   if (view === "refused" || grant === "refused") return "refused";
   if (view === undefined && grant === "granted") return "granted";
   // To be allowed to list is to be allowed to read; not to be allowed to list says nothing.
-  const listing = lookAt(uplink, lists, (at) => askTags(uplink, repository, { n: "1" }, ANONYMOUS, at));
+  const listing = lookAt(uplink, lists, { kind: "tags", repository }, (at) =>
+    askTags(uplink, repository, { n: "1" }, ANONYMOUS, at),
+  );
   const listed = await inTime(listing);
   if (listed !== undefined && viewOf(listed) === "open") return "open";
   if (grant === "granted") return "granted";
@@ -63,7 +69,12 @@ function viewOf(seen: Seen): View | undefined {
   return "view" in seen ? seen.view : undefined;
 }
 
-async function lookAt(uplink: Uplink, caller: Caller, ask: (at: At) => Promise<Reply>): Promise<Seen> {
+async function lookAt(
+  uplink: Uplink,
+  caller: Caller,
+  question: QuestionKey,
+  ask: (at: At) => Promise<Reply>,
+): Promise<Seen> {
   let isRefused = false;
   const attempt = async (at: At): Promise<true | undefined> => {
     const reply = await ask(at);
@@ -75,7 +86,7 @@ async function lookAt(uplink: Uplink, caller: Caller, ask: (at: At) => Promise<R
     return undefined;
   };
   try {
-    if ((await caller.withRetries(attempt)) === true) return { view: "open" };
+    if ((await caller.withRetries(question, attempt)) === true) return { view: "open" };
     return { view: isRefused ? "refused" : "unseen" };
   } catch (failure) {
     return { failure };

@@ -6,7 +6,7 @@
 import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { OpenedRange, Origin } from "../origin.ts";
+import type { Crowd, OpenedRange, Origin } from "../origin.ts";
 import { type BlobAnswer, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
 import type { At, Attempt } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
@@ -15,7 +15,7 @@ import { MeasuredBody } from "./measured-body.ts";
 import { discardBody, refuseEncoded } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
 import { blobUrl, repositoryAt } from "./registry-url.ts";
-import { statusError } from "./status-error.ts";
+import { hiddenError, statusError } from "./status-error.ts";
 import { transportError } from "./transport-error.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -45,14 +45,28 @@ export class BlobOrigin implements Origin {
   }
 
   async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
+    // A CDN that serves is asked whatever has become of the registry.
+    const remembered = await this.#askTarget(range, signal);
+    if (remembered !== undefined) return this.#accept(remembered, range, signal);
     const attempt: Attempt<OpenedRange> = async (at) => {
       const reply = await this.#ask(range, at);
       this.#endpoint = at.endpoint;
       return reply && this.#accept(reply, range, signal);
     };
-    const opened = await this.#uplink.caller.once("blob", signal, attempt);
+    const opened = await this.#uplink.caller.once(
+      { kind: "blob", repository: this.#repository },
+      signal,
+      attempt,
+    );
     if (opened !== undefined) return opened;
     throw new GranaryError("not-found", `${this.name} has no blob ${this.#digest}.`, { target: this.name });
+  }
+
+  get crowd(): Crowd | undefined {
+    const { transport, endpoints } = this.#uplink;
+    const [endpoint] = endpoints.order;
+    const url = this.#target?.url ?? (endpoint === undefined ? undefined : new URL(endpoint));
+    return url && transport.crowdAt(url);
   }
 
   strike(): void {
@@ -62,8 +76,6 @@ export class BlobOrigin implements Origin {
 
   /** An answer with a body to use; undefined when the registry says that the blob is not there. */
   async #ask(range: ByteRange, at: At): Promise<Reply | undefined> {
-    const remembered = await this.#askTarget(range, at);
-    if (remembered !== undefined) return remembered;
     let reply = await this.#askRegistry(range, at);
     if (isRefusedTarget(reply)) {
       // The signed URL was stale when we came to it: the registry signs another (registry-clients.md H66).
@@ -75,7 +87,8 @@ export class BlobOrigin implements Origin {
       return reply;
     }
     discardBody(reply);
-    if (!reply.isAbroad && (reply.status === 404 || reply.status === 401)) return undefined;
+    if (!reply.isAbroad && reply.status === 404) return undefined;
+    if (!reply.isAbroad && reply.status === 401) throw hiddenError(reply);
     throw this.#failure(reply);
   }
 
@@ -94,20 +107,24 @@ export class BlobOrigin implements Origin {
     });
   }
 
-  /** The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. */
-  async #askTarget(range: ByteRange, { endpoint, signal, onAbroad }: At): Promise<Reply | undefined> {
+  /**
+   * The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. While that is away the
+   * target is all there is: it is kept beyond its time, and its failure is the answer.
+   */
+  async #askTarget(range: ByteRange, signal: AbortSignal): Promise<Reply | undefined> {
     const target = this.#target;
-    if (target?.endpoint !== endpoint || target.until <= this.#uplink.clock.elapsed()) return undefined;
+    const { clock, caller } = this.#uplink;
+    if (target === undefined || (target.until <= clock.elapsed() && !caller.isAway)) return undefined;
     try {
       const outgoing = { kind: "blob", method: "GET", headers: rangeHeaders(range), signal } as const;
       const answer = await this.#uplink.transport.send({ ...outgoing, url: target.url });
       if (answer.status === 200 || answer.status === 206) {
-        onAbroad();
+        this.#endpoint = target.endpoint;
         return { ...answer, isAbroad: true, isAuthorized: false, says: undefined };
       }
       discardBody(answer);
     } catch (error) {
-      if (isGranaryError(error, "aborted", "closed")) throw error;
+      if (caller.isAway || isGranaryError(error, "aborted", "closed")) throw error;
     }
     if (this.#target === target) this.#target = undefined;
     return undefined;
@@ -176,7 +193,7 @@ export class BlobOrigin implements Origin {
 
 /** Expired and altered signatures are 403 at S3 and R2, 400 at others; a vanished object is worth another link too. */
 function isRefusedTarget({ isAbroad, status }: Reply): boolean {
-  return isAbroad && [400, 401, 403, 404, 410].includes(status);
+  return isAbroad && [400, 401, 403, 404, 410, 416].includes(status);
 }
 
 function rangeHeaders(range: ByteRange): Record<string, string> {

@@ -6,6 +6,7 @@ import { type ErrorCode, GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Circuit, Pass } from "./circuit.ts";
 import type { Endpoints } from "./endpoints.ts";
+import type { QuestionKey } from "./limits.ts";
 import { BUDGET_MS, isUnanswered, retryDelay } from "./retry.ts";
 
 /** Where one attempt goes, and what ends it. */
@@ -35,12 +36,17 @@ export class Caller {
     this.#options = options;
   }
 
+  /** True while the upstream is known to be away. */
+  get isAway(): boolean {
+    return this.#options.circuit.isAway;
+  }
+
   /**
    * One try at each endpoint until one knows an answer; undefined when all say that it is not there. Throws what `attempt`
    * throws; while the circuit is open it throws at once and sends nothing.
    */
-  async once<T>(kind: "blob" | "other", signal: AbortSignal, attempt: Attempt<T>): Promise<T | undefined> {
-    const pass = this.#options.circuit.enter(kind === "blob");
+  async once<T>(question: QuestionKey, signal: AbortSignal, attempt: Attempt<T>): Promise<T | undefined> {
+    const pass = this.#options.circuit.enter(question);
     let isAbroad = false;
     const onAbroad = () => {
       isAbroad = true;
@@ -55,14 +61,17 @@ export class Caller {
     }
   }
 
-  /** The same for small, idempotent questions: at most three tries and 30 s in all. */
-  async withRetries<T>(attempt: Attempt<T>): Promise<T | undefined> {
+  /**
+   * The same for small, idempotent questions: at most three tries and 30 s in all. An upstream that went away just now is waited for a
+   * few seconds: most are back by then, and the client of a cold pull has nothing else.
+   */
+  async withRetries<T>(question: QuestionKey, attempt: Attempt<T>): Promise<T | undefined> {
     const { clock, name } = this.#options;
     const begunAt = clock.elapsed();
     const budget = new AbortController();
     const timer = clock.after(BUDGET_MS, () => budget.abort());
     try {
-      return await this.#tryAgain(budget.signal, attempt, begunAt);
+      return await this.#tryAgain(question, budget.signal, attempt, begunAt);
     } catch (error) {
       if (!budget.signal.aborted || !isGranaryError(error, "aborted")) throw error;
       throw new GranaryError("upstream-unavailable", `${name} gave no answer in ${BUDGET_MS / 1000} s.`, {
@@ -73,15 +82,26 @@ export class Caller {
     }
   }
 
-  async #tryAgain<T>(signal: AbortSignal, attempt: Attempt<T>, begunAt: number): Promise<T | undefined> {
+  async #tryAgain<T>(
+    question: QuestionKey,
+    signal: AbortSignal,
+    attempt: Attempt<T>,
+    begunAt: number,
+  ): Promise<T | undefined> {
+    let seen: unknown;
     for (let tries = 1; ; tries++) {
       try {
-        return await this.once("other", signal, attempt);
+        return await this.once(question, signal, attempt);
       } catch (error) {
+        const isWaited = isJustGone(error);
+        // What was seen of the upstream says more than that it is not asked any more.
+        if (!isUnsent(error)) seen = error;
         const spentMs = this.#options.clock.elapsed() - begunAt;
-        const isShut = this.#options.circuit.state.circuit !== "closed";
-        const delayMs = retryDelay(error, { attempt: tries, spentMs, chance: Math.random() });
-        if (delayMs === undefined || isShut || this.#options.closing.aborted) throw error;
+        const tried = { attempt: tries, spentMs, chance: Math.random() };
+        const delayMs = isWaited ? LOOK_MS : isUnsent(error) ? undefined : retryDelay(error, tried);
+        if (delayMs === undefined || this.#options.closing.aborted) throw seen ?? error;
+        // What was not sent is no try.
+        if (isWaited) tries -= 1;
         await this.#wait(delayMs);
       }
     }
@@ -117,6 +137,21 @@ export class Caller {
       closing.addEventListener("abort", finish);
     });
   }
+}
+
+/** How long a small question waits for an upstream that went away, and how often it looks. */
+const RIDE_OUT_MS = 5_000;
+const LOOK_MS = 200;
+
+/** Our own refusal: the upstream is known to be away, or to limit us. */
+function isUnsent(error: unknown): boolean {
+  return isGranaryError(error) && error.facts.unsentForMs !== undefined;
+}
+
+function isJustGone(error: unknown): boolean {
+  return (
+    isGranaryError(error, "upstream-unavailable") && (error.facts.unsentForMs ?? RIDE_OUT_MS) < RIDE_OUT_MS
+  );
 }
 
 /** Failures that say something about the endpoint, not only about what was asked of it. */

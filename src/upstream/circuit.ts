@@ -1,16 +1,15 @@
 /**
- * Owns the memory that an upstream is dead or limits us, so that the next request does not wait to find out again.
+ * Owns the memory that an upstream is away, or limits us, so that the next request does not wait to find out again.
  *
- *   closed --3 failures in a row, or a 429--> open --window over, one request goes through--> probing
- *     ^                                         ^                                             |   |
- *     +-----------------answered----------------|---------------------------------------------+   |
- *                                               +-----------failed: a longer window---------------+
+ *   closed --a question failed, and a probe of ours as well--> open --a probe, or any question, is answered--> closed
  *
- * It sends nothing and never waits.
+ * One failing repository, or our own tries of one question, are no evidence of a dead registry: each failure is a suspicion, and
+ * the probe (the registry's base, which no repository is part of) decides. While it is open the probe goes on by itself, so that
+ * no client has to find out. Limits are limits.ts's.
  */
-import { GranaryError, reasonOf } from "../errors.ts";
-import type { Clock } from "../observe/clock.ts";
-import { isUnanswered } from "./retry.ts";
+import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
+import type { Clock, Timer } from "../observe/clock.ts";
+import { type Limit, Limits, type QuestionKey } from "./limits.ts";
 
 export type CircuitState = {
   readonly circuit: "closed" | "open" | "probing";
@@ -27,125 +26,187 @@ export interface Pass {
   abandoned(): void;
 }
 
-const FAILURES = 3;
-const FIRST_DEAD_MS = 2_000;
-const LONGEST_DEAD_MS = 60_000;
-/** Docker Hub does not document Retry-After (registry-clients.md C.4): without one, this is where we start. */
-const FIRST_LIMITED_MS = 60_000;
-const LONGEST_LIMITED_MS = 15 * 60_000;
-/** What callers are told while a probe is under way. */
-const PROBING_MS = 1_000;
-
-type Opening = {
-  readonly code: "rate-limited" | "upstream-unavailable";
-  readonly reason: string;
-  /** Of the clock's `elapsed`. */
-  readonly retryAt: number;
-  /** A limit that was met on something else than blobs, which Docker Hub does not charge (C.4). */
-  readonly sparesBlobs: boolean;
-  isProbing: boolean;
-};
+/** What a probe found: the registry answers, nothing answers, or something answers that speaks of trouble. */
+export type ProbeResult = "answered" | "unanswered" | "troubled";
 
 export type CircuitOptions = {
   readonly name: string;
   readonly clock: Clock;
+  /** Asks the registry's base once; never throws. Without one (limits only) nothing is ever found to be away. */
+  readonly probe?: () => Promise<ProbeResult>;
   /** Called on each change; `true` while requests are answered locally. */
   readonly onChange: (isOpen: boolean, reason: string | undefined) => void;
 };
 
+/** First bytes are to go on within a second of the upstream's return. */
+const PROBE_MS = 500;
+/** A probe that hangs, as on a line that drops everything, must not keep the next one from finding out. */
+const PROBES_AT_ONCE = 4;
+/** In the open state a real question goes through this often, for registries whose base does not answer like the rest. */
+const FIRST_TRY_MS = 2_000;
+const LONGEST_TRY_MS = 60_000;
+
+type Away = {
+  readonly reason: string;
+  readonly since: number;
+  /** When a question may try, of the clock's `elapsed`. */
+  tryAt: number;
+  tries: number;
+};
+
 export class Circuit {
   readonly #options: CircuitOptions;
-  #opening: Opening | undefined;
-  #failures = 0;
-  #openings = 0;
+  readonly #limits: Limits;
+  /** The first failure after which nothing was answered. */
+  #suspicion: { readonly error: GranaryError; readonly since: number } | undefined;
+  #away: Away | undefined;
+  #probing = 0;
+  #nextProbe: Timer | undefined;
+  /** Questions were answered while its base spoke of trouble: from then on that tells nothing. */
+  #isBaseTroubled = false;
+  #isReportedOpen = false;
+  #isClosed = false;
 
   constructor(options: CircuitOptions) {
     this.#options = options;
+    this.#limits = new Limits(options.clock);
   }
 
   get state(): CircuitState {
-    if (this.#opening === undefined) return { circuit: "closed", retryAt: undefined, reason: undefined };
-    const { isProbing, retryAt, reason } = this.#opening;
     const { clock } = this.#options;
-    const retryDate = clock.now() + retryAt - clock.elapsed();
-    return { circuit: isProbing ? "probing" : "open", retryAt: retryDate, reason };
+    const dateOf = (elapsed: number) => clock.now() + elapsed - clock.elapsed();
+    if (this.#away !== undefined) {
+      const { reason, tryAt } = this.#away;
+      return { circuit: this.#probing > 0 ? "probing" : "open", retryAt: dateOf(tryAt), reason };
+    }
+    const limit = this.#limits.widest;
+    if (limit === undefined) return { circuit: "closed", retryAt: undefined, reason: undefined };
+    return { circuit: "open", retryAt: dateOf(limit.until), reason: limit.reason };
+  }
+
+  /** True while the upstream is known to be away. */
+  get isAway(): boolean {
+    return this.#away !== undefined;
   }
 
   /**
-   * Permission for one request. While open it throws `rate-limited` or `upstream-unavailable` at once, with `retryAfterMs`;
-   * after the window one request at a time gets through.
+   * Permission for one request. Throws `rate-limited` or `upstream-unavailable` at once, with `retryAfterMs` and `unsentForMs`, where the
+   * answer is known.
    */
-  enter(isBlob: boolean): Pass {
-    const opening = this.#opening;
-    if (opening === undefined) return this.#pass(isBlob, false);
-    // A pull under way must not fail because another one met the manifest limit.
-    if (isBlob && opening.sparesBlobs) return this.#pass(isBlob, false);
-    const waitMs = opening.isProbing ? PROBING_MS : opening.retryAt - this.#options.clock.elapsed();
-    if (waitMs > 0) throw this.#refusal(opening, waitMs);
-    opening.isProbing = true;
-    return this.#pass(isBlob, true);
-  }
-
-  #pass(isBlob: boolean, isProbe: boolean): Pass {
-    const opening = this.#opening;
-    const isCurrent = () => this.#opening === opening;
+  enter(question: QuestionKey): Pass {
+    const away = this.#away;
+    const now = this.#options.clock.elapsed();
+    if (away !== undefined && now < away.tryAt) throw this.#awayRefusal(away, now);
+    const limit = this.#limits.check(question);
+    if (limit !== undefined) throw this.#limitRefusal(limit, now);
+    if (away !== undefined) {
+      away.tries += 1;
+      away.tryAt = now + Math.min(LONGEST_TRY_MS, FIRST_TRY_MS * 2 ** away.tries);
+    }
     return {
-      succeeded: () => {
-        this.#failures = 0;
-        // An answer to a request from before the window does not end a rate limit; any answer ends "dead".
-        if (isProbe ? isCurrent() : this.#opening?.code === "upstream-unavailable") this.#close();
-      },
-      failed: (error) => {
-        if (error.code === "rate-limited") this.#openFor(error, this.#limitedMs(error), !isBlob);
-        else if (isProbe && isCurrent()) this.#openFor(error, this.#deadMs(), false);
-        else this.#countFailure(error);
-      },
-      abandoned: () => {
-        if (isProbe && isCurrent() && opening !== undefined) opening.isProbing = false;
-      },
+      succeeded: () => this.#answered(question),
+      failed: (error) => this.#failed(question, error),
+      abandoned: () => this.#limits.untried(question),
     };
   }
 
-  #countFailure(error: GranaryError): void {
-    if (this.#opening !== undefined) return;
-    this.#failures = isUnanswered(error) || isGateway(error) ? this.#failures + 1 : 0;
-    if (this.#failures >= FAILURES) this.#openFor(error, this.#deadMs(), false);
+  /** No probe begins any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#nextProbe?.cancel();
   }
 
-  #limitedMs({ facts }: GranaryError): number {
-    return facts.retryAfterMs ?? Math.min(LONGEST_LIMITED_MS, FIRST_LIMITED_MS * 2 ** this.#openings);
+  #answered(question: QuestionKey): void {
+    this.#limits.passed(question);
+    if (this.#away !== undefined && this.#away.tries > 0) this.#isBaseTroubled = true;
+    this.#isBack();
   }
 
-  #deadMs(): number {
-    return Math.min(LONGEST_DEAD_MS, FIRST_DEAD_MS * 2 ** this.#openings);
+  #failed(question: QuestionKey, error: GranaryError): void {
+    if (isGranaryError(error, "rate-limited")) {
+      this.#limits.met(question, error);
+      this.#report(error.message);
+      return;
+    }
+    this.#limits.untried(question);
+    if (this.#away !== undefined) return;
+    this.#suspicion ??= { error, since: this.#options.clock.elapsed() };
+    if (this.#nextProbe === undefined) this.#probe();
   }
 
-  #openFor(error: GranaryError, windowMs: number, sparesBlobs: boolean): void {
-    const code = error.code === "rate-limited" ? "rate-limited" : "upstream-unavailable";
-    const retryAt = this.#options.clock.elapsed() + windowMs;
-    // Told to everybody who asks this upstream for anything.
-    this.#opening = { code, reason: reasonOf(error), retryAt, sparesBlobs, isProbing: false };
-    this.#openings += 1;
-    this.#failures = 0;
-    this.#options.onChange(true, error.message);
+  #isBack(): void {
+    this.#suspicion = undefined;
+    this.#nextProbe?.cancel();
+    this.#nextProbe = undefined;
+    this.#away = undefined;
+    this.#report(undefined);
   }
 
-  #close(): void {
-    this.#opening = undefined;
-    this.#openings = 0;
-    this.#options.onChange(false, undefined);
+  /** Says what has changed, if anything has. */
+  #report(reason: string | undefined): void {
+    const isOpen = this.#away !== undefined || this.#limits.widest !== undefined;
+    if (isOpen === this.#isReportedOpen) return;
+    this.#isReportedOpen = isOpen;
+    this.#options.onChange(isOpen, isOpen ? reason : undefined);
   }
 
-  #refusal({ code, reason }: Opening, waitMs: number): GranaryError {
-    const until = `for another ${Math.ceil(waitMs / 1000)} s`;
-    return new GranaryError(code, `${this.#options.name} is not asked ${until}: ${reason}.`, {
-      retryAfterMs: waitMs,
-      target: this.#options.name,
+  /** One probe now, and the next after a moment, for as long as the upstream is away. */
+  #probe(): void {
+    const { probe, clock } = this.#options;
+    if (probe === undefined || this.#isClosed) return;
+    this.#nextProbe = clock.after(PROBE_MS, () => {
+      this.#nextProbe = undefined;
+      if (this.#away !== undefined) this.#probe();
+    });
+    if (this.#probing >= PROBES_AT_ONCE) return;
+    this.#probing += 1;
+    const suspicion = this.#suspicion;
+    void probe().then((result) => {
+      this.#probing -= 1;
+      this.#probed(result, suspicion);
     });
   }
-}
 
-/** A front end that answers for a dead registry behind it. */
-function isGateway({ facts }: GranaryError): boolean {
-  return facts.upstreamStatus !== undefined && [502, 503, 504].includes(facts.upstreamStatus);
+  #probed(
+    result: ProbeResult,
+    suspicion: { readonly error: GranaryError; readonly since: number } | undefined,
+  ): void {
+    if (this.#isClosed) return;
+    if (result === "answered") this.#isBack();
+    else if (result === "troubled" && this.#isBaseTroubled) this.#suspicion = undefined;
+    // What was answered meanwhile has taken the suspicion away.
+    else if (suspicion !== undefined && suspicion === this.#suspicion && this.#away === undefined)
+      this.#isGone(suspicion);
+  }
+
+  #isGone({ error, since }: { readonly error: GranaryError; readonly since: number }): void {
+    const tryAt = this.#options.clock.elapsed() + FIRST_TRY_MS;
+    // Told to everybody who asks this upstream for anything.
+    this.#away = { reason: reasonOf(error), since, tryAt, tries: 0 };
+    this.#report(error.message);
+    if (this.#nextProbe === undefined) this.#probe();
+  }
+
+  #awayRefusal({ reason, since, tryAt }: Away, now: number): GranaryError {
+    const { name } = this.#options;
+    const text = `${name} is away, and is asked again as soon as it answers: ${reason}.`;
+    return new GranaryError("upstream-unavailable", text, {
+      retryAfterMs: tryAt - now,
+      unsentForMs: now - since,
+      target: name,
+      reason,
+    });
+  }
+
+  #limitRefusal({ reason, metAt, until }: Limit, now: number): GranaryError {
+    const { name } = this.#options;
+    const waitMs = Math.max(FIRST_TRY_MS / 2, until - now);
+    const text = `${name} is not asked for another ${Math.ceil(waitMs / 1000)} s: ${reason}.`;
+    return new GranaryError("rate-limited", text, {
+      retryAfterMs: waitMs,
+      unsentForMs: now - metAt,
+      target: name,
+      reason,
+    });
+  }
 }

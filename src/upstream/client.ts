@@ -15,9 +15,11 @@ import { Caller } from "./caller.ts";
 import { Circuit } from "./circuit.ts";
 import { Endpoints } from "./endpoints.ts";
 import { identify } from "./identity.ts";
+import type { QuestionKey } from "./limits.ts";
 import { listReferrers, listTags } from "./list-questions.ts";
 import { getManifest, headManifest } from "./manifest-questions.ts";
 import type { Upstream } from "./policy.ts";
+import { probeBase } from "./probe.ts";
 import type { ProxyEnvironment } from "./proxies.ts";
 import { parseRateLimit } from "./rate-limit.ts";
 import { endpointOf } from "./registry-url.ts";
@@ -46,11 +48,12 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
   const closing = new AbortController();
   const { env = process.env, tls, userAgent = "granary", lookup } = options;
-  const transport = createTransport({ upstream, userAgent, env, tls, lookup, log, metrics });
+  const transport = createTransport({ upstream, userAgent, env, tls, lookup, clock, log, metrics });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
   const endpoints = new Endpoints(upstream.endpoints.map((each) => endpointOf(each, upstream.ns)));
   const shared = { name: upstream.name, clock };
-  const circuit = new Circuit({ ...shared, onChange: reportTo(upstream.name, log, metrics) });
+  const probe = () => probeBase(transport, endpoints, closing.signal);
+  const circuit = new Circuit({ ...shared, probe, onChange: reportTo(upstream.name, log, metrics) });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
   // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials (H68).
   const anonymousCaller = () => {
@@ -71,13 +74,19 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
 
   return {
     upstream,
-    headManifest: (ask) => caller.withRetries((at) => headManifest(uplink, ask, at, onHeaders)),
-    getManifest: (ask) => caller.withRetries((at) => getManifest(uplink, ask, at, onHeaders)),
-    headBlob: (repository, digest) => caller.withRetries((at) => headBlob(uplink, repository, digest, at)),
+    headManifest: (ask) =>
+      caller.withRetries(about("manifest HEAD", ask), (at) => headManifest(uplink, ask, at, onHeaders)),
+    getManifest: (ask) =>
+      caller.withRetries(about("manifest", ask), (at) => getManifest(uplink, ask, at, onHeaders)),
+    headBlob: (repository, digest) =>
+      caller.withRetries({ kind: "blob HEAD", repository }, (at) => headBlob(uplink, repository, digest, at)),
     blobOrigin: (repository, digest) => new BlobOrigin(uplink, repository, digest),
-    tags: (repository, page) => caller.withRetries((at) => listTags(uplink, repository, page, at)),
+    tags: (repository, page) =>
+      caller.withRetries({ kind: "tags", repository }, (at) => listTags(uplink, repository, page, at)),
     referrers: (repository, digest) =>
-      caller.withRetries((at) => listReferrers(uplink, repository, digest, at)),
+      caller.withRetries({ kind: "referrers", repository }, (at) =>
+        listReferrers(uplink, repository, digest, at),
+      ),
     async viewAnonymously(ask) {
       // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
       return upstream.credentials === undefined ? "open" : await viewAnonymously(uplink, anonymous, ask);
@@ -89,10 +98,15 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     status: () => ({ name: upstream.name, ...circuit.state, rateLimit }),
     renewTls: (next) => transport.renewTls(next),
     async close() {
+      circuit.close();
       closing.abort();
       await transport.close();
     },
   };
+}
+
+function about(kind: QuestionKey["kind"], { repository }: { readonly repository: string }): QuestionKey {
+  return { kind, repository };
 }
 
 function reportTo(upstream: string, log: Log, metrics: Metrics): (isOpen: boolean, reason?: string) => void {

@@ -24,8 +24,10 @@ export type Policy = {
   /** Longest wait for response headers. */
   readonly headersMs: number;
   readonly connectMs: number;
-  /** Failures in a row without progress before a fill stalls (F11). */
+  /** Failures in a row without progress before a fill may stall (F11). */
   readonly attempts: number;
+  /** A transfer that has begun outlives an outage of at least this. */
+  readonly outageMs: number;
   /** How long lanes go on after the last reader left (F13). */
   readonly lingerMs: number;
   /** Finish a blob that was begun, whoever leaves. */

@@ -36,6 +36,13 @@ function urlOf(endpoint: string, path: string): URL {
   return url;
 }
 
+/** The registry's base, which answers for itself and is below no prefix (distribution-spec, end-1). */
+export function baseUrl(endpoint: string): URL {
+  const url = new URL(endpoint);
+  url.pathname = `${splitPath(url).base}/v2/`;
+  return url;
+}
+
 export function manifestUrl(endpoint: string, repository: string, reference: string): URL {
   return urlOf(endpoint, `${repository}/manifests/${reference}`);
 }

@@ -22,6 +22,17 @@ const SENTENCES: Readonly<Record<string, string>> = {
   UND_ERR_SOCKET: "the connection was closed",
 };
 
+/** Not even a connection was made. */
+const UNREACHABLE = new Set([
+  "ECONNREFUSED",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ETIMEDOUT",
+  "UND_ERR_CONNECT_TIMEOUT",
+]);
+
 /**
  * The sentence begins with what was done: "GET https://host/v2/x/manifests/y". `proxy` is what the connection was made through,
  * where that may have failed.
@@ -60,7 +71,13 @@ export function transportError(
   return new GranaryError(
     isProtocol ? "upstream-protocol" : "upstream-unavailable",
     `${doing} failed${through}: ${told}.`,
-    { cause: error, target: doing, reason, ...(remedy !== undefined && { saysWhatToDo: true }) },
+    {
+      cause: error,
+      target: doing,
+      reason,
+      ...(UNREACHABLE.has(code) && { isUnreachable: true }),
+      ...(remedy !== undefined && { saysWhatToDo: true }),
+    },
   );
 }
 

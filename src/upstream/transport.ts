@@ -5,10 +5,14 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
+import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
+import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Crowd } from "../origin.ts";
 import { refuseLiteral } from "./address-guard.ts";
+import { Connections } from "./connections.ts";
 import { createDispatchers, type Dispatchers } from "./dispatcher.ts";
 import type { Upstream } from "./policy.ts";
 import { type ProxyEnvironment, readProxies } from "./proxies.ts";
@@ -17,7 +21,7 @@ import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
 
 /** The label of metrics. */
-export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token";
+export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token" | "probe";
 
 export type Outgoing = {
   readonly kind: RequestKind;
@@ -41,6 +45,8 @@ export type Incoming = {
 export interface Transport {
   /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
   send(outgoing: Outgoing): Promise<Incoming>;
+  /** What has been learned of the connections that the host of `url` gives; undefined while it gives all that are asked for. */
+  crowdAt(url: URL): Crowd | undefined;
   /**
    * Connections that are made from now on trust and show `tls`; requests under way end on theirs. Throws `config-invalid`, and
    * nothing changes then.
@@ -56,17 +62,23 @@ export type TransportOptions = {
   readonly env: ProxyEnvironment;
   readonly tls: TlsMaterial | undefined;
   readonly lookup: LookupFunction | undefined;
+  readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
 };
 
+/** Registries, their token servers and CDNs, with room for a few that change. */
+const REMEMBERED_HOSTS = 64;
+
 /** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
 export function createTransport(options: TransportOptions): Transport {
-  const { upstream, userAgent, env, tls, lookup, log, metrics } = options;
+  const { upstream, userAgent, env, tls, lookup, clock, log, metrics } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
-  const connections = { isInternal, policy: upstream.policy, proxies, lookup };
-  let dispatchers = createDispatchers({ ...connections, tls });
+  const setup = { isInternal, policy: upstream.policy, proxies, lookup };
+  let dispatchers = createDispatchers({ ...setup, tls });
+  // Hosts that redirects lead to are not ours to count: only the last ones are remembered.
+  const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
   const retiring = new Set<Dispatchers>();
 
   const count = ({ kind, method, url }: Outgoing, status: number | "error") => {
@@ -74,28 +86,43 @@ export function createTransport(options: TransportOptions): Transport {
     log.debug({ upstream: upstream.name, method, url: redactUrl(url), status }, "upstream request");
   };
 
+  const connectionsTo = ({ origin }: URL): Connections => {
+    const known = hosts.get(origin) ?? new Connections(clock);
+    hosts.set(origin, known);
+    return known;
+  };
+
+  /** One try: a connection, the headers. */
+  async function attempt(outgoing: Outgoing): Promise<Incoming> {
+    const { kind, method, url, signal, body = null } = outgoing;
+    // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
+    const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
+    try {
+      // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.
+      const path = `${url.pathname}${url.search}`;
+      // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation. A token server is asked once
+      // in minutes, and on a line that gives few connections one that lies idle would keep a lane out.
+      const options = { origin: url.origin, path, method, headers, body, signal, reset: kind === "token" };
+      const answer = await dispatchers.of(url).request(options);
+      count(outgoing, answer.statusCode);
+      return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };
+    } catch (error) {
+      count(outgoing, "error");
+      throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
+    }
+  }
+
   return {
     async send(outgoing) {
-      const { method, url, signal, body = null } = outgoing;
+      const { kind, url, signal } = outgoing;
       refuseLiteral(url, isInternal);
-      // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
-      const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
-      try {
-        // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.
-        const path = `${url.pathname}${url.search}`;
-        // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation.
-        const options = { origin: url.origin, path, method, headers, body, signal, reset: false };
-        const answer = await dispatchers.of(url).request(options);
-        count(outgoing, answer.statusCode);
-        return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };
-      } catch (error) {
-        count(outgoing, "error");
-        throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
-      }
+      const whenOver = ({ body }: Incoming, free: () => void) => body.once("close", free);
+      return await connectionsTo(url).use(() => attempt(outgoing), whenOver, signal, kind !== "blob");
     },
+    crowdAt: ({ origin }) => hosts.get(origin)?.crowd,
     renewTls(next) {
       const old = dispatchers;
-      dispatchers = createDispatchers({ ...connections, tls: next });
+      dispatchers = createDispatchers({ ...setup, tls: next });
       retiring.add(old);
       // A failure to end is the end of its connections all the same.
       const forget = () => retiring.delete(old);

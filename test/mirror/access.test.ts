@@ -280,15 +280,18 @@ describe("whether a repository is public cannot be asked, because the shared add
 
   it("where nothing tells, nothing is served, and the sentence says why and what to do", async () => {
     const { world } = await limitedWorld({ tokenForm: "opaque" }, ["manifest", "blob", "tags"]);
-    for (const repository of ["library/alpine", "alice/secret"]) {
-      const failure = await world
-        .get(repository, repository.startsWith("library") ? "3" : "1")
-        .catch((e) => e);
+    for (const [repository, tag] of [
+      ["library/alpine", "3"],
+      ["library/alpine", "latest"],
+    ] as const) {
+      const failure = await world.get(repository, tag).catch((e) => e);
       expect(failure).toMatchObject({ code: "rate-limited", facts: { retryAfterMs: expect.any(Number) } });
       expect(failure.message).toMatch(/cannot be told now whether .* may be read without a login/);
       expect(failure.message).toMatch(/log in to Granary/);
     }
-    // And no verdict was made of it.
+    // A registry that refuses before it counts has told, whatever else is limited.
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    // And no verdict was made of a limit.
     world.fake.settings.anonymousLimits.clear();
     world.clock.aheadMs += 90_001;
     expect((await world.get("library/alpine", "3")).outcome).toBe("miss");

@@ -26,11 +26,11 @@ describe("one client's question is not told to another (names of repositories, t
     ["is down", (world: MirrorWorld) => world.fake.pause()],
     [
       "answers 502",
-      async (world: MirrorWorld) => world.fake.fail(/./, { kind: "status", status: 502 }, { times: 99 }),
+      async (world: MirrorWorld) => world.fake.fail(/./, { kind: "status", status: 502 }, { times: 99_999 }),
     ],
     [
       "limits us",
-      async (world: MirrorWorld) => world.fake.fail(/./, { kind: "rate-limited" }, { times: 99 }),
+      async (world: MirrorWorld) => world.fake.fail(/./, { kind: "rate-limited" }, { times: 99_999 }),
     ],
   ] as const)("by the error or the warning while the upstream %s", async (_, break_) => {
     const world = await startWorld();
@@ -58,7 +58,7 @@ describe("one client's question is not told to another (names of repositories, t
     const world = await startWorld({ upstream: { policy: { attempts: 1 } } });
     const digest = world.fake.addGeneratedBlob({ seed: 1, size: 6 * MiB }, "alice/secret");
     world.fake.addGeneratedBlob({ seed: 1, size: 6 * MiB }, "a/b");
-    world.fake.fail(/blobs/, { kind: "status", status: 418 }, { method: "GET", times: 99 });
+    world.fake.fail(/blobs/, { kind: "status", status: 418 }, { method: "GET", times: 99_999 });
     const first = failureOf(world.read("alice/secret", digest));
     const second = failureOf(world.read("a/b", digest));
     expect((await first).message).toContain("alice/secret");

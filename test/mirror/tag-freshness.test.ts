@@ -314,6 +314,8 @@ describe("an upstream in trouble", () => {
     world.fake.addImage("a/other", "1", { layers: [10] });
     world.fake.settings.rateLimit = { limit: 0, windowSeconds: 21_600 };
     expect((await world.get("a/b", "1")).outcome).toBe("stale");
+    // A HEAD's limit says nothing of GETs: that is found out once.
+    await expect(world.get("a/other", "1")).rejects.toMatchObject({ code: "rate-limited" });
     const asked = world.fake.count();
     for (let pass = 0; pass < 6; pass++) {
       expect((await world.get("a/b", "1")).outcome).toBe("stale");

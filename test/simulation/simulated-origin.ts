@@ -7,6 +7,7 @@ import { GranaryError } from "../../src/errors.ts";
 import type { OpenedRange, Origin } from "../../src/origin.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
 import { patternBytes } from "../support/pattern.ts";
+import { type Connection, SimulatedLine } from "./simulated-line.ts";
 
 export type Weather = {
   /** Milliseconds before the headers, and before each chunk. */
@@ -23,7 +24,7 @@ export type Weather = {
   corrupt: number;
 };
 
-type Body = { isOpen: boolean; readonly number: number };
+type Body = { isOpen: boolean; readonly number: number; readonly connection: Connection };
 
 const NEVER_MS = 1e9;
 
@@ -49,6 +50,8 @@ export class SimulatedOrigin implements Origin {
   refuseWith: (() => unknown) | undefined;
   /** Every range that was asked for, in order. */
   readonly asked: ByteRange[] = [];
+  /** What its bytes come over; several origins may share one. */
+  line: SimulatedLine;
   #stalledBodies = 0;
   readonly #clock: FakeClock;
   readonly #random: () => number;
@@ -60,6 +63,7 @@ export class SimulatedOrigin implements Origin {
     this.#random = random;
     this.#seed = seed;
     this.#size = size;
+    this.line = new SimulatedLine(clock);
   }
 
   /** The bodies that are open now never send another byte. */
@@ -75,11 +79,7 @@ export class SimulatedOrigin implements Origin {
     this.requests += 1;
     const number = this.requests;
     this.asked.push(range);
-    await this.#pass(this.weather.latencyMs, signal);
-    const refusal = this.refuseWith?.();
-    if (refusal !== undefined) throw refusal;
-    if (this.#random() < this.weather.refuse)
-      throw new GranaryError("upstream-unavailable", "simulated: 503");
+    const connection = await this.#ask(signal);
     const rangeBlind = this.weather.rangeBlind;
     const served = rangeBlind ? { start: 0, end: this.#size } : range;
     this.openBodies += 1;
@@ -88,16 +88,34 @@ export class SimulatedOrigin implements Origin {
       this.#random() < this.weather.corrupt
         ? served.start + Math.floor(this.#random() * (served.end - served.start))
         : -1;
-    const body = { isOpen: true, number };
-    signal.addEventListener("abort", () => this.#closeBody(body), { once: true });
+    const body = { isOpen: true, number, connection };
+    signal.addEventListener("abort", () => this.#closeBody(body, false), { once: true });
     return {
       range: served,
       size: this.#size,
       rangeBlind,
       validator: undefined,
       body: this.#body(served, corruptAt, signal, body),
-      dismiss: () => this.#closeBody(body),
+      dismiss: () => this.#closeBody(body, false),
     };
+  }
+
+  /** A connection on which the headers have come. */
+  async #ask(signal: AbortSignal): Promise<Connection> {
+    const { line } = this;
+    await this.#pass(this.weather.latencyMs, signal);
+    const { connection, waitMs } = line.connect();
+    try {
+      await this.#pass(waitMs + 2 * line.settings.delayMs, signal);
+      const refusal = this.refuseWith?.();
+      if (refusal !== undefined) throw refusal;
+      if (this.#random() < this.weather.refuse)
+        throw new GranaryError("upstream-unavailable", "simulated: 503");
+      return connection;
+    } catch (error) {
+      line.release(connection, false);
+      throw error;
+    }
   }
 
   async *#body(
@@ -113,22 +131,26 @@ export class SimulatedOrigin implements Origin {
         if (this.#random() < this.weather.cut)
           throw new GranaryError("upstream-unavailable", "simulated: cut");
         const chunk = patternBytes(this.#seed, at, Math.min(this.weather.chunkBytes, range.end - at));
+        await this.#pass(this.line.carry(body.connection, chunk.length), signal);
         if (corruptAt >= at && corruptAt < at + chunk.length) {
           this.corrupted += 1;
           chunk[corruptAt - at] = (chunk[corruptAt - at] ?? 0) ^ 1;
         }
         this.delivered += chunk.length;
-        yield chunk;
         at += chunk.length;
+        if (at === range.end) this.#closeBody(body, true);
+        yield chunk;
       }
     } finally {
-      this.#closeBody(body);
+      this.#closeBody(body, false);
     }
   }
 
-  #closeBody(body: Body): void {
-    if (body.isOpen) this.openBodies -= 1;
+  #closeBody(body: Body, isWhole: boolean): void {
+    if (!body.isOpen) return;
+    this.openBodies -= 1;
     body.isOpen = false;
+    this.line.release(body.connection, isWhole);
   }
 
   #pass(ms: number, signal: AbortSignal): Promise<void> {

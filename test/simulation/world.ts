@@ -6,7 +6,8 @@ import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { isGranaryError } from "../../src/errors.ts";
 import type { FillPolicy } from "../../src/fill/fill-policy.ts";
 import { Fills } from "../../src/fill/fills.ts";
-import { silentLog } from "../../src/observe/log.ts";
+import { Episodes } from "../../src/observe/episodes.ts";
+import { type Log, silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Digest } from "../../src/oci/digest.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -24,6 +25,7 @@ export const SIMULATED_POLICY: FillPolicy = {
   firstSegment: 128 * KIB,
   largestSegment: 1024 * KIB,
   attempts: 6,
+  outageMs: 60_000,
   lingerMs: 2_000,
   finish: false,
   starveMs: 5_000,
@@ -44,6 +46,8 @@ export class World {
   readonly readers: SimulatedReader[] = [];
   readonly policy: FillPolicy;
   readonly metrics = createMetrics();
+  /** Where the processes of this world log from the next boot on. */
+  log: Log = silentLog;
   /** What makeRoom says. */
   hasRoom = true;
   /** Bytes that makeRoom was asked for, in order. */
@@ -171,7 +175,8 @@ export class World {
       spool: this.store,
       blobs: this.store,
       clock: this.clock,
-      log: silentLog,
+      log: this.log,
+      episodes: new Episodes(this.log, this.clock),
       metrics: this.metrics,
       random: this.random,
       record: async (digest) => {

@@ -4,6 +4,7 @@
  */
 import { Fills } from "../../src/fill/fills.ts";
 import { systemClock } from "../../src/observe/clock.ts";
+import { Episodes } from "../../src/observe/episodes.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { parseDigest } from "../../src/oci/digest.ts";
@@ -24,6 +25,7 @@ const fills = new Fills({
   blobs: openDiskBlobs(layout),
   clock: systemClock,
   log: silentLog,
+  episodes: new Episodes(silentLog, systemClock),
   metrics: createMetrics(),
   random: Math.random,
   record: async () => {},

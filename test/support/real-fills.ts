@@ -6,6 +6,7 @@ import { onTestFinished } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { Fills } from "../../src/fill/fills.ts";
 import { systemClock } from "../../src/observe/clock.ts";
+import { Episodes } from "../../src/observe/episodes.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Digest } from "../../src/oci/digest.ts";
@@ -60,6 +61,7 @@ export async function realFills(options: Options = {}): Promise<RealFills> {
     blobs: store.blobs,
     clock: systemClock,
     log: silentLog,
+    episodes: new Episodes(silentLog, systemClock),
     metrics: createMetrics(),
     random: Math.random,
     record: async (digest) => void recorded.push(digest),

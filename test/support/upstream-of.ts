@@ -15,6 +15,7 @@ export const testPolicy: Policy = {
   headersMs: 20_000,
   connectMs: 10_000,
   attempts: 5,
+  outageMs: 3_000,
   lingerMs: 1_000,
   finish: false,
   starveMs: 5_000,

@@ -1,126 +1,200 @@
-/** Owns the tests of the circuit on its own, with a clock that a test sets. */
+/** Owns the tests of the circuit on its own, with a clock that a test sets and a probe that a test answers. */
 import { beforeEach, describe, expect, it } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
-import { Circuit } from "../../src/upstream/circuit.ts";
+import { Circuit, type ProbeResult } from "../../src/upstream/circuit.ts";
+import type { QuestionKey } from "../../src/upstream/limits.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 
-const dead = new GranaryError("upstream-unavailable", "The connection was refused.", {
-  reason: "the connection was refused",
+const dead = new GranaryError("upstream-unavailable", "GET https://docker.io/v2/secret failed.", {
+  reason: "docker.io: the connection was refused",
 });
 const limited = (retryAfterMs?: number) =>
-  new GranaryError("rate-limited", "GET /v2/alice/secret answered 429.", {
+  new GranaryError("rate-limited", "It answered 429.", {
     upstreamStatus: 429,
-    reason: "it answered 429",
+    reason: "docker.io answered 429",
     ...(retryAfterMs !== undefined && { retryAfterMs }),
   });
+
+const about = (kind: QuestionKey["kind"], repository = "library/alpine"): QuestionKey => ({
+  kind,
+  repository,
+});
+const head = about("manifest HEAD");
 
 let clock: FakeClock;
 let changes: boolean[];
 let circuit: Circuit;
+let base: ProbeResult;
+let probes: number;
 
 beforeEach(() => {
   clock = new FakeClock();
   changes = [];
-  circuit = new Circuit({ name: "docker.io", clock, onChange: (isOpen) => changes.push(isOpen) });
+  probes = 0;
+  base = "unanswered";
+  circuit = new Circuit({
+    name: "docker.io",
+    clock,
+    probe: async () => {
+      probes += 1;
+      return base;
+    },
+    onChange: (isOpen) => changes.push(isOpen),
+  });
 });
 
-function die(times: number): void {
-  for (let time = 0; time < times; time++) circuit.enter(false).failed(dead);
+/** A question that fails, and the probe after it. */
+async function fail(question = head): Promise<void> {
+  circuit.enter(question).failed(dead);
+  await clock.advance(0);
 }
 
-describe("a circuit", () => {
-  it("opens at the third failure in a row, and not when an answer came between", () => {
-    die(2);
-    circuit.enter(false).succeeded();
-    die(2);
-    expect(circuit.state.circuit).toBe("closed");
-    die(1);
-    expect(circuit.state).toMatchObject({
-      circuit: "open",
-      retryAt: clock.now() + 2000,
-      reason: "the connection was refused",
-    });
+describe("an upstream that is away", () => {
+  it("is known after one failure, when its base does not answer either", async () => {
+    await fail();
+    expect(circuit.state).toMatchObject({ circuit: "open", reason: "docker.io: the connection was refused" });
     expect(changes).toEqual([true]);
-  });
-
-  it("answers at once while open, and says for how long", () => {
-    die(3);
-    expect(() => circuit.enter(false)).toThrow(
+    expect(() => circuit.enter(about("blob", "other/repository"))).toThrow(
       expect.objectContaining({
         code: "upstream-unavailable",
-        facts: { retryAfterMs: 2000, target: "docker.io" },
+        message: expect.not.stringContaining("secret"),
+        facts: expect.objectContaining({ unsentForMs: 0, target: "docker.io" }),
       }),
     );
   });
 
-  it("lets one request through after the window, and all of them once that is answered", async () => {
-    die(3);
-    await clock.advance(2000);
-    const probe = circuit.enter(false);
-    expect(circuit.state.circuit).toBe("probing");
-    expect(() => circuit.enter(false)).toThrow("docker.io is not asked");
-    probe.succeeded();
+  it("is not away because one repository fails, however often it is asked for", async () => {
+    base = "answered";
+    for (let time = 0; time < 50; time++) {
+      await fail(about("manifest", "broken/image"));
+      await clock.advance(1_000);
+    }
+    expect(circuit.state.circuit).toBe("closed");
+    expect(() => circuit.enter(about("manifest", "healthy/image"))).not.toThrow();
+    expect(changes).toEqual([]);
+  });
+
+  it("is not away when a question was answered while the probe was under way", async () => {
+    const { promise, resolve } = Promise.withResolvers<ProbeResult>();
+    circuit = new Circuit({
+      name: "x",
+      clock,
+      probe: () => promise,
+      onChange: (isOpen) => changes.push(isOpen),
+    });
+    circuit.enter(head).failed(dead);
+    circuit.enter(about("blob")).succeeded();
+    resolve("unanswered");
+    await clock.advance(0);
+    expect(circuit.state.circuit).toBe("closed");
+  });
+
+  it("is noticed to be back within a second, without any client's question", async () => {
+    await fail();
+    await clock.advance(600_000);
+    base = "answered";
+    await clock.advance(1_000);
     expect(circuit.state.circuit).toBe("closed");
     expect(changes).toEqual([true, false]);
+    const before = probes;
+    await clock.advance(60_000);
+    expect(probes).toBe(before);
+    expect(clock.timers).toBe(0);
   });
 
-  it("doubles the window when the probe fails, up to a minute", async () => {
-    die(3);
-    for (const windowMs of [4000, 8000, 16_000, 32_000, 60_000, 60_000]) {
-      await clock.advance((circuit.state.retryAt ?? 0) - clock.now());
-      circuit.enter(false).failed(dead);
-      expect((circuit.state.retryAt ?? 0) - clock.now()).toBe(windowMs);
-    }
+  it("is noticed to be back also when an earlier probe still hangs", async () => {
+    let isHanging = true;
+    const hangs = new Promise<ProbeResult>(() => {});
+    const probe = async () => {
+      probes += 1;
+      return probes === 1 ? "unanswered" : isHanging ? await hangs : "answered";
+    };
+    circuit = new Circuit({ name: "x", clock, probe, onChange: () => {} });
+    await fail();
+    await clock.advance(1_000);
+    isHanging = false;
+    await clock.advance(1_000);
+    expect(circuit.state.circuit).toBe("closed");
+    circuit.close();
   });
 
-  it("gives the probe to the next one when it is abandoned", async () => {
-    die(3);
-    await clock.advance(2000);
-    circuit.enter(false).abandoned();
-    expect(() => circuit.enter(false)).not.toThrow();
+  it("counts as back at any answer, also to a question from before", async () => {
+    const older = circuit.enter(head);
+    await fail();
+    older.succeeded();
+    expect(circuit.state.circuit).toBe("closed");
   });
 
-  it("opens at the first 429 for as long as Retry-After says (H68)", async () => {
-    circuit.enter(false).failed(limited(7000));
-    expect(() => circuit.enter(false)).toThrow(
-      expect.objectContaining({ code: "rate-limited", facts: { retryAfterMs: 7000, target: "docker.io" } }),
+  it("lets a real question through now and then, for a registry whose base always speaks of trouble", async () => {
+    base = "troubled";
+    await fail();
+    expect(circuit.state.circuit).not.toBe("closed");
+    await clock.advance(2_000);
+    circuit.enter(head).succeeded();
+    expect(circuit.state.circuit).toBe("closed");
+    // From then on its base tells nothing.
+    await fail();
+    expect(circuit.state.circuit).toBe("closed");
+  });
+
+  it("has no timer left when it is closed", async () => {
+    await fail();
+    circuit.close();
+    await clock.advance(10_000);
+    expect(clock.timers).toBe(0);
+  });
+});
+
+describe("a limit", () => {
+  it("holds for the question that met it, for as long as Retry-After says (H68)", async () => {
+    circuit.enter(head).failed(limited(7000));
+    expect(() => circuit.enter(head)).toThrow(
+      expect.objectContaining({
+        code: "rate-limited",
+        facts: expect.objectContaining({ retryAfterMs: 7000, unsentForMs: 0, target: "docker.io" }),
+      }),
     );
     await clock.advance(7000);
-    circuit.enter(false).succeeded();
+    circuit.enter(head).succeeded();
+    expect(() => circuit.enter(head)).not.toThrow();
+    expect(probes).toBe(0);
+  });
+
+  it("lasts a minute, then two, when a 429 says nothing (H68)", async () => {
+    circuit.enter(head).failed(limited());
+    await clock.advance(59_000);
+    expect(() => circuit.enter(head)).toThrow("docker.io is not asked");
+    await clock.advance(1_000);
+    circuit.enter(head).failed(limited());
+    await clock.advance(119_000);
+    expect(() => circuit.enter(head)).toThrow("docker.io is not asked");
+    await clock.advance(1_000);
+    expect(() => circuit.enter(head)).not.toThrow();
+  });
+
+  it("on one kind of question says nothing of another", () => {
+    circuit.enter(about("tags")).failed(limited(7000));
+    circuit.enter(about("tags", "library/other")).failed(limited(7000));
+    for (const kind of ["manifest HEAD", "manifest", "blob", "blob HEAD", "referrers"] as const)
+      expect(() => circuit.enter(about(kind))).not.toThrow();
+  });
+
+  it("on one repository says nothing of another, until a second one meets it", () => {
+    circuit.enter(about("manifest", "a/a")).failed(limited(7000));
+    expect(() => circuit.enter(about("manifest", "b/b"))).not.toThrow();
     expect(circuit.state.circuit).toBe("closed");
+    circuit.enter(about("manifest", "b/b")).failed(limited(7000));
+    expect(() => circuit.enter(about("manifest", "c/c"))).toThrow("docker.io is not asked");
+    expect(circuit.state).toMatchObject({ circuit: "open", reason: "docker.io answered 429" });
+    expect(changes).toEqual([true]);
   });
 
-  it("opens for a minute, then two, when a 429 says nothing (H68)", async () => {
-    circuit.enter(false).failed(limited());
-    expect((circuit.state.retryAt ?? 0) - clock.now()).toBe(60_000);
-    await clock.advance(60_000);
-    circuit.enter(false).failed(limited());
-    expect((circuit.state.retryAt ?? 0) - clock.now()).toBe(120_000);
-  });
-
-  it("lets blobs through a limit on manifests, which is not charged for blobs, but not through their own", () => {
-    circuit.enter(false).failed(limited(7000));
-    expect(() => circuit.enter(true)).not.toThrow();
-    circuit.enter(true).succeeded();
-    expect(circuit.state.circuit).toBe("open");
-    circuit.enter(true).failed(limited(7000));
-    expect(() => circuit.enter(true)).toThrow("docker.io is not asked");
-  });
-
-  it("stays open for a limit when an older request is answered, and closes when it was dead", () => {
-    const older = circuit.enter(false);
-    const oldest = circuit.enter(false);
-    circuit.enter(false).failed(limited(7000));
-    older.succeeded();
-    expect(circuit.state.circuit).toBe("open");
-    oldest.failed(dead);
-    expect(circuit.state.reason).toBe("it answered 429");
-  });
-
-  it("closes when any answer comes from an upstream that seemed dead", () => {
-    const older = circuit.enter(false);
-    die(3);
-    older.succeeded();
-    expect(circuit.state.circuit).toBe("closed");
+  it("is tried by one question when it is over, and by the next where that one was given up", async () => {
+    circuit.enter(head).failed(limited(7000));
+    await clock.advance(7000);
+    const first = circuit.enter(head);
+    expect(() => circuit.enter(head)).toThrow("docker.io is not asked");
+    first.abandoned();
+    expect(() => circuit.enter(head)).not.toThrow();
   });
 });

@@ -77,7 +77,7 @@ describe("a manifest", () => {
     fake.fail(/manifests/, { kind: "status", status: 503 });
     fake.fail(/manifests/, { kind: "reset" });
     expect((await sourceOf(fake).manifest(IMAGE)).digest).toBe(digest);
-    expect(fake.count()).toBe(3);
+    expect(fake.count({ kind: "manifest" })).toBe(3);
   });
 });
 

@@ -1,0 +1,90 @@
+/**
+ * Owns who must give way so that no wait starves (F17): claims that will not reach a waiting reader in time are cut, lanes that hold a
+ * place without bringing anything are ended, and where more is waited for than there are lanes, or connections, long
+ * claims end early. It starts nothing and fetches nothing.
+ */
+import type { Claim, Claims } from "./claims.ts";
+import type { Lane } from "./lane-pool.ts";
+import type { Wait } from "./waits.ts";
+
+export type Scene = {
+  readonly now: number;
+  readonly starveMs: number;
+  readonly waits: Iterable<Wait>;
+  readonly claims: Claims;
+  readonly lanes: readonly Lane[];
+  /** Lanes that may run now. */
+  readonly most: number;
+  /** How long a lane may stay at one place, ms; undefined while nobody has to wait for a turn. */
+  readonly turnMs: number | undefined;
+  /** Other fills wait for the connections of ours. */
+  readonly isCrowded: boolean;
+};
+
+/** Brought by a lane within this: it is being served. */
+const SERVED_MS = 1_000;
+
+export function isServed({ servedAt }: Lane, now: number): boolean {
+  return servedAt !== undefined && now - servedAt <= SERVED_MS;
+}
+
+/** Shrinks claims, and returns the lanes that are to end. */
+export function keepPace(scene: Scene): {
+  readonly stuck: readonly Lane[];
+  readonly surplus: readonly Lane[];
+} {
+  const { now, starveMs } = scene;
+  const parkedFor = (ms: number) => [...scene.waits].filter((wait) => now - wait.parkedAt >= ms);
+  uncoverFar(scene, parkedFor(starveMs / 4));
+  giveWay(scene, parkedFor(starveMs / 10));
+  const stuck = stuckLanes(scene, parkedFor(starveMs / 2));
+  return { stuck, surplus: surplusLanes(scene) };
+}
+
+/** A wait deep inside a claim that will not get there in time is taken out of it, for another lane to serve. */
+function uncoverFar({ claims, now, starveMs }: Scene, hungry: readonly Wait[]): void {
+  for (const wait of hungry) {
+    const claim = claims.covering(wait.start);
+    if (claim !== undefined && claim.msUntil(wait.start, now) > starveMs / 4) claim.shrink(wait.start);
+  }
+}
+
+/** As many lanes as readers lack one, those that would be longest where they are, come back after one turn. */
+function giveWay(scene: Scene, waiting: readonly Wait[]): void {
+  const { claims, lanes, most, now, turnMs, isCrowded } = scene;
+  if (turnMs === undefined) return;
+  const uncovered = waiting.filter((wait) => claims.covering(wait.start) === undefined).length;
+  const wanted = isCrowded ? lanes.length : lanes.length < most ? 0 : uncovered;
+  const long = begunClaims(lanes).filter((claim) => claim.msUntil(claim.end, now) > turnMs);
+  long.sort((a, b) => b.msUntil(b.end, now) - a.msUntil(a.end, now));
+  for (const claim of long.slice(0, wanted)) claim.shrink(claim.at + Math.ceil(claim.rate(now) * turnMs));
+}
+
+/**
+ * A body that brings nothing while somebody waits for it is asked for anew, and so is one that keeps the only place for a lane which somebody
+ * waits for. One that never began counts only where others are served, for then it stands in a queue that it will not get
+ * out of in time.
+ */
+function stuckLanes(scene: Scene, starving: readonly Wait[]): Lane[] {
+  const { lanes, claims, now, starveMs, most } = scene;
+  const anyServed = lanes.some((lane) => isServed(lane, now));
+  const lacksLane =
+    lanes.length >= most && starving.some(({ start }) => claims.covering(start) === undefined);
+  return lanes.filter((lane) => {
+    const { claim, servedAt } = lane;
+    if (claim === undefined || isServed(lane, now) || now - claim.claimedAt < starveMs / 4) return false;
+    // What was received and is not written yet is the disk's delay, not the origin's.
+    const isDue = starving.some((wait) => wait.start >= claim.at && wait.start < claim.end);
+    return (isDue || lacksLane) && (claim.at > claim.start || (anyServed && servedAt === undefined));
+  });
+}
+
+/** Lanes over the number that may run, which wait for a connection: what they have claimed is of use to others. */
+function surplusLanes({ lanes, most }: Scene): Lane[] {
+  const idle = lanes.filter(({ claim }) => claim !== undefined && claim.at === claim.start);
+  return idle.slice(0, Math.max(0, lanes.length - most));
+}
+
+function begunClaims(lanes: readonly Lane[]): Claim[] {
+  return lanes.flatMap(({ claim }) => (claim !== undefined && claim.at > claim.start ? [claim] : []));
+}
