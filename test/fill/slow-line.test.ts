@@ -73,4 +73,9 @@ describe("a crowd on a slow line is served", () => {
     const policy = { starveMs: 1_500 };
     await expectServed({ line: { rate: 4_000_000, delayMs: 20, stall }, crowd: "mixed", count: 16, policy });
   });
+
+  test("F17: where further connections than 2 are refused", async () => {
+    const limit = { connections: 2, beyond: "refuse" } as const;
+    await expectServed({ line: { rate: 4_000_000, delayMs: 20, limit }, crowd: "mixed", count: 16 });
+  });
 });
