@@ -94,6 +94,10 @@ export class Claims {
     return undefined;
   }
 
+  get count(): number {
+    return this.#claims.size;
+  }
+
   /** How many of `places` no claim holds, equal ones once: crowds often wait at one byte. */
   uncovered(places: Iterable<ByteRange>): number {
     const starts = new Set<number>();

@@ -3,7 +3,7 @@
  * error (F2). It holds no bytes of its own (F7); its end ends nothing but itself (F5).
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
-import { GranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
 import type { BlobReader } from "../source.ts";
 
 /** What a reader needs of its Fill. */
@@ -13,6 +13,8 @@ export interface ReaderHost {
   /** True when the byte at `offset` is there, but held back until the digest is known (F18). */
   isHeldBack(offset: number, whole: boolean): boolean;
   readAt(offset: number, into: Uint8Array): Promise<number>;
+  /** The disk failed to give what is present: returns when `passThrough` goes on in its place, or throws. */
+  unreadable(error: GranaryError): Promise<void>;
   /** Parks until something at `range.start` changed; `held` readers wait for the verdict on the digest. */
   park(range: ByteRange, held: boolean): { readonly woken: Promise<void>; leave(): void };
   /** Where to go on when there is no room to keep the blob (F16); undefined while there is. */
@@ -32,6 +34,8 @@ export class FillReader implements BlobReader {
   #failure: GranaryError | undefined;
   #isClosed = false;
   #isTaking = false;
+  /** The disk gives nothing back: what is present is of no use to this reader. */
+  #isUnreadable = false;
 
   constructor(host: ReaderHost, range: ByteRange, whole: boolean) {
     this.#host = host;
@@ -50,8 +54,12 @@ export class FillReader implements BlobReader {
       if (this.#isClosed) throw closed();
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#through !== undefined) return await this.#through.read(into);
-      const count = this.#host.available(this.#offset, this.#range.end, this.#whole);
-      if (count > 0) return await this.#take(into.subarray(0, Math.min(count, into.length)));
+      const count = this.#isUnreadable ? 0 : this.#host.available(this.#offset, this.#range.end, this.#whole);
+      if (count > 0) {
+        const taken = await this.#take(into.subarray(0, Math.min(count, into.length)));
+        if (taken > 0) return taken;
+        continue;
+      }
       // Only from where nothing is present: what is, is never asked for again (F6).
       this.#through = this.#host.passThrough({ start: this.#offset, end: this.#range.end }, this.#whole);
       if (this.#through !== undefined) continue;
@@ -81,7 +89,7 @@ export class FillReader implements BlobReader {
 
   async #take(into: Uint8Array): Promise<number> {
     this.#isTaking = true;
-    const count = await this.#host.readAt(this.#offset, into);
+    const count = await this.#readAt(into);
     this.#isTaking = false;
     // A reader that was failed or closed while it read must not hand out what it read.
     if (this.#failure !== undefined) throw this.#failure;
@@ -89,6 +97,18 @@ export class FillReader implements BlobReader {
     this.#offset += count;
     this.#host.consumed(this.#offset, this.#whole);
     return count;
+  }
+
+  /** 0 when the disk failed and the reader goes on without it. */
+  async #readAt(into: Uint8Array): Promise<number> {
+    try {
+      return await this.#host.readAt(this.#offset, into);
+    } catch (error) {
+      if (!isGranaryError(error, "store-damaged")) throw error;
+      await this.#host.unreadable(error);
+      this.#isUnreadable = true;
+      return 0;
+    }
   }
 
   async #park(): Promise<void> {

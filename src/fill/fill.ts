@@ -189,6 +189,12 @@ export class Fill implements ReaderHost, LanesHost {
     throw new GranaryError("store-damaged", `${this.digest} is shorter on disk than its ${this.size} bytes.`);
   }
 
+  /** A disk that cannot give back what it took is no outage either (F16): whoever reads goes on at the origin. */
+  async unreadable(error: GranaryError): Promise<void> {
+    if (this.#failure !== undefined || this.#hasLeft) throw this.#failure ?? error;
+    if (this.#state !== "bypassing") await this.#bypass(error);
+  }
+
   park(range: ByteRange, held: boolean): { readonly woken: Promise<void>; leave(): void } {
     // A reader may be held at a byte that is there while later ones lack: those are what it waits for.
     const start = this.#present.endOfRunAt(range.start);
@@ -315,8 +321,10 @@ export class Fill implements ReaderHost, LanesHost {
 
   async #bypass(reason?: GranaryError): Promise<void> {
     this.#unkept = reason;
-    this.#around.log.error(
-      { digest: this.digest, reason: reason?.message },
+    const facts = { digest: this.digest, reason: reason?.message };
+    this.#around.episodes.trouble(
+      "blobs are not kept",
+      facts,
       "the disk cannot keep this blob: passing it through",
     );
     this.#state = "bypassing";
@@ -331,17 +339,29 @@ export class Fill implements ReaderHost, LanesHost {
     const verifier = this.#verifier;
     if (this.#state !== "filling" || verifier === undefined) return;
     this.#state = "verifying";
-    const found = await verifier.digest();
+    const found = await this.#digestOf(verifier);
     verifier.close();
+    if (found === undefined) return;
     if (found !== this.digest) return await this.#mismatch(partial, found);
     this.#isVerified = true;
     this.#wakeEverybody();
     await this.#commit(partial);
   }
 
+  /** undefined when the disk cannot be read any more: then the blob is passed through (F16). */
+  async #digestOf(verifier: Verifier): Promise<Digest | undefined> {
+    try {
+      return await verifier.digest();
+    } catch (error) {
+      if (!isDiskFailure(error)) throw error;
+      await this.#bypass(error);
+      return undefined;
+    }
+  }
+
   /** F9: adopt, then metadata, then leave the map. Readers go on with the adopted partial meanwhile and afterwards. */
   async #commit(partial: Partial): Promise<void> {
-    const { blobs, record, log } = this.#around;
+    const { blobs, record, episodes } = this.#around;
     try {
       await this.#lanes.stop();
       await this.#checkpoints?.stop();
@@ -349,7 +369,8 @@ export class Fill implements ReaderHost, LanesHost {
       this.#isAdopted = true;
       await record(this.digest, this.size);
     } catch (error) {
-      log.error({ digest: this.digest, reason: messageOf(error) }, "a verified blob could not be committed");
+      const facts = { digest: this.digest, reason: messageOf(error) };
+      episodes.trouble("commits", facts, "a verified blob could not be committed");
       // Every byte is here and right: readers finish and more may come; the next fill verifies the kept partial again.
       if (!this.#isAdopted) this.#state = "stalled";
       if (isGranaryError(error)) this.#unkept = error;
@@ -472,10 +493,8 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   #unsaved(error: unknown): void {
-    this.#around.log.warn(
-      { digest: this.digest, reason: messageOf(error) },
-      "a checkpoint could not be written",
-    );
+    const facts = { digest: this.digest, reason: messageOf(error) };
+    this.#around.episodes.trouble("checkpoints", facts, "a checkpoint could not be written");
   }
 
   #wakeEverybody(): void {

@@ -45,6 +45,8 @@ const RAMP_MS = 250;
 const SMALL_MS = 1_000;
 /** A lane that is cut after so much was worth its connection: the next one is made at once. */
 const WORTH_BYTES = 64 * 1024;
+/** What the last lane of a fill that was served a moment ago waits before the next try. */
+const PAUSE_MS = 100;
 
 export class Lanes {
   readonly #size: number;
@@ -62,8 +64,9 @@ export class Lanes {
   #partial: Partial | undefined;
   #isRangeBlind = false;
   #received = 0;
-  /** When the first byte came, of the clock's `elapsed`. */
+  /** When the first byte came, and the last one, of the clock's `elapsed`. */
   #begunAt: number | undefined;
+  #servedAt: number | undefined;
   #backingOff: Timer | undefined;
   #pace: Timer | undefined;
 
@@ -153,7 +156,8 @@ export class Lanes {
     const { starveMs } = this.#policy;
     const crowd = this.origin?.crowd;
     const line = crowd && turnMs(crowd.most + crowd.queued, crowd.most, starveMs);
-    const own = turnMs(this.#claims.uncovered(this.#waits) + this.#limit, this.#limit, starveMs);
+    const places = this.#claims.uncovered(this.#waits) + this.#claims.count;
+    const own = turnMs(places, this.#limit, starveMs);
     return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
   }
 
@@ -247,6 +251,7 @@ export class Lanes {
     this.#received += lengthOf(range);
     lane.servedAt = this.#clock.elapsed();
     this.#begunAt ??= lane.servedAt;
+    this.#servedAt = lane.servedAt;
     this.#patience.progressed();
     this.#waits.wake(range);
     this.#host.arrived(range);
@@ -283,10 +288,12 @@ export class Lanes {
   /** One lane's trouble is its own while others are served: the line takes fewer, or this range is not to be had just now. */
   #isMadeUpFor(lane: Lane, error: unknown): boolean {
     const now = this.#clock.elapsed();
-    if (isGranaryError(error, "closed") || ![...this.#pool].some((other) => isServed(other, now))) {
+    if (isGranaryError(error, "closed") || !isServed({ servedAt: this.#servedAt }, now)) {
       this.#room.forget();
       return false;
     }
+    // Nobody is left to be served: a moment's pause, for without one a line that went away would be asked without end.
+    if (this.#pool.count === 0) this.#wait(PAUSE_MS);
     if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
     else this.#room.rest(now);
     return true;
@@ -304,6 +311,7 @@ export class Lanes {
   }
 
   #wait(ms: number): void {
+    if (this.#backingOff !== undefined) return;
     // What one origin lacks just now another may have.
     const [first, ...others] = this.#origins;
     if (first !== undefined) this.#origins = [...others, first];
@@ -333,6 +341,7 @@ export class Lanes {
     const lanes = [...this.#pool];
     const { stuck, surplus } = keepPace({
       now,
+      servedAt: this.#servedAt,
       starveMs: this.#policy.starveMs,
       waits: this.#waits,
       claims: this.#claims,
@@ -348,10 +357,13 @@ export class Lanes {
   }
 }
 
-/** No connection could be made, or the answer was "not so many at once". */
+/** No connection could be made, or it was closed before an answer, or that was "not so many at once". */
 function isLimit(error: unknown): boolean {
   if (!isGranaryError(error)) return false;
-  return error.facts.isUnreachable === true || [429, 503].includes(error.facts.upstreamStatus ?? 0);
+  const { upstreamStatus } = error.facts;
+  return upstreamStatus === undefined
+    ? error.code === "upstream-unavailable"
+    : [429, 503].includes(upstreamStatus);
 }
 
 function asGranaryError(error: unknown): GranaryError {

@@ -9,6 +9,8 @@ import type { Wait } from "./waits.ts";
 
 export type Scene = {
   readonly now: number;
+  /** When a lane of this fill, also one that has ended since, last brought something. */
+  readonly servedAt: number | undefined;
   readonly starveMs: number;
   readonly waits: Iterable<Wait>;
   readonly claims: Claims;
@@ -24,7 +26,7 @@ export type Scene = {
 /** Brought by a lane within this: it is being served. */
 const SERVED_MS = 1_000;
 
-export function isServed({ servedAt }: Lane, now: number): boolean {
+export function isServed({ servedAt }: Pick<Lane, "servedAt">, now: number): boolean {
   return servedAt !== undefined && now - servedAt <= SERVED_MS;
 }
 
@@ -61,22 +63,31 @@ function giveWay(scene: Scene, waiting: readonly Wait[]): void {
 }
 
 /**
- * A body that brings nothing while somebody waits for it is asked for anew, and so is one that keeps the only place for a lane which somebody
- * waits for. One that never began counts only where others are served, for then it stands in a queue that it will not get
- * out of in time.
+ * A body that brings nothing while somebody waits for it is asked for anew, and with it those that are as silent: their readers would
+ * find that out one after another. So is one that keeps the only place for a lane which somebody waits for.
  */
 function stuckLanes(scene: Scene, starving: readonly Wait[]): Lane[] {
-  const { lanes, claims, now, starveMs, most } = scene;
-  const anyServed = lanes.some((lane) => isServed(lane, now));
+  const { lanes, claims, most } = scene;
+  const silent = lanes.filter((lane) => isSilent(lane, scene));
+  const isWaitedFor = silent.some(({ claim }) =>
+    starving.some(({ start }) => claim !== undefined && start >= claim.at && start < claim.end),
+  );
   const lacksLane =
     lanes.length >= most && starving.some(({ start }) => claims.covering(start) === undefined);
-  return lanes.filter((lane) => {
-    const { claim, servedAt } = lane;
-    if (claim === undefined || isServed(lane, now) || now - claim.claimedAt < starveMs / 4) return false;
-    // What was received and is not written yet is the disk's delay, not the origin's.
-    const isDue = starving.some((wait) => wait.start >= claim.at && wait.start < claim.end);
-    return (isDue || lacksLane) && (claim.at > claim.start || (anyServed && servedAt === undefined));
-  });
+  return isWaitedFor || lacksLane ? silent : [];
+}
+
+/**
+ * Nothing came for a good part of what a reader can wait. One that never began counts only where somebody was served since it asked:
+ * then it stands in a queue that it will not get out of in time, or was never heard.
+ */
+function isSilent({ claim, servedAt }: Lane, scene: Scene): boolean {
+  if (claim === undefined) return false;
+  const { now, starveMs } = scene;
+  // What was received and is not written yet is the disk's delay, not the origin's.
+  const hasBegun = claim.at > claim.start;
+  const sinceMs = now - Math.max(claim.claimedAt, hasBegun ? (servedAt ?? 0) : 0);
+  return sinceMs >= starveMs / 4 && (hasBegun || (scene.servedAt ?? 0) > claim.claimedAt);
 }
 
 /** Lanes over the number that may run, which wait for a connection: what they have claimed is of use to others. */

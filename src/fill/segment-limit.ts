@@ -8,10 +8,14 @@ import type { FillPolicy } from "./fill-policy.ts";
 
 /** Never smaller than this: below it a request costs more than it brings. */
 const SMALLEST = 64 * 1024;
-/** In a crowd on a slow line it is either this or a reader that starves. */
-const SMALLEST_TURN = 4 * 1024;
+/** In a crowd smaller ones collapse: short bodies are all latency, which makes the next ones shorter. */
+const SMALLEST_TURN = 32 * 1024;
+/** Even so: on the slowest lines it is this or a reader that starves. */
+const SMALLEST_OF_ALL = 4 * 1024;
 /** Part of starveMs in which everybody has had a turn: the rest is for what takes longer than it did last time. */
 const TURNS = 0.5;
+/** A turn may be so much longer before somebody starves, with a little to spare. */
+const LONGEST_TURN = 0.8 / TURNS;
 /** What a lane should bring near the end: less makes requests dear, more leaves the other lanes idle while the last one works. */
 const LAST_MS = 500;
 
@@ -39,7 +43,7 @@ export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, po
   const grown = Math.max(policy.firstSegment, goesOn ? 2 * (previous.end - previous.start) : 0);
   const limit = Math.max(SMALLEST, Math.min(grown, policy.largestSegment, shareOf(load, policy)));
   if (turnMs === undefined) return Math.floor(limit);
-  const turn = speed === undefined ? SMALLEST : Math.max(SMALLEST_TURN, turnBytes(speed, turnMs));
+  const turn = speed === undefined ? SMALLEST : turnBytes(speed, turnMs);
   // A rate is bytes per millisecond, with a fraction: bytes are whole.
   return Math.floor(Math.min(limit, turn));
 }
@@ -61,7 +65,13 @@ function shareOf({ free, lanes, speed }: Load, { firstSegment }: FillPolicy): nu
   return Math.max(least, free / (2 * lanes));
 }
 
-/** What fits into a turn beside the wait for the first byte. Where that alone takes the turn, less than half of it more makes no difference. */
+/**
+ * What fits into a turn beside the wait for the first byte. Where that alone takes the turn, less than half of it more makes no
+ * difference.
+ */
 function turnBytes({ latencyMs, bytesPerMs }: LaneSpeed, turnMs: number): number {
-  return bytesPerMs * Math.max(turnMs - latencyMs, latencyMs / 2);
+  const bytes = bytesPerMs * Math.max(turnMs - latencyMs, latencyMs / 2);
+  // What fits if every turn took as long as starveMs allows at the most.
+  const most = bytesPerMs * turnMs * LONGEST_TURN;
+  return Math.max(bytes, SMALLEST_OF_ALL, Math.min(SMALLEST_TURN, most));
 }

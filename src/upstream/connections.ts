@@ -27,6 +27,11 @@ export class Connections {
     this.#clock = clock;
   }
 
+  /** An answer of this host is being read. */
+  get isServing(): boolean {
+    return this.#answered > 0;
+  }
+
   /** undefined while no limit is known. */
   get crowd(): Crowd | undefined {
     if (this.#most === Number.POSITIVE_INFINITY) return undefined;
@@ -49,11 +54,14 @@ export class Connections {
       try {
         const answer = await attempt();
         this.#answered += 1;
+        // Asked before the limit showed, and given all the same.
+        this.#most = Math.max(this.#most, this.#answered);
         whenOver(answer, () => this.#free(true));
         return answer;
       } catch (error) {
+        const isLimit = this.#showsLimit(error);
         this.#free(false);
-        if (!this.#showsLimit(error)) throw error;
+        if (!isLimit) throw error;
       }
     }
   }
@@ -96,7 +104,8 @@ export class Connections {
   /** A connection was refused while others are served: there are no more to be had than those. */
   #showsLimit(error: unknown): boolean {
     if (!isGranaryError(error) || error.facts.isUnreachable !== true || this.#answered === 0) return false;
-    this.#most = Math.max(1, Math.min(this.#most, this.#open));
+    // Others that are under way may be refused as well: only those that are served have shown that there is a place for them.
+    this.#most = Math.max(1, Math.min(this.#most, this.#answered));
     this.#refusedAt = this.#clock.elapsed();
     return true;
   }

@@ -31,7 +31,8 @@ async function probeOne(transport: Transport, url: URL, signal: AbortSignal): Pr
     discardBody(answer);
     return answer.status < 500 ? "answered" : "troubled";
   } catch (error) {
-    // Something is there, and speaks; what it says is the questions' trouble.
-    return isGranaryError(error, "upstream-protocol") ? "answered" : "unanswered";
+    // Something is there, and speaks; what it says is the questions' trouble. A line that gives few connections refuses this one as well.
+    const isThere = isGranaryError(error, "upstream-protocol") || transport.isServing(url);
+    return isThere ? "answered" : "unanswered";
   }
 }

@@ -47,6 +47,8 @@ export interface Transport {
   send(outgoing: Outgoing): Promise<Incoming>;
   /** What has been learned of the connections that the host of `url` gives; undefined while it gives all that are asked for. */
   crowdAt(url: URL): Crowd | undefined;
+  /** True while an answer of the host of `url` is being read: whatever else fails there, it is not away. */
+  isServing(url: URL): boolean;
   /**
    * Connections that are made from now on trust and show `tls`; requests under way end on theirs. Throws `config-invalid`, and
    * nothing changes then.
@@ -120,6 +122,7 @@ export function createTransport(options: TransportOptions): Transport {
       return await connectionsTo(url).use(() => attempt(outgoing), whenOver, signal, kind !== "blob");
     },
     crowdAt: ({ origin }) => hosts.get(origin)?.crowd,
+    isServing: ({ origin }) => hosts.get(origin)?.isServing === true,
     renewTls(next) {
       const old = dispatchers;
       dispatchers = createDispatchers({ ...setup, tls: next });

@@ -147,4 +147,27 @@ describe("no room", () => {
     expect(blind.outcome).toBe("done");
     await world.checkNothingIsLeft();
   });
+
+  test("F16: a disk that takes bytes and gives none back turns nobody away who can be served without it", async () => {
+    const world = new World(9, 8 * MIB);
+    world.store.unreadable = true;
+    const readers = [world.join(), world.join({ start: 5 * MIB, end: 6 * MIB })];
+    await world.finish(60_000);
+    expect(readers.map(({ outcome, error }) => error ?? outcome)).toEqual(["done", "done"]);
+    world.check();
+    await world.checkNothingIsLeft();
+  });
+
+  test("F16: when what was read cannot be hashed on the disk, a ranged reader does not suffer from it", async () => {
+    const world = new World(10, 2 * MIB);
+    const part = world.join({ start: MIB, end: 2 * MIB }, { pauseMs: 15 });
+    await world.clock.advance(10);
+    for (const partial of world.store.opened)
+      partial.breakFollower(new GranaryError("store-damaged", "simulated: EIO"));
+    const whole = world.join();
+    await world.finish(60_000);
+    expect(part.error ?? part.outcome).toBe("done");
+    expect(whole.error ?? whole.outcome).toBe("done");
+    await world.checkNothingIsLeft();
+  });
 });

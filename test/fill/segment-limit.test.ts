@@ -78,7 +78,7 @@ describe("the limit of a segment", () => {
   test("below 64 KiB a request costs more than it brings, unless a reader starved otherwise", () => {
     expect(
       segmentLimit(0, true, { ...load, speed: { latencyMs: 0, bytesPerMs: 100 }, turnMs: 75 }, policy),
-    ).toBe(7_500);
+    ).toBe(12_000);
     expect(
       segmentLimit(0, true, { ...load, speed: { latencyMs: 0, bytesPerMs: 0.001 }, turnMs: 75 }, policy),
     ).toBe(4 * KIB);

@@ -74,8 +74,13 @@ describe("a crowd on a slow line is served", () => {
     await expectServed({ line: { rate: 4_000_000, delayMs: 20, stall }, crowd: "mixed", count: 16, policy });
   });
 
-  test("F17: where further connections than 2 are refused", async () => {
-    const limit = { connections: 2, beyond: "refuse" } as const;
+  test("F17: where every third connection never answers", async () => {
+    const stall = { after: 0, every: 3 } as const;
+    await expectServed({ line: { rate: 4_000_000, delayMs: 20, stall }, crowd: "mixed", count: 16 });
+  });
+
+  test.each(["refuse", "wait"] as const)("F17: where further connections than 2 %s", async (beyond) => {
+    const limit = { connections: 2, beyond } as const;
     await expectServed({ line: { rate: 4_000_000, delayMs: 20, limit }, crowd: "mixed", count: 16 });
   });
 });

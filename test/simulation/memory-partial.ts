@@ -58,6 +58,7 @@ export class MemoryPartial implements Partial {
     // As on disk: a read in flight is finished, a new one is refused.
     if (this.#isClosed) throw new GranaryError("closed", "a read after the close");
     await this.#pass(0);
+    if (this.#store.unreadable) throw new GranaryError("store-damaged", "simulated: EIO");
     if (!this.present.covers({ start: offset, end: offset + into.length }))
       throw new Error("F3: a read of absent bytes");
     return this.bytes.copy(into, 0, offset, offset + into.length);

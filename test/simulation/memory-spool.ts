@@ -22,6 +22,8 @@ export class MemoryStore implements Spool, BlobStore {
   openBlobs = 0;
   /** While set, nothing can be created or written. */
   full = false;
+  /** While set, nothing can be read back from a partial. */
+  unreadable = false;
   /** The next adoptions that fail. */
   failingAdoptions = 0;
   discards = 0;
