@@ -1,7 +1,7 @@
 /**
  * Owns the Lanes at work for one Fill: how many run, what each claims next, what a failed one means, and that no wait
- * starves. The choice of bytes is next-segment.ts's, the streaming lane.ts's, and what the outcome does to the Fill is
- * the Fill's.
+ * starves. The choice of bytes is next-segment.ts's, the streaming lane.ts's, what a failure means patience.ts's, and what the
+ * outcome does to the Fill is the Fill's. Over 300 lines, because starting, failing and giving way change the same few facts.
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
@@ -294,7 +294,7 @@ export class Lanes {
     }
     // Nobody is left to be served: a moment's pause, for without one a line that went away would be asked without end.
     if (this.#pool.count === 0) this.#wait(PAUSE_MS);
-    if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
+    else if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
     else this.#room.rest(now);
     return true;
   }
