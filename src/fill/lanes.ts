@@ -45,8 +45,9 @@ const RAMP_MS = 250;
 const SMALL_MS = 1_000;
 /** A lane that is cut after so much was worth its connection: the next one is made at once. */
 const WORTH_BYTES = 64 * 1024;
-/** What the last lane of a fill that was served a moment ago waits before the next try. */
+/** What the last lane of a fill that was served a moment ago waits before the next try, and how often in a row. */
 const PAUSE_MS = 100;
+const MOST_PAUSES = 3;
 
 export class Lanes {
   readonly #size: number;
@@ -64,6 +65,7 @@ export class Lanes {
   #partial: Partial | undefined;
   #isRangeBlind = false;
   #received = 0;
+  #pauses = 0;
   /** When the first byte came, and the last one, of the clock's `elapsed`. */
   #begunAt: number | undefined;
   #servedAt: number | undefined;
@@ -253,6 +255,7 @@ export class Lanes {
     this.#begunAt ??= lane.servedAt;
     this.#servedAt = lane.servedAt;
     this.#patience.progressed();
+    this.#pauses = 0;
     this.#waits.wake(range);
     this.#host.arrived(range);
     // Where nobody waits, nothing else would start the lanes that read ahead.
@@ -288,14 +291,19 @@ export class Lanes {
   /** One lane's trouble is its own while others are served: the line takes fewer, or this range is not to be had just now. */
   #isMadeUpFor(lane: Lane, error: unknown): boolean {
     const now = this.#clock.elapsed();
-    if (isGranaryError(error, "closed") || !isServed({ servedAt: this.#servedAt }, now)) {
-      this.#room.forget();
-      return false;
-    }
-    // Nobody is left to be served: a moment's pause, for without one a line that went away would be asked without end.
-    if (this.#pool.count === 0) this.#wait(PAUSE_MS);
-    else if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
+    const isServedNow = isServed({ servedAt: this.#servedAt }, now) && !isGranaryError(error, "closed");
+    if (this.#pool.count === 0) return isServedNow && isLimit(error) && this.#pause();
+    if (!isServedNow) return false;
+    if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
     else this.#room.rest(now);
+    return true;
+  }
+
+  /** All lanes ended at about the same time, and the line has not got over it: a few short pauses come before the judgement. */
+  #pause(): boolean {
+    this.#pauses += 1;
+    if (this.#pauses > MOST_PAUSES) return false;
+    this.#wait(PAUSE_MS);
     return true;
   }
 
@@ -305,6 +313,7 @@ export class Lanes {
     const origin = lane.origin?.name ?? "";
     const judged = { error, origin, now: this.#clock.elapsed(), random: this.#random() };
     const judgement = this.#patience.judge(judged);
+    this.#room.forget();
     if (judgement.next === "again") this.#wait(judgement.afterMs);
     else if (judgement.next === "elsewhere") this.#dropOrigin(lane.origin, error);
     else this.#host.gaveUp(judgement.state, asGranaryError(error));

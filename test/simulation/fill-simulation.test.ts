@@ -1,10 +1,11 @@
 /**
- * The seeded simulation of the Fill engine: readers join and hang up, lanes are cut, origins lie, the disk fills up, the
- * process stops, crashes and comes back; after each step the invariants are asserted. A failing seed is in the error's
+ * The seeded simulation of the Fill engine: readers join and hang up, alone and in crowds larger than the lanes, over lines of random
+ * rates, delays and limits that are cut and go away; origins lie, the disk fills up, the process stops, crashes and comes back; after each step the invariants are asserted. A failing seed is in the error's
  * message and reproduces alone.
  */
 import { describe, expect, test } from "vitest";
 import { isGranaryError } from "../../src/errors.ts";
+import { OPEN_LINE } from "./simulated-line.ts";
 import type { SimulatedReader } from "./simulated-reader.ts";
 import { type SimulatedBlob, World } from "./world.ts";
 
@@ -32,6 +33,7 @@ async function history(seed: number): Promise<void> {
   for (let more = seed % 3; more > 0; more--) world.add(SIZES[(seed + more) % SIZES.length] ?? 1);
   // Every fourth history has an origin that only is slow: there F17 holds without exception.
   const isFair = seed % 4 === 0;
+  drawLine(world, isFair);
   for (let step = 0; step < STEPS; step++) {
     await act(world, isFair);
     world.check();
@@ -49,13 +51,31 @@ async function history(seed: number): Promise<void> {
 /** One random thing that happens, then a little time. */
 async function act(world: World, isFair: boolean): Promise<void> {
   const dice = world.random();
-  if (dice < 0.5) join(world, dice < 0.25);
+  if (dice < 0.05) joinCrowd(world);
+  else if (dice < 0.5) join(world, dice < 0.25);
   else if (dice < 0.65) any(world, world.reading)?.leave();
   else if (dice < 0.72) any(world, world.reading)?.leave();
   else if (dice < 0.9) changeWeather(world, isFair);
   else if (dice < 0.94) await world.restart();
   else if (dice < 0.97) await world.crash();
   await world.clock.advance(Math.floor(world.random() * (world.random() < 0.1 ? 6_000 : 150)));
+}
+
+/** Every second history has a line of its own: a rate in all or for each connection, a delay, and where that is no fair one, a limit. */
+function drawLine(world: World, isFair: boolean): void {
+  if (world.random() < 0.5) return;
+  const { settings } = world.line;
+  const bytesPerMs = 30 * 100 ** world.random();
+  if (world.random() < 0.5) settings.rate = bytesPerMs;
+  else settings.ratePerConnection = bytesPerMs;
+  settings.delayMs = Math.floor(world.random() * 40);
+  if (!isFair && world.random() < 0.3) settings.most = 1 + Math.floor(world.random() * 3);
+}
+
+/** More readers than lanes, some of them at one place. */
+function joinCrowd(world: World): void {
+  const count = world.policy.lanes + 1 + Math.floor(world.random() * 12);
+  for (let more = count; more > 0; more--) join(world, world.random() < 0.3);
 }
 
 function join(world: World, isWhole: boolean): void {
@@ -70,12 +90,20 @@ function changeWeather(world: World, isFair: boolean): void {
   const dice = world.random();
   if (dice < 0.25) weather.chunkBytes = 1 + Math.floor(world.random() * 64 * KIB);
   else if (isFair) weather.latencyMs = Math.floor(world.random() * 100);
+  else if (dice < 0.32) changeLine(world);
   else if (dice < 0.4) weather.cut = world.random() * 0.3;
   else if (dice < 0.55) weather.refuse = world.random() * 0.5;
   else if (dice < 0.65) weather.rangeBlind = !weather.rangeBlind;
   else if (dice < 0.72) weather.corrupt = world.random() * 0.3;
   else if (dice < 0.84) changeDisk(world);
   else calm(world);
+}
+
+function changeLine(world: World): void {
+  const { settings } = world.line;
+  const dice = world.random();
+  if (dice < 0.4) settings.isAway = !settings.isAway;
+  else settings.cutAfter = dice < 0.7 ? 50_000 + world.random() * 1e6 : Number.POSITIVE_INFINITY;
 }
 
 function changeDisk(world: World): void {
@@ -86,6 +114,7 @@ function changeDisk(world: World): void {
 }
 
 function calm(world: World): void {
+  Object.assign(world.line.settings, OPEN_LINE);
   for (const { origin } of world.blobs)
     Object.assign(origin.weather, {
       latencyMs: 5,

@@ -19,7 +19,8 @@ export type LineSettings = {
   isAway: boolean;
 };
 
-const OPEN_LINE: LineSettings = {
+/** Everything gets through at once. */
+export const OPEN_LINE: Readonly<LineSettings> = {
   rate: Number.POSITIVE_INFINITY,
   ratePerConnection: Number.POSITIVE_INFINITY,
   delayMs: 0,
@@ -46,6 +47,12 @@ export class SimulatedLine {
   constructor(clock: FakeClock, settings: Partial<LineSettings> = {}) {
     this.#clock = clock;
     this.settings = { ...OPEN_LINE, ...settings };
+  }
+
+  /** What comes at once: about what 20 ms bring. */
+  get chunkBytes(): number {
+    const { rate, ratePerConnection } = this.settings;
+    return Math.max(512, Math.floor(Math.min(rate, ratePerConnection, 1e9) * 20));
   }
 
   /** An idle connection, or a new one; `waitMs` is what it takes. Throws when the line gives none. */

@@ -130,7 +130,11 @@ export class SimulatedOrigin implements Origin {
         await this.#pass(isStalled ? NEVER_MS : this.weather.chunkMs, signal);
         if (this.#random() < this.weather.cut)
           throw new GranaryError("upstream-unavailable", "simulated: cut");
-        const chunk = patternBytes(this.#seed, at, Math.min(this.weather.chunkBytes, range.end - at));
+        const chunk = patternBytes(
+          this.#seed,
+          at,
+          Math.min(this.weather.chunkBytes, this.line.chunkBytes, range.end - at),
+        );
         await this.#pass(this.line.carry(body.connection, chunk.length), signal);
         if (corruptAt >= at && corruptAt < at + chunk.length) {
           this.corrupted += 1;

@@ -14,6 +14,7 @@ import { FakeClock } from "../support/fake-clock.ts";
 import { digestOfPattern } from "../support/pattern.ts";
 import { MemoryStore } from "./memory-spool.ts";
 import { seededRandom } from "./seeded-random.ts";
+import { SimulatedLine } from "./simulated-line.ts";
 import { SimulatedOrigin } from "./simulated-origin.ts";
 import { type ReaderOptions, SimulatedReader } from "./simulated-reader.ts";
 
@@ -42,6 +43,8 @@ export class World {
   readonly clock = new FakeClock();
   readonly random: () => number;
   readonly store = new MemoryStore(this.clock);
+  /** What all its origins are reached over. */
+  readonly line = new SimulatedLine(this.clock);
   readonly blobs: SimulatedBlob[] = [];
   readonly readers: SimulatedReader[] = [];
   readonly policy: FillPolicy;
@@ -70,6 +73,7 @@ export class World {
   add(size: number): SimulatedBlob {
     const seed = this.#seed + 1_000_003 * this.blobs.length;
     const origin = new SimulatedOrigin(this.clock, this.random, seed, size);
+    origin.line = this.line;
     const blob = { seed, size, digest: digestOfPattern(seed, size), origin };
     this.blobs.push(blob);
     return blob;
