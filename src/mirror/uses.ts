@@ -21,6 +21,8 @@ export class Uses {
   }
 
   touch(digest: Digest): void {
+    // At the end again: the order of the entries is the order of the uses, whatever the date does.
+    this.#pending.delete(digest);
     this.#pending.set(digest, this.#clock.now());
     this.#timer ??= this.#clock.after(EVERY_MS, () => void this.#flushInBackground());
   }
@@ -36,12 +38,8 @@ export class Uses {
     this.#pending = new Map();
     try {
       const now = this.#clock.now();
-      let first = now;
-      for (const [digest, usedAt] of batch) {
-        if (usedAt > now) batch.set(digest, now);
-        else first = Math.min(first, usedAt);
-      }
-      await this.#metadata.clampUses(now, first);
+      keepOrder(batch, now);
+      await this.#metadata.clampUses(now, Math.min(now, ...batch.values()));
       if (batch.size > 0) await this.#metadata.touch(batch);
     } catch (error) {
       for (const [digest, usedAt] of batch) if (!this.#pending.has(digest)) this.#pending.set(digest, usedAt);
@@ -59,4 +57,11 @@ export class Uses {
       );
     }
   }
+}
+
+/** Where the date fell back between two uses, their order is all that is right about them: they become the last moments before `now`. */
+function keepOrder(uses: Map<Digest, number>, now: number): void {
+  if ([...uses.values()].every((usedAt) => usedAt <= now)) return;
+  let at = now - uses.size;
+  for (const digest of uses.keys()) uses.set(digest, ++at);
 }

@@ -164,6 +164,9 @@ export class World {
   /** After everybody left and lingers passed: nothing may be left behind. */
   async checkNothingIsLeft(): Promise<void> {
     await this.clock.advance(this.policy.lingerMs + 60_000);
+    const { values } = await this.metrics.laneErrors.get();
+    if (values.some(({ labels }) => labels.code === "unexpected"))
+      throw new Error("a lane failed in a way that it never should");
     if (this.fills.status().length > 0)
       throw new Error(`a fill is left: ${JSON.stringify(this.fills.status())}`);
     if (this.store.opened.size > 0) throw new Error("a partial is left open");
