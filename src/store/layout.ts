@@ -165,13 +165,19 @@ async function removeOldLocks(directory: string): Promise<void> {
   }
 }
 
-/** Returns its identity, `dev:ino`. */
+/** How often this process has made each folder: ext4 gives a new one the number of the one that was just removed. */
+const timesMade = new Map<string, number>();
+
+/** Returns its identity: another text once it is not the folder that it was. */
 async function createDirectory(path: string): Promise<string> {
-  await mkdir(path).catch((error) => {
+  try {
+    await mkdir(path);
+    timesMade.set(path, (timesMade.get(path) ?? 0) + 1);
+  } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
-  });
+  }
   const found = await lstat(path, { bigint: true });
-  if (found.isDirectory()) return `${found.dev}:${found.ino}`;
+  if (found.isDirectory()) return `${found.dev}:${found.ino}:${timesMade.get(path) ?? 0}`;
   throw new GranaryError(
     "store-damaged",
     `${path} is not a directory of its own (symbolic links are not followed). Move it away, or point storage.directory itself at the other place.`,
