@@ -24,8 +24,11 @@ async function world() {
   return { fake, data, start };
 }
 
+/** The server makes things again while they are being removed: what came in between is removed as well. */
+const REMOVED_ALL = { recursive: true, force: true, maxRetries: 1_000, retryDelay: 1 };
+
 function removeIn(directory: string): void {
-  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true });
+  for (const name of readdirSync(directory)) rmSync(join(directory, name), REMOVED_ALL);
 }
 
 function layersOf(fake: FakeRegistry, count: number, size: number, seed: number): string[] {

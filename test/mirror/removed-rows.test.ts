@@ -43,7 +43,12 @@ it("a fill goes on whose file and folders are removed in the middle, and its blo
     10_000,
   );
   for (const name of ["blobs", "partial", "layout.json"])
-    await rm(join(world.store.layout.directory, name), { recursive: true, force: true });
+    await rm(join(world.store.layout.directory, name), {
+      recursive: true,
+      force: true,
+      maxRetries: 1_000,
+      retryDelay: 1,
+    });
   expect(await reading).toHaveLength(2 * MiB);
   await world.fills(0);
   expect((await world.stat("a/b", digest)).outcome).toBe("hit");
