@@ -40,7 +40,7 @@ const PACE_MS = 250;
  * little (ollama.md, line 11), and the line is soon used whole.
  */
 const RAMP_BYTES = 256 * 1024;
-const RAMP_MS = 250;
+const RAMP_MS = 100;
 /** A small blob that takes longer than this from its first byte on is worth more than one connection. */
 const SMALL_MS = 1_000;
 /** A lane that is cut after so much was worth its connection: the next one is made at once. */
