@@ -9,6 +9,7 @@ import type { Clock } from "../observe/clock.ts";
 import type { Challenge } from "../oci/challenge.ts";
 import type { Credentials, PasswordCredentials } from "../oci/credentials.ts";
 import { basicHeader } from "./basic-header.ts";
+import { isSame, type Learned, LearnedChallenges } from "./learned-challenges.ts";
 import type { Upstream } from "./policy.ts";
 import { isTrustedRealm } from "./realm-trust.ts";
 import { requestToken, type TokenAsk } from "./request-token.ts";
@@ -31,19 +32,28 @@ export type Authorization = {
   readonly isFresh: boolean;
 };
 
+/** What a place is asked with, and how that was come by. */
+export type Held = {
+  /** undefined where none is to be had by `learned`. */
+  readonly authorization: Authorization | undefined;
+  /** undefined for a token that was given to us as it is. */
+  readonly learned: Learned | undefined;
+  /** Why there is no authorization. What was learned may have changed since: the registry's next challenge tells. */
+  readonly failure?: unknown;
+};
+
 /** By its own claims a token opens the repository or not; or the token server gave none. */
 export type Grant = "granted" | "denied" | "refused";
 
-type Learned =
-  | { readonly scheme: "basic" }
-  | { readonly scheme: "bearer"; readonly realm: URL; readonly service: string | undefined };
-
 type ScopedAsk = TokenAsk & { readonly repository: string };
 
-type HeldToken = { readonly header: string; readonly renewAt: number };
+type HeldToken = { readonly header: string; readonly renewAt: number; readonly until: number };
 
 /** How long the refusal of a token counts as a word on what it would have opened. */
 const REFUSED_MS = 10_000;
+
+/** A token server that limits us without saying for how long. */
+const LIMITED_MS = 30_000;
 
 /** Part of a token's life after which a new one is asked for (registry-clients.md H63, as buildkit does). */
 const USABLE_PART = 0.9;
@@ -58,45 +68,70 @@ export type AuthorizerOptions = {
 
 export class Authorizer {
   readonly #options: AuthorizerOptions;
-  readonly #learned = new LRUCache<string, Learned>({ max: 256 });
-  /** The same by origin alone, for asking what a token would say; a refused request does not make it forgotten. */
-  readonly #lastLearned = new LRUCache<string, Learned>({ max: 256 });
+  readonly #learned = new LearnedChallenges();
   readonly #tokens = new LRUCache<string, HeldToken>({ max: 4096 });
   /** What tokens said of themselves, also after one was refused. */
   readonly #told = new LRUCache<string, { readonly grant: Grant | undefined; readonly until: number }>({
     max: 4096,
   });
   readonly #asking = new Map<string, Promise<Authorization>>();
+  /** Limits of the token server, which are no limits of the registry. */
+  readonly #limited = new LRUCache<string, { readonly error: GranaryError; readonly until: number }>({
+    max: 1024,
+  });
 
   constructor(options: AuthorizerOptions) {
     this.#options = options;
   }
 
   /**
-   * What to send at once, when this place has challenged before; renews a token that is near its end. undefined
-   * when nothing is known. Throws what `answer` throws.
+   * What to send at once, when something is known of this place or of its origin; renews a token that is near its end. undefined
+   * when nothing is known. A token that is not to be had is no error yet: the place is asked without it, and says by what it
+   * wants to be asked now. Throws `aborted` and `closed`.
    */
-  async known(place: Place): Promise<Authorization | undefined> {
+  async known(place: Place): Promise<Held | undefined> {
     const own = ownToken(place);
-    if (own !== undefined) return own;
-    const learned = this.#learned.get(originKey(place));
+    if (own !== undefined) return { authorization: own, learned: undefined };
+    const learned = this.#learned.find(place);
     if (learned === undefined) return undefined;
-    return this.#authorize(place, learned);
+    try {
+      return { authorization: await this.#authorize(place, learned), learned };
+    } catch (failure) {
+      if (isGranaryError(failure, "aborted", "closed")) throw failure;
+      this.#learned.distrust(place, learned);
+      return { authorization: undefined, learned, failure };
+    }
   }
 
   /**
-   * What to send after a 401 with `challenges`; undefined when they offer nothing that this place may be answered
-   * with, or when an anonymous request for a token is refused (the content is absent or private).
+   * What to send after a 401 with `challenges`; without authorization when they offer nothing that this place may be answered
+   * with, or when an anonymous request for a token is refused (the content is absent or private). `tried` has led to this 401: the same is
+   * not tried again.
    *
    * Throws `unauthorized` (the credentials are refused), `denied` (the realm is not trusted), `rate-limited`,
    * `upstream-unavailable`, `upstream-protocol`.
    */
-  async answer(place: Place, challenges: readonly Challenge[]): Promise<Authorization | undefined> {
+  async answer(place: Place, challenges: readonly Challenge[], tried: Held | undefined): Promise<Held> {
     const learned = this.#choose(place, challenges);
-    if (learned === undefined) return undefined;
-    this.#learned.set(originKey(place), learned);
-    this.#lastLearned.set(place.url.origin, learned);
-    return this.#authorize(place, learned);
+    if (learned === undefined) return { authorization: undefined, learned };
+    if (tried?.learned !== undefined && isSame(tried.learned, learned)) {
+      if (tried.failure !== undefined) throw tried.failure;
+      if (tried.authorization?.isFresh !== false) return { authorization: undefined, learned };
+    }
+    this.#learned.learn(place, learned);
+    try {
+      return { authorization: await this.#authorize(place, learned), learned };
+    } catch (error) {
+      this.#learned.distrust(place, learned);
+      throw error;
+    }
+  }
+
+  /** True when a 401 to `refused` asks for something else than what that was made by. */
+  asksForOther(place: Place, refused: Held, challenges: readonly Challenge[]): boolean {
+    if (refused.learned === undefined) return false;
+    const learned = this.#choose(place, challenges);
+    return learned !== undefined && !isSame(learned, refused.learned);
   }
 
   /**
@@ -104,9 +139,8 @@ export class Authorizer {
    * tokens say nothing. Sends at most one request, to that server, and none while a token of before tells; throws what the request throws.
    */
   async grantOf(place: Place): Promise<Grant | undefined> {
-    // One registry has one token server, whoever was sent there last.
-    const learned = this.#lastLearned.get(place.url.origin);
-    if (learned?.scheme !== "bearer") return undefined;
+    const learned = this.#learned.findBearer(place);
+    if (learned === undefined) return undefined;
     const ask = tokenAsk(place, learned);
     const told = this.#told.get(tokenKey(ask));
     if (told !== undefined && this.#options.clock.elapsed() < told.until) return told.grant;
@@ -118,13 +152,18 @@ export class Authorizer {
     return this.#told.get(tokenKey(ask))?.grant;
   }
 
+  /** What was sent was not refused: other repositories of this origin begin with it. */
+  proved(place: Place, { authorization, learned }: Held): void {
+    if (authorization !== undefined && learned !== undefined) this.#learned.proved(place, learned);
+  }
+
   /** `refused` did not open the door: the next request starts from a new challenge. A newer token is kept. */
-  forget(place: Place, refused: Authorization): void {
-    const learned = this.#learned.get(originKey(place));
-    this.#learned.delete(originKey(place));
-    if (learned?.scheme !== "bearer") return;
+  forget(place: Place, { authorization, learned }: Held): void {
+    if (learned === undefined) return;
+    this.#learned.forget(place, learned);
+    if (learned.scheme !== "bearer") return;
     const key = tokenKey(tokenAsk(place, learned));
-    if (this.#tokens.get(key)?.header === refused.header) this.#tokens.delete(key);
+    if (this.#tokens.get(key)?.header === authorization?.header) this.#tokens.delete(key);
   }
 
   #choose(place: Place, challenges: readonly Challenge[]): Learned | undefined {
@@ -173,6 +212,9 @@ export class Authorizer {
     if (held !== undefined && this.#options.clock.elapsed() < held.renewAt) {
       return Promise.resolve({ header: held.header, isFresh: false });
     }
+    const limit = this.#limited.get(key);
+    if (limit !== undefined && this.#options.clock.elapsed() < limit.until)
+      return Promise.reject(limit.error);
     const running = this.#asking.get(key);
     if (running !== undefined) return running;
     const asking = this.#request(key, ask).finally(() => this.#asking.delete(key));
@@ -187,7 +229,7 @@ export class Authorizer {
       const { value, lifetimeMs } = await requestToken(transport, ask, signal, clock.now());
       const header = `Bearer ${value}`;
       const renewAt = askedAt + lifetimeMs * USABLE_PART;
-      this.#tokens.set(key, { header, renewAt });
+      this.#tokens.set(key, { header, renewAt, until: askedAt + lifetimeMs });
       const opens = opensPull(value, ask.repository);
       const grant = opens === undefined ? undefined : opens ? "granted" : "denied";
       this.#told.set(key, { grant, until: renewAt });
@@ -195,6 +237,14 @@ export class Authorizer {
     } catch (error) {
       const isRefused = isGranaryError(error, "unauthorized");
       if (isRefused) this.#told.set(key, { grant: "refused", until: askedAt + REFUSED_MS });
+      if (isGranaryError(error, "rate-limited")) {
+        this.#limited.set(key, { error, until: askedAt + (error.facts.retryAfterMs ?? LIMITED_MS) });
+      }
+      const held = this.#tokens.get(key);
+      // A token server that is away is no reason to give up a token that still holds.
+      if (!isRefused && held !== undefined && clock.elapsed() < held.until) {
+        return { header: held.header, isFresh: false };
+      }
       throw error;
     }
   }
@@ -229,10 +279,6 @@ function identityKey(credentials: Credentials | undefined): string {
   if (credentials === undefined) return "anonymous";
   const { rule: _, ...secrets } = credentials;
   return createHash("sha256").update(JSON.stringify(secrets)).digest("hex");
-}
-
-function originKey({ url, credentials }: Place): string {
-  return `${credentials === undefined ? "anonymous" : "credentials"} ${url.origin}`;
 }
 
 function statusOf(error: unknown): number | undefined {

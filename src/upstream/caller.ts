@@ -159,8 +159,8 @@ const WEAKNESSES: readonly ErrorCode[] = ["upstream-unavailable", "upstream-prot
 
 function settle(pass: Pass, error: unknown, isAbroad: boolean): void {
   if (isGranaryError(error, "rate-limited", "upstream-unavailable")) {
-    // A dead CDN does not make the registry dead: manifests are still to be had.
-    if (isAbroad && isUnanswered(error)) pass.abandoned();
+    // A dead CDN or token server does not make the registry dead, and their limits are not its own: manifests are still to be had.
+    if (isAbroad && (isUnanswered(error) || error.code === "rate-limited")) pass.abandoned();
     else pass.failed(error);
     return;
   }

@@ -62,7 +62,9 @@ export class Circuit {
   #away: Away | undefined;
   #probing = 0;
   #nextProbe: Timer | undefined;
-  /** Questions were answered while its base spoke of trouble: from then on that tells nothing. */
+  /** What the last probe found. */
+  #lastProbe: ProbeResult | undefined;
+  /** Questions were answered while its base spoke of trouble: until that speaks otherwise, it tells nothing. */
   #isBaseTroubled = false;
   #isReportedOpen = false;
   #isClosed = false;
@@ -118,7 +120,8 @@ export class Circuit {
 
   #answered(question: QuestionKey): void {
     this.#limits.passed(question);
-    if (this.#away !== undefined && this.#away.tries > 0) this.#isBaseTroubled = true;
+    if (this.#away !== undefined && this.#away.tries > 0 && this.#lastProbe === "troubled")
+      this.#isBaseTroubled = true;
     this.#isBack();
   }
 
@@ -172,6 +175,8 @@ export class Circuit {
     suspicion: { readonly error: GranaryError; readonly since: number } | undefined,
   ): void {
     if (this.#isClosed) return;
+    this.#lastProbe = result;
+    if (result === "answered") this.#isBaseTroubled = false;
     if (result === "answered") this.#isBack();
     else if (result === "troubled" && this.#isBaseTroubled) this.#suspicion = undefined;
     // What was answered meanwhile has taken the suspicion away.

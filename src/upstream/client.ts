@@ -50,7 +50,12 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const { env = process.env, tls, userAgent = "granary", lookup } = options;
   const transport = createTransport({ upstream, userAgent, env, tls, lookup, clock, log, metrics });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
-  const endpoints = new Endpoints(upstream.endpoints.map((each) => endpointOf(each, upstream.ns)));
+  const order = () =>
+    new Endpoints(
+      upstream.endpoints.map((each) => endpointOf(each, upstream.ns)),
+      clock,
+    );
+  const endpoints = order();
   const shared = { name: upstream.name, clock };
   const probe = () => probeBase(transport, endpoints, closing.signal);
   const circuit = new Circuit({ ...shared, probe, onChange: reportTo(upstream.name, log, metrics) });
@@ -58,7 +63,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials (H68).
   const anonymousCaller = () => {
     const own = new Circuit({ ...shared, onChange: () => undefined });
-    return new Caller({ ...shared, circuit: own, endpoints, closing: closing.signal });
+    return new Caller({ ...shared, circuit: own, endpoints: order(), closing: closing.signal });
   };
   const anonymous = { content: anonymousCaller(), lists: anonymousCaller() };
   const uplink: Uplink = { upstream, transport, authorizer, endpoints, caller, clock, metrics };

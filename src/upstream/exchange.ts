@@ -4,10 +4,10 @@
  * never put back on later in the chain (registry-clients.md F.2).
  */
 import { GranaryError, isGranaryError } from "../errors.ts";
-import { parseChallenges } from "../oci/challenge.ts";
+import { type Challenge, parseChallenges } from "../oci/challenge.ts";
 import { describeCredentials, type Identity } from "../oci/credentials.ts";
 import { answerError } from "./answer-error.ts";
-import type { Authorization, Authorizer, Place } from "./authorizer.ts";
+import type { Authorization, Authorizer, Held, Place } from "./authorizer.ts";
 import { ANONYMOUS } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "./redirects.ts";
@@ -111,25 +111,53 @@ async function askAuthorized(
   const ask = (authorization: Authorization | undefined) =>
     send(transport, question, place.url, authorization);
   const held = await authorizer.known(place);
-  let answer = await ask(held);
-  if (answer.status !== 401) return answer;
-  if (held !== undefined) {
+  let answer = await ask(held?.authorization);
+  if (answer.status !== 401) return opened(authorizer, place, held, answer);
+  if (held?.authorization !== undefined) {
     authorizer.forget(place, held);
-    refuseLogin(place, held, answer);
-    if (held.isFresh) return answer;
+    if (held.authorization.isFresh && !authorizer.asksForOther(place, held, challengesOf(answer))) {
+      refuseLogin(place, held.authorization, answer);
+      return answer;
+    }
     // nvcr.io names another realm to the bearer of an expired token; without one, the true realm (H70).
     discardBody(answer);
     answer = await ask(undefined);
     if (answer.status !== 401) return answer;
   }
-  const fresh = await authorizer.answer(place, parseChallenges(answer.headers["www-authenticate"]));
-  if (fresh === undefined) return answer;
+  const fresh = await tokenFor(question, answer, authorizer.answer(place, challengesOf(answer), held));
+  if (fresh.authorization === undefined) return answer;
   discardBody(answer);
-  const second = await ask(fresh);
-  if (second.status !== 401) return second;
+  const second = await ask(fresh.authorization);
+  if (second.status !== 401) return opened(authorizer, place, fresh, second);
   authorizer.forget(place, fresh);
-  refuseLogin(place, fresh, second);
+  refuseLogin(place, fresh.authorization, second);
   return second;
+}
+
+function opened(
+  authorizer: Authorizer,
+  place: Place,
+  held: Held | undefined,
+  answer: AuthorizedAnswer,
+): AuthorizedAnswer {
+  if (held !== undefined) authorizer.proved(place, held);
+  return answer;
+}
+
+/** Who gives no token is the token server: neither its failure nor its limit is the registry's. */
+async function tokenFor(question: Question, refusal: Incoming, asking: Promise<Held>): Promise<Held> {
+  try {
+    return await asking;
+  } catch (error) {
+    // An answer that nobody reads keeps its connection.
+    discardBody(refusal);
+    question.onAbroad();
+    throw error;
+  }
+}
+
+function challengesOf({ headers }: Incoming): Challenge[] {
+  return parseChallenges(headers["www-authenticate"]);
 }
 
 /** A token that was asked for says "absent or private" when it is refused; what was configured says that it is wrong. */

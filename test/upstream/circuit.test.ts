@@ -137,6 +137,24 @@ describe("an upstream that is away", () => {
     expect(circuit.state.circuit).toBe("closed");
   });
 
+  it("believes a base that speaks of trouble again once that has spoken otherwise, or if it never spoke of trouble", async () => {
+    base = "unanswered";
+    await fail();
+    await clock.advance(2_000);
+    // A question finds out before a probe does that the outage is over.
+    circuit.enter(head).succeeded();
+    base = "troubled";
+    await fail();
+    expect(circuit.state.circuit).not.toBe("closed");
+    await clock.advance(2_000);
+    circuit.enter(head).succeeded();
+    base = "answered";
+    await fail();
+    base = "troubled";
+    await fail();
+    expect(circuit.state.circuit).not.toBe("closed");
+  });
+
   it("has no timer left when it is closed", async () => {
     await fail();
     circuit.close();

@@ -15,7 +15,8 @@ export function answerAuth(record: RequestRecord, settings: FakeSettings, tokens
   if (identity === undefined) {
     return textReply(401, JSON.stringify({ details: "incorrect username or password" }), JSON_TYPE);
   }
-  return issued(identity, record.query.getAll("scope"), settings, tokens);
+  const service = record.query.get("service") ?? undefined;
+  return issued(identity, record.query.getAll("scope"), service, settings, tokens);
 }
 
 /** distribution's token specification, OAuth2: all four fields are required, and the answer has only `access_token`. */
@@ -26,14 +27,22 @@ function answerOAuth({ form }: RequestRecord, settings: FakeSettings, tokens: To
   }
   const identity = settings.identityTokens[form.get("refresh_token") ?? ""];
   if (identity === undefined) return textReply(401, JSON.stringify({ error: "invalid_grant" }), JSON_TYPE);
-  return issued(identity, form.getAll("scope"), { ...settings, tokenFields: "access_token" }, tokens);
+  const service = form.get("service") ?? undefined;
+  const answered = { ...settings, tokenFields: "access_token" } as const;
+  return issued(identity, form.getAll("scope"), service, answered, tokens);
 }
 
-function issued(identity: string, asked: readonly string[], settings: FakeSettings, tokens: Tokens): Reply {
+function issued(
+  identity: string,
+  asked: readonly string[],
+  service: string | undefined,
+  settings: FakeSettings,
+  tokens: Tokens,
+): Reply {
   if (identity === ANONYMOUS && settings.anonymousLimits.has("token")) return textReply(429, "", {});
   const scopes = asked.flatMap((scope) => scope.split(" "));
   if (settings.refusesTokens && !tokens.mayReadAll(identity, scopes)) return textReply(403, "denied", {});
-  const token = tokens.issue(identity, scopes);
+  const token = tokens.issue(identity, scopes, service);
   const fields = {
     ...(settings.tokenFields !== "access_token" && { token }),
     ...(settings.tokenFields !== "token" && { access_token: token }),

@@ -48,7 +48,8 @@ function identify(record: RequestRecord, state: RegistryState): string | Registr
   }
   const token = tokens.find(authorization);
   const covers = record.repository === undefined || token?.repositories.includes(record.repository);
-  if (token !== undefined && !token.expired && covers) return token.identity;
+  const isForUs = token?.service === settings.service;
+  if (token !== undefined && !token.expired && covers && isForUs) return token.identity;
   return challenge(record, bearerChallenge(record, state, token?.expired === true));
 }
 
@@ -60,7 +61,7 @@ function bearerChallenge(
   const realm = (stale ? settings.staleRealm : undefined) ?? settings.realm ?? `${authUrl}/token`;
   const trueScope = record.repository === undefined ? undefined : `repository:${record.repository}:pull`;
   const scope = settings.challengeScope ?? trueScope;
-  return `Bearer realm="${realm}",service="fake.registry"${scope === undefined ? "" : `,scope="${scope}"`}`;
+  return `Bearer realm="${realm}",service="${settings.service}"${scope === undefined ? "" : `,scope="${scope}"`}`;
 }
 
 function challenge(record: RequestRecord, wwwAuthenticate: string): RegistryAnswer {

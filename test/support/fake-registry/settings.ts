@@ -35,6 +35,8 @@ export type FakeSettings = {
   privateRepositories: Set<string>;
   /** The realm that challenges name, in place of this fake's own. */
   realm: string | undefined;
+  /** What challenges call the registry, and what a token must have been asked for. */
+  service: string;
   /** The realm named to a caller who shows an expired token (nvcr.io). */
   staleRealm: string | undefined;
   /** The scope that challenges name, in place of the true one (ghcr.io). */
@@ -75,6 +77,7 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     identityTokens: {},
     privateRepositories: new Set(),
     realm: undefined,
+    service: "fake.registry",
     staleRealm: undefined,
     challengeScope: undefined,
     rateLimit: undefined,

@@ -8,6 +8,7 @@ import type { FakeSettings } from "./settings.ts";
 export type Token = {
   readonly identity: string;
   readonly repositories: readonly string[];
+  readonly service: string | undefined;
   /** Epoch ms of the fake's clock. */
   readonly expiresAt: number;
 };
@@ -34,13 +35,14 @@ export class Tokens {
     return this.#settings.users[name] === password.join(":") ? name : undefined;
   }
 
-  issue(identity: string, scopes: readonly string[]): string {
+  issue(identity: string, scopes: readonly string[], service?: string): string {
     const repositories = repositoriesIn(scopes);
     const opened = repositories.filter((name) => this.mayRead(identity, name));
     const text = `${this.#settings.tokenForm === "jwt" ? claimsOf(opened) : ""}fake-token-${randomUUID()}`;
     this.#issued.set(text, {
       identity,
       repositories: opened,
+      service,
       expiresAt: this.#now() + (this.#settings.tokenExpiresIn ?? 60) * 1000,
     });
     return text;
