@@ -12,10 +12,10 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/bench/**"],
           // It only keeps a test from hanging: one of a second takes ten on a machine that does twenty other things.
-          testTimeout: 60_000,
-          // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time.
-          maxWorkers: Math.max(2, availableParallelism() - 1),
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and two leave a core idle.
+          maxWorkers: Math.max(3, availableParallelism()),
+          hookTimeout: 120_000,
           // The processes that tests start read the compiled program from here, which halves the time they take to start.
           env: { NODE_COMPILE_CACHE: join(tmpdir(), "granary-tests-compiled") },
           // What is polled for may take long on a busy machine; by default a poll gives up after one second.

@@ -14,6 +14,8 @@ import { upstreamOf } from "./upstream-of.ts";
 /** Retry delays are seconds; tests wait for a twentieth of them. The 30 s budget stays as long as it is. */
 const HURRY = 20;
 const LONG_MS = 10_000;
+/** The pauses between two looks at an upstream that is away. Time goes on by all of them, or riding it out would take its five seconds. */
+const LOOKS_MS = { least: 100, most: 900 };
 
 export class HurriedClock implements Clock {
   /** Added to the time. */
@@ -31,7 +33,14 @@ export class HurriedClock implements Clock {
       this.#held.add(run);
       return { cancel: () => this.#held.delete(run) };
     }
-    return systemClock.after(ms < LONG_MS ? ms / HURRY : ms, run);
+    if (ms < LOOKS_MS.least || ms > LOOKS_MS.most) {
+      return systemClock.after(ms < LONG_MS ? ms / HURRY : ms, run);
+    }
+    const at = this.elapsed() + ms;
+    return systemClock.after(ms / HURRY, () => {
+      this.aheadMs += Math.max(0, at - this.elapsed());
+      run();
+    });
   }
 
   /** Timers that are set from now on fire when the test says so, and at no time of their own. */
