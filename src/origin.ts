@@ -15,8 +15,6 @@ export type OpenedRange = {
   readonly size: number | undefined;
   /** True when the origin answered 200 to a ranged ask: `range` is then `[0, size)` (F15). */
   readonly rangeBlind: boolean;
-  /** Strong validator (ETag), when there is one. */
-  readonly validator: string | undefined;
   /**
    * The bytes, to be read once; each chunk is the reader's own, who may take its memory back. Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
    * Leaving a begun iteration early (`return()`) closes the connection.
@@ -46,7 +44,7 @@ export interface Origin {
    *
    * Throws `not-found` (the blob is not there), `unauthorized`, `denied`, `rate-limited` (with retryAfterMs),
    * `range-unsatisfiable`, `upstream-unavailable` (worth another try), `upstream-protocol` (wrong Content-Range,
-   * changed validator or total, encoded body: this answer cannot be used), `aborted`.
+   * changed total, encoded body: this answer cannot be used), `aborted`.
    *
    * An expired signed redirect is resolved again inside the call, not failed.
    */

@@ -97,7 +97,7 @@ function openedRange(blob: ReadableBlob, range: ByteRange, signal: AbortSignal):
   signal.addEventListener("abort", dismiss);
   if (signal.aborted) dismiss();
   const body = bodyOf(reader, dismiss);
-  return { range, size: blob.size, rangeBlind: false, validator: undefined, body, dismiss };
+  return { range, size: blob.size, rangeBlind: false, body, dismiss };
 }
 
 async function* bodyOf(reader: BlobReader, dismiss: () => void): AsyncGenerator<Uint8Array> {

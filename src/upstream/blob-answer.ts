@@ -12,7 +12,6 @@ export type BlobAnswer = {
   /** Bytes of the whole blob. */
   readonly size: number | undefined;
   readonly rangeBlind: boolean;
-  readonly validator: string | undefined;
 };
 
 /** The form that HTTP wants. Half-open ends here. Throws a RangeError for an empty range, and for what `byteRange` refuses. */
@@ -29,8 +28,7 @@ export function readBlobAnswer(
   asked: ByteRange,
   doing: string,
 ): BlobAnswer {
-  const validator = strongValidator(headers.etag);
-  if (status === 200) return { ...wholeBlob(headers, asked), validator };
+  if (status === 200) return wholeBlob(headers, asked);
   const found = parseContentRange(headers["content-range"]);
   if (found?.range === undefined || found.range.start !== asked.start) {
     throw new GranaryError(
@@ -44,11 +42,11 @@ export function readBlobAnswer(
     );
   }
   const end = Math.min(found.range.end, asked.end);
-  return { range: { start: asked.start, end }, size: found.size, rangeBlind: false, validator };
+  return { range: { start: asked.start, end }, size: found.size, rangeBlind: false };
 }
 
 /** F15: the whole came, though a part was asked for. Without a length, only what was asked is known to exist. */
-function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange): Omit<BlobAnswer, "validator"> {
+function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange): BlobAnswer {
   const size = lengthHeader(headers);
   return { range: { start: 0, end: size ?? asked.end }, size, rangeBlind: true };
 }
@@ -57,9 +55,4 @@ export function lengthHeader(headers: IncomingHttpHeaders): number | undefined {
   const text = headers["content-length"];
   if (text === undefined || !/^\d+$/.test(text)) return undefined;
   return isByteCount(Number(text)) ? Number(text) : undefined;
-}
-
-/** Weak validators do not promise equal bytes (RFC 9110, 8.8.1). */
-function strongValidator(etag: string | undefined): string | undefined {
-  return etag?.startsWith('"') === true ? etag : undefined;
 }

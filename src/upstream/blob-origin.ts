@@ -32,7 +32,6 @@ export class BlobOrigin implements Origin {
   readonly #uplink: Uplink;
   readonly #repository: string;
   readonly #digest: Digest;
-  readonly #validators = new Map<string, string>();
   #size: number | undefined;
   #target: Target | undefined;
   #endpoint: string | undefined;
@@ -147,7 +146,7 @@ export class BlobOrigin implements Origin {
     try {
       refuseEncoded(reply);
       const answer = readBlobAnswer(reply.status, reply.headers, asked, doing);
-      this.#compare(answer, reply.url.host, doing);
+      this.#compare(answer, doing);
       const { upstream, metrics } = this.#uplink;
       const body = new MeasuredBody({
         stream: reply.body,
@@ -164,30 +163,19 @@ export class BlobOrigin implements Origin {
   }
 
   /**
-   * Totals and validators must stay what they were. On a change both are forgotten, so that the next answer starts
-   * afresh: the digest decides in the end.
+   * Totals must stay what they were; on a change the old one is forgotten, so that the next answer starts afresh. Validators are not
+   * looked at: each node of a CDN may have its own for the same bytes, and the digest decides in the end.
    */
-  #compare({ size, validator }: BlobAnswer, host: string, doing: string): void {
-    const knownSize = this.#size;
-    const knownValidator = this.#validators.get(host);
-    this.#size = size ?? knownSize;
-    if (validator !== undefined) this.#validators.set(host, validator);
-    const isResized = knownSize !== undefined && size !== undefined && size !== knownSize;
-    const isChanged = knownValidator !== undefined && validator !== undefined && validator !== knownValidator;
-    if (!isResized && !isChanged) return;
+  #compare({ size }: BlobAnswer, doing: string): void {
+    const known = this.#size;
+    this.#size = size ?? known;
+    if (known === undefined || size === undefined || size === known) return;
     this.#size = undefined;
-    this.#validators.delete(host);
-    const [what, expected, found] = isResized
-      ? (["size", knownSize, size] as const)
-      : (["validator", knownValidator ?? "", validator ?? ""] as const);
-    throw new GranaryError(
-      "upstream-protocol",
-      `${doing}: the ${what} was ${expected} and is now ${found}.`,
-      {
-        expected,
-        found,
-      },
-    );
+    throw new GranaryError("upstream-protocol", `${doing}: the size was ${known} and is now ${size}.`, {
+      expected: known,
+      found: size,
+      reason: "the registry states another size than before",
+    });
   }
 }
 

@@ -3,8 +3,9 @@
  * proxies from the environment, extra CAs and a client certificate. It never sends anything itself.
  */
 import type { LookupFunction } from "node:net";
-import { Agent, type Dispatcher, Pool, ProxyAgent } from "undici";
+import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
 import { guardLookup } from "./address-guard.ts";
+import { mendedConnector, type OnUnsound } from "./mended-socket.ts";
 import type { Policy } from "./policy.ts";
 import type { HttpProxy, Proxies } from "./proxies.ts";
 import { secureContextOf, type TlsMaterial } from "./trust.ts";
@@ -16,6 +17,7 @@ export type DispatcherOptions = {
   readonly tls: TlsMaterial | undefined;
   /** Replaces the system's name resolution (tests). */
   readonly lookup: LookupFunction | undefined;
+  readonly onUnsound: OnUnsound;
 };
 
 /** The connections to one upstream: some direct, some through proxies. */
@@ -28,8 +30,8 @@ export type Dispatchers = {
   retire(): Promise<void>;
 };
 
-/** registry-clients.md F.6: headers of 64 to 128 KiB are enough for every registry seen. */
-const MAX_HEADER_BYTES = 64 * 1024;
+/** Front ends add cookies, policies and links of their own: curl takes 300 KiB of headers, Go 10 MiB. Each connection may hold this much. */
+const MAX_HEADER_BYTES = 2 ** 20;
 
 /**
  * Long enough for the next segment and the next layer, well below the 60 to 75 s after which common front ends drop an idle connection.
@@ -39,7 +41,7 @@ const KEEP_ALIVE_MS = 5_000;
 
 /** Throws `config-invalid` for TLS material that cannot be used. */
 export function createDispatchers(options: DispatcherOptions): Dispatchers {
-  const { isInternal, policy, proxies, tls, lookup } = options;
+  const { isInternal, policy, proxies, tls, lookup, onUnsound } = options;
   const common = {
     // Lanes are worth having only as sockets of their own: one congestion window each (issue 2, item 2).
     allowH2: false,
@@ -53,10 +55,15 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
   };
   const secureContext = secureContextOf(tls);
   const timeout = policy.connectMs;
-  const direct = new Agent({
-    ...common,
-    connect: { secureContext, timeout, lookup: guardLookup(isInternal, lookup) },
+  const mended = (connector: buildConnector.connector) =>
+    mendedConnector(connector, MAX_HEADER_BYTES, onUnsound);
+  const connector = buildConnector({
+    allowH2: false,
+    secureContext,
+    timeout,
+    lookup: guardLookup(isInternal, lookup),
   });
+  const direct = new Agent({ ...common, connect: mended(connector) });
   const through = ({ url }: HttpProxy) =>
     new ProxyAgent({
       ...common,
@@ -66,7 +73,10 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
       // The client certificate is for the upstream, not for a proxy.
       proxyTls: { secureContext: secureContextOf(tls?.ca === undefined ? undefined : { ca: tls.ca }) },
       // Without these, undici makes its connections to the proxy with its own limits, which are minutes.
-      factory: (origin, own) => new Pool(origin, { ...common, ...own }),
+      factory: (origin, own) => {
+        const connect = "connect" in own && isConnector(own.connect) ? { connect: mended(own.connect) } : {};
+        return new Pool(origin, { ...common, ...own, ...connect });
+      },
       clientFactory: (origin, own) => new Pool(origin, { ...common, ...own }),
     });
   const agents = new Map(
@@ -85,4 +95,9 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
       await Promise.all(everyone.map((each) => each.close()));
     },
   };
+}
+
+/** What undici makes for tunnels is a function; for anything else it is left alone. */
+function isConnector(value: unknown): value is buildConnector.connector {
+  return typeof value === "function";
 }

@@ -111,6 +111,8 @@ function headOf({ headers }: Reply): ManifestHead {
 
 /** The Ollama registry has a header of its own, seen both with and without the algorithm in front. */
 function digestHeader(headers: Reply["headers"]): Digest | undefined {
-  const text = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "").trim();
+  const text = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "")
+    .trim()
+    .toLowerCase();
   return [text, `sha256:${text}`].find(isDigest);
 }

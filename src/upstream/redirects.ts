@@ -6,7 +6,8 @@ import type { GranaryError } from "../errors.ts";
 import { answerError } from "./answer-error.ts";
 import type { Incoming } from "./transport.ts";
 
-export const MAX_REDIRECTS = 5;
+/** As many as Go's client follows, and with it docker, containerd and podman. */
+export const MAX_REDIRECTS = 10;
 
 const STATUSES = new Set([301, 302, 303, 307, 308]);
 
@@ -22,7 +23,7 @@ export function isSameOrigin(a: URL, b: URL): boolean {
 /** Where a redirect leads. Throws `upstream-protocol` for a missing or broken Location, `denied` for a downgrade. */
 export function nextHop({ url, status, headers }: Pick<Incoming, "url" | "status" | "headers">): URL {
   const location = headers.location;
-  const next = location === undefined ? null : URL.parse(location, url.href);
+  const next = location === undefined ? null : URL.parse(asText(location), url.href);
   if (next === null) {
     const what = location === undefined ? "no Location" : "a Location that is no URL";
     throw answerError("upstream-protocol", url, `answered ${status} with ${what}`);
@@ -32,6 +33,12 @@ export function nextHop({ url, status, headers }: Pick<Incoming, "url" | "status
     throw answerError("denied", url, what, { found: next.protocol });
   }
   return next;
+}
+
+/** Headers come as bytes; a Location beyond ASCII is UTF-8 by custom (WHATWG, "location URL"). */
+function asText(location: string): string {
+  const text = Buffer.from(location, "latin1").toString("utf8");
+  return text.includes("\ufffd") ? location : text;
 }
 
 export function tooManyRedirects(first: URL): GranaryError {

@@ -6,8 +6,11 @@ import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import { redactUrl } from "./redact-url.ts";
 import { tlsProblem } from "./tls-problem.ts";
 
-/** What a peer that answers, but not in HTTP, looks like. */
-const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_EXCEEDED)/;
+/** What a peer that answers, but not in sound HTTP, looks like. */
+const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
+
+/** What undici's parser says, without a code, of what it cannot read; it quotes nothing of the answer. */
+const UNREADABLE = /^Response does not match the HTTP\/1\.1 protocol(?: \(([\w ,.'/-]{1,100})\))?$/;
 
 const SENTENCES: Readonly<Record<string, string>> = {
   ECONNREFUSED: "the connection was refused",
@@ -20,6 +23,10 @@ const SENTENCES: Readonly<Record<string, string>> = {
   UND_ERR_HEADERS_TIMEOUT: "no headers came in time",
   UND_ERR_BODY_TIMEOUT: "the body stalled",
   UND_ERR_SOCKET: "the connection was closed",
+  UND_ERR_HEADERS_OVERFLOW:
+    "its headers are longer than 1 MiB, which is its fault or that of a proxy before it",
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH:
+    "its Content-Length is not that of its body, which is its fault or that of a proxy before it",
 };
 
 /** Not even a connection was made. */
@@ -61,9 +68,10 @@ export function transportError(
       reason: "Granary is shutting down",
     });
   }
-  const isProtocol = PROTOCOL_CODES.test(code);
+  const unreadable = unreadableProblem(error);
+  const isProtocol = PROTOCOL_CODES.test(code) || unreadable !== undefined;
   const remedy = tlsProblem(code, url) ?? (proxy === undefined ? undefined : proxyProblem(messageOf(error)));
-  const words = remedy ?? SENTENCES[code];
+  const words = remedy ?? unreadable ?? SENTENCES[code];
   const told = words ?? (code === "" ? messageOf(error) : `${messageOf(error)} (${code})`);
   // What a library says of an error may quote the request; its code cannot.
   const reason = `${url.host}: ${words ?? (code === "" ? "the exchange failed" : code)}`;
@@ -79,6 +87,17 @@ export function transportError(
       ...(remedy !== undefined && { saysWhatToDo: true }),
     },
   );
+}
+
+/** Names whose fault it is: nobody can mend it here. */
+function unreadableProblem(error: unknown): string | undefined {
+  const found = [error, causeOf(error)].map((each) =>
+    UNREADABLE.exec(each instanceof Error ? each.message : ""),
+  );
+  const [match] = found.filter((each) => each !== null);
+  if (match === undefined) return undefined;
+  const what = match[1] === undefined ? "" : ` (${match[1]})`;
+  return `it does not send sound HTTP${what}, which is its fault or that of a proxy before it`;
 }
 
 /** undici tells it in words only. */

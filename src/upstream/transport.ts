@@ -77,7 +77,17 @@ export function createTransport(options: TransportOptions): Transport {
   const { upstream, userAgent, env, tls, lookup, clock, log, metrics } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
-  const setup = { isInternal, policy: upstream.policy, proxies, lookup };
+  const unsound = new LRUCache<string, true>({ max: REMEMBERED_HOSTS });
+  const onUnsound = (host: string, faults: readonly string[]) => {
+    const what = `${host}\n${faults.join()}`;
+    if (unsound.has(what)) return;
+    unsound.set(what, true);
+    log.warn(
+      { upstream: upstream.name, host, faults },
+      "this host, or a proxy before it, sends HTTP that breaks the rules; it is read all the same",
+    );
+  };
+  const setup = { isInternal, policy: upstream.policy, proxies, lookup, onUnsound };
   let dispatchers = createDispatchers({ ...setup, tls });
   // Hosts that redirects lead to are not ours to count: only the last ones are remembered.
   const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
@@ -107,7 +117,7 @@ export function createTransport(options: TransportOptions): Transport {
       const options = { origin: url.origin, path, method, headers, body, signal, reset: kind === "token" };
       const answer = await dispatchers.of(url).request(options);
       count(outgoing, answer.statusCode);
-      return { status: answer.statusCode, headers: answer.headers, body: answer.body, url };
+      return { status: answer.statusCode, headers: singled(answer.headers), body: answer.body, url };
     } catch (error) {
       count(outgoing, "error");
       throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
@@ -136,4 +146,24 @@ export function createTransport(options: TransportOptions): Transport {
       await Promise.all([dispatchers, ...retiring].map((each) => each.destroy(error)));
     },
   };
+}
+
+/** Headers that mean one thing; others are lists, which may come in several lines. */
+const SINGLE = [
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "content-range",
+  "docker-content-digest",
+  "etag",
+  "location",
+  "retry-after",
+] as const;
+
+/** Of a header that should have come once the first counts, as for other clients. */
+function singled(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const found: Readonly<Record<string, string | string[] | undefined>> = headers;
+  const twice = SINGLE.filter((name) => Array.isArray(found[name]));
+  if (twice.length === 0) return headers;
+  return { ...headers, ...Object.fromEntries(twice.map((name) => [name, found[name]?.[0]])) };
 }

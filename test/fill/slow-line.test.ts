@@ -5,6 +5,7 @@
 import { describe, expect, onTestFinished, test } from "vitest";
 import { DEFAULT_POLICY } from "../../src/config/defaults.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
+import type { Fault } from "../support/fake-registry.ts";
 import { type Crowd, rangesOf, readCrowd } from "../support/line-crowd.ts";
 import { realFills } from "../support/real-fills.ts";
 import { type LineSettings, SlowLine } from "../support/slow-line.ts";
@@ -23,13 +24,16 @@ type Scenario = {
   /** More than one lane is used for, and little enough to take a few seconds. */
   readonly size?: number;
   readonly policy?: Partial<Policy>;
+  /** What every answer suffers. */
+  readonly fault?: Fault;
 };
 
 /** Every reader of the crowd is served, as the invariants have it. */
-async function expectServed({ line: settings, size = 7 * MIB, crowd, count, policy = {} }: Scenario) {
+async function expectServed({ line: settings, size = 7 * MIB, crowd, count, policy = {}, fault }: Scenario) {
   const line = new SlowLine(settings, count);
   onTestFinished(() => line.close());
   const { blob, fake } = await realFills({ line, policy: { ...DEFAULT_POLICY, ...policy } });
+  if (fault !== undefined) fake.fail(/blobs/, fault, { times: Number.POSITIVE_INFINITY });
   const { reader } = blob(count, size);
   const readers = await readCrowd({ seed: count, size, reader }, rangesOf(crowd, count, size));
   for (const { range, received } of readers) expect(received).toBe(range.end - range.start);
@@ -77,6 +81,19 @@ describe("a crowd on a slow line is served", () => {
   test("F17: where every third connection never answers", async () => {
     const stall = { after: 0, every: 3 } as const;
     await expectServed({ line: { rate: 4_000_000, delayMs: 20, stall }, crowd: "mixed", count: 16 });
+  });
+
+  test("F6: where each answer has an ETag and lengths of its own making", async () => {
+    let answers = 0;
+    const head = (text: string) => {
+      answers += 1;
+      const etag = `ETag: "node ${answers % 5}"`;
+      return text
+        .replace(/etag: [^\r]*/, etag)
+        .replace(/\r\n\r\n$/, "\r\nTransfer-Encoding: chunked\r\n\r\n");
+    };
+    const fault = { kind: "raw", head, framing: "chunked" } as const;
+    await expectServed({ line: { rate: 4_000_000, delayMs: 20 }, crowd: "mixed", count: 16, fault });
   });
 
   test.each(["refuse", "wait"] as const)("F17: where further connections than 2 %s", async (beyond) => {

@@ -94,7 +94,6 @@ export class SimulatedOrigin implements Origin {
       range: served,
       size: this.#size,
       rangeBlind,
-      validator: undefined,
       body: this.#body(served, corruptAt, signal, body),
       dismiss: () => this.#closeBody(body, false),
     };

@@ -106,7 +106,6 @@ async function openedRange(stored: StoredBytes, asked: ByteRange, signal: AbortS
     range,
     size: stored.size,
     rangeBlind: false,
-    validator: undefined,
     body: bodyOf(stored, range, signal),
     dismiss: () => void stored.close(),
   };

@@ -28,9 +28,15 @@ export type Fault =
   | { readonly kind: "extra"; readonly bytes: number; readonly framing: "chunked" | "length" }
   | { readonly kind: "flip"; readonly offset: number }
   | { readonly kind: "ignore-range" }
-  /** `null` takes the header away. */
-  | { readonly kind: "headers"; readonly headers: Readonly<Record<string, string | null>> }
+  /** `null` takes the header away; several values are several lines. */
+  | { readonly kind: "headers"; readonly headers: Readonly<Record<string, string | string[] | null>> }
   | { readonly kind: "gzip" }
+  /** The true answer, its head written as `head` says (lines with their ends), on a connection that is closed after it. */
+  | {
+      readonly kind: "raw";
+      readonly head: (head: string) => string;
+      readonly framing?: "chunked" | ChunkWriter;
+    }
   | {
       readonly kind: "status";
       readonly status: number;
@@ -47,6 +53,9 @@ export type Fault =
   | { readonly kind: "big-headers"; readonly bytes: number }
   /** A body that never ends, without Content-Length. */
   | { readonly kind: "endless" };
+
+/** One chunk as it goes over the wire; an empty one is the last. */
+export type ChunkWriter = (bytes: Buffer) => Buffer;
 
 export type PlannedFault = {
   /** Tested against the path, or asked about the whole request. */

@@ -2,10 +2,11 @@
  * Owns how one answer of a fake registry goes over the wire: at what pace, and with which fault. Content decides
  * what the bytes are; this file decides only whether, when and how many of them arrive.
  */
-import type { ServerResponse } from "node:http";
+import type { OutgoingHttpHeaders, ServerResponse } from "node:http";
 import type { RequestRecord } from "./account.ts";
 import { type BlobContent, contentOfBytes } from "./contents.ts";
 import type { Fault } from "./faults.ts";
+import { sendRaw } from "./send-raw.ts";
 
 export type Reply = {
   readonly status: number;
@@ -45,6 +46,7 @@ export async function sendReply(
   pace: Pace,
 ): Promise<void> {
   record.status = reply.status;
+  if (fault?.kind === "raw") return await sendRaw(response, record, reply, fault);
   response.writeHead(reply.status, spoiledHeaders(reply, fault));
   response.flushHeaders();
   const body = reply.body;
@@ -53,9 +55,9 @@ export async function sendReply(
   if (sent) await endBody(response, fault);
 }
 
-function spoiledHeaders({ headers, body }: Reply, fault: Fault | undefined): Record<string, string> {
+function spoiledHeaders({ headers, body }: Reply, fault: Fault | undefined): OutgoingHttpHeaders {
   const length = body === undefined ? 0 : body.end - body.start;
-  const spoiled: Record<string, string | null> = { ...headers };
+  const spoiled: Record<string, string | string[] | null> = { ...headers };
   if (fault?.kind === "headers") Object.assign(spoiled, fault.headers);
   if (fault?.kind === "gzip") spoiled["content-encoding"] = "gzip";
   if (fault?.kind === "big-headers") Object.assign(spoiled, filler(fault.bytes));
@@ -65,8 +67,9 @@ function spoiledHeaders({ headers, body }: Reply, fault: Fault | undefined): Rec
     if (fault.framing === "chunked") spoiled["content-length"] = null;
     else if (fault.framing !== "fin") spoiled["content-length"] = String(change);
   }
-  const kept = Object.entries(spoiled).filter((entry): entry is [string, string] => entry[1] !== null);
-  return Object.fromEntries(kept);
+  return Object.fromEntries(
+    Object.entries(spoiled).flatMap(([name, value]) => (value === null ? [] : [[name, value]])),
+  );
 }
 
 function filler(bytes: number): Record<string, string> {
