@@ -88,6 +88,7 @@ export class Fill implements ReaderHost, LanesHost {
   /** Readers of a whole whose last bytes are held back (F18). */
   readonly #held: Waits;
   readonly #lanes: Lanes;
+  readonly #origins: Set<string>;
   readonly #readers = new Set<FillReader>();
   #state: FillState = "opening";
   #partial: Partial | undefined;
@@ -117,6 +118,7 @@ export class Fill implements ReaderHost, LanesHost {
     this.#waits = new Waits(around.clock);
     this.#held = new Waits(around.clock);
     this.#lanes = new Lanes(ask, around, this.#waits, this);
+    this.#origins = new Set([ask.origin.name]);
     const ended = Promise.withResolvers<void>();
     this.ended = ended.promise;
     this.#markEnded = ended.resolve;
@@ -141,7 +143,13 @@ export class Fill implements ReaderHost, LanesHost {
     return this.#failure;
   }
 
+  /** Names of the origins that it was given so far: its bytes may be from any of them. */
+  get origins(): readonly string[] {
+    return [...this.#origins];
+  }
+
   addOrigin(origin: Origin): void {
+    this.#origins.add(origin.name);
     this.#lanes.addOrigin(origin);
   }
 

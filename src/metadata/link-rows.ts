@@ -1,34 +1,67 @@
-/** Owns the rows of `links`: which repository has been seen to contain which digest. A known size is never lost to a link without one. */
+/** Owns the rows of `links`: what is known of which digest in which repository. What news make of a row is link-change.ts's. */
 import { type Digest, parseDigest } from "../oci/digest.ts";
-import type { Link, Metadata, RepositoryKey } from "./metadata.ts";
+import { changedLink } from "./link-change.ts";
+import type { Confirmation, Link, LinkChange, Metadata, RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
-type LinkRow = { readonly digest: string; readonly size: number | null };
+type LinkRow = {
+  readonly digest: string;
+  readonly size: number | null;
+  readonly confirmed: number;
+  readonly confirmedSize: number | null;
+  readonly mediaType: string | null;
+};
 
-export type LinkRows = Pick<Metadata, "recordLink" | "link" | "forgetSizes"> & {
+/** Values of `confirmed`. Rows that are older than the column were all stated by documents, as far as anybody knows. */
+const STATED = 0;
+const SAID = 1;
+const MEASURED = 2;
+
+export type LinkRows = Pick<Metadata, "recordLink" | "link"> & {
   /** The synchronous form, for use inside a transaction. */
-  put(where: RepositoryKey, link: Link): void;
+  put(where: RepositoryKey, change: LinkChange): void;
 };
 
 export function linkRows(database: SqlDatabase): LinkRows {
   const upsert = database.prepare(
-    `INSERT INTO links (upstream, repository, digest, size) VALUES (?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET size = coalesce(excluded.size, size)`,
+    `INSERT OR REPLACE INTO links (upstream, repository, digest, size, confirmed, confirmed_size, media_type)
+     VALUES (?, ?, ?, ?, ?, ?, ?)`,
   );
   const one = database.prepare<LinkRow>(
-    "SELECT digest, size FROM links WHERE upstream = ? AND repository = ? AND digest = ?",
+    `SELECT digest, size, confirmed, confirmed_size AS confirmedSize, media_type AS mediaType
+     FROM links WHERE upstream = ? AND repository = ? AND digest = ?`,
   );
-  const clear = database.prepare("UPDATE links SET size = NULL WHERE digest = ?");
-  const put = (where: RepositoryKey, { digest, size }: Link) =>
-    upsert.run(where.upstream, where.repository, digest, size ?? null);
+  const find = ({ upstream, repository }: RepositoryKey, digest: Digest) => {
+    const row = one.get(upstream, repository, digest);
+    return row && linkOf(row);
+  };
+  const put = (where: RepositoryKey, change: LinkChange) => {
+    const { digest, stated, confirmed } = changedLink(find(where, change.digest), change);
+    const { size = null, mediaType = null } = confirmed ?? {};
+    upsert.run(where.upstream, where.repository, digest, stated ?? null, levelOf(confirmed), size, mediaType);
+  };
 
   return {
     put,
-    recordLink: async (where, link) => put(where, link),
-    link: async (where, digest) => {
-      const row = one.get(where.upstream, where.repository, digest);
-      return row && { digest: parseDigest(row.digest), size: row.size ?? undefined };
-    },
-    forgetSizes: async (digest: Digest) => clear.run(digest),
+    recordLink: async (where, change) => put(where, change),
+    link: async (where, digest) => find(where, digest),
+  };
+}
+
+function levelOf(confirmed: Confirmation | undefined): number {
+  if (confirmed === undefined) return STATED;
+  return confirmed.isMeasured ? MEASURED : SAID;
+}
+
+function linkOf({ digest, size, confirmed, confirmedSize, mediaType }: LinkRow): Link {
+  const confirmation = {
+    size: confirmedSize ?? undefined,
+    isMeasured: confirmed === MEASURED,
+    mediaType: mediaType ?? undefined,
+  };
+  return {
+    digest: parseDigest(digest),
+    stated: size ?? undefined,
+    confirmed: confirmed === STATED ? undefined : confirmation,
   };
 }

@@ -1,4 +1,4 @@
-/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links that one document proves. */
+/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links that one document brings. */
 import { parseDigest } from "../oci/digest.ts";
 import type { LinkRows } from "./link-rows.ts";
 import type { Metadata } from "./metadata.ts";
@@ -22,8 +22,9 @@ export function manifestRows(
     recordManifest: async (where, { digest, mediaType, bytes }, listed) =>
       database.inTransaction(() => {
         upsert.run(digest, mediaType, bytes);
-        links.put(where, { digest, size: bytes.length });
-        for (const link of listed) links.put(where, link);
+        const own = { size: bytes.length, isMeasured: true, mediaType };
+        links.put(where, { kind: "confirmed", digest, ...own });
+        for (const { digest, size } of listed) links.put(where, { kind: "stated", digest, size });
       }),
     manifest: async (digest) => {
       const row = one.get(digest);

@@ -36,8 +36,35 @@ export type RepositoryKey = { readonly upstream: string; readonly repository: st
 /** Whether a repository could be read without credentials, and when that was probed (epoch ms). */
 export type Visibility = { readonly isPublic: boolean; readonly checkedAt: number };
 
-/** A digest that a repository has been seen to contain, with its size where a descriptor told it. */
-export type Link = { readonly digest: Digest; readonly size: number | undefined };
+/** What the upstream of a repository has answered for a digest there. */
+export type Confirmation = {
+  /** Bytes; undefined where it did not say. */
+  readonly size: number | undefined;
+  /** An answer with the bytes themselves told the size, or could not: no HEAD and no document knows better. */
+  readonly isMeasured: boolean;
+  /** What it calls the document, where it is a manifest. */
+  readonly mediaType: string | undefined;
+};
+
+/** What is known of a digest in one repository: what documents there state of it is a size, and no proof that it is there. */
+export type Link = {
+  readonly digest: Digest;
+  /** Bytes, as a descriptor there states them. */
+  readonly stated: number | undefined;
+  /** Set once the repository's own upstream has answered for the digest there: what it said. */
+  readonly confirmed: Confirmation | undefined;
+};
+
+/** News of one link. A word of the upstream is not lost to what a document states, nor a measure to a word. */
+export type LinkChange = { readonly digest: Digest } & (
+  | { readonly kind: "stated"; readonly size: number | undefined }
+  | ({ readonly kind: "confirmed" } & Confirmation)
+  /** Its size turned out wrong: none is known any more. */
+  | { readonly kind: "unsized" }
+);
+
+/** A descriptor of a manifest: what it lists, with the size that it states. */
+export type Listed = { readonly digest: Digest; readonly size: number | undefined };
 
 export interface Metadata {
   /** A blob is on disk. Recording it again updates size and last use. */
@@ -59,8 +86,8 @@ export interface Metadata {
    */
   clampUses(now: number, before: number): Promise<void>;
 
-  /** The manifest, its own link, and the links to what it lists, in one transaction. */
-  recordManifest(where: RepositoryKey, manifest: Manifest, links: readonly Link[]): Promise<void>;
+  /** The manifest that came from `where`, its own confirmed link, and stated ones to what it lists, in one transaction. */
+  recordManifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): Promise<void>;
   manifest(digest: Digest): Promise<Manifest | undefined>;
 
   recordTag(record: TagRecord): Promise<void>;
@@ -69,10 +96,9 @@ export interface Metadata {
   /** Tags of one repository that we hold, lexical order, without duplicates. */
   tagsOf(where: RepositoryKey): Promise<string[]>;
 
-  recordLink(where: RepositoryKey, link: Link): Promise<void>;
+  /** The link as it is after `change` (link-change.ts). Of this repository alone: no other one's links change. */
+  recordLink(where: RepositoryKey, change: LinkChange): Promise<void>;
   link(where: RepositoryKey, digest: Digest): Promise<Link | undefined>;
-  /** A size that some descriptor stated turned out wrong: no link may state a size of `digest` any more. */
-  forgetSizes(digest: Digest): Promise<void>;
 
   recordVisibility(where: RepositoryKey, visibility: Visibility): Promise<void>;
   visibility(where: RepositoryKey): Promise<Visibility | undefined>;

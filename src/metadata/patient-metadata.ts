@@ -9,7 +9,8 @@ import type { Clock, Timer } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isRowsOwnFault } from "./database-error.ts";
-import type { BlobRecord, Metadata, RepositoryKey } from "./metadata.ts";
+import { changedLink } from "./link-change.ts";
+import type { BlobRecord, Link, Metadata, RepositoryKey } from "./metadata.ts";
 import { linkKey, listKey, repositoryKey, tagKey, Unwritten } from "./unwritten.ts";
 
 export type PatientOptions = {
@@ -87,10 +88,10 @@ class Patient implements PatientMetadata {
     }
   };
 
-  recordManifest: Metadata["recordManifest"] = (where, manifest, links) =>
+  recordManifest: Metadata["recordManifest"] = (where, manifest, listed) =>
     this.#write(
-      () => this.#real.recordManifest(where, manifest, links),
-      () => this.#waiting.holdManifest(where, manifest, links),
+      () => this.#real.recordManifest(where, manifest, listed),
+      () => this.#waiting.holdManifest(where, manifest, listed),
     );
 
   recordTag: Metadata["recordTag"] = (record) =>
@@ -105,16 +106,10 @@ class Patient implements PatientMetadata {
       () => this.#waiting.holdTag(key, undefined),
     );
 
-  recordLink: Metadata["recordLink"] = (where, link) =>
+  recordLink: Metadata["recordLink"] = (where, change) =>
     this.#write(
-      () => this.#real.recordLink(where, link),
-      () => this.#waiting.holdLink(where, link),
-    );
-
-  forgetSizes: Metadata["forgetSizes"] = (digest) =>
-    this.#write(
-      () => this.#real.forgetSizes(digest),
-      () => this.#waiting.holdForgottenSizes(digest),
+      () => this.#real.recordLink(where, change),
+      () => this.#waiting.holdLink(where, change),
     );
 
   recordVisibility: Metadata["recordVisibility"] = (where, visibility) =>
@@ -159,10 +154,9 @@ class Patient implements PatientMetadata {
   };
 
   link: Metadata["link"] = async (where, digest) => {
-    const waiting = this.#waiting.links.get(linkKey(where, digest));
-    if (waiting) return waiting.value;
-    const link = await this.#known(() => this.#real.link(where, digest), undefined);
-    return link && this.#waiting.sizes.has(digest) ? { ...link, size: undefined } : link;
+    const written = await this.#known(() => this.#real.link(where, digest), undefined);
+    const waiting = this.#waiting.links.get(linkKey(where, digest)) ?? [];
+    return waiting.reduce<Link | undefined>(changedLink, written);
   };
 
   visibility: Metadata["visibility"] = async (where) => {

@@ -56,6 +56,12 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (upstream, repository)
   ) STRICT, WITHOUT ROWID;
   `,
+  // What documents state of a digest is no proof that it is there: see link-rows.ts for the values of `confirmed`.
+  `
+  ALTER TABLE links ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE links ADD COLUMN confirmed_size INTEGER;
+  ALTER TABLE links ADD COLUMN media_type TEXT;
+  `,
 ];
 
 /** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */

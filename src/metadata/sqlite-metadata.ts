@@ -18,7 +18,7 @@ import { visibilityRows } from "./visibility-rows.ts";
 export function openSqliteMetadata(path: string): Metadata {
   const file = new SqliteFile(path);
   const links = linkRows(file);
-  const { recordLink, link, forgetSizes } = links;
+  const { recordLink, link } = links;
   return {
     ...blobRows(file),
     ...manifestRows(file, links),
@@ -26,7 +26,6 @@ export function openSqliteMetadata(path: string): Metadata {
     ...visibilityRows(file),
     recordLink,
     link,
-    forgetSizes,
     putBack: async () => file.putBack(),
     close: async () => file.close(),
   };

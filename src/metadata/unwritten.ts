@@ -4,7 +4,17 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
-import type { BlobRecord, Link, Metadata, RepositoryKey, TagKey, TagRecord, Visibility } from "./metadata.ts";
+import { changesWith } from "./link-change.ts";
+import type {
+  BlobRecord,
+  LinkChange,
+  Listed,
+  Metadata,
+  RepositoryKey,
+  TagKey,
+  TagRecord,
+  Visibility,
+} from "./metadata.ts";
 
 /** A row that waits; `undefined` inside means that it was forgotten. */
 export type Waiting<V> = { readonly value: V | undefined };
@@ -23,12 +33,11 @@ export class Unwritten {
   readonly blobs = new Map<Digest, Waiting<BlobRecord>>();
   readonly manifests = new Map<Digest, Waiting<Manifest>>();
   readonly tags = new Map<string, Waiting<TagRecord>>();
-  readonly links = new Map<string, Waiting<Link>>();
+  /** What is to be done to the links that were written. */
+  readonly links = new Map<string, readonly LinkChange[]>();
   readonly visibilities = new Map<string, Waiting<Visibility>>();
   readonly tagLists = new Map<string, Waiting<string>>();
   readonly uses = new Map<Digest, number>();
-  /** Digests of which no link that was written may state a size. */
-  readonly sizes = new Set<Digest>();
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
   #dropped = 0;
@@ -75,23 +84,20 @@ export class Unwritten {
       this.holdBlob(blob.digest, { ...blob, usedAt: before - future.length + index });
   }
 
-  holdManifest(where: RepositoryKey, manifest: Manifest, links: readonly Link[]): void {
-    const { digest, bytes } = manifest;
+  holdManifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): void {
+    const { digest, bytes, mediaType } = manifest;
     // One entry for each repository: each of them has its own links, and all come in one transaction.
     const key = `manifest ${linkKey(where, digest)}`;
     this.manifests.set(digest, { value: manifest });
-    const own = { digest, size: bytes.length };
-    const keys = [own, ...links].map((link) => {
-      const at = linkKey(where, link.digest);
-      this.links.set(at, { value: { ...link, size: link.size ?? this.links.get(at)?.value?.size } });
-      return at;
-    });
+    const own = { kind: "confirmed", digest, size: bytes.length, isMeasured: true, mediaType } as const;
+    const changes = [own, ...listed.map((each) => ({ kind: "stated", ...each }) as const)];
+    const keys = changes.map((change) => this.#change(where, change));
     const drop = () => {
       this.manifests.delete(digest);
       for (const at of keys) if (!this.#entries.has(`link ${at}`)) this.links.delete(at);
     };
     const cost = bytes.length + keys.length * ROW_BYTES;
-    this.#add(key, { bytes: cost, write: (to) => to.recordManifest(where, manifest, links), drop });
+    this.#add(key, { bytes: cost, write: (to) => to.recordManifest(where, manifest, listed), drop });
   }
 
   holdTag(key: TagKey, value: TagRecord | undefined): void {
@@ -99,19 +105,15 @@ export class Unwritten {
     this.#hold(this.tags, "tag", tagKey(key), value, write);
   }
 
-  holdLink(where: RepositoryKey, link: Link): void {
-    const key = linkKey(where, link.digest);
-    const value = { ...link, size: link.size ?? this.links.get(key)?.value?.size };
-    this.#hold(this.links, "link", key, value, (to) => to.recordLink(where, value));
-  }
-
-  holdForgottenSizes(digest: Digest): void {
-    for (const [at, { value }] of this.links) {
-      if (value?.digest === digest) this.links.set(at, { value: { digest, size: undefined } });
-    }
-    this.sizes.add(digest);
-    const write: Write = (to) => to.forgetSizes(digest);
-    this.#add(`sizes ${digest}`, { bytes: ROW_BYTES, write, drop: () => this.sizes.delete(digest) });
+  holdLink(where: RepositoryKey, change: LinkChange): void {
+    const at = this.#change(where, change);
+    const changes = this.links.get(at) ?? [];
+    const write: Write = async (to) => {
+      for (const each of changes) await to.recordLink(where, each);
+    };
+    this.#add(`link ${at}`, { bytes: ROW_BYTES, write, drop: () => this.links.delete(at) }, () =>
+      this.links.set(at, changes),
+    );
   }
 
   holdVisibility(where: RepositoryKey, value: Visibility): void {
@@ -132,6 +134,12 @@ export class Unwritten {
     const batch = new Map(this.uses);
     const bytes = batch.size * ROW_BYTES;
     this.#add("uses", { bytes, write: (to) => to.touch(batch), drop: () => this.uses.clear() });
+  }
+
+  #change(where: RepositoryKey, change: LinkChange): string {
+    const at = linkKey(where, change.digest);
+    this.links.set(at, changesWith(this.links.get(at) ?? [], change));
+    return at;
   }
 
   #hold<K extends string, V>(

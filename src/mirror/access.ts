@@ -1,13 +1,11 @@
 /**
- * Owns who may be served what: a digest only through a repository that has been seen to contain it, and content that only
- * our credentials can read only to clients that logged in (registry-clients.md F.4). Storage is shared between
- * repositories, permission never is.
+ * Owns which repositories a client may see: content that only our credentials can read is for clients that logged in
+ * (registry-clients.md F.4). Which digests a repository contains is links.ts's.
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
-import type { Link, Metadata, RepositoryKey, Visibility } from "../metadata/metadata.ts";
+import type { Metadata, RepositoryKey, Visibility } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
-import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { UpstreamClient, ViewAsk } from "../upstream/upstream-client.ts";
@@ -30,7 +28,6 @@ const ANY_TAG = "latest";
 export class Access {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
-  readonly #links = new LRUCache<string, Link>({ max: 50_000 });
   readonly #probes: SingleFlight<boolean>;
   /** Public repositories that refused those who did not log in, once so far. */
   readonly #refusals: Disappearances;
@@ -59,25 +56,6 @@ export class Access {
       `${name} is private: only Granary's own credentials can read it. Log in to Granary, or set privateContent: share for this upstream.`,
       { target: name },
     );
-  }
-
-  /** The link of `digest` in this repository; undefined when the repository was never seen to contain it. */
-  async link(where: RepositoryKey, digest: Digest): Promise<Link | undefined> {
-    const key = keyOf(where, digest);
-    const known = this.#links.get(key) ?? (await this.#metadata.link(where, digest));
-    if (known !== undefined) this.#links.set(key, known);
-    return known;
-  }
-
-  async recordLink(where: RepositoryKey, link: Link): Promise<void> {
-    await this.#metadata.recordLink(where, link);
-    this.#links.delete(keyOf(where, link.digest));
-  }
-
-  /** Some descriptor stated a wrong size of `digest`: no link may state one any more. */
-  async forgetSizes(digest: Digest): Promise<void> {
-    await this.#metadata.forgetSizes(digest);
-    this.#links.clear();
   }
 
   async #isPublic(client: UpstreamClient, target: Target): Promise<boolean> {
@@ -215,8 +193,4 @@ async function isReadableByUs(
 
 function nameOf({ upstream, repository }: RepositoryKey): string {
   return `${upstream}\n${repository}`;
-}
-
-function keyOf({ upstream, repository }: RepositoryKey, digest: Digest): string {
-  return `${upstream}\n${repository}\n${digest}`;
 }

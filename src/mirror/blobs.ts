@@ -9,15 +9,15 @@ import type { Fills } from "../fill/fills.ts";
 import { PassThrough } from "../fill/pass-through.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, possibleSize } from "../oci/digest.ts";
 import type { BlobReader, ReadableBlob } from "../source.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import type { Access } from "./access.ts";
+import { ConfirmingOrigin } from "./confirming-origin.ts";
 import type { Janitor, Room } from "./janitor.ts";
+import { type Links, statedSize } from "./links.ts";
 import type { BlobAnswer, Outcome } from "./mirror.ts";
 import { notFound } from "./not-found.ts";
 import type { Pins } from "./pins.ts";
-import { SingleFlight } from "./single-flight.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
 import { openStoredBlob } from "./stored-blob.ts";
 import type { BlobTarget } from "./target.ts";
@@ -27,7 +27,7 @@ export type BlobParts = {
   readonly sound: SoundBlobs;
   readonly fills: Fills;
   readonly janitor: Janitor;
-  readonly access: Access;
+  readonly links: Links;
   readonly pins: Pins;
   readonly uses: Uses;
   readonly clock: Clock;
@@ -39,21 +39,20 @@ type Sized = { readonly digest: Digest; readonly size: number; readonly outcome:
 
 export class Blobs {
   readonly #parts: BlobParts;
-  readonly #sizes: SingleFlight<number>;
   #isClosed = false;
 
   constructor(parts: BlobParts) {
     this.#parts = parts;
-    this.#sizes = new SingleFlight(parts.clock);
   }
 
   /** A readable blob; the caller releases it. F12: the pin is taken before the first look-up. */
   async open(client: UpstreamClient, target: BlobTarget): Promise<BlobAnswer> {
     const release = this.#parts.pins.pin(target.digest);
     try {
-      const size = await this.#linkedSize(client, target);
+      const stated = await this.#statedOfCold(client, target);
+      const size = stated ?? (await this.#confirmed(client, target));
       this.#parts.uses.touch(target.digest);
-      const stored = await this.#stored(client, target, size, release);
+      const stored = stated === undefined ? await this.#stored(client, target, size, release) : undefined;
       if (stored !== undefined) return { blob: stored, outcome: "hit" };
       return await this.#cold(client, target, size, release);
     } catch (error) {
@@ -62,13 +61,13 @@ export class Blobs {
     }
   }
 
-  /** Size without a body: from disk, from the running fill, from the manifest that listed it, else by one upstream HEAD. */
+  /** Size without a body, as this repository's upstream has it: from disk, or by one upstream HEAD, which is remembered. */
   async stat(client: UpstreamClient, target: BlobTarget): Promise<Sized> {
     const { digest } = target;
-    const linked = await this.#linkedSize(client, target);
-    const stored = await this.#parts.sound.stat(digest, linked);
+    const size = await this.#confirmed(client, target);
+    const stored = await this.#parts.sound.stat(digest, size);
     if (stored !== undefined) return { digest, size: stored.size, outcome: "hit" };
-    return { digest, size: await this.#coldSize(client, target, linked), outcome: "miss" };
+    return { digest, size, outcome: "miss" };
   }
 
   /** No reader begins a fill any more: the process stops. */
@@ -76,47 +75,50 @@ export class Blobs {
     this.#isClosed = true;
   }
 
-  /** The repository's own word that it has the blob: from a manifest seen, else from the upstream now (H54). */
-  async #linkedSize(client: UpstreamClient, target: BlobTarget): Promise<number | undefined> {
-    const link = await this.#parts.access.link(target, target.digest);
-    return link === undefined ? await this.#sizeUpstream(client, target) : link.size;
+  /**
+   * What a document of this repository says of a blob that is nowhere here: that is enough to fetch it with, because the upstream's answer
+   * to the fetch is the proof that it is there. undefined in all other cases.
+   */
+  async #statedOfCold(client: UpstreamClient, target: BlobTarget): Promise<number | undefined> {
+    const { digest } = target;
+    const { links, fills, sound } = this.#parts;
+    const link = await links.find(target, digest);
+    const stated = link?.confirmed === undefined ? link && statedSize(link) : undefined;
+    if (stated === undefined || (await sound.stat(digest, stated)) !== undefined) return undefined;
+    const own = client.blobOrigin(target.repository, digest).name;
+    const isOthers = fills.find(digest)?.origins.some((name) => name !== own) ?? false;
+    return isOthers ? undefined : stated;
   }
 
-  async #coldSize(client: UpstreamClient, target: BlobTarget, linked: number | undefined): Promise<number> {
-    const running = this.#parts.fills.find(target.digest)?.size;
-    return running ?? linked ?? (await this.#sizeUpstream(client, target));
-  }
-
-  #sizeUpstream(client: UpstreamClient, target: BlobTarget): Promise<number> {
+  /** Its size, once this repository's own upstream has answered for it there: whatever lies here is served only then (H54). */
+  async #confirmed(client: UpstreamClient, target: BlobTarget): Promise<number> {
+    const size = await this.#parts.links.confirm(client, target, target.digest);
+    if (size !== undefined) return size;
     const { upstream, repository, digest } = target;
-    return this.#sizes.run(`${upstream}\n${repository}\n${digest}`, async () => {
-      const head = await client.headBlob(repository, digest);
-      if (head === undefined) throw notFound(target, digest);
-      await this.#parts.access.recordLink(target, { digest, size: head.size });
-      return head.size;
-    });
+    const message = `${upstream}/${repository} does not say how large ${digest} is.`;
+    throw new GranaryError("upstream-protocol", message, { target: digest });
   }
 
   async #stored(
     client: UpstreamClient,
     target: BlobTarget,
-    linked: number | undefined,
+    likelySize: number,
     release: () => void,
   ): Promise<ReadableBlob | undefined> {
     const { digest } = target;
     // A fill that is running is asked first: its readers get what is there without a look at the disk (F9).
     if (this.#parts.fills.find(digest) !== undefined) return undefined;
     const { sound } = this.#parts;
-    const stored = await sound.open(digest, linked);
+    const stored = await sound.open(digest, likelySize);
     if (stored === undefined) return undefined;
     const { size } = stored;
     return openStoredBlob(stored, release, async (error, range, offset) => {
       // Nothing can be kept while the damaged one is in its place.
       const isMended = await sound.dropDamaged(digest, error);
       const room = isMended ? await this.#parts.janitor.reserve(digest, size) : undefined;
-      const ask = askOf(client, target, size);
+      const ask = this.#askOf(client, target, size);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
-      const reader = this.#doubting(target, this.#reader(ask, room, rest));
+      const reader = this.#doubting(target, size, this.#reader(ask, room, rest));
       return restOf(reader, range === undefined ? offset : 0, () => room?.release());
     });
   }
@@ -124,19 +126,43 @@ export class Blobs {
   async #cold(
     client: UpstreamClient,
     target: BlobTarget,
-    linked: number | undefined,
+    said: number,
     unpin: () => void,
   ): Promise<BlobAnswer> {
     const { digest } = target;
-    const size = await this.#coldSize(client, target, linked);
-    const ask = askOf(client, target, size);
+    const size = await this.#settled(client, target, said);
+    const ask = this.#askOf(client, target, size);
     const room = await this.#parts.janitor.reserve(digest, size);
-    const reader = (range?: ByteRange) => this.#doubting(target, this.#reader(ask, room, range));
+    const reader = (range?: ByteRange) =>
+      this.#proving(client, target, this.#doubting(target, size, this.#reader(ask, room, range)));
     const release = () => {
       room?.release();
       unpin();
     };
     return { blob: { digest, size, reader, release }, outcome: room === undefined ? "bypass" : "miss" };
+  }
+
+  /** Where a running fill goes by another size than this repository knows of, the upstream settles it. */
+  async #settled(client: UpstreamClient, target: BlobTarget, said: number): Promise<number> {
+    const running = this.#parts.fills.find(target.digest);
+    if (running === undefined || running.size === said) return said;
+    return (await this.#parts.links.measure(client, target, target.digest)) ?? said;
+  }
+
+  #askOf(client: UpstreamClient, target: BlobTarget, size: number): FillAsk {
+    const { repository, digest } = target;
+    const { links } = this.#parts;
+    const origin = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
+      const isMeasured = possibleSize(digest, found) !== undefined;
+      return links.record(target, {
+        kind: "confirmed",
+        digest,
+        size: found,
+        isMeasured,
+        mediaType: undefined,
+      });
+    });
+    return { digest, size, origin, policy: client.upstream.policy };
   }
 
   /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
@@ -161,19 +187,45 @@ export class Blobs {
     return new PassThrough(asked, policy, clock, random);
   }
 
-  /** `reader`; an error that a wrong size can have caused makes the next ask find out the right one. */
-  #doubting(target: BlobTarget, reader: BlobReader): BlobReader {
+  /**
+   * `reader`, which gives nothing out before this repository's own upstream has answered for the blob: in most cases it has by then, as it
+   * was asked for the bytes. They may also have come from another repository meanwhile.
+   */
+  #proving(client: UpstreamClient, target: BlobTarget, reader: BlobReader): BlobReader {
+    const { links } = this.#parts;
     const { digest } = target;
+    let isProven = false;
+    const read = async (into: Uint8Array) => {
+      const count = await reader.read(into);
+      if (isProven) return count;
+      if ((await links.find(target, digest))?.confirmed === undefined)
+        await links.confirm(client, target, digest);
+      isProven = true;
+      return count;
+    };
+    return { read, close: () => reader.close() };
+  }
+
+  /** `reader` of what was said to have `size` bytes; an error that a wrong size can have caused makes the next ask find out the right one. */
+  #doubting(target: BlobTarget, size: number, reader: BlobReader): BlobReader {
     const read = async (into: Uint8Array) => {
       try {
         return await reader.read(into);
       } catch (error) {
         if (isGranaryError(error, "size-mismatch", "digest-mismatch", "range-unsatisfiable"))
-          await this.#parts.access.forgetSizes(digest);
+          await this.#unsize(target, size);
         throw forReader(target, error);
       }
     };
     return { read, close: () => reader.close() };
+  }
+
+  /** Unless the upstream's answer has corrected it already. Of this repository alone: another one's word is another one's. */
+  async #unsize(target: BlobTarget, wrong: number): Promise<void> {
+    const { digest } = target;
+    const link = await this.#parts.links.find(target, digest);
+    const isCorrected = link?.confirmed?.isMeasured === true && link.confirmed.size !== wrong;
+    if (!isCorrected) await this.#parts.links.record(target, { kind: "unsized", digest });
   }
 }
 
@@ -181,16 +233,15 @@ export class Blobs {
  * A transfer has readers of many repositories, and what ended it may quote the one that began it: each hears of its own. The
  * transfer's log line tells the whole.
  */
-function forReader({ upstream, repository, digest }: BlobTarget, error: unknown): unknown {
+function forReader(at: BlobTarget, error: unknown): unknown {
   if (!isGranaryError(error)) return error;
+  const { upstream, repository, digest } = at;
+  // In the words of every other absence: whether it is here all the same is nobody's business.
+  if (error.code === "not-found") return notFound(at, digest);
   const { reason = reasonOf(error), ...facts } = error.facts;
   const target = `${upstream}/${repository}@${digest}`;
   const message = `${target} could not be read: ${reason}.`;
   return new GranaryError(error.code, message, { ...facts, target, cause: error });
-}
-
-function askOf(client: UpstreamClient, { repository, digest }: BlobTarget, size: number): FillAsk {
-  return { digest, size, origin: client.blobOrigin(repository, digest), policy: client.upstream.policy };
 }
 
 /** `reader` after its first `skipped` bytes; a whole is read from its start, because only so is its end held back (F18). */

@@ -8,11 +8,11 @@ import type { Metadata, RepositoryKey } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { checkManifest, type Manifest } from "../oci/manifest.ts";
-import { manifestTypeOf, viewManifest } from "../oci/manifest-view.ts";
+import { type ManifestView, manifestTypeOf, viewManifest } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
-import type { Access } from "./access.ts";
+import type { Links } from "./links.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
 import { SingleFlight } from "./single-flight.ts";
@@ -23,13 +23,20 @@ export type Head = { readonly digest: Digest; readonly mediaType: string; readon
 
 export type ManifestParts = {
   readonly metadata: Metadata;
-  readonly access: Access;
+  readonly links: Links;
   readonly uses: Uses;
   readonly clock: Clock;
 };
 
 /** A manifest in memory, with what it lists. */
-type Held = { readonly manifest: Manifest; readonly listed: readonly Digest[]; servedAt: number };
+type Held = {
+  readonly manifest: Manifest;
+  readonly listed: readonly Digest[];
+  /** What the document says of its own type, in words or by its shape; undefined where only who gave it knows. */
+  readonly ownType: string | undefined;
+  readonly statesType: boolean;
+  servedAt: number;
+};
 
 /** Memory for hot manifests. */
 const HELD_BYTES = 32 * 1024 * 1024;
@@ -53,26 +60,33 @@ export class ManifestBytes {
     this.#heads = new SingleFlight(parts.clock);
   }
 
-  /** What we hold, whoever may see it. */
-  async stored(digest: Digest): Promise<Manifest | undefined> {
-    const held = this.#held.get(digest);
-    if (held !== undefined) return held.manifest;
-    const manifest = await this.#parts.metadata.manifest(digest);
-    if (manifest !== undefined) this.#hold(manifest, listedBy(manifest));
-    return manifest;
+  /** Whether we have the bytes, whoever may see them. */
+  async holds(digest: Digest): Promise<boolean> {
+    return (await this.#find(digest)) !== undefined;
   }
 
-  /** What we hold, if this repository is known to contain it or says so now (H54). */
+  /**
+   * What we hold, for who is known to contain it. `called` is that upstream's own word for its type: it counts where the document says
+   * nothing, and never what another upstream called the same bytes. undefined also where neither tells.
+   */
+  async stored(digest: Digest, called: string | undefined): Promise<Manifest | undefined> {
+    const held = await this.#find(digest);
+    if (held === undefined) return undefined;
+    const mediaType = held.statesType ? held.ownType : (called ?? held.ownType);
+    return mediaType === undefined ? undefined : { ...held.manifest, mediaType };
+  }
+
+  /** What we hold, if the upstream has said that this repository contains it, or says so now (H54). */
   async storedIn(
     client: UpstreamClient,
     where: RepositoryKey,
     digest: Digest,
     userAgent: string | undefined,
   ): Promise<Manifest | undefined> {
-    const stored = await this.stored(digest);
-    if (stored === undefined || (await this.#parts.access.link(where, digest)) !== undefined) return stored;
-    await this.head(client, where, digest, userAgent);
-    return stored;
+    if (!(await this.holds(digest))) return undefined;
+    const confirmed = (await this.#parts.links.find(where, digest))?.confirmed;
+    const { mediaType } = confirmed ?? (await this.head(client, where, digest, userAgent));
+    return await this.stored(digest, mediaType);
   }
 
   /** From the upstream, checked, stored; one fetch for everybody who asks meanwhile. */
@@ -109,11 +123,19 @@ export class ManifestBytes {
       if (head === undefined) throw this.#isAbsent(client, where, digest, "HEAD");
       checkNamed(head, where, digest);
       const mediaType = manifestTypeOf(head.mediaType);
-      if (mediaType === undefined || head.size === undefined)
+      const { size } = head;
+      // An answer that does not name the digest may be to another question, such as who we are: bytes tell.
+      if (mediaType === undefined || !size || head.digest !== digest)
         return headOf(await this.fetch(client, where, digest, userAgent));
-      await this.#parts.access.recordLink(where, { digest, size: head.size });
-      return { digest, mediaType, size: head.size };
+      await this.confirm(where, { digest, mediaType, size });
+      return { digest, mediaType, size };
     });
+  }
+
+  /** The upstream has named `head.digest` for something in this repository. */
+  confirm(where: RepositoryKey, { digest, mediaType, size }: Head): Promise<void> {
+    const said = { kind: "confirmed", digest, size, isMeasured: false, mediaType } as const;
+    return this.#parts.links.record(where, said);
   }
 
   /** Checks and stores an upstream's answer for `reference`. Throws `digest-mismatch`, `upstream-protocol`. */
@@ -125,11 +147,8 @@ export class ManifestBytes {
   ): Promise<Manifest> {
     const target = `${upstream}/${repository}${wanted === undefined ? ":" : "@"}${reference}`;
     const { manifest, links } = checkManifest(body, target, wanted);
-    await this.#parts.metadata.recordManifest({ upstream, repository }, manifest, links);
-    this.#hold(
-      manifest,
-      links.map((link) => link.digest),
-    );
+    await this.#parts.links.recordManifest({ upstream, repository }, manifest, links);
+    this.#hold(manifest);
     return manifest;
   }
 
@@ -142,8 +161,17 @@ export class ManifestBytes {
     for (const listed of held.listed) this.#parts.uses.touch(listed);
   }
 
-  #hold(manifest: Manifest, listed: readonly Digest[]): void {
-    this.#held.set(manifest.digest, { manifest, listed, servedAt: 0 });
+  async #find(digest: Digest): Promise<Held | undefined> {
+    const held = this.#held.get(digest);
+    if (held !== undefined) return held;
+    const manifest = await this.#parts.metadata.manifest(digest);
+    return manifest && this.#hold(manifest);
+  }
+
+  #hold(manifest: Manifest): Held {
+    const held = { manifest, ...ownFacts(manifest), servedAt: 0 };
+    this.#held.set(manifest.digest, held);
+    return held;
   }
 
   #isAbsent(
@@ -178,12 +206,20 @@ function checkNamed({ digest: found }: ManifestHead, where: RepositoryKey, diges
   });
 }
 
-function listedBy({ bytes, mediaType }: Manifest): Digest[] {
+/** What the document says of itself: nothing that somebody called it comes in. */
+function ownFacts({ bytes, mediaType }: Manifest): Pick<Held, "listed" | "ownType" | "statesType"> {
+  const view = viewOf(bytes, mediaType);
+  const { links = [], statesType = false } = view ?? {};
+  const ownType = statesType ? view?.mediaType : viewOf(bytes, undefined)?.mediaType;
+  return { listed: links.map((link) => link.digest), statesType, ownType };
+}
+
+function viewOf(bytes: Uint8Array, called: string | undefined): ManifestView | undefined {
   try {
-    return viewManifest(bytes, mediaType).links.map((link) => link.digest);
+    return viewManifest(bytes, called);
   } catch (error) {
-    // Kept when the rules were laxer: its bytes are right all the same, and only the warmth of its blobs is lost.
-    if (isGranaryError(error, "manifest-invalid")) return [];
+    // Kept when the rules were laxer, or of a shape that only its sender has a name for: its bytes are right all the same.
+    if (isGranaryError(error, "manifest-invalid")) return undefined;
     throw error;
   }
 }

@@ -46,8 +46,8 @@ export class Manifests {
 
   async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
     const resolved = await this.#tags.resolve(client, { ...target, tag }, ask, true);
-    const { digest } = resolved.record;
-    const stored = await this.#bytes.stored(digest);
+    const { digest, mediaType } = resolved.record;
+    const stored = await this.#bytes.stored(digest, mediaType);
     const { record, outcome, warning, manifest } =
       stored === undefined ? await this.#fetched(client, resolved, ask) : { ...resolved, manifest: stored };
     return { manifest, outcome, warning, ageMs: ageOf(record.checkedAt, this.#clock.now()) };
@@ -66,7 +66,7 @@ export class Manifests {
       // That digest is not there; whether the tag is, only the tag tells: it may have moved, or a replica lags behind.
       if (!isGranaryError(error, "not-found")) throw error;
       const again = await this.#tags.refetch(client, record, ask);
-      const manifest = await this.#bytes.stored(again.record.digest);
+      const manifest = await this.#bytes.stored(again.record.digest, again.record.mediaType);
       if (manifest === undefined) throw error;
       return { ...again, manifest };
     }
@@ -75,7 +75,7 @@ export class Manifests {
   async #headByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
     const { record, outcome, warning } = await this.#tags.resolve(client, { ...target, tag }, ask, false);
     // The document's own word for its type counts more than the header that the record may have it from (H27).
-    const stored = await this.#bytes.stored(record.digest);
+    const stored = await this.#bytes.stored(record.digest, record.mediaType);
     const { digest, mediaType, size } = stored === undefined ? record : headOf(stored);
     return { digest, mediaType, size, outcome, warning, ageMs: ageOf(record.checkedAt, this.#clock.now()) };
   }

@@ -18,6 +18,7 @@ import { Access } from "./access.ts";
 import { Blobs } from "./blobs.ts";
 import type { Budget } from "./disk-measure.ts";
 import { Janitor } from "./janitor.ts";
+import { Links } from "./links.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
 import { blobsOfOurs, spoolOfOurs } from "./ours-alone.ts";
@@ -69,6 +70,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
   const access = new Access(metadata, clock);
+  const links = new Links(metadata, clock);
   const sound: SoundBlobs = new SoundBlobs({ store, metadata, fills: () => fills, log });
   const janitor: Janitor = new Janitor({
     budget,
@@ -99,8 +101,8 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const isFilled = (digest: Digest) => fills.find(digest) !== undefined;
   const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
   const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
-  const manifests = new Manifests({ metadata, access, uses, clock, episodes });
-  const blobs = new Blobs({ sound, fills, janitor, access, pins, uses, clock, metrics, random });
+  const manifests = new Manifests({ metadata, links, uses, clock, episodes });
+  const blobs = new Blobs({ sound, fills, janitor, links, pins, uses, clock, metrics, random });
   const tagLists = new TagLists(metadata, clock);
   const referrers = new Referrers(manifests, clock, episodes);
 

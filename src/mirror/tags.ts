@@ -173,8 +173,7 @@ export class Tags {
 
   /** A manifest in hand is given up only for another in hand: Hub may answer the HEAD and refuse the GET. */
   async #replace({ client, userAgent }: Asking, record: TagRecord, { digest }: Head): Promise<void> {
-    if ((await this.#bytes.stored(record.digest)) === undefined) return;
-    if ((await this.#bytes.stored(digest)) !== undefined) return;
+    if (!(await this.#bytes.holds(record.digest)) || (await this.#bytes.holds(digest))) return;
     try {
       await this.#bytes.fetch(client, record, digest, userAgent);
     } catch (error) {
@@ -225,8 +224,8 @@ export class Tags {
     // The digest settles it, whatever else is told: the Ollama registry calls every manifest text/plain.
     if (known !== undefined && digest === known.digest) return known;
     const mediaType = manifestTypeOf(head.mediaType);
-    if (digest === undefined || size === undefined || mediaType === undefined) return await this.#get(asking);
-    await this.#parts.access.recordLink(key, { digest, size });
+    if (digest === undefined || !size || mediaType === undefined) return await this.#get(asking);
+    await this.#bytes.confirm(key, { digest, mediaType, size });
     return { digest, mediaType, size };
   }
 

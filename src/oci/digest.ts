@@ -49,3 +49,14 @@ export function digestOf(bytes: Uint8Array, algorithm: DigestAlgorithm = "sha256
 export function finishDigest(hash: Hash, algorithm: DigestAlgorithm): Digest {
   return parseDigest(`${algorithm}:${hash.digest("hex")}`);
 }
+
+const NOTHING: readonly string[] = [digestOf(new Uint8Array()), digestOf(new Uint8Array(), "sha512")];
+
+/**
+ * `size` where it can be that of `digest`. Only the digest of nothing is empty, and that one has no other size: registries and documents
+ * say 0 where they mean that they do not know.
+ */
+export function possibleSize(digest: Digest, size: number | undefined): number | undefined {
+  if (NOTHING.includes(digest)) return 0;
+  return size === 0 ? undefined : size;
+}

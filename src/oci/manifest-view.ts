@@ -3,7 +3,7 @@
  * is the only place that reads manifest JSON. Hostile documents end in `manifest-invalid`, never in a guess.
  */
 import { GranaryError } from "../errors.ts";
-import { type Digest, isDigest } from "./digest.ts";
+import { type Digest, isDigest, possibleSize } from "./digest.ts";
 import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } from "./json-value.ts";
 import {
   DOCKER_LIST,
@@ -20,7 +20,12 @@ export type ManifestLink = { readonly digest: Digest; readonly size: number | un
 export type ManifestView = {
   /** From the document where it says one, else from the header, else from the document's shape. */
   readonly mediaType: string;
-  /** Config, layers, children, subject: everything that the repository must contain as well. */
+  /** True when the document itself says its type: then nobody else's word for it counts. */
+  readonly statesType: boolean;
+  /**
+   * Config, layers, children, with the sizes that are stated of them. Not the subject: a document may be said to be about anything, also
+   * about what lies elsewhere.
+   */
   readonly links: readonly ManifestLink[];
   readonly artifactType: string | undefined;
   readonly annotations: Readonly<Record<string, unknown>> | undefined;
@@ -49,15 +54,10 @@ export function viewManifest(bytes: Uint8Array, contentType: string | undefined)
   const mediaType = trueMediaType(document, contentType);
   refuseAmbiguity(document, mediaType);
   const children = objects(document.manifests);
-  const parts = [
-    document.config,
-    ...objects(document.layers),
-    ...objects(document.blobs),
-    ...children,
-    document.subject,
-  ];
+  const parts = [document.config, ...objects(document.layers), ...objects(document.blobs), ...children];
   return {
     mediaType,
+    statesType: textOf(document.mediaType) !== undefined,
     links: [...parts.flatMap(linkOf), ...objects(document.fsLayers).flatMap(schema1Link)],
     artifactType: textOf(document.artifactType) ?? textOf(asObject(document.config)?.mediaType),
     annotations: asObject(document.annotations),
@@ -109,12 +109,12 @@ function linkOf(part: unknown): ManifestLink[] {
   const descriptor = asObject(part);
   const digest = textOf(descriptor?.digest);
   if (digest === undefined || !isDigest(digest)) return [];
-  return [{ digest, size: sizeOf(descriptor?.size) }];
+  return [{ digest, size: possibleSize(digest, sizeOf(descriptor?.size)) }];
 }
 
 function schema1Link(layer: JsonObject): ManifestLink[] {
   const digest = textOf(layer.blobSum);
-  return digest !== undefined && isDigest(digest) ? [{ digest, size: undefined }] : [];
+  return digest !== undefined && isDigest(digest) ? [{ digest, size: possibleSize(digest, undefined) }] : [];
 }
 
 function parseObject(bytes: Uint8Array): JsonObject {

@@ -3,7 +3,7 @@
  * body come in.
  */
 import type { Identity } from "../oci/credentials.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, possibleSize } from "../oci/digest.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { parseContentRange } from "./content-range.ts";
@@ -13,28 +13,40 @@ import { discardBody } from "./read-body.ts";
 import { blobUrl, repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
+import type { BlobHead } from "./upstream-client.ts";
 
 /** What registries say to a HEAD that they cannot answer, though a GET would be. */
 const HEADLESS: readonly number[] = [400, 403, 405, 406, 500, 501];
 
-/** undefined when the blob is not there. Throws `upstream-protocol` when the size cannot be learned. */
+/** undefined when the blob is not there. A HEAD that says nothing, or 0 of what is not empty, is followed by a GET of one byte. */
 export async function headBlob(
   uplink: Uplink,
   repository: string,
   digest: Digest,
   at: At,
-): Promise<{ readonly size: number } | undefined> {
+): Promise<BlobHead | undefined> {
   const identity = await identify(uplink.upstream, repository, at);
   const head = await askBlob(uplink, repository, digest, "HEAD", identity, at);
   discardBody(head);
   if (isAbsent(head)) return undefined;
-  const size = head.headers["content-encoding"] === undefined ? lengthHeader(head.headers) : undefined;
-  if (head.status === 200 && size !== undefined) return { size };
+  const size = head.status === 200 ? possibleSize(digest, lengthOf(head)) : undefined;
+  if (size !== undefined) return { size, isMeasured: false };
   const error = statusError(head, uplink.clock.now());
   // URLs signed for GET refuse HEAD, and some registries do not know HEAD of blobs: then the GET can do better, which is what matters.
   const isWorthGet = head.status === 200 || head.isAbroad || HEADLESS.includes(head.status);
   if (!isWorthGet || error.code === "rate-limited") throw error;
   return sizeByGet(uplink, repository, digest, identity, at);
+}
+
+/** The same by a GET of one byte at once: its Content-Range, or its length, says more of the bytes than a HEAD. */
+export async function measureBlob(
+  uplink: Uplink,
+  repository: string,
+  digest: Digest,
+  at: At,
+): Promise<BlobHead | undefined> {
+  const identity = await identify(uplink.upstream, repository, at);
+  return await sizeByGet(uplink, repository, digest, identity, at);
 }
 
 async function sizeByGet(
@@ -43,15 +55,22 @@ async function sizeByGet(
   digest: Digest,
   identity: Identity,
   at: At,
-): Promise<{ readonly size: number } | undefined> {
+): Promise<BlobHead | undefined> {
   const reply = await askBlob(uplink, repository, digest, "GET", identity, at);
   discardBody(reply);
   if (isAbsent(reply)) return undefined;
+  const { status } = reply;
   const total = parseContentRange(reply.headers["content-range"])?.size;
-  // An empty blob has no first byte: 416 with "bytes */0".
-  const size = reply.status === 200 ? lengthHeader(reply.headers) : total;
-  if ([200, 206, 416].includes(reply.status) && size !== undefined) return { size };
+  const size = possibleSize(digest, status === 200 ? lengthOf(reply) : total);
+  // An empty blob has no first byte: 416 with "bytes */0". Of any other, 416 to its first byte is no answer.
+  const isThere = status === 200 || status === 206 || (status === 416 && size !== undefined);
+  if (isThere) return { size, isMeasured: true };
   throw statusError(reply, uplink.clock.now());
+}
+
+/** An encoded body has another length than the blob. */
+function lengthOf({ headers }: Reply): number | undefined {
+  return headers["content-encoding"] === undefined ? lengthHeader(headers) : undefined;
 }
 
 /** One HEAD, or a GET of one byte. Whoever asks discards the body. */

@@ -10,7 +10,7 @@ import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import { viewAnonymously } from "./anonymous-view.ts";
 import { Authorizer } from "./authorizer.ts";
 import { BlobOrigin } from "./blob-origin.ts";
-import { headBlob } from "./blob-size.ts";
+import { headBlob, measureBlob } from "./blob-size.ts";
 import { Caller } from "./caller.ts";
 import { Circuit } from "./circuit.ts";
 import { Endpoints } from "./endpoints.ts";
@@ -85,6 +85,10 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       caller.withRetries(about("manifest", ask), (at) => getManifest(uplink, ask, at, onHeaders)),
     headBlob: (repository, digest) =>
       caller.withRetries({ kind: "blob HEAD", repository }, (at) => headBlob(uplink, repository, digest, at)),
+    measureBlob: (repository, digest) =>
+      caller.withRetries({ kind: "blob HEAD", repository }, (at) =>
+        measureBlob(uplink, repository, digest, at),
+      ),
     blobOrigin: (repository, digest) => new BlobOrigin(uplink, repository, digest),
     tags: (repository, page) =>
       caller.withRetries({ kind: "tags", repository }, (at) => listTags(uplink, repository, page, at)),

@@ -46,7 +46,7 @@ class RegistrySource implements Source {
     if (head === undefined) throw await this.#absent(reference, formatReference(reference));
     const mediaType = manifestTypeOf(head.mediaType);
     const { digest, size } = head;
-    const isTold = digest !== undefined && size !== undefined && mediaType !== undefined;
+    const isTold = digest !== undefined && size !== undefined && size > 0 && mediaType !== undefined;
     if (isTold && digest === (reference.digest ?? digest)) return { digest, size, mediaType };
     const manifest = await this.manifest(reference);
     return { digest: manifest.digest, size: manifest.bytes.length, mediaType: manifest.mediaType };
@@ -54,7 +54,8 @@ class RegistrySource implements Source {
 
   async blobSize(repository: Repository, digest: Digest): Promise<number> {
     const head = await this.#client(repository).headBlob(repository.repository, digest);
-    if (head !== undefined) return head.size;
+    if (head?.size !== undefined) return head.size;
+    if (head !== undefined) throw unsized(repository, digest);
     throw await this.#absent(repository, `blob ${digest} of ${repository.registry}/${repository.repository}`);
   }
 
@@ -83,6 +84,11 @@ class RegistrySource implements Source {
     this.#clients.set(registry, client);
     return client;
   }
+}
+
+function unsized({ registry, repository }: Repository, digest: Digest): GranaryError {
+  const message = `${registry} does not say how large blob ${digest} of ${registry}/${repository} is.`;
+  return new GranaryError("upstream-protocol", message, { target: digest });
 }
 
 function askOf(reference: Reference, userAgent: string | undefined) {

@@ -26,6 +26,14 @@ export type ManifestHead = {
 
 export type ManifestBody = ManifestHead & { readonly bytes: Uint8Array };
 
+/** What an upstream tells of a blob that it has. */
+export type BlobHead = {
+  /** Bytes; undefined when it does not say. */
+  readonly size: number | undefined;
+  /** True when an answer with bytes was looked at, which is the best that can be known. */
+  readonly isMeasured: boolean;
+};
+
 export type TagsPage = {
   /** The upstream's JSON text, as it came. */
   readonly body: string;
@@ -78,7 +86,9 @@ export interface UpstreamClient {
   /** At most 4 MiB of body, else `upstream-protocol`. */
   getManifest(ask: ManifestAsk): Promise<ManifestBody | undefined>;
   /** Size by HEAD, or by a GET of one byte where HEAD does not tell. */
-  headBlob(repository: string, digest: Digest): Promise<{ readonly size: number } | undefined>;
+  headBlob(repository: string, digest: Digest): Promise<BlobHead | undefined>;
+  /** Size by a GET of one byte, whatever a HEAD says. */
+  measureBlob(repository: string, digest: Digest): Promise<BlobHead | undefined>;
   blobOrigin(repository: string, digest: Digest): Origin;
   tags(
     repository: string,

@@ -123,8 +123,10 @@ export function metadataContract(
         { digest: digestAt(3), size: undefined },
       ];
       await metadata.recordManifest(HERE, manifest, links);
-      expect(await metadata.link(HERE, digestAt(1))).toEqual({ digest: digestAt(1), size: 2 });
-      for (const link of links) expect(await metadata.link(HERE, link.digest)).toEqual(link);
+      const own = { size: 2, isMeasured: true, mediaType: manifest.mediaType };
+      expect(await metadata.link(HERE, digestAt(1))).toMatchObject({ digest: digestAt(1), confirmed: own });
+      for (const { digest, size } of links)
+        expect(await metadata.link(HERE, digest)).toEqual({ digest, stated: size, confirmed: undefined });
       expect(await metadata.link(ELSEWHERE, digestAt(2))).toBeUndefined();
     });
 
@@ -146,7 +148,12 @@ export function metadataContract(
   });
 
   describe(`${backend}: links`, () => {
-    test("keep a known size when seen again without one, and take a new one", async () => {
+    const stated = (index: number, size: number | undefined) =>
+      ({ kind: "stated", digest: digestAt(index), size }) as const;
+    const confirmed = (index: number, size: number | undefined, isMeasured = false) =>
+      ({ kind: "confirmed", digest: digestAt(index), size, isMeasured, mediaType: undefined }) as const;
+
+    test("keep a size that a document stated when one without comes, and take a new one", async () => {
       const { metadata } = await open();
       const digest = digestAt(1);
       for (const [size, known] of [
@@ -157,22 +164,46 @@ export function metadataContract(
         [undefined, 0],
         [12, 12],
       ] as const) {
-        await metadata.recordLink(HERE, { digest, size });
-        expect(await metadata.link(HERE, digest)).toEqual({ digest, size: known });
+        await metadata.recordLink(HERE, stated(1, size));
+        expect(await metadata.link(HERE, digest)).toEqual({ digest, stated: known, confirmed: undefined });
       }
     });
 
-    test("lose a size that was wrong in every repository, and stay links", async () => {
+    test("tell what documents state from what the upstream said, and a word of its from a measure", async () => {
+      const { metadata } = await open();
+      const confirmation = async () => (await metadata.link(HERE, digestAt(1)))?.confirmed;
+      await metadata.recordLink(HERE, confirmed(1, 7));
+      await metadata.recordLink(HERE, stated(1, 8));
+      expect(await confirmation()).toEqual({ size: 7, isMeasured: false, mediaType: undefined });
+      await metadata.recordLink(HERE, { ...confirmed(1, undefined), mediaType: "a/b" });
+      expect(await confirmation()).toEqual({ size: 7, isMeasured: false, mediaType: "a/b" });
+      await metadata.recordLink(HERE, confirmed(1, 8, true));
+      await metadata.recordLink(HERE, confirmed(1, 9));
+      expect(await confirmation()).toEqual({ size: 8, isMeasured: true, mediaType: "a/b" });
+      await metadata.recordLink(HERE, confirmed(1, 9, true));
+      expect(await confirmation()).toEqual({ size: 9, isMeasured: true, mediaType: "a/b" });
+      expect(await metadata.link(ELSEWHERE, digestAt(1))).toBeUndefined();
+    });
+
+    test("lose a size that was wrong in their repository alone, and stay links", async () => {
       const { metadata } = await open();
       for (const where of [HERE, ELSEWHERE]) {
-        await metadata.recordLink(where, { digest: digestAt(1), size: 10 });
-        await metadata.recordLink(where, { digest: digestAt(2), size: 20 });
+        await metadata.recordLink(where, stated(1, 10));
+        await metadata.recordLink(where, confirmed(1, 10, true));
+        await metadata.recordLink(where, stated(2, 20));
       }
-      await metadata.forgetSizes(digestAt(1));
-      for (const where of [HERE, ELSEWHERE]) {
-        expect(await metadata.link(where, digestAt(1))).toEqual({ digest: digestAt(1), size: undefined });
-        expect(await metadata.link(where, digestAt(2))).toEqual({ digest: digestAt(2), size: 20 });
-      }
+      const before = await metadata.link(ELSEWHERE, digestAt(1));
+      await metadata.recordLink(HERE, { kind: "unsized", digest: digestAt(1) });
+      const doubtful = { size: undefined, isMeasured: false, mediaType: undefined };
+      expect(await metadata.link(HERE, digestAt(1))).toEqual({
+        digest: digestAt(1),
+        stated: undefined,
+        confirmed: doubtful,
+      });
+      expect(await metadata.link(ELSEWHERE, digestAt(1))).toEqual(before);
+      expect((await metadata.link(HERE, digestAt(2)))?.stated).toBe(20);
+      await metadata.recordLink(HERE, confirmed(1, 11));
+      expect((await metadata.link(HERE, digestAt(1)))?.confirmed?.size).toBe(11);
     });
   });
 
@@ -221,7 +252,14 @@ export function metadataContract(
       const { metadata, reopen } = await open();
       await metadata.recordBlob({ digest: digestAt(1), size: 5, usedAt: 100 });
       await metadata.recordTag(tagRecord());
-      await metadata.recordLink(HERE, { digest: digestAt(1), size: 5 });
+      const link = {
+        kind: "confirmed",
+        digest: digestAt(1),
+        size: 5,
+        isMeasured: false,
+        mediaType: "a/b",
+      } as const;
+      await metadata.recordLink(HERE, link);
       await metadata.close();
       await metadata.close();
       await expect(metadata.blob(digestAt(1))).rejects.toMatchObject({ code: "closed" });
@@ -229,7 +267,8 @@ export function metadataContract(
       const again = await reopen();
       expect(await again.blob(digestAt(1))).toEqual({ digest: digestAt(1), size: 5, usedAt: 100 });
       expect(await again.tag(KEY)).toEqual(tagRecord());
-      expect(await again.link(HERE, digestAt(1))).toEqual({ digest: digestAt(1), size: 5 });
+      const { kind: _, digest, ...confirmed } = link;
+      expect(await again.link(HERE, digest)).toEqual({ digest, stated: undefined, confirmed });
     });
   });
 }

@@ -63,8 +63,8 @@ test("all that was learned while the disk was full is written when there is room
   await metadata.forgetTag(tagOf("old", 1));
   await metadata.recordTag(tagOf("new", 2));
   await metadata.recordTag(tagOf("new", 3));
-  await metadata.recordLink(WHERE, { digest: digestAt(4), size: 5 });
-  await metadata.forgetSizes(digestAt(4));
+  await metadata.recordLink(WHERE, { kind: "stated", digest: digestAt(4), size: 5 });
+  await metadata.recordLink(WHERE, { kind: "unsized", digest: digestAt(4) });
   await metadata.recordVisibility(WHERE, { isPublic: false, checkedAt: 7 });
   expect(await real.tag(tagOf("new", 2))).toBeUndefined();
   expect(troubles.current).toEqual([
@@ -79,7 +79,7 @@ test("all that was learned while the disk was full is written when there is room
   expect(await real.allBlobs()).toEqual([{ digest: digestAt(2), size: 20, usedAt: 2 }]);
   expect(await real.tagsOf(WHERE)).toEqual(["new"]);
   expect((await real.tag(tagOf("new", 2)))?.digest).toBe(digestAt(3));
-  expect(await real.link(WHERE, digestAt(4))).toEqual({ digest: digestAt(4), size: undefined });
+  expect(await real.link(WHERE, digestAt(4))).toMatchObject({ stated: undefined, confirmed: undefined });
   expect(await real.visibility(WHERE)).toEqual({ isPublic: false, checkedAt: 7 });
 });
 
@@ -96,7 +96,7 @@ test("a row that can never be written keeps no other from being written", async 
 
 test("a database that cannot be read knows nothing, and the start of a decision about every file is not made from that", async () => {
   const { metadata, faults, clock, troubles } = await world();
-  await metadata.recordLink(WHERE, { digest: digestAt(1), size: 5 });
+  await metadata.recordLink(WHERE, { kind: "stated", digest: digestAt(1), size: 5 });
   await metadata.recordVisibility(WHERE, { isPublic: true, checkedAt: 7 });
   await metadata.recordBlob({ digest: digestAt(1), size: 10, usedAt: 1 });
   expect(await metadata.totals()).toEqual({ blobs: 1, bytes: 10, manifests: 0 });

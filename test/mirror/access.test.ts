@@ -36,6 +36,7 @@ describe("a digest, through a repository that was not seen to contain it (H54)",
     await expect(world.read("a/two", digest)).rejects.toMatchObject({ code: "not-found" });
     await expect(world.stat("a/two", digest)).rejects.toMatchObject({ code: "not-found" });
     world.fake.addGeneratedBlob({ seed: 1, size: 1000 }, "a/two");
+    world.clock.aheadMs += 60_000;
     world.fake.forgetRequests();
     for (let pass = 0; pass < 2; pass++) expect(await world.read("a/two", digest)).toHaveLength(1000);
     expect(world.fake.requests.map(({ method }) => method)).toEqual(["HEAD"]);
@@ -59,19 +60,6 @@ describe("a digest, through a repository that was not seen to contain it (H54)",
     await expect(world.read("a/two", digest)).rejects.toMatchObject({ code: "not-found" });
     expect(await reading).toHaveLength(MiB);
   });
-
-  it("is served where a manifest of that repository lists it, without a question (H55)", async () => {
-    const world = await startWorld();
-    const { layerDigests } = world.fake.addImage("a/one", "1", { layers: [500] });
-    world.fake.addImage("a/two", "1", { layers: [500] });
-    const [layer = ""] = layerDigests;
-    await world.get("a/two", "1");
-    await world.get("a/one", "1");
-    await world.read("a/one", layer);
-    world.fake.forgetRequests();
-    expect(await world.read("a/two", layer)).toHaveLength(500);
-    expect(world.fake.count()).toBe(0);
-  });
 });
 
 it("two upstreams with one blob share its file, and each is asked whether it has it (H54)", async () => {
@@ -82,6 +70,7 @@ it("two upstreams with one blob share its file, and each is asked whether it has
   const there = { upstream: "other.test" };
   await expect(world.read("a/b", digest, undefined, there)).rejects.toMatchObject({ code: "not-found" });
   other.addGeneratedBlob({ seed: 1, size: 1000 });
+  world.clock.aheadMs += 60_000;
   expect(await world.read("a/b", digest, undefined, there)).toHaveLength(1000);
   expect(other.count({ method: "GET" })).toBe(0);
   await world.fills(0);

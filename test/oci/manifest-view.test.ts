@@ -19,12 +19,11 @@ function view(document: unknown, contentType?: string) {
 }
 
 describe("links", () => {
-  it("are the config, the layers, the children, the blobs and the subject", () => {
+  it("are the config, the layers, the children and the blobs, and never the subject", () => {
     const subject = { digest: C, size: 9 };
     expect(view({ config, layers: [{ digest: B, size: 7 }], subject }).links).toEqual([
       { digest: A, size: 2 },
       { digest: B, size: 7 },
-      { digest: C, size: 9 },
     ]);
     expect(view({ manifests: [{ digest: A, size: 1 }] }).links).toEqual([{ digest: A, size: 1 }]);
     expect(view({ blobs: [{ digest: A, size: 1 }] }, "application/x.artifact+json").links).toHaveLength(1);

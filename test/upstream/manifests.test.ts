@@ -150,7 +150,7 @@ describe("the size of a blob", () => {
   it.each(["direct", "redirect"] as const)("is told by HEAD (%s), without a body", async (headBlob) => {
     const { fake, client } = await startUpstream({ mode: "hub", settings: { headBlob } });
     const digest = fake.addGeneratedBlob({ seed: 1, size: 5_000_000 });
-    expect(await client.headBlob("library/x", digest)).toEqual({ size: 5_000_000 });
+    expect(await client.headBlob("library/x", digest)).toMatchObject({ size: 5_000_000 });
     expect(fake.bytesSentFor(digest)).toBe(0);
     expect(fake.violations).toEqual([]);
   });
@@ -163,7 +163,7 @@ describe("the size of a blob", () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     const digest = fake.addGeneratedBlob({ seed: 1, size: 5_000_000 });
     fake.fail(/blobs/, fault, { method: "HEAD" });
-    expect(await client.headBlob("x", digest)).toEqual({ size: 5_000_000 });
+    expect(await client.headBlob("x", digest)).toMatchObject({ size: 5_000_000 });
     expect(fake.matching({ method: "GET" }).map(({ range }) => range)).toEqual(["bytes=0-0"]);
     expect(fake.bytesSentFor(digest)).toBe(1);
   });
@@ -176,7 +176,7 @@ describe("the size of a blob", () => {
     const digest = fake.addGeneratedBlob({ seed: 1, size: 50_000_000 });
     fake.fail(/blobs/, { kind: "status", status: 405 }, { method: "HEAD" });
     fake.fail(/blobs/, { kind: "ignore-range" });
-    expect(await client.headBlob("x", digest)).toEqual({ size: 50_000_000 });
+    expect(await client.headBlob("x", digest)).toMatchObject({ size: 50_000_000 });
     await expect.poll(() => fake.connections).toBe(1);
     expect(fake.bytesSentFor(digest)).toBeLessThan(10_000_000);
   });
@@ -184,9 +184,9 @@ describe("the size of a blob", () => {
   it("of an empty blob is 0, and of an absent one is nothing", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     const empty = fake.addBlob(Buffer.alloc(0));
-    expect(await client.headBlob("x", empty)).toEqual({ size: 0 });
+    expect(await client.headBlob("x", empty)).toMatchObject({ size: 0 });
     fake.fail(/blobs/, { kind: "status", status: 405 }, { method: "HEAD" });
-    expect(await client.headBlob("x", empty)).toEqual({ size: 0 });
+    expect(await client.headBlob("x", empty)).toMatchObject({ size: 0 });
     expect(await client.headBlob("x", digestOf(Buffer.from("absent")))).toBeUndefined();
   });
 });

@@ -1,0 +1,41 @@
+/** Owns what news make of a link, for every Metadata alike. Pure. */
+import type { Confirmation, Link, LinkChange } from "./metadata.ts";
+
+/** The link after `change`. */
+export function changedLink(known: Link | undefined, change: LinkChange): Link {
+  const { digest } = change;
+  const stated = known?.stated;
+  const confirmed = known?.confirmed;
+  if (change.kind === "stated") return { digest, stated: change.size ?? stated, confirmed };
+  if (change.kind === "confirmed") return { digest, stated, confirmed: better(confirmed, change) };
+  return {
+    digest,
+    stated: undefined,
+    confirmed: confirmed && { ...confirmed, size: undefined, isMeasured: false },
+  };
+}
+
+/** The shortest list of changes that does what `earlier` and then `change` do. */
+export function changesWith(earlier: readonly LinkChange[], change: LinkChange): LinkChange[] {
+  const { digest } = change;
+  const known = earlier.reduce<Link | undefined>(changedLink, undefined);
+  if (change.kind === "unsized") {
+    const confirmed = known?.confirmed;
+    const unsized = confirmed && ({ ...confirmed, kind: "confirmed", digest, size: undefined } as const);
+    return unsized === undefined ? [change] : [unsized, change];
+  }
+  return [...earlier.filter(({ kind }) => kind !== change.kind), withKnown(change, known)];
+}
+
+function withKnown(change: LinkChange, known: Link | undefined): LinkChange {
+  if (change.kind === "stated") return { ...change, size: change.size ?? known?.stated };
+  return change.kind === "confirmed" ? { ...change, ...better(known?.confirmed, change) } : change;
+}
+
+/** A HEAD that comes after a measure tells nothing new of the size; what it leaves out was not taken back. */
+function better(known: Confirmation | undefined, news: Confirmation): Confirmation {
+  const mediaType = news.mediaType ?? known?.mediaType;
+  const isKept = known !== undefined && !news.isMeasured && (known.isMeasured || news.size === undefined);
+  const { size, isMeasured } = isKept ? known : news;
+  return { size, isMeasured, mediaType };
+}
