@@ -19,8 +19,13 @@ export function pathBlobs(path: string, mode: number): BlobStore {
   return {
     stat: async () => undefined,
     open: async () => undefined,
-    adopt: (partial, digest) => adoptFile({ partial, digest, files: partialOf(path), path, mode }),
+    adopt: async (partial, digest) => {
+      await adoptFile({ partial, digest, files: partialOf(path), path, mode });
+    },
     remove: async () => undefined,
+    setAside: async () => undefined,
+    damaged: async () => [],
+    removeDamaged: async () => undefined,
     async *list() {},
     async disk() {
       const found = await onDisk(`looking at the disk of ${path}`, statfs(dirname(path)));

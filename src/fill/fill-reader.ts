@@ -13,6 +13,8 @@ export interface ReaderHost {
   /** True when the byte at `offset` is there, but held back until the digest is known (F18). */
   isHeldBack(offset: number, whole: boolean): boolean;
   readAt(offset: number, into: Uint8Array): Promise<number>;
+  /** False when somebody has written to the file since it was hashed. */
+  isUnchanged(): Promise<boolean>;
   /** The disk failed to give what is present: returns when `passThrough` goes on in its place, or throws. */
   unreadable(error: GranaryError): Promise<void>;
   /** Parks until something at `range.start` changed; `held` readers wait for the verdict on the digest. */
@@ -90,6 +92,9 @@ export class FillReader implements BlobReader {
   async #take(into: Uint8Array): Promise<number> {
     this.#isTaking = true;
     const count = await this.#readAt(into);
+    // F18: all that a slow reader was given was read by now, and must be what was hashed.
+    const isLast = this.#whole && count > 0 && this.#offset + count === this.#range.end;
+    if (isLast && !(await this.#host.isUnchanged())) this.#failure ??= changed();
     this.#isTaking = false;
     // A reader that was failed or closed while it read must not hand out what it read.
     if (this.#failure !== undefined) throw this.#failure;
@@ -122,4 +127,9 @@ export class FillReader implements BlobReader {
 
 function closed(): GranaryError {
   return new GranaryError("closed", "The reader was closed.");
+}
+
+function changed(): GranaryError {
+  const reason = "the file was written to while it was read";
+  return new GranaryError("digest-mismatch", `The reader was broken off: ${reason}.`, { reason });
 }

@@ -30,6 +30,7 @@ import { Checkpoints } from "./checkpoints.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { FillReader, type ReaderHost } from "./fill-reader.ts";
 import { Lanes, type LanesHost } from "./lanes.ts";
+import { openSound } from "./open-sound.ts";
 import { PassThrough } from "./pass-through.ts";
 import { Verifier } from "./verifier.ts";
 import { Waits } from "./waits.ts";
@@ -99,6 +100,8 @@ export class Fill implements ReaderHost, LanesHost {
   /** Why what arrived could not be kept. */
   #unkept: GranaryError | undefined;
   #isVerified = false;
+  /** Of the partial, when all of it was there and before it was hashed to its end. */
+  #lastWrite: bigint | undefined;
   #wholeConsumed = 0;
   #linger: Timer | undefined;
   #closing: Promise<void> | undefined;
@@ -197,6 +200,11 @@ export class Fill implements ReaderHost, LanesHost {
     throw new GranaryError("store-damaged", `${this.digest} is shorter on disk than its ${this.size} bytes.`);
   }
 
+  async isUnchanged(): Promise<boolean> {
+    if (this.#stored !== undefined) return await this.#stored.isVerified();
+    return (await this.#partial?.lastWrite()) === this.#lastWrite;
+  }
+
   /** A disk that cannot give back what it took is no outage either (F16): whoever reads goes on at the origin. */
   async unreadable(error: GranaryError): Promise<void> {
     if (this.#failure !== undefined || this.#hasLeft) throw this.#failure ?? error;
@@ -255,7 +263,7 @@ export class Fill implements ReaderHost, LanesHost {
   async #open(): Promise<void> {
     const { blobs, spool, log } = this.#around;
     // A fill of this digest may have committed between the caller's look-up and its obtain (F9).
-    this.#stored = await blobs.open(this.digest);
+    this.#stored = await openSound(blobs, this, log);
     if (this.#stored !== undefined) return;
     const partial = await spool.openPartial(this.digest, this.size);
     this.#partial = partial;
@@ -347,6 +355,7 @@ export class Fill implements ReaderHost, LanesHost {
     const verifier = this.#verifier;
     if (this.#state !== "filling" || verifier === undefined) return;
     this.#state = "verifying";
+    this.#lastWrite = await partial.lastWrite();
     const found = await this.#digestOf(verifier);
     verifier.close();
     if (found === undefined) return;

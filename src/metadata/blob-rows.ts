@@ -3,9 +3,15 @@ import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { BlobRecord, Metadata } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
-type BlobRow = { readonly digest: string; readonly size: number; readonly usedAt: number };
+type BlobRow = {
+  readonly digest: string;
+  readonly size: number;
+  readonly usedAt: number;
+  /** 0: never. */
+  readonly verifiedAt: number;
+};
 
-const COLUMNS = "digest, size, used_at AS usedAt";
+const COLUMNS = "digest, size, used_at AS usedAt, verified_at AS verifiedAt";
 
 type BlobMethods =
   | "recordBlob"
@@ -13,14 +19,22 @@ type BlobMethods =
   | "blob"
   | "coldestBlobs"
   | "allBlobs"
+  | "recordVerified"
+  | "blobsToVerify"
   | "totals"
   | "touch"
   | "clampUses";
 
 export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   const upsert = database.prepare(
-    `INSERT INTO blobs (digest, size, used_at) VALUES (?, ?, ?)
-     ON CONFLICT DO UPDATE SET size = excluded.size, used_at = excluded.used_at`,
+    `INSERT INTO blobs (digest, size, used_at, verified_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET size = excluded.size, used_at = excluded.used_at, verified_at = excluded.verified_at`,
+  );
+  const verify = database.prepare("UPDATE blobs SET verified_at = ? WHERE digest = ?");
+  // A date from the future cannot be true, and says nothing.
+  const unverified = database.prepare<BlobRow>(
+    `SELECT ${COLUMNS} FROM blobs WHERE verified_at < ? OR verified_at > ?
+     ORDER BY verified_at, digest LIMIT ? OFFSET ?`,
   );
   const remove = database.prepare("DELETE FROM blobs WHERE digest = ?");
   const one = database.prepare<BlobRow>(`SELECT ${COLUMNS} FROM blobs WHERE digest = ?`);
@@ -44,7 +58,10 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   );
 
   return {
-    recordBlob: async ({ digest, size, usedAt }) => upsert.run(digest, size, usedAt),
+    recordBlob: async ({ digest, size, usedAt, verifiedAt = 0 }) =>
+      upsert.run(digest, size, usedAt, verifiedAt),
+    recordVerified: async (digest, verifiedAt) => verify.run(verifiedAt, digest),
+    blobsToVerify: async (since, now, limit, skip) => unverified.all(since, now, limit, skip).map(blobOf),
     forgetBlob: async (digest) => remove.run(digest),
     blob: async (digest) => {
       const row = one.get(digest);
@@ -64,6 +81,6 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
 }
 
 /** Digests name files, so those from a file that others can write are parsed like any other input. */
-function blobOf(row: BlobRow): BlobRecord {
-  return { digest: parseDigest(row.digest), size: row.size, usedAt: row.usedAt };
+function blobOf({ digest, size, usedAt, verifiedAt }: BlobRow): BlobRecord {
+  return { digest: parseDigest(digest), size, usedAt, ...(verifiedAt > 0 && { verifiedAt }) };
 }

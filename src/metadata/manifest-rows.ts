@@ -9,7 +9,7 @@ type ManifestRow = { readonly digest: string; readonly mediaType: string; readon
 export function manifestRows(
   database: SqlDatabase,
   links: LinkRows,
-): Pick<Metadata, "recordManifest" | "manifest"> {
+): Pick<Metadata, "recordManifest" | "manifest" | "forgetManifest" | "manifestsAfter"> {
   const upsert = database.prepare(
     `INSERT INTO manifests (digest, media_type, bytes) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET media_type = excluded.media_type, bytes = excluded.bytes`,
@@ -17,8 +17,15 @@ export function manifestRows(
   const one = database.prepare<ManifestRow>(
     "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest = ?",
   );
+  const remove = database.prepare("DELETE FROM manifests WHERE digest = ?");
+  const after = database.prepare<ManifestRow>(
+    "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest > ? ORDER BY digest LIMIT ?",
+  );
 
   return {
+    forgetManifest: async (digest) => remove.run(digest),
+    manifestsAfter: async (digest, limit) =>
+      after.all(digest, limit).map((row) => ({ ...row, digest: parseDigest(row.digest) })),
     recordManifest: async (where, { digest, mediaType, bytes }, listed) =>
       database.inTransaction(() => {
         upsert.run(digest, mediaType, bytes);

@@ -11,6 +11,8 @@ export type BlobRecord = {
   readonly size: number;
   /** Epoch ms. */
   readonly usedAt: number;
+  /** When its bytes were last found to be the digest's, epoch ms; without it nobody has hashed them, and they are only said to be. */
+  readonly verifiedAt?: number;
 };
 
 /** Where a tag lives. `acceptClass` is "" for the union that upstreams are normally asked with. */
@@ -67,7 +69,7 @@ export type LinkChange = { readonly digest: Digest } & (
 export type Listed = { readonly digest: Digest; readonly size: number | undefined };
 
 export interface Metadata {
-  /** A blob is on disk. Recording it again updates size and last use. */
+  /** A blob is on disk. Recording it again replaces what was known of it. */
   recordBlob(blob: BlobRecord): Promise<void>;
   /** Absent is fine. */
   forgetBlob(digest: Digest): Promise<void>;
@@ -76,6 +78,13 @@ export interface Metadata {
   coldestBlobs(limit: number, skip: number): Promise<BlobRecord[]>;
   /** Every blob record; used at boot only. */
   allBlobs(): Promise<BlobRecord[]>;
+  /** The blob was hashed again, and is right. Absent is fine. */
+  recordVerified(digest: Digest, verifiedAt: number): Promise<void>;
+  /**
+   * Blobs that were not verified between `since` and `now` (epoch ms): never verified ones first, then the longest ago; at most `limit`,
+   * after the first `skip`.
+   */
+  blobsToVerify(since: number, now: number, limit: number, skip: number): Promise<BlobRecord[]>;
   /** How many blobs and how many bytes they hold. */
   totals(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
   /** Last uses, epoch ms, in one transaction. Unknown digests are passed over. */
@@ -88,7 +97,12 @@ export interface Metadata {
 
   /** The manifest that came from `where`, its own confirmed link, and stated ones to what it lists, in one transaction. */
   recordManifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): Promise<void>;
+  /** As it was written; the disk may have changed its bytes since, and whoever uses them must look (isSoundManifest). */
   manifest(digest: Digest): Promise<Manifest | undefined>;
+  /** Absent is fine. Its links stay. */
+  forgetManifest(digest: Digest): Promise<void>;
+  /** In the order of their digests, those after `after` (all of them after ""), at most `limit`. */
+  manifestsAfter(after: string, limit: number): Promise<Manifest[]>;
 
   recordTag(record: TagRecord): Promise<void>;
   tag(key: TagKey): Promise<TagRecord | undefined>;

@@ -71,6 +71,17 @@ class Patient implements PatientMetadata {
       () => this.#waiting.holdBlob(digest, undefined),
     );
 
+  /** Not to know that something was verified costs no more than to verify it again: it never waits. */
+  recordVerified: Metadata["recordVerified"] = async (digest, verifiedAt) => {
+    const waiting = this.#waiting.blobs.get(digest)?.value;
+    if (waiting !== undefined) this.#waiting.holdBlob(digest, { ...waiting, verifiedAt });
+    else await this.#attempt(() => this.#real.recordVerified(digest, verifiedAt));
+  };
+
+  /** One that stays is found wrong again, and one that waits is in its place. */
+  forgetManifest: Metadata["forgetManifest"] = (digest) =>
+    this.#attempt(() => this.#real.forgetManifest(digest));
+
   touch: Metadata["touch"] = (uses) =>
     this.#write(
       () => this.#real.touch(uses),
@@ -179,6 +190,11 @@ class Patient implements PatientMetadata {
     return all.slice(skip, skip + limit);
   };
 
+  blobsToVerify: Metadata["blobsToVerify"] = (since, now, limit, skip) =>
+    this.#known(() => this.#real.blobsToVerify(since, now, limit, skip), []);
+
+  manifestsAfter: Metadata["manifestsAfter"] = (after, limit) => this.#real.manifestsAfter(after, limit);
+
   /** Throws where it cannot be read: what would be made of an empty answer is a decision about every file. */
   allBlobs: Metadata["allBlobs"] = async () => {
     const { blobs, uses } = this.#waiting;
@@ -236,6 +252,15 @@ class Patient implements PatientMetadata {
       if (isRowsOwnFault(error)) return this.#refused(error);
       this.#hold(hold);
       this.#unwritable(error);
+    }
+  }
+
+  /** What cannot be written now is not written. */
+  async #attempt(write: () => Promise<void>): Promise<void> {
+    try {
+      await write();
+    } catch (error) {
+      if (this.#isClosed || isGranaryError(error, "closed")) throw error;
     }
   }
 

@@ -62,6 +62,11 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE links ADD COLUMN confirmed_size INTEGER;
   ALTER TABLE links ADD COLUMN media_type TEXT;
   `,
+  // Nothing says which of the blobs so far were hashed and which were registered by their names: none counts as verified.
+  `
+  ALTER TABLE blobs ADD COLUMN verified_at INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX blobs_by_verification ON blobs (verified_at, digest);
+  `,
 ];
 
 /** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */

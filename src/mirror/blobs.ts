@@ -18,6 +18,7 @@ import { type Links, statedSize } from "./links.ts";
 import type { BlobAnswer, Outcome } from "./mirror.ts";
 import { notFound } from "./not-found.ts";
 import type { Pins } from "./pins.ts";
+import { restOf } from "./rest-of.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
 import { openStoredBlob } from "./stored-blob.ts";
 import type { BlobTarget } from "./target.ts";
@@ -109,17 +110,20 @@ export class Blobs {
     // A fill that is running is asked first: its readers get what is there without a look at the disk (F9).
     if (this.#parts.fills.find(digest) !== undefined) return undefined;
     const { sound } = this.#parts;
-    const stored = await sound.open(digest, likelySize);
-    if (stored === undefined) return undefined;
+    const opened = await sound.open(digest, likelySize);
+    if (opened === undefined) return undefined;
+    const { stored } = opened;
     const { size } = stored;
-    return openStoredBlob(stored, release, async (error, range, offset) => {
+    return openStoredBlob(opened, release, async (error, range, offset) => {
       // Nothing can be kept while the damaged one is in its place.
-      const isMended = await sound.dropDamaged(digest, error);
+      const isTrusted = await stored.isVerified().catch(() => false);
+      const isMended = await sound.dropDamaged(digest, error, stored);
       const room = isMended ? await this.#parts.janitor.reserve(digest, size) : undefined;
       const ask = this.#askOf(client, target, size);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
       const reader = this.#doubting(target, size, this.#reader(ask, room, rest));
-      return restOf(reader, range === undefined ? offset : 0, () => room?.release());
+      const given = { skipped: range === undefined ? offset : 0, from: isTrusted ? undefined : stored };
+      return restOf(reader, given, () => room?.release());
     });
   }
 
@@ -242,24 +246,6 @@ function forReader(at: BlobTarget, error: unknown): unknown {
   const target = `${upstream}/${repository}@${digest}`;
   const message = `${target} could not be read: ${reason}.`;
   return new GranaryError(error.code, message, { ...facts, target, cause: error });
-}
-
-/** `reader` after its first `skipped` bytes; a whole is read from its start, because only so is its end held back (F18). */
-function restOf(reader: BlobReader, skipped: number, release: () => void): BlobReader {
-  let left = skipped;
-  const read = async (into: Uint8Array): Promise<number> => {
-    while (left > 0) {
-      const count = await reader.read(left < into.length ? into.subarray(0, left) : into);
-      if (count === 0) return 0;
-      left -= count;
-    }
-    return await reader.read(into);
-  };
-  const close = () => {
-    reader.close();
-    release();
-  };
-  return { read, close };
 }
 
 function failing(error: GranaryError): BlobReader {

@@ -1,10 +1,10 @@
 /**
- * Owns what the disk says of itself: free bytes, and the partials on it. What it does not say is not known, and stops nobody: fills
+ * Owns what the disk says of itself: free bytes, the partials on it, and what was set aside. What it does not say is not known, and stops nobody: fills
  * meet what there is to meet. It decides nothing and removes nothing.
  */
 import { messageOf } from "../errors.ts";
 import type { Episodes } from "../observe/episodes.ts";
-import type { BlobStore } from "../store/blob-store.ts";
+import type { BlobStore, DamagedFile } from "../store/blob-store.ts";
 import type { SavedPartial, Spool } from "../store/partial.ts";
 
 export type Budget = {
@@ -72,5 +72,10 @@ export class DiskMeasure {
       troubles.trouble("partials", {}, text);
       return [];
     }
+  }
+
+  /** What was set aside. What cannot be listed counts for nothing, and is no trouble of its own. */
+  async damaged(): Promise<readonly DamagedFile[]> {
+    return await this.#parts.blobs.damaged().catch(() => []);
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Owns the disk budget: what has to go so that something new fits. It removes the coldest unpinned first, partials included;
- * nothing that is being read or filled is ever removed (F12), and nothing goes for what would not fit all the same.
+ * Owns the disk budget: what has to go so that something new fits. It removes what was set aside as damaged first, then the coldest
+ * unpinned, partials included; nothing that is being read or filled is ever removed (F12), and nothing goes for what would not fit all the same.
  */
 import { formatBytes } from "../bytes/units.ts";
 import { messageOf } from "../errors.ts";
@@ -14,6 +14,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import { type Candidate, coldest } from "./coldest.ts";
+import type { Damage } from "./damage.ts";
 import { type Budget, type Disk, DiskMeasure, minFreeOf } from "./disk-measure.ts";
 import type { Pins } from "./pins.ts";
 import type { Uses } from "./uses.ts";
@@ -33,7 +34,10 @@ export type JanitorParts = {
   readonly metrics: Metrics;
   /** Hears of `room`, `disk` and `partials`, and when they are over. */
   readonly troubles: Episodes;
+  readonly damage: Damage;
 };
+
+type Victim = Candidate | { readonly kind: "damaged"; readonly name: string; readonly size: number };
 
 /** All in bytes. */
 export type DiskUse = { readonly used: number; readonly budget: number; readonly free: number };
@@ -106,12 +110,15 @@ export class Janitor {
     // Before the rows: a fill that commits meanwhile is then counted twice for a moment, and never not at all.
     const running = fills().status();
     const kept = [...this.#kept].filter(([digest]) => fills().find(digest) === undefined);
-    const [totals, saved, disk] = await Promise.all([
+    const [totals, saved, damaged, disk] = await Promise.all([
       metadata.totals(),
       this.#measuring.saved(),
+      this.#measuring.damaged(),
       this.#measuring.disk(),
     ]);
+    this.#parts.damage.lying(damaged);
     let used = totals.bytes;
+    for (const { size } of damaged) used += size;
     let coming = 0;
     for (const { present } of saved) used += present;
     for (const { present } of running) used += present;
@@ -196,10 +203,16 @@ export class Janitor {
     return Math.max(overBudget, coming + bytes + minFree - disk.free);
   }
 
-  async #victimsFor(bytes: number): Promise<Candidate[]> {
-    const victims: Candidate[] = [];
+  async #victimsFor(bytes: number): Promise<Victim[]> {
+    const victims: Victim[] = [];
     let lacking = bytes;
     const { metadata, clock } = this.#parts;
+    for (const { name, size, isFile } of await this.#measuring.damaged()) {
+      if (!isFile || lacking <= 0) continue;
+      victims.push({ kind: "damaged", name, size });
+      lacking -= size;
+    }
+    if (lacking <= 0) return victims;
     for await (const candidate of coldest(metadata, await this.#measuring.saved(), clock.now())) {
       if (this.#isInUse(candidate.digest)) continue;
       victims.push(candidate);
@@ -214,28 +227,37 @@ export class Janitor {
   }
 
   /** One that cannot be removed does not keep the others. */
-  async #evict(victim: Candidate): Promise<boolean> {
+  async #evict(victim: Victim): Promise<boolean> {
     const { metrics, log } = this.#parts;
-    const { digest, kind, size } = victim;
+    const { kind, size } = victim;
+    const what = kind === "damaged" ? victim.name : victim.digest;
     try {
-      if (this.#isInUse(digest)) return false;
-      const isGone = kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(digest);
-      if (!isGone) return false;
+      if (!(await this.#remove(victim))) return false;
     } catch (error) {
-      this.#notEvicted(digest, kind, error);
+      this.#notEvicted(what, kind, error);
       return false;
     }
     metrics.evictions.inc({ kind });
-    log.info({ digest, kind, size: formatBytes(size) }, "evicted");
+    log.info({ digest: what, kind, size: formatBytes(size) }, "evicted");
     return true;
   }
 
+  async #remove(victim: Victim): Promise<boolean> {
+    if (victim.kind === "damaged") {
+      await this.#parts.blobs.removeDamaged(victim.name);
+      return true;
+    }
+    if (this.#isInUse(victim.digest)) return false;
+    return victim.kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(victim.digest);
+  }
+
   /** Row first, so that a crash leaves an orphan file and never a row that lies. */
-  async #evictBlob({ digest, size, usedAt }: Candidate): Promise<boolean> {
+  async #evictBlob({ digest }: Candidate): Promise<boolean> {
     const { metadata, blobs } = this.#parts;
+    const row = await metadata.blob(digest);
     await metadata.forgetBlob(digest);
     if (this.#isInUse(digest)) {
-      await metadata.recordBlob({ digest, size, usedAt });
+      if (row !== undefined) await metadata.recordBlob(row);
       return false;
     }
     // From here a new reader either has the file open already, which keeps its bytes, or finds the blob absent.
@@ -250,7 +272,7 @@ export class Janitor {
     return true;
   }
 
-  #notEvicted(digest: Digest, kind: string, error: unknown): void {
+  #notEvicted(digest: string, kind: string, error: unknown): void {
     this.#refused.trouble("eviction", { digest, kind, reason: messageOf(error) }, "an eviction failed");
   }
 

@@ -7,11 +7,12 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Metadata, RepositoryKey } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
-import { checkManifest, type Manifest } from "../oci/manifest.ts";
+import { checkManifest, isSoundManifest, type Manifest } from "../oci/manifest.ts";
 import { type ManifestView, manifestTypeOf, viewManifest } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
+import type { Damage } from "./damage.ts";
 import type { Links } from "./links.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
@@ -26,6 +27,7 @@ export type ManifestParts = {
   readonly links: Links;
   readonly uses: Uses;
   readonly clock: Clock;
+  readonly damage: Damage;
 };
 
 /** A manifest in memory, with what it lists. */
@@ -165,7 +167,15 @@ export class ManifestBytes {
     const held = this.#held.get(digest);
     if (held !== undefined) return held;
     const manifest = await this.#parts.metadata.manifest(digest);
-    return manifest && this.#hold(manifest);
+    if (manifest === undefined) return undefined;
+    return isSoundManifest(manifest) ? this.#hold(manifest) : await this.#forgetDamaged(digest);
+  }
+
+  /** Counts as absent, and is fetched again. */
+  async #forgetDamaged(digest: Digest): Promise<undefined> {
+    this.#parts.damage.manifest(digest);
+    await this.#parts.metadata.forgetManifest(digest);
+    return undefined;
   }
 
   #hold(manifest: Manifest): Held {

@@ -22,7 +22,10 @@ export function blobsOfOurs(blobs: BlobStore, isOurs: () => boolean): BlobStore 
     open: (digest) => blobs.open(digest),
     adopt: async (partial, digest) => (isOurs() ? await blobs.adopt(partial, digest) : refuse()),
     remove: async (digest) => (isOurs() ? await blobs.remove(digest) : refuse()),
-    list: () => blobs.list(),
+    setAside: async (digest) => (isOurs() ? await blobs.setAside(digest) : refuse()),
+    damaged: () => blobs.damaged(),
+    removeDamaged: async (name) => (isOurs() ? await blobs.removeDamaged(name) : refuse()),
+    list: (onStranger) => blobs.list(onStranger),
     disk: () => blobs.disk(),
   };
 }

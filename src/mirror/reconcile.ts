@@ -1,7 +1,8 @@
 /**
  * Owns the agreement of disk and Metadata at boot: rows for blobs that have none (a lost database, a crash between rename and
- * row), none for blobs that are gone, and neither for a blob whose size is not what its row says. Nobody reads meanwhile. A disk
- * that fails here keeps nobody from starting: what could be looked at is put right, and the rest is said.
+ * row), none for blobs that are gone, and neither for a blob whose size is not what its row says. Nobody reads meanwhile, and nothing is
+ * hashed: a file without a row is counted as one that nobody has verified, because its name is all that is known of it. A disk that
+ * fails here keeps nobody from starting: what could be looked at is put right, and the rest is said.
  */
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Metadata } from "../metadata/metadata.ts";
@@ -44,7 +45,8 @@ async function failureOf(work: () => Promise<void>): Promise<string | undefined>
 async function reconcileBlobs({ metadata, blobs, sound, log }: ReconcileParts): Promise<void> {
   const rows = new Map((await metadata.allBlobs()).map((row) => [row.digest, row]));
   let registered = 0;
-  for await (const { digest, size, changedAt } of blobs.list()) {
+  const strangers: string[] = [];
+  for await (const { digest, size, changedAt } of blobs.list((path) => strangers.push(path))) {
     const row = rows.get(digest);
     rows.delete(digest);
     if (row === undefined) {
@@ -57,7 +59,17 @@ async function reconcileBlobs({ metadata, blobs, sound, log }: ReconcileParts): 
   // Only now: a list that ended early would have made rows of what it did not come to.
   for (const digest of rows.keys()) await metadata.forgetBlob(digest);
   if (registered > 0 || rows.size > 0)
-    log.info({ registered, forgotten: rows.size }, "disk and metadata reconciled");
+    log.info(
+      { unverified: registered, forgotten: rows.size },
+      "disk and metadata reconciled: what the database did not know is hashed before it is served",
+    );
+  if (strangers.length > 0) tellOf(strangers, log);
+}
+
+/** Somebody else's, and left alone: Granary follows no link and opens nothing that bears no digest. */
+function tellOf(strangers: readonly string[], log: Log): void {
+  const facts = { count: strangers.length, first: strangers[0] };
+  log.warn(facts, "what lies among the blobs and is none is left alone, and counts against no budget");
 }
 
 /** What no map claims cannot be resumed, and may lie there in full size after a crash. */

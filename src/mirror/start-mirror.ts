@@ -16,6 +16,7 @@ import type { Spool } from "../store/partial.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access } from "./access.ts";
 import { Blobs } from "./blobs.ts";
+import { Damage } from "./damage.ts";
 import type { Budget } from "./disk-measure.ts";
 import { Janitor } from "./janitor.ts";
 import { Links } from "./links.ts";
@@ -71,7 +72,8 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const uses = new Uses(metadata, clock, log);
   const access = new Access(metadata, clock);
   const links = new Links(metadata, clock);
-  const sound: SoundBlobs = new SoundBlobs({ store, metadata, fills: () => fills, log });
+  const damage = new Damage({ log, metrics, troubles });
+  const sound: SoundBlobs = new SoundBlobs({ store, metadata, fills: () => fills, damage, clock, log });
   const janitor: Janitor = new Janitor({
     budget,
     metadata,
@@ -85,6 +87,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     log,
     metrics,
     troubles,
+    damage,
   });
   const fills = new Fills({
     spool,
@@ -94,14 +97,14 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     episodes,
     metrics,
     random,
-    record: (digest, size) => metadata.recordBlob({ digest, size, usedAt: clock.now() }),
+    record: (digest, size) => recordVerified(metadata, clock, digest, size),
     // A running fill is counted with all that it has still to write.
     makeRoom: () => janitor.makeRoom(),
   });
   const isFilled = (digest: Digest) => fills.find(digest) !== undefined;
   const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
   const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
-  const manifests = new Manifests({ metadata, links, uses, clock, episodes });
+  const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });
   const blobs = new Blobs({ sound, fills, janitor, links, pins, uses, clock, metrics, random });
   const tagLists = new TagLists(metadata, clock);
   const referrers = new Referrers(manifests, clock, episodes);
@@ -126,6 +129,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     blobs.close();
     await stopSweeping();
     await stopLooking();
+    await sound.close();
     await fills.drain(deadlineMs);
     try {
       await uses.flush();
@@ -162,6 +166,12 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       return closing;
     },
   };
+}
+
+/** A Fill has hashed what it commits. */
+function recordVerified(metadata: Metadata, clock: Clock, digest: Digest, size: number): Promise<void> {
+  const now = clock.now();
+  return metadata.recordBlob({ digest, size, usedAt: now, verifiedAt: now });
 }
 
 /** The gauges of the moment; whoever asks for the metrics asks for the status first. */

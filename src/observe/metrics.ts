@@ -49,6 +49,8 @@ export function createMetrics() {
     ]),
     bypasses: counter("bypasses_total", "Blobs streamed without being kept, for want of room."),
     evictions: counter("evictions_total", "Blobs and partials removed to stay within budget.", ["kind"]),
+    damaged: counter("damaged_total", "Stored blobs and manifests that were found damaged.", ["kind"]),
+    damagedBytes: gauge("damaged_bytes", "Bytes of damaged blobs that were set aside."),
     diskUsed: gauge("disk_used_bytes", "Bytes that blobs and partials hold."),
     diskBudget: gauge("disk_budget_bytes", "The budget: storage.maxSize."),
     diskFree: gauge("disk_free_bytes", "Free bytes of the disk beneath the store."),

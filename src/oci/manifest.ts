@@ -43,3 +43,8 @@ export function checkManifest(
     throw new GranaryError("upstream-protocol", message, { cause: error, target });
   }
 }
+
+/** Whether bytes that were stored are still those of the digest: disks and databases rot. */
+export function isSoundManifest({ digest, bytes }: Manifest): boolean {
+  return digestOf(bytes, algorithmOf(digest)) === digest;
+}

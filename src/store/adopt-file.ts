@@ -12,7 +12,7 @@ import { onDisk } from "./disk-error.ts";
 import { syncDirectory } from "./durable-file.ts";
 import { removePartialMap } from "./file-partial.ts";
 import type { PartialFiles } from "./layout.ts";
-import { OpenFile } from "./open-file.ts";
+import { type FileLook, OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
 
 export type Adoption = {
@@ -28,15 +28,23 @@ export type Adoption = {
 /**
  * The order of the steps is the contract: the name appears only after the bytes are on the disk, and the map goes only
  * after the name is lasting. A crash between any two leaves the partial or the whole. Throws `digest-mismatch` and
- * `size-mismatch` for a partial that is not this digest whole, `store-full`, `store-damaged`.
+ * `size-mismatch` for a partial that is not this digest whole, `store-full`, `store-damaged`. Returns what the file looks like under
+ * its name.
  */
-export async function adoptFile({ partial, digest, files, path, mode }: Adoption): Promise<void> {
+export async function adoptFile({ partial, digest, files, path, mode }: Adoption): Promise<FileLook> {
   checkAdoptable(partial, digest);
   if (!(await partial.holdsItsFile())) await copyPartial(partial, files.data);
-  await sealFile(files.data, mode);
-  await onDisk(`renaming ${files.data} to ${path}`, rename(files.data, path));
-  await syncDirectory(dirname(path));
-  await removePartialMap(files);
+  const file = await onDisk(`opening ${files.data}`, OpenFile.open(files.data, constants.O_RDONLY));
+  try {
+    await file.chmod(mode);
+    await file.sync();
+    await onDisk(`renaming ${files.data} to ${path}`, rename(files.data, path));
+    await syncDirectory(dirname(path));
+    await removePartialMap(files);
+    return await file.look();
+  } finally {
+    await file.close();
+  }
 }
 
 /** Throws `digest-mismatch` for a partial of another digest, `size-mismatch` for one with holes. */
@@ -53,14 +61,4 @@ export function checkAdoptable(partial: Partial, digest: Digest): void {
     `The partial of ${digest} holds ${partial.present.total} of ${partial.size} bytes and cannot be adopted.`,
     { expected: partial.size, found: partial.present.total, target: digest },
   );
-}
-
-async function sealFile(path: string, mode: number): Promise<void> {
-  const file = await onDisk(`opening ${path}`, OpenFile.open(path, constants.O_RDONLY));
-  try {
-    await file.chmod(mode);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }

@@ -1,16 +1,38 @@
 /**
- * Owns the BlobStore port. Its contract: a digest is either absent, or wholly present and verified; no third state
- * is visible here. Drivers never evict on their own and never read Metadata.
+ * Owns the BlobStore port. Its contract: a digest is either absent, or it is what was wholly present and verified when it came; disks
+ * rot and people write to files, so an opened blob says whether this process knows its bytes to be right, and can find out. Drivers
+ * never evict on their own and never read Metadata.
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Partial } from "./partial.ts";
+
+/** One hashing of a stored file, shared by all who asked for it meanwhile. */
+export interface Verification {
+  /** Whether the bytes are the digest's. Rejects `store-damaged` when they cannot be read, `closed` when it was stopped. */
+  readonly verdict: Promise<boolean>;
+  /** Somebody waits: no more pauses. */
+  hurry(): void;
+  /** For everybody. Idempotent. */
+  stop(): void;
+}
 
 export interface StoredBlob {
   readonly digest: Digest;
   /** Bytes. */
   readonly size: number;
+  /** Names this very file: another one may lie in its place by now. */
+  readonly identity: string;
+  /** What `isVerified` would have said when it was opened. */
+  readonly wasVerified: boolean;
   /** Reads at most `into.length` bytes at `offset`; returns how many, 0 at the end. Many reads may run at once. */
   read(offset: number, into: Uint8Array): Promise<number>;
+  /**
+   * True when this process has hashed the bytes and found them right, and nobody has written to the file since: a look at the open
+   * file, no read. Asked after the last read, it speaks for everything that was read.
+   */
+  isVerified(): Promise<boolean>;
+  /** Hashes the file, off the main thread; at `pace` bytes a second (the whole at once without one) while nobody hurries it. */
+  verify(pace?: () => number): Promise<Verification>;
   /** Idempotent. Bytes stay readable until then even if the blob is removed. */
   close(): Promise<void>;
 }
@@ -32,9 +54,32 @@ export interface BlobStore {
   /** Absent is fine. */
   remove(digest: Digest): Promise<void>;
 
-  /** Every blob on disk, in no order. Files that are no blob are passed over. */
-  list(): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly changedAt: number }>;
+  /**
+   * Moves what lies in the blob's place, whatever it is, to where damaged files are kept; nothing is deleted. Absent is fine. Throws
+   * `store-damaged` when it cannot be moved.
+   */
+  setAside(digest: Digest): Promise<void>;
+
+  /** What was set aside and is still there. */
+  damaged(): Promise<readonly DamagedFile[]>;
+
+  /** Deletes one of those; never what is no plain file, which nobody of ours has made. Absent is fine. */
+  removeDamaged(name: string): Promise<void>;
+
+  /** Every blob on disk, in no order. What is no blob is passed over, and its path told to `onStranger`. */
+  list(
+    onStranger?: (path: string) => void,
+  ): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly changedAt: number }>;
 
   /** The disk beneath: free bytes for us, and its size. */
   disk(): Promise<{ readonly free: number; readonly size: number }>;
 }
+
+export type DamagedFile = {
+  readonly name: string;
+  /** Bytes that it holds; 0 for what is no plain file. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly changedAt: number;
+  readonly isFile: boolean;
+};

@@ -15,7 +15,15 @@ const POST_BYTES = 1024 * 1024;
 /** `.ts` when run from the sources, `.js` after the build: the compiler rewrites imports, but not this URL. */
 const WORKER_URL = new URL(`./digest-worker${extname(import.meta.filename)}`, import.meta.url);
 
-type Settle = { resolve(digest: Digest): void; reject(error: GranaryError): void };
+/** What was found, and the stamp of the file that it is true of; undefined where somebody changed the file meanwhile. */
+export type HashedFile = { readonly digest: Digest; readonly stamp: string | undefined };
+
+/** A follower that also tells which state of the file it has hashed. */
+export interface FileFollower extends DigestFollower {
+  hashed(): Promise<HashedFile>;
+}
+
+type Settle = { resolve(hashed: HashedFile): void; reject(error: GranaryError): void };
 
 type SharedWorker = { readonly thread: Worker; readonly waiting: Map<number, Settle> };
 
@@ -23,22 +31,22 @@ let shared: SharedWorker | undefined;
 let lastId = 0;
 
 /** Starts to follow `file`; the caller closes. `digest()` rejects `store-damaged` when the file cannot be read. */
-export function followFile(file: FollowedFile): DigestFollower {
+export function followFile(file: FollowedFile): FileFollower {
   return new WorkerFollower(file);
 }
 
-class WorkerFollower implements DigestFollower {
+class WorkerFollower implements FileFollower {
   readonly #id = ++lastId;
   readonly #size: number;
   readonly #worker: SharedWorker;
-  readonly #digest: Promise<Digest>;
+  readonly #hashed: Promise<HashedFile>;
   #posted = -1;
 
   constructor(file: FollowedFile) {
     this.#size = file.size;
     this.#worker = sharedWorker();
-    const { promise, resolve, reject } = Promise.withResolvers<Digest>();
-    this.#digest = promise;
+    const { promise, resolve, reject } = Promise.withResolvers<HashedFile>();
+    this.#hashed = promise;
     // Whoever asks for the digest hears of the failure; a follower that nobody asked is no unhandled rejection.
     promise.catch(() => {});
     this.#worker.waiting.set(this.#id, { resolve, reject });
@@ -53,8 +61,12 @@ class WorkerFollower implements DigestFollower {
     this.#post({ id: this.#id, advance: end });
   }
 
-  digest(): Promise<Digest> {
-    return this.#digest;
+  async digest(): Promise<Digest> {
+    return (await this.#hashed).digest;
+  }
+
+  hashed(): Promise<HashedFile> {
+    return this.#hashed;
   }
 
   close(): void {
@@ -89,7 +101,7 @@ function startWorker(): SharedWorker {
 
 function settle(worker: SharedWorker, message: FromDigestWorker): void {
   const waiting = take(worker, message.id);
-  if ("digest" in message) waiting?.resolve(parseDigest(message.digest));
+  if ("digest" in message) waiting?.resolve({ digest: parseDigest(message.digest), stamp: message.stamp });
   else waiting?.reject(new GranaryError("store-damaged", `Hashing failed: ${message.failure}.`));
 }
 

@@ -6,6 +6,7 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
 import { type DigestAlgorithm, finishDigest } from "../oci/digest.ts";
+import { stampOf } from "./file-stamp.ts";
 
 /** What to follow. `identity` is `dev:ino`: a path may have been given to another file meanwhile. */
 export type FollowedFile = {
@@ -24,12 +25,18 @@ export type ToDigestWorker =
   | { readonly id: number; readonly close: true };
 
 export type FromDigestWorker =
-  | { readonly id: number; readonly digest: string }
+  | {
+      readonly id: number;
+      readonly digest: string;
+      /** Of the file, when it was the same before the first byte was read and after the last. */
+      readonly stamp: string | undefined;
+    }
   | { readonly id: number; readonly failure: string };
 
 type Followed = FollowedFile & {
   readonly open: number;
   readonly hash: Hash;
+  readonly stamp: string;
   hashed: number;
   readable: number;
 };
@@ -72,15 +79,20 @@ function step(id: number, entry: Followed): void {
   }
   if (entry.hashed < entry.size || entry.readable < entry.size) return;
   const digest = finishDigest(entry.hash, entry.algorithm);
+  const stamp = stampNow(entry.open) === entry.stamp ? entry.stamp : undefined;
   drop(id);
-  parentPort?.postMessage({ id, digest } satisfies FromDigestWorker);
+  parentPort?.postMessage({ id, digest, stamp } satisfies FromDigestWorker);
 }
 
 function openFollowed(id: number, file: FollowedFile): void {
   const open = openSame(file.path, constants.O_NOFOLLOW, file) ?? openSame(file.descriptor, 0, file);
   if (open === undefined) throw new Error(`${file.path} is another file than the one to follow, or gone`);
   const hash = createHash(file.algorithm);
-  followed.set(id, { ...file, open, hash, hashed: 0, readable: -1 });
+  followed.set(id, { ...file, open, hash, stamp: stampNow(open), hashed: 0, readable: -1 });
+}
+
+function stampNow(descriptor: number): string {
+  return stampOf(fstatSync(descriptor, { bigint: true }));
 }
 
 /** A descriptor of what `path` leads to, if that is the file that is meant. */

@@ -1,31 +1,46 @@
 /**
- * Owns committed blobs on the local disk. A file under its digest's name is whole and verified, because only a rename of a
- * synced Partial puts it there. It must never follow a symbolic link, never write into a blob, never evict on its own.
+ * Owns committed blobs on the local disk. Only a rename of a synced, verified Partial puts a file under its digest's name; what has
+ * become of it since is verified-files.ts's to find out. It must never follow a symbolic link, never write into a blob, never evict
+ * on its own.
  */
 import { constants, type Dir } from "node:fs";
 import { lstat, mkdir, opendir, statfs, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { GranaryError } from "../errors.ts";
-import { type Digest, type DigestAlgorithm, isDigest } from "../oci/digest.ts";
+import { type Clock, systemClock } from "../observe/clock.ts";
+import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf, isDigest } from "../oci/digest.ts";
 import { adoptFile, checkAdoptable } from "./adopt-file.ts";
 import type { BlobStore, StoredBlob } from "./blob-store.ts";
+import { listDamaged, removeDamaged, setAside } from "./damaged-files.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { syncDirectory } from "./durable-file.ts";
 import { removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
+import { BLOB_MODE, FOLDER_MODE } from "./modes.ts";
 import { OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
+import { VerifiedFiles } from "./verified-files.ts";
 
 type Listed = { readonly digest: Digest; readonly size: number; readonly changedAt: number };
 
-/** Needs a prepared Layout. Adopts only Partials of the Spool of the same Layout: a rename cannot cross file systems. */
-export function openDiskBlobs(layout: Layout): BlobStore {
+/** The whole at once. */
+const AT_ONCE = () => Number.POSITIVE_INFINITY;
+
+/**
+ * Needs a prepared Layout. Adopts only Partials of the Spool of the same Layout: a rename cannot cross file systems. What is known of
+ * files is known for the life of this store; `clock` must be the one that the file system dates by.
+ */
+export function openDiskBlobs(layout: Layout, clock: Clock = systemClock): BlobStore {
+  const verified = new VerifiedFiles(clock);
   return {
     stat: (digest) => statBlob(layout, digest),
-    open: (digest) => openBlob(layout, digest),
-    adopt: (partial, digest) => withFolders(layout, () => adoptPartial(layout, partial, digest)),
+    open: (digest) => openBlob(layout, verified, digest),
+    adopt: (partial, digest) => withFolders(layout, () => adoptPartial(layout, verified, partial, digest)),
     remove: (digest) => removeBlob(layout, digest),
-    list: () => listBlobs(layout),
+    setAside: (digest) => setBlobAside(layout, digest),
+    damaged: () => listDamaged(layout.damaged),
+    removeDamaged: (name) => removeDamaged(layout.damaged, name),
+    list: (onStranger) => listBlobs(layout, onStranger),
     disk: () => withFolders(layout, () => diskOf(layout)),
   };
 }
@@ -39,18 +54,26 @@ async function statBlob(layout: Layout, digest: Digest): Promise<{ readonly size
   return { size: found.size };
 }
 
-async function openBlob(layout: Layout, digest: Digest): Promise<StoredBlob | undefined> {
+async function openBlob(
+  layout: Layout,
+  verified: VerifiedFiles,
+  digest: Digest,
+): Promise<StoredBlob | undefined> {
   if (!(await hasOwnDirectory(layout, digest))) return undefined;
   const path = layout.blob(digest);
   const file = await openForReading(path);
   if (file === undefined) return undefined;
   try {
-    const found = await file.stat();
-    if (!found.isFile()) throw strangeError(path);
+    const found = await file.look();
+    if (!found.isFile) throw strangeError(path);
     return {
       digest,
       size: found.size,
+      identity: found.identity,
+      wasVerified: verified.knows(digest, found),
       read: (offset, into) => file.read(offset, into),
+      isVerified: async () => verified.knows(digest, await file.look()),
+      verify: async (pace = AT_ONCE) => verified.hash(digest, file, await file.look(), pace),
       close: () => file.close(),
     };
   } catch (error) {
@@ -71,26 +94,51 @@ async function openForReading(path: string): Promise<OpenFile | undefined> {
   }
 }
 
-/** Where the blob is there already, the partial's file only goes. */
-async function adoptPartial(layout: Layout, partial: Partial, digest: Digest): Promise<void> {
+/** Where the blob is there already, and known to be right, the partial's file only goes. */
+async function adoptPartial(
+  layout: Layout,
+  verified: VerifiedFiles,
+  partial: Partial,
+  digest: Digest,
+): Promise<void> {
   checkAdoptable(partial, digest);
   const files = layout.partial(digest);
   const path = layout.blob(digest);
   await createFanOut(layout.blobDirectory(digest));
   await hasOwnDirectory(layout, digest);
-  if (await isThere(path, partial.size)) return await removePartialFiles(files);
-  await adoptFile({ partial, digest, files, path, mode: 0o444 });
+  if (await isThere(layout, verified, digest)) return await removePartialFiles(files);
+  verified.trust(digest, await adoptFile({ partial, digest, files, path, mode: BLOB_MODE }));
 }
 
-/** A link, or a file of another size, in the blob's place is damage, and the rename that follows heals it. */
-async function isThere(path: string, size: number): Promise<boolean> {
+/**
+ * True only of what this process has verified: of the same size is not the same. A link or a file in its place is replaced by the rename
+ * that follows; what no rename replaces, a directory, goes where damaged things go.
+ */
+async function isThere(layout: Layout, verified: VerifiedFiles, digest: Digest): Promise<boolean> {
+  const path = layout.blob(digest);
   const found = await unlessAbsent(`looking at ${path}`, lstat(path));
-  return found?.isFile() === true && found.size === size;
+  if (found?.isDirectory() === true) await setBlobAside(layout, digest);
+  if (found?.isFile() !== true) return false;
+  const stored = await openBlob(layout, verified, digest);
+  await stored?.close();
+  return stored?.wasVerified === true;
+}
+
+async function setBlobAside(layout: Layout, digest: Digest): Promise<void> {
+  const directory = layout.blobDirectory(digest);
+  const algorithm = algorithmOf(digest);
+  // Something else in the place of the folder above keeps the blob from coming as well.
+  const above = await unlessAbsent(`looking at ${directory}`, lstat(directory));
+  if (above === undefined) return;
+  const [path, name] = above.isDirectory()
+    ? [layout.blob(digest), encodedOf(digest)]
+    : [directory, encodedOf(digest).slice(0, 2)];
+  if (await setAside(layout.damaged, path, `${algorithm}-${name}`)) await syncDirectory(dirname(path));
 }
 
 async function createFanOut(path: string): Promise<void> {
   try {
-    await mkdir(path);
+    await mkdir(path, { mode: FOLDER_MODE });
   } catch (error) {
     if (errnoOf(error) === "EEXIST") return;
     throw diskError(error, `creating ${path}`);
@@ -112,16 +160,22 @@ async function hasOwnDirectory(layout: Layout, digest: Digest): Promise<boolean>
   return found !== undefined;
 }
 
+type OnStranger = ((path: string) => void) | undefined;
+
 /** What cannot be listed keeps nothing else out; it is told at the end, so that nobody takes the list for the whole. */
-async function* listBlobs(layout: Layout): AsyncIterable<Listed> {
+async function* listBlobs(layout: Layout, onStranger: OnStranger): AsyncIterable<Listed> {
   const failures: unknown[] = [];
   for (const algorithm of ALGORITHMS) {
     const directory = await openListing(layout.blobsOf(algorithm), failures);
     if (directory === undefined) continue;
     for await (const entry of directory) {
-      if (!entry.isDirectory() || entry.name.length !== 2) continue;
-      const fanOut = await openListing(join(directory.path, entry.name), failures);
-      if (fanOut !== undefined) yield* listFanOut(fanOut, algorithm, entry.name);
+      const path = join(directory.path, entry.name);
+      if (!entry.isDirectory() || !/^[0-9a-f]{2}$/.test(entry.name)) {
+        onStranger?.(path);
+        continue;
+      }
+      const fanOut = await openListing(path, failures);
+      if (fanOut !== undefined) yield* listFanOut(fanOut, algorithm, entry.name, onStranger);
     }
   }
   if (failures.length > 0) throw failures[0];
@@ -140,12 +194,16 @@ async function* listFanOut(
   directory: Dir,
   algorithm: DigestAlgorithm,
   prefix: string,
+  onStranger: OnStranger,
 ): AsyncIterable<Listed> {
   for await (const entry of directory) {
+    const path = join(directory.path, entry.name);
     const digest = `${algorithm}:${entry.name}`;
-    if (!entry.name.startsWith(prefix) || !isDigest(digest)) continue;
-    const found = await unlessAbsent(`looking at ${entry.name}`, lstat(join(directory.path, entry.name)));
-    if (found?.isFile()) yield { digest, size: found.size, changedAt: Math.floor(found.mtimeMs) };
+    const isNamed = entry.name.startsWith(prefix) && isDigest(digest);
+    const found = isNamed ? await unlessAbsent(`looking at ${path}`, lstat(path)) : undefined;
+    if (isNamed && found?.isFile() === true)
+      yield { digest, size: found.size, changedAt: Math.floor(found.mtimeMs) };
+    else if (!isNamed || found !== undefined) onStranger?.(path);
   }
 }
 

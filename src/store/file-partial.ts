@@ -73,6 +73,10 @@ export class FilePartial implements Partial {
     return this.#discarding ?? this.#closing;
   }
 
+  lastWrite(): Promise<bigint> {
+    return this.#file.lastWrite();
+  }
+
   async holdsItsFile(): Promise<boolean> {
     const path = this.#file.path;
     const found = await unlessAbsent(`looking at ${path}`, lstat(path, { bigint: true }));

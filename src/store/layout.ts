@@ -26,6 +26,8 @@ export type Layout = {
   /** Absolute, symbolic links resolved once prepared. */
   readonly directory: string;
   readonly database: string;
+  /** Where damaged files are moved to; made when there is one. */
+  readonly damaged: string;
   blobsOf(algorithm: DigestAlgorithm): string;
   /** `blobs/sha256/<2 hex>`: the directory that `blob` lies in. */
   blobDirectory(digest: Digest): string;
@@ -46,6 +48,7 @@ export function layoutOf(directory: string): Layout {
   return {
     directory: root,
     database: join(root, "granary.db"),
+    damaged: join(root, "damaged"),
     blobsOf,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), encodedOf(digest)),

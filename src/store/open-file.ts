@@ -19,6 +19,18 @@ import {
 } from "node:fs";
 import { GranaryError } from "../errors.ts";
 import { diskError } from "./disk-error.ts";
+import { stampOf } from "./file-stamp.ts";
+
+export type FileLook = {
+  readonly isFile: boolean;
+  /** Bytes. */
+  readonly size: number;
+  readonly stamp: string;
+  /** `dev:ino`. */
+  readonly identity: string;
+  /** Epoch ms. */
+  readonly writtenAt: number;
+};
 
 type Done<T> = (error: Error | null, value?: T) => void;
 
@@ -94,6 +106,28 @@ export class OpenFile {
       fstat(this.#descriptor, { bigint: true }, done),
     );
     return `${dev}:${ino}`;
+  }
+
+  /** Nanoseconds, of the file system's clock. */
+  async lastWrite(): Promise<bigint> {
+    const { mtimeNs } = await this.#run("looking at", (done: Done<BigIntStats>) =>
+      fstat(this.#descriptor, { bigint: true }, done),
+    );
+    return mtimeNs;
+  }
+
+  /** What `stampOf` says of it now, and the date of its last write (epoch ms). */
+  async look(): Promise<FileLook> {
+    const found = await this.#run("looking at", (done: Done<BigIntStats>) =>
+      fstat(this.#descriptor, { bigint: true }, done),
+    );
+    return {
+      isFile: found.isFile(),
+      size: Number(found.size),
+      stamp: stampOf(found),
+      identity: `${found.dev}:${found.ino}`,
+      writtenAt: Number(found.mtimeNs / 1_000_000n),
+    };
   }
 
   /** Refuses new operations, waits for those in flight, closes. Idempotent. */

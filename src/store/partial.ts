@@ -35,6 +35,9 @@ export interface Partial {
    */
   checkpoint(): Promise<void>;
 
+  /** When its file was last written to, by anybody, as the file system dates it; the number means nothing but that. */
+  lastWrite(): Promise<bigint>;
+
   /** False once its file was adopted, or removed by somebody: whatever lies in its place now is not this Partial's. */
   holdsItsFile(): Promise<boolean>;
 

@@ -1,5 +1,5 @@
 /** What an extraction over a network relies on: layers come ahead, each byte once, and an interrupted one goes on. */
-import { readdir } from "node:fs/promises";
+import { chmod, open as openFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { openLayerSpool } from "../../src/client/layer-spool.ts";
@@ -133,4 +133,22 @@ test("two extractions cannot use one directory", async () => {
   const spool = await open();
   await expect(open()).rejects.toMatchObject({ code: "config-invalid" });
   await spool.discard();
+});
+
+test("(F18) a layer that an interrupted extraction left whole is not believed when its bytes are others by now", async () => {
+  const { fake, layers, directory, open } = await world([3 * MIB]);
+  const spool = await open();
+  const { digest } = layers[0] ?? { digest: "" };
+  expect(digestOf(await readAll(spool.open(0)))).toBe(digest);
+  await spool.close();
+  const hex = digest.slice("sha256:".length);
+  const path = join(directory, "blobs", "sha256", hex.slice(0, 2), hex);
+  await chmod(path, 0o640);
+  const file = await openFile(path, "r+");
+  await file.write("rot!", MIB);
+  await file.close();
+  const again = await open();
+  expect(digestOf(await readAll(again.open(0)))).toBe(digest);
+  await again.discard();
+  expect(bytesSent(fake)).toBe(6 * MIB);
 });

@@ -84,6 +84,28 @@ export function metadataContract(
       expect(await metadata.allBlobs()).toEqual([{ digest: digestAt(1), size: 5, usedAt: 100 }]);
     });
 
+    test("are to be verified when they never were, or not for long, or at a time that cannot be true", async () => {
+      const { metadata } = await open();
+      const times = [undefined, 500, 100, 9_000, 400];
+      for (const [index, verifiedAt] of times.entries()) {
+        const row = { digest: digestAt(index), size: index, usedAt: 7 };
+        await metadata.recordBlob({ ...row, ...(verifiedAt !== undefined && { verifiedAt }) });
+      }
+      const due = () => metadata.blobsToVerify(450, 1_000, 10, 0);
+      expect((await due()).map(({ verifiedAt }) => verifiedAt)).toEqual([undefined, 100, 400, 9_000]);
+      expect(await metadata.blobsToVerify(450, 1_000, 1, 1)).toHaveLength(1);
+      for (const index of [0, 3, 77]) await metadata.recordVerified(digestAt(index), 950);
+      expect((await due()).map(({ verifiedAt }) => verifiedAt)).toEqual([100, 400]);
+      expect(await metadata.blob(digestAt(0))).toEqual({
+        digest: digestAt(0),
+        size: 0,
+        usedAt: 7,
+        verifiedAt: 950,
+      });
+      await metadata.recordBlob({ digest: digestAt(0), size: 1, usedAt: 8 });
+      expect(await metadata.blob(digestAt(0))).toEqual({ digest: digestAt(0), size: 1, usedAt: 8 });
+    });
+
     test("used after now were used before it, in the order that they had", async () => {
       const { metadata } = await open();
       const uses = [90, 5_000, 4_000, 100, 9_000];
@@ -113,6 +135,23 @@ export function metadataContract(
       const found = await again.manifest(digest);
       expect(found).toMatchObject({ digest, mediaType: manifest.mediaType });
       expect(Buffer.from(found?.bytes ?? []).equals(bytes)).toBe(true);
+    });
+
+    test("are found one after another, and are gone when they are forgotten", async () => {
+      const { metadata } = await open();
+      for (const index of [1, 2, 3, 4, 5]) {
+        const manifest = { digest: digestAt(index), mediaType: "m", bytes: Buffer.from(`${index}`) };
+        await metadata.recordManifest(HERE, manifest, []);
+      }
+      const all = [1, 2, 3, 4, 5].map(digestAt).sort();
+      const first = await metadata.manifestsAfter("", 3);
+      expect(first.map(({ digest }) => digest)).toEqual(all.slice(0, 3));
+      const rest = await metadata.manifestsAfter(first[2]?.digest ?? "", 3);
+      expect(rest.map(({ digest }) => digest)).toEqual(all.slice(3));
+      await metadata.forgetManifest(digestAt(1));
+      await metadata.forgetManifest(digestAt(1));
+      expect(await metadata.manifest(digestAt(1))).toBeUndefined();
+      expect((await metadata.totals()).manifests).toBe(4);
     });
 
     test("link themselves and what they list to their repository only", async () => {

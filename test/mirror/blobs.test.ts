@@ -307,13 +307,14 @@ describe("a damaged file", () => {
     },
   );
 
-  it("that can be neither read nor removed is passed through", async () => {
+  it("that can be neither read nor moved away is passed through", async () => {
     const bad = new Set<string>();
     const { world, digest } = await worldWithBlob(300_000, {
       blobs: (real) => ({
         ...real,
         open: async (each) => failingAt(await real.open(each), bad),
         remove: (each) => (bad.has(each) ? Promise.reject(ioError()) : real.remove(each)),
+        setAside: (each) => (bad.has(each) ? Promise.reject(ioError()) : real.setAside(each)),
       }),
     });
     await world.read("a/b", digest);

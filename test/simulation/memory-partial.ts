@@ -50,6 +50,10 @@ export class MemoryPartial implements Partial {
     }
   }
 
+  async lastWrite(): Promise<bigint> {
+    return 0n;
+  }
+
   async holdsItsFile(): Promise<boolean> {
     return !this.adopted;
   }

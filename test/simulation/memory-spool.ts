@@ -89,7 +89,22 @@ export class MemoryStore implements Spool, BlobStore {
     const close = async () => {
       this.openBlobs -= 1;
     };
-    return { digest, size: bytes.length, read, close };
+    const verification = {
+      verdict: Promise.resolve(true),
+      hurry: () => undefined,
+      stop: () => undefined,
+    };
+    const isVerified = async () => true;
+    return {
+      digest,
+      size: bytes.length,
+      identity: digest,
+      wasVerified: true,
+      read,
+      isVerified,
+      verify: async () => verification,
+      close,
+    };
   }
 
   async stat(digest: Digest) {
@@ -101,6 +116,16 @@ export class MemoryStore implements Spool, BlobStore {
     this.blobs.delete(digest);
     this.saved.delete(digest);
   }
+
+  async setAside(digest: Digest): Promise<void> {
+    this.blobs.delete(digest);
+  }
+
+  async damaged() {
+    return [];
+  }
+
+  async removeDamaged(): Promise<void> {}
 
   list(): never {
     throw new Error("not used by the engine");

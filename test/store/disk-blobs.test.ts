@@ -28,7 +28,7 @@ test("a blob lies under the first two digits of its digest, read-only, and its m
   const hex = encodedOf(digest);
   const path = join(store.layout.directory, "blobs", "sha256", hex.slice(0, 2), hex);
   expect(store.layout.blob(digest)).toBe(path);
-  expect(statSync(path).mode & 0o777).toBe(0o444);
+  expect(statSync(path).mode & 0o777).toBe(0o440);
   expect(readFileSync(path).equals(patternBytes(1, 0, SIZE))).toBe(true);
   expect(existsSync(store.layout.partial(digest).data)).toBe(false);
   expect(existsSync(store.layout.partial(digest).map)).toBe(false);

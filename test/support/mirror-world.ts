@@ -16,6 +16,7 @@ import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { isDigest } from "../../src/oci/digest.ts";
 import type { BlobReader } from "../../src/source.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
+import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
 import { furnishLayout } from "../../src/store/layout.ts";
 import type { Spool } from "../../src/store/partial.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
@@ -89,6 +90,8 @@ export class MirrorWorld {
     const policy = { offlineDeadlineMs: PATIENT_MS, ...upstream.policy };
     const { clock } = this;
     const metrics = createMetrics();
+    // What is known of files is known to one process.
+    const files = openDiskBlobs(this.store.layout);
     const metadata = openSqliteMetadata(this.store.layout.database);
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
       createUpstreamClient({ upstream: one, clock, metrics, env: {} }),
@@ -96,7 +99,7 @@ export class MirrorWorld {
     const mirror = await startMirror({
       clients,
       metadata: this.#options.metadata?.(metadata) ?? metadata,
-      blobs: this.#options.blobs?.(this.store.blobs) ?? this.store.blobs,
+      blobs: this.#options.blobs?.(files) ?? files,
       spool: this.#options.spool?.(this.store.spool) ?? this.store.spool,
       furnish: () => furnishLayout(this.store.layout),
       budget,

@@ -1,0 +1,64 @@
+/**
+ * Owns the folder of what was found damaged: moved there by a rename, so that whoever looks after the disk can look at it, and out of
+ * the way of what replaces it. It opens no file, follows no link, and deletes only plain files, one at a time, when told so.
+ */
+import { lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
+import { basename, join } from "node:path";
+import { GranaryError } from "../errors.ts";
+import type { DamagedFile } from "./blob-store.ts";
+import { errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
+import { syncDirectory } from "./durable-file.ts";
+import { FOLDER_MODE } from "./modes.ts";
+
+/** Moves what lies at `path` to `directory`, as `<name>.<number>`. False when nothing lies there. Throws `store-damaged`. */
+export async function setAside(directory: string, path: string, name: string): Promise<boolean> {
+  if ((await unlessAbsent(`looking at ${path}`, lstat(path))) === undefined) return false;
+  await makeDirectory(directory);
+  const place = await freePlace(directory, name);
+  const moved = await unlessAbsent(
+    `moving ${path} to ${place}`,
+    rename(path, place).then(() => true),
+  );
+  if (moved !== true) return false;
+  await syncDirectory(directory);
+  return true;
+}
+
+/** Empty when there is no such directory. */
+export async function listDamaged(directory: string): Promise<DamagedFile[]> {
+  const found: DamagedFile[] = [];
+  for (const name of (await unlessAbsent(`listing ${directory}`, readdir(directory))) ?? []) {
+    const path = join(directory, name);
+    const stat = await unlessAbsent(`looking at ${path}`, lstat(path));
+    if (stat === undefined) continue;
+    const isFile = stat.isFile();
+    found.push({ name, size: isFile ? stat.size : 0, changedAt: Math.floor(stat.ctimeMs), isFile });
+  }
+  return found;
+}
+
+/** Absent is fine. */
+export async function removeDamaged(directory: string, name: string): Promise<void> {
+  const path = join(directory, basename(name));
+  const found = await unlessAbsent(`looking at ${path}`, lstat(path));
+  if (found?.isFile() === true) await unlessAbsent(`removing ${path}`, unlink(path));
+}
+
+async function makeDirectory(path: string): Promise<void> {
+  try {
+    await mkdir(path, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") await onDisk(`creating ${path}`, Promise.reject(error));
+    if ((await lstat(path)).isDirectory()) return;
+    const text = `${path} is not a directory of its own (symbolic links are not followed). Move it away.`;
+    throw new GranaryError("store-damaged", text, { target: path });
+  }
+}
+
+/** A rename replaces what it finds: nothing that was set aside before may be lost by it. */
+async function freePlace(directory: string, name: string): Promise<string> {
+  for (let number = 1; ; number++) {
+    const place = join(directory, `${name}.${number}`);
+    if ((await unlessAbsent(`looking at ${place}`, lstat(place))) === undefined) return place;
+  }
+}
