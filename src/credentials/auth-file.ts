@@ -6,6 +6,7 @@ import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { GranaryError } from "../errors.ts";
+import { JSON_BOUNDS } from "../oci/json-bounds.ts";
 import { asObject, type JsonObject, parseJsonObject, textOf } from "../oci/json-value.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -43,7 +44,7 @@ export async function readAuthFile({ path, shown }: AuthFilePlace): Promise<Auth
   const bytes = await readBytes(path, shown);
   if (bytes === undefined) return undefined;
   // Empty is what `REGISTRY_AUTH_FILE=/dev/null` means by it.
-  const document = bytes.length === 0 ? {} : parseJsonObject(bytes);
+  const document = bytes.length === 0 ? {} : parseJsonObject(bytes, JSON_BOUNDS.login);
   if (document === undefined) throw invalid(shown, "is not a JSON object");
   const { auths = {}, credHelpers = {} } = document;
   return {

@@ -7,6 +7,7 @@ import type { Readable } from "node:stream";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
+import { JSON_BOUNDS } from "../oci/json-bounds.ts";
 import { parseJsonObject, textOf } from "../oci/json-value.ts";
 import type { Environment } from "./auth-file.ts";
 
@@ -51,7 +52,7 @@ export async function runHelper(call: HelperCall, options: HelperOptions): Promi
 }
 
 function parseAnswer(output: Buffer, call: HelperCall): Credentials | undefined {
-  const answer = parseJsonObject(output);
+  const answer = parseJsonObject(output, JSON_BOUNDS.login);
   if (answer === undefined) throw failed(call, "printed something that is not JSON");
   const username = textOf(answer.Username);
   const secret = textOf(answer.Secret);

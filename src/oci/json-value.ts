@@ -1,4 +1,5 @@
 /** Owns the careful reading of JSON that strangers wrote: every look-up says what it found, or undefined. Pure. */
+import { excessOf, JSON_BOUNDS, type JsonBounds } from "./json-bounds.ts";
 
 export type JsonObject = Record<string, unknown>;
 
@@ -25,12 +26,21 @@ export function sizeOf(value: unknown): number | undefined {
 }
 
 /**
- * The JSON object in `bytes`; undefined when they are not UTF-8, not JSON, or no object. TextDecoder drops a byte order mark,
- * which JSON.parse would refuse.
+ * The JSON object in `bytes`; undefined when they are not UTF-8, not JSON, no object, or beyond `bounds`. TextDecoder drops a byte order
+ * mark, which JSON.parse would refuse.
  */
-export function parseJsonObject(bytes: Uint8Array): JsonObject | undefined {
+export function parseJsonObject(
+  bytes: Uint8Array,
+  bounds: JsonBounds = JSON_BOUNDS.document,
+): JsonObject | undefined {
+  return asObject(parseJson(bytes, bounds));
+}
+
+/** The JSON value in `bytes`, whatever it is; undefined as for `parseJsonObject`. */
+export function parseJson(bytes: Uint8Array, bounds: JsonBounds = JSON_BOUNDS.document): unknown {
+  if (excessOf(bytes, bounds) !== undefined) return undefined;
   try {
-    return asObject(JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)));
+    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch {
     return undefined; // Each caller has its own sentence for a document that cannot be read.
   }

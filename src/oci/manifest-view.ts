@@ -4,6 +4,7 @@
  */
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest, possibleSize } from "./digest.ts";
+import { excessOf, JSON_BOUNDS } from "./json-bounds.ts";
 import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } from "./json-value.ts";
 import {
   DOCKER_LIST,
@@ -120,5 +121,7 @@ function schema1Link(layer: JsonObject): ManifestLink[] {
 function parseObject(bytes: Uint8Array): JsonObject {
   const document = parseJsonObject(bytes);
   if (document !== undefined) return document;
+  const excess = excessOf(bytes, JSON_BOUNDS.document);
+  if (excess !== undefined) throw new GranaryError("manifest-invalid", `The manifest ${excess}.`);
   throw new GranaryError("manifest-invalid", "The manifest is not a JSON object.");
 }

@@ -4,6 +4,8 @@
  */
 import { GranaryError } from "../errors.ts";
 import { type Credentials, describeCredentials, type PasswordCredentials } from "../oci/credentials.ts";
+import { JSON_BOUNDS } from "../oci/json-bounds.ts";
+import { parseJsonObject } from "../oci/json-value.ts";
 import { basicHeader } from "./basic-header.ts";
 import { postIdentityToken } from "./identity-token.ts";
 import { discardBody, readLimited } from "./read-body.ts";
@@ -100,7 +102,8 @@ async function follow(
 }
 
 function parseToken(body: Buffer, url: URL): Token {
-  const fields = parseObject(body);
+  // No JSON is no token.
+  const fields = parseJsonObject(body, JSON_BOUNDS.token) ?? {};
   const value = fields.token ?? fields.access_token;
   if (typeof value !== "string" || value === "" || /[^\x21-\x7e]/.test(value)) {
     throw new GranaryError("upstream-protocol", `The token server ${redactUrl(url)} gave no token.`, {
@@ -110,13 +113,4 @@ function parseToken(body: Buffer, url: URL): Token {
   const seconds = fields.expires_in;
   const lifetimeMs = typeof seconds === "number" && seconds > 0 ? seconds * 1000 : DEFAULT_LIFETIME_MS;
   return { value, lifetimeMs };
-}
-
-function parseObject(body: Buffer): Record<string, unknown> {
-  try {
-    const parsed: unknown = JSON.parse(body.toString("utf8"));
-    return typeof parsed === "object" && parsed !== null ? (parsed as Record<string, unknown>) : {};
-  } catch {
-    return {}; // No JSON is no token: the caller says so.
-  }
 }

@@ -7,7 +7,7 @@ import { GranaryError } from "../../errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { algorithmOf, type Digest, digestOf, finishDigest, isDigest } from "../../oci/digest.ts";
 import { viewImageConfig } from "../../oci/image-view.ts";
-import { type JsonObject, objects, textOf } from "../../oci/json-value.ts";
+import { type JsonObject, objects, parseJson, textOf } from "../../oci/json-value.ts";
 import { DOCKER_MANIFEST } from "../../oci/media-types.ts";
 import { type ArchiveFiles, type StoredBytes, storedInMemory } from "./archive-files.ts";
 import type { ArchivedImage } from "./archive-source.ts";
@@ -137,14 +137,6 @@ async function openPart(files: ArchiveFiles, name: string): Promise<StoredBytes>
 function textsOf(value: unknown): string[] | undefined {
   const isTexts = Array.isArray(value) && value.every((item) => typeof item === "string");
   return isTexts ? value : undefined;
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
-  } catch {
-    return undefined; // No list of images, then.
-  }
 }
 
 function encode(document: JsonObject): Uint8Array {
