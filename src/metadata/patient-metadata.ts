@@ -78,9 +78,11 @@ class Patient implements PatientMetadata {
     else await this.#attempt(() => this.#real.recordVerified(digest, verifiedAt));
   };
 
-  /** One that stays is found wrong again, and one that waits is in its place. */
   forgetManifest: Metadata["forgetManifest"] = (digest) =>
-    this.#attempt(() => this.#real.forgetManifest(digest));
+    this.#write(
+      () => this.#real.forgetManifest(digest),
+      () => this.#waiting.holdNoManifest(digest),
+    );
 
   touch: Metadata["touch"] = (uses) =>
     this.#write(
@@ -190,10 +192,26 @@ class Patient implements PatientMetadata {
     return all.slice(skip, skip + limit);
   };
 
-  blobsToVerify: Metadata["blobsToVerify"] = (since, now, limit, skip) =>
-    this.#known(() => this.#real.blobsToVerify(since, now, limit, skip), []);
+  blobsToVerify: Metadata["blobsToVerify"] = async (since, now, limit, skip) => {
+    if (this.#waiting.blobs.size === 0)
+      return await this.#known(() => this.#real.blobsToVerify(since, now, limit, skip), []);
+    const dateOf = ({ verifiedAt = 0 }: BlobRecord) => verifiedAt;
+    const all = await this.#known(() => this.allBlobs(), []);
+    const due = all.filter((row) => dateOf(row) < since || dateOf(row) > now);
+    due.sort((a, b) => dateOf(a) - dateOf(b) || (a.digest < b.digest ? -1 : 1));
+    return due.slice(skip, skip + limit);
+  };
 
-  manifestsAfter: Metadata["manifestsAfter"] = (after, limit) => this.#real.manifestsAfter(after, limit);
+  manifestsAfter: Metadata["manifestsAfter"] = async (after, limit) => {
+    const { manifests } = this.#waiting;
+    const written = await this.#real.manifestsAfter(after, limit + manifests.size);
+    const found = new Map(written.map((manifest) => [manifest.digest, manifest]));
+    for (const [digest, { value }] of manifests) {
+      if (value === undefined) found.delete(digest);
+      else if (digest > after) found.set(digest, value);
+    }
+    return [...found.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, limit);
+  };
 
   /** Throws where it cannot be read: what would be made of an empty answer is a decision about every file. */
   allBlobs: Metadata["allBlobs"] = async () => {
@@ -217,9 +235,9 @@ class Patient implements PatientMetadata {
       bytes += (value?.size ?? 0) - (written?.size ?? 0);
     }
     let { manifests } = this.#lastTotals;
-    for (const digest of this.#waiting.manifests.keys()) {
+    for (const [digest, { value }] of this.#waiting.manifests) {
       const written = await this.#known(() => this.#real.manifest(digest), undefined);
-      manifests += Number(written === undefined);
+      manifests += Number(value !== undefined) - Number(written !== undefined);
     }
     return { blobs: Math.max(0, blobs), bytes: Math.max(0, bytes), manifests };
   };

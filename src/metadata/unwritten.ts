@@ -100,6 +100,10 @@ export class Unwritten {
     this.#add(key, { bytes: cost, write: (to) => to.recordManifest(where, manifest, listed), drop });
   }
 
+  holdNoManifest(digest: Digest): void {
+    this.#hold(this.manifests, "no manifest", digest, undefined, (to) => to.forgetManifest(digest));
+  }
+
   holdTag(key: TagKey, value: TagRecord | undefined): void {
     const write: Write = (to) => (value === undefined ? to.forgetTag(key) : to.recordTag(value));
     this.#hold(this.tags, "tag", tagKey(key), value, write);

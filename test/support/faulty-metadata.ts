@@ -14,6 +14,8 @@ const READS = [
   "blob",
   "coldestBlobs",
   "allBlobs",
+  "blobsToVerify",
+  "manifestsAfter",
   "totals",
   "manifest",
   "tag",
