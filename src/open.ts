@@ -10,7 +10,7 @@ import type { Environment } from "./credentials/auth-file.ts";
 import { createLogins, type Logins } from "./credentials/logins.ts";
 import { PasswordFile } from "./credentials/password-file.ts";
 import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
-import { isGranaryError } from "./errors.ts";
+import { isGranaryError, messageOf } from "./errors.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
 import type { Mirror } from "./mirror/mirror.ts";
@@ -20,6 +20,7 @@ import type { Log } from "./observe/log.ts";
 import type { Metrics } from "./observe/metrics.ts";
 import { type Credentials, type CredentialsOf, identityWith, identityWithout } from "./oci/credentials.ts";
 import type { Source } from "./source.ts";
+import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { findLayout, furnishLayout, type Layout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
@@ -55,6 +56,7 @@ export async function openMirror(
   const metadata = openSqliteMetadata(layout.database);
   try {
     await furnishUnlessFull(layout);
+    await closeStorage(layout, observers.log);
     return await start(settings, layout, metadata, observers, env);
   } catch (error) {
     await metadata.close();
@@ -68,6 +70,19 @@ async function furnishUnlessFull(layout: Layout): Promise<void> {
     await furnishLayout(layout);
   } catch (error) {
     if (!isGranaryError(error, "store-full")) throw error;
+  }
+}
+
+/** What an earlier Granary left open to everybody on the machine. */
+async function closeStorage(layout: Layout, log: Log): Promise<void> {
+  const { directory } = layout;
+  try {
+    const closed = await closeToOthers(layout);
+    if (closed === 0) return;
+    const text = "the storage directory could be read by everybody on this machine: closed (0750, 0640)";
+    log.info({ directory, closed }, text);
+  } catch (error) {
+    log.warn({ directory, reason: messageOf(error) }, "not all of the storage directory could be closed");
   }
 }
 

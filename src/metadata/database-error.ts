@@ -33,6 +33,13 @@ export function inUseError(path: string, cause?: unknown): GranaryError {
   return new GranaryError("config-invalid", text, { target: path, cause });
 }
 
+/** Something that is no file lies in its place. */
+export function strangeFileError(path: string, isLink: boolean): GranaryError {
+  const what = isLink ? "a symbolic link, and none is followed there" : "not a plain file";
+  const text = `The metadata file ${path} is ${what}. Nothing was created or changed: move it away, or put the file itself there, or point storage.directory at the place that is meant.`;
+  return new GranaryError("config-invalid", text, { target: path });
+}
+
 function databaseError(error: unknown): GranaryError {
   if (isGranaryError(error)) return error;
   if (!(error instanceof Sqlite.SqliteError)) {

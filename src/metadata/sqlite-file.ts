@@ -2,10 +2,10 @@
  * Owns the one connection to the SQLite file, which is also the lock of the storage directory: opened without harm, migrated, and
  * brought back under its name when somebody removed the file under it. Nothing is ever deleted but what has no rows of ours.
  */
-import { closeSync, constants, fsyncSync, openSync, renameSync, rmSync, statSync } from "node:fs";
+import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import Sqlite from "better-sqlite3";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
-import { explained, guarded, inUseError } from "./database-error.ts";
+import { explained, guarded, inUseError, strangeFileError } from "./database-error.ts";
 import { checkDatabase, inspectFile } from "./inspect-database.ts";
 import { MIGRATIONS } from "./schema.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./sql-database.ts";
@@ -14,6 +14,9 @@ import type { SqlDatabase, SqlStatement, SqlValue } from "./sql-database.ts";
 const BUSY_TIMEOUT_MS = 3_000;
 /** What the log gives back once it was written into the database: a burst on a full disk may have made it large. */
 const LOG_BYTES = 4 * 1024 * 1024;
+
+/** Of the database, and so of what SQLite makes beside it: nobody else on the machine may read what was pulled by whom. */
+const MODE = 0o640;
 
 /** Files that this process has open: SQLite's locks do not keep it from itself, and looking at the file would drop them. */
 const openHere = new Set<string>();
@@ -119,7 +122,9 @@ function draftOf(path: string): string {
 }
 
 function openDatabase(path: string): Sqlite.Database {
+  for (const end of ["", "-wal", "-shm", "-journal"]) checkPlain(`${path}${end}`);
   const isChecked = inspectFile(path, BUSY_TIMEOUT_MS);
+  createUnlessThere(path);
   const database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
   try {
     prepareDatabase(database, isChecked);
@@ -127,6 +132,21 @@ function openDatabase(path: string): Sqlite.Database {
   } catch (error) {
     database.close();
     throw error;
+  }
+}
+
+/** SQLite follows links, also one to nothing, and would make its target: a file somewhere else that nobody asked for. */
+function checkPlain(path: string): void {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  if (found !== undefined && !found.isFile()) throw strangeFileError(path, found.isSymbolicLink());
+}
+
+/** An empty file is an empty database; SQLite would make one that everybody may read. What keeps it from being made, SQLite says. */
+function createUnlessThere(path: string): void {
+  try {
+    closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, MODE));
+  } catch {
+    // It is there, or SQLite meets what there is to meet.
   }
 }
 
@@ -157,6 +177,7 @@ function migrate(database: Sqlite.Database, migration: string, version: number):
 /** False when the old file cannot be read any more: it has no name, so there is nothing left to save. Throws for want of room. */
 function copyTo(database: Sqlite.Database, draft: string): boolean {
   try {
+    createUnlessThere(draft);
     database.prepare("VACUUM INTO ?").run(draft);
   } catch (error) {
     if (!/^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(codeOf(error)) || isWriteFailure(error)) throw error;

@@ -4,11 +4,12 @@
  * the server's lock service does). It writes no bytes, so a full disk does not keep it away. Granary's storage directory needs
  * none of this: there the database's own lock decides.
  */
-import { lstat } from "node:fs/promises";
+import { lstat, open } from "node:fs/promises";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { GranaryError, messageOf } from "../errors.ts";
 import { unlessAbsent } from "./disk-error.ts";
+import { FILE_MODE } from "./modes.ts";
 
 /** A process that was just killed holds its locks until the system has taken it down. */
 const DYING_MS = 3_000;
@@ -40,6 +41,8 @@ async function lockIn(directory: string): Promise<Sqlite.Database> {
   const found = await unlessAbsent(`looking at ${path}`, lstat(path));
   if (found !== undefined && !found.isFile()) throw cannotHold(directory, `${path} is no file`);
   try {
+    // An empty file is an empty database; SQLite would make one that everybody may read.
+    if (found === undefined) await (await open(path, "a", FILE_MODE)).close();
     return lockOrClose(new Sqlite(path, { timeout: DYING_MS }));
   } catch (error) {
     throw isBusy(error) ? inUse(directory, error) : cannotHold(directory, messageOf(error), error);

@@ -11,6 +11,7 @@ import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oc
 import { errnoOf, unlessAbsent } from "./disk-error.ts";
 import { replaceFile } from "./durable-file.ts";
 import { holdDirectory } from "./hold-directory.ts";
+import { FOLDER_MODE } from "./modes.ts";
 import { unusableError } from "./unusable.ts";
 
 /** Raised when files move; an older Granary then refuses the directory and leaves it as it is. */
@@ -128,14 +129,15 @@ export async function prepareLayout(directory: string): Promise<HeldLayout> {
 }
 
 /** Not `mkdir` with `recursive`: where a file system answers ENOENT for good, as /proc does, Node's never ends. */
-async function createTree(path: string): Promise<void> {
+async function createTree(path: string, mode = FOLDER_MODE): Promise<void> {
   try {
-    await mkdir(path);
+    await mkdir(path, { mode });
   } catch (error) {
     if (errnoOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
     if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
-    await createTree(dirname(path));
-    await mkdir(path);
+    // What leads there is not ours alone.
+    await createTree(dirname(path), 0o777);
+    await mkdir(path, { mode });
   }
 }
 
@@ -174,7 +176,7 @@ const timesMade = new Map<string, number>();
 /** Returns its identity: another text once it is not the folder that it was. */
 async function createDirectory(path: string): Promise<string> {
   try {
-    await mkdir(path);
+    await mkdir(path, { mode: FOLDER_MODE });
     timesMade.set(path, (timesMade.get(path) ?? 0) + 1);
   } catch (error) {
     if (errnoOf(error) !== "EEXIST") throw error;
