@@ -14,6 +14,7 @@ import type { Repository } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
 import { unlessAbsent } from "../store/disk-error.ts";
 import { openFilePartial, removePartialFiles } from "../store/file-partial.ts";
+import type { PartialKey } from "../store/partial.ts";
 import { CountedOrigin } from "./counted-origin.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import { fetchSurroundings } from "./fetch-surroundings.ts";
@@ -71,7 +72,7 @@ export async function fetchBlob(
     return { digest, size, path, fetched: 0 };
   }
   const origin = new CountedOrigin(source.origin(wanted.repository, digest));
-  const fetch = { descriptor, path, origin, options };
+  const fetch = { descriptor, upstream: wanted.repository.registry, path, origin, options };
   try {
     await runFill(fetch);
   } catch (error) {
@@ -84,6 +85,7 @@ export async function fetchBlob(
 
 type Fetch = {
   readonly descriptor: Descriptor;
+  readonly upstream: string;
   readonly path: string;
   readonly origin: CountedOrigin;
   readonly options: FetchBlobOptions;
@@ -117,15 +119,16 @@ async function runFill(fetch: Fetch): Promise<void> {
   throw stoppedError(descriptor, path, options.partial === "drop" ? undefined : fill.facts.present);
 }
 
-function startFill({ descriptor: { digest, size }, path, origin, options }: Fetch): Fill {
+function startFill({ descriptor: { digest, size }, upstream, path, origin, options }: Fetch): Fill {
   const files = partialOf(path);
   const spool = {
-    openPartial: (wanted: Digest, bytes: number) => openFilePartial(files, wanted, bytes),
+    openPartial: (key: PartialKey, bytes: number) => openFilePartial(files, key, bytes),
     list: async () => [],
     remove: () => removePartialFiles(files),
   };
   const around = fetchSurroundings(spool, pathBlobs(path, options.mode ?? 0o644), options.clock);
-  return new Fill({ digest, size, origin, policy: FETCH_POLICY }, around, Promise.resolve(), () => undefined);
+  const ask = { digest, upstream, size, origin, policy: FETCH_POLICY };
+  return new Fill(ask, around, Promise.resolve(), () => undefined);
 }
 
 async function checkPath(path: string): Promise<void> {

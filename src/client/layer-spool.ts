@@ -105,7 +105,13 @@ export class LayerSpool {
     const { digest, size } = layer;
     const origin = source.origin(repository, digest);
     // A layer that comes twice is one fill, or one blob that the second fill finds.
-    const fill = this.#fills.obtain({ digest, size, origin, policy: FETCH_POLICY });
+    const fill = this.#fills.obtain({
+      digest,
+      upstream: repository.registry,
+      size,
+      origin,
+      policy: FETCH_POLICY,
+    });
     this.#readers.set(index, fill.reader());
     this.#started = Math.max(this.#started, index + 1);
     this.#running += 1;

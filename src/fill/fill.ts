@@ -1,5 +1,6 @@
 /**
- * Owns the Fill: the one in-flight transfer of a digest, its states and what moves it between them.
+ * Owns the Fill: the one in-flight transfer of a digest from one upstream, its states and what moves it between them. Its bytes are
+ * that upstream's word until the digest is known to be right: nobody who asked another upstream is given any of them.
  *
  *              obtain()                  present = [0,size)         digest equal, adopted
  *    (none) ----------> opening --> filling --------------> verifying --------------> committed
@@ -64,8 +65,12 @@ export type FillSurroundings = {
 
 export type FillAsk = {
   readonly digest: Digest;
+  /** Name of the upstream that `origin` belongs to. */
+  readonly upstream: string;
   /** Bytes. */
   readonly size: number;
+  /** The upstream has said so itself: a running fill that goes by another size, which some document stated, gives way. */
+  readonly isSizeSure?: boolean;
   readonly origin: Origin;
   readonly policy: FillPolicy;
 };
@@ -77,8 +82,9 @@ const PROBE_BYTES = 8 * 1024 * 1024;
 
 export class Fill implements ReaderHost, LanesHost {
   readonly digest: Digest;
+  readonly upstream: string;
   readonly size: number;
-  /** Resolves when a new fill of the same digest may open the partial. */
+  /** Resolves when a new fill of the same digest and upstream may open the partial. */
   readonly ended: Promise<void>;
   readonly #markEnded: () => void;
   readonly #around: FillSurroundings;
@@ -114,6 +120,7 @@ export class Fill implements ReaderHost, LanesHost {
   /** Starts when `after` has resolved. `leaveMap` is called in the tick in which the fill may no longer be found. */
   constructor(ask: FillAsk, around: FillSurroundings, after: Promise<void>, leaveMap: (fill: Fill) => void) {
     this.digest = ask.digest;
+    this.upstream = ask.upstream;
     this.size = ask.size;
     this.#policy = ask.policy;
     this.#around = around;
@@ -132,6 +139,7 @@ export class Fill implements ReaderHost, LanesHost {
   get facts() {
     return {
       digest: this.digest,
+      upstream: this.upstream,
       state: this.#state,
       size: this.size,
       present: this.#present.total,
@@ -167,6 +175,17 @@ export class Fill implements ReaderHost, LanesHost {
     this.#linger?.cancel();
     this.#linger = undefined;
     return reader;
+  }
+
+  /**
+   * Its size is not that of the blob, as the upstream has said by now: it ends, and what it has goes. False when its digest is
+   * being looked at already, which says more.
+   */
+  refute(found: number): boolean {
+    if (this.#state === "verifying" || this.#state === "committed" || this.#isVerified) return false;
+    const message = `${this.digest} was said to have ${this.size} bytes, and has ${found}.`;
+    this.#end("rejected", new GranaryError("size-mismatch", message, { expected: this.size, found }));
+    return true;
   }
 
   /** Ends now, keeping what is there: the process stops. Readers get `closed`. A verdict that is due is awaited. */
@@ -265,7 +284,7 @@ export class Fill implements ReaderHost, LanesHost {
     // A fill of this digest may have committed between the caller's look-up and its obtain (F9).
     this.#stored = await openSound(blobs, this, log);
     if (this.#stored !== undefined) return;
-    const partial = await spool.openPartial(this.digest, this.size);
+    const partial = await spool.openPartial(this, this.size);
     this.#partial = partial;
     this.#verifier = new Verifier(partial);
     if (partial.resumed)

@@ -1,46 +1,51 @@
 /**
- * Owns the map of running Fills: at most one per digest per process (F1). It starts and finds them, and drains them when
- * the process stops; what a Fill does is its own.
+ * Owns the map of running Fills: at most one per digest and upstream per process (F1). It starts and finds them, and drains them
+ * when the process stops; what a Fill does is its own. Only what is verified is shared between upstreams, and that by the store.
  */
 import type { Digest } from "../oci/digest.ts";
+import type { PartialKey } from "../store/partial.ts";
 import { Fill, type FillAsk, type FillSurroundings } from "./fill.ts";
 
 export class Fills {
   readonly #around: FillSurroundings;
-  readonly #fills = new Map<Digest, Fill>();
-  /** Fills that have left the map and still hold their partial open: the next fill of the digest waits for them. */
-  readonly #ending = new Map<Digest, Promise<void>>();
+  readonly #fills = new Map<string, Fill>();
+  /** Fills that have left the map and still hold their partial open: the next fill of their kind waits for them. */
+  readonly #ending = new Map<string, Promise<void>>();
 
   constructor(around: FillSurroundings) {
     this.#around = around;
   }
 
   /**
-   * The running Fill of `digest`, or a new one. Synchronous: look-up and insert share a tick (F1). The size of a running
-   * fill wins over `ask.size`.
+   * The running Fill of the digest at this upstream, or a new one. Synchronous: look-up and insert share a tick (F1). The size of a
+   * running fill wins over `ask.size`, unless the upstream itself stands behind that one.
    */
   obtain(ask: FillAsk): Fill {
-    const running = this.#fills.get(ask.digest);
-    if (running !== undefined) {
+    const running = this.find(ask);
+    if (running !== undefined && !isRefuted(running, ask)) {
       running.addOrigin(ask.origin);
       return running;
     }
-    const after = this.#ending.get(ask.digest) ?? Promise.resolve();
-    const fill = new Fill(ask, this.#around, after, (left) => this.#leave(left));
-    this.#fills.set(ask.digest, fill);
+    const key = keyOf(ask);
+    const after = Promise.all([this.#ending.get(key), this.#ending.get(ask.digest)]);
+    const fill = new Fill(ask, this.#around, after.then(nothing), (left) => this.#leave(left));
+    this.#fills.set(key, fill);
     return fill;
   }
 
-  find(digest: Digest): Fill | undefined {
-    return this.#fills.get(digest);
+  find(key: PartialKey): Fill | undefined {
+    return this.#fills.get(keyOf(key));
   }
 
-  /** A fill of `digest` that starts from now on opens its partial only after `work`: somebody is removing it. */
+  /** Whether any upstream's fill of `digest` runs. */
+  has(digest: Digest): boolean {
+    for (const fill of this.#fills.values()) if (fill.digest === digest) return true;
+    return false;
+  }
+
+  /** A fill of `digest` that starts from now on opens its partial only after `work`: somebody is removing one. */
   holdBack(digest: Digest, work: Promise<void>): void {
-    this.#await(
-      digest,
-      work.catch(() => {}),
-    );
+    this.#await(digest, work.catch(nothing));
   }
 
   status(): Fill["facts"][] {
@@ -57,16 +62,27 @@ export class Fills {
   }
 
   #leave(fill: Fill): void {
-    if (this.#fills.get(fill.digest) !== fill) return;
-    this.#fills.delete(fill.digest);
-    this.#await(fill.digest, fill.ended);
+    const key = keyOf(fill);
+    if (this.#fills.get(key) !== fill) return;
+    this.#fills.delete(key);
+    this.#await(key, fill.ended);
   }
 
-  /** Adds to what the next fill of `digest` waits for: two may hold its partial one after another. */
-  #await(digest: Digest, ended: Promise<void>): void {
-    const all = Promise.all([this.#ending.get(digest), ended]).then(() => {
-      if (this.#ending.get(digest) === all) this.#ending.delete(digest);
+  /** Adds to what the next fill of `key` waits for: two may hold its partial one after another. */
+  #await(key: string, ended: Promise<void>): void {
+    const all = Promise.all([this.#ending.get(key), ended]).then(() => {
+      if (this.#ending.get(key) === all) this.#ending.delete(key);
     });
-    this.#ending.set(digest, all);
+    this.#ending.set(key, all);
   }
 }
+
+function isRefuted(running: Fill, ask: FillAsk): boolean {
+  return ask.isSizeSure === true && running.size !== ask.size && running.refute(ask.size);
+}
+
+function keyOf({ digest, upstream }: PartialKey): string {
+  return `${upstream}\n${digest}`;
+}
+
+function nothing(): void {}

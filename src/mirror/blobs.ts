@@ -87,7 +87,7 @@ export class Blobs {
     const stated = link?.confirmed === undefined ? link && statedSize(link) : undefined;
     if (stated === undefined || (await sound.stat(digest, stated)) !== undefined) return undefined;
     const own = client.blobOrigin(target.repository, digest).name;
-    const isOthers = fills.find(digest)?.origins.some((name) => name !== own) ?? false;
+    const isOthers = fills.find(target)?.origins.some((name) => name !== own) ?? false;
     return isOthers ? undefined : stated;
   }
 
@@ -107,9 +107,10 @@ export class Blobs {
     release: () => void,
   ): Promise<ReadableBlob | undefined> {
     const { digest } = target;
-    // A fill that is running is asked first: its readers get what is there without a look at the disk (F9).
-    if (this.#parts.fills.find(digest) !== undefined) return undefined;
-    const { sound } = this.#parts;
+    const { sound, fills } = this.#parts;
+    // Of a fill that is running readers get what is there (F9), unless another upstream has brought the whole meanwhile.
+    if (fills.find(target) !== undefined && (await sound.stat(digest, likelySize)) === undefined)
+      return undefined;
     const opened = await sound.open(digest, likelySize);
     if (opened === undefined) return undefined;
     const { stored } = opened;
@@ -118,7 +119,7 @@ export class Blobs {
       // Nothing can be kept while the damaged one is in its place.
       const isTrusted = await stored.isVerified().catch(() => false);
       const isMended = await sound.dropDamaged(digest, error, stored);
-      const room = isMended ? await this.#parts.janitor.reserve(digest, size) : undefined;
+      const room = isMended ? await this.#parts.janitor.reserve(target, size) : undefined;
       const ask = this.#askOf(client, target, size);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
       const reader = this.#doubting(target, size, this.#reader(ask, room, rest));
@@ -134,9 +135,10 @@ export class Blobs {
     unpin: () => void,
   ): Promise<BlobAnswer> {
     const { digest } = target;
-    const size = await this.#settled(client, target, said);
-    const ask = this.#askOf(client, target, size);
-    const room = await this.#parts.janitor.reserve(digest, size);
+    const settled = await this.#settled(client, target, said);
+    const size = settled ?? said;
+    const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
+    const room = await this.#parts.janitor.reserve(target, size);
     const reader = (range?: ByteRange) =>
       this.#proving(client, target, this.#doubting(target, size, this.#reader(ask, room, range)));
     const release = () => {
@@ -146,11 +148,11 @@ export class Blobs {
     return { blob: { digest, size, reader, release }, outcome: room === undefined ? "bypass" : "miss" };
   }
 
-  /** Where a running fill goes by another size than this repository knows of, the upstream settles it. */
-  async #settled(client: UpstreamClient, target: BlobTarget, said: number): Promise<number> {
-    const running = this.#parts.fills.find(target.digest);
-    if (running === undefined || running.size === said) return said;
-    return (await this.#parts.links.measure(client, target, target.digest)) ?? said;
+  /** Where a running fill goes by another size than this repository knows of, the upstream settles it; undefined where it need not. */
+  async #settled(client: UpstreamClient, target: BlobTarget, said: number): Promise<number | undefined> {
+    const running = this.#parts.fills.find(target);
+    if (running === undefined || running.size === said) return undefined;
+    return await this.#parts.links.measure(client, target, target.digest);
   }
 
   #askOf(client: UpstreamClient, target: BlobTarget, size: number): FillAsk {
@@ -166,7 +168,7 @@ export class Blobs {
         mediaType: undefined,
       });
     });
-    return { digest, size, origin, policy: client.upstream.policy };
+    return { digest, upstream: target.upstream, size, origin, policy: client.upstream.policy };
   }
 
   /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */

@@ -4,13 +4,12 @@ import type { Digest } from "../oci/digest.ts";
 import type { SavedPartial } from "../store/partial.ts";
 
 export type Candidate = {
-  readonly kind: "blob" | "partial";
   readonly digest: Digest;
   /** Bytes that its removal frees. */
   readonly size: number;
   /** Epoch ms. */
   readonly usedAt: number;
-};
+} & ({ readonly kind: "blob" } | { readonly kind: "partial"; readonly upstream: string | undefined });
 
 const BATCH = 64;
 
@@ -40,6 +39,6 @@ async function* coldestBlobs(metadata: Metadata): AsyncGenerator<Candidate> {
 }
 
 /** One that was last written in the future would never go; it goes first, as nothing says how old it is. */
-function candidateOf({ digest, present, changedAt }: SavedPartial, now: number): Candidate {
-  return { kind: "partial", digest, size: present, usedAt: changedAt <= now ? changedAt : 0 };
+function candidateOf({ digest, upstream, present, changedAt }: SavedPartial, now: number): Candidate {
+  return { kind: "partial", digest, upstream, size: present, usedAt: changedAt <= now ? changedAt : 0 };
 }

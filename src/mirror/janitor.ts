@@ -12,7 +12,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
-import type { Spool } from "../store/partial.ts";
+import type { PartialKey, SavedPartial, Spool } from "../store/partial.ts";
 import { type Candidate, coldest } from "./coldest.ts";
 import type { Damage } from "./damage.ts";
 import { type Budget, type Disk, DiskMeasure, minFreeOf } from "./disk-measure.ts";
@@ -50,7 +50,7 @@ export type Room = {
   release(): void;
 };
 
-type Kept = { readonly bytes: number; holders: number };
+type Kept = { readonly of: PartialKey; readonly bytes: number; holders: number };
 
 type Measure = {
   readonly used: number;
@@ -64,7 +64,8 @@ const QUIET_MS = 150_000;
 
 export class Janitor {
   readonly #parts: JanitorParts;
-  readonly #kept = new Map<Digest, Kept>();
+  /** By upstream and digest. */
+  readonly #kept = new Map<string, Kept>();
   /** One at a time: two at once would count the same bytes as free twice. */
   #queue: Promise<unknown> = Promise.resolve();
   readonly #measuring: DiskMeasure;
@@ -78,11 +79,11 @@ export class Janitor {
   }
 
   /**
-   * Room for a fill of `digest`, shared by all who ask for the same one; undefined when evicting what can be evicted would
+   * Room for the fill of `key`, shared by all who ask for the same one; undefined when evicting what can be evicted would
    * not be enough: then nothing is evicted. Never throws.
    */
-  reserve(digest: Digest, size: number): Promise<Room | undefined> {
-    return this.#inTurn(() => this.#reserve(digest, size), undefined);
+  reserve(key: PartialKey, size: number): Promise<Room | undefined> {
+    return this.#inTurn(() => this.#reserve(key, size), undefined);
   }
 
   /** Evicts until what is held and what running fills have still to write is within the budget; false when it is not. */
@@ -109,7 +110,7 @@ export class Janitor {
     const { metadata, fills } = this.#parts;
     // Before the rows: a fill that commits meanwhile is then counted twice for a moment, and never not at all.
     const running = fills().status();
-    const kept = [...this.#kept].filter(([digest]) => fills().find(digest) === undefined);
+    const kept = [...this.#kept.values()].filter(({ of }) => fills().find(of) === undefined);
     const [totals, saved, damaged, disk] = await Promise.all([
       metadata.totals(),
       this.#measuring.saved(),
@@ -123,7 +124,7 @@ export class Janitor {
     for (const { present } of saved) used += present;
     for (const { present } of running) used += present;
     for (const { state, size, present } of running) if (state !== "bypassing") coming += size - present;
-    for (const [, { bytes }] of kept) coming += bytes;
+    for (const { bytes } of kept) coming += bytes;
     return { used, coming, disk };
   }
 
@@ -136,22 +137,26 @@ export class Janitor {
     return turn;
   }
 
-  async #reserve(digest: Digest, size: number): Promise<Room | undefined> {
+  async #reserve(of: PartialKey, size: number): Promise<Room | undefined> {
     if (!this.#parts.isOurs()) return undefined;
-    const isCounted = () => this.#kept.has(digest) || this.#parts.fills().find(digest) !== undefined;
-    const saved = (await this.#measuring.saved()).find((partial) => partial.digest === digest);
+    const { digest, upstream } = of;
+    const key = `${upstream}\n${digest}`;
+    const isCounted = () => this.#kept.has(key) || this.#parts.fills().find(of) !== undefined;
+    const saved = (await this.#measuring.saved()).find(
+      (partial) => partial.digest === digest && partial.upstream === upstream,
+    );
     const bytes = Math.max(0, size - (saved?.present ?? 0));
     if (!isCounted() && !(await this.#makeRoom(bytes))) return await this.#refuse(bytes);
-    const kept = this.#kept.get(digest) ?? { bytes, holders: 0 };
+    const kept = this.#kept.get(key) ?? { of: { digest, upstream }, bytes, holders: 0 };
     kept.holders += 1;
-    this.#kept.set(digest, kept);
-    return this.#roomOf(digest, kept);
+    this.#kept.set(key, kept);
+    return this.#roomOf(key, kept);
   }
 
-  #roomOf(digest: Digest, kept: Kept): Room {
+  #roomOf(key: string, kept: Kept): Room {
     let isHeld = true;
     const taken = () => {
-      if (this.#kept.get(digest) === kept) this.#kept.delete(digest);
+      if (this.#kept.get(key) === kept) this.#kept.delete(key);
     };
     const release = () => {
       if (!isHeld) return;
@@ -223,7 +228,7 @@ export class Janitor {
   }
 
   #isInUse(digest: Digest): boolean {
-    return this.#parts.pins.has(digest) || this.#parts.fills().find(digest) !== undefined;
+    return this.#parts.pins.has(digest) || this.#parts.fills().has(digest);
   }
 
   /** One that cannot be removed does not keep the others. */
@@ -248,7 +253,7 @@ export class Janitor {
       return true;
     }
     if (this.#isInUse(victim.digest)) return false;
-    return victim.kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(victim.digest);
+    return victim.kind === "blob" ? await this.#evictBlob(victim) : await this.#evictPartial(victim);
   }
 
   /** Row first, so that a crash leaves an orphan file and never a row that lies. */
@@ -265,9 +270,9 @@ export class Janitor {
     return true;
   }
 
-  async #evictPartial(digest: Digest): Promise<boolean> {
-    const removing = this.#parts.spool.remove(digest);
-    this.#parts.fills().holdBack(digest, removing);
+  async #evictPartial(partial: Pick<SavedPartial, "digest" | "upstream">): Promise<boolean> {
+    const removing = this.#parts.spool.remove(partial);
+    this.#parts.fills().holdBack(partial.digest, removing);
     await removing;
     return true;
   }
@@ -276,11 +281,16 @@ export class Janitor {
     this.#refused.trouble("eviction", { digest, kind, reason: messageOf(error) }, "an eviction failed");
   }
 
-  /** Left by fills that got no byte: they hold nothing, but there is a file of each. */
+  /**
+   * Left by fills that got no byte, which hold nothing, though there is a file of each; or of a digest that another upstream has brought
+   * whole, which nobody will go on with.
+   */
   async #removeEmptyPartials(): Promise<void> {
-    for (const { digest, present } of await this.#measuring.saved()) {
-      if (present > 0 || this.#isInUse(digest)) continue;
-      await this.#evictPartial(digest).catch((error: unknown) => this.#notEvicted(digest, "partial", error));
+    for (const partial of await this.#measuring.saved()) {
+      const { digest, present } = partial;
+      if (this.#isInUse(digest)) continue;
+      if (present > 0 && (await this.#parts.metadata.blob(digest)) === undefined) continue;
+      await this.#evictPartial(partial).catch((error: unknown) => this.#notEvicted(digest, "partial", error));
     }
   }
 

@@ -60,6 +60,8 @@ export type ReferrersAnswer = {
 export type MirrorStatus = {
   readonly fills: readonly {
     readonly digest: Digest;
+    /** Whose bytes they are: two upstreams' transfers of one digest are two. */
+    readonly upstream: string;
     readonly state: string;
     readonly size: number;
     readonly present: number;

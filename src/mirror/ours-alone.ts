@@ -9,9 +9,9 @@ import type { Spool } from "../store/partial.ts";
 /** `spool`, as long as `isOurs` says so. */
 export function spoolOfOurs(spool: Spool, isOurs: () => boolean): Spool {
   return {
-    openPartial: async (digest, size) => (isOurs() ? await spool.openPartial(digest, size) : refuse()),
+    openPartial: async (key, size) => (isOurs() ? await spool.openPartial(key, size) : refuse()),
     list: async () => (isOurs() ? await spool.list() : []),
-    remove: async (digest) => (isOurs() ? await spool.remove(digest) : refuse()),
+    remove: async (partial) => (isOurs() ? await spool.remove(partial) : refuse()),
   };
 }
 

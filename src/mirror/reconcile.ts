@@ -24,7 +24,10 @@ export type ReconcileParts = {
 };
 
 export async function reconcile(parts: ReconcileParts): Promise<void> {
-  const failures = [await failureOf(() => reconcileBlobs(parts)), await failureOf(() => removeEmpty(parts))];
+  const failures = [
+    await failureOf(() => reconcileBlobs(parts)),
+    await failureOf(() => removeUseless(parts)),
+  ];
   const reasons = failures.filter((reason) => reason !== undefined);
   if (reasons.length === 0) return parts.troubles.over("reconcile");
   const text = `Not all that lies in the store could be looked at (${reasons.join(" ")}): see to the disk, and that granary may read and write there, then restart it.`;
@@ -72,13 +75,23 @@ function tellOf(strangers: readonly string[], log: Log): void {
   log.warn(facts, "what lies among the blobs and is none is left alone, and counts against no budget");
 }
 
-/** What no map claims cannot be resumed, and may lie there in full size after a crash. */
-async function removeEmpty({ spool }: ReconcileParts): Promise<void> {
+/**
+ * What no map claims cannot be resumed, and may lie there in full size after a crash. What an older Granary left without writing down
+ * whose bytes they are can be nobody's.
+ */
+async function removeUseless({ spool, log }: ReconcileParts): Promise<void> {
   const reasons: string[] = [];
-  for (const { digest, present } of await spool.list()) {
-    if (present > 0) continue;
-    await spool.remove(digest).catch((error: unknown) => reasons.push(messageOf(error)));
+  let ownerless = 0;
+  for (const partial of await spool.list()) {
+    if (partial.present > 0 && partial.upstream !== undefined) continue;
+    if (partial.upstream === undefined) ownerless += 1;
+    await spool.remove(partial).catch((error: unknown) => reasons.push(messageOf(error)));
   }
+  if (ownerless > 0)
+    log.info(
+      { removed: ownerless },
+      "partial blobs of an older Granary removed: whose bytes they hold is not known",
+    );
   if (reasons[0] !== undefined) throw new Error(reasons[0]);
 }
 

@@ -78,7 +78,7 @@ export class SoundBlobs {
     const { store, metadata, fills } = this.#parts;
     const row = await metadata.blob(digest);
     const found = await unlessDamaged(store.stat(digest));
-    if (fills().find(digest) !== undefined || (row !== undefined && row.size === found?.size)) return;
+    if (fills().has(digest) || (row !== undefined && row.size === found?.size)) return;
     await this.#setAside(digest, reason);
   }
 
@@ -95,7 +95,7 @@ export class SoundBlobs {
       }
       const isHopeless = isUnreadable(error);
       if (!isHopeless) await this.drop(digest, messageOf(error));
-      else if (fills().find(digest) === undefined) await this.#setAside(digest, messageOf(error));
+      else if (!fills().has(digest)) await this.#setAside(digest, messageOf(error));
       return !isHopeless || (await unlessDamaged(store.stat(digest))) === undefined;
     } catch (failed) {
       log.warn({ digest, reason: messageOf(failed) }, "a damaged blob cannot be set aside");
@@ -168,8 +168,8 @@ export class SoundBlobs {
   /** A row without a file (somebody removed it) counts for nothing, and against the budget. */
   async #forgetAbsent(digest: Digest): Promise<void> {
     const { metadata, fills, store } = this.#parts;
-    if (fills().find(digest) !== undefined || (await metadata.blob(digest)) === undefined) return;
-    if (fills().find(digest) !== undefined || (await unlessDamaged(store.stat(digest))) !== undefined) return;
+    if (fills().has(digest) || (await metadata.blob(digest)) === undefined) return;
+    if (fills().has(digest) || (await unlessDamaged(store.stat(digest))) !== undefined) return;
     await metadata.forgetBlob(digest);
   }
 
@@ -180,7 +180,7 @@ export class SoundBlobs {
 
   async #isInPlace({ digest, identity }: StoredBlob): Promise<boolean> {
     const { store, fills } = this.#parts;
-    if (fills().find(digest) !== undefined) return false;
+    if (fills().has(digest)) return false;
     const now = await unlessDamaged(store.open(digest));
     await now?.close();
     return now?.identity === identity;

@@ -101,7 +101,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     // A running fill is counted with all that it has still to write.
     makeRoom: () => janitor.makeRoom(),
   });
-  const isFilled = (digest: Digest) => fills.find(digest) !== undefined;
+  const isFilled = (digest: Digest) => fills.has(digest);
   const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
   const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
   const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });

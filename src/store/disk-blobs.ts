@@ -102,7 +102,7 @@ async function adoptPartial(
   digest: Digest,
 ): Promise<void> {
   checkAdoptable(partial, digest);
-  const files = layout.partial(digest);
+  const files = layout.partial(partial);
   const path = layout.blob(digest);
   await createFanOut(layout.blobDirectory(digest));
   await hasOwnDirectory(layout, digest);

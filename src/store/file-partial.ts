@@ -13,7 +13,7 @@ import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
 import { draftOf, removeDurably, replaceFile } from "./durable-file.ts";
 import type { PartialFiles } from "./layout.ts";
 import { OpenFile } from "./open-file.ts";
-import type { DigestFollower, Partial } from "./partial.ts";
+import type { DigestFollower, Partial, PartialKey } from "./partial.ts";
 import { formatPartialMap, readPartialMap } from "./partial-map.ts";
 
 type Run = { readonly total: number; readonly done: Promise<void> };
@@ -24,19 +24,19 @@ type Run = { readonly total: number; readonly done: Promise<void> };
  */
 export async function openFilePartial(
   files: PartialFiles,
-  digest: Digest,
+  key: PartialKey,
   size: number,
   released: () => void = () => {},
 ): Promise<FilePartial> {
+  const { digest, upstream } = key;
   const resumed = await openSaved(files, digest, size);
   const [file, present] = resumed ?? [await createFile(files, size), new RangeSet()];
   const identity = await orClose(file, () => file.identity());
-  return new FilePartial({ files, digest, size, file, present, identity, released });
+  return new FilePartial({ files, digest, upstream, size, file, present, identity, released });
 }
 
-type Opened = {
+type Opened = PartialKey & {
   readonly files: PartialFiles;
-  readonly digest: Digest;
   readonly size: number;
   readonly file: OpenFile;
   readonly present: RangeSet;
@@ -46,6 +46,7 @@ type Opened = {
 
 export class FilePartial implements Partial {
   readonly digest: Digest;
+  readonly upstream: string;
   readonly size: number;
   readonly present: RangeSet;
   readonly resumed: boolean;
@@ -60,6 +61,7 @@ export class FilePartial implements Partial {
 
   constructor(opened: Opened) {
     this.digest = opened.digest;
+    this.upstream = opened.upstream;
     this.size = opened.size;
     this.present = opened.present;
     this.resumed = opened.present.total > 0;

@@ -1,6 +1,6 @@
 /**
  * Owns every path there is below the storage directory, and the layout version. File names are made from parsed
- * Digests and from nothing else (registry-clients.md F.12), so no text of a request can become a path. Nothing in a directory
+ * Digests and the names of configured upstreams (partial-owner.ts), so no text of a request can become a path (F.12). Nothing in a directory
  * is touched by who does not hold it, and what is kept there is never deleted.
  */
 import { constants } from "node:fs";
@@ -12,6 +12,7 @@ import { errnoOf, unlessAbsent } from "./disk-error.ts";
 import { replaceFile } from "./durable-file.ts";
 import { holdDirectory } from "./hold-directory.ts";
 import { FOLDER_MODE } from "./modes.ts";
+import { formatOwner } from "./partial-owner.ts";
 import { unusableError } from "./unusable.ts";
 
 /** Raised when files move; an older Granary then refuses the directory and leaves it as it is. */
@@ -34,7 +35,8 @@ export type Layout = {
   blobDirectory(digest: Digest): string;
   blob(digest: Digest): string;
   partialsOf(algorithm: DigestAlgorithm): string;
-  partial(digest: Digest): PartialFiles;
+  /** Without an upstream: where a Granary that did not tell them apart kept it. */
+  partial(of: { readonly digest: Digest; readonly upstream: string | undefined }): PartialFiles;
 };
 
 /** A Layout that this process alone may use until `release` (idempotent). */
@@ -54,8 +56,9 @@ export function layoutOf(directory: string): Layout {
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), encodedOf(digest)),
     partialsOf,
-    partial: (digest) => {
-      const data = join(partialsOf(algorithmOf(digest)), encodedOf(digest));
+    partial: ({ digest, upstream }) => {
+      const owner = upstream === undefined ? "" : `${formatOwner(upstream)}@`;
+      const data = join(partialsOf(algorithmOf(digest)), `${owner}${encodedOf(digest)}`);
       return { data, map: `${data}.map` };
     },
   };

@@ -5,8 +5,14 @@
 import type { RangeSet } from "../bytes/range-set.ts";
 import type { Digest } from "../oci/digest.ts";
 
-export interface Partial {
+/** Whose bytes a Partial holds: what one upstream says of a digest is, until it is verified, nobody else's. */
+export type PartialKey = {
   readonly digest: Digest;
+  /** Name of the upstream whose origins its bytes come from. */
+  readonly upstream: string;
+};
+
+export interface Partial extends PartialKey {
   /** Bytes of the whole blob. */
   readonly size: number;
   /** What the file holds. Live: only the owner of the Partial (its Fill) adds to it, after `write` returned (F3). */
@@ -61,6 +67,8 @@ export interface DigestFollower {
 /** One saved Partial that no Fill has open. */
 export type SavedPartial = {
   readonly digest: Digest;
+  /** undefined for one that an older Granary left, which did not write down whose it was: nobody goes on with it. */
+  readonly upstream: string | undefined;
   readonly size: number;
   /** Bytes that its map claims. */
   readonly present: number;
@@ -71,11 +79,11 @@ export type SavedPartial = {
 /** The local directory of Partials. */
 export interface Spool {
   /**
-   * Opens the saved Partial of `digest`, or a new empty one. A saved one of another size, or with a map that cannot be
+   * Opens the saved Partial of `key`, or a new empty one. A saved one of another size, or with a map that cannot be
    * read, is discarded first: an unreadable map claims nothing.
    */
-  openPartial(digest: Digest, size: number): Promise<Partial>;
+  openPartial(key: PartialKey, size: number): Promise<Partial>;
   list(): Promise<SavedPartial[]>;
   /** Deletes a saved Partial; absent is fine. Never called for one that is open. */
-  remove(digest: Digest): Promise<void>;
+  remove(partial: Pick<SavedPartial, "digest" | "upstream">): Promise<void>;
 }

@@ -1,108 +1,127 @@
 /**
- * Owns the directory of Partials: which are saved, and which are open right now. It must never open one digest twice at
+ * Owns the directory of Partials: which are saved, and which are open right now. It must never open one of them twice at
  * the same time, and never list or remove one that is open.
  */
 import { lstat, readdir } from "node:fs/promises";
 import { lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
-import { type Digest, isDigest } from "../oci/digest.ts";
+import { type DigestAlgorithm, isDigest } from "../oci/digest.ts";
 import { unlessAbsent } from "./disk-error.ts";
 import { type FilePartial, openFilePartial, removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
-import type { SavedPartial, Spool } from "./partial.ts";
+import type { PartialKey, SavedPartial, Spool } from "./partial.ts";
 import { readPartialMap } from "./partial-map.ts";
+import { parseOwner } from "./partial-owner.ts";
 
 /** Needs a prepared Layout. Nothing to close: each Partial closes itself. */
 export function openSpool(layout: Layout): Spool {
   return new DiskSpool(layout);
 }
 
+type Saved = Pick<SavedPartial, "digest" | "upstream">;
+
 class DiskSpool implements Spool {
   readonly #layout: Layout;
-  readonly #open = new Map<Digest, FilePartial>();
-  readonly #opening = new Set<Digest>();
+  /** By path of the data file. */
+  readonly #open = new Map<string, FilePartial>();
+  readonly #opening = new Set<string>();
 
   constructor(layout: Layout) {
     this.#layout = layout;
   }
 
-  async openPartial(digest: Digest, size: number): Promise<FilePartial> {
-    if (this.#opening.has(digest)) throw openError(digest);
-    this.#opening.add(digest);
+  async openPartial(key: PartialKey, size: number): Promise<FilePartial> {
+    const files = this.#layout.partial(key);
+    const path = files.data;
+    if (this.#opening.has(path)) throw openError(key);
+    this.#opening.add(path);
     try {
-      await this.#freed(digest);
+      await this.#freed(key);
       const released = () => {
-        if (this.#open.get(digest) === partial) this.#open.delete(digest);
+        if (this.#open.get(path) === partial) this.#open.delete(path);
       };
       const partial: FilePartial = await withFolders(this.#layout, () =>
-        openFilePartial(this.#layout.partial(digest), digest, size, released),
+        openFilePartial(files, key, size, released),
       );
-      this.#open.set(digest, partial);
+      this.#open.set(path, partial);
       return partial;
     } finally {
-      this.#opening.delete(digest);
+      this.#opening.delete(path);
     }
   }
 
   async list(): Promise<SavedPartial[]> {
     const saved: SavedPartial[] = [];
-    for (const digest of await this.#digests()) {
-      if (this.#isOpen(digest)) continue;
-      const entry = await this.#describe(digest);
+    for (const key of await this.#keys()) {
+      if (this.#isOpen(key)) continue;
+      const entry = await this.#describe(key);
       if (entry !== undefined) saved.push(entry);
     }
     return saved;
   }
 
-  async remove(digest: Digest): Promise<void> {
-    if (this.#opening.has(digest)) throw openError(digest);
-    await this.#freed(digest);
-    await removePartialFiles(this.#layout.partial(digest));
+  async remove(key: Saved): Promise<void> {
+    const files = this.#layout.partial(key);
+    if (this.#opening.has(files.data)) throw openError(key);
+    await this.#freed(key);
+    await removePartialFiles(files);
   }
 
   /**
    * A Fill that has just let go may still be closing its file: its map is the one to go on from. One whose file was
    * adopted may stay open for its readers as long as it likes.
    */
-  async #freed(digest: Digest): Promise<void> {
-    const earlier = this.#open.get(digest);
+  async #freed(key: Saved): Promise<void> {
+    const path = this.#layout.partial(key).data;
+    const earlier = this.#open.get(path);
     if (earlier === undefined) return;
     await earlier.closing;
-    if (this.#open.get(digest) === earlier && (await earlier.holdsItsFile())) throw openError(digest);
+    if (this.#open.get(path) === earlier && (await earlier.holdsItsFile())) throw openError(key);
   }
 
-  #isOpen(digest: Digest): boolean {
-    return this.#open.has(digest) || this.#opening.has(digest);
+  #isOpen(key: Saved): boolean {
+    const path = this.#layout.partial(key).data;
+    return this.#open.has(path) || this.#opening.has(path);
   }
 
   /** Of data files and of maps: a map left alone by a crash must be found to be removed. */
-  async #digests(): Promise<ReadonlySet<Digest>> {
-    const digests = new Set<Digest>();
+  async #keys(): Promise<Saved[]> {
+    const keys = new Map<string, Saved>();
     for (const algorithm of ALGORITHMS) {
       const path = this.#layout.partialsOf(algorithm);
       // Without its folder there are none; it is made again with the next one.
       for (const name of (await unlessAbsent(`listing ${path}`, readdir(path))) ?? []) {
-        const text = `${algorithm}:${name.replace(/\.map$/, "")}`;
-        if (isDigest(text)) digests.add(text);
+        const key = keyIn(name.replace(/\.map$/, ""), algorithm);
+        if (key !== undefined) keys.set(this.#layout.partial(key).data, key);
       }
     }
-    return digests;
+    return [...keys.values()];
   }
 
-  async #describe(digest: Digest): Promise<SavedPartial | undefined> {
-    const files = this.#layout.partial(digest);
-    const map = await readPartialMap(files.map, digest);
+  async #describe(key: Saved): Promise<SavedPartial | undefined> {
+    const files = this.#layout.partial(key);
+    const map = await readPartialMap(files.map, key.digest);
     const data = await unlessAbsent(`looking at ${files.data}`, lstat(files.data));
     const mapStat = await unlessAbsent(`looking at ${files.map}`, lstat(files.map));
     const changedAt = Math.floor(Math.max(data?.mtimeMs ?? 0, mapStat?.mtimeMs ?? 0));
     if (changedAt === 0) return undefined;
     const present =
       data === undefined ? 0 : (map?.ranges.reduce((sum, range) => sum + lengthOf(range), 0) ?? 0);
-    return { digest, size: map?.size ?? data?.size ?? 0, present, changedAt };
+    return { ...key, size: map?.size ?? data?.size ?? 0, present, changedAt };
   }
 }
 
-function openError(digest: Digest): GranaryError {
+/** undefined for files that are no partials of ours. */
+function keyIn(name: string, algorithm: DigestAlgorithm): Saved | undefined {
+  const at = name.lastIndexOf("@");
+  const text = `${algorithm}:${name.slice(at + 1)}`;
+  if (!isDigest(text)) return undefined;
+  if (at < 0) return { digest: text, upstream: undefined };
+  const upstream = parseOwner(name.slice(0, at));
+  return upstream === undefined ? undefined : { digest: text, upstream };
+}
+
+function openError({ digest }: Saved): GranaryError {
   return new GranaryError(
     "closed",
     `The partial of ${digest} is open already; its owner must close it first.`,

@@ -4,7 +4,7 @@ import type { BlobStore } from "../../src/store/blob-store.ts";
 import type { Spool } from "../../src/store/partial.ts";
 import { collect } from "../support/collect.ts";
 import { digestOfPattern, patternBytes } from "../support/pattern.ts";
-import { fullPartial, put, readBytes } from "../support/temp-store.ts";
+import { fullPartial, owned, put, readBytes } from "../support/temp-store.ts";
 
 const SIZE = 300_000;
 
@@ -88,7 +88,7 @@ export function blobStoreContract(backend: string, openStores: () => Promise<Sto
     test("refuses an incomplete partial and one of another digest, and leaves both alone", async () => {
       const { blobs, spool } = await openStores();
       const digest = digestOfPattern(6, SIZE);
-      const partial = await spool.openPartial(digest, SIZE);
+      const partial = await spool.openPartial(owned(digest), SIZE);
       await put(partial, 6, { start: 0, end: SIZE - 1 });
       await expect(blobs.adopt(partial, digest)).rejects.toMatchObject({ code: "size-mismatch" });
       await put(partial, 6, { start: SIZE - 1, end: SIZE });

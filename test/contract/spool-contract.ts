@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import type { Partial, Spool } from "../../src/store/partial.ts";
 import { digestOfPattern, patternBytes } from "../support/pattern.ts";
-import { fullPartial, put, readBytes } from "../support/temp-store.ts";
+import { fullPartial, owned, put, readBytes } from "../support/temp-store.ts";
 
 const MIB = 1024 * 1024;
 const SIZE = 4 * MIB;
@@ -14,7 +14,7 @@ export function spoolContract(
 ): void {
   const open = async (seed: number, size = SIZE) => {
     const { spool, reopen } = await openSpool();
-    const partial = await spool.openPartial(digestOfPattern(seed, size), size);
+    const partial = await spool.openPartial(owned(digestOfPattern(seed, size)), size);
     return { spool, reopen, partial };
   };
 
@@ -95,7 +95,7 @@ export function spoolContract(
       await put(partial, 10, { start: MIB, end: 2 * MIB });
       await partial.checkpoint();
       await partial.close();
-      const again = await (await reopen()).openPartial(partial.digest, SIZE);
+      const again = await (await reopen()).openPartial(owned(partial.digest), SIZE);
       expect(again.resumed).toBe(true);
       expect([...again.present]).toEqual([
         { start: 100, end: 2000 },
@@ -111,7 +111,7 @@ export function spoolContract(
       await partial.checkpoint();
       await put(partial, 11, { start: 1000, end: 5000 });
       await partial.close();
-      const again = await spool.openPartial(partial.digest, SIZE);
+      const again = await spool.openPartial(owned(partial.digest), SIZE);
       expect([...again.present]).toEqual([{ start: 0, end: 1000 }]);
       await again.discard();
     });
@@ -123,7 +123,7 @@ export function spoolContract(
       partial.present.add({ start: 1000, end: 2000 });
       await saved;
       await partial.close();
-      const again = await spool.openPartial(partial.digest, SIZE);
+      const again = await spool.openPartial(owned(partial.digest), SIZE);
       expect([...again.present]).toEqual([{ start: 0, end: 1000 }]);
       await again.discard();
     });
@@ -139,7 +139,7 @@ export function spoolContract(
       expect(partial.checkpoint()).toBe(second);
       await second;
       await partial.close();
-      const again = await spool.openPartial(partial.digest, SIZE);
+      const again = await spool.openPartial(owned(partial.digest), SIZE);
       expect(again.present.total).toBe(2000);
       await again.discard();
     });
@@ -154,7 +154,7 @@ export function spoolContract(
       }
       await partial.checkpoint();
       await partial.close();
-      const again = await spool.openPartial(partial.digest, SIZE);
+      const again = await spool.openPartial(owned(partial.digest), SIZE);
       expect(again.present.total).toBe(SIZE);
       expect((await readBytes(again, 0, SIZE)).equals(patternBytes(14, 0, SIZE))).toBe(true);
       await again.discard();
@@ -167,7 +167,7 @@ export function spoolContract(
       await put(partial, 20, { start: 0, end: 1000 });
       await partial.checkpoint();
       await partial.close();
-      const again = await spool.openPartial(partial.digest, SIZE - 1);
+      const again = await spool.openPartial(owned(partial.digest), SIZE - 1);
       expect([again.present.total, again.resumed]).toEqual([0, false]);
       expect(await readBytes(again, 0, 10)).toEqual(Buffer.alloc(10));
       await again.close();
@@ -179,7 +179,7 @@ export function spoolContract(
       await partial.checkpoint();
       await Promise.all([partial.discard(), partial.discard()]);
       expect(await spool.list()).toEqual([]);
-      const again = await spool.openPartial(partial.digest, SIZE);
+      const again = await spool.openPartial(owned(partial.digest), SIZE);
       expect(again.present.total).toBe(0);
       await again.discard();
     });
@@ -195,8 +195,8 @@ export function spoolContract(
       expect(others).toEqual([]);
       expect(saved).toMatchObject({ digest: partial.digest, size: SIZE, present: 995 });
       expect(saved?.changedAt).toBeGreaterThan(before);
-      await spool.remove(partial.digest);
-      await spool.remove(partial.digest);
+      await spool.remove(owned(partial.digest));
+      await spool.remove(owned(partial.digest));
       expect(await spool.list()).toEqual([]);
     });
 
@@ -204,10 +204,10 @@ export function spoolContract(
       const { partial, spool } = await open(23);
       await put(partial, 23, { start: 0, end: 1000 });
       await partial.checkpoint();
-      await expect(spool.openPartial(partial.digest, SIZE)).rejects.toMatchObject({ code: "closed" });
-      await expect(spool.remove(partial.digest)).rejects.toMatchObject({ code: "closed" });
+      await expect(spool.openPartial(owned(partial.digest), SIZE)).rejects.toMatchObject({ code: "closed" });
+      await expect(spool.remove(owned(partial.digest))).rejects.toMatchObject({ code: "closed" });
       const closing = partial.close();
-      const again = await spool.openPartial(partial.digest, SIZE);
+      const again = await spool.openPartial(owned(partial.digest), SIZE);
       await closing;
       expect(again.present.total).toBe(1000);
       await again.discard();
@@ -217,8 +217,8 @@ export function spoolContract(
       const { partial, spool } = await open(24);
       await partial.close();
       const asked = await Promise.allSettled([
-        spool.openPartial(partial.digest, SIZE),
-        spool.openPartial(partial.digest, SIZE),
+        spool.openPartial(owned(partial.digest), SIZE),
+        spool.openPartial(owned(partial.digest), SIZE),
       ]);
       expect(asked.map(({ status }) => status).sort()).toEqual(["fulfilled", "rejected"]);
       for (const one of asked) if (one.status === "fulfilled") await one.value.discard();
@@ -229,7 +229,7 @@ export function spoolContract(
     test.each(["sha256", "sha512"] as const)("computes %s beside the writes", async (algorithm) => {
       const { spool } = await openSpool();
       const digest = digestOfPattern(30, SIZE, algorithm);
-      const partial = await spool.openPartial(digest, SIZE);
+      const partial = await spool.openPartial(owned(digest), SIZE);
       const follower = partial.follow();
       for (let start = 0; start < SIZE; start += 100_000) {
         const end = Math.min(SIZE, start + 100_000);
@@ -242,7 +242,7 @@ export function spoolContract(
 
     test("digests an empty blob", async () => {
       const { spool } = await openSpool();
-      const partial = await spool.openPartial(digestOfPattern(31, 0), 0);
+      const partial = await spool.openPartial(owned(digestOfPattern(31, 0)), 0);
       const follower = partial.follow();
       follower.advance(0);
       expect(await follower.digest()).toBe(partial.digest);

@@ -10,7 +10,7 @@ import { type FakeRegistry, startFakeRegistry } from "../support/fake-registry.t
 import { firstDifference } from "../support/pattern.ts";
 import { realFills } from "../support/real-fills.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
-import { readBytes, tempStore } from "../support/temp-store.ts";
+import { owned, readBytes, tempStore } from "../support/temp-store.ts";
 
 const MIB = 2 ** 20;
 const SIZE = 16 * MIB;
@@ -71,7 +71,7 @@ async function checkMapAndResume(crashed: Crashed, fake: FakeRegistry): Promise<
 
 async function checkMap({ directory, seed, digest }: Crashed): Promise<number> {
   const { spool } = await tempStore(directory);
-  const partial = await spool.openPartial(digest, SIZE);
+  const partial = await spool.openPartial(owned(digest), SIZE);
   for (const range of partial.present) {
     const bytes = await readBytes(partial, range.start, lengthOf(range));
     expect(bytes.length).toBe(lengthOf(range));

@@ -45,7 +45,9 @@ describe("exact reads", () => {
   test("F2: an origin that states another size than the descriptor is never read from", async () => {
     const world = new World(4, MIB);
     const { digest, origin, policy } = { ...world.blob, policy: world.policy };
-    const reader = world.fills.obtain({ digest, size: MIB + 5, origin, policy }).reader();
+    const reader = world.fills
+      .obtain({ digest, upstream: world.blob.upstream, size: MIB + 5, origin, policy })
+      .reader();
     const reading = expect(reader.read(new Uint8Array(10))).rejects.toMatchObject({ code: "size-mismatch" });
     await world.clock.advance(60_000);
     await reading;
@@ -69,7 +71,7 @@ describe("exact reads", () => {
     expect(first.outcome).toBe("done");
     const idle = world.join({ start: 0, end: 8 * MIB }, { pauseMs: 10_000, bytesPerRead: 1 });
     await world.clock.advance(500);
-    expect(world.fills.find(world.digest)?.facts.lanes).toBe(0);
+    expect(world.fill()?.facts.lanes).toBe(0);
     const late = world.join({ start: 7 * MIB, end: 7 * MIB + 10 });
     await world.finish(500);
     expect(late.outcome).toBe("done");

@@ -28,7 +28,7 @@ describe("failing origins", () => {
     expect(requests).toBeGreaterThanOrEqual(world.policy.attempts);
     expect(requests).toBeLessThanOrEqual(80);
     await world.checkNothingIsLeft();
-    expect(world.store.saved.get(world.digest)?.ranges[0]).toMatchObject({ start: 0 });
+    expect(world.store.savedOf(world.blob)?.ranges[0]).toMatchObject({ start: 0 });
   });
 
   test("F11: any progress resets the count, however often the connection is cut", async () => {

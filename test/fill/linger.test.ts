@@ -30,11 +30,11 @@ describe("linger", () => {
     Object.assign(world.origin.weather, SLOW);
     const first = world.join();
     await world.clock.advance(1_000);
-    const fill = world.fills.find(world.digest);
+    const fill = world.fill();
     first.leave();
     await world.clock.advance(world.policy.lingerMs - 10);
     const second = world.join();
-    expect(world.fills.find(world.digest)).toBe(fill);
+    expect(world.fill()).toBe(fill);
     await world.finish(120_000);
     expect(second.outcome).toBe("done");
   });

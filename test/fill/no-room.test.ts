@@ -42,7 +42,7 @@ describe("no room", () => {
     const world = fullWorld(2, 8 * MIB);
     const slow = world.join({ start: 0, end: 8 * MIB }, { pauseMs: 50, bytesPerRead: 64 * KIB });
     await world.clock.advance(1_000);
-    const present = world.fills.find(world.digest)?.facts.present ?? 0;
+    const present = world.fill()?.facts.present ?? 0;
     expect(present).toBeGreaterThan(slow.at);
     world.store.full = true;
     await world.finish(120_000);

@@ -1,5 +1,6 @@
-/** F1, F5 and F9: one Fill per digest, which no client's leaving touches and which is findable until its blob is. */
+/** F1, F5 and F9: one Fill per digest and upstream, which no client's leaving touches and which is findable until its blob is. */
 import { describe, expect, test } from "vitest";
+import { SimulatedReader } from "../simulation/simulated-reader.ts";
 import { World } from "../simulation/world.ts";
 
 const KIB = 1024;
@@ -56,6 +57,63 @@ describe("one fill", () => {
     await world.checkNothingIsLeft();
   });
 
+  test("F1: two upstreams' transfers of one digest are two, and wrong bytes of one reach nobody who asked the other", async () => {
+    const world = new World(13, 4 * MIB);
+    const twin = world.addTwin(world.blob);
+    world.origin.weather.corrupt = 1;
+    const deceived = [world.join(), world.join({ start: 0, end: 2 * MIB })];
+    const honest = [world.join(undefined, {}, twin), world.join({ start: 0, end: 2 * MIB }, {}, twin)];
+    expect(world.fills.status()).toHaveLength(2);
+    await world.finish(60_000);
+    expect(honest.map(({ outcome, wrongAt }) => [outcome, wrongAt])).toEqual(
+      Array(2).fill(["done", undefined]),
+    );
+    expect(deceived[0]?.error).toMatchObject({ code: "digest-mismatch" });
+    expect([world.origin.strikes, twin.origin.strikes]).toEqual([1, 0]);
+    expect(twin.origin.delivered).toBe(4 * MIB);
+    // What is verified is everybody's.
+    await world.checkNothingIsLeft();
+    world.origin.refuseWith = () => new Error("nobody asks any more");
+    const last = world.join();
+    await world.finish(60_000);
+    expect([last.outcome, last.wrongAt]).toEqual(["done", undefined]);
+    await world.checkNothingIsLeft();
+  });
+
+  test("F1: two upstreams may both bring a digest whole: each byte of each once, and one blob", async () => {
+    const world = new World(14, 4 * MIB);
+    const twin = world.addTwin(world.blob);
+    const readers = [world.join(), world.join(undefined, {}, twin)];
+    await world.finish(60_000);
+    expect(readers.map(({ outcome }) => outcome)).toEqual(["done", "done"]);
+    expect([world.origin.delivered, twin.origin.delivered]).toEqual([4 * MIB, 4 * MIB]);
+    expect(world.store.blobs.size).toBe(1);
+    await world.checkNothingIsLeft();
+  });
+
+  test("F1: a fill by a size that some document stated gives way to one by the upstream's own word", async () => {
+    const world = new World(15, MIB);
+    const { digest, upstream, origin } = world.blob;
+    const ask = { digest, upstream, origin, policy: world.policy };
+    world.origin.weather.latencyMs = 1_000;
+    const misled = world.fills.obtain({ ...ask, size: MIB - 5 }).reader();
+    const failing = expect(misled.read(new Uint8Array(10))).rejects.toMatchObject({ code: "size-mismatch" });
+    await world.clock.advance(100);
+    const right = new SimulatedReader(
+      world.clock,
+      world.fills.obtain({ ...ask, size: MIB, isSizeSure: true }).reader(),
+      world.blob,
+      undefined,
+      {},
+    );
+    world.readers.push(right);
+    await world.finish(60_000);
+    await failing;
+    misled.close();
+    expect([right.outcome, right.wrongAt]).toEqual(["done", undefined]);
+    await world.checkNothingIsLeft();
+  });
+
   test("F5: a reader that leaves ends its own body and nobody else's", async () => {
     const world = new World(4, 2 * MIB);
     const readers = Array.from({ length: 10 }, () => world.join());
@@ -83,7 +141,7 @@ describe("one fill", () => {
     const world = new World(6, MIB);
     const reader = world.join();
     for (let ms = 0; ms < 3_000; ms++) {
-      const isFound = world.fills.find(world.digest) !== undefined || world.store.blobs.has(world.digest);
+      const isFound = world.fill() !== undefined || world.store.blobs.has(world.digest);
       expect(isFound).toBe(true);
       if (world.recorded.length > 0) expect(world.store.blobs.has(world.digest)).toBe(true);
       await world.clock.advance(1);
@@ -114,7 +172,7 @@ describe("one fill", () => {
     await world.finish(60_000);
     expect([slow.outcome, late.outcome]).toEqual(["done", "done"]);
     await world.clock.advance(10_000);
-    expect(world.store.saved.get(world.digest)?.ranges).toEqual([{ start: 0, end: MIB }]);
+    expect(world.store.savedOf(world.blob)?.ranges).toEqual([{ start: 0, end: MIB }]);
     const again = world.join();
     await world.finish(60_000);
     expect(again.outcome).toBe("done");
@@ -139,7 +197,7 @@ describe("one fill", () => {
   test("F9: a drain during the verdict waits for it", async () => {
     const world = new World(10, MIB);
     world.join();
-    while (world.fills.find(world.digest)?.facts.state !== "verifying") await world.clock.advance(1);
+    while (world.fill()?.facts.state !== "verifying") await world.clock.advance(1);
     const drained = world.fills.drain(10_000);
     await world.clock.advance(1_000);
     await drained;
@@ -156,7 +214,7 @@ describe("one fill", () => {
     await drained;
     expect(reader.error).toMatchObject({ code: "closed" });
     expect(world.fills.status()).toEqual([]);
-    const kept = world.store.saved.get(world.digest)?.ranges ?? [];
+    const kept = world.store.savedOf(world.blob)?.ranges ?? [];
     expect(kept.reduce((sum, { start, end }) => sum + end - start, 0)).toBeGreaterThan(0);
     await world.checkNothingIsLeft();
   });

@@ -51,7 +51,7 @@ describe("an outage", () => {
     expect(reader.outcome).toBe("reading");
     await world.clock.advance(5_000);
     expect(reader.error).toMatchObject({ code: "upstream-unavailable" });
-    expect(world.store.saved.get(world.digest)?.ranges.length).toBeGreaterThan(0);
+    expect(world.store.savedOf(world.blob)?.ranges.length).toBeGreaterThan(0);
     await world.checkNothingIsLeft();
   });
 

@@ -25,7 +25,7 @@ describe("range-blind origins", () => {
     const world = new World(2, 8 * MIB);
     const readers = [0, 1, 2, 3].map((at) => world.join({ start: 2 * at * MIB, end: 2 * (at + 1) * MIB }));
     await world.clock.advance(60);
-    expect(world.fills.find(world.digest)?.facts.lanes).toBe(4);
+    expect(world.fill()?.facts.lanes).toBe(4);
     world.origin.weather.rangeBlind = true;
     await world.finish(120_000);
     world.check();

@@ -1,5 +1,6 @@
 /** F10 and F18: what a digest mismatch means, and that no whole reader ever finishes a wrong blob. */
 import { describe, expect, test } from "vitest";
+import { keyOf } from "../simulation/memory-spool.ts";
 import { World } from "../simulation/world.ts";
 
 const KIB = 1024;
@@ -9,7 +10,10 @@ const MIB = 1024 * KIB;
 function withDoubtfulPartial(seed: number, size: number, present: number): World {
   const world = new World(seed, size, { smallBlob: 0 });
   const bytes = Buffer.alloc(size, 0xaa);
-  world.store.saved.set(world.digest, { bytes, ranges: present > 0 ? [{ start: 0, end: present }] : [] });
+  world.store.saved.set(keyOf(world.blob), {
+    bytes,
+    ranges: present > 0 ? [{ start: 0, end: present }] : [],
+  });
   return world;
 }
 
@@ -96,7 +100,7 @@ describe("the verdict", () => {
   test("F10: a process that stops waits for the verdict, and does not begin the refill", async () => {
     const world = withDoubtfulPartial(11, 8 * MIB, 8 * MIB);
     world.join({ start: 0, end: 1 });
-    while (world.fills.find(world.digest)?.facts.state !== "verifying") await world.clock.advance(1);
+    while (world.fill()?.facts.state !== "verifying") await world.clock.advance(1);
     let isDrained = false;
     const drained = world.fills.drain(10_000).then(() => {
       isDrained = true;
@@ -132,7 +136,7 @@ describe("the verdict", () => {
     const tail = world.join({ start: 64 * MIB - 100, end: 64 * MIB });
     await world.clock.advance(100);
     expect(tail.outcome).toBe("done");
-    expect(world.fills.find(world.digest)?.facts.state).toBe("filling");
+    expect(world.fill()?.facts.state).toBe("filling");
   });
 
   test("F18: the last bytes leave when the digest is known, before the sync and rename are over", async () => {

@@ -67,6 +67,8 @@ it("two upstreams with one blob share its file, and each is asked whether it has
   const world = await startWorld({ others: [upstreamOf(other, { name: "other.test" })] });
   const digest = world.fake.addGeneratedBlob({ seed: 1, size: 1000 });
   await world.read("a/b", digest);
+  // Only what is verified and kept is shared.
+  await world.fills(0);
   const there = { upstream: "other.test" };
   await expect(world.read("a/b", digest, undefined, there)).rejects.toMatchObject({ code: "not-found" });
   other.addGeneratedBlob({ seed: 1, size: 1000 });

@@ -7,7 +7,7 @@ import type { Digest } from "../../src/oci/digest.ts";
 import { MiB, type MirrorWorld, readAll, startWorld, type WorldOptions } from "../support/mirror-world.ts";
 import { eventually } from "../support/patience.ts";
 import { digestOfPattern, firstDifference } from "../support/pattern.ts";
-import { adoptPattern, put, type TempStore } from "../support/temp-store.ts";
+import { adoptPattern, owned, put, type TempStore } from "../support/temp-store.ts";
 
 const KEPT = "hit";
 
@@ -234,8 +234,8 @@ describe("a disk without room (F16, H56)", () => {
       spool: (real) => ({
         list: () => real.list(),
         remove: (digest) => real.remove(digest),
-        openPartial: async (digest, size) => {
-          const partial = await real.openPartial(digest, size);
+        openPartial: async (key, size) => {
+          const partial = await real.openPartial(key, size);
           const write = partial.write.bind(partial);
           partial.write = (offset, buffers) => (offset >= MiB ? full() : write(offset, buffers));
           return partial;
@@ -305,7 +305,7 @@ describe("a start", () => {
       before: async (store) => {
         await savePart(store, 1, 2 * MiB, MiB);
         const other = await savePart(store, 2, 2 * MiB, MiB);
-        const files = store.layout.partial(other);
+        const files = store.layout.partial(owned(other));
         lost = files.data;
         await rm(files.map);
       },
@@ -345,7 +345,7 @@ it("a sweep removes the files of fills that got no byte", async () => {
 
 /** A part of the pattern `seed`, as an earlier process left it. */
 async function savePart(store: TempStore, seed: number, size: number, end: number): Promise<Digest> {
-  const partial = await store.spool.openPartial(digestOfPattern(seed, size), size);
+  const partial = await store.spool.openPartial(owned(digestOfPattern(seed, size)), size);
   await put(partial, seed, { start: 0, end });
   await partial.checkpoint();
   await partial.close();

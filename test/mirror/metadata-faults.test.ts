@@ -146,7 +146,7 @@ describe("a disk that does not tell how full it is", () => {
       budget: { maxSize: 2 ** 30, minFree: 2 ** 20 },
       blobs: (real) => ({ ...real, disk: failing }),
       spool: (real) => ({
-        openPartial: (digest, size) => real.openPartial(digest, size),
+        openPartial: (key, size) => real.openPartial(key, size),
         remove: (digest) => real.remove(digest),
         list: failing,
       }),

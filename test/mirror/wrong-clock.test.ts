@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MiB, type MirrorWorld, startWorld } from "../support/mirror-world.ts";
 import { digestOfPattern } from "../support/pattern.ts";
-import { put } from "../support/temp-store.ts";
+import { owned, put } from "../support/temp-store.ts";
 
 const YEAR_MS = 365 * 24 * 3600_000;
 const HOUR_MS = 3600_000;
@@ -98,7 +98,7 @@ it("a part of a blob that was written while the clock was ahead does not stay fo
   const world = await startWorld({
     budget: { maxSize: 3.5 * MiB, minFree: 0 },
     before: async (store) => {
-      const partial = await store.spool.openPartial(digestOfPattern(50, 3 * MiB), 3 * MiB);
+      const partial = await store.spool.openPartial(owned(digestOfPattern(50, 3 * MiB)), 3 * MiB);
       await put(partial, 50, { start: 0, end: 2 * MiB });
       await partial.checkpoint();
       await partial.close();

@@ -31,6 +31,8 @@ describe("the fill engine, simulated", () => {
 async function history(seed: number): Promise<void> {
   const world = new World(seed, SIZES[seed % SIZES.length] ?? 1, { finish: seed % 7 === 0 });
   for (let more = seed % 3; more > 0; more--) world.add(SIZES[(seed + more) % SIZES.length] ?? 1);
+  // What one upstream says of a digest must reach nobody who asked the other, until it is verified.
+  if (seed % 5 === 0) world.addTwin(world.blob);
   // Every fourth history has an origin that only is slow: there F17 holds without exception.
   const isFair = seed % 4 === 0;
   drawLine(world, isFair);

@@ -6,12 +6,13 @@ import { createHash } from "node:crypto";
 import { RangeSet } from "../../src/bytes/range-set.ts";
 import { GranaryError } from "../../src/errors.ts";
 import { type Digest, finishDigest } from "../../src/oci/digest.ts";
-import type { DigestFollower, Partial } from "../../src/store/partial.ts";
+import type { DigestFollower, Partial, PartialKey } from "../../src/store/partial.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
-import { type MemoryStore, noRoom, type Saved } from "./memory-spool.ts";
+import { keyOf, type MemoryStore, noRoom, type Saved } from "./memory-spool.ts";
 
 export class MemoryPartial implements Partial {
   readonly digest: Digest;
+  readonly upstream: string;
   readonly size: number;
   readonly present: RangeSet;
   readonly resumed: boolean;
@@ -25,11 +26,12 @@ export class MemoryPartial implements Partial {
   /** Makes the digest computation under way fail. */
   breakFollower: (error: Error) => void = () => {};
 
-  constructor(store: MemoryStore, clock: FakeClock, digest: Digest, saved: Saved) {
+  constructor(store: MemoryStore, clock: FakeClock, { digest, upstream }: PartialKey, saved: Saved) {
     this.#store = store;
     this.#clock = clock;
     this.#saved = saved;
     this.digest = digest;
+    this.upstream = upstream;
     this.size = saved.bytes.length;
     this.bytes = saved.bytes;
     this.present = RangeSet.of(saved.ranges);
@@ -96,7 +98,7 @@ export class MemoryPartial implements Partial {
 
   async discard(): Promise<void> {
     this.#store.discards += 1;
-    if (!this.dead) this.#store.saved.delete(this.digest);
+    if (!this.dead) this.#store.saved.delete(keyOf(this));
     await this.close();
   }
 

@@ -7,7 +7,7 @@ import { RangeSet } from "../../src/bytes/range-set.ts";
 import { GranaryError } from "../../src/errors.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import type { BlobStore, StoredBlob } from "../../src/store/blob-store.ts";
-import type { Partial, Spool } from "../../src/store/partial.ts";
+import type { Partial, PartialKey, Spool } from "../../src/store/partial.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
 import { MemoryPartial } from "./memory-partial.ts";
 
@@ -15,7 +15,8 @@ export type Saved = { readonly bytes: Buffer; ranges: readonly ByteRange[] };
 
 export class MemoryStore implements Spool, BlobStore {
   readonly #clock: FakeClock;
-  readonly saved = new Map<Digest, Saved>();
+  /** By upstream and digest, as `keyOf` puts them together. */
+  readonly saved = new Map<string, Saved>();
   readonly blobs = new Map<Digest, Buffer>();
   readonly opened = new Set<MemoryPartial>();
   /** Blobs that were opened and not closed. */
@@ -34,18 +35,24 @@ export class MemoryStore implements Spool, BlobStore {
     this.#clock = clock;
   }
 
-  async openPartial(digest: Digest, size: number): Promise<Partial> {
+  /** What is saved of one upstream's blob. */
+  savedOf(key: PartialKey): Saved | undefined {
+    return this.saved.get(keyOf(key));
+  }
+
+  async openPartial(key: PartialKey, size: number): Promise<Partial> {
+    const { digest, upstream } = key;
     const life = this.crashes;
     await this.#pass(1);
     for (const partial of this.opened) {
-      if (partial.digest === digest && !partial.adopted) throw new Error(`F1: ${digest} is open twice`);
+      if (keyOf(partial) === keyOf(key) && !partial.adopted) throw new Error(`F1: ${digest} is open twice`);
     }
-    if (this.full && !this.saved.has(digest)) throw noRoom();
-    const saved = this.saved.get(digest) ?? { bytes: Buffer.alloc(size), ranges: [] };
-    const partial = new MemoryPartial(this, this.#clock, digest, saved);
+    if (this.full && !this.saved.has(keyOf(key))) throw noRoom();
+    const saved = this.savedOf(key) ?? { bytes: Buffer.alloc(size), ranges: [] };
+    const partial = new MemoryPartial(this, this.#clock, { digest, upstream }, saved);
     partial.dead = life !== this.crashes;
     if (partial.dead) return partial;
-    this.saved.set(digest, saved);
+    this.saved.set(keyOf(key), saved);
     this.opened.add(partial);
     return partial;
   }
@@ -77,7 +84,7 @@ export class MemoryStore implements Spool, BlobStore {
     if (digestOf(partial.bytes) !== digest) throw new Error(`F9: ${digest} was adopted with wrong bytes`);
     partial.adopted = true;
     this.blobs.set(digest, partial.bytes);
-    this.saved.delete(digest);
+    this.saved.delete(keyOf(partial));
   }
 
   async open(digest: Digest): Promise<StoredBlob | undefined> {
@@ -112,9 +119,8 @@ export class MemoryStore implements Spool, BlobStore {
     return bytes === undefined ? undefined : { size: bytes.length };
   }
 
-  async remove(digest: Digest): Promise<void> {
-    this.blobs.delete(digest);
-    this.saved.delete(digest);
+  remove(): never {
+    throw new Error("not used by the engine");
   }
 
   async setAside(digest: Digest): Promise<void> {
@@ -138,6 +144,10 @@ export class MemoryStore implements Spool, BlobStore {
   #pass(ms: number): Promise<void> {
     return new Promise((resolve) => this.#clock.after(ms, resolve));
   }
+}
+
+export function keyOf({ digest, upstream }: PartialKey): string {
+  return `${upstream}\n${digest}`;
 }
 
 export function noRoom(): GranaryError {

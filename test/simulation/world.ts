@@ -19,6 +19,7 @@ import { SimulatedOrigin } from "./simulated-origin.ts";
 import { type ReaderOptions, SimulatedReader } from "./simulated-reader.ts";
 
 const KIB = 1024;
+const UPSTREAM = "upstream";
 
 export const SIMULATED_POLICY: FillPolicy = {
   lanes: 4,
@@ -33,6 +34,7 @@ export const SIMULATED_POLICY: FillPolicy = {
 };
 
 export type SimulatedBlob = {
+  readonly upstream: string;
   readonly seed: number;
   readonly size: number;
   readonly digest: Digest;
@@ -71,10 +73,18 @@ export class World {
 
   /** One more blob. */
   add(size: number): SimulatedBlob {
-    const seed = this.#seed + 1_000_003 * this.blobs.length;
+    return this.#add(this.#seed + 1_000_003 * this.blobs.length, size, UPSTREAM);
+  }
+
+  /** The same content as `blob` has, at another upstream, which may lie where the first one does not. */
+  addTwin({ seed, size }: SimulatedBlob): SimulatedBlob {
+    return this.#add(seed, size, `${UPSTREAM}-${this.blobs.length}`);
+  }
+
+  #add(seed: number, size: number, upstream: string): SimulatedBlob {
     const origin = new SimulatedOrigin(this.clock, this.random, seed, size);
     origin.line = this.line;
-    const blob = { seed, size, digest: digestOfPattern(seed, size), origin };
+    const blob = { upstream, seed, size, digest: digestOfPattern(seed, size), origin };
     this.blobs.push(blob);
     return blob;
   }
@@ -100,8 +110,13 @@ export class World {
 
   /** The running fill of the first blob, or a new one. */
   obtain(blob: SimulatedBlob = this.blob) {
-    const { digest, size, origin } = blob;
-    return this.fills.obtain({ digest, size, origin, policy: this.policy });
+    const { digest, upstream, size, origin } = blob;
+    return this.fills.obtain({ digest, upstream, size, origin, policy: this.policy });
+  }
+
+  /** The running fill of a blob. */
+  fill(blob: SimulatedBlob = this.blob) {
+    return this.fills.find(blob);
   }
 
   /** A reader of `range`, or of the whole. A committed blob is opened by a fill that ends at once. */
@@ -151,7 +166,7 @@ export class World {
   }
 
   #checkFill(blob: SimulatedBlob): void {
-    const fill = this.fills.find(blob.digest)?.facts;
+    const fill = this.fill(blob)?.facts;
     if (fill === undefined) return;
     if (fill.present > blob.size) throw new Error("more is present than there is");
     if (fill.lanes > this.policy.lanes) throw new Error("more lanes than the policy allows");

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { followFile } from "../../src/store/digest-follower.ts";
 import { digestOfPattern, patternBytes } from "../support/pattern.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
-import { fullPartial, tempStore } from "../support/temp-store.ts";
+import { fullPartial, owned, tempStore } from "../support/temp-store.ts";
 
 const SIZE = 100_000;
 
@@ -62,7 +62,7 @@ test("another file under the same path is not hashed in its place", async () => 
 test("a file that ends before its bytes fails the follower instead of hanging it", async () => {
   const { layout, spool } = await tempStore();
   const partial = await fullPartial(spool, 5, SIZE);
-  writeFileSync(layout.partial(partial.digest).data, "short");
+  writeFileSync(layout.partial(owned(partial.digest)).data, "short");
   const follower = partial.follow();
   follower.advance(SIZE);
   await expect(follower.digest()).rejects.toMatchObject({ message: expect.stringContaining("ended at 5") });

@@ -16,7 +16,7 @@ import { encodedOf } from "../../src/oci/digest.ts";
 import { blobStoreContract } from "../contract/blob-store-contract.ts";
 import { collect } from "../support/collect.ts";
 import { digestOfPattern, patternBytes } from "../support/pattern.ts";
-import { adoptPattern, fullPartial, tempStore } from "../support/temp-store.ts";
+import { adoptPattern, fullPartial, owned, tempStore } from "../support/temp-store.ts";
 
 const SIZE = 10_000;
 
@@ -30,8 +30,8 @@ test("a blob lies under the first two digits of its digest, read-only, and its m
   expect(store.layout.blob(digest)).toBe(path);
   expect(statSync(path).mode & 0o777).toBe(0o440);
   expect(readFileSync(path).equals(patternBytes(1, 0, SIZE))).toBe(true);
-  expect(existsSync(store.layout.partial(digest).data)).toBe(false);
-  expect(existsSync(store.layout.partial(digest).map)).toBe(false);
+  expect(existsSync(store.layout.partial(owned(digest)).data)).toBe(false);
+  expect(existsSync(store.layout.partial(owned(digest)).map)).toBe(false);
 });
 
 test("F9: a blob whose record was lost in a crash is found by the list, with the time it came", async () => {
@@ -50,10 +50,10 @@ test("F9: an adopt that died after its rename is finished by the next one", asyn
   await partial.checkpoint();
   const { layout } = store;
   mkdirSync(layout.blobDirectory(partial.digest));
-  renameSync(layout.partial(partial.digest).data, layout.blob(partial.digest));
+  renameSync(layout.partial(owned(partial.digest)).data, layout.blob(partial.digest));
   await store.blobs.adopt(partial, partial.digest);
   await partial.close();
-  expect(existsSync(layout.partial(partial.digest).map)).toBe(false);
+  expect(existsSync(layout.partial(owned(partial.digest)).map)).toBe(false);
   expect(await store.blobs.stat(partial.digest)).toEqual({ size: SIZE });
 });
 

@@ -17,21 +17,44 @@ import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../../src/oci/digest.ts";
 import { layoutOf, prepareLayout } from "../../src/store/layout.ts";
+import { formatOwner, parseOwner } from "../../src/store/partial-owner.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
+import { owned } from "../support/temp-store.ts";
 
 const NOBODY = 65534;
 
 describe("the layout", () => {
-  test("makes every path from the digest alone", () => {
+  test("makes every path from the digest, and of partials from their upstream's name", () => {
     const layout = layoutOf("/data");
     const digest = digestOf(Buffer.from("x"), "sha512");
     const hex = digest.slice("sha512:".length);
     expect(layout.blob(digest)).toBe(`/data/blobs/sha512/${hex.slice(0, 2)}/${hex}`);
-    expect(layout.partial(digest)).toEqual({
-      data: `/data/partial/sha512/${hex}`,
-      map: `/data/partial/sha512/${hex}.map`,
+    expect(layout.partial(owned(digest))).toEqual({
+      data: `/data/partial/sha512/fake.test@${hex}`,
+      map: `/data/partial/sha512/fake.test@${hex}.map`,
     });
+    expect(layout.partial({ digest, upstream: undefined }).data).toBe(`/data/partial/sha512/${hex}`);
     expect(layout.database).toBe("/data/granary.db");
+  });
+
+  test.each([
+    ["docker.io", "docker.io"],
+    ["registry.lab:5000", "registry.lab%3A5000"],
+    ["../../etc", "%2E.%2F..%2Fetc"],
+    ["Lab", "%4Cab"],
+    ["a@b.map", "a%40b.map"],
+    ["ünïcode", "%C3%BCn%C3%AFcode"],
+  ])("writes the upstream %j into file names as %s, and reads it there", (upstream, owner) => {
+    expect(formatOwner(upstream)).toBe(owner);
+    expect(parseOwner(owner)).toBe(upstream);
+  });
+
+  test("shortens the name of an upstream that is too long for a file name, and tells two such apart", () => {
+    const [one = "", other = ""] = ["1", "2"].map((end) => formatOwner(`${"long.".repeat(60)}${end}`));
+    expect(one).toMatch(/^~[0-9a-f]{40}$/);
+    expect(one).not.toBe(other);
+    expect(formatOwner(parseOwner(one) ?? "")).toBe(one);
+    for (const text of ["", "a/b", "A", "%zz", "~short"]) expect(parseOwner(text)).toBeUndefined();
   });
 
   test("is created where nothing is, and found again", async () => {

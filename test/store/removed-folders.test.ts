@@ -9,6 +9,7 @@ import { tempDirectory } from "../support/temp-directory.ts";
 import {
   adoptPattern,
   fullPartial,
+  owned,
   put,
   readBytes,
   type TempStore,
@@ -22,7 +23,10 @@ const REMOVALS: [string, (store: TempStore) => void][] = [
   ["blobs and partial", ({ layout }) => removeAll(layout.directory, "blobs", "partial")],
   ["partial/sha256", ({ layout }) => removeAll(layout.directory, "partial/sha256")],
   ["blobs/sha256", ({ layout }) => removeAll(layout.directory, "blobs/sha256")],
-  ["only the files", ({ layout }) => rmSync(layout.partial(digestOfPattern(1, SIZE)).data, { force: true })],
+  [
+    "only the files",
+    ({ layout }) => rmSync(layout.partial(owned(digestOfPattern(1, SIZE))).data, { force: true }),
+  ],
 ];
 
 function removeAll(directory: string, ...names: string[]): void {
@@ -42,7 +46,7 @@ describe.each(REMOVALS)("%s removed", (_, remove) => {
 
   test("in the middle of one: it is read on, checkpointed and adopted with every byte that it had", async () => {
     const store = await tempStore();
-    const partial = await store.spool.openPartial(digestOfPattern(1, SIZE), SIZE);
+    const partial = await store.spool.openPartial(owned(digestOfPattern(1, SIZE)), SIZE);
     await put(partial, 1, { start: 0, end: 1000 });
     await partial.checkpoint();
     remove(store);
@@ -81,7 +85,7 @@ test("without any folder there are no blobs and no partials, which is no failure
 test("somebody else's file in the place of a partial's is never adopted for it", async () => {
   const store = await tempStore();
   const partial = await fullPartial(store.spool, 1, SIZE);
-  const { data } = store.layout.partial(partial.digest);
+  const { data } = store.layout.partial(partial);
   rmSync(data);
   writeFileSync(data, "half of what another process has");
   await expect(store.blobs.adopt(partial, partial.digest)).rejects.toMatchObject({ code: "store-damaged" });

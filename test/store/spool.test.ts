@@ -22,7 +22,7 @@ import { openSpool } from "../../src/store/spool.ts";
 import { spoolContract } from "../contract/spool-contract.ts";
 import { digestOfPattern, firstDifference, patternBytes } from "../support/pattern.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
-import { put, readBytes, tempStore } from "../support/temp-store.ts";
+import { owned, put, readBytes, tempStore } from "../support/temp-store.ts";
 
 const SIZE = 1024 * 1024;
 
@@ -38,11 +38,11 @@ spoolContract("files", async () => {
 async function savedPartial(seed: number) {
   const { layout, spool } = await tempStore();
   const digest = digestOfPattern(seed, SIZE);
-  const partial = await spool.openPartial(digest, SIZE);
+  const partial = await spool.openPartial(owned(digest), SIZE);
   await put(partial, seed, { start: 0, end: 1000 });
   await partial.checkpoint();
   await partial.close();
-  return { layout, spool, digest, files: layout.partial(digest) };
+  return { layout, spool, digest, files: layout.partial(owned(digest)) };
 }
 
 describe("a saved map", () => {
@@ -62,7 +62,7 @@ describe("a saved map", () => {
     const text = readFileSync(files.map, "utf8");
     expect(damage(text)).not.toBe(text);
     writeFileSync(files.map, damage(text));
-    const partial = await spool.openPartial(digest, SIZE);
+    const partial = await spool.openPartial(owned(digest), SIZE);
     expect([partial.present.total, partial.resumed]).toEqual([0, false]);
     expect(existsSync(files.map)).toBe(false);
     expect(await readBytes(partial, 0, 10)).toEqual(Buffer.alloc(10));
@@ -72,7 +72,7 @@ describe("a saved map", () => {
   test("F8: claims nothing over a file that is shorter than its claim", async () => {
     const { spool, digest, files } = await savedPartial(2);
     truncateSync(files.data, 999);
-    const partial = await spool.openPartial(digest, SIZE);
+    const partial = await spool.openPartial(owned(digest), SIZE);
     expect(partial.present.total).toBe(0);
     await partial.close();
   });
@@ -80,7 +80,7 @@ describe("a saved map", () => {
   test("holds over a file that lost only its empty end", async () => {
     const { spool, digest, files } = await savedPartial(3);
     truncateSync(files.data, 1000);
-    const partial = await spool.openPartial(digest, SIZE);
+    const partial = await spool.openPartial(owned(digest), SIZE);
     expect(partial.present.total).toBe(1000);
     expect(statSync(files.data).size).toBe(SIZE);
     await partial.close();
@@ -89,11 +89,11 @@ describe("a saved map", () => {
   test("F8: is not believed by a file that was made anew", async () => {
     const { spool, digest, files } = await savedPartial(4);
     rmSync(files.data);
-    const partial = await spool.openPartial(digest, SIZE);
+    const partial = await spool.openPartial(owned(digest), SIZE);
     expect(partial.present.total).toBe(0);
     await partial.close();
     expect(existsSync(files.map)).toBe(false);
-    const again = await spool.openPartial(digest, SIZE);
+    const again = await spool.openPartial(owned(digest), SIZE);
     expect(again.present.total).toBe(0);
     await again.close();
   });
@@ -102,14 +102,14 @@ describe("a saved map", () => {
     const { spool, digest, files } = await savedPartial(5);
     rmSync(files.data);
     expect(await spool.list()).toMatchObject([{ digest, present: 0 }]);
-    await spool.remove(digest);
+    await spool.remove(owned(digest));
     expect(existsSync(files.map)).toBe(false);
   });
 
   test("leaves no draft behind when its partial goes, although a crash left one", async () => {
     const { layout, spool, digest, files } = await savedPartial(7);
     writeFileSync(`${files.map}.new`, "half a m");
-    await spool.remove(digest);
+    await spool.remove(owned(digest));
     expect(readdirSync(layout.partialsOf("sha256"))).toEqual([]);
   });
 
@@ -128,7 +128,7 @@ describe("a symbolic link in the spool", () => {
     writeFileSync(outside, patternBytes(10, 0, SIZE));
     rmSync(files.data);
     symlinkSync(outside, files.data);
-    const partial = await spool.openPartial(digest, SIZE);
+    const partial = await spool.openPartial(owned(digest), SIZE);
     expect(partial.present.total).toBe(0);
     await partial.write(0, [Buffer.alloc(1000)]);
     await partial.close();
@@ -142,7 +142,7 @@ describe("a symbolic link in the spool", () => {
     writeFileSync(outside, readFileSync(files.map));
     rmSync(files.map);
     symlinkSync(outside, files.map);
-    const partial = await spool.openPartial(digest, SIZE);
+    const partial = await spool.openPartial(owned(digest), SIZE);
     expect(partial.present.total).toBe(0);
     await put(partial, 11, { start: 0, end: 5 });
     await partial.checkpoint();
@@ -155,9 +155,9 @@ test("a partial takes no room for what it does not hold", async () => {
   const { layout, spool } = await tempStore();
   const size = 1024 ** 4;
   const digest = digestOfPattern(20, 10);
-  const partial = await spool.openPartial(digest, size);
+  const partial = await spool.openPartial(owned(digest), size);
   await partial.write(size - 5, [Buffer.from("12345")]);
-  const found = statSync(layout.partial(digest).data);
+  const found = statSync(layout.partial(owned(digest)).data);
   expect([found.size, found.blocks * 512 < SIZE]).toEqual([size, true]);
   await partial.discard();
 });
@@ -170,7 +170,7 @@ describe("on a full disk", () => {
     if (mounted.status !== 0) return context.skip("a small tmpfs cannot be mounted here");
     onTestFinished(() => void spawnSync("umount", [directory]));
     const { spool } = await tempStore(directory);
-    const partial = await spool.openPartial(digestOfPattern(21, 8 * SIZE), 8 * SIZE);
+    const partial = await spool.openPartial(owned(digestOfPattern(21, 8 * SIZE)), 8 * SIZE);
     await put(partial, 21, { start: 0, end: 512 * 1024 });
     await partial.checkpoint();
     const write = partial.write(SIZE, [patternBytes(21, SIZE, 2 * SIZE)]);
@@ -179,7 +179,7 @@ describe("on a full disk", () => {
     await expect(partial.checkpoint()).rejects.toMatchObject({ code: "store-full" });
     expect(await readBytes(partial, 1000, 1000)).toEqual(patternBytes(21, 1000, 1000));
     await partial.close();
-    const again = await spool.openPartial(partial.digest, 8 * SIZE);
+    const again = await spool.openPartial(owned(partial.digest), 8 * SIZE);
     expect([...again.present]).toEqual([{ start: 0, end: 512 * 1024 }]);
     await again.discard();
   });
@@ -194,7 +194,7 @@ describe("F8: after SIGKILL", () => {
       const layout = await prepareLayout(directory);
       onTestFinished(() => layout.release());
       const size = 48 * SIZE;
-      const partial = await openSpool(layout).openPartial(digestOfPattern(30, 1), size);
+      const partial = await openSpool(layout).openPartial(owned(digestOfPattern(30, 1)), size);
       expect(partial.present.total).toBeGreaterThanOrEqual(saved);
       await expectPattern(partial, 30);
       await partial.discard();

@@ -32,7 +32,7 @@ const fills = new Fills({
   makeRoom: async () => true,
 });
 const origin = client.blobOrigin("library/test", digest);
-const ask = { digest, size: Number(sizeText), origin, policy: upstream.policy };
+const ask = { digest, upstream: upstream.name, size: Number(sizeText), origin, policy: upstream.policy };
 const reader = fills.obtain(ask).reader();
 const buffer = new Uint8Array(256 * 1024);
 let total = 0;

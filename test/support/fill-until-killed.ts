@@ -5,12 +5,13 @@
 import { prepareLayout } from "../../src/store/layout.ts";
 import { openSpool } from "../../src/store/spool.ts";
 import { digestOfPattern, patternBytes } from "./pattern.ts";
+import { owned } from "./temp-store.ts";
 
 const SIZE = 48 * 1024 * 1024;
 const STEP = 64 * 1024;
 
 const layout = await prepareLayout(process.argv[2] ?? "");
-const partial = await openSpool(layout).openPartial(digestOfPattern(30, 1), SIZE);
+const partial = await openSpool(layout).openPartial(owned(digestOfPattern(30, 1)), SIZE);
 
 async function saveForEver(): Promise<void> {
   for (;;) {

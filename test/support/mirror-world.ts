@@ -135,7 +135,8 @@ export class MirrorWorld {
       await this.stop();
     }
     await eventually(() => expect(this.fake.connections, "connections that are still open").toBe(0));
-    expect(await this.openFiles(), "files that are still open").toEqual([]);
+    // The hashing thread lets go of its files a moment after it is told to.
+    await eventually(async () => expect(await this.openFiles(), "files that are still open").toEqual([]));
   }
 
   /** Resolves when that many fills are in the map. */

@@ -73,7 +73,9 @@ export async function realFills(options: Options = {}): Promise<RealFills> {
     const digest = fake.addGeneratedBlob({ seed, size });
     const reader = (range?: ByteRange) => {
       const origin = client.blobOrigin("library/test", digest);
-      return fills.obtain({ digest, size, origin, policy: upstream.policy }).reader(range);
+      return fills
+        .obtain({ digest, upstream: upstream.name, size, origin, policy: upstream.policy })
+        .reader(range);
     };
     const read = (range?: ByteRange, readBytes = 256 * 1024) =>
       readChecked(reader(range), seed, range?.start ?? 0, readBytes);

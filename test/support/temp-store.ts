@@ -10,6 +10,13 @@ import { openSpool } from "../../src/store/spool.ts";
 import { digestOfPattern, patternBytes } from "./pattern.ts";
 import { tempDirectory } from "./temp-directory.ts";
 
+/** Whose partials tests make where it does not matter. */
+export const OWNER = "fake.test";
+
+export function owned(digest: Digest) {
+  return { digest, upstream: OWNER };
+}
+
 export type TempStore = { readonly layout: Layout; readonly spool: Spool; readonly blobs: BlobStore };
 
 /** In `directory`, or in a new one that goes with the test. Nobody holds it: that is the database's, where there is one. */
@@ -32,7 +39,7 @@ export async function fullPartial(
   size: number,
   algorithm: DigestAlgorithm = "sha256",
 ): Promise<Partial> {
-  const partial = await spool.openPartial(digestOfPattern(seed, size, algorithm), size);
+  const partial = await spool.openPartial(owned(digestOfPattern(seed, size, algorithm)), size);
   await put(partial, seed, { start: 0, end: size });
   return partial;
 }
