@@ -35,7 +35,10 @@ export type TagRecord = TagKey & {
 
 export type RepositoryKey = { readonly upstream: string; readonly repository: string };
 
-/** Whether a repository could be read without credentials, and when that was probed (epoch ms). */
+/**
+ * Whether a repository could be read without what only we have, and when that was probed (epoch ms). One digest in it is noted in the same
+ * way, as the repository `NAME@DIGEST`.
+ */
 export type Visibility = { readonly isPublic: boolean; readonly checkedAt: number };
 
 /** What the upstream of a repository has answered for a digest there. */

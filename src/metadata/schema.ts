@@ -67,6 +67,13 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE blobs ADD COLUMN verified_at INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX blobs_by_verification ON blobs (verified_at, digest);
   `,
+  // What strangers were seen to be given is noted for each digest: what was stored of a public repository until now counts as that.
+  `
+  INSERT OR IGNORE INTO visibility (upstream, repository, is_public, checked_at)
+    SELECT links.upstream, links.repository || '@' || links.digest, 1, visibility.checked_at
+    FROM links JOIN visibility ON visibility.upstream = links.upstream AND visibility.repository = links.repository
+    WHERE visibility.is_public = 1;
+  `,
 ];
 
 /** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */

@@ -216,6 +216,11 @@ function checkNamed({ digest: found }: ManifestHead, where: RepositoryKey, diges
   });
 }
 
+/** What the document lists. */
+export function listedIn(manifest: Manifest): readonly Digest[] {
+  return ownFacts(manifest).listed;
+}
+
 /** What the document says of itself: nothing that somebody called it comes in. */
 function ownFacts({ bytes, mediaType }: Manifest): Pick<Held, "listed" | "ownType" | "statesType"> {
   const view = viewOf(bytes, mediaType);

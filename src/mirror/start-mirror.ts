@@ -14,12 +14,13 @@ import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { Access } from "./access.ts";
+import { Access, type Work } from "./access.ts";
 import { Blobs } from "./blobs.ts";
 import { Damage } from "./damage.ts";
 import type { Budget } from "./disk-measure.ts";
 import { Janitor } from "./janitor.ts";
 import { Links } from "./links.ts";
+import { listedIn } from "./manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
 import { blobsOfOurs, spoolOfOurs } from "./ours-alone.ts";
@@ -70,7 +71,12 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const clients = new Map(parts.clients.map((client) => [client.upstream.name, client]));
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
-  const access = new Access(metadata, clock);
+  const access = new Access(
+    metadata,
+    clock,
+    async (upstream, digest) =>
+      fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
+  );
   const links = new Links(metadata, clock);
   const damage = new Damage({ log, metrics, troubles });
   const sound: SoundBlobs = new SoundBlobs({ store, metadata, fills: () => fills, damage, clock, log });
@@ -115,14 +121,13 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const stopLooking = regularly(clock, LOOK_MS, () => guard.look());
   let closing: Promise<void> | undefined;
 
-  /** The target's upstream, once the asker may see the repository. */
-  async function permitted(target: Target, asker: Asker): Promise<UpstreamClient> {
+  /** The answer of the target's upstream, as far as the asker may see it. */
+  async function answered<T>(target: Target, asker: Asker, work: Work<T>): Promise<T> {
     if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
     const client = clients.get(target.upstream);
     if (client === undefined)
       throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
-    await access.check(client, target, asker);
-    return client;
+    return await access.answer(client, target, asker, work);
   }
 
   async function close(deadlineMs: number): Promise<void> {
@@ -140,12 +145,37 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   }
 
   return {
-    manifest: async (target, ask) => manifests.get(await permitted(target, ask), target, ask),
-    headManifest: async (target, ask) => manifests.head(await permitted(target, ask), target, ask),
-    blob: async (target, asker) => blobs.open(await permitted(target, asker), target),
-    statBlob: async (target, asker) => blobs.stat(await permitted(target, asker), target),
-    tags: async (target, asker) => tagLists.get(await permitted(target, asker), target),
-    referrers: async (target, asker) => referrers.get(await permitted(target, asker), target, asker),
+    manifest: (target, ask) =>
+      answered(target, ask, {
+        run: (client) => manifests.get(client, target, ask),
+        digest: ({ manifest }) => manifest.digest,
+        listed: ({ manifest }) => listedIn(manifest),
+      }),
+    headManifest: (target, ask) =>
+      answered(target, ask, {
+        run: (client) => manifests.head(client, target, ask),
+        digest: ({ digest }) => digest,
+      }),
+    blob: (target, asker) =>
+      answered(target, asker, {
+        run: (client) => blobs.open(client, target),
+        digest: () => target.digest,
+        drop: ({ blob }) => blob.release(),
+      }),
+    statBlob: (target, asker) =>
+      answered(target, asker, { run: (client) => blobs.stat(client, target), digest: () => target.digest }),
+    tags: (target, asker) =>
+      answered(target, asker, {
+        run: (client) => tagLists.get(client, target),
+        digest: () => undefined,
+        isStored: ({ outcome }) => outcome === "stale",
+      }),
+    referrers: (target, asker) =>
+      answered(target, asker, {
+        run: (client) => referrers.get(client, target, asker),
+        digest: () => undefined,
+        isStored: ({ outcome }) => outcome === "stale",
+      }),
     status: async (): Promise<MirrorStatus> => {
       const [disk, totals] = await Promise.all([janitor.use(), metadata.totals()]);
       const upstreams = parts.clients.map((client) => client.status());

@@ -24,6 +24,8 @@ export type Place = {
   readonly credentials: Credentials | undefined;
   /** False after a redirect to another origin. */
   readonly isEndpoint: boolean;
+  /** Asked without anything that only we have, be it a login or a certificate. */
+  readonly isStranger: boolean;
 };
 
 export type Authorization = {
@@ -45,15 +47,25 @@ export type Held = {
 /** By its own claims a token opens the repository or not; or the token server gave none. */
 export type Grant = "granted" | "denied" | "refused";
 
-type ScopedAsk = TokenAsk & { readonly repository: string };
+type ScopedAsk = TokenAsk & {
+  readonly repository: string;
+  /** Asked to find out what strangers may read. */
+  readonly isProbe: boolean;
+};
 
 type HeldToken = { readonly header: string; readonly renewAt: number; readonly until: number };
 
 /** How long the refusal of a token counts as a word on what it would have opened. */
 const REFUSED_MS = 10_000;
 
+/** What a token opens for strangers is asked anew after this: a repository may have been made private meanwhile. */
+const STRANGER_MS = 60_000;
+
 /** A token server that limits us without saying for how long. */
 const LIMITED_MS = 30_000;
+
+/** No token is believed for longer, whatever its server says. */
+const LONGEST_MS = 12 * 3600_000;
 
 /** Part of a token's life after which a new one is asked for (registry-clients.md H63, as buildkit does). */
 const USABLE_PART = 0.9;
@@ -141,7 +153,7 @@ export class Authorizer {
   async grantOf(place: Place): Promise<Grant | undefined> {
     const learned = this.#learned.findBearer(place);
     if (learned === undefined) return undefined;
-    const ask = tokenAsk(place, learned);
+    const ask = this.#askOf(place, learned);
     const told = this.#told.get(tokenKey(ask));
     if (told !== undefined && this.#options.clock.elapsed() < told.until) return told.grant;
     try {
@@ -162,7 +174,7 @@ export class Authorizer {
     if (learned === undefined) return;
     this.#learned.forget(place, learned);
     if (learned.scheme !== "bearer") return;
-    const key = tokenKey(tokenAsk(place, learned));
+    const key = tokenKey(this.#askOf(place, learned));
     if (this.#tokens.get(key)?.header === authorization?.header) this.#tokens.delete(key);
   }
 
@@ -196,13 +208,23 @@ export class Authorizer {
       return hasPassword(credentials) ? { header: basicHeader(credentials), isFresh: true } : undefined;
     }
     try {
-      return await this.#token(tokenAsk(place, learned));
+      return await this.#token(this.#askOf(place, learned));
     } catch (error) {
       // ghcr.io refuses anonymous tokens for what is absent or private; with credentials 403 says the same.
       const isHidden = place.credentials === undefined || statusOf(error) === 403;
       if (isGranaryError(error, "unauthorized") && isHidden) return undefined;
       throw error;
     }
+  }
+
+  /** The scope is ours, whatever the challenge's said: ghcr.io names a placeholder there (H71). */
+  #askOf(
+    { repository, credentials, isStranger, isEndpoint }: Place,
+    { realm, service }: Extract<Learned, { scheme: "bearer" }>,
+  ): ScopedAsk {
+    const scope = `repository:${repository}:pull`;
+    const isProbe = isStranger && isEndpoint;
+    return { realm, service, repository, scope, credentials, isStranger, isProbe };
   }
 
   /** No await from the look-up to the insert: overlapping callers share one token request (H63). */
@@ -226,7 +248,9 @@ export class Authorizer {
     const { transport, clock, signal } = this.#options;
     const askedAt = clock.elapsed();
     try {
-      const { value, lifetimeMs } = await requestToken(transport, ask, signal, clock.now());
+      const token = await requestToken(transport, ask, signal, clock.now());
+      const { value } = token;
+      const lifetimeMs = Math.min(token.lifetimeMs, ask.isProbe ? STRANGER_MS : LONGEST_MS);
       const header = `Bearer ${value}`;
       const renewAt = askedAt + lifetimeMs * USABLE_PART;
       this.#tokens.set(key, { header, renewAt, until: askedAt + lifetimeMs });
@@ -260,18 +284,9 @@ function hasPassword(credentials: Credentials | undefined): credentials is Passw
   return credentials !== undefined && "password" in credentials;
 }
 
-/** The scope is ours, whatever the challenge's said: ghcr.io names a placeholder there (H71). */
-function tokenAsk(
-  { repository, credentials }: Place,
-  learned: Extract<Learned, { scheme: "bearer" }>,
-): ScopedAsk {
-  const { realm, service } = learned;
-  return { realm, service, repository, scope: `repository:${repository}:pull`, credentials };
-}
-
 /** The identity is part of the key: one caller's token must never serve another (H64, artifact-keeper #3606). */
-function tokenKey({ realm, service, scope, credentials }: TokenAsk): string {
-  return JSON.stringify([identityKey(credentials), realm.href, service, scope]);
+function tokenKey({ realm, service, scope, credentials, isStranger }: TokenAsk): string {
+  return JSON.stringify([identityKey(credentials), isStranger, realm.href, service, scope]);
 }
 
 /** One user with two passwords, or one rule whose login was renewed, are two identities. */

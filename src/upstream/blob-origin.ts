@@ -115,8 +115,14 @@ export class BlobOrigin implements Origin {
     const { clock, caller } = this.#uplink;
     if (target === undefined || (target.until <= clock.elapsed() && !caller.isAway)) return undefined;
     try {
-      const outgoing = { kind: "blob", method: "GET", headers: rangeHeaders(range), signal } as const;
-      const answer = await this.#uplink.transport.send({ ...outgoing, url: target.url });
+      const answer = await this.#uplink.transport.send({
+        kind: "blob",
+        method: "GET",
+        url: target.url,
+        headers: rangeHeaders(range),
+        isStranger: false,
+        signal,
+      });
       if (answer.status === 200 || answer.status === 206) {
         this.#endpoint = target.endpoint;
         return { ...answer, isAbroad: true, isAuthorized: false, says: undefined };

@@ -8,7 +8,7 @@ import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { parseContentRange } from "./content-range.ts";
 import { exchange, type Reply } from "./exchange.ts";
-import { identify } from "./identity.ts";
+import { ANONYMOUS, identify } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
 import { blobUrl, repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
@@ -73,7 +73,7 @@ function lengthOf({ headers }: Reply): number | undefined {
   return headers["content-encoding"] === undefined ? lengthHeader(headers) : undefined;
 }
 
-/** One HEAD, or a GET of one byte. Whoever asks discards the body. */
+/** One HEAD, or a GET of one byte; without our credentials it ends where a redirect leaves the registry. Whoever asks discards the body. */
 export function askBlob(
   { transport, authorizer }: Uplink,
   repository: string,
@@ -90,6 +90,8 @@ export function askBlob(
     repository: repositoryAt(endpoint, repository),
     identity,
     signal,
+    // What a CDN makes of a HEAD is no word on who may read.
+    stays: identity === ANONYMOUS,
     onAbroad,
   });
 }

@@ -66,7 +66,19 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     return new Caller({ ...shared, circuit: own, endpoints: order(), closing: closing.signal });
   };
   const anonymous = { content: anonymousCaller(), lists: anonymousCaller() };
-  const uplink: Uplink = { upstream, transport, authorizer, endpoints, caller, clock, metrics };
+  const hasCertificate = tls?.cert !== undefined;
+  const uplink: Uplink = {
+    upstream,
+    transport,
+    authorizer,
+    endpoints,
+    caller,
+    hasCertificate,
+    clock,
+    metrics,
+  };
+  // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
+  const hasOwnAccess = upstream.credentials !== undefined || hasCertificate;
 
   let rateLimit: RateLimit | undefined;
   const onHeaders = (headers: IncomingHttpHeaders) => {
@@ -79,6 +91,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
 
   return {
     upstream,
+    hasOwnAccess,
     headManifest: (ask) =>
       caller.withRetries(about("manifest HEAD", ask), (at) => headManifest(uplink, ask, at, onHeaders)),
     getManifest: (ask) =>
@@ -97,8 +110,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
         listReferrers(uplink, repository, digest, at),
       ),
     async viewAnonymously(ask) {
-      // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
-      return upstream.credentials === undefined ? "open" : await viewAnonymously(uplink, anonymous, ask);
+      return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };
     },
     async saysIdentity(repository) {
       const [endpoint = ""] = endpoints.order;

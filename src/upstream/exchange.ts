@@ -21,6 +21,8 @@ export type Question = {
   readonly repository: string;
   readonly identity: Identity;
   readonly signal: AbortSignal;
+  /** An answer that leads to another origin is the answer, and nobody goes there. */
+  readonly stays?: boolean;
   /** Called when a redirect leaves the upstream: a failure after that is another host's. */
   readonly onAbroad: () => void;
 };
@@ -86,6 +88,7 @@ async function follow(transport: Transport, authorizer: Authorizer, question: Qu
     }
     discardBody(reply);
     const next = nextHop(reply);
+    if (question.stays === true && !isSameOrigin(url, next)) return { ...reply, isAbroad, says: undefined };
     isAbroad ||= !isSameOrigin(url, next);
     if (isAbroad) question.onAbroad();
     url = next;
@@ -95,9 +98,12 @@ async function follow(transport: Transport, authorizer: Authorizer, question: Qu
 
 /** A host that a redirect led to is a stranger: it is asked anonymously, for the repository that its own path names. */
 function placeOf({ repository, identity }: Question, url: URL, isAbroad: boolean): Place {
-  if (!isAbroad) return { url, repository, credentials: identity.credentials, isEndpoint: true };
+  if (!isAbroad) {
+    const isStranger = identity === ANONYMOUS;
+    return { url, repository, credentials: identity.credentials, isEndpoint: true, isStranger };
+  }
   const own = /^\/v2\/(.+)\/(?:manifests|blobs|tags|referrers)\//.exec(url.pathname)?.[1];
-  return { url, repository: own ?? repository, credentials: undefined, isEndpoint: false };
+  return { url, repository: own ?? repository, credentials: undefined, isEndpoint: false, isStranger: true };
 }
 
 type AuthorizedAnswer = Incoming & { readonly isAuthorized: boolean };
@@ -108,8 +114,7 @@ async function askAuthorized(
   question: Question,
   place: Place,
 ): Promise<AuthorizedAnswer> {
-  const ask = (authorization: Authorization | undefined) =>
-    send(transport, question, place.url, authorization);
+  const ask = (authorization: Authorization | undefined) => send(transport, question, place, authorization);
   const held = await authorizer.known(place);
   let answer = await ask(held?.authorization);
   if (answer.status !== 401) return opened(authorizer, place, held, answer);
@@ -193,11 +198,18 @@ function refuseStranger({ identity }: Question, answer: AuthorizedAnswer): void 
 
 async function send(
   transport: Transport,
-  { kind, method, headers, signal }: Question,
-  url: URL,
+  { kind, method, headers, signal, identity }: Question,
+  { url }: Place,
   authorization: Authorization | undefined,
 ): Promise<AuthorizedAnswer> {
   const withAuthorization = authorization && { authorization: authorization.header };
-  const outgoing: Outgoing = { kind, method, url, headers: { ...headers, ...withAuthorization }, signal };
+  const outgoing: Outgoing = {
+    kind,
+    method,
+    url,
+    headers: { ...headers, ...withAuthorization },
+    isStranger: identity === ANONYMOUS,
+    signal,
+  };
   return { ...(await transport.send(outgoing)), isAuthorized: authorization !== undefined };
 }

@@ -30,7 +30,15 @@ export async function postIdentityToken(
   const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" };
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const body = formOf(ask);
-    const incoming = await transport.send({ kind: "token", method: "POST", url, headers, body, signal });
+    const incoming = await transport.send({
+      kind: "token",
+      method: "POST",
+      url,
+      headers,
+      isStranger: false,
+      body,
+      signal,
+    });
     if (!isRedirect(incoming)) return incoming;
     discardBody(incoming);
     const next = nextHop(incoming);

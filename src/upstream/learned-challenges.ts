@@ -4,7 +4,6 @@
  * challenge counts. It sends nothing.
  */
 import { LRUCache } from "lru-cache";
-import type { Credentials } from "../oci/credentials.ts";
 
 export type Learned =
   | { readonly scheme: "basic" }
@@ -14,7 +13,7 @@ export type Learned =
 type Challenger = {
   readonly url: URL;
   readonly repository: string;
-  readonly credentials: Credentials | undefined;
+  readonly isStranger: boolean;
 };
 
 export class LearnedChallenges {
@@ -74,6 +73,6 @@ function ownKey(place: Challenger): string {
   return `${originKey(place)} ${place.repository}`;
 }
 
-function originKey({ url, credentials }: Challenger): string {
-  return `${credentials === undefined ? "anonymous" : "credentials"} ${url.origin}`;
+function originKey({ url, isStranger }: Challenger): string {
+  return `${isStranger ? "stranger" : "ours"} ${url.origin}`;
 }

@@ -16,7 +16,7 @@ import type { Uplink } from "./uplink.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "./upstream-client.ts";
 
 /** distribution-spec: registries should accept manifests up to 4 MiB; nothing larger is one. */
-const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
+export const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
 
 /** What of a 412 is shown to the person who pulls. */
 const MAX_TEXT_BYTES = 4096;
@@ -25,7 +25,7 @@ const MAX_TEXT_BYTES = 4096;
 export type OnHeaders = (headers: IncomingHttpHeaders) => void;
 
 /** What registries say to a HEAD that they cannot answer, though a GET would be. */
-const HEADLESS: readonly number[] = [400, 405, 406, 500, 501];
+export const HEADLESS: readonly number[] = [400, 405, 406, 500, 501];
 
 /** One HEAD; a GET only where the registry does not know HEAD: what a GET gives must not fail for a HEAD's sake. */
 export async function headManifest(
@@ -99,7 +99,8 @@ async function isAbsent({ clock }: Uplink, reply: Reply, { signal }: At): Promis
   throw status === 401 ? hiddenError(reply) : statusError(reply, clock.now());
 }
 
-function headOf({ headers }: Reply): ManifestHead {
+/** What the headers tell, unchecked. */
+export function headOf({ headers }: Reply): ManifestHead {
   const digest = digestHeader(headers);
   const mediaType = headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   return {

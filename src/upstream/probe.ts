@@ -27,7 +27,14 @@ export async function probeBase(
 /** Every answer below 500 is one of a registry at work: 401 and 404 as well. */
 async function probeOne(transport: Transport, url: URL, signal: AbortSignal): Promise<ProbeResult> {
   try {
-    const answer = await transport.send({ kind: "probe", method: "GET", url, headers: {}, signal });
+    const answer = await transport.send({
+      kind: "probe",
+      method: "GET",
+      url,
+      headers: {},
+      isStranger: false,
+      signal,
+    });
     discardBody(answer);
     return answer.status < 500 ? "answered" : "troubled";
   } catch (error) {

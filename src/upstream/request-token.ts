@@ -19,6 +19,8 @@ export type TokenAsk = {
   readonly service: string | undefined;
   readonly scope: string;
   readonly credentials: Credentials | undefined;
+  /** Asks as somebody who has nothing of ours. */
+  readonly isStranger: boolean;
 };
 
 export type Token = { readonly value: string; readonly lifetimeMs: number };
@@ -70,7 +72,7 @@ function get(
   login: PasswordCredentials | undefined,
   signal: AbortSignal,
 ): Promise<Incoming> {
-  return follow(transport, tokenUrl(ask, login), login, signal);
+  return follow(transport, tokenUrl(ask, login), login, ask.isStranger, signal);
 }
 
 function tokenUrl({ realm, service, scope }: TokenAsk, login: PasswordCredentials | undefined): URL {
@@ -85,17 +87,30 @@ async function follow(
   transport: Transport,
   first: URL,
   login: PasswordCredentials | undefined,
+  fromStranger: boolean,
   signal: AbortSignal,
 ): Promise<Incoming> {
   let url = first;
+  let isStranger = fromStranger;
   let authorization = login && basicHeader(login);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const headers = { accept: "application/json", ...(authorization !== undefined && { authorization }) };
-    const incoming = await transport.send({ kind: "token", method: "GET", url, headers, signal });
+    const incoming = await transport.send({
+      kind: "token",
+      method: "GET",
+      url,
+      headers,
+      isStranger,
+      signal,
+    });
     if (!isRedirect(incoming)) return incoming;
     discardBody(incoming);
     const next = nextHop(incoming);
-    if (!isSameOrigin(url, next)) authorization = undefined; // And never again in this chain.
+    if (!isSameOrigin(url, next)) {
+      // And never again in this chain.
+      authorization = undefined;
+      isStranger = true;
+    }
     url = next;
   }
   throw tooManyRedirects(first);

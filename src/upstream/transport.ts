@@ -13,7 +13,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Crowd } from "../origin.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
-import { createDispatchers, type Dispatchers } from "./dispatcher.ts";
+import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./dispatcher.ts";
 import type { Upstream } from "./policy.ts";
 import { type ProxyEnvironment, readProxies } from "./proxies.ts";
 import { redactUrl } from "./redact-url.ts";
@@ -28,6 +28,8 @@ export type Outgoing = {
   readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
+  /** Nothing that only we have is shown: no client certificate either, and no connection that one was shown on. */
+  readonly isStranger: boolean;
   /** Of a POST; it may hold a secret and enters no message. */
   readonly body?: string;
   /** Ends the request and its body. */
@@ -88,7 +90,7 @@ export function createTransport(options: TransportOptions): Transport {
     );
   };
   const setup = { isInternal, policy: upstream.policy, proxies, lookup, onUnsound };
-  let dispatchers = createDispatchers({ ...setup, tls });
+  let dispatchers = dispatchersFor(setup, tls);
   // Hosts that redirects lead to are not ours to count: only the last ones are remembered.
   const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
   const retiring = new Set<Dispatchers>();
@@ -106,7 +108,7 @@ export function createTransport(options: TransportOptions): Transport {
 
   /** One try: a connection, the headers. */
   async function attempt(outgoing: Outgoing): Promise<Incoming> {
-    const { kind, method, url, signal, body = null } = outgoing;
+    const { kind, method, url, isStranger, signal, body = null } = outgoing;
     // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
     const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
     try {
@@ -115,7 +117,7 @@ export function createTransport(options: TransportOptions): Transport {
       // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation. A token server is asked once
       // in minutes, and on a line that gives few connections one that lies idle would keep a lane out.
       const options = { origin: url.origin, path, method, headers, body, signal, reset: kind === "token" };
-      const answer = await dispatchers.of(url).request(options);
+      const answer = await dispatchers[isStranger ? "bare" : "own"].of(url).request(options);
       count(outgoing, answer.statusCode);
       return { status: answer.statusCode, headers: singled(answer.headers), body: answer.body, url };
     } catch (error) {
@@ -135,15 +137,18 @@ export function createTransport(options: TransportOptions): Transport {
     isServing: ({ origin }) => hosts.get(origin)?.isServing === true,
     renewTls(next) {
       const old = dispatchers;
-      dispatchers = createDispatchers({ ...setup, tls: next });
-      retiring.add(old);
-      // A failure to end is the end of its connections all the same.
-      const forget = () => retiring.delete(old);
-      old.retire().then(forget, forget);
+      dispatchers = dispatchersFor(setup, next);
+      for (const each of new Set([old.own, old.bare])) {
+        retiring.add(each);
+        // A failure to end is the end of its connections all the same.
+        const forget = () => retiring.delete(each);
+        each.retire().then(forget, forget);
+      }
     },
     async close() {
       const error = new GranaryError("closed", `The client of ${upstream.name} is closed.`);
-      await Promise.all([dispatchers, ...retiring].map((each) => each.destroy(error)));
+      const all = new Set([dispatchers.own, dispatchers.bare, ...retiring]);
+      await Promise.all([...all].map((each) => each.destroy(error)));
     },
   };
 }
@@ -166,4 +171,15 @@ function singled(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const twice = SINGLE.filter((name) => Array.isArray(found[name]));
   if (twice.length === 0) return headers;
   return { ...headers, ...Object.fromEntries(twice.map((name) => [name, found[name]?.[0]])) };
+}
+
+/** Connections with the client certificate, and those without: where there is none, they are the same. */
+function dispatchersFor(
+  setup: Omit<DispatcherOptions, "tls">,
+  tls: TlsMaterial | undefined,
+): { readonly own: Dispatchers; readonly bare: Dispatchers } {
+  const own = createDispatchers({ ...setup, tls });
+  if (tls?.cert === undefined) return { own, bare: own };
+  const authorities = tls.ca === undefined ? undefined : { ca: tls.ca };
+  return { own, bare: createDispatchers({ ...setup, tls: authorities }) };
 }

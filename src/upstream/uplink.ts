@@ -13,6 +13,8 @@ export type Uplink = {
   readonly authorizer: Authorizer;
   readonly endpoints: Endpoints;
   readonly caller: Caller;
+  /** A client certificate is shown to the registry, which may let in nobody else. */
+  readonly hasCertificate: boolean;
   readonly clock: Clock;
   readonly metrics: Metrics;
 };

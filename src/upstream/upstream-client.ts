@@ -65,10 +65,18 @@ export type UpstreamStatus = {
  */
 export type View = "open" | "granted" | "closed" | "refused" | "unclear" | "unseen";
 
+export type Sight = {
+  readonly view: View;
+  /** What the manifest that was asked for is to them, where one was seen. */
+  readonly digest?: Digest;
+};
+
 export type ViewAsk = {
   readonly repository: string;
   /** What it is looked for with: something that the repository contains, as far as is known. */
   readonly by: { readonly manifest: string } | { readonly blob: Digest };
+  /** "unseen" is answer enough: no other evidence is looked at for it. */
+  readonly looksNoFurther?: boolean;
 };
 
 /**
@@ -80,6 +88,11 @@ export type ViewAsk = {
  */
 export interface UpstreamClient {
   readonly upstream: Upstream;
+  /**
+   * Questions carry something that only we have: a login, or one that may be found, or a client certificate. What is readable from where
+   * this process stands without any of these (a private network, a proxy) counts as readable by everybody.
+   */
+  readonly hasOwnAccess: boolean;
 
   /** Also throws `client-outdated` for 412 with its text. */
   headManifest(ask: ManifestAsk): Promise<ManifestHead | undefined>;
@@ -105,7 +118,7 @@ export interface UpstreamClient {
    * What somebody without our credentials gets to see of `repository` (always "open" when there can be none). One anonymous question about
    * `by`, and where that does not tell, others that may; throws when nothing tells now.
    */
-  viewAnonymously(ask: ViewAsk): Promise<View>;
+  viewAnonymously(ask: ViewAsk): Promise<Sight>;
 
   status(): UpstreamStatus;
   /**

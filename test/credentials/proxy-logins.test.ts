@@ -50,7 +50,7 @@ describe("credentials: docker-config (H77, I09)", () => {
     const blob = await ask(team, `/v2/org/secret/blobs/${layer}`, { headers });
     expect(blob).toMatchObject({ status: 200, isComplete: true });
     for (const path of ["manifests/1", `manifests/${manifestDigest}`, `blobs/${layer}`, "tags/list"]) {
-      expect((await ask(open, `/v2/org/secret/${path}`)).status, path).toBe(403);
+      expect((await ask(open, `/v2/org/secret/${path}`)).status, path).toBe(404);
     }
   });
 
@@ -92,7 +92,7 @@ it("a login made later does not open to strangers what they asked for before it 
   await home.write(DOCKER_CONFIG, { auths: { [host]: login } });
   world.clock.aheadMs += HOUR_MS / 4;
   expect((await world.get("org/open", "1")).outcome).toBe("miss");
-  await expect(world.get("org/secret", "1")).rejects.toMatchObject({ code: "denied" });
+  await expect(world.get("org/secret", "1")).rejects.toMatchObject({ code: "not-found" });
   expect((await world.get("org/secret", "1", { loggedIn: true })).outcome).toBe("miss");
-  await expect(world.get("org/secret", "1")).rejects.toMatchObject({ code: "denied" });
+  await expect(world.get("org/secret", "1")).rejects.toMatchObject({ code: "not-found" });
 });

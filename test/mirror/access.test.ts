@@ -102,7 +102,7 @@ describe("content that only our credentials can read (H80)", () => {
       for (const attempt of await Promise.allSettled(attempts())) {
         expect(attempt.status, pass).toBe("rejected");
       }
-      await expect(world.get("alice/secret", "1"), pass).rejects.toMatchObject({ code: "denied" });
+      await expect(world.get("alice/secret", "1"), pass).rejects.toMatchObject({ code: "not-found" });
       await world.get("alice/secret", "1", loggedIn);
       await world.read("alice/secret", layer, undefined, loggedIn);
     }
@@ -126,13 +126,15 @@ describe("content that only our credentials can read (H80)", () => {
     const { world, open } = await worldWithSecret();
     await world.get("library/alpine", "3");
     await world.read("library/alpine", open.configDigest);
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
     await world.get("alice/secret", "1", loggedIn);
     await world.restart(() => world.fake.pause());
     world.clock.aheadMs += 2 * HOUR_MS;
     expect((await world.get("library/alpine", "3")).outcome).toBe("stale");
     await world.read("library/alpine", open.configDigest);
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    // As of any other repository of which nothing can be told now.
+    for (const repository of ["alice/secret", "alice/none"])
+      await expect(world.get(repository, "1")).rejects.toMatchObject({ code: "upstream-unavailable" });
   });
 
   it("is refused while nothing is known yet and nobody can be asked", async () => {
@@ -145,7 +147,7 @@ describe("content that only our credentials can read (H80)", () => {
 
   it("that becomes public is served within a minute, and the other way round within an hour", async () => {
     const { world } = await worldWithSecret();
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
     world.fake.settings.privateRepositories.delete("alice/secret");
     world.clock.aheadMs += 60_001;
     await world.get("alice/secret", "1");
@@ -153,7 +155,7 @@ describe("content that only our credentials can read (H80)", () => {
     // Tokens of the fake know what could be read when they were issued.
     world.fake.revokeTokens();
     world.clock.aheadMs += HOUR_MS + 1;
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
   });
 
   it("is probed for once by many, without credentials", async () => {
@@ -184,7 +186,7 @@ describe("an absent tag says nothing about who may read the repository (H80)", (
     world.fake.addImage("alice/later", "3", { layers: [10] });
     world.fake.revokeTokens();
     world.clock.aheadMs += 301_000;
-    await expect(world.get("alice/later", "3")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/later", "3")).rejects.toMatchObject({ code: "not-found" });
   });
 
   it("a repository that does not exist is absent, not private", async () => {
@@ -252,9 +254,9 @@ describe("whether a repository is public cannot be asked, because the shared add
       world.open("alice/secret", secret.layerDigests[0] ?? ""),
       world.referrers("alice/secret", secret.manifestDigest),
     ]);
-    for (const attempt of attempts) expect(attempt).toMatchObject({ reason: { code: "denied" } });
+    for (const attempt of attempts) expect(attempt).toMatchObject({ reason: { code: "not-found" } });
     await expect(world.tags("alice/secret")).rejects.toMatchObject({
-      code: expect.stringMatching(/denied|not-found/),
+      code: "not-found",
     });
   });
 
@@ -281,26 +283,28 @@ describe("whether a repository is public cannot be asked, because the shared add
       expect(failure.message).toMatch(/log in to Granary/);
     }
     // A registry that refuses before it counts has told, whatever else is limited.
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
     // And no verdict was made of a limit.
     world.fake.settings.anonymousLimits.clear();
     world.clock.aheadMs += 90_001;
     expect((await world.get("library/alpine", "3")).outcome).toBe("miss");
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
   });
 
   it("what was public before stays so, and what was private too, without a probe for each request", async () => {
     const { world, open } = await limitedWorld({ tokenForm: "opaque" }, []);
     await world.get("library/alpine", "3");
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
     world.fake.settings.anonymousLimits = new Set(["manifest", "blob", "tags", "token"]);
     world.clock.aheadMs += HOUR_MS + 1;
     world.fake.forgetRequests();
     for (let pass = 0; pass < 5; pass++) {
       await world.read("library/alpine", open.configDigest);
-      await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+      // As of any other repository of which nothing can be told now.
+      for (const repository of ["alice/secret", "alice/none"])
+        await expect(world.get(repository, "1")).rejects.toMatchObject({ code: "rate-limited" });
     }
-    expect(world.fake.count({ status: 429 })).toBeLessThanOrEqual(6);
+    expect(world.fake.count({ status: 429, repository: "library/alpine" })).toBeLessThanOrEqual(6);
   });
 });
 
@@ -323,7 +327,7 @@ describe.each([500, 502, 503])("a registry that answers %d to those who did not 
       { times: 100 },
     );
     expect((await world.get("library/alpine", "3")).outcome).toBe("hit");
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
   });
 });
 
@@ -368,7 +372,7 @@ it("a registry whose tokens say nothing is believed that a repository became pri
   world.clock.aheadMs += HOUR_MS + 1;
   expect((await world.get("library/alpine", "3")).manifest).toBeDefined();
   world.clock.aheadMs += 10_001;
-  await expect(world.get("library/alpine", "3")).rejects.toMatchObject({ code: "denied" });
+  await expect(world.get("library/alpine", "3")).rejects.toMatchObject({ code: "not-found" });
 });
 
 describe("a new public repository without a tag latest", () => {
@@ -412,7 +416,7 @@ describe("a verdict whose date lies in the future", () => {
     world.clock.setByMs = 0;
     world.fake.settings.privateRepositories.add("library/alpine");
     world.fake.revokeTokens();
-    await expect(world.get("library/alpine", "3")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("library/alpine", "3")).rejects.toMatchObject({ code: "not-found" });
   });
 });
 

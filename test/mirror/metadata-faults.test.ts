@@ -110,7 +110,7 @@ describe("a database that cannot be read", () => {
     world.fake.addImage("library/alpine", "3", { layers: [100] });
     await world.get("alice/secret", "1", loggedIn);
     await world.read("alice/secret", layer, undefined, loggedIn);
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
     await world.get("library/alpine", "3");
     await world.fills(0);
     for (const isDown of [false, true]) {

@@ -103,7 +103,7 @@ describe("an upstream behind a prefix after /v2", () => {
     harbor.settings.privateRepositories.add(`${PREFIX}/alice/secret`);
     harbor.settings.anonymousLimits.add("manifest");
     expect((await world.get("library/alpine", "3")).manifest.digest).toBe(image.manifestDigest);
-    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "denied" });
+    await expect(world.get("alice/secret", "1")).rejects.toMatchObject({ code: "not-found" });
     expect((await world.get("alice/secret", "1", { loggedIn: true })).outcome).toBe("miss");
   });
 

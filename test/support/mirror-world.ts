@@ -21,6 +21,8 @@ import { furnishLayout } from "../../src/store/layout.ts";
 import type { Spool } from "../../src/store/partial.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { Upstream } from "../../src/upstream/policy.ts";
+import type { TlsMaterial } from "../../src/upstream/trust.ts";
+import type { ListenerTls } from "./fake-registry/listener.ts";
 import type { FakeMode, FakeRegistry, FakeSettings } from "./fake-registry.ts";
 import { eventually } from "./patience.ts";
 import { HurriedClock, startFake } from "./start-upstream.ts";
@@ -31,6 +33,10 @@ export type WorldOptions = {
   readonly mode?: FakeMode;
   readonly settings?: Partial<FakeSettings>;
   readonly upstream?: Parameters<typeof upstreamOf>[1];
+  /** The fake speaks https with this; with `ca`, to clients with a certificate alone. */
+  readonly fakeTls?: ListenerTls;
+  /** What the Mirror trusts and shows there. */
+  readonly tls?: TlsMaterial;
   /** Further upstreams, which may be other fakes. */
   readonly others?: readonly Upstream[];
   readonly budget?: Budget;
@@ -53,7 +59,8 @@ const PATIENT_MS = 20_000;
 type Ask = Partial<Asker> & { readonly accept?: readonly string[]; readonly upstream?: string };
 
 export async function startWorld(options: WorldOptions = {}): Promise<MirrorWorld> {
-  const fake = await startFake({ mode: options.mode ?? "plain", settings: options.settings ?? {} });
+  const { mode = "plain", settings = {}, fakeTls } = options;
+  const fake = await startFake({ mode, settings, ...(fakeTls !== undefined && { tls: fakeTls }) });
   const store = await tempStore();
   await options.before?.(store);
   const world = new MirrorWorld(options, fake, store);
@@ -86,7 +93,7 @@ export class MirrorWorld {
   }
 
   async start(): Promise<void> {
-    const { upstream = {}, others = [], budget = PLENTY } = this.#options;
+    const { upstream = {}, others = [], budget = PLENTY, tls } = this.#options;
     const policy = { offlineDeadlineMs: PATIENT_MS, ...upstream.policy };
     const { clock } = this;
     const metrics = createMetrics();
@@ -94,7 +101,7 @@ export class MirrorWorld {
     const files = openDiskBlobs(this.store.layout);
     const metadata = openSqliteMetadata(this.store.layout.database);
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
-      createUpstreamClient({ upstream: one, clock, metrics, env: {} }),
+      createUpstreamClient({ upstream: one, clock, metrics, env: {}, ...(tls !== undefined && { tls }) }),
     );
     const mirror = await startMirror({
       clients,
@@ -181,15 +188,15 @@ export class MirrorWorld {
     }
   }
 
-  tags(repository: string, page: { n?: string; last?: string } = {}) {
+  tags(repository: string, page: { n?: string; last?: string } = {}, asker: Asker = anonymous) {
     const { n, last } = page;
-    return this.mirror.tags({ kind: "tags", upstream: UPSTREAM, repository, n, last }, anonymous);
+    return this.mirror.tags({ kind: "tags", upstream: UPSTREAM, repository, n, last }, asker);
   }
 
-  referrers(repository: string, digest: string, artifactType?: string) {
+  referrers(repository: string, digest: string, artifactType?: string, asker: Asker = anonymous) {
     if (!isDigest(digest)) throw new Error(`${digest} is no digest`);
     const target = { kind: "referrers", upstream: UPSTREAM, repository, digest, artifactType } as const;
-    return this.mirror.referrers(target, anonymous);
+    return this.mirror.referrers(target, asker);
   }
 
   /** The value of a counter or gauge, all labels together. */

@@ -79,7 +79,7 @@ describe("a limit", () => {
     await nobody.getManifest(ask);
     fake.settings.tokenForm = "opaque";
     const view = client.viewAnonymously({ repository: "library/alpine", by: { manifest: "latest" } });
-    expect(await view).toBe("open");
+    expect((await view).view).toBe("open");
     expect(fake.count({ kind: "manifest", status: 429 })).toBe(1);
     expect(await client.getManifest(ask)).toBeDefined();
     expect(client.status().circuit).toBe("closed");

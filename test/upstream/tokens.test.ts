@@ -192,6 +192,6 @@ describe("tokens", () => {
   });
 });
 
-function view(client: UpstreamClient, repository: string) {
-  return client.viewAnonymously({ repository, by: { manifest: "latest" } });
+async function view(client: UpstreamClient, repository: string) {
+  return (await client.viewAnonymously({ repository, by: { manifest: "latest" } })).view;
 }
