@@ -26,6 +26,7 @@ function settingsOf(directory: string, upstream: Upstream): Settings {
     listeners: [],
     storage: { directory, maxSize: 2 ** 30, minFree: 0 },
     upstreams: [{ ...upstream, tls: undefined }],
+    clients: { maxConnections: 100, maxConnectionsPerAddress: 100, stallMs: 60_000 },
     drainMs: 1_000,
     log: { level: "silent", format: "json" },
   };

@@ -83,6 +83,17 @@ export const DEFAULT_LISTENERS: readonly { readonly port: number; readonly upstr
 
 export const DEFAULT_STORAGE = { directory: "./data", maxSize: 200 * GIB, minFree: 5 * GIB };
 
+/**
+ * A lab of 500 machines behind one address, each with the 16 connections of Ollama or of a parallel containerd, and half as many again.
+ * A connection costs some 20 kB: all of them stay far below the memory that docker-compose.yml gives. Five minutes: a disk that is busy
+ * stops a client for seconds, who looks at it for a minute or two.
+ */
+export const DEFAULT_CLIENTS = {
+  maxConnections: 16_384,
+  maxConnectionsPerAddress: 12_288,
+  stallMs: 5 * 60_000,
+};
+
 export const DEFAULT_DRAIN_MS = 30_000;
 
 export const DEFAULT_LOG = { level: "info", format: "auto" } as const;

@@ -12,6 +12,7 @@ import { readProxies } from "../upstream/proxies.ts";
 import { checkSettings } from "./check-settings.ts";
 import {
   BUILT_IN_UPSTREAMS,
+  DEFAULT_CLIENTS,
   DEFAULT_DRAIN_MS,
   DEFAULT_LISTENERS,
   DEFAULT_LOG,
@@ -21,7 +22,7 @@ import {
 import { type Environment, fillEnvironment } from "./environment.ts";
 import { readListenerTls, readPassword, readText, readUpstreamTls } from "./files.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
-import type { ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
+import type { ClientSettings, ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
 
 type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
 type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
@@ -43,6 +44,7 @@ export async function loadSettings(file: string | undefined, env: Environment): 
     listeners,
     storage: { ...DEFAULT_STORAGE, ...present(written.storage ?? {}) },
     upstreams,
+    clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },
   };
@@ -104,6 +106,7 @@ function allowedAt(path: readonly PropertyKey[]): string {
   const shapes: Record<string, object | undefined> = {
     storage: fileSchema.shape.storage.unwrap().shape,
     log: fileSchema.shape.log.unwrap().shape,
+    clients: fileSchema.shape.clients.unwrap().shape,
     listeners: path.includes("login")
       ? fileSchema.shape.listeners.unwrap().element.shape.login.unwrap().shape
       : fileSchema.shape.listeners.unwrap().element.shape,
@@ -208,6 +211,10 @@ async function listenerSettings(written: ListenerFile, index: number): Promise<L
   const password = await readPassword(`${path}.login`, login);
   if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
   return { ...common, login: { username: login.username, password } };
+}
+
+function clientSettings({ stall, ...limits }: NonNullable<ConfigFile["clients"]>): ClientSettings {
+  return { ...DEFAULT_CLIENTS, ...present({ ...limits, stallMs: stall }) };
 }
 
 /** Names that are built in stay; a file adds to them. */

@@ -14,6 +14,7 @@ const FROM_ENV = "write it as $" + "{ENV_NAME}";
 const size = unit(parseBytes, SIZE);
 const duration = unit(parseDuration, DURATION);
 const count = z.int().min(1).max(64);
+const connections = z.int().min(1).max(1_000_000);
 
 const policyKeys = {
   tagLifetime: duration.describe(`How long a tag is believed before one HEAD asks again: ${DURATION}.`),
@@ -116,6 +117,22 @@ export const fileSchema = z.strictObject({
     .record(z.string().min(1), upstream)
     .optional()
     .describe("Registries by name, beside the built-in ones."),
+  clients: z
+    .strictObject({
+      maxConnections: connections
+        .optional()
+        .describe("Connections that all clients together may have; more are told to come back (503)."),
+      maxConnectionsPerAddress: connections
+        .optional()
+        .describe("Those of one address (of one /64 network where it is IPv6); a whole lab may share one."),
+      stall: duration
+        .optional()
+        .describe(
+          `A client that takes not a byte of what it asked for, for this long, is let go: ${DURATION}.`,
+        ),
+    })
+    .optional()
+    .describe("What clients may take."),
   drain: duration
     .optional()
     .describe(`How long transfers in flight may go on when the process is stopped: ${DURATION}.`),

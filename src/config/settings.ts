@@ -36,6 +36,13 @@ export type StorageSettings = {
   readonly minFree: number;
 };
 
+export type ClientSettings = {
+  readonly maxConnections: number;
+  readonly maxConnectionsPerAddress: number;
+  /** How long a client may take nothing of what it asked for. */
+  readonly stallMs: number;
+};
+
 export type LogSettings = { readonly level: string; readonly format: "auto" | "pretty" | "json" };
 
 /** An Upstream with the texts of the PEM files that it names. */
@@ -51,6 +58,8 @@ export type Settings = {
   readonly listeners: readonly ListenerSettings[];
   readonly storage: StorageSettings;
   readonly upstreams: readonly UpstreamSettings[];
+  /** No limits when left out; a configuration always has them. */
+  readonly clients?: ClientSettings;
   /** How long bodies in flight may go on after a stop was asked for. */
   readonly drainMs: number;
   readonly log: LogSettings;

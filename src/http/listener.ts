@@ -7,11 +7,18 @@ import { createServer as createTlsServer, type Server as TlsServer } from "node:
 import type { AddressInfo, Socket } from "node:net";
 import { getRequestListener } from "@hono/node-server";
 import { GranaryError, messageOf } from "../errors.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
+import type { Admission } from "./admission.ts";
 import { type AppBindings, createApp } from "./app.ts";
+import { Crowd } from "./crowd.ts";
 import { answerHalfClosed, endWhenSilent, SILENCE_MS } from "./half-closed.ts";
 import type { RegistryRoutes } from "./registry-routes.ts";
 import { closeAccount, openAccount } from "./request-log.ts";
+import { respondJson } from "./respond.ts";
+import type { SentAhead } from "./sent-ahead.ts";
+import { endStalled, STALL_MS } from "./stalled-clients.ts";
+import { type Answer, Turns } from "./turns.ts";
 
 export type ListenerOptions = {
   readonly port: number;
@@ -20,6 +27,16 @@ export type ListenerOptions = {
   readonly drainMs: number;
   /** How long nothing may move to a client that has closed its own direction; a minute and a half when left out. */
   readonly silenceMs?: number;
+  /** How long a client may take nothing of what it asked for; five minutes when left out. */
+  readonly stallMs?: number;
+};
+
+/** What all listeners of a process share. */
+export type ListenerCommons = {
+  readonly admission: Admission;
+  readonly sentAhead: SentAhead;
+  /** Clients that misbehave are told of once for each episode. */
+  readonly episodes: Episodes;
 };
 
 export type Listener = {
@@ -41,20 +58,45 @@ const SERVER_OPTIONS = {
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
   noDelay: true,
+  // What Node answers by itself would come out of turn (turns.ts).
+  requireHostHeader: false,
   // Node's http has it by itself, its https does not (half-closed.ts).
   allowHalfOpen: true,
 };
 
+/** Docker gives a handshake 10 s; whoever takes longer than this will not end it. */
+const HANDSHAKE_MS = 30_000;
+
 /** Throws `config-invalid` when the port cannot be had. */
-export async function openListener(options: ListenerOptions, routes: RegistryRoutes): Promise<Listener> {
-  const { tls, port, host, drainMs, silenceMs = SILENCE_MS } = options;
+export async function openListener(
+  options: ListenerOptions,
+  routes: RegistryRoutes,
+  commons: ListenerCommons,
+): Promise<Listener> {
+  const { tls, port, host, drainMs, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
   const server: Server | TlsServer =
     tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
   const open: OpenResponses = new Map();
-  server.on("request", createRequestListener(routes, open));
-  server.on("connect", (_, socket: Socket) => refuseTunnel(socket, silenceMs));
+  const crowd = new Crowd(commons.admission, routes.clock);
+  crowd.watch(server);
+  const { turns, onStalled } = takeTurns(
+    crowd.guard(createRequestListener(routes, open)),
+    silenceMs,
+    commons,
+  );
   // Of TLS it is the inner stream whose end counts: the client's close_notify.
-  answerHalfClosed(server, tls === undefined ? "connection" : "secureConnection", silenceMs);
+  const event = tls === undefined ? "connection" : "secureConnection";
+  turns.keep(server, event);
+  endStalled(server, { stallMs, turns, onStalled });
+  server.on("connect", (_, socket: Socket) => {
+    const isAnswering = turns.isAnswering(socket);
+    turns.leave(socket);
+    // What is told of the tunnel would be taken for bytes of the answer under way.
+    if (isAnswering) socket.destroy();
+    else refuseTunnel(socket, silenceMs);
+  });
+  answerHalfClosed(server, event, silenceMs);
+  const connections = connectionsOf(server);
   const address = await listen(server, port, host);
   const scheme = tls === undefined ? "http" : "https";
   let closed: Promise<void> | undefined;
@@ -65,7 +107,7 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
       if ("setSecureContext" in server) server.setSecureContext(next);
     },
     close: () => {
-      closed ??= drain(server, open, drainMs, routes);
+      closed ??= drain(server, { open, connections }, drainMs, routes);
       return closed;
     },
   };
@@ -73,17 +115,29 @@ export async function openListener(options: ListenerOptions, routes: RegistryRou
 
 function openTlsServer(tls: { readonly cert: string; readonly key: string }, port: number): TlsServer {
   try {
-    return createTlsServer({ ...SERVER_OPTIONS, ...tls });
+    return createTlsServer({ ...SERVER_OPTIONS, handshakeTimeout: HANDSHAKE_MS, ...tls });
   } catch (error) {
     const message = `The certificate and key for port ${port} cannot be used: ${messageOf(error)}.`;
     throw new GranaryError("config-invalid", message, { cause: error });
   }
 }
 
+function takeTurns(answer: Answer, silenceMs: number, { sentAhead, episodes }: ListenerCommons) {
+  const onFlood = ({ remoteAddress: client }: Socket) =>
+    episodes.trouble(
+      "requests ahead",
+      { client },
+      "clients send far more than they take: closing connections",
+    );
+  const onStalled = ({ remoteAddress: client }: Socket) =>
+    episodes.trouble("stalled clients", { client }, "a client takes nothing: closing its connection");
+  return { turns: new Turns({ answer, silenceMs, onFlood }, sentAhead), onStalled };
+}
+
 /** Every response that is not over yet, with what the app needs to know of it. */
 type OpenResponses = Map<object, AppBindings>;
 
-function createRequestListener(routes: RegistryRoutes, open: OpenResponses) {
+function createRequestListener(routes: RegistryRoutes, open: OpenResponses): Answer {
   const app = createApp(routes);
   const answer = getRequestListener((request, { outgoing }) => app.fetch(request, open.get(outgoing)), {
     // For HTTP/1.0, which may leave the Host out.
@@ -95,6 +149,11 @@ function createRequestListener(routes: RegistryRoutes, open: OpenResponses) {
   // Its lines are made of named facts, none of them a secret: redaction would only cost time, on every request.
   const observers = { ...routes, log: routes.log.child({}, { redact: [] }) };
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const refusal = refusalOf(incoming);
+    if (refusal !== undefined) {
+      refuse(outgoing, ...refusal);
+      return;
+    }
     const account = openAccount(incoming, routes.clock);
     open.set(outgoing, { incoming, outgoing, account });
     outgoing.on("close", () => {
@@ -104,6 +163,19 @@ function createRequestListener(routes: RegistryRoutes, open: OpenResponses) {
     // It answers its own failures; nothing can come out of it.
     void answer(incoming, outgoing);
   };
+}
+
+/** What HTTP/1.1 itself forbids or leaves to us (RFC 9112, 3.2; RFC 9110, 10.1.1). */
+function refusalOf({ httpVersion, headers }: IncomingMessage): readonly [number, string] | undefined {
+  if (httpVersion !== "1.1") return undefined;
+  if (headers.host === undefined) return [400, "the request has no Host"];
+  const { expect = "100-continue" } = headers;
+  return expect.toLowerCase() === "100-continue" ? undefined : [417, "only 100-continue can be expected"];
+}
+
+function refuse(outgoing: ServerResponse, status: number, message: string): void {
+  outgoing.shouldKeepAlive = false;
+  respondJson(outgoing, status, formatErrorBody("UNSUPPORTED", message));
 }
 
 /** What never reached the app: a Host or a target that no URL can be made of (registry-clients.md F.10). */
@@ -125,6 +197,16 @@ function refuseTunnel(socket: Socket, silenceMs: number): void {
   socket.end(
     `${head.join("\r\n")}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+}
+
+/** All that are open, also those whose handshake is under way: Node's own list has only what speaks HTTP. */
+function connectionsOf(server: Server): ReadonlySet<Socket> {
+  const connections = new Set<Socket>();
+  server.on("connection", (socket: Socket) => {
+    connections.add(socket);
+    socket.once("close", () => connections.delete(socket));
+  });
+  return connections;
 }
 
 async function listen(server: Server, port: number, host: string | undefined): Promise<AddressInfo> {
@@ -161,7 +243,7 @@ function hostForUrl(address: AddressInfo, host: string | undefined): string {
 
 async function drain(
   server: Server,
-  open: OpenResponses,
+  { open, connections }: { readonly open: OpenResponses; readonly connections: ReadonlySet<Socket> },
   drainMs: number,
   { clock }: RegistryRoutes,
 ): Promise<void> {
@@ -171,7 +253,9 @@ async function drain(
     // A connection whose answer is out lies idle from then on, and nothing else would close it before its timeout.
     outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));
   }
-  const timer = clock.after(drainMs, () => server.closeAllConnections());
+  const timer = clock.after(drainMs, () => {
+    for (const socket of connections) socket.destroy();
+  });
   await ended;
   timer.cancel();
 }

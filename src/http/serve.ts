@@ -4,22 +4,27 @@
  */
 import type { Mirror } from "../mirror/mirror.ts";
 import { createRouter } from "../mirror/routing.ts";
+import { Episodes } from "../observe/episodes.ts";
 import type { Upstream } from "../upstream/policy.ts";
+import { Admission, type ConnectionLimits } from "./admission.ts";
 import { BufferPool } from "./buffer-pool.ts";
-import { type Listener, type ListenerOptions, openListener } from "./listener.ts";
+import { type Listener, type ListenerCommons, type ListenerOptions, openListener } from "./listener.ts";
 import { createLoginCheck, type Login } from "./login.ts";
 import type { RegistryRoutes } from "./registry-routes.ts";
 import type { Observers } from "./request-log.ts";
+import { SentAhead } from "./sent-ahead.ts";
 
 /** What the face needs of the settings. */
 export type ServeSettings = {
-  readonly listeners: readonly (Omit<ListenerOptions, "drainMs"> & {
+  readonly listeners: readonly (Omit<ListenerOptions, "drainMs" | "stallMs"> & {
     readonly upstream: string;
     readonly login: Login | undefined;
   })[];
   readonly upstreams: readonly Upstream[];
   /** How long bodies in flight may go on after `close`. */
   readonly drainMs: number;
+  /** No limits, and five minutes until a client that takes nothing is let go, when left out. */
+  readonly clients?: ConnectionLimits & { readonly stallMs: number };
 };
 
 export type ServingListener = {
@@ -40,7 +45,9 @@ export type Serving = {
 
 /** Throws `config-invalid` when a port cannot be had; nothing listens then. */
 export async function serve(settings: ServeSettings, mirror: Mirror, observers: Observers): Promise<Serving> {
-  const { drainMs, upstreams } = settings;
+  const { drainMs, upstreams, clients } = settings;
+  const stalling = clients === undefined ? {} : { stallMs: clients.stallMs };
+  const commons = commonsOf(clients ?? NO_LIMITS, observers);
   const common = {
     ...observers,
     mirror,
@@ -56,7 +63,7 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
     for (const { login, upstream, ...address } of settings.listeners) {
       const guard = login && guardOf(login);
       const routes: RegistryRoutes = { ...common, listenerUpstream: upstream, checkLogin: guard?.check };
-      const listener = await openListener({ ...address, drainMs }, routes);
+      const listener = await openListener({ ...address, drainMs, ...stalling }, routes, commons);
       opened.push({ ...listener, upstream, renewLogin: (next) => guard?.renew(next) });
       if (login !== undefined) warnOfLogin(observers, listener.port);
     }
@@ -66,6 +73,20 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
   }
   for (const { port, url, upstream } of opened) observers.log.info({ port, upstream }, `listening on ${url}`);
   return { listeners: opened, close };
+}
+
+const NO_LIMITS: ConnectionLimits = {
+  maxConnections: Number.POSITIVE_INFINITY,
+  maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
+};
+
+function commonsOf(limits: ConnectionLimits, { log, clock }: Observers): ListenerCommons {
+  const episodes = new Episodes(log, clock);
+  const admission = new Admission(limits, (excess, client) => {
+    const facts = { client, limit: limits[excess] };
+    episodes.trouble(excess, facts, `more connections than clients.${excess} allows: refusing some`);
+  });
+  return { admission, sentAhead: new SentAhead(), episodes };
 }
 
 /** A check of logins whose login may be another one later. */

@@ -52,6 +52,14 @@ describe("a configuration file", () => {
     expect(hub?.aliases).toContain("index.docker.io");
   });
 
+  test("says how many connections clients may have, and how long one may take nothing", async () => {
+    const { clients } = await load("clients: {maxConnections: 500, stall: 90s}\n");
+    expect(clients).toEqual({ maxConnections: 500, maxConnectionsPerAddress: 12_288, stallMs: 90_000 });
+    expect(await complaint("clients: {maxConnection: 5}\n")).toContain(
+      "allowed in clients are maxConnections, maxConnectionsPerAddress, stall",
+    );
+  });
+
   test("adds names to the built-in ones", async () => {
     const settings = await load("upstreams: {docker.io: {aliases: [hub.lab]}}\n");
     const hub = settings.upstreams.find(({ name }) => name === "docker.io");

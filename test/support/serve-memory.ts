@@ -23,10 +23,12 @@ export type MemoryServerOptions = {
   readonly drainMs?: number;
   readonly clock?: Clock;
   readonly rateLimitedStatus?: 429 | 503 | 404;
+  readonly clients?: ServeSettings["clients"];
+  readonly tls?: ServeSettings["listeners"][number]["tls"];
 };
 
 export async function serveMemory(options: MemoryServerOptions = {}): Promise<MemoryServer> {
-  const { login, drainMs = 1_000, clock = systemClock, rateLimitedStatus = 429 } = options;
+  const { login, drainMs = 1_000, clock = systemClock, rateLimitedStatus = 429, clients, tls } = options;
   const mirror = new MemoryMirror();
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
@@ -36,12 +38,13 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
     ...traits,
     policy: { ...DEFAULT_POLICY, rateLimitedStatus },
   }));
-  const listener = { port: 0, host: "127.0.0.1", login, tls: undefined };
+  const listener = { port: 0, host: "127.0.0.1", login, tls };
   const listeners = [
     { ...listener, upstream: "docker.io" },
     { ...listener, upstream: "registry.ollama.ai" },
   ];
-  const serving = await serve({ listeners, upstreams, drainMs }, mirror, { log, metrics, clock });
+  const settings = { listeners, upstreams, drainMs, ...(clients !== undefined && { clients }) };
+  const serving = await serve(settings, mirror, { log, metrics, clock });
   const [hub, ollama] = serving.listeners.map(({ port }) => port);
   if (hub === undefined || ollama === undefined) throw new Error("two listeners were asked for");
   const close = () => serving.close();

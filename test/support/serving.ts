@@ -20,6 +20,8 @@ export type ServingOptions = {
   readonly directory: string;
   /** Of `storage`, as YAML. */
   readonly storage?: string;
+  /** Further lines of the configuration. */
+  readonly more?: readonly string[];
   /** The command that runs the given one elsewhere. */
   readonly enter?: (command: readonly string[]) => readonly [string, ...string[]];
 };
@@ -63,7 +65,12 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
   return { port, child, lines: () => text.split("\n").filter(Boolean), get, troubles, kill };
 }
 
-async function configure({ fake, directory, storage = "minFree: 0" }: ServingOptions): Promise<string> {
+async function configure({
+  fake,
+  directory,
+  storage = "minFree: 0",
+  more = [],
+}: ServingOptions): Promise<string> {
   const file = join(await tempDirectory(), "granary.yaml");
   const lines = [
     "listeners: [{ port: 0, host: 127.0.0.1, upstream: fake.test }]",
@@ -71,6 +78,7 @@ async function configure({ fake, directory, storage = "minFree: 0" }: ServingOpt
     `upstreams: { fake.test: { endpoints: ["${fake.url}"], internal: true } }`,
     "log: { format: json }",
     "drain: 5s",
+    ...more,
   ];
   await writeFile(file, lines.join("\n"));
   return file;
