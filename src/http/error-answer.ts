@@ -64,7 +64,9 @@ function outdated(text: string): ErrorAnswer {
 }
 
 function limited({ kind, rateLimitedStatus }: ErrorContext): readonly [number, OciErrorCode] {
-  if (rateLimitedStatus === 404) return [404, unknownCode(kind)];
+  // Where signatures are looked for, a 404 would say that there is nothing to find.
+  if (rateLimitedStatus === 404)
+    return kind === "referrers" ? [429, "TOOMANYREQUESTS"] : [404, unknownCode(kind)];
   return [rateLimitedStatus, rateLimitedStatus === 429 ? "TOOMANYREQUESTS" : "UNAVAILABLE"];
 }
 
@@ -89,8 +91,10 @@ function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErr
     case "size-mismatch":
     case "manifest-invalid":
     case "upstream-protocol":
-    case "upstream-unavailable":
       return [502, "UNAVAILABLE"];
+    case "upstream-unavailable":
+      // What refers to a digest is not known now: clients that verify must neither take that for "nothing" nor for "no such API".
+      return [kind === "referrers" ? 503 : 502, "UNAVAILABLE"];
     case "store-full":
     case "aborted":
     case "closed":

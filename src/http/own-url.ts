@@ -4,12 +4,8 @@
  */
 import type { Exchange } from "./exchange.ts";
 
-export function ownUrl(
-  { rawPath, route }: Pick<Exchange, "rawPath" | "route">,
-  query: Readonly<Record<string, string | undefined>> = {},
-): string {
-  const parameters = Object.entries({ ...query, ns: route.ns }).flatMap(([name, value]) =>
-    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
-  );
+export function ownUrl({ rawPath, route }: Pick<Exchange, "rawPath" | "route">, query = ""): string {
+  const ns = route.ns === undefined ? "" : `ns=${encodeURIComponent(route.ns)}`;
+  const parameters = [query, ns].filter((text) => text !== "");
   return parameters.length === 0 ? rawPath : `${rawPath}?${parameters.join("&")}`;
 }

@@ -71,6 +71,20 @@ export type LinkChange = { readonly digest: Digest } & (
 /** A descriptor of a manifest: what it lists, with the size that it states. */
 export type Listed = { readonly digest: Digest; readonly size: number | undefined };
 
+/** Of tags `name` is the query that a page was asked with, and "" for the whole list; of referrers, the digest that they refer to. */
+export type ListKey = RepositoryKey & { readonly kind: "tags" | "referrers"; readonly name: string };
+
+/** The last list that an upstream gave. */
+export type ListRecord = ListKey & {
+  readonly body: Uint8Array;
+  /** `body` is deflated. */
+  readonly isPacked: boolean;
+  /** Of tags: the query of the next page, if there is one. Of referrers: "api" where the upstream's own API gave them. */
+  readonly detail: string | undefined;
+  /** Epoch ms. */
+  readonly checkedAt: number;
+};
+
 export interface Metadata {
   /** A blob is on disk. Recording it again replaces what was known of it. */
   recordBlob(blob: BlobRecord): Promise<void>;
@@ -120,11 +134,11 @@ export interface Metadata {
   recordVisibility(where: RepositoryKey, visibility: Visibility): Promise<void>;
   visibility(where: RepositoryKey): Promise<Visibility | undefined>;
 
-  /** The last answer to a tag-list request (`query` is canonical: `n=..&last=..`), for when the upstream is down. */
-  recordTagList(where: RepositoryKey, query: string, body: string): Promise<void>;
-  tagList(where: RepositoryKey, query: string): Promise<string | undefined>;
+  /** The last list under its key. Of the pages of one repository's tags only some are kept. */
+  recordList(record: ListRecord): Promise<void>;
+  list(key: ListKey): Promise<ListRecord | undefined>;
   /** Absent is fine. */
-  forgetTagList(where: RepositoryKey, query: string): Promise<void>;
+  forgetList(key: ListKey): Promise<void>;
 
   /**
    * Sees to it that what was recorded can be found by the next start: true when that had to be mended, because somebody removed

@@ -10,7 +10,7 @@ import type { Episodes } from "../observe/episodes.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isRowsOwnFault } from "./database-error.ts";
 import { changedLink } from "./link-change.ts";
-import type { BlobRecord, Link, Metadata, RepositoryKey } from "./metadata.ts";
+import type { BlobRecord, Link, Metadata } from "./metadata.ts";
 import { linkKey, listKey, repositoryKey, tagKey, Unwritten } from "./unwritten.ts";
 
 export type PatientOptions = {
@@ -131,16 +131,16 @@ class Patient implements PatientMetadata {
       () => this.#waiting.holdVisibility(where, visibility),
     );
 
-  recordTagList: Metadata["recordTagList"] = (where, query, body) =>
+  recordList: Metadata["recordList"] = (record) =>
     this.#write(
-      () => this.#real.recordTagList(where, query, body),
-      () => this.#waiting.holdTagList(where, query, body),
+      () => this.#real.recordList(record),
+      () => this.#waiting.holdList(record, record),
     );
 
-  forgetTagList: Metadata["forgetTagList"] = (where, query) =>
+  forgetList: Metadata["forgetList"] = (key) =>
     this.#write(
-      () => this.#real.forgetTagList(where, query),
-      () => this.#waiting.holdTagList(where, query, undefined),
+      () => this.#real.forgetList(key),
+      () => this.#waiting.holdList(key, undefined),
     );
 
   // --- what is known ---------------------------------------------------------------------------------------------
@@ -177,9 +177,9 @@ class Patient implements PatientMetadata {
     return waiting ? waiting.value : await this.#known(() => this.#real.visibility(where), undefined);
   };
 
-  tagList: Metadata["tagList"] = async (where: RepositoryKey, query: string) => {
-    const waiting = this.#waiting.tagLists.get(listKey(where, query));
-    return waiting ? waiting.value : await this.#known(() => this.#real.tagList(where, query), undefined);
+  list: Metadata["list"] = async (key) => {
+    const waiting = this.#waiting.lists.get(listKey(key));
+    return waiting ? waiting.value : await this.#known(() => this.#real.list(key), undefined);
   };
 
   /** Nothing to evict is what is known when nothing can be read. */

@@ -74,6 +74,25 @@ export const MIGRATIONS: readonly string[] = [
     FROM links JOIN visibility ON visibility.upstream = links.upstream AND visibility.repository = links.repository
     WHERE visibility.is_public = 1;
   `,
+  // The lists of before were kept by queries that clients made up: they are learned again.
+  `
+  DROP TABLE tag_lists;
+  CREATE TABLE lists (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    body BLOB NOT NULL,
+    is_packed INTEGER NOT NULL,
+    detail TEXT,
+    checked_at INTEGER NOT NULL,
+    PRIMARY KEY (upstream, repository, kind, name)
+  ) STRICT;
+  CREATE INDEX lists_by_age ON lists (checked_at);
+  CREATE INDEX tags_by_age ON tags (checked_at);
+  ALTER TABLE manifests ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX manifests_by_use ON manifests (used_at);
+  `,
 ];
 
 /** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */

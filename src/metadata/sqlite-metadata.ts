@@ -4,6 +4,7 @@
  */
 import { blobRows } from "./blob-rows.ts";
 import { linkRows } from "./link-rows.ts";
+import { listRows } from "./list-rows.ts";
 import { manifestRows } from "./manifest-rows.ts";
 import type { Metadata } from "./metadata.ts";
 import { SqliteFile } from "./sqlite-file.ts";
@@ -23,6 +24,7 @@ export function openSqliteMetadata(path: string): Metadata {
     ...blobRows(file),
     ...manifestRows(file, links),
     ...tagRows(file),
+    ...listRows(file),
     ...visibilityRows(file),
     recordLink,
     link,

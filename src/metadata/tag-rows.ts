@@ -1,18 +1,11 @@
-/** Owns the rows of `tags` and `tag_lists`: what a tag pointed to when it was last checked, and the last tag lists. */
+/** Owns the rows of `tags`: what a tag pointed to when it was last checked. */
 import { parseDigest } from "../oci/digest.ts";
 import type { Metadata, TagKey, TagRecord } from "./metadata.ts";
 import type { SqlDatabase, SqlValue } from "./sql-database.ts";
 
 type TagRow = Omit<TagRecord, "digest"> & { readonly digest: string };
 
-type TagMethods =
-  | "recordTag"
-  | "tag"
-  | "forgetTag"
-  | "tagsOf"
-  | "recordTagList"
-  | "tagList"
-  | "forgetTagList";
+type TagMethods = "recordTag" | "tag" | "forgetTag" | "tagsOf";
 
 const KEY = "upstream = ? AND repository = ? AND tag = ? AND accept_class = ?";
 
@@ -31,16 +24,6 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
   const names = database.prepare<{ tag: string }>(
     "SELECT DISTINCT tag FROM tags WHERE upstream = ? AND repository = ? ORDER BY tag",
   );
-  const upsertList = database.prepare(
-    "INSERT OR REPLACE INTO tag_lists (upstream, repository, query, body) VALUES (?, ?, ?, ?)",
-  );
-  const list = database.prepare<{ body: string }>(
-    "SELECT body FROM tag_lists WHERE upstream = ? AND repository = ? AND query = ?",
-  );
-  const removeList = database.prepare(
-    "DELETE FROM tag_lists WHERE upstream = ? AND repository = ? AND query = ?",
-  );
-
   return {
     recordTag: async (record) =>
       upsert.run(...keyOf(record), record.digest, record.mediaType, record.size, record.checkedAt),
@@ -50,10 +33,6 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
     },
     forgetTag: async (key) => remove.run(...keyOf(key)),
     tagsOf: async (where) => names.all(where.upstream, where.repository).map(({ tag }) => tag),
-    recordTagList: async (where, query, body) =>
-      upsertList.run(where.upstream, where.repository, query, body),
-    tagList: async (where, query) => list.get(where.upstream, where.repository, query)?.body,
-    forgetTagList: async (where, query) => removeList.run(where.upstream, where.repository, query),
   };
 }
 

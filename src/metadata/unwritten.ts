@@ -9,6 +9,8 @@ import type {
   BlobRecord,
   LinkChange,
   Listed,
+  ListKey,
+  ListRecord,
   Metadata,
   RepositoryKey,
   TagKey,
@@ -36,7 +38,7 @@ export class Unwritten {
   /** What is to be done to the links that were written. */
   readonly links = new Map<string, readonly LinkChange[]>();
   readonly visibilities = new Map<string, Waiting<Visibility>>();
-  readonly tagLists = new Map<string, Waiting<string>>();
+  readonly lists = new Map<string, Waiting<ListRecord>>();
   readonly uses = new Map<Digest, number>();
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
@@ -125,10 +127,9 @@ export class Unwritten {
     this.#hold(this.visibilities, "visibility", repositoryKey(where), value, write);
   }
 
-  holdTagList(where: RepositoryKey, query: string, body: string | undefined): void {
-    const write: Write = (to) =>
-      body === undefined ? to.forgetTagList(where, query) : to.recordTagList(where, query, body);
-    this.#hold(this.tagLists, "list", listKey(where, query), body, write, body?.length);
+  holdList(key: ListKey, value: ListRecord | undefined): void {
+    const write: Write = (to) => (value === undefined ? to.forgetList(key) : to.recordList(value));
+    this.#hold(this.lists, "list", listKey(key), value, write, value?.body.length);
   }
 
   /** All uses are one row: they are written in one batch. */
@@ -198,6 +199,6 @@ export function tagKey({ upstream, repository, tag, acceptClass }: TagKey): stri
   return `${upstream}\n${repository}\n${tag}\n${acceptClass}`;
 }
 
-export function listKey(where: RepositoryKey, query: string): string {
-  return `${repositoryKey(where)}\n${query}`;
+export function listKey({ kind, name, ...where }: ListKey): string {
+  return `${repositoryKey(where)}\n${kind}\n${name}`;
 }

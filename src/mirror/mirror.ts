@@ -41,20 +41,26 @@ export type ManifestAnswer = Omit<ManifestHeadAnswer, "digest" | "mediaType" | "
 
 export type BlobAnswer = { readonly blob: ReadableBlob; readonly outcome: Outcome };
 
-export type TagsAnswer = {
-  /** JSON text `{"name", "tags"}`, name as the upstream gives it. */
-  readonly body: string;
-  readonly next: { readonly n: string | undefined; readonly last: string | undefined } | undefined;
+/** A list, in memory until `release` is called: when it was sent, or nobody wants it any more. */
+type ListAnswer = {
+  /** JSON text. */
+  readonly body: Uint8Array;
+  readonly release: () => void;
   readonly outcome: Outcome;
+  /** As for a manifest. */
   readonly warning: string | undefined;
 };
 
-export type ReferrersAnswer = {
-  /** JSON text of an OCI index. */
-  readonly body: string;
+/** `{"name", "tags"}`, as the upstream gives it. */
+export type TagsAnswer = ListAnswer & {
+  /** The query of the next page, without a question mark: the upstream's own, to be handed on and sent back as it is. */
+  readonly next: string | undefined;
+};
+
+/** An OCI index. */
+export type ReferrersAnswer = ListAnswer & {
   /** True when `artifactType` was applied (answer `OCI-Filters-Applied: artifactType`). */
   readonly filtered: boolean;
-  readonly outcome: Outcome;
 };
 
 export type MirrorStatus = {

@@ -8,7 +8,9 @@ import { GranaryError } from "../errors.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { isRepositoryName, isTag, looksLikeHost } from "../oci/names.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
+import { MOST_QUERY } from "../upstream/link-header.ts";
 import type { Upstream } from "../upstream/policy.ts";
+import { withoutNs } from "../upstream/registry-url.ts";
 import type { Target } from "./target.ts";
 
 /** What routing needs to know of an upstream. */
@@ -81,7 +83,7 @@ function route(byHost: ByHost, input: RouteInput): Route {
   const overruled = ns !== undefined && byHost.get(ns.toLowerCase()) !== upstream;
   return {
     upstream: upstream.name,
-    target: path.length === 0 ? undefined : parseTarget(upstream, path, query),
+    target: path.length === 0 ? undefined : parseTarget(upstream, path, query, input.rawQuery),
     ns,
     overruledNs: overruled ? ns : undefined,
   };
@@ -154,7 +156,12 @@ function known(byHost: ByHost, name: string): RoutedUpstream {
   return upstream;
 }
 
-function parseTarget(upstream: RoutedUpstream, path: readonly string[], query: URLSearchParams): Target {
+function parseTarget(
+  upstream: RoutedUpstream,
+  path: readonly string[],
+  query: URLSearchParams,
+  rawQuery: string,
+): Target {
   const last = path.at(-1) ?? "";
   const kind = path.at(-2);
   const at = () => ({ upstream: upstream.name, repository: parseRepository(upstream, path.slice(0, -2)) });
@@ -172,9 +179,15 @@ function parseTarget(upstream: RoutedUpstream, path: readonly string[], query: U
       };
     case "tags":
       if (last !== "list") break;
-      return { kind, ...at(), n: query.get("n") ?? undefined, last: query.get("last") ?? undefined };
+      return { kind, ...at(), query: parseListQuery(rawQuery) };
   }
   throw noEndpoint(`/v2/${path.join("/")}`);
+}
+
+/** What pages of tags are asked for with: `n` and `last`, or whatever a registry's own links carry. */
+function parseListQuery(rawQuery: string): string {
+  if (rawQuery.length <= MOST_QUERY && /^[!$-;=?-Z[\]_a-z|~]*$/.test(rawQuery)) return withoutNs(rawQuery);
+  throw new GranaryError("reference-invalid", `"${shorten(rawQuery)}" is not the query of a list.`);
 }
 
 function parseRepository(upstream: RoutedUpstream, segments: readonly string[]): string {

@@ -13,6 +13,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
+import { BodyRoom } from "../upstream/body-room.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access, type Work } from "./access.ts";
 import { Blobs } from "./blobs.ts";
@@ -29,6 +30,7 @@ import { forgetAbsent, reconcile } from "./reconcile.ts";
 import { Referrers } from "./referrers.ts";
 import { SoundBlobs } from "./sound-blobs.ts";
 import { StorageGuard } from "./storage-guard.ts";
+import { StoredLists } from "./stored-lists.ts";
 import { TagLists } from "./tag-lists.ts";
 import type { Target } from "./target.ts";
 import { Uses } from "./uses.ts";
@@ -49,6 +51,8 @@ export type MirrorParts = {
 };
 
 const SWEEP_MS = 60_000;
+/** Memory for large lists, of tags and of referrers, that are on their way at one moment. */
+const LIST_MEMORY = 64 * 2 ** 20;
 /** How long the storage directory may be gone unnoticed. */
 const LOOK_MS = 5_000;
 
@@ -112,8 +116,16 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
   const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });
   const blobs = new Blobs({ sound, fills, janitor, links, pins, uses, clock, metrics, random });
-  const tagLists = new TagLists(metadata, clock);
-  const referrers = new Referrers(manifests, clock, episodes);
+  const room = new BodyRoom(LIST_MEMORY, clock);
+  const tagLists = new TagLists(metadata, clock, room);
+  const referrers = new Referrers({
+    manifests,
+    links,
+    stored: new StoredLists(metadata, clock, room),
+    room,
+    clock,
+    episodes,
+  });
 
   await reconcile({ metadata, blobs: store, spool, sound, log, troubles });
   await guard.look();

@@ -1,79 +1,124 @@
-/** Owns tag lists: the upstream's page, and the last one we saw when the upstream cannot be asked. */
+/**
+ * Owns tag lists: the upstream's page for a query that is the upstream's to understand, and the last one we saw when it cannot be asked.
+ * What is kept is bounded by what there is to know of a repository, and not by what clients invent.
+ */
 import { isGranaryError, reasonOf } from "../errors.ts";
-import type { Metadata } from "../metadata/metadata.ts";
+import type { ListKey, Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
-import type { UpstreamClient } from "../upstream/upstream-client.ts";
+import type { BodyRoom } from "../upstream/body-room.ts";
+import type { TagsPage, UpstreamClient } from "../upstream/upstream-client.ts";
 import { Disappearances } from "./disappearances.ts";
 import type { TagsAnswer } from "./mirror.ts";
 import { notFound } from "./not-found.ts";
 import { SingleFlight } from "./single-flight.ts";
+import { type StoredList, StoredLists } from "./stored-lists.ts";
+import { pageOf, parseTagQuery, tagListOf } from "./tag-page.ts";
 import type { TagsTarget } from "./target.ts";
+import { untilDeadline } from "./until-deadline.ts";
 
-type Page = Pick<TagsAnswer, "body" | "next">;
+/** Longer queries are asked, and not kept: tokens that registries make up hold for minutes. */
+const MOST_KEPT_QUERY = 512;
 
 export class TagLists {
   readonly #metadata: Metadata;
-  readonly #flights: SingleFlight<Page>;
+  readonly #clock: Clock;
+  readonly #room: BodyRoom;
+  readonly #stored: StoredLists;
+  readonly #flights: SingleFlight<TagsPage>;
   readonly #missing: Disappearances;
 
-  constructor(metadata: Metadata, clock: Clock) {
+  constructor(metadata: Metadata, clock: Clock, room: BodyRoom) {
     this.#metadata = metadata;
+    this.#clock = clock;
+    this.#room = room;
+    this.#stored = new StoredLists(metadata, clock, room);
     this.#missing = new Disappearances(clock);
     this.#flights = new SingleFlight(clock);
   }
 
   async get(client: UpstreamClient, target: TagsTarget): Promise<TagsAnswer> {
+    const flight = this.#flights.join(nameOf(target), () => this.#ask(client, target));
+    const { offlineDeadlineMs } = client.upstream.policy;
     try {
-      const page = await this.#flights.run(keyOf(target), () => this.#ask(client, target));
-      return { ...page, outcome: "miss", warning: undefined };
+      const page = await untilDeadline(flight.result, flight.startedAt + offlineDeadlineMs, this.#clock);
+      if (page !== undefined) return this.#answer(page);
+      const late = `could not be asked (no answer within ${offlineDeadlineMs / 1000} s)`;
+      const stored = await this.#lastSeen(target, late);
+      return stored ?? this.#answer(await flight.result);
     } catch (error) {
       if (isGranaryError(error, "closed")) throw error;
-      const stored = await this.#stored(target, error);
+      const stored = await this.#instead(target, error);
       if (stored !== undefined) return stored;
       throw isGranaryError(error, "not-found") ? notFound(target, "tags/list") : error;
     }
   }
 
-  async #ask(client: UpstreamClient, target: TagsTarget): Promise<Page> {
-    const { repository, n, last } = target;
-    const page = await client.tags(repository, {
-      ...(n !== undefined && { n }),
-      ...(last !== undefined && { last }),
-    });
-    const key = keyOf(target);
+  #answer({ body, next }: TagsPage): TagsAnswer {
+    return { body, next, release: this.#room.hold(body), outcome: "miss", warning: undefined };
+  }
+
+  async #ask(client: UpstreamClient, target: TagsTarget): Promise<TagsPage> {
+    const page = await client.tags(target.repository, target.query, this.#room);
+    const name = nameOf(target);
     if (page === undefined) {
-      const isBelieved = this.#missing.saidMissing(key, client.upstream.policy.negativeLifetimeMs) === 0;
-      if (isBelieved) await this.#metadata.forgetTagList(target, queryOf(target));
+      const isBelieved = this.#missing.saidMissing(name, client.upstream.policy.negativeLifetimeMs) === 0;
+      // It is the repository that has no list, whatever was asked of it.
+      if (isBelieved)
+        for (const query of new Set([target.query, ""])) await this.#stored.forget(keyOf(target, query));
       throw notFound(target, "tags/list");
     }
-    this.#missing.seen(key);
-    await this.#metadata.recordTagList(target, queryOf(target), JSON.stringify(page));
-    return page;
+    this.#missing.seen(name);
+    await this.#keep(target, page);
+    return this.#stored.briefly(page);
   }
 
-  /** The last list that was seen; else, while the upstream cannot be asked, the tags that we hold. */
-  async #stored(target: TagsTarget, error: unknown): Promise<TagsAnswer | undefined> {
+  /** All queries that are answered with all there is are one: clients have invented 655 MB of others. */
+  async #keep(target: TagsTarget, { body, next, count }: TagsPage): Promise<void> {
+    const query = parseTagQuery(target.query);
+    const isFromStart = query !== undefined && query.last === undefined;
+    const isWhole = isFromStart && next === undefined && (query.n === undefined || count !== query.n);
+    const name = isWhole ? "" : target.query;
+    if (name.length <= MOST_KEPT_QUERY) await this.#stored.record(keyOf(target, name), body, next);
+  }
+
+  async #instead(target: TagsTarget, error: unknown): Promise<TagsAnswer | undefined> {
     const isMissing = isGranaryError(error, "not-found") && error.facts.upstreamStatus === undefined;
     const why = isMissing ? "says that there is no such list" : `could not be asked (${reasonOf(error)})`;
-    const warning = `stale: ${target.upstream} ${why}`;
-    const page = await this.#metadata.tagList(target, queryOf(target));
-    if (page !== undefined) return { ...(JSON.parse(page) as Page), outcome: "stale", warning };
-    if (isMissing) return undefined;
-    const tags = await this.#metadata.tagsOf(target);
-    if (tags.length === 0 || target.n !== undefined || target.last !== undefined) return undefined;
-    return {
-      body: JSON.stringify({ name: target.repository, tags }),
-      next: undefined,
-      outcome: "stale",
-      warning,
-    };
+    const stored = await this.#lastSeen(target, why);
+    if (stored !== undefined || isMissing) return stored;
+    const query = parseTagQuery(target.query);
+    const tags = query === undefined ? [] : await this.#metadata.tagsOf(target);
+    if (query === undefined || tags.length === 0) return undefined;
+    const page = await pageOf(tagListOf(target.repository, tags), target.repository, query);
+    return { ...page, release: this.#room.hold(page.body), ...staleFor(target, why) };
+  }
+
+  /** The page that was seen last, else the page of the whole list that was seen last. */
+  async #lastSeen(target: TagsTarget, why: string): Promise<TagsAnswer | undefined> {
+    const own = await this.#stored.find(keyOf(target, target.query));
+    if (own !== undefined) return { ...(await own.open()), next: own.detail, ...staleFor(target, why) };
+    const whole = target.query === "" ? undefined : await this.#stored.find(keyOf(target, ""));
+    const page = whole && (await this.#pageOf(target, whole));
+    return page && { ...page, ...staleFor(target, why) };
+  }
+
+  async #pageOf({ repository, query }: TagsTarget, whole: StoredList) {
+    const asked = whole.detail === undefined ? parseTagQuery(query) : undefined;
+    if (asked === undefined) return undefined;
+    const { body, release } = await whole.open();
+    const page = await pageOf(body, repository, asked).finally(release);
+    return { ...page, release: this.#room.hold(page.body) };
   }
 }
 
-function keyOf(target: TagsTarget): string {
-  return `${target.upstream}\n${target.repository}\n${queryOf(target)}`;
+function staleFor({ upstream }: TagsTarget, why: string) {
+  return { outcome: "stale", warning: `stale: ${upstream} ${why}` } as const;
 }
 
-function queryOf({ n, last }: TagsTarget): string {
-  return `n=${n ?? ""}&last=${last ?? ""}`;
+function keyOf({ upstream, repository }: TagsTarget, name: string): ListKey {
+  return { upstream, repository, kind: "tags", name };
+}
+
+function nameOf({ upstream, repository, query }: TagsTarget): string {
+  return `${upstream}\n${repository}\n${query}`;
 }

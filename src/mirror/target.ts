@@ -20,8 +20,8 @@ export type TagsTarget = {
   readonly kind: "tags";
   readonly upstream: string;
   readonly repository: string;
-  readonly n: string | undefined;
-  readonly last: string | undefined;
+  /** As the client wrote it, but for `ns`; "" when there is none. It is the upstream's to understand. */
+  readonly query: string;
 };
 
 export type ReferrersTarget = {

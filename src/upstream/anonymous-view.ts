@@ -172,7 +172,7 @@ async function showBlob(
 }
 
 async function showTags(uplink: Uplink, repository: string, at: At): Promise<Shown | undefined> {
-  const reply = await askTags(uplink, repository, { n: "1" }, ANONYMOUS, at);
+  const reply = await askTags(uplink, repository, "n=1", ANONYMOUS, at);
   if (reply.status !== 200 || reply.isAbroad) {
     discardBody(reply);
     return reply.status === 200 ? undefined : refusal(uplink, reply);

@@ -103,11 +103,11 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
         measureBlob(uplink, repository, digest, at),
       ),
     blobOrigin: (repository, digest) => new BlobOrigin(uplink, repository, digest),
-    tags: (repository, page) =>
-      caller.withRetries({ kind: "tags", repository }, (at) => listTags(uplink, repository, page, at)),
-    referrers: (repository, digest) =>
+    tags: (repository, query, room) =>
+      caller.withRetries({ kind: "tags", repository }, (at) => listTags(uplink, repository, query, room, at)),
+    referrers: (repository, digest, room) =>
       caller.withRetries({ kind: "referrers", repository }, (at) =>
-        listReferrers(uplink, repository, digest, at),
+        listReferrers(uplink, repository, digest, room, at),
       ),
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };

@@ -1,81 +1,138 @@
 /**
- * Owns the questions that are answered with a JSON list: tags and referrers. Bodies are handed on as they came, after
- * a look that they are the JSON they should be: an HTML page must never be kept as a list.
+ * Owns the questions that are answered with a JSON list: tags and referrers. Bodies are handed on as they came, after a look on the way that
+ * they are what they should be, and so are the queries of next pages. No list is parsed, and none is ever cut.
  */
-
 import type { Identity } from "../oci/credentials.ts";
 import type { Digest } from "../oci/digest.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import { answerError } from "./answer-error.ts";
+import type { BodyRoom } from "./body-room.ts";
 import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
-import { parseNextPage } from "./next-page.ts";
-import { discardBody, readLimited } from "./read-body.ts";
-import { prefixOf, referrersUrl, repositoryAt, tagsUrl } from "./registry-url.ts";
+import { nextQuery } from "./link-header.ts";
+import { discardBody } from "./read-body.ts";
+import { MOST_LIST_BYTES, noList, type ReadList, readList } from "./read-list.ts";
+import { prefixOf, referrersUrl, repositoryAt, tagsUrl, withoutNs, withQuery } from "./registry-url.ts";
 import { hiddenError, statusError } from "./status-error.ts";
 import type { RequestKind } from "./transport.ts";
 import type { Uplink } from "./uplink.ts";
-import type { TagsPage } from "./upstream-client.ts";
+import type { ReferrersList, TagsPage } from "./upstream-client.ts";
 
-/** 100,000 tags of 80 characters. */
-const MAX_LIST_BYTES = 8 * 2 ** 20;
-
-type PageAsk = { readonly n?: string; readonly last?: string };
+/** Pages of one list of referrers. Registries put dozens of referrers on each. */
+const MOST_PAGES = 200;
 
 /** undefined when the repository is not there (404). Throws `not-found` when it is absent or private (401). */
 export async function listTags(
   uplink: Uplink,
   repository: string,
-  page: PageAsk,
+  query: string,
+  room: BodyRoom,
   at: At,
 ): Promise<TagsPage | undefined> {
   const identity = await identify(uplink.upstream, repository, at);
-  const reply = await askTags(uplink, repository, page, identity, at);
+  const reply = await askTags(uplink, repository, query, identity, at);
   if (reply.status !== 200) {
     discardBody(reply);
     if (reply.status === 404) return undefined;
     throw reply.status === 401 ? hiddenError(reply) : statusError(reply, uplink.clock.now());
   }
-  const body = await readLimited(reply, MAX_LIST_BYTES, at.signal);
-  if (!hasList(body, "tags")) {
-    throw answerError("upstream-protocol", reply.url, "answered with something that is no tag list");
-  }
-  const text = body.toString("utf8");
-  // The name with the prefix of the endpoint is between us and it.
-  const told = prefixOf(at.endpoint) === undefined ? text : withName(text, repository);
-  return { body: told, next: parseNextPage(reply.headers.link) };
+  const next = nextOf(reply, `/${repository}/tags/list`);
+  const read = await readList(reply, { list: "tags", beside: "name" }, MOST_LIST_BYTES, room, at.signal);
+  if ("fault" in read) throw noList(reply, "tag list", read);
+  const { body, release } = prefixOf(at.endpoint) === undefined ? read : withName(read, repository, room);
+  return { body, next, count: read.found.count, release };
 }
 
 /** Whoever asks reads the body or discards it. */
 export function askTags(
   uplink: Uplink,
   repository: string,
-  page: PageAsk,
+  query: string,
   identity: Identity,
   at: At,
 ): Promise<Reply> {
-  const url = tagsUrl(at.endpoint, repository, page);
+  const url = tagsUrl(at.endpoint, repository, query);
   return ask(uplink, "tags", url, repository, identity, at, "application/json");
 }
 
-/** undefined unless the upstream answers 200 with an index: 404, 401, 405 and HTML all mean "no such API" (H60). */
+/**
+ * All pages as one list; undefined unless the upstream answers 200 with an index: 404, 401, 405 and HTML all mean "no such API" (H60). A page
+ * that is missing in the middle is an error: half a list of signatures is a wrong one.
+ */
 export async function listReferrers(
   uplink: Uplink,
   repository: string,
   digest: Digest,
+  room: BodyRoom,
   at: At,
-): Promise<Uint8Array | undefined> {
-  const url = referrersUrl(at.endpoint, repository, digest);
+): Promise<ReferrersList | undefined> {
+  const base = referrersUrl(at.endpoint, repository, digest);
   const identity = await identify(uplink.upstream, repository, at);
-  const reply = await ask(uplink, "referrers", url, repository, identity, at, OCI_INDEX);
-  if (reply.status !== 200) {
-    discardBody(reply);
-    if (reply.status !== 429 && reply.status < 500) return undefined;
-    throw statusError(reply, uplink.clock.now());
+  const pages: ReadList[] = [];
+  const seen = new Set<string>();
+  let bytes = 0;
+  try {
+    for (let query: string | undefined = ""; query !== undefined; ) {
+      seen.add(query);
+      const url = withQuery(base, query);
+      const reply = await ask(uplink, "referrers", url, repository, identity, at, OCI_INDEX);
+      if (reply.status !== 200) {
+        discardBody(reply);
+        const isNoApi = reply.status !== 429 && reply.status < 500;
+        if (isNoApi && pages.length === 0) return undefined;
+        throw statusError(reply, uplink.clock.now());
+      }
+      query = nextOf(reply, `/${repository}/referrers/${digest}`);
+      const page = await readList(reply, { list: "manifests" }, MOST_LIST_BYTES - bytes, room, at.signal);
+      if ("fault" in page) {
+        if (pages.length === 0 && (page.isOther || !isJson(reply))) return undefined;
+        throw noList(reply, "list of referrers", page);
+      }
+      pages.push(page);
+      bytes += page.body.length;
+      if (query !== undefined && (pages.length >= MOST_PAGES || seen.has(query)))
+        throw answerError(
+          "upstream-protocol",
+          reply.url,
+          "has a list of referrers that does not come to an end",
+        );
+    }
+    return joined(pages, room);
+  } finally {
+    for (const { release } of pages) release();
   }
-  const body = await readLimited(reply, MAX_LIST_BYTES, at.signal);
-  return hasList(body, "manifests") ? body : undefined;
+}
+
+/** A sign-in page says that there is no such API; JSON that cannot be used says nothing, and is no absence. */
+function isJson({ headers }: Reply): boolean {
+  return /\bjson\b/i.test(headers["content-type"] ?? "");
+}
+
+function joined(pages: readonly ReadList[], room: BodyRoom): ReferrersList {
+  const [only] = pages;
+  const count = pages.reduce((sum, { found }) => sum + found.count, 0);
+  if (only !== undefined && pages.length === 1)
+    return { body: only.body, count, release: room.hold(only.body) };
+  const parts = pages.flatMap(({ body, found: { inside, count: items } }) =>
+    items === 0 || inside === undefined ? [] : [COMMA, body.subarray(inside.start, inside.end)],
+  );
+  const body = Buffer.concat([INDEX_START, ...parts.slice(1), INDEX_END]);
+  return { body, count, release: room.hold(body) };
+}
+
+const COMMA = Buffer.from(",");
+const INDEX_START = Buffer.from(`{"schemaVersion":2,"mediaType":"${OCI_INDEX}","manifests":[`);
+const INDEX_END = Buffer.from("]}");
+
+function nextOf(reply: Reply, path: string): string | undefined {
+  try {
+    const next = nextQuery(reply.headers.link, reply.url, path);
+    return next === undefined ? undefined : withoutNs(next);
+  } catch (error) {
+    discardBody(reply);
+    throw error;
+  }
 }
 
 function ask(
@@ -100,19 +157,12 @@ function ask(
   });
 }
 
-function withName(body: string, name: string): string {
-  const list = JSON.parse(body) as Record<string, unknown>;
-  return JSON.stringify({ ...list, name });
-}
-
-/** `{"tags": null}` is what some registries say for "none". */
-function hasList(body: Buffer, key: string): boolean {
-  try {
-    const parsed: unknown = JSON.parse(body.toString("utf8"));
-    if (typeof parsed !== "object" || parsed === null || !(key in parsed)) return false;
-    const list = (parsed as Record<string, unknown>)[key];
-    return list === null || Array.isArray(list);
-  } catch {
-    return false; // HTML, or nothing at all: the caller says what that means.
-  }
+/** The name with the prefix of the endpoint is between us and it. */
+function withName({ body, found, release }: ReadList, name: string, room: BodyRoom): Omit<ReadList, "found"> {
+  const { beside } = found;
+  if (beside === undefined) return { body, release };
+  const told = [body.subarray(0, beside.start), Buffer.from(JSON.stringify(name)), body.subarray(beside.end)];
+  const renamed = Buffer.concat(told);
+  release();
+  return { body: renamed, release: room.hold(renamed) };
 }

@@ -48,7 +48,7 @@ export function discardBody({ headers, body }: Pick<Incoming, "headers" | "body"
   else body.destroy();
 }
 
-function tooLong({ url, body }: Incoming, limit: number): GranaryError {
+export function tooLong({ url, body }: Incoming, limit: number): GranaryError {
   body.on("error", ignore).destroy();
   return answerError("upstream-protocol", url, `answered with more than ${limit} bytes`, { expected: limit });
 }

@@ -55,13 +55,23 @@ export function referrersUrl(endpoint: string, repository: string, digest: strin
   return urlOf(endpoint, `${repository}/referrers/${digest}`);
 }
 
-export function tagsUrl(
-  endpoint: string,
-  repository: string,
-  { n, last }: { readonly n?: string; readonly last?: string },
-): URL {
-  const url = urlOf(endpoint, `${repository}/tags/list`);
-  if (n !== undefined) url.searchParams.set("n", n);
-  if (last !== undefined) url.searchParams.set("last", last);
-  return url;
+export function tagsUrl(endpoint: string, repository: string, query: string): URL {
+  return withQuery(urlOf(endpoint, `${repository}/tags/list`), query);
+}
+
+/** `url`, asked with `query` beside what its endpoint ends in. */
+export function withQuery(url: URL, query: string): URL {
+  const asked = new URL(url);
+  if (query !== "") asked.search = url.search === "" ? query : `${url.search}&${query}`;
+  return asked;
+}
+
+/** `query` as it was written, without the parameters that say which registry is meant: those are between a mirror and who asks it. */
+export function withoutNs(query: string): string {
+  if (query === "") return query;
+  const isNs = (pair: string) => new URLSearchParams(pair).has("ns");
+  return query
+    .split("&")
+    .filter((pair) => pair !== "" && !isNs(pair))
+    .join("&");
 }

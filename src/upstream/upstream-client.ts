@@ -4,6 +4,7 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
+import type { BodyRoom } from "./body-room.ts";
 import type { Upstream } from "./policy.ts";
 import type { TlsMaterial } from "./trust.ts";
 
@@ -34,12 +35,21 @@ export type BlobHead = {
   readonly isMeasured: boolean;
 };
 
-export type TagsPage = {
-  /** The upstream's JSON text, as it came. */
-  readonly body: string;
-  /** The query of the upstream's `Link; rel="next"`, when there is one. */
-  readonly next: { readonly n: string | undefined; readonly last: string | undefined } | undefined;
+/** A list of an upstream, in memory until `release` is called. */
+type HeldList = {
+  /** The upstream's JSON text, as it came; without a byte order mark. */
+  readonly body: Buffer;
+  readonly count: number;
+  readonly release: () => void;
 };
+
+export type TagsPage = HeldList & {
+  /** What the upstream asks to be asked with for the next page (its `Link; rel="next"`), without a question mark: nobody else's to read. */
+  readonly next: string | undefined;
+};
+
+/** An OCI index of all referrers, from all pages. */
+export type ReferrersList = HeldList;
 
 /** Docker Hub's pull budget, from its `ratelimit-*` headers. */
 export type RateLimit = {
@@ -103,12 +113,10 @@ export interface UpstreamClient {
   /** Size by a GET of one byte, whatever a HEAD says. */
   measureBlob(repository: string, digest: Digest): Promise<BlobHead | undefined>;
   blobOrigin(repository: string, digest: Digest): Origin;
-  tags(
-    repository: string,
-    page: { readonly n?: string; readonly last?: string },
-  ): Promise<TagsPage | undefined>;
-  /** The raw 200 JSON index of the referrers API; undefined when the upstream has no such API or answers otherwise. */
-  referrers(repository: string, digest: Digest): Promise<Uint8Array | undefined>;
+  /** The list that the upstream answers to `query`, of which only `ns` is its own business; see BodyRoom for `room`. */
+  tags(repository: string, query: string, room: BodyRoom): Promise<TagsPage | undefined>;
+  /** What the referrers API lists; undefined when the upstream has no such API. */
+  referrers(repository: string, digest: Digest, room: BodyRoom): Promise<ReferrersList | undefined>;
   /**
    * A sentence for errors: which credentials questions about `repository` are asked with, or that there are none and where they
    * were looked for. Never a secret. Sends nothing; throws `config-invalid`.

@@ -1,6 +1,6 @@
 /** Owns the contract of every Metadata: what metadata/metadata.ts promises, run once per backend. */
 import { describe, expect, test } from "vitest";
-import type { BlobRecord, Metadata, TagRecord } from "../../src/metadata/metadata.ts";
+import type { BlobRecord, ListKey, ListRecord, Metadata, TagRecord } from "../../src/metadata/metadata.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 
 const HERE = { upstream: "docker.io", repository: "library/alpine" };
@@ -272,17 +272,25 @@ export function metadataContract(
       expect(await metadata.tagsOf({ ...HERE, repository: "none" })).toEqual([]);
     });
 
-    test("lists are kept by query, the last body of each", async () => {
+    test("lists are kept by kind and name, the last body of each", async () => {
       const { metadata } = await open();
-      await metadata.recordTagList(HERE, "n=2", "old");
-      await metadata.recordTagList(HERE, "n=2", "new");
-      await metadata.recordTagList(HERE, "", "all");
-      expect(await metadata.tagList(HERE, "n=2")).toBe("new");
-      expect(await metadata.tagList(HERE, "")).toBe("all");
-      expect(await metadata.tagList(ELSEWHERE, "")).toBeUndefined();
-      for (let pass = 0; pass < 2; pass++) await metadata.forgetTagList(HERE, "n=2");
-      expect(await metadata.tagList(HERE, "n=2")).toBeUndefined();
-      expect(await metadata.tagList(HERE, "")).toBe("all");
+      const list = (name: string, text: string, where = HERE): ListRecord => {
+        const facts = { kind: "tags", isPacked: false, detail: undefined, checkedAt: 5 } as const;
+        return { ...where, ...facts, name, body: Buffer.from(text) };
+      };
+      const textOf = async (key: ListKey) => Buffer.from((await metadata.list(key))?.body ?? []).toString();
+      await metadata.recordList(list("n=2", "old"));
+      await metadata.recordList(list("n=2", "new"));
+      await metadata.recordList(list("", "all"));
+      await metadata.recordList({ ...list("", "refs"), kind: "referrers", detail: "api", isPacked: true });
+      expect(await textOf(list("n=2", ""))).toBe("new");
+      expect(await textOf(list("", ""))).toBe("all");
+      const referrers = await metadata.list({ ...list("", ""), kind: "referrers" });
+      expect(referrers).toMatchObject({ isPacked: true, detail: "api", checkedAt: 5 });
+      expect(await metadata.list(list("", "", ELSEWHERE))).toBeUndefined();
+      for (let pass = 0; pass < 2; pass++) await metadata.forgetList(list("n=2", ""));
+      expect(await metadata.list(list("n=2", ""))).toBeUndefined();
+      expect(await textOf(list("", ""))).toBe("all");
     });
   });
 

@@ -86,3 +86,15 @@ test("a client hears what happened, and not which URL was asked for it", () => {
   const facts = { reason: "harbor.lab answered 502" };
   expect(answerTo("upstream-unavailable", facts).message).toBe("harbor.lab answered 502.");
 });
+
+test("what refers to a digest is never said to be nothing because nobody could be asked", () => {
+  const referrers = { kind: "referrers", rateLimitedStatus: 404 } as const;
+  for (const [code, status] of [
+    ["rate-limited", 429],
+    ["upstream-unavailable", 503],
+  ] as const)
+    expect(errorAnswer(new GranaryError(code, "x"), referrers)).toMatchObject({
+      status,
+      retryAfterSeconds: 5,
+    });
+});

@@ -181,33 +181,49 @@ describe("naming the upstream", () => {
 });
 
 describe("tags", () => {
-  const body = '{"name":"library/alpine","tags":["a","b"]}';
+  const body = Buffer.from('{"name":"library/alpine","tags":["a","b"]}');
+  const release = () => {};
 
   test.each([
-    ["/v2/library/alpine/tags/list?n=2", "/v2/library/alpine/tags/list?n=2&last=b"],
+    ["/v2/library/alpine/tags/list?n=2", "/v2/library/alpine/tags/list?next_page=a%2Fb=="],
     [
       "/v2/library/alpine/tags/list?ns=docker.io&n=2&x=y",
-      "/v2/library/alpine/tags/list?n=2&last=b&ns=docker.io",
+      "/v2/library/alpine/tags/list?next_page=a%2Fb==&ns=docker.io",
     ],
-    ["/v2/docker.io/library/alpine/tags/list?n=2", "/v2/docker.io/library/alpine/tags/list?n=2&last=b"],
-    ["/docker.io/v2/library/alpine/tags/list?n=2", "/docker.io/v2/library/alpine/tags/list?n=2&last=b"],
+    [
+      "/v2/docker.io/library/alpine/tags/list?n=2",
+      "/v2/docker.io/library/alpine/tags/list?next_page=a%2Fb==",
+    ],
+    [
+      "/docker.io/v2/library/alpine/tags/list?n=2",
+      "/docker.io/v2/library/alpine/tags/list?next_page=a%2Fb==",
+    ],
   ])("of %s link to the next page in the client's own convention (H59)", async (path, next) => {
-    server.mirror.tagsAnswer = { body, next: { n: "2", last: "b" }, outcome: "miss", warning: undefined };
+    server.mirror.tagsAnswer = {
+      body,
+      release,
+      next: "next_page=a%2Fb==",
+      outcome: "miss",
+      warning: undefined,
+    };
     const answer = await ask(server.hub, path);
     expect(answer).toMatchObject({
       status: 200,
       headers: { link: `<${next}>; rel="next"`, "content-type": "application/json" },
-      body: Buffer.from(body),
+      body,
     });
-    expect(server.mirror.asked[0]?.target).toMatchObject({ kind: "tags", n: "2", last: undefined });
+    expect(server.mirror.asked[0]?.target).toMatchObject({
+      kind: "tags",
+      query: path.includes("x=y") ? "n=2&x=y" : "n=2",
+    });
   });
 
   test("on the last page have no Link, and say when they are stale (H59)", async () => {
-    server.mirror.tagsAnswer = { body, next: undefined, outcome: "stale", warning: "upstream down" };
+    server.mirror.tagsAnswer = { body, release, next: undefined, outcome: "stale", warning: "upstream down" };
     const { headers } = await ask(server.hub, "/v2/alpine/tags/list?n=0");
     expect(headers.link).toBeUndefined();
     expect(headers.warning).toBe('299 - "upstream down"');
-    expect(server.mirror.asked[0]?.target).toMatchObject({ n: "0" });
+    expect(server.mirror.asked[0]?.target).toMatchObject({ query: "n=0" });
   });
 
   test("of an unknown repository are NAME_UNKNOWN", async () => {
@@ -217,21 +233,22 @@ describe("tags", () => {
 });
 
 describe("referrers", () => {
-  const body = '{"schemaVersion":2,"manifests":[]}';
+  const body = Buffer.from('{"schemaVersion":2,"manifests":[]}');
+  const answer = { body, release: () => {}, outcome: "miss", warning: undefined } as const;
 
   test("are an OCI index, and say that the filter was applied (H60, H61)", async () => {
-    server.mirror.referrersAnswer = { body, filtered: true, outcome: "miss" };
-    const answer = await ask(server.hub, `/v2/org/x/referrers/${DIGEST}?artifactType=a%2Fb`);
-    expect(answer).toMatchObject({
+    server.mirror.referrersAnswer = { ...answer, filtered: true };
+    const told = await ask(server.hub, `/v2/org/x/referrers/${DIGEST}?artifactType=a%2Fb`);
+    expect(told).toMatchObject({
       status: 200,
       headers: { "content-type": OCI_INDEX, "oci-filters-applied": "artifactType" },
-      body: Buffer.from(body),
+      body,
     });
     expect(server.mirror.asked[0]?.target).toMatchObject({ artifactType: "a/b" });
   });
 
   test("without a filter say nothing of one (H61)", async () => {
-    server.mirror.referrersAnswer = { body, filtered: false, outcome: "miss" };
+    server.mirror.referrersAnswer = { ...answer, filtered: false };
     const { headers } = await ask(server.hub, `/v2/org/x/referrers/${DIGEST}`);
     expect(headers["oci-filters-applied"]).toBeUndefined();
   });

@@ -291,3 +291,25 @@ function overwrite(path: string, start: number, end: number): void {
   bytes.fill(0xa5, start, end);
   writeFileSync(path, bytes);
 }
+
+describe("lists", () => {
+  test("of the pages of one repository's tags the last few dozen are kept, and the whole list", async () => {
+    const metadata = opened(await databasePath());
+    const page = {
+      upstream: "a",
+      repository: "b",
+      kind: "tags",
+      isPacked: false,
+      detail: undefined,
+      body: Buffer.from("x"),
+    } as const;
+    await metadata.recordList({ ...page, name: "", checkedAt: 0 });
+    await metadata.recordList({ ...page, repository: "c", name: "n=0", checkedAt: 0 });
+    for (let n = 1; n <= 50; n++) await metadata.recordList({ ...page, name: `n=${n}`, checkedAt: n });
+    const kept = [];
+    for (let n = 1; n <= 50; n++) if (await metadata.list({ ...page, name: `n=${n}` })) kept.push(n);
+    expect(kept).toEqual(Array.from({ length: 32 }, (_, index) => index + 19));
+    expect(await metadata.list({ ...page, name: "" })).toBeDefined();
+    expect(await metadata.list({ ...page, repository: "c", name: "n=0" })).toBeDefined();
+  });
+});

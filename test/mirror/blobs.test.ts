@@ -536,6 +536,6 @@ function counted(real: Metadata, writes: string[]): Metadata {
     forgetTag: noting("forgetTag", real.forgetTag),
     recordLink: noting("recordLink", real.recordLink),
     recordVisibility: noting("recordVisibility", real.recordVisibility),
-    recordTagList: noting("recordTagList", real.recordTagList),
+    recordList: noting("recordList", real.recordList),
   };
 }

@@ -265,13 +265,13 @@ const SHAPES: readonly [string, string, Given, object][] = [
     "tags",
     "/v2/library/tiny/tags/list?n=5&last=a&ns=docker.io",
     OLLAMA,
-    { kind: "tags", upstream: "docker.io", repository: "library/tiny", n: "5", last: "a" },
+    { kind: "tags", upstream: "docker.io", repository: "library/tiny", query: "n=5&last=a" },
   ],
   [
     "tags without paging",
     "/v2/ghcr.io/org/x/tags/list",
     {},
-    { kind: "tags", upstream: "ghcr.io", repository: "org/x", n: undefined, last: undefined },
+    { kind: "tags", upstream: "ghcr.io", repository: "org/x", query: "" },
   ],
   [
     "referrers",

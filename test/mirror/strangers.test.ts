@@ -56,7 +56,7 @@ describe.each(REGISTRIES)("%s", (_, settings) => {
       await world.get("team/app", "new", loggedIn);
       await world.head("team/app", "moved", loggedIn);
       await world.read("team/app", layer, undefined, loggedIn);
-      await world.tags("team/app", {}, loggedIn);
+      await world.tags("team/app", "", loggedIn);
     }
     const withLogin = fake.matching({ kind: "blob", method: "GET", status: 307 });
     expect(withLogin.length).toBeLessThanOrEqual(1 + old.layerDigests.length);
@@ -74,7 +74,7 @@ describe.each(REGISTRIES)("%s", (_, settings) => {
         world.referrers("team/app", old.manifestDigest),
       ]);
       for (const answer of answers) expect(JSON.stringify(answer)).not.toContain("secret-name");
-      await world.tags("team/app", {}, loggedIn);
+      await world.tags("team/app", "", loggedIn);
       world.clock.aheadMs += 10_001;
     }
     await expect(world.tags("team/app")).rejects.toMatchObject(GONE);
@@ -275,7 +275,7 @@ describe("private and absent answer alike", () => {
     const [layer = ""] = one.image.layerDigests;
     await one.world.get(PRIVATE, "1", loggedIn);
     await one.world.read(PRIVATE, layer, undefined, loggedIn);
-    await one.world.tags(PRIVATE, {}, loggedIn);
+    await one.world.tags(PRIVATE, "", loggedIn);
     one.world.clock.aheadMs += 3600_000;
     expect(told(await seen(one, PRIVATE))).toEqual(told(await seen(one, ABSENT)));
   });

@@ -22,7 +22,7 @@ const READS = [
   "tagsOf",
   "link",
   "visibility",
-  "tagList",
+  "list",
 ];
 const NEITHER = ["putBack", "close"];
 

@@ -188,15 +188,21 @@ export class MirrorWorld {
     }
   }
 
-  tags(repository: string, page: { n?: string; last?: string } = {}, asker: Asker = anonymous) {
-    const { n, last } = page;
-    return this.mirror.tags({ kind: "tags", upstream: UPSTREAM, repository, n, last }, asker);
+  async tags(repository: string, query = "", asker: Asker = anonymous) {
+    const { body, release, ...facts } = await this.mirror.tags(
+      { kind: "tags", upstream: UPSTREAM, repository, query },
+      asker,
+    );
+    release();
+    return { ...facts, body: Buffer.from(body).toString() };
   }
 
-  referrers(repository: string, digest: string, artifactType?: string, asker: Asker = anonymous) {
+  async referrers(repository: string, digest: string, artifactType?: string, asker: Asker = anonymous) {
     if (!isDigest(digest)) throw new Error(`${digest} is no digest`);
     const target = { kind: "referrers", upstream: UPSTREAM, repository, digest, artifactType } as const;
-    return this.mirror.referrers(target, asker);
+    const { body, release, ...facts } = await this.mirror.referrers(target, asker);
+    release();
+    return { ...facts, body: Buffer.from(body).toString() };
   }
 
   /** The value of a counter or gauge, all labels together. */

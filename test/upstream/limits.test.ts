@@ -1,5 +1,7 @@
 /** Owns the tests of limits and outages as a whole client meets them (registry-clients.md H68, H69, H75). */
+
 import { describe, expect, it, vi } from "vitest";
+import { room } from "../support/room.ts";
 import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
 
 const users = { alice: "wonderland" };
@@ -173,7 +175,7 @@ describe("an upstream that is down", () => {
       message: expect.stringContaining("the connection was refused"),
     });
     expect(client.status().circuit).not.toBe("closed");
-    await expect(client.tags("x", {})).rejects.toMatchObject({ code: "upstream-unavailable" });
+    await expect(client.tags("x", "", room())).rejects.toMatchObject({ code: "upstream-unavailable" });
     await fake.resume();
     await vi.waitFor(() => expect(client.status().circuit).toBe("closed"), { timeout: 20_000 });
     expect(fake.count({ kind: "manifest" })).toBe(0);

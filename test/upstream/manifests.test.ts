@@ -1,8 +1,10 @@
 /** Owns the tests of questions about manifests: bytes as they are, limits, and what the headers tell. */
+
 import { describe, expect, it } from "vitest";
 import { digestOf } from "../../src/oci/digest.ts";
 import { DOCKER_MANIFEST, MANIFEST_UNION, OCI_INDEX, OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import type { Fault } from "../support/fake-registry.ts";
+import { room } from "../support/room.ts";
 import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
 
 describe("a manifest", () => {
@@ -200,17 +202,19 @@ describe("lists", () => {
 
   it.each(["relative", "absolute"] as const)("of tags come page by page (%s Link)", async (link) => {
     const { client } = await startTags({ link });
-    const first = await client.tags("x/y", { n: "2" });
-    expect(first).toEqual({ body: '{"name":"x/y","tags":["a","b"]}', next: { n: "2", last: "b" } });
-    const second = await client.tags("x/y", { n: "2", last: "b" });
-    expect(second).toEqual({ body: '{"name":"x/y","tags":["c"]}', next: undefined });
-    expect(await client.tags("no/such", {})).toBeUndefined();
+    const first = await client.tags("x/y", "n=2", room());
+    expect(String(first?.body)).toBe('{"name":"x/y","tags":["a","b"]}');
+    expect(first?.next).toBe("last=b&n=2");
+    const second = await client.tags("x/y", "n=2&last=b", room());
+    expect(String(second?.body)).toBe('{"name":"x/y","tags":["c"]}');
+    expect(second?.next).toBeUndefined();
+    expect(await client.tags("no/such", "", room())).toBeUndefined();
   });
 
   it("of tags are never an HTML page", async () => {
     const { fake, client } = await startTags();
     fake.fail(/tags/, { kind: "status", status: 200, body: "<html>Sign in</html>" });
-    await expect(client.tags("x/y", {})).rejects.toMatchObject({ code: "upstream-protocol" });
+    await expect(client.tags("x/y", "", room())).rejects.toMatchObject({ code: "upstream-protocol" });
   });
 
   it("of referrers come as they are", async () => {
@@ -218,8 +222,8 @@ describe("lists", () => {
     const { manifestDigest } = fake.addImage("x/y", "a", { layers: [1] });
     const artifact = { schemaVersion: 2, artifactType: "t/t", subject: { digest: manifestDigest } };
     const digest = fake.addManifest("x/y", undefined, Buffer.from(JSON.stringify(artifact)), OCI_MANIFEST);
-    const body = await client.referrers("x/y", manifestDigest);
-    expect(JSON.parse(Buffer.from(body ?? []).toString("utf8"))).toMatchObject({
+    const list = await client.referrers("x/y", manifestDigest, room());
+    expect(JSON.parse(String(list?.body))).toMatchObject({
       mediaType: OCI_INDEX,
       manifests: [{ digest, artifactType: "t/t" }],
     });
@@ -230,7 +234,7 @@ describe("lists", () => {
     async (referrers) => {
       const { fake, client } = await startTags({ referrers });
       const { manifestDigest } = fake.addImage("x/y", "a", { layers: [1] });
-      expect(await client.referrers("x/y", manifestDigest)).toBeUndefined();
+      expect(await client.referrers("x/y", manifestDigest, room())).toBeUndefined();
     },
   );
 });

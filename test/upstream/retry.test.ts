@@ -1,9 +1,8 @@
-/** Owns the tests of the pure parts: retry delays, Retry-After, ratelimit headers, realms, Content-Range, Link. */
+/** Owns the tests of the pure parts: retry delays, Retry-After, ratelimit headers, realms and Content-Range. */
 import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
 import { formatRangeHeader, lengthHeader } from "../../src/upstream/blob-answer.ts";
 import { parseContentRange } from "../../src/upstream/content-range.ts";
-import { parseNextPage } from "../../src/upstream/next-page.ts";
 import { parseRateLimit } from "../../src/upstream/rate-limit.ts";
 import { isTrustedRealm, registrableDomain } from "../../src/upstream/realm-trust.ts";
 import { retryDelay } from "../../src/upstream/retry.ts";
@@ -141,17 +140,5 @@ describe("Content-Length", () => {
     ["1.5", undefined],
   ])("%s is %s bytes", (text, expected) => {
     expect(lengthHeader({ "content-length": text })).toBe(expected);
-  });
-});
-
-describe("Link", () => {
-  it.each([
-    ['</v2/x/tags/list?last=b&n=2>; rel="next"', { n: "2", last: "b" }],
-    ["<https://host/v2/x/tags/list?last=b>; rel=next", { n: undefined, last: "b" }],
-    ['</prev>; rel="prev", </v2/x/tags/list?n=1&last=a%2Cb>; rel="next"', { n: "1", last: "a,b" }],
-    ['</v2/x>; rel="prev"', undefined],
-    [undefined, undefined],
-  ])("%s gives the next page's query", (header, expected) => {
-    expect(parseNextPage(header)).toEqual(expected);
   });
 });

@@ -49,6 +49,12 @@ export type FakeSettings = {
   conditionalCounts: boolean;
   referrers: "native" | "404" | "html" | "401";
   link: "relative" | "absolute";
+  /** What its links ask to be asked with: `last` and `n`, or a token that only this registry can read (quay.io, ECR). */
+  paging: "last" | "token";
+  /** The most tags on a page whatever is asked; "all" is a registry that knows no pages. */
+  tagsPerPage: number | "all" | undefined;
+  /** Referrers on a page; undefined is all of them. */
+  referrersPerPage: number | undefined;
   /** Accept decides what is answered, as Docker Hub does it. */
   acceptRules: boolean;
   /** `text/plain` manifests without Docker-Content-Digest, as the Ollama registry gives them. */
@@ -86,6 +92,9 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     conditionalCounts: true,
     referrers: "native",
     link: "relative",
+    paging: "last",
+    tagsPerPage: undefined,
+    referrersPerPage: undefined,
     acceptRules: false,
     plainTextManifests: false,
     hidesAbsence: false,
