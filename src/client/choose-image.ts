@@ -12,6 +12,7 @@ import { atDigest, formatReference, type Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
 import { hostPlatform } from "./host-platform.ts";
 import type { Image } from "./image.ts";
+import { withPossibleSizes } from "./possible-sizes.ts";
 import { readSmallBlob } from "./read-blob.ts";
 
 /** Real ones are a few kilobytes; those of images with many layers and a long history come near one MiB. */
@@ -74,8 +75,9 @@ async function childImage(ask: Ask, child: Reference, depth: number): Promise<Im
   return view.kind === "image" ? await openImage(ask, manifest, view) : imageIn(ask, manifest, depth + 1);
 }
 
-async function openImage(ask: Ask, manifest: Manifest, view: ImageView): Promise<Image> {
+async function openImage(ask: Ask, manifest: Manifest, stated: ImageView): Promise<Image> {
   const { source, reference, named } = ask;
+  const view = await withPossibleSizes(stated, source, reference);
   const configBytes = await readSmallBlob(source, reference, view.config, MAX_CONFIG_BYTES);
   const config = viewImageConfig(configBytes, view.config.mediaType);
   const index = named === manifest ? undefined : named;

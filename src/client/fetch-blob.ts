@@ -8,7 +8,7 @@ import { formatBytes } from "../bytes/units.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { Fill } from "../fill/fill.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, possibleSize } from "../oci/digest.ts";
 import { OCTET_STREAM } from "../oci/media-types.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
@@ -96,7 +96,9 @@ async function describe(
   { repository, digest, size, mediaType = OCTET_STREAM }: WantedBlob,
   signal: AbortSignal | undefined,
 ): Promise<Descriptor> {
-  const known = size ?? (await untilAborted(source.blobSize(repository, digest), signal));
+  // Some documents say 0 where their writer did not know.
+  const known =
+    possibleSize(digest, size) ?? (await untilAborted(source.blobSize(repository, digest), signal));
   return { digest, size: known, mediaType };
 }
 

@@ -60,7 +60,8 @@ async function copy(
 ): Promise<void> {
   const { outgoing, reader, length, begin, onSent } = body;
   let [current, next] = buffers;
-  let taken = length === 0 ? 0 : await readFirst(body, current);
+  // An empty body is whole with its headers: they wait for the reader's word that nothing is what was asked for (F18).
+  let taken = length === 0 ? await reader.read(current) : await readFirst(body, current);
   let read = taken;
   if (!outgoing.headersSent) begin();
   while (taken > 0) {

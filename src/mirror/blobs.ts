@@ -159,11 +159,12 @@ export class Blobs {
     const { repository, digest } = target;
     const { links } = this.#parts;
     const origin = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
-      const isMeasured = possibleSize(digest, found) !== undefined;
+      const measured = possibleSize(digest, found);
+      const isMeasured = measured !== undefined;
       return links.record(target, {
         kind: "confirmed",
         digest,
-        size: found,
+        size: measured,
         isMeasured,
         mediaType: undefined,
       });

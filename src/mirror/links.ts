@@ -64,7 +64,7 @@ export class Links {
     const known = await this.find(where, digest);
     const link = known?.confirmed === undefined ? await this.#ask(client, where, digest, "headBlob") : known;
     const size = confirmedSize(link);
-    if (size !== undefined || link.confirmed?.isMeasured === true) return size;
+    if (size !== undefined || isUntold(link)) return size;
     return await this.measure(client, where, digest);
   }
 
@@ -101,6 +101,11 @@ export class Links {
     this.#changes += 1;
     this.#known.delete(keyOf(where, digest));
   }
+}
+
+/** The upstream was looked at closely, and tells no size. */
+function isUntold({ confirmed }: Link): boolean {
+  return confirmed?.isMeasured === true && confirmed.size === undefined;
 }
 
 /** What the documents of the repository state; undefined where that cannot be the size of this digest. */

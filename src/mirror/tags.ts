@@ -104,7 +104,8 @@ export class Tags {
 
   async #stored(key: TagKey): Promise<Known | undefined> {
     const record = await this.#parts.metadata.tag(key);
-    if (record === undefined) return undefined;
+    // No manifest is empty: an older Granary believed a HEAD that said so.
+    if (record === undefined || record.size === 0) return undefined;
     const known = { record, checkedHere: undefined };
     this.#records.set(nameOf(key), known);
     return known;

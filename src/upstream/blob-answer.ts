@@ -28,7 +28,7 @@ export function readBlobAnswer(
   asked: ByteRange,
   doing: string,
 ): BlobAnswer {
-  if (status === 200) return wholeBlob(headers, asked);
+  if (status === 200) return wholeBlob(headers, asked, doing);
   const found = parseContentRange(headers["content-range"]);
   if (found?.range === undefined || found.range.start !== asked.start) {
     throw new GranaryError(
@@ -46,8 +46,20 @@ export function readBlobAnswer(
 }
 
 /** F15: the whole came, though a part was asked for. Without a length, only what was asked is known to exist. */
-function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange): BlobAnswer {
+function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string): BlobAnswer {
   const size = lengthHeader(headers);
+  // Only the digest of nothing is empty, and of that no byte is asked for: this says nothing of the blob, nor of its size.
+  if (size === 0 && asked.end > asked.start) {
+    throw new GranaryError(
+      "upstream-protocol",
+      `${doing} was asked for ${formatRange(asked)} and sent nothing.`,
+      {
+        expected: formatRange(asked),
+        found: 0,
+        reason: "the registry answered with an empty body",
+      },
+    );
+  }
   return { range: { start: 0, end: size ?? asked.end }, size, rangeBlind: true };
 }
 

@@ -67,6 +67,14 @@ describe("a whole blob", () => {
     expect(ranged).toMatchObject({ status: 416, headers: { "content-range": "bytes */0" } });
   });
 
+  test("that only is said to be empty is no empty 200: the verdict comes before the headers (F18)", async () => {
+    const hook = () =>
+      Promise.reject(new GranaryError("digest-mismatch", "Nothing hashes to something else."));
+    const digest = server.mirror.addBlob(Buffer.from("not empty"), { size: 0, hook });
+    expect(await ask(server.hub, pathOf(digest))).toMatchObject({ status: 502 });
+    expect(server.mirror.readers).toBe(0);
+  });
+
   test("is not sent to a client that has it (If-None-Match)", async () => {
     const digest = server.mirror.addBlob(bytes);
     const answer = await ask(server.hub, pathOf(digest), { headers: { "if-none-match": `"${digest}"` } });
