@@ -14,6 +14,7 @@ export type ErrorCode =
   | "denied"
   | "client-outdated"
   | "rate-limited"
+  | "upstream-refused"
   | "range-unsatisfiable"
   | "digest-mismatch"
   | "size-mismatch"
@@ -51,6 +52,8 @@ export interface ErrorFacts {
   readonly reason?: string;
   /** A short body of the upstream that is meant for the person who pulls (412 of the Ollama registry). */
   readonly upstreamText?: string;
+  /** In the upstream's own words, fit to be shown; only for who asked the question that this answers. */
+  readonly told?: readonly { readonly code: string | undefined; readonly message: string }[];
   /** The message says already what to do about it. */
   readonly saysWhatToDo?: boolean;
   readonly cause?: unknown;
@@ -101,6 +104,7 @@ const REASONS: Readonly<Record<ErrorCode, string>> = {
   denied: "the request was refused",
   "client-outdated": "a newer client is asked for",
   "rate-limited": "the registry limits requests",
+  "upstream-refused": "the registry refuses what was asked for",
   "range-unsatisfiable": "the range that was asked for is not there",
   "digest-mismatch": "wrong bytes came",
   "size-mismatch": "another size came than was stated",

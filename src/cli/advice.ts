@@ -8,11 +8,15 @@ import { type GranaryError, isGranaryError } from "../errors.ts";
 /** A clause to follow the sentence, or a sentence of its own (in upper case) where that has said several things; or nothing. */
 export function adviceFor(error: unknown): string | undefined {
   if (!isGranaryError(error) || error.facts.saysWhatToDo === true) return undefined;
+  // Whoever answered has said why: the address and the network are in order.
+  const isExplained = error.facts.told !== undefined;
   switch (error.code) {
     case "upstream-unavailable":
-      return isExchange(error) ? "check the address and the network, then try again" : undefined;
+      return !isExplained && isExchange(error)
+        ? "check the address and the network, then try again"
+        : undefined;
     case "upstream-protocol":
-      return isExchange(error) ? "check that a registry answers at that address" : undefined;
+      return !isExplained && isExchange(error) ? "check that a registry answers at that address" : undefined;
     case "unauthorized":
     case "denied":
       return loginAdvice(error);

@@ -6,6 +6,7 @@ const PASSING: readonly ErrorCode[] = [
   "closed",
   "upstream-unavailable",
   "upstream-protocol",
+  "upstream-refused",
   "rate-limited",
   "unauthorized",
   "denied",

@@ -133,9 +133,10 @@ export class Patience {
   /** Registries answer 401 and 403 in an incident; neither says that bytes which were there a moment ago are gone. */
   #isOutage(error: unknown): boolean {
     if (!this.#hasBegun || !isGranaryError(error)) return false;
-    return (
-      error.facts.upstreamStatus === 401 || isGranaryError(error, "denied", "unauthorized", "config-invalid")
-    );
+    const { upstreamStatus } = error.facts;
+    // 410 and 451 are said of the content, for good; any other 4xx comes from broken front ends as well.
+    if (isGranaryError(error, "upstream-refused")) return upstreamStatus !== 410 && upstreamStatus !== 451;
+    return upstreamStatus === 401 || isGranaryError(error, "denied", "unauthorized", "config-invalid");
   }
 
   /** A limit that lasts longer than anybody waits is told, not waited for. */
@@ -172,6 +173,7 @@ function isRefusal(error: unknown): boolean {
     "denied",
     "unauthorized",
     "range-unsatisfiable",
+    "upstream-refused",
     "config-invalid",
   );
 }

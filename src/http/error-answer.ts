@@ -3,7 +3,8 @@
  * logs nor sends. A client never hears 401 here: it would offer us its login at the upstream (H3, H4).
  */
 import { type ErrorCode, GranaryError } from "../errors.ts";
-import { formatErrorBody, type OciErrorCode } from "../oci/error-body.ts";
+import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../oci/error-body.ts";
+import { joinWords } from "../oci/error-words.ts";
 
 export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 
@@ -25,19 +26,37 @@ const RETRY_SECONDS = 5;
 
 const JSON_TYPE = "application/json";
 
+/** A 4xx without a code of its own is a refusal all the same. */
+const REFUSALS: Readonly<Record<number, OciErrorCode>> = {
+  402: "DENIED",
+  413: "SIZE_INVALID",
+  451: "DENIED",
+};
+
 /** An error that is no GranaryError becomes a 500 without details. */
 export function errorAnswer(error: unknown, context: ErrorContext): ErrorAnswer {
   if (!(error instanceof GranaryError)) return answer(500, "UNKNOWN", "internal error");
   const { code, message, facts } = error;
   if (code === "client-outdated" && facts.upstreamText !== undefined) return outdated(facts.upstreamText);
-  const [status, ociCode] = code === "rate-limited" ? limited(context) : meaningOf(code, context.kind);
+  const [status, ociCode] = statusOf(error, context);
   const mayRetry = status === 429 || status >= 502;
-  return answer(
-    status,
-    ociCode,
-    told(message, facts.reason),
-    mayRetry ? secondsOf(facts.retryAfterMs) : undefined,
-  );
+  const retryAfterSeconds = mayRetry ? secondsOf(facts.retryAfterMs) : undefined;
+  // A refusal is the registry's answer, in its own words; of a failure it says why.
+  if (facts.told !== undefined && status < 500 && status !== 404) {
+    const body = formatErrorBodies(facts.told.map((one) => ({ ...one, code: one.code ?? ociCode })));
+    return { status, contentType: JSON_TYPE, body, retryAfterSeconds };
+  }
+  const words = joinWords(facts.told);
+  const sentence = told(message, facts.reason);
+  const why = words === undefined ? sentence : `${sentence.replace(/\.$/, "")}: ${words}.`;
+  return answer(status, ociCode, why, retryAfterSeconds);
+}
+
+function statusOf({ code, facts }: GranaryError, context: ErrorContext): readonly [number, OciErrorCode] {
+  if (code === "rate-limited") return limited(context);
+  const status = facts.upstreamStatus;
+  if (code !== "upstream-refused" || status === undefined) return meaningOf(code, context.kind);
+  return [status, status === 410 ? unknownCode(context.kind) : (REFUSALS[status] ?? "UNSUPPORTED")];
 }
 
 /**
@@ -91,6 +110,7 @@ function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErr
     case "size-mismatch":
     case "manifest-invalid":
     case "upstream-protocol":
+    case "upstream-refused":
       return [502, "UNAVAILABLE"];
     case "upstream-unavailable":
       // What refers to a digest is not known now: clients that verify must neither take that for "nothing" nor for "no such API".

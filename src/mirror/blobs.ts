@@ -245,10 +245,12 @@ function forReader(at: BlobTarget, error: unknown): unknown {
   const { upstream, repository, digest } = at;
   // In the words of every other absence: whether it is here all the same is nobody's business.
   if (error.code === "not-found") return notFound(at, digest);
-  const { reason = reasonOf(error), ...facts } = error.facts;
+  const { reason = reasonOf(error), told = [], ...facts } = error.facts;
   const target = `${upstream}/${repository}@${digest}`;
   const message = `${target} could not be read: ${reason}.`;
-  return new GranaryError(error.code, message, { ...facts, target, cause: error });
+  // The origin says for which repository it was told.
+  const own = facts.target === `${upstream}/${repository}` ? { told } : {};
+  return new GranaryError(error.code, message, { ...facts, ...own, target, cause: error });
 }
 
 function failing(error: GranaryError): BlobReader {

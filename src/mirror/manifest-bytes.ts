@@ -7,9 +7,11 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Metadata, RepositoryKey } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
+import type { ToldError } from "../oci/error-words.ts";
 import { checkManifest, isSoundManifest, type Manifest } from "../oci/manifest.ts";
 import { type ManifestView, manifestTypeOf, viewManifest } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { type Absence, hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Damage } from "./damage.ts";
@@ -99,11 +101,15 @@ export class ManifestBytes {
     userAgent: string | undefined,
   ): Promise<Manifest> {
     const key = keyOf(where, digest);
-    return this.#fetches.run(`${key}\n${sentAgent(client, userAgent)}`, async () => {
+    const asked = `${key}\n${sentAgent(client, userAgent)}`;
+    return this.#fetches.run(asked, async () => {
       this.#absent.check(`GET ${key}`);
-      const ask = { repository: where.repository, reference: digest, accept: MANIFEST_UNION, userAgent };
-      const body = await unlessHidden(client.getManifest(ask));
-      if (body === undefined) throw this.#isAbsent(client, where, digest, "GET");
+      this.#absent.check(`GET REFUSED ${asked}`);
+      const absence = hearAbsence();
+      const ask = askOf(where, digest, userAgent, absence);
+      const answer = unlessHidden(client.getManifest(ask), absence.onAbsent);
+      const body = await this.#unlessRefused(client, `GET REFUSED ${asked}`, answer);
+      if (body === undefined) throw this.#isAbsent(client, where, digest, "GET", absence.told);
       return await this.keep(where, body, digest, digest);
     });
   }
@@ -116,13 +122,18 @@ export class ManifestBytes {
     userAgent: string | undefined,
   ): Promise<Head> {
     const key = keyOf(where, digest);
-    return this.#heads.run(`${key}\n${sentAgent(client, userAgent)}`, async () => {
+    const asked = `${key}\n${sentAgent(client, userAgent)}`;
+    return this.#heads.run(asked, async () => {
       // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
       this.#absent.check(`GET ${key}`);
       this.#absent.check(`HEAD ${key}`);
-      const ask = { repository: where.repository, reference: digest, accept: MANIFEST_UNION, userAgent };
-      const head = await unlessHidden(client.headManifest(ask));
-      if (head === undefined) throw this.#isAbsent(client, where, digest, "HEAD");
+      this.#absent.check(`GET REFUSED ${asked}`);
+      this.#absent.check(`HEAD REFUSED ${asked}`);
+      const absence = hearAbsence();
+      const ask = askOf(where, digest, userAgent, absence);
+      const answer = unlessHidden(client.headManifest(ask), absence.onAbsent);
+      const head = await this.#unlessRefused(client, `HEAD REFUSED ${asked}`, answer);
+      if (head === undefined) throw this.#isAbsent(client, where, digest, "HEAD", absence.told);
       checkNamed(head, where, digest);
       const mediaType = manifestTypeOf(head.mediaType);
       const { size } = head;
@@ -184,15 +195,20 @@ export class ManifestBytes {
     return held;
   }
 
+  #unlessRefused<T>({ upstream }: UpstreamClient, key: string, answer: Promise<T>): Promise<T> {
+    return this.#absent.unlessRefused(key, upstream.policy.negativeLifetimeMs, answer);
+  }
+
   #isAbsent(
     client: UpstreamClient,
     where: RepositoryKey,
     digest: Digest,
     method: "GET" | "HEAD",
+    told: readonly ToldError[],
   ): GranaryError {
     const lifetimeMs = client.upstream.policy.negativeLifetimeMs;
     const key = `${method} ${keyOf(where, digest)}`;
-    return this.#absent.remember(key, lifetimeMs, notFound(where, digest));
+    return this.#absent.remember(key, lifetimeMs, notFound(where, digest, told));
   }
 }
 
@@ -237,6 +253,15 @@ function viewOf(bytes: Uint8Array, called: string | undefined): ManifestView | u
     if (isGranaryError(error, "manifest-invalid")) return undefined;
     throw error;
   }
+}
+
+function askOf(
+  { repository }: RepositoryKey,
+  reference: Digest,
+  userAgent: string | undefined,
+  { onAbsent }: Absence,
+) {
+  return { repository, reference, accept: MANIFEST_UNION, userAgent, onAbsent };
 }
 
 function keyOf({ upstream, repository }: RepositoryKey, digest: Digest): string {

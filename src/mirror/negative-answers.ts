@@ -1,6 +1,9 @@
-/** Owns "not there" answers: remembered for seconds, so that a missing tag is not asked for with every request. */
+/**
+ * Owns "not there" and other refusals: remembered for seconds, so that a missing tag, or one that is kept from us, is not asked for with
+ * every request. What is remembered is the answer to one question, and to no other.
+ */
 import { LRUCache } from "lru-cache";
-import type { GranaryError } from "../errors.ts";
+import { type GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 
 export class NegativeAnswers {
@@ -19,6 +22,17 @@ export class NegativeAnswers {
     if (known === undefined) return;
     if (known.until > this.#clock.elapsed()) throw known.error;
     this.#answers.delete(key);
+  }
+
+  /** The answer of `asking`; a refusal by the upstream itself is remembered as "not there" is. */
+  async unlessRefused<T>(key: string, lifetimeMs: number, asking: Promise<T>): Promise<T> {
+    try {
+      return await asking;
+    } catch (error) {
+      const isRefusal = isGranaryError(error, "upstream-refused", "denied");
+      if (isRefusal && error.facts.upstreamStatus !== undefined) this.remember(key, lifetimeMs, error);
+      throw error;
+    }
   }
 
   /** Remembers `error` for `lifetimeMs` (0: not at all) and returns it. */

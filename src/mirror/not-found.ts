@@ -1,12 +1,22 @@
 /** Owns the sentence for what an upstream says is not there. */
 import { GranaryError } from "../errors.ts";
 import type { RepositoryKey } from "../metadata/metadata.ts";
+import { joinWords, type ToldError } from "../oci/error-words.ts";
 import { looksLikeHost } from "../oci/names.ts";
 
-/** `not-found` for a tag, a digest or anything else that is named inside a repository. */
-export function notFound({ upstream, repository }: RepositoryKey, what: string): GranaryError {
+/**
+ * `not-found` for a tag, a digest or anything else that is named inside a repository. `told` is what the upstream says of it, to those who may
+ * see what it has.
+ */
+export function notFound(
+  { upstream, repository }: RepositoryKey,
+  what: string,
+  told: readonly ToldError[] = [],
+): GranaryError {
   const target = `${upstream}/${repository}${what.includes(":") ? "@" : ":"}${what}`;
-  const message = `${target} is not there, or is private.${adviceFor(repository)}`;
+  const words = joinWords(told);
+  const why = words === undefined ? "" : ` The registry says: ${words}.`;
+  const message = `${target} is not there, or is private.${why}${adviceFor(repository)}`;
   return new GranaryError("not-found", message, { target });
 }
 

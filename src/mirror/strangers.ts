@@ -161,6 +161,7 @@ const UNTOLD = [
   "rate-limited",
   "upstream-unavailable",
   "upstream-protocol",
+  "upstream-refused",
   "unauthorized",
   "denied",
   "config-invalid",

@@ -5,6 +5,7 @@
 import { isGranaryError, reasonOf } from "../errors.ts";
 import type { ListKey, Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
+import { hearAbsence } from "../upstream/absence.ts";
 import type { BodyRoom } from "../upstream/body-room.ts";
 import type { TagsPage, UpstreamClient } from "../upstream/upstream-client.ts";
 import { Disappearances } from "./disappearances.ts";
@@ -49,7 +50,8 @@ export class TagLists {
       if (isGranaryError(error, "closed")) throw error;
       const stored = await this.#instead(target, error);
       if (stored !== undefined) return stored;
-      throw isGranaryError(error, "not-found") ? notFound(target, "tags/list") : error;
+      const isHidden = isGranaryError(error, "not-found") && error.facts.upstreamStatus !== undefined;
+      throw isHidden ? notFound(target, "tags/list") : error;
     }
   }
 
@@ -58,14 +60,15 @@ export class TagLists {
   }
 
   async #ask(client: UpstreamClient, target: TagsTarget): Promise<TagsPage> {
-    const page = await client.tags(target.repository, target.query, this.#room);
+    const absence = hearAbsence();
+    const page = await client.tags(target.repository, target.query, this.#room, absence.onAbsent);
     const name = nameOf(target);
     if (page === undefined) {
       const isBelieved = this.#missing.saidMissing(name, client.upstream.policy.negativeLifetimeMs) === 0;
       // It is the repository that has no list, whatever was asked of it.
       if (isBelieved)
         for (const query of new Set([target.query, ""])) await this.#stored.forget(keyOf(target, query));
-      throw notFound(target, "tags/list");
+      throw notFound(target, "tags/list", absence.told);
     }
     this.#missing.seen(name);
     await this.#keep(target, page);

@@ -7,10 +7,12 @@ import { formatDuration } from "../bytes/units.ts";
 import { GranaryError, isGranaryError, messageOf, reasonOf } from "../errors.ts";
 import type { TagKey, TagRecord } from "../metadata/metadata.ts";
 import type { Episodes } from "../observe/episodes.ts";
+import type { ToldError } from "../oci/error-words.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
-import type { UpstreamClient } from "../upstream/upstream-client.ts";
+import type { OnAbsent, UpstreamClient } from "../upstream/upstream-client.ts";
 import { acceptClassOf, takes } from "./accept-class.ts";
 import { formatAge, isYoungerThan } from "./age.ts";
 import { Disappearances } from "./disappearances.ts";
@@ -35,6 +37,7 @@ type Asking = {
   readonly key: TagKey;
   readonly accept: readonly string[];
   readonly userAgent: string | undefined;
+  readonly onAbsent?: OnAbsent;
 };
 
 /** A record as this process knows it: when it was checked here, of the clock's `elapsed`; undefined when that was an earlier process. */
@@ -125,14 +128,25 @@ export class Tags {
     // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
     this.#absent.check(`GET ${name}`);
     if (!wantsBytes) this.#absent.check(`HEAD ${name}`);
+    this.#absent.check(`GET REFUSED ${flightOf(asking)}`);
+    if (!wantsBytes) this.#absent.check(`HEAD REFUSED ${flightOf(asking)}`);
     return this.#fetchByTag(asking, wantsBytes);
   }
 
   #fetchByTag(asking: Asking, wantsBytes: boolean): Promise<ResolvedTag> {
     const method = wantsBytes ? "GET" : "HEAD";
     return this.#checks.run(`${method} ${flightOf(asking)}`, async () => {
-      const head = await unlessHidden(wantsBytes ? this.#get(asking) : this.#head(asking));
-      if (head === undefined) throw this.#isAbsent(asking, method);
+      const absence = hearAbsence();
+      const { onAbsent } = absence;
+      const asked = { ...asking, onAbsent };
+      const answer = unlessHidden(wantsBytes ? this.#get(asked) : this.#head(asked), onAbsent);
+      const { negativeLifetimeMs } = asking.client.upstream.policy;
+      const head = await this.#absent.unlessRefused(
+        `${method} REFUSED ${flightOf(asking)}`,
+        negativeLifetimeMs,
+        answer,
+      );
+      if (head === undefined) throw this.#isAbsent(asking, method, absence.told);
       return { record: await this.#record(asking.key, head), outcome: "miss", warning: undefined };
     });
   }
@@ -153,14 +167,17 @@ export class Tags {
 
   /** What is stored is given up only for what is in hand, or when the upstream has said twice that the tag is not there. */
   async #recheck(asking: Asking, record: TagRecord): Promise<ResolvedTag> {
+    const absence = hearAbsence();
     try {
-      const head = await this.#headOrGet(asking, record);
+      const { onAbsent } = absence;
+      const head = await this.#headOrGet({ ...asking, onAbsent }, record);
       if (head !== undefined) return await this.#renew(asking, record, head);
     } catch (error) {
       if (isGranaryError(error, "client-outdated", "closed")) throw error;
-      return this.#checkFailed(record, error);
+      if (!isWithdrawn(error)) return this.#checkFailed(record, error);
+      return await this.#isMissing(asking, record, () => error);
     }
-    return await this.#isMissing(asking, record);
+    return await this.#isMissing(asking, record, () => this.#isAbsent(asking, "GET", absence.told));
   }
 
   async #renew(asking: Asking, record: TagRecord, head: Head): Promise<ResolvedTag> {
@@ -194,13 +211,13 @@ export class Tags {
   }
 
   /** The upstream says that a stored tag is not there: served with a warning, until it is said a second time. */
-  async #isMissing(asking: Asking, record: TagRecord): Promise<ResolvedTag> {
+  async #isMissing(asking: Asking, record: TagRecord, verdict: () => unknown): Promise<ResolvedTag> {
     const name = nameOf(record);
     const leftMs = this.#missing.saidMissing(name, asking.client.upstream.policy.negativeLifetimeMs);
     if (leftMs === 0) {
       this.#records.delete(name);
       await this.#parts.metadata.forgetTag(record);
-      throw this.#isAbsent(asking, "GET");
+      throw verdict();
     }
     const said = `stale: ${record.upstream} says that this tag is not there, and will be asked once more`;
     return this.#staleFor(leftMs, record, this.#withAge(record, said));
@@ -254,9 +271,10 @@ export class Tags {
     return record;
   }
 
-  #isAbsent({ client, key }: Asking, method: "GET" | "HEAD"): GranaryError {
+  #isAbsent({ client, key }: Asking, method: "GET" | "HEAD", told: readonly ToldError[]): GranaryError {
     const { negativeLifetimeMs } = client.upstream.policy;
-    return this.#absent.remember(`${method} ${nameOf(key)}`, negativeLifetimeMs, notFound(key, key.tag));
+    const error = notFound(key, key.tag, told);
+    return this.#absent.remember(`${method} ${nameOf(key)}`, negativeLifetimeMs, error);
   }
 
   #notAsked(record: TagRecord, reason: string): string {
@@ -272,8 +290,14 @@ function stale(record: TagRecord, warning: string): ResolvedTag {
   return { record, outcome: "stale", warning };
 }
 
-function askOf({ key, accept, userAgent }: Asking) {
-  return { repository: key.repository, reference: key.tag, accept, userAgent };
+function askOf({ key, accept, userAgent, onAbsent }: Asking) {
+  const ask = { repository: key.repository, reference: key.tag, accept, userAgent };
+  return onAbsent === undefined ? ask : { ...ask, onAbsent };
+}
+
+/** 410 and 451 are said of the content itself and for good, as 404 is; other refusals may be of the moment. */
+function isWithdrawn(error: unknown): boolean {
+  return isGranaryError(error, "upstream-refused") && [410, 451].includes(error.facts.upstreamStatus ?? 0);
 }
 
 function nameOf({ upstream, repository, tag, acceptClass }: TagKey): string {

@@ -46,6 +46,13 @@ export type CredentialsAsk = {
  */
 export type CredentialsOf = (ask: CredentialsAsk) => Promise<Identity>;
 
+/** What of them must never be shown. */
+export function secretsOf(credentials: Credentials | undefined): readonly string[] {
+  if (credentials === undefined) return [];
+  if ("password" in credentials) return [credentials.password];
+  return ["registryToken" in credentials ? credentials.registryToken : credentials.identityToken];
+}
+
 /** "the credentials from ~/.docker/config.json (auths: ghcr.io)". */
 export function describeCredentials({ rule }: Credentials): string {
   return rule === undefined ? "the configured credentials" : `the credentials from ${rule}`;

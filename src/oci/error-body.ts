@@ -12,6 +12,7 @@ export type OciErrorCode =
   | "MANIFEST_UNKNOWN"
   | "NAME_INVALID"
   | "NAME_UNKNOWN"
+  | "SIZE_INVALID"
   | "TOOMANYREQUESTS"
   | "UNAUTHORIZED"
   | "UNAVAILABLE"
@@ -21,4 +22,11 @@ export type OciErrorCode =
 /** JSON text `{"errors":[{"code","message"}]}`. */
 export function formatErrorBody(code: OciErrorCode, message: string): string {
   return JSON.stringify({ errors: [{ code, message }] });
+}
+
+/** The same for several, whose codes may be a registry's own. */
+export function formatErrorBodies(
+  errors: readonly { readonly code: string; readonly message: string }[],
+): string {
+  return JSON.stringify({ errors: errors.map(({ code, message }) => ({ code, message })) });
 }

@@ -248,7 +248,7 @@ export class Authorizer {
     const { transport, clock, signal } = this.#options;
     const askedAt = clock.elapsed();
     try {
-      const token = await requestToken(transport, ask, signal, clock.now());
+      const token = await requestToken(transport, ask, signal, clock);
       const { value } = token;
       const lifetimeMs = Math.min(token.lifetimeMs, ask.isProbe ? STRANGER_MS : LONGEST_MS);
       const header = `Bearer ${value}`;

@@ -14,8 +14,9 @@ import { identify } from "./identity.ts";
 import { MeasuredBody } from "./measured-body.ts";
 import { discardBody, refuseEncoded } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
+import { refusalOf, wordsOf } from "./refusal.ts";
 import { blobUrl, repositoryAt } from "./registry-url.ts";
-import { hiddenError, statusError } from "./status-error.ts";
+import { hiddenError } from "./status-error.ts";
 import { transportError } from "./transport-error.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -85,10 +86,11 @@ export class BlobOrigin implements Origin {
       this.#remember(reply, at.endpoint);
       return reply;
     }
-    discardBody(reply);
-    if (!reply.isAbroad && reply.status === 404) return undefined;
-    if (!reply.isAbroad && reply.status === 401) throw hiddenError(reply);
-    throw this.#failure(reply);
+    if (!reply.isAbroad && reply.status === 404) {
+      discardBody(reply);
+      return undefined;
+    }
+    throw await this.#failure(reply);
   }
 
   async #askRegistry(range: ByteRange, at: At): Promise<Reply> {
@@ -125,7 +127,7 @@ export class BlobOrigin implements Origin {
       });
       if (answer.status === 200 || answer.status === 206) {
         this.#endpoint = target.endpoint;
-        return { ...answer, isAbroad: true, isAuthorized: false, says: undefined };
+        return { ...answer, isAbroad: true, isAuthorized: false, says: undefined, secrets: [] };
       }
       discardBody(answer);
     } catch (error) {
@@ -140,11 +142,15 @@ export class BlobOrigin implements Origin {
     this.#target = { endpoint, url, until: this.#uplink.clock.elapsed() + TARGET_MS };
   }
 
-  /** A limit or a refusal of the CDN is not the registry's: it must not silence the whole upstream. */
-  #failure(reply: Reply): GranaryError {
-    const error = statusError(reply, this.#uplink.clock.now());
-    if (!reply.isAbroad || reply.status === 416) return error;
-    return new GranaryError("upstream-unavailable", error.message, error.facts);
+  /** A limit or a refusal of the CDN is not the registry's: it must not silence the whole upstream. What was told is for this repository. */
+  async #failure(reply: Reply): Promise<GranaryError> {
+    const { clock } = this.#uplink;
+    const isHidden = !reply.isAbroad && reply.status === 401;
+    const { code, message, facts } = isHidden
+      ? hiddenError(reply, await wordsOf(reply, clock))
+      : await refusalOf(reply, clock);
+    const isOwn = !reply.isAbroad || reply.status === 416;
+    return new GranaryError(isOwn ? code : "upstream-unavailable", message, { ...facts, target: this.name });
   }
 
   #accept(reply: Reply, asked: ByteRange, signal: AbortSignal): OpenedRange {

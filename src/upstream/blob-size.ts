@@ -10,6 +10,7 @@ import { parseContentRange } from "./content-range.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { ANONYMOUS, identify } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
+import { refusalOf } from "./refusal.ts";
 import { blobUrl, repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
@@ -33,7 +34,9 @@ export async function headBlob(
   if (size !== undefined) return { size, isMeasured: false };
   const error = statusError(head, uplink.clock.now());
   // URLs signed for GET refuse HEAD, and some registries do not know HEAD of blobs: then the GET can do better, which is what matters.
-  const isWorthGet = head.status === 200 || head.isAbroad || HEADLESS.includes(head.status);
+  // What is refused has its reason in a body, which a HEAD has not.
+  const isRefused = HEADLESS.includes(head.status) || error.code === "upstream-refused";
+  const isWorthGet = head.status === 200 || head.isAbroad || isRefused;
   if (!isWorthGet || error.code === "rate-limited") throw error;
   return sizeByGet(uplink, repository, digest, identity, at);
 }
@@ -57,9 +60,13 @@ async function sizeByGet(
   at: At,
 ): Promise<BlobHead | undefined> {
   const reply = await askBlob(uplink, repository, digest, "GET", identity, at);
-  discardBody(reply);
-  if (isAbsent(reply)) return undefined;
+  if (isAbsent(reply)) {
+    discardBody(reply);
+    return undefined;
+  }
   const { status } = reply;
+  if (![200, 206, 416].includes(status)) throw await refusalOf(reply, uplink.clock);
+  discardBody(reply);
   const total = parseContentRange(reply.headers["content-range"])?.size;
   const size = possibleSize(digest, status === 200 ? lengthOf(reply) : total);
   // An empty blob has no first byte: 416 with "bytes */0". Of any other, 416 to its first byte is no answer.

@@ -103,8 +103,10 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
         measureBlob(uplink, repository, digest, at),
       ),
     blobOrigin: (repository, digest) => new BlobOrigin(uplink, repository, digest),
-    tags: (repository, query, room) =>
-      caller.withRetries({ kind: "tags", repository }, (at) => listTags(uplink, repository, query, room, at)),
+    tags: (repository, query, room, onAbsent) =>
+      caller.withRetries({ kind: "tags", repository }, (at) =>
+        listTags(uplink, repository, query, room, at, onAbsent),
+      ),
     referrers: (repository, digest, room) =>
       caller.withRetries({ kind: "referrers", repository }, (at) =>
         listReferrers(uplink, repository, digest, room, at),

@@ -5,7 +5,7 @@
  */
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { type Challenge, parseChallenges } from "../oci/challenge.ts";
-import { describeCredentials, type Identity } from "../oci/credentials.ts";
+import { describeCredentials, type Identity, secretsOf } from "../oci/credentials.ts";
 import { answerError } from "./answer-error.ts";
 import type { Authorization, Authorizer, Held, Place } from "./authorizer.ts";
 import { ANONYMOUS } from "./identity.ts";
@@ -34,6 +34,8 @@ export type Reply = Incoming & {
   readonly isAuthorized: boolean;
   /** For errors: with which credentials the upstream was asked; undefined where another host answered. */
   readonly says: string | undefined;
+  /** Of ours, which no message may quote. */
+  readonly secrets: readonly string[];
 };
 
 /**
@@ -80,15 +82,18 @@ function isRefusal(outcome: Outcome): boolean {
 async function follow(transport: Transport, authorizer: Authorizer, question: Question): Promise<Reply> {
   let url = question.url;
   let isAbroad = false;
+  const { says, credentials } = question.identity;
+  const secrets = secretsOf(credentials);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const reply = await askAuthorized(transport, authorizer, question, placeOf(question, url, isAbroad));
     if (!isRedirect(reply)) {
       if (!isAbroad) refuseStranger(question, reply);
-      return { ...reply, isAbroad, says: isAbroad ? undefined : question.identity.says };
+      return { ...reply, isAbroad, says: isAbroad ? undefined : says, secrets };
     }
     discardBody(reply);
     const next = nextHop(reply);
-    if (question.stays === true && !isSameOrigin(url, next)) return { ...reply, isAbroad, says: undefined };
+    if (question.stays === true && !isSameOrigin(url, next))
+      return { ...reply, isAbroad, says: undefined, secrets };
     isAbroad ||= !isSameOrigin(url, next);
     if (isAbroad) question.onAbroad();
     url = next;

@@ -13,11 +13,12 @@ import { identify } from "./identity.ts";
 import { nextQuery } from "./link-header.ts";
 import { discardBody } from "./read-body.ts";
 import { MOST_LIST_BYTES, noList, type ReadList, readList } from "./read-list.ts";
+import { refusalOf, wordsOf } from "./refusal.ts";
 import { prefixOf, referrersUrl, repositoryAt, tagsUrl, withoutNs, withQuery } from "./registry-url.ts";
-import { hiddenError, statusError } from "./status-error.ts";
+import { hiddenError } from "./status-error.ts";
 import type { RequestKind } from "./transport.ts";
 import type { Uplink } from "./uplink.ts";
-import type { ReferrersList, TagsPage } from "./upstream-client.ts";
+import type { OnAbsent, ReferrersList, TagsPage } from "./upstream-client.ts";
 
 /** Pages of one list of referrers. Registries put dozens of referrers on each. */
 const MOST_PAGES = 200;
@@ -29,13 +30,17 @@ export async function listTags(
   query: string,
   room: BodyRoom,
   at: At,
+  onAbsent?: OnAbsent,
 ): Promise<TagsPage | undefined> {
   const identity = await identify(uplink.upstream, repository, at);
   const reply = await askTags(uplink, repository, query, identity, at);
   if (reply.status !== 200) {
-    discardBody(reply);
-    if (reply.status === 404) return undefined;
-    throw reply.status === 401 ? hiddenError(reply) : statusError(reply, uplink.clock.now());
+    if (reply.status === 404 || reply.status === 401) {
+      onAbsent?.(await wordsOf(reply, uplink.clock));
+      if (reply.status === 404) return undefined;
+      throw hiddenError(reply);
+    }
+    throw await refusalOf(reply, uplink.clock);
   }
   const next = nextOf(reply, `/${repository}/tags/list`);
   const read = await readList(reply, { list: "tags", beside: "name" }, MOST_LIST_BYTES, room, at.signal);
@@ -78,10 +83,10 @@ export async function listReferrers(
       const url = withQuery(base, query);
       const reply = await ask(uplink, "referrers", url, repository, identity, at, OCI_INDEX);
       if (reply.status !== 200) {
-        discardBody(reply);
         const isNoApi = reply.status !== 429 && reply.status < 500;
-        if (isNoApi && pages.length === 0) return undefined;
-        throw statusError(reply, uplink.clock.now());
+        if (!isNoApi || pages.length > 0) throw await refusalOf(reply, uplink.clock);
+        discardBody(reply);
+        return undefined;
       }
       query = nextOf(reply, `/${repository}/referrers/${digest}`);
       const page = await readList(reply, { list: "manifests" }, MOST_LIST_BYTES - bytes, room, at.signal);

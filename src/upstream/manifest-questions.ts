@@ -10,6 +10,7 @@ import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
 import { discardBody, readLimited } from "./read-body.ts";
+import { refusalOf, wordsOf } from "./refusal.ts";
 import { manifestUrl, repositoryAt } from "./registry-url.ts";
 import { hiddenError, statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
@@ -25,7 +26,7 @@ const MAX_TEXT_BYTES = 4096;
 export type OnHeaders = (headers: IncomingHttpHeaders) => void;
 
 /** What registries say to a HEAD that they cannot answer, though a GET would be. */
-export const HEADLESS: readonly number[] = [400, 405, 406, 500, 501];
+export const HEADLESS: readonly number[] = [400, 405, 406, 410, 451, 500, 501];
 
 /** One HEAD; a GET only where the registry does not know HEAD: what a GET gives must not fail for a HEAD's sake. */
 export async function headManifest(
@@ -40,7 +41,7 @@ export async function headManifest(
     discardBody(reply);
     return getManifest(uplink, ask, at, onHeaders);
   }
-  if (await isAbsent(uplink, reply, at)) return undefined;
+  if (await isAbsent(uplink, ask, reply, at)) return undefined;
   discardBody(reply);
   return headOf(reply);
 }
@@ -53,7 +54,7 @@ export async function getManifest(
 ): Promise<ManifestBody | undefined> {
   const reply = await askManifest(uplink, ask, "GET", await identityOf(uplink, ask, at), at);
   onHeaders(reply.headers);
-  if (await isAbsent(uplink, reply, at)) return undefined;
+  if (await isAbsent(uplink, ask, reply, at)) return undefined;
   const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
   uplink.metrics.upstreamBytes.inc({ upstream: uplink.upstream.name, kind: "manifest" }, bytes.length);
   return { ...headOf(reply), bytes };
@@ -87,16 +88,23 @@ export function askManifest(
 }
 
 /** False for 200, true for 404; throws for all else: 401 after a fresh token is "absent or private" (C.5), which is no 404. */
-async function isAbsent({ clock }: Uplink, reply: Reply, { signal }: At): Promise<boolean> {
+async function isAbsent(
+  { clock }: Uplink,
+  { onAbsent }: ManifestAsk,
+  reply: Reply,
+  { signal }: At,
+): Promise<boolean> {
   const { status } = reply;
   if (status === 200) return false;
   if (status === 412) {
     const text = await readLimited(reply, MAX_TEXT_BYTES, signal);
-    throw statusError(reply, clock.now(), text.toString("utf8").trim());
+    throw statusError(reply, clock.now(), { text: text.toString("utf8").trim() });
   }
-  discardBody(reply);
-  if (status === 404) return true;
-  throw status === 401 ? hiddenError(reply) : statusError(reply, clock.now());
+  if (status !== 404 && status !== 401) throw await refusalOf(reply, clock);
+  const told = await wordsOf(reply, clock);
+  if (status === 401) throw hiddenError(reply, told);
+  onAbsent?.(told);
+  return true;
 }
 
 /** What the headers tell, unchecked. */

@@ -4,14 +4,16 @@
  */
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
+import { joinWords, type ToldError } from "../oci/error-words.ts";
 import { checkManifest, type Manifest } from "../oci/manifest.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { formatReference, type Reference, type Repository, wantedOf } from "../oci/reference.ts";
 import type { Origin } from "../origin.ts";
 import type { ManifestHead, Source } from "../source.ts";
+import { hearAbsence } from "./absence.ts";
 import { unlessHidden } from "./unless-hidden.ts";
-import type { UpstreamClient } from "./upstream-client.ts";
+import type { UpstreamClient, ManifestHead as UpstreamHead } from "./upstream-client.ts";
 
 /** `clientOf` makes the client of one registry; it is closed with the Source. */
 export function registrySource(clientOf: (registry: string) => UpstreamClient): Source {
@@ -30,22 +32,27 @@ class RegistrySource implements Source {
 
   async manifest(reference: Reference): Promise<Manifest> {
     const client = this.#client(reference);
+    const absence = hearAbsence();
+    const { onAbsent } = absence;
     const body = await unlessHidden(
-      asVersionless((userAgent) => client.getManifest(askOf(reference, userAgent))),
+      asVersionless((userAgent) => client.getManifest({ ...askOf(reference, userAgent), onAbsent })),
+      onAbsent,
     );
-    if (body === undefined) throw await this.#absent(reference, formatReference(reference));
+    if (body === undefined) throw await this.#absent(reference, formatReference(reference), absence.told);
     return checkManifest(body, formatReference(reference), reference.digest).manifest;
   }
 
   /** A registry that leaves out one of the headers is asked for the bytes (I07): they tell all three. */
   async headManifest(reference: Reference): Promise<ManifestHead> {
     const client = this.#client(reference);
-    const head = await unlessHidden(
-      asVersionless((userAgent) => client.headManifest(askOf(reference, userAgent))),
-    );
-    if (head === undefined) throw await this.#absent(reference, formatReference(reference));
-    const mediaType = manifestTypeOf(head.mediaType);
-    const { digest, size } = head;
+    const asking = asVersionless((userAgent) => client.headManifest(askOf(reference, userAgent)));
+    const head = await unlessHidden(asking).catch((error: unknown) => {
+      if (isMute(error)) return UNTOLD;
+      throw error;
+    });
+    // HEAD alone does not make it absent either.
+    const { digest, size, mediaType: type } = head ?? UNTOLD;
+    const mediaType = manifestTypeOf(type);
     const isTold = digest !== undefined && size !== undefined && size > 0 && mediaType !== undefined;
     if (isTold && digest === (reference.digest ?? digest)) return { digest, size, mediaType };
     const manifest = await this.manifest(reference);
@@ -69,10 +76,16 @@ class RegistrySource implements Source {
   }
 
   /** Registries say 404 or 401 for both: absent, and private to others (registry-clients.md C.5). */
-  async #absent(repository: Repository, target: string): Promise<GranaryError> {
+  async #absent(
+    repository: Repository,
+    target: string,
+    told: readonly ToldError[] = [],
+  ): Promise<GranaryError> {
     // What could not be found is the answer, also when it cannot be told as whom we asked.
     const says = await this.#client(repository).saysIdentity(repository.repository).catch(messageOf);
-    const message = `There is no ${target}, or it is private and needs another login. ${says}`;
+    const words = joinWords(told);
+    const why = words === undefined ? "" : ` The registry says: ${words}.`;
+    const message = `There is no ${target}, or it is private and needs another login.${why} ${says}`;
     return new GranaryError("not-found", message, { target });
   }
 
@@ -89,6 +102,15 @@ class RegistrySource implements Source {
 function unsized({ registry, repository }: Repository, digest: Digest): GranaryError {
   const message = `${registry} does not say how large blob ${digest} of ${registry}/${repository} is.`;
   return new GranaryError("upstream-protocol", message, { target: digest });
+}
+
+/** What a HEAD tells that was refused. */
+const UNTOLD: UpstreamHead = { digest: undefined, mediaType: undefined, size: undefined };
+
+/** A refusal has its reason in a body, which the answer to a HEAD has not: the GET tells it, or does better. */
+function isMute(error: unknown): boolean {
+  if (!isGranaryError(error, "denied", "upstream-refused", "upstream-unavailable")) return false;
+  return error.facts.upstreamStatus !== undefined && error.facts.told === undefined;
 }
 
 function askOf(reference: Reference, userAgent: string | undefined) {

@@ -3,7 +3,14 @@
  * there is an identity token. It caches nothing and decides no trust; no token and no password ever enters a message.
  */
 import { GranaryError } from "../errors.ts";
-import { type Credentials, describeCredentials, type PasswordCredentials } from "../oci/credentials.ts";
+import type { Clock } from "../observe/clock.ts";
+import {
+  type Credentials,
+  describeCredentials,
+  type PasswordCredentials,
+  secretsOf,
+} from "../oci/credentials.ts";
+import { joinWords } from "../oci/error-words.ts";
 import { JSON_BOUNDS } from "../oci/json-bounds.ts";
 import { parseJsonObject } from "../oci/json-value.ts";
 import { basicHeader } from "./basic-header.ts";
@@ -11,6 +18,7 @@ import { postIdentityToken } from "./identity-token.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { redactUrl } from "./redact-url.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "./redirects.ts";
+import { wordsOf } from "./refusal.ts";
 import { statusError } from "./status-error.ts";
 import type { Incoming, Transport } from "./transport.ts";
 
@@ -33,24 +41,33 @@ const DEFAULT_LIFETIME_MS = 60_000;
 
 /**
  * Throws `unauthorized` when the server refuses (401, 403), `rate-limited`, `upstream-unavailable`, `upstream-protocol`.
- * `now` is epoch ms.
  */
 export async function requestToken(
   transport: Transport,
   ask: TokenAsk,
   signal: AbortSignal,
-  now: number,
+  clock: Clock,
 ): Promise<Token> {
   const incoming = await askServer(transport, ask, signal);
   const { status, url } = incoming;
   if (status === 200) return parseToken(await readLimited(incoming, MAX_TOKEN_BYTES, signal), url);
-  discardBody(incoming);
-  if (status !== 401 && status !== 403) throw statusError(incoming, now);
+  const told = await wordsOf({ ...incoming, secrets: secretsOf(ask.credentials) }, clock);
+  const words = joinWords(told);
+  const why = words === undefined ? "" : `: ${words}`;
+  if (status !== 401 && status !== 403) throw tokenError(statusError(incoming, clock.now(), { told }));
   const who = ask.credentials === undefined ? "an anonymous request" : describeCredentials(ask.credentials);
-  throw new GranaryError("unauthorized", `The token server ${redactUrl(url)} refused ${who} (${status}).`, {
+  const message = `The token server ${redactUrl(url)} refused ${who} (${status})${why}.`;
+  throw new GranaryError("unauthorized", message, {
     upstreamStatus: status,
     reason: `the token server ${url.host} answered ${status}`,
   });
+}
+
+/** What a token server says is said of tokens: no 404 or 410 of its is a word on what the token was for. */
+function tokenError(error: GranaryError): GranaryError {
+  if (error.code === "rate-limited" || error.code === "upstream-unavailable") return error;
+  const { told: _, ...facts } = error.facts;
+  return new GranaryError("upstream-protocol", error.message, facts);
 }
 
 /** Token servers that know no OAuth2 answer 404 or 405 to a POST: they get the token as a password (token specification). */

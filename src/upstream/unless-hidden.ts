@@ -3,13 +3,18 @@
  * stored is never given up for that.
  */
 import { isGranaryError } from "../errors.ts";
+import type { OnAbsent } from "./upstream-client.ts";
 
-/** The value; undefined also where the upstream would not say whether it is there or private (registry-clients.md C.5). */
-export async function unlessHidden<T>(asking: Promise<T | undefined>): Promise<T | undefined> {
+/** The value, or what was told in its place; undefined also where the upstream would not say whether it is there or private (registry-clients.md C.5). */
+export async function unlessHidden<T>(
+  asking: Promise<T | undefined>,
+  onAbsent?: OnAbsent,
+): Promise<T | undefined> {
   try {
     return await asking;
   } catch (error) {
-    if (isGranaryError(error, "not-found")) return undefined;
-    throw error;
+    if (!isGranaryError(error, "not-found")) throw error;
+    onAbsent?.(error.facts.told ?? []);
+    return undefined;
   }
 }

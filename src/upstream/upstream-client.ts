@@ -3,6 +3,7 @@
  * client's credentials ever come in here.
  */
 import type { Digest } from "../oci/digest.ts";
+import type { ToldError } from "../oci/error-words.ts";
 import type { Origin } from "../origin.ts";
 import type { BodyRoom } from "./body-room.ts";
 import type { Upstream } from "./policy.ts";
@@ -16,7 +17,11 @@ export type ManifestAsk = {
   readonly accept: readonly string[];
   /** Sent upstream only where the Upstream says so. */
   readonly userAgent: string | undefined;
+  /** Hears in the registry's own words that it is not there, before `undefined` is the answer; the last endpoint's count. */
+  readonly onAbsent?: OnAbsent;
 };
+
+export type OnAbsent = (told: readonly ToldError[]) => void;
 
 /** Headers of an upstream manifest answer, unchecked. */
 export type ManifestHead = {
@@ -90,7 +95,8 @@ export type ViewAsk = {
 };
 
 /**
- * Every method throws `upstream-unavailable`, `upstream-protocol`, `rate-limited`, `unauthorized`, `denied`, `closed`;
+ * Every method throws `upstream-unavailable`, `upstream-protocol`, `upstream-refused` (a 4xx of its own, about the one question),
+ * `rate-limited`, `unauthorized`, `denied`, `closed`;
  * while the circuit is open they throw at once with `retryAfterMs` and send nothing. `undefined` means the upstream
  * said that it is not there (404). Manifests and lists throw `not-found` where it did not say whether that is so (401 after a
  * fresh token: absent or private), which is no reason to give up what is stored. Equal requests that overlap are
@@ -114,7 +120,7 @@ export interface UpstreamClient {
   measureBlob(repository: string, digest: Digest): Promise<BlobHead | undefined>;
   blobOrigin(repository: string, digest: Digest): Origin;
   /** The list that the upstream answers to `query`, of which only `ns` is its own business; see BodyRoom for `room`. */
-  tags(repository: string, query: string, room: BodyRoom): Promise<TagsPage | undefined>;
+  tags(repository: string, query: string, room: BodyRoom, onAbsent?: OnAbsent): Promise<TagsPage | undefined>;
   /** What the referrers API lists; undefined when the upstream has no such API. */
   referrers(repository: string, digest: Digest, room: BodyRoom): Promise<ReferrersList | undefined>;
   /**

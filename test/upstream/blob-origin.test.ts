@@ -279,7 +279,7 @@ describe("an upstream that fails", () => {
     [500, "upstream-unavailable"],
     [503, "upstream-unavailable"],
     [403, "denied"],
-    [418, "upstream-protocol"],
+    [418, "upstream-refused"],
   ])("maps %i to %s and is asked once: trying again is the Fill's", async (status, code) => {
     const { origin, spoil, fake } = await startOrigin();
     spoil({ kind: "status", status, body: "<html>no</html>" });

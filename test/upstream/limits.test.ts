@@ -146,7 +146,7 @@ describe("trouble that passes", () => {
 
   it.each([
     [403, "denied"],
-    [418, "upstream-protocol"],
+    [418, "upstream-refused"],
     [429, "rate-limited"],
   ])("is not what %i means: it is asked once (H75)", async (status, code) => {
     const { fake, client, ask } = await startPlain();

@@ -1,0 +1,58 @@
+/** Shows that a person reads why a registry refused, in its own words, whether it was asked through a Granary or directly. */
+import { expect, test } from "vitest";
+import { GranaryError } from "../../src/errors.ts";
+import { runMain } from "../support/run-main.ts";
+import { serveMemory } from "../support/serve-memory.ts";
+import { startFake } from "../support/start-upstream.ts";
+
+const SHARDED = "The specified tag is a sharded \u001b[31mGGUF. Ollama does not support this yet.";
+
+test.each([
+  [400, { error: SHARDED }, /answered 400: .*sharded GGUF. Ollama does not support this yet\.\n$/],
+  [451, { errors: [{ message: "one." }, { message: "two" }] }, /answered 451: one; two\.\n$/],
+  [403, { errors: [{ message: "Access is restricted" }] }, /answered 403: Access is restricted\. .*login/s],
+  [404, { errors: [{ message: "expired in May" }] }, /There is no .* The registry says: expired in May\. /],
+  [502, { errors: [{ message: "back at noon" }] }, /answered 502: back at noon\.\n$/],
+])("asked directly: %i", async (status, body, expected) => {
+  const fake = await startFake({ mode: "plain" });
+  const headers = { "content-type": "application/json" };
+  const fault = { kind: "status", status, body: JSON.stringify(body), headers } as const;
+  fake.fail(/manifests/, fault, { times: Number.POSITIVE_INFINITY });
+  const { code, err } = await runMain(["image", "digest", `${fake.host}/a/b:t`]);
+  expect(code).toBeGreaterThan(0);
+  expect(err).toMatch(expected);
+  expect(err.replace(/\n$/, "")).not.toMatch(/\p{Cc}/u);
+});
+
+test.each([
+  [
+    new GranaryError("upstream-refused", "x", {
+      upstreamStatus: 400,
+      told: told(SHARDED),
+      reason: "hf.co answered 400",
+    }),
+    /answered 400: .*sharded/,
+  ],
+  [
+    new GranaryError("upstream-unavailable", "x", {
+      upstreamStatus: 503,
+      told: told("noon"),
+      reason: "hf.co answered 503",
+    }),
+    /answered 502: hf\.co answered 503: noon\.\n$/,
+  ],
+  [
+    new GranaryError("denied", "It is private. Log in to Granary."),
+    /answered 403: It is private\. Log in to Granary\. /,
+  ],
+])("asked through a Granary: %s", async (failure, expected) => {
+  await using server = await serveMemory();
+  server.mirror.failure = failure;
+  const { err } = await runMain(["image", "digest", "a/b:t", "--via", `http://127.0.0.1:${server.hub}`]);
+  expect(err).toMatch(expected);
+  expect(err).not.toContain("check the address");
+});
+
+function told(message: string) {
+  return [{ code: undefined, message }];
+}
