@@ -40,7 +40,7 @@ export interface Origin {
   readonly name: string;
 
   /**
-   * Opens `range` of the blob. `signal` ends the request and its body; only the Fill owns it (F5).
+   * Opens `range` of the blob; one without an end (infinite) is answered with the whole, from byte 0. `signal` ends the request and its body; only the Fill owns it (F5).
    *
    * Throws `not-found` (the blob is not there), `unauthorized`, `denied`, `rate-limited` (with retryAfterMs),
    * `range-unsatisfiable`, `upstream-unavailable` (worth another try), `upstream-protocol` (wrong Content-Range,

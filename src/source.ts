@@ -48,8 +48,8 @@ export interface BlobReader {
 /** A blob that can be read, whether it is on disk, being filled, or only passing through. */
 export interface ReadableBlob {
   readonly digest: Digest;
-  /** Bytes. */
-  readonly size: number;
+  /** Bytes; undefined where nobody states them: then whoever reads the whole knows at its end. */
+  readonly size: number | undefined;
   /**
    * A reader of `range`, or of the whole blob when none is given. Only a whole reader is held back at the end until
    * the digest is known (F18). Synchronous: nothing is read before the first `read`.

@@ -2,7 +2,7 @@
  * Owns one reader of a Fill: it asks for its next bytes, parks while they are not there, and gets exactly its range or an
  * error (F2). It holds no bytes of its own (F7); its end ends nothing but itself (F5).
  */
-import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { BlobReader } from "../source.ts";
 
@@ -12,6 +12,8 @@ export interface ReaderHost {
   available(offset: number, end: number, whole: boolean): number;
   /** True when the byte at `offset` is there, but held back until the digest is known (F18). */
   isHeldBack(offset: number, whole: boolean): boolean;
+  /** Where the blob ends; infinite while nobody knows. */
+  readonly end: number;
   readAt(offset: number, into: Uint8Array): Promise<number>;
   /** False when somebody has written to the file since it was hashed. */
   isUnchanged(): Promise<boolean>;
@@ -56,7 +58,7 @@ export class FillReader implements BlobReader {
       if (this.#isClosed) throw closed();
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#through !== undefined) return await this.#through.read(into);
-      const count = this.#isUnreadable ? 0 : this.#host.available(this.#offset, this.#range.end, this.#whole);
+      const count = this.#isUnreadable ? 0 : this.#host.available(this.#offset, this.#end, this.#whole);
       if (count > 0) {
         const taken = await this.#take(into.subarray(0, Math.min(count, into.length)));
         if (taken > 0) return taken;
@@ -65,7 +67,7 @@ export class FillReader implements BlobReader {
       // Only from where nothing is present: what is, is never asked for again (F6).
       this.#through = this.#host.passThrough({ start: this.#offset, end: this.#range.end }, this.#whole);
       if (this.#through !== undefined) continue;
-      if (this.#isAtEnd()) return 0;
+      if (this.#isAtEnd()) return await this.#complete();
       await this.#park();
     }
   }
@@ -86,7 +88,22 @@ export class FillReader implements BlobReader {
 
   /** A whole reader is at its end only when the digest is known to be right, also of an empty blob. */
   #isAtEnd(): boolean {
-    return this.#offset >= this.#range.end && !this.#host.isHeldBack(this.#offset, this.#whole);
+    return this.#offset >= this.#end && !this.#host.isHeldBack(this.#offset, this.#whole);
+  }
+
+  get #end(): number {
+    return Math.min(this.#range.end, this.#host.end);
+  }
+
+  /** F2: never short. A range of a blob whose size nobody knew may turn out to lie beyond its end. */
+  async #complete(): Promise<number> {
+    const { end } = this.#range;
+    if (this.#offset >= end) return 0;
+    // F18: its last bytes were given before anybody knew that they are the last.
+    if (end === Number.POSITIVE_INFINITY && (await this.#host.isUnchanged())) return 0;
+    if (end === Number.POSITIVE_INFINITY) throw changed();
+    const message = `The blob has ${this.#host.end} bytes; ${formatRange(this.#range)} was asked for.`;
+    throw new GranaryError("range-unsatisfiable", message, { expected: end, found: this.#host.end });
   }
 
   async #take(into: Uint8Array): Promise<number> {

@@ -199,6 +199,10 @@ export class Fill implements ReaderHost, LanesHost {
 
   // --- what readers use (ReaderHost) -----------------------------------------------------------------------------
 
+  get end(): number {
+    return this.size;
+  }
+
   available(offset: number, end: number, whole: boolean): number {
     if (this.#failure !== undefined) throw this.#failure;
     const run = this.#present.endOfRunAt(offset);

@@ -5,10 +5,14 @@
 import type { Digest } from "../oci/digest.ts";
 import type { PartialKey } from "../store/partial.ts";
 import { Fill, type FillAsk, type FillSurroundings } from "./fill.ts";
+import { type UnsizedAsk, UnsizedFill } from "./unsized-fill.ts";
+
+/** Of a known size, or of one that nobody states. */
+export type RunningFill = Fill | UnsizedFill;
 
 export class Fills {
   readonly #around: FillSurroundings;
-  readonly #fills = new Map<string, Fill>();
+  readonly #fills = new Map<string, RunningFill>();
   /** Fills that have left the map and still hold their partial open: the next fill of their kind waits for them. */
   readonly #ending = new Map<string, Promise<void>>();
 
@@ -20,20 +24,27 @@ export class Fills {
    * The running Fill of the digest at this upstream, or a new one. Synchronous: look-up and insert share a tick (F1). The size of a
    * running fill wins over `ask.size`, unless the upstream itself stands behind that one.
    */
-  obtain(ask: FillAsk): Fill {
+  obtain(ask: FillAsk): RunningFill {
     const running = this.find(ask);
     if (running !== undefined && !isRefuted(running, ask)) {
       running.addOrigin(ask.origin);
       return running;
     }
-    const key = keyOf(ask);
-    const after = Promise.all([this.#ending.get(key), this.#ending.get(ask.digest)]);
-    const fill = new Fill(ask, this.#around, after.then(nothing), (left) => this.#leave(left));
-    this.#fills.set(key, fill);
+    const fill = new Fill(ask, this.#around, this.#freed(ask), (left) => this.#leave(left));
+    this.#fills.set(keyOf(ask), fill);
     return fill;
   }
 
-  find(key: PartialKey): Fill | undefined {
+  /** The same of a blob whose size nobody states: its readers are of the whole. */
+  obtainUnsized(ask: UnsizedAsk): RunningFill {
+    const running = this.find(ask);
+    if (running !== undefined) return running;
+    const fill = new UnsizedFill(ask, this.#around, this.#freed(ask), (left) => this.#leave(left));
+    this.#fills.set(keyOf(ask), fill);
+    return fill;
+  }
+
+  find(key: PartialKey): RunningFill | undefined {
     return this.#fills.get(keyOf(key));
   }
 
@@ -48,7 +59,7 @@ export class Fills {
     this.#await(digest, work.catch(nothing));
   }
 
-  status(): Fill["facts"][] {
+  status(): RunningFill["facts"][] {
     return [...this.#fills.values()].map((fill) => fill.facts);
   }
 
@@ -61,7 +72,13 @@ export class Fills {
     timer.cancel();
   }
 
-  #leave(fill: Fill): void {
+  /** Resolves when nobody has the partial any more that a new fill of this kind opens. */
+  #freed({ digest, upstream }: PartialKey): Promise<void> {
+    const others = [this.#ending.get(keyOf({ digest, upstream })), this.#ending.get(digest)];
+    return Promise.all(others).then(nothing);
+  }
+
+  #leave(fill: RunningFill): void {
     const key = keyOf(fill);
     if (this.#fills.get(key) !== fill) return;
     this.#fills.delete(key);
@@ -77,7 +94,7 @@ export class Fills {
   }
 }
 
-function isRefuted(running: Fill, ask: FillAsk): boolean {
+function isRefuted(running: RunningFill, ask: FillAsk): boolean {
   return ask.isSizeSure === true && running.size !== ask.size && running.refute(ask.size);
 }
 

@@ -7,7 +7,8 @@ import type { Log } from "../observe/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore, StoredBlob } from "../store/blob-store.ts";
 
-export type Wanted = { readonly digest: Digest; readonly size: number };
+/** Without a size any right one will do. */
+export type Wanted = { readonly digest: Digest; readonly size: number | undefined };
 
 /**
  * undefined when there is none, or a damaged one, which has been set aside. Throws `store-damaged`, and `size-mismatch` for a right one of
@@ -41,8 +42,8 @@ async function isRight(stored: StoredBlob): Promise<boolean> {
   return await verification.verdict;
 }
 
-function checkSize({ digest, size }: StoredBlob, expected: number): void {
-  if (size === expected) return;
+function checkSize({ digest, size }: StoredBlob, expected: number | undefined): void {
+  if (expected === undefined || size === expected) return;
   const message = `${digest} has ${size} bytes, its descriptor says ${expected}.`;
   throw new GranaryError("size-mismatch", message, { expected, found: size, target: digest });
 }

@@ -13,8 +13,10 @@ import { Patience, type PatiencePolicy } from "./patience.ts";
 
 export type PassThroughAsk = {
   readonly digest: Digest;
-  readonly size: number;
+  /** Bytes; undefined where nobody states them: the end of the body is the end of the blob, if the digest says so. */
+  readonly size: number | undefined;
   readonly origin: Origin;
+  /** Without a size its end may be infinite. */
   readonly range: ByteRange;
   /** The reader has the whole blob from 0; `range` is what it still lacks. */
   readonly whole: boolean;
@@ -33,6 +35,8 @@ export class PassThrough implements BlobReader {
   #hash: Hash | undefined;
   #chunks: Uint8Array[] = [];
   #received: number;
+  /** Where it ends; infinite until that is known. */
+  #end: number;
   #opened: OpenedRange | undefined;
   #body: AsyncIterator<Uint8Array> | undefined;
   /** What ended this reader for good. */
@@ -44,14 +48,15 @@ export class PassThrough implements BlobReader {
     this.#clock = clock;
     this.#random = random;
     this.#received = ask.range.start;
+    this.#end = ask.range.end;
   }
 
   async read(into: Uint8Array): Promise<number> {
-    const { whole, range } = this.#ask;
+    const { whole } = this.#ask;
     if (this.#failure !== undefined) throw this.#failure;
     if (whole && this.#hash === undefined) await this.#seedHash();
     // A whole reader's last chunk stays here until everything after it has come and the digest is right.
-    while (this.#chunks.length < (whole ? 2 : 1) && this.#received < range.end) await this.#pull();
+    while (this.#chunks.length < (whole ? 2 : 1) && this.#received < this.#end) await this.#pull();
     const [chunk] = this.#chunks;
     if (chunk === undefined) return 0;
     const count = Math.min(chunk.length, into.length);
@@ -85,7 +90,7 @@ export class PassThrough implements BlobReader {
       offset += count;
     }
     this.#hash = hash;
-    if (this.#received === range.end) this.#verify();
+    if (this.#received === this.#end) this.#verify();
   }
 
   /** Gets the next chunk, over as many connections as it takes. */
@@ -94,8 +99,8 @@ export class PassThrough implements BlobReader {
     try {
       this.#body ??= await this.#open();
       const next = await this.#body.next();
-      if (next.done === true) throw this.#short();
-      this.#take(next.value);
+      if (next.done === true) this.#ended();
+      else this.#take(next.value);
       this.#patience.progressed();
     } catch (error) {
       this.#dropBody();
@@ -106,9 +111,11 @@ export class PassThrough implements BlobReader {
   }
 
   async #open(): Promise<AsyncIterator<Uint8Array>> {
-    const { origin, range, digest, size } = this.#ask;
-    const opened = await origin.open({ start: this.#received, end: range.end }, this.#abort.signal);
-    if (opened.size !== undefined && opened.size !== size) {
+    const { origin, digest, size } = this.#ask;
+    const opened = await origin.open({ start: this.#received, end: this.#end }, this.#abort.signal);
+    // This time it says how large the blob is.
+    if (size === undefined && opened.size !== undefined) this.#end = Math.min(this.#end, opened.size);
+    else if (opened.size !== undefined && opened.size !== size) {
       opened.dismiss();
       throw new GranaryError(
         "size-mismatch",
@@ -120,12 +127,19 @@ export class PassThrough implements BlobReader {
   }
 
   #take(chunk: Uint8Array): void {
-    const wanted = chunk.subarray(0, this.#ask.range.end - this.#received);
+    const wanted = chunk.subarray(0, this.#end - this.#received);
     if (wanted.length === 0) return;
     this.#chunks.push(wanted);
     this.#received += wanted.length;
     this.#hash?.update(wanted);
-    if (this.#ask.whole && this.#received === this.#ask.range.end) this.#verify();
+    if (this.#ask.whole && this.#received === this.#end) this.#verify();
+  }
+
+  /** The body is over: that is the end of a blob whose size nobody states, and too early for any other. */
+  #ended(): void {
+    if (this.#end !== Number.POSITIVE_INFINITY) throw this.#short();
+    this.#end = this.#received;
+    if (this.#ask.whole) this.#verify();
   }
 
   #verify(): void {
@@ -146,10 +160,10 @@ export class PassThrough implements BlobReader {
   }
 
   #short(): GranaryError {
-    const { origin, range } = this.#ask;
+    const { origin } = this.#ask;
     return new GranaryError(
       "upstream-unavailable",
-      `${origin.name} ended at byte ${this.#received} of ${range.end}.`,
+      `${origin.name} ended at byte ${this.#received} of ${this.#end}.`,
     );
   }
 

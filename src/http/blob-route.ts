@@ -3,6 +3,7 @@
  * needs. The bytes go through send-body.ts; the Pin is released when the body is over, however it ends (F12).
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import { GranaryError } from "../errors.ts";
 import type { Outcome } from "../mirror/mirror.ts";
 import type { BlobTarget } from "../mirror/target.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -37,6 +38,7 @@ export async function answerBlob(exchange: Exchange, target: BlobTarget): Promis
 async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome): Promise<void> {
   const { headers: asked } = exchange.incoming;
   const { digest, size } = blob;
+  if (size === undefined) return await sendUnsized(exchange, blob, outcome);
   const range = allowsRange(asked["if-range"]?.toString(), digest) ? parseRange(asked.range, size) : "whole";
   if (range === "unsatisfiable") return refuseRange(exchange, size);
   if (range === "whole") {
@@ -47,6 +49,22 @@ async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome
   const headers = withLength(withIdentity(exchange, digest, outcome), lengthOf(range));
   headers.push("Content-Range", formatContentRange(range, size));
   await send(exchange, blob, range, outcome, 206);
+}
+
+/**
+ * Nobody knows how large it is: it goes out as it comes in, whatever range was asked for (RFC 9110, 14.2 allows that). Chunks tell a client
+ * whether it has all of it; one that cannot read them would take a cut for the end (F18).
+ */
+async function sendUnsized(exchange: Exchange, blob: ReadableBlob, outcome: Outcome): Promise<void> {
+  const { incoming } = exchange;
+  if (incoming.httpVersionMajor === 1 && incoming.httpVersionMinor === 0) {
+    const message =
+      "The registry does not say how large this blob is, and HTTP/1.0 cannot tell its end: ask with HTTP/1.1.";
+    throw new GranaryError("upstream-protocol", message, { target: blob.digest });
+  }
+  const headers = withIdentity(exchange, blob.digest, outcome);
+  headers.push("Content-Type", OCTET_STREAM, "Location", ownUrl(exchange));
+  await send(exchange, blob, undefined, outcome, 200);
 }
 
 async function send(
@@ -80,8 +98,16 @@ function refuseRange({ outgoing, account }: Exchange, size: number): void {
   respondJson(outgoing, 416, body, ["Content-Range", formatContentRange(undefined, size)]);
 }
 
-function wholeHeaders(exchange: Exchange, digest: Digest, outcome: Outcome, size: number): HeaderList {
-  return withLength(withIdentity(exchange, digest, outcome), size);
+function wholeHeaders(
+  exchange: Exchange,
+  digest: Digest,
+  outcome: Outcome,
+  size: number | undefined,
+): HeaderList {
+  const headers = withIdentity(exchange, digest, outcome);
+  if (size !== undefined) return withLength(headers, size);
+  headers.push("Content-Type", OCTET_STREAM);
+  return headers;
 }
 
 function withIdentity({ headers }: Exchange, digest: Digest, outcome: Outcome): HeaderList {

@@ -13,8 +13,8 @@ export type Body = {
   readonly outgoing: ServerResponse;
   /** Closed here, whatever happens. */
   readonly reader: BlobReader;
-  /** Bytes that `Content-Length` promises. */
-  readonly length: number;
+  /** Bytes that `Content-Length` promises; undefined where nobody knows them: then the body ends as the reader does. */
+  readonly length: number | undefined;
   /** Writes status and headers. Called once, before the first byte or when the first byte takes longer than a moment. */
   readonly begin: () => void;
   /** Called when the first byte is there. */
@@ -31,13 +31,16 @@ export type Body = {
  */
 const HEADERS_WAIT_MS = 800;
 
+/** What the buffers are chosen by where no length is known. */
+const UNTOLD_BYTES = 1024 * 1024;
+
 /**
  * Sends the whole body and ends the response. Throws what the reader throws, and `aborted` when the client left; when
  * headers are out by then, the socket has been destroyed.
  */
 export async function sendBody(body: Body): Promise<void> {
   const { outgoing, reader, length, pool } = body;
-  const buffers = pool.take(length);
+  const buffers = pool.take(length ?? UNTOLD_BYTES);
   const writer = new BodyWriter(outgoing, reader);
   let isWhole = false;
   try {
@@ -65,7 +68,7 @@ async function copy(
   let read = taken;
   if (!outgoing.headersSent) begin();
   while (taken > 0) {
-    if (read > length) throw wrongLength(length, read);
+    if (length !== undefined && read > length) throw wrongLength(length, read);
     const written = writer.write(current.subarray(0, taken));
     const sent = taken;
     taken = read === length ? 0 : await reader.read(next);
@@ -74,7 +77,7 @@ async function copy(
     onSent(sent);
     [current, next] = [next, current];
   }
-  if (read !== length) throw wrongLength(length, read);
+  if (length !== undefined && read !== length) throw wrongLength(length, read);
 }
 
 /** The first read; when it takes longer than a moment, the headers go out before it ends. */

@@ -7,6 +7,7 @@ import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
 import type { FillAsk } from "../fill/fill.ts";
 import type { Fills } from "../fill/fills.ts";
 import { PassThrough } from "../fill/pass-through.ts";
+import type { UnsizedAsk } from "../fill/unsized-fill.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Digest, possibleSize } from "../oci/digest.ts";
@@ -36,7 +37,7 @@ export type BlobParts = {
   readonly random: () => number;
 };
 
-type Sized = { readonly digest: Digest; readonly size: number; readonly outcome: Outcome };
+type Sized = { readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome };
 
 export class Blobs {
   readonly #parts: BlobParts;
@@ -51,10 +52,12 @@ export class Blobs {
     const release = this.#parts.pins.pin(target.digest);
     try {
       const stated = await this.#statedOfCold(client, target);
-      const size = stated ?? (await this.#confirmed(client, target));
+      // Whatever lies here is served once this repository's own upstream has answered for it there (H54).
+      const size = stated ?? (await this.#parts.links.confirm(client, target, target.digest));
       this.#parts.uses.touch(target.digest);
       const stored = stated === undefined ? await this.#stored(client, target, size, release) : undefined;
       if (stored !== undefined) return { blob: stored, outcome: "hit" };
+      if (size === undefined) return await this.#unsized(client, target, release);
       return await this.#cold(client, target, size, release);
     } catch (error) {
       release();
@@ -65,7 +68,7 @@ export class Blobs {
   /** Size without a body, as this repository's upstream has it: from disk, or by one upstream HEAD, which is remembered. */
   async stat(client: UpstreamClient, target: BlobTarget): Promise<Sized> {
     const { digest } = target;
-    const size = await this.#confirmed(client, target);
+    const size = await this.#parts.links.confirm(client, target, digest);
     const stored = await this.#parts.sound.stat(digest, size);
     if (stored !== undefined) return { digest, size: stored.size, outcome: "hit" };
     return { digest, size, outcome: "miss" };
@@ -91,19 +94,10 @@ export class Blobs {
     return isOthers ? undefined : stated;
   }
 
-  /** Its size, once this repository's own upstream has answered for it there: whatever lies here is served only then (H54). */
-  async #confirmed(client: UpstreamClient, target: BlobTarget): Promise<number> {
-    const size = await this.#parts.links.confirm(client, target, target.digest);
-    if (size !== undefined) return size;
-    const { upstream, repository, digest } = target;
-    const message = `${upstream}/${repository} does not say how large ${digest} is.`;
-    throw new GranaryError("upstream-protocol", message, { target: digest });
-  }
-
   async #stored(
     client: UpstreamClient,
     target: BlobTarget,
-    likelySize: number,
+    likelySize: number | undefined,
     release: () => void,
   ): Promise<ReadableBlob | undefined> {
     const { digest } = target;
@@ -151,11 +145,11 @@ export class Blobs {
   /** Where a running fill goes by another size than this repository knows of, the upstream settles it; undefined where it need not. */
   async #settled(client: UpstreamClient, target: BlobTarget, said: number): Promise<number | undefined> {
     const running = this.#parts.fills.find(target);
-    if (running === undefined || running.size === said) return undefined;
+    if (running?.size === undefined || running.size === said) return undefined;
     return await this.#parts.links.measure(client, target, target.digest);
   }
 
-  #askOf(client: UpstreamClient, target: BlobTarget, size: number): FillAsk {
+  #askOf<S extends number | undefined>(client: UpstreamClient, target: BlobTarget, size: S) {
     const { repository, digest } = target;
     const { links } = this.#parts;
     const origin = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
@@ -178,19 +172,41 @@ export class Blobs {
     if (room === undefined) return this.#passedThrough(ask, range);
     const fill = this.#parts.fills.obtain(ask);
     room.taken();
-    return fill.size === ask.size ? fill.reader(range) : failing(otherSize(ask, fill.size));
+    const isMine = fill.size === undefined || fill.size === ask.size;
+    return isMine ? fill.reader(range) : failing(otherSize(ask, fill.size));
   }
 
-  #passedThrough({ digest, size, origin, policy }: FillAsk, range: ByteRange | undefined): BlobReader {
+  /** Nobody states how large it is: it is read to its end once, by everybody who asks meanwhile. */
+  async #unsized(client: UpstreamClient, target: BlobTarget, unpin: () => void): Promise<BlobAnswer> {
+    const { digest } = target;
+    const ask = this.#askOf(client, target, undefined);
+    const room = await this.#parts.janitor.reserve(target, 0);
+    const reader = (range?: ByteRange) =>
+      this.#proving(client, target, this.#doubting(target, 0, this.#unsizedReader(ask, room, range)));
+    const release = () => {
+      room?.release();
+      unpin();
+    };
+    const outcome = room === undefined ? "bypass" : "miss";
+    return { blob: { digest, size: undefined, reader, release }, outcome };
+  }
+
+  #unsizedReader(ask: UnsizedAsk, room: Room | undefined, range: ByteRange | undefined): BlobReader {
+    if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
+    if (room === undefined) return this.#passedThrough({ ...ask, size: undefined }, range);
+    const fill = this.#parts.fills.obtainUnsized(ask);
+    room.taken();
+    return fill.reader(range);
+  }
+
+  #passedThrough(
+    { digest, size, origin, policy }: UnsizedAsk & { readonly size: number | undefined },
+    range: ByteRange | undefined,
+  ): BlobReader {
     const { clock, random, metrics } = this.#parts;
     metrics.bypasses.inc();
-    const asked = {
-      digest,
-      size,
-      origin,
-      range: range ?? { start: 0, end: size },
-      whole: range === undefined,
-    };
+    const whole = { start: 0, end: size ?? Number.POSITIVE_INFINITY };
+    const asked = { digest, size, origin, range: range ?? whole, whole: range === undefined };
     return new PassThrough(asked, policy, clock, random);
   }
 

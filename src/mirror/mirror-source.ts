@@ -37,7 +37,8 @@ export function mirrorSource(
       return { digest, mediaType, size };
     },
     async blobSize(repository, digest) {
-      return (await mirror.statBlob(blobOf(repository, digest), OWNER)).size;
+      const target = blobOf(repository, digest);
+      return (await mirror.statBlob(target, OWNER)).size ?? (await measured(mirror, target));
     },
     origin: (repository, digest) => mirrorOrigin(mirror, blobOf(repository, digest)),
     close: async () => undefined,
@@ -78,13 +79,27 @@ function unlessAborted(answer: Promise<BlobAnswer>, signal: AbortSignal): Promis
 }
 
 function clip(range: ByteRange, blob: ReadableBlob): ByteRange {
-  const { digest, size } = blob;
+  const { digest, size = range.end } = blob;
   // An empty blob has no byte that could be asked for, and its whole is still a range.
   if (range.start < size || (size === 0 && range.start === 0))
     return { start: range.start, end: Math.min(range.end, size) };
   blob.release();
   const message = `${digest} has ${size} bytes; ${formatRange(range)} was asked for.`;
   throw new GranaryError("range-unsatisfiable", message, { expected: size, found: range.start });
+}
+
+/** Where nobody states the size of a blob, it is read to its end: that keeps it as well. */
+async function measured(mirror: Mirror, target: BlobTarget): Promise<number> {
+  const { blob } = await mirror.blob(target, OWNER);
+  const reader = blob.reader();
+  try {
+    let size = 0;
+    for await (const chunk of bodyOf(reader, () => undefined)) size += chunk.length;
+    return size;
+  } finally {
+    reader.close();
+    blob.release();
+  }
 }
 
 function openedRange(blob: ReadableBlob, range: ByteRange, signal: AbortSignal): OpenedRange {

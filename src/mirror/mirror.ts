@@ -96,11 +96,11 @@ export interface Mirror {
   headManifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestHeadAnswer>;
   /** A pinned, readable blob; the caller calls `blob.release()` whatever happens. */
   blob(target: BlobTarget, asker: Asker): Promise<BlobAnswer>;
-  /** Size without any body transfer. */
+  /** Size without any body transfer; undefined where nobody states it. */
   statBlob(
     target: BlobTarget,
     asker: Asker,
-  ): Promise<{ readonly digest: Digest; readonly size: number; readonly outcome: Outcome }>;
+  ): Promise<{ readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome }>;
   tags(target: TagsTarget, asker: Asker): Promise<TagsAnswer>;
   referrers(target: ReferrersTarget, asker: Asker): Promise<ReferrersAnswer>;
   status(): Promise<MirrorStatus>;

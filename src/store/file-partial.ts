@@ -47,11 +47,11 @@ type Opened = PartialKey & {
 export class FilePartial implements Partial {
   readonly digest: Digest;
   readonly upstream: string;
-  readonly size: number;
   readonly present: RangeSet;
   readonly resumed: boolean;
   readonly #opened: Opened;
   readonly #file: OpenFile;
+  #size: number;
   #savedTotal: number;
   #run: Run | undefined;
   #next: Promise<void> | undefined;
@@ -62,12 +62,20 @@ export class FilePartial implements Partial {
   constructor(opened: Opened) {
     this.digest = opened.digest;
     this.upstream = opened.upstream;
-    this.size = opened.size;
+    this.#size = opened.size;
     this.present = opened.present;
     this.resumed = opened.present.total > 0;
     this.#opened = opened;
     this.#file = opened.file;
     this.#savedTotal = opened.present.total;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  grow(size: number): void {
+    this.#size = Math.max(this.#size, size);
   }
 
   /** Settles when a close that has begun is over; undefined while open. */

@@ -13,7 +13,7 @@ export type PartialKey = {
 };
 
 export interface Partial extends PartialKey {
-  /** Bytes of the whole blob. */
+  /** Bytes of the whole blob; of one that grows, those that are known of so far. */
   readonly size: number;
   /** What the file holds. Live: only the owner of the Partial (its Fill) adds to it, after `write` returned (F3). */
   readonly present: RangeSet;
@@ -25,6 +25,9 @@ export interface Partial extends PartialKey {
    * Throws `store-full` when the disk has no room; then none of the bytes may be counted on.
    */
   write(offset: number, buffers: readonly Uint8Array[]): Promise<void>;
+
+  /** The blob has `size` bytes at least: for who opened it with 0 because nobody states its size. Such a one is never saved. */
+  grow(size: number): void;
 
   /** Reads at most `into.length` bytes at `offset`; returns how many. The caller asks only for present bytes. */
   read(offset: number, into: Uint8Array): Promise<number>;

@@ -196,6 +196,8 @@ function isRefusedTarget({ isAbroad, status }: Reply): boolean {
   return isAbroad && [400, 401, 403, 404, 410, 416].includes(status);
 }
 
+/** What has no end that anybody knows is asked for whole. */
 function rangeHeaders(range: ByteRange): Record<string, string> {
+  if (range.end === Number.POSITIVE_INFINITY) return {};
   return range.end > range.start ? { range: formatRangeHeader(range) } : {};
 }

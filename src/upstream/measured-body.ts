@@ -7,7 +7,7 @@ import { GranaryError } from "../errors.ts";
 
 export type MeasuredBodyOptions = {
   readonly stream: Readable;
-  /** Bytes announced; what comes after them is cut off. */
+  /** Bytes announced, what comes after them is cut off; infinite where nobody announced any: then its end is where it ends cleanly. */
   readonly length: number;
   /** For messages: "GET https://host/path". */
   readonly doing: string;
@@ -47,7 +47,10 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     this.#options = options;
     this.#stream = options.stream;
     this.#left = options.length;
-    this.#stream.on("end", () => this.#end(undefined));
+    this.#stream.on("end", () => {
+      if (this.#left === Number.POSITIVE_INFINITY) this.#left = 0;
+      this.#end(undefined);
+    });
     this.#stream.on("close", () => this.#end(undefined));
     this.#stream.on("error", (error) => this.#end(options.toError(error)));
     this.#stream.on("data", (chunk: Buffer) => this.#receive(chunk));

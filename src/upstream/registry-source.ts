@@ -62,8 +62,17 @@ class RegistrySource implements Source {
   async blobSize(repository: Repository, digest: Digest): Promise<number> {
     const head = await this.#client(repository).headBlob(repository.repository, digest);
     if (head?.size !== undefined) return head.size;
-    if (head !== undefined) throw unsized(repository, digest);
+    if (head !== undefined) return await this.#measured(repository, digest);
     throw await this.#absent(repository, `blob ${digest} of ${repository.registry}/${repository.repository}`);
+  }
+
+  /** Where the registry does not say how large a blob is, only its end tells; whether that was the right one, the digest does later. */
+  async #measured(repository: Repository, digest: Digest): Promise<number> {
+    const whole = { start: 0, end: Number.POSITIVE_INFINITY };
+    const opened = await this.origin(repository, digest).open(whole, new AbortController().signal);
+    let size = 0;
+    for await (const chunk of opened.body) size += chunk.length;
+    return size;
   }
 
   origin(repository: Repository, digest: Digest): Origin {
@@ -97,11 +106,6 @@ class RegistrySource implements Source {
     this.#clients.set(registry, client);
     return client;
   }
-}
-
-function unsized({ registry, repository }: Repository, digest: Digest): GranaryError {
-  const message = `${registry} does not say how large blob ${digest} of ${registry}/${repository} is.`;
-  return new GranaryError("upstream-protocol", message, { target: digest });
 }
 
 /** What a HEAD tells that was refused. */

@@ -5,7 +5,7 @@ import { GranaryError } from "../../src/errors.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { patternBytes } from "../support/pattern.ts";
 import { type MemoryServer, serveMemory } from "../support/serve-memory.ts";
-import { ask, errorsOf, openSocket, until } from "../support/wire.ts";
+import { ask, errorsOf, openSocket, sendRaw, until } from "../support/wire.ts";
 
 const SIZE = 2048;
 const bytes = patternBytes(1, 0, SIZE);
@@ -261,6 +261,38 @@ describe("a body that cannot go on", () => {
 });
 
 /** By a reset: an orderly close alone may be a client that goes on reading (half-closed.test.ts). */
+describe("a blob whose size nobody states", () => {
+  const big = patternBytes(5, 0, 3 * 2 ** 20 + 5);
+
+  test("comes in chunks and whole, also where a range was asked for, and HEAD tells no length", async () => {
+    const digest = server.mirror.addBlob(big, { isUnsized: true });
+    for (const headers of [{}, { range: "bytes=5-9" }]) {
+      const answer = await ask(server.hub, pathOf(digest), { headers });
+      expect(answer).toMatchObject({
+        status: 200,
+        isComplete: true,
+        headers: { "transfer-encoding": "chunked" },
+      });
+      expect(answer.headers["content-length"]).toBeUndefined();
+      expect(answer.body.equals(big)).toBe(true);
+    }
+    const head = await ask(server.hub, pathOf(digest), { method: "HEAD" });
+    expect(head).toMatchObject({ status: 200, headers: { "docker-content-digest": digest } });
+    expect(head.headers["content-length"]).toBeUndefined();
+  });
+
+  test("that fails is destroyed before its last chunk, and is not begun where its end could not be told (F18)", async () => {
+    const hook = async (at: number) => {
+      if (at > 2 ** 20) throw new GranaryError("digest-mismatch", "The bytes are not what they should be.");
+    };
+    const failing = server.mirror.addBlob(big, { isUnsized: true, hook });
+    expect(await ask(server.hub, pathOf(failing))).toMatchObject({ status: 200, isComplete: false });
+    const digest = server.mirror.addBlob(patternBytes(6, 0, 100), { isUnsized: true });
+    const answer = await sendRaw(server.hub, `GET ${pathOf(digest)} HTTP/1.0\r\nHost: x\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 502 [\s\S]*HTTP\/1\.1/);
+  });
+});
+
 describe("a client that leaves", () => {
   const big = patternBytes(4, 0, 4 * 2 ** 20);
 

@@ -1,10 +1,12 @@
 /** Shows that no blob is served as empty, or cut, because somebody stated a size that it has not. */
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { mirrorSource } from "../../src/mirror/mirror-source.ts";
 import { type Digest, digestOf, parseDigest, possibleSize } from "../../src/oci/digest.ts";
 import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import type { FakeRegistry } from "../support/fake-registry.ts";
-import { type MirrorWorld, startWorld } from "../support/mirror-world.ts";
+import { MiB, type MirrorWorld, readAll, startWorld } from "../support/mirror-world.ts";
+import { eventually } from "../support/patience.ts";
 import { digestOfPattern, firstDifference } from "../support/pattern.ts";
 
 const SEED = 11;
@@ -135,4 +137,117 @@ it("a wrong size that a HEAD told, and no manifest, fails one reader and no othe
   await expect(world.read("a/b", digest)).rejects.toMatchObject({ code: "size-mismatch" });
   await expectWhole(world);
   expect(await world.stat("a/b", digest)).toMatchObject({ size: SIZE });
+});
+
+describe("a blob whose size nobody states", () => {
+  const hidesSizes = { hidesSizes: true };
+
+  it("is read once, by all who ask meanwhile, and has its size from then on", async () => {
+    const settings = { ...hidesSizes, bandwidth: { registry: 4 * MiB, cdn: undefined } };
+    const world = await worldWithBlob({ settings });
+    expect(await world.stat("a/b", digest)).toMatchObject({ size: undefined, outcome: "miss" });
+    world.fake.forgetRequests();
+    const bodies = await Promise.all(Array.from({ length: 8 }, () => world.read("a/b", digest)));
+    for (const body of bodies) {
+      expect(body).toHaveLength(SIZE);
+      expect(firstDifference(SEED, 0, body)).toBeUndefined();
+    }
+    await world.fills(0);
+    expect(world.fake.requests.map(({ method }) => method)).toEqual(["GET"]);
+    expect(await world.stat("a/b", digest)).toMatchObject({ size: SIZE, outcome: "hit" });
+    await world.restart(() => world.fake.pause());
+    await expectWhole(world);
+  });
+
+  it("is given out as it comes, a range of it as soon as it is there, and one beyond its end never", async () => {
+    const world = await worldWithBlob({ settings: hidesSizes });
+    await world.stat("a/b", digest);
+    world.fake.fail(/blobs/, { kind: "drip", bytes: 50_000, everyMs: 20 }, { method: "GET" });
+    const { blob } = await world.open("a/b", digest);
+    const whole = blob.reader();
+    const first = await whole.read(new Uint8Array(MiB));
+    expect(first).toBeGreaterThan(0);
+    expect(first).toBeLessThan(SIZE);
+    const inside = blob.reader({ start: 400_000, end: 500_000 });
+    const beyond = blob.reader({ start: SIZE - 10, end: SIZE + 10 });
+    const [part, failure] = await Promise.all([readAll(inside), readAll(beyond).catch((error) => error)]);
+    expect(firstDifference(SEED, 400_000, part)).toBeUndefined();
+    expect(failure).toMatchObject({ code: "range-unsatisfiable" });
+    expect(await readAll(whole)).toHaveLength(SIZE - first);
+    for (const reader of [whole, inside, beyond]) reader.close();
+    blob.release();
+  });
+
+  it.each([
+    ["a cut, which it goes on after", { kind: "cut", afterBytes: 300_000 }, true],
+    ["wrong bytes, of which nobody gets the last", { kind: "flip", offset: 5000 }, false],
+    [
+      "an end that comes too early and cleanly",
+      { kind: "short", afterBytes: 300_000, framing: "chunked" },
+      false,
+    ],
+  ] as const)("survives %s", async (_name, fault, isOvercome) => {
+    const world = await worldWithBlob({ settings: hidesSizes });
+    await world.stat("a/b", digest);
+    world.fake.fail(/blobs/, fault, { method: "GET" });
+    const reading = world.read("a/b", digest);
+    if (!isOvercome) await expect(reading).rejects.toMatchObject({ code: "digest-mismatch" });
+    else expect(firstDifference(SEED, 0, await reading)).toBeUndefined();
+    await expectWhole(world);
+    await world.fills(0);
+    expect(await world.store.spool.list()).toEqual([]);
+  });
+
+  it("keeps to the budget: what does not fit passes through, and nothing is left of it", async () => {
+    const world = await worldWithBlob({ settings: hidesSizes, budget: { maxSize: 400_000, minFree: 0 } });
+    for (let pass = 0; pass < 2; pass++) {
+      const bytes = await world.read("a/b", digest);
+      expect(bytes).toHaveLength(SIZE);
+      expect(firstDifference(SEED, 0, bytes)).toBeUndefined();
+      await world.fills(0);
+    }
+    await eventually(async () => expect(await world.store.spool.list()).toEqual([]));
+    expect(await world.mirror.status()).toMatchObject({ blobs: 0, disk: { used: 0 } });
+  });
+
+  it("is let go when nobody reads it any more, and when the process stops", async () => {
+    const world = await worldWithBlob({
+      settings: { ...hidesSizes, bandwidth: { registry: MiB, cdn: undefined } },
+    });
+    const { blob } = await world.open("a/b", digest);
+    const reader = blob.reader();
+    await reader.read(new Uint8Array(10));
+    reader.close();
+    blob.release();
+    await world.fills(0);
+    const again = await world.open("a/b", digest);
+    const stopped = again.blob.reader();
+    await stopped.read(new Uint8Array(10));
+    const reading = expect(readAll(stopped)).rejects.toMatchObject({ code: "closed" });
+    await world.stop();
+    await reading;
+    stopped.close();
+    again.blob.release();
+    await eventually(async () => expect(await world.store.spool.list()).toEqual([]));
+  });
+
+  it("has the size that a manifest states, where one does, and is measured for code that must know it", async () => {
+    const world = await worldWithBlob({ settings: hidesSizes });
+    const where = { registry: "fake.test", repository: "a/measured" };
+    expect(await mirrorSource(world.mirror).blobSize(where, digest)).toBe(SIZE);
+    await world.fills(0);
+    const other = await worldWithBlob({ settings: hidesSizes });
+    publish(other.fake, digest, SIZE);
+    await other.get("a/b", "1");
+    expect(await other.stat("a/b", digest)).toMatchObject({ size: SIZE, outcome: "miss" });
+    await expectWhole(other);
+  });
+
+  it("is no more than any other one's where its repository has it not", async () => {
+    const world = await startWorld({ settings: hidesSizes });
+    world.fake.addGeneratedBlob({ seed: SEED, size: SIZE }, "a/one");
+    world.fake.contents.repository("a/two");
+    await world.read("a/one", digest);
+    await expect(world.read("a/two", digest)).rejects.toMatchObject({ code: "not-found" });
+  });
 });

@@ -56,6 +56,10 @@ export class MemoryPartial implements Partial {
     return 0n;
   }
 
+  grow(): never {
+    throw new Error("not used by fills of a known size");
+  }
+
   async holdsItsFile(): Promise<boolean> {
     return !this.adopted;
   }

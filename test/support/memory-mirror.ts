@@ -39,6 +39,8 @@ type StoredBlob = {
   readonly hook: ReadHook;
   readonly outcome: Outcome;
   readonly size: number;
+  /** Nobody states its size. */
+  readonly isUnsized: boolean;
 };
 
 export class MemoryMirror implements Mirror {
@@ -79,10 +81,15 @@ export class MemoryMirror implements Mirror {
   /** `size` may lie about the bytes, and `hook` may hold or break them. */
   addBlob(
     bytes: Uint8Array,
-    { hook = async () => undefined, outcome = "hit", size = bytes.byteLength }: Partial<StoredBlob> = {},
+    {
+      hook = async () => undefined,
+      outcome = "hit",
+      size = bytes.byteLength,
+      isUnsized = false,
+    }: Partial<StoredBlob> = {},
   ): Digest {
     const digest = digestOf(bytes);
-    this.#blobs.set(digest, { bytes, hook, outcome, size });
+    this.#blobs.set(digest, { bytes, hook, outcome, size, isUnsized });
     return digest;
   }
 
@@ -103,8 +110,8 @@ export class MemoryMirror implements Mirror {
   }
 
   async statBlob(target: BlobTarget, asker: Asker) {
-    const { size, outcome } = this.#blobFor("statBlob", target, asker);
-    return { digest: target.digest, size, outcome };
+    const { size, outcome, isUnsized } = this.#blobFor("statBlob", target, asker);
+    return { digest: target.digest, size: isUnsized ? undefined : size, outcome };
   }
 
   async tags(target: TagsTarget, asker: Asker): Promise<TagsAnswer> {
@@ -154,11 +161,11 @@ export class MemoryMirror implements Mirror {
     return answer ?? absent(target.repository);
   }
 
-  #open(digest: Digest, { bytes, hook, size }: StoredBlob): ReadableBlob {
+  #open(digest: Digest, { bytes, hook, size, isUnsized }: StoredBlob): ReadableBlob {
     let isReleased = false;
     return {
       digest,
-      size,
+      size: isUnsized ? undefined : size,
       reader: (range = { start: 0, end: bytes.byteLength }) => {
         this.readers++;
         return memoryReader(

@@ -98,5 +98,7 @@ function answerBlob(
     const location = `${cdnUrl}${signPath(digest, now() + settings.signedForMs)}`;
     return textReply(settings.redirectStatus, "", { location, "content-type": "application/octet-stream" });
   }
-  return rangedReply(content, record.headers, { etag: `"${digest}"`, "docker-content-digest": digest });
+  const headers = { etag: `"${digest}"`, "docker-content-digest": digest };
+  if (!settings.hidesSizes) return rangedReply(content, record.headers, headers);
+  return { status: 200, headers, body: { content, start: 0, end: content.size } };
 }

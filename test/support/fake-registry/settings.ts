@@ -12,6 +12,8 @@ export type FakeSettings = {
   /** Whether the registry serves blob bytes itself or redirects to the CDN origin. */
   getBlob: "direct" | "redirect";
   headBlob: "direct" | "redirect";
+  /** Blobs come chunked and whole, whatever range is asked for, and neither HEAD nor GET says how large they are. */
+  hidesSizes: boolean;
   redirectStatus: number;
   /** How long a signed CDN URL works. */
   signedForMs: number;
@@ -70,6 +72,7 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     auth: "none",
     getBlob: "direct",
     headBlob: "direct",
+    hidesSizes: false,
     redirectStatus: 307,
     signedForMs: 20 * 60_000,
     bandwidth: { registry: undefined, cdn: undefined },
