@@ -28,6 +28,8 @@ export type ExtractOptions = VerbOptions & {
   readonly maxBytes?: number;
   /** Most entries of all layers together. Default 1,000,000. */
   readonly maxEntries?: number;
+  /** Keeps setuid and setgid bits, and the sticky bit of files. Default false; that of directories is always kept. */
+  readonly keepSpecialBits?: boolean;
   /**
    * Where compressed layers lie while they are fetched, and stay after an interruption. Default: a directory beside the target,
    * `.<target>.granary-layers`. A Source that is local needs none.
@@ -56,7 +58,8 @@ const MOST_ENTRIES = 1_000_000;
 
 /**
  * Unpacks `image` into `directory`, which must be absent or empty unless `replace` is set; its parent must exist. Modes and
- * modification times are those of the image, owners are not: everything belongs to whoever runs this. Extended attributes and
+ * modification times are those of the image (setuid and setgid only with `keepSpecialBits`), owners are not: everything belongs to whoever
+ * runs this. Extended attributes and
  * devices are left out, with a warning. Nothing is written outside the target whatever the image says, and on any failure the
  * target is as it was; layers that were fetched before an interruption are kept for the next call.
  *
@@ -131,6 +134,7 @@ async function furnish(
     queue: new WriteQueue(),
     limits: new Limits(maxBytes, maxEntries),
     warnings: new Warnings(),
+    keepsSpecialBits: options.keepSpecialBits === true,
     unmade: new Set(),
     check: () => {
       if (signal?.aborted === true) throw stopped(directory);

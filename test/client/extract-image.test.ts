@@ -9,7 +9,7 @@ import { extractLayers } from "./extract/extract-world.ts";
 
 test("(E01) files and directories get their exact modes and times, whatever the umask says", async () => {
   const umask = process.umask(0o077);
-  const { root, tree, extraction } = await extractLayers([
+  const exact = [
     [
       directory("./", 0o711, { mtime: 1_100_000_000 }),
       directory("bin/", 0o1777, { mtime: 1_200_000_000 }),
@@ -20,7 +20,10 @@ test("(E01) files and directories get their exact modes and times, whatever the 
       file("closed/inside", "x", { mode: 0o400 }),
       file("implied/deep/empty", "", { mode: 0o600 }),
     ],
-  ]).finally(() => process.umask(umask));
+  ];
+  const { root, tree, extraction } = await extractLayers(exact, { keepSpecialBits: true }).finally(() =>
+    process.umask(umask),
+  );
   expect(tree).toEqual({
     bin: "1777/",
     "bin/plain": "644 read me",
@@ -40,6 +43,34 @@ test("(E01) files and directories get their exact modes and times, whatever the 
   expect(await mtime("closed")).toBe(1_250_000_000);
   expect((await stat(root)).mode & 0o7777).toBe(0o711);
   expect(extraction).toMatchObject({ directory: root, layers: 1, entries: 8, warnings: [] });
+});
+
+test("no program runs as whoever extracted it, unless that was asked for: setuid and setgid bits are left out, with one warning", async () => {
+  const { tree, extraction } = await extractLayers([
+    [
+      directory("tmp", 0o1777),
+      directory("shared", 0o2775),
+      file("su", "x", { mode: 0o4755 }),
+      file("wall", "x", { mode: 0o2755 }),
+      file("odd", "x", { mode: 0o7777 }),
+      link("hard", "su"),
+    ],
+    [file("ping", "x", { mode: 0o4711 })],
+  ]);
+  expect(tree).toEqual({
+    tmp: "1777/",
+    shared: "775/",
+    su: "755 x",
+    wall: "755 x",
+    odd: "777 x",
+    hard: "755 x",
+    ping: "711 x",
+  });
+  expect(extraction.warnings).toEqual([
+    expect.stringMatching(
+      /^Setuid, setgid and sticky bits were left out.*--keep-special-bits.*\(5\): shared, su, wall, …\.$/,
+    ),
+  ]);
 });
 
 test("(E01) small, large and empty files have their bytes", async () => {

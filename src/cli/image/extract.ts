@@ -13,6 +13,7 @@ type ExtractFlags = CommonFlags & {
   readonly replace?: boolean;
   readonly maxSize?: string;
   readonly maxEntries?: string;
+  readonly keepSpecialBits?: boolean;
   readonly temporaryDirectory?: string;
 };
 
@@ -33,6 +34,10 @@ export function imageExtractCommand(): Command {
       "refuse to unpack more files and directories than this (default: 1000000)",
     )
     .option(
+      "--keep-special-bits",
+      "keep setuid and setgid bits, which give whoever runs a program the rights of its owner: yours, here",
+    )
+    .option(
       "--temporary-directory <directory>",
       "for layers until they are unpacked (default: beside the directory)",
     )
@@ -48,8 +53,10 @@ export function imageExtractCommand(): Command {
   );
 }
 
-function extractOptionsOf({ replace, maxSize, maxEntries, temporaryDirectory }: ExtractFlags) {
+function extractOptionsOf(flags: ExtractFlags) {
+  const { replace, maxSize, maxEntries, keepSpecialBits, temporaryDirectory } = flags;
   return {
+    ...(keepSpecialBits !== undefined && { keepSpecialBits }),
     ...(replace !== undefined && { replace }),
     ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),
     ...(maxEntries !== undefined && { maxEntries: countOf(maxEntries) }),

@@ -24,9 +24,25 @@ export async function unpackLayer(
   for await (const entry of entries) {
     shop.check();
     shop.limits.countEntry();
-    await applyEntry(shop, entry, layer);
+    await applyEntry(shop, withoutPrivileges(shop, entry), layer);
   }
   await shop.queue.drain();
+}
+
+const SETUID_OR_SETGID = 0o6000;
+const STICKY = 0o1000;
+
+/**
+ * A program of root's in an image would be one of whoever extracts it, and run as him for everybody: such bits stay only where they were asked
+ * for. The sticky bit of a directory takes rights away (/tmp), and stays.
+ */
+function withoutPrivileges({ keepsSpecialBits, warnings }: Workshop, entry: Entry): Entry {
+  const { kind, mode, name } = entry;
+  if (keepsSpecialBits || (kind !== "file" && kind !== "directory")) return entry;
+  const dropped = mode & (kind === "file" ? SETUID_OR_SETGID | STICKY : SETUID_OR_SETGID);
+  if (dropped === 0) return entry;
+  warnings.add("privileges", name);
+  return { ...entry, mode: mode & ~dropped };
 }
 
 async function applyEntry(shop: Workshop, entry: Entry, layer: number): Promise<void> {

@@ -3,10 +3,19 @@
  * many there are.
  */
 
-export type WarningKind = "special" | "attributes" | "encoding" | "bookkeeping" | "dangling" | "endless";
+export type WarningKind =
+  | "special"
+  | "privileges"
+  | "attributes"
+  | "encoding"
+  | "bookkeeping"
+  | "dangling"
+  | "endless";
 
 const SENTENCES: Record<WarningKind, string> = {
   special: "Devices and pipes were left out",
+  privileges:
+    "Setuid, setgid and sticky bits were left out; keepSpecialBits (--keep-special-bits) keeps them",
   attributes: "Extended attributes were not restored, such as file capabilities",
   encoding: 'Names that are not UTF-8 were written with "\uFFFD" in place of the bytes that are not',
   bookkeeping: "Bookkeeping entries of aufs were left out",

@@ -14,6 +14,8 @@ export type Workshop = {
   readonly queue: WriteQueue;
   readonly limits: Limits;
   readonly warnings: Warnings;
+  /** Setuid, setgid and sticky bits of files are those of the image. */
+  readonly keepsSpecialBits: boolean;
   /** Symbolic links that the file system refused: in the model, not on disk, copied at the end (E10). */
   readonly unmade: Set<SymlinkNode>;
   /** Throws when the extraction is to end. */

@@ -34,7 +34,7 @@ test.each(["ENOTSUP", "EOPNOTSUPP", "EPERM", "EACCES"])(
         [file(".wh.hard"), symlink("late", "harder"), file("replaced", "1")],
         [file(".wh.late"), symlink("replaced", "harder"), link("linked", "replaced")],
       ],
-      { writer: without(code) },
+      { writer: without(code), keepSpecialBits: true },
     );
     const subtree = (at: string) => ({
       [at]: "750/",
