@@ -13,6 +13,7 @@ import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
+import { databaseShareOf } from "./mirror/disk-measure.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
@@ -53,7 +54,7 @@ export async function openMirror(
 ): Promise<OpenedMirror> {
   const layout = await findLayout(settings.storage.directory);
   // Its lock is the directory's: until it is held, nothing in there is touched.
-  const metadata = openSqliteMetadata(layout.database);
+  const metadata = openSqliteMetadata(layout.database, databaseShareOf(settings.storage));
   try {
     await furnishUnlessFull(layout);
     await closeStorage(layout, observers.log);

@@ -48,6 +48,7 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   );
   // Batches may arrive out of order: a use never makes a blob look colder.
   const use = database.prepare("UPDATE blobs SET used_at = max(used_at, ?) WHERE digest = ?");
+  const useManifest = database.prepare("UPDATE manifest_uses SET used_at = max(used_at, ?) WHERE digest = ?");
   const future = database.prepare<{ count: number }>("SELECT count(*) AS count FROM blobs WHERE used_at > ?");
   // Their order is all that is right about them; it is kept.
   const clamp = database.prepare(
@@ -72,7 +73,10 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
     totals: async () => totals.get() ?? { blobs: 0, bytes: 0, manifests: 0 },
     touch: async (uses: ReadonlyMap<Digest, number>) =>
       database.inTransaction(() => {
-        for (const [digest, usedAt] of uses) use.run(usedAt, digest);
+        for (const [digest, usedAt] of uses) {
+          use.run(usedAt, digest);
+          useManifest.run(usedAt, digest);
+        }
       }),
     clampUses: async (now, before) => {
       if ((future.get(now)?.count ?? 0) > 0) clamp.run(before, now);

@@ -18,17 +18,28 @@ export function manifestRows(
     "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest = ?",
   );
   const remove = database.prepare("DELETE FROM manifests WHERE digest = ?");
+  const forgetUse = database.prepare("DELETE FROM manifest_uses WHERE digest = ?");
+  // What came now is as warm as anything is: no clock is needed for that.
+  const use = database.prepare(
+    `INSERT OR REPLACE INTO manifest_uses (digest, used_at)
+     SELECT ?, coalesce(max(used_at), 0) FROM manifest_uses`,
+  );
   const after = database.prepare<ManifestRow>(
     "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest > ? ORDER BY digest LIMIT ?",
   );
 
   return {
-    forgetManifest: async (digest) => remove.run(digest),
+    forgetManifest: async (digest) =>
+      database.inTransaction(() => {
+        remove.run(digest);
+        forgetUse.run(digest);
+      }),
     manifestsAfter: async (digest, limit) =>
       after.all(digest, limit).map((row) => ({ ...row, digest: parseDigest(row.digest) })),
     recordManifest: async (where, { digest, mediaType, bytes }, listed) =>
       database.inTransaction(() => {
         upsert.run(digest, mediaType, bytes);
+        use.run(digest);
         const own = { size: bytes.length, isMeasured: true, mediaType };
         links.put(where, { kind: "confirmed", digest, ...own });
         for (const { digest, size } of listed) links.put(where, { kind: "stated", digest, size });

@@ -104,7 +104,9 @@ export interface Metadata {
   blobsToVerify(since: number, now: number, limit: number, skip: number): Promise<BlobRecord[]>;
   /** How many blobs and how many bytes they hold. */
   totals(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
-  /** Last uses, epoch ms, in one transaction. Unknown digests are passed over. */
+  /** Bytes that the database takes: they count against the disk's budget like blobs. */
+  size(): Promise<number>;
+  /** Last uses, of blobs and of manifests, epoch ms, in one transaction. Unknown digests are passed over. */
   touch(uses: ReadonlyMap<Digest, number>): Promise<void>;
   /**
    * Last uses that lie after `now` cannot be true: they become ones just before `before` (at most `now`), in the order that they had. All are

@@ -50,6 +50,7 @@ class Patient implements PatientMetadata {
   #flushing: Promise<void> | undefined;
   #unreadableAt: number | undefined;
   #lastTotals: Totals = { blobs: 0, bytes: 0, manifests: 0 };
+  #lastSize = 0;
   #isClosed = false;
 
   constructor(real: Metadata, options: PatientOptions) {
@@ -240,6 +241,11 @@ class Patient implements PatientMetadata {
       manifests += Number(value !== undefined) - Number(written !== undefined);
     }
     return { blobs: Math.max(0, blobs), bytes: Math.max(0, bytes), manifests };
+  };
+
+  size: Metadata["size"] = async () => {
+    this.#lastSize = await this.#known(() => this.#real.size(), this.#lastSize);
+    return this.#lastSize;
   };
 
   putBack: Metadata["putBack"] = () => this.#real.putBack();

@@ -93,6 +93,18 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE manifests ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX manifests_by_use ON manifests (used_at);
   `,
+  // In a table of its own: a use must not write the whole manifest again.
+  `
+  DROP INDEX manifests_by_use;
+  ALTER TABLE manifests DROP COLUMN used_at;
+  CREATE TABLE manifest_uses (
+    digest TEXT PRIMARY KEY,
+    used_at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX manifest_uses_by_age ON manifest_uses (used_at, digest);
+  INSERT INTO manifest_uses (digest, used_at) SELECT digest, 0 FROM manifests;
+  CREATE INDEX visibility_by_age ON visibility (checked_at);
+  `,
 ];
 
 /** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */

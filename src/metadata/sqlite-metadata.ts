@@ -2,7 +2,9 @@
  * Owns the Metadata driver over SQLite: each kind of row from its own file, all of them over one connection. How the file is opened
  * and kept is sqlite-file.ts's.
  */
+import { isGranaryError } from "../errors.ts";
 import { blobRows } from "./blob-rows.ts";
+import { type DatabaseBound, databaseBound } from "./database-bound.ts";
 import { linkRows } from "./link-rows.ts";
 import { listRows } from "./list-rows.ts";
 import { manifestRows } from "./manifest-rows.ts";
@@ -14,21 +16,46 @@ import { visibilityRows } from "./visibility-rows.ts";
 /**
  * Opens `path`, creating it when absent, and holds it until `close`: this is the lock of the directory it lies in. Throws
  * `store-damaged` for a damaged or newer file, which is left as it is, `store-full` when a new one has no room, and `config-invalid`
- * when anybody else holds it or it cannot be written.
+ * when anybody else holds it or it cannot be written. Beyond `maxBytes` the coldest rows go, but those of blobs.
  */
-export function openSqliteMetadata(path: string): Metadata {
+export function openSqliteMetadata(path: string, maxBytes = Number.POSITIVE_INFINITY): Metadata {
   const file = new SqliteFile(path);
+  const bound = databaseBound(file, maxBytes);
   const links = linkRows(file);
-  const { recordLink, link } = links;
-  return {
+  const rows = {
     ...blobRows(file),
     ...manifestRows(file, links),
     ...tagRows(file),
     ...listRows(file),
     ...visibilityRows(file),
-    recordLink,
-    link,
+    recordLink: links.recordLink,
+    link: links.link,
+  };
+  /** What grows by what clients ask for; blobs are bounded by the disk's budget. */
+  const bounded = <A extends readonly unknown[]>(write: (...values: A) => Promise<void>) => {
+    return async (...values: A) => {
+      await write(...values);
+      keepWithin(bound);
+    };
+  };
+  return {
+    ...rows,
+    recordManifest: bounded(rows.recordManifest),
+    recordTag: bounded(rows.recordTag),
+    recordLink: bounded(rows.recordLink),
+    recordList: bounded(rows.recordList),
+    recordVisibility: bounded(rows.recordVisibility),
+    size: async () => bound.used(),
     putBack: async () => file.putBack(),
     close: async () => file.close(),
   };
+}
+
+/** The row is written: that others could not be removed is the next write's business. */
+function keepWithin(bound: DatabaseBound): void {
+  try {
+    bound.keep();
+  } catch (error) {
+    if (!isGranaryError(error)) throw error;
+  }
 }

@@ -8,7 +8,7 @@ import type { BlobStore, DamagedFile } from "../store/blob-store.ts";
 import type { SavedPartial, Spool } from "../store/partial.ts";
 
 export type Budget = {
-  /** Bytes that blobs and partials may hold together. */
+  /** Bytes that blobs, partials and the database may hold together. */
   readonly maxSize: number;
   /** Bytes of the disk that stay free, whatever the budget says. */
   readonly minFree: number;
@@ -26,6 +26,16 @@ const DATABASE_SHARE = 16;
 /** What must stay free of this disk. */
 export function minFreeOf({ minFree }: Budget, { size }: Disk): number {
   return Math.max(minFree, Math.min(DATABASE_ROOM, Math.floor(size / DATABASE_SHARE)));
+}
+
+/** What the database may grow to within the budget, and what of that is not counted: an empty one has its tables. */
+const MOST_DATABASE = 2 ** 30;
+const LEAST_DATABASE = 8 * 2 ** 20;
+export const DATABASE_TABLES = 4 * 2 ** 20;
+
+/** Bytes; see Metadata.size. */
+export function databaseShareOf({ maxSize }: Budget): number {
+  return Math.max(LEAST_DATABASE, Math.min(MOST_DATABASE, Math.floor(maxSize / 16)));
 }
 
 type DiskMeasureParts = {

@@ -15,7 +15,7 @@ import type { BlobStore } from "../store/blob-store.ts";
 import type { PartialKey, SavedPartial, Spool } from "../store/partial.ts";
 import { type Candidate, coldest } from "./coldest.ts";
 import type { Damage } from "./damage.ts";
-import { type Budget, type Disk, DiskMeasure, minFreeOf } from "./disk-measure.ts";
+import { type Budget, DATABASE_TABLES, type Disk, DiskMeasure, minFreeOf } from "./disk-measure.ts";
 import type { Pins } from "./pins.ts";
 import type { Uses } from "./uses.ts";
 
@@ -111,14 +111,15 @@ export class Janitor {
     // Before the rows: a fill that commits meanwhile is then counted twice for a moment, and never not at all.
     const running = fills().status();
     const kept = [...this.#kept.values()].filter(({ of }) => fills().find(of) === undefined);
-    const [totals, saved, damaged, disk] = await Promise.all([
+    const [totals, database, saved, damaged, disk] = await Promise.all([
       metadata.totals(),
+      metadata.size(),
       this.#measuring.saved(),
       this.#measuring.damaged(),
       this.#measuring.disk(),
     ]);
     this.#parts.damage.lying(damaged);
-    let used = totals.bytes;
+    let used = totals.bytes + Math.max(0, database - DATABASE_TABLES);
     for (const { size } of damaged) used += size;
     let coming = 0;
     for (const { present } of saved) used += present;

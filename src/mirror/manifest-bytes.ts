@@ -171,7 +171,7 @@ export class ManifestBytes {
     const now = this.#parts.clock.elapsed();
     if (held === undefined || now - held.servedAt < RENEW_MS) return;
     held.servedAt = now;
-    for (const listed of held.listed) this.#parts.uses.touch(listed);
+    for (const used of [digest, ...held.listed]) this.#parts.uses.touch(used);
   }
 
   async #find(digest: Digest): Promise<Held | undefined> {

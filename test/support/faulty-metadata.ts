@@ -17,6 +17,7 @@ const READS = [
   "blobsToVerify",
   "manifestsAfter",
   "totals",
+  "size",
   "manifest",
   "tag",
   "tagsOf",
