@@ -17,7 +17,6 @@ import { ConfirmingOrigin } from "./confirming-origin.ts";
 import type { Janitor, Room } from "./janitor.ts";
 import { type Links, statedSize } from "./links.ts";
 import type { BlobAnswer, Outcome } from "./mirror.ts";
-import { notFound } from "./not-found.ts";
 import type { Pins } from "./pins.ts";
 import { restOf } from "./rest-of.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
@@ -88,7 +87,9 @@ export class Blobs {
     const { links, fills, sound } = this.#parts;
     const link = await links.find(target, digest);
     const stated = link?.confirmed === undefined ? link && statedSize(link) : undefined;
-    if (stated === undefined || (await sound.stat(digest, stated)) !== undefined) return undefined;
+    if (stated === undefined) return undefined;
+    links.refuseAbsent(target, digest);
+    if ((await sound.stat(digest, stated)) !== undefined) return undefined;
     const own = client.blobOrigin(target.repository, digest).name;
     const isOthers = fills.find(target)?.origins.some((name) => name !== own) ?? false;
     return isOthers ? undefined : stated;
@@ -116,7 +117,7 @@ export class Blobs {
       const room = isMended ? await this.#parts.janitor.reserve(target, size) : undefined;
       const ask = this.#askOf(client, target, size);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
-      const reader = this.#doubting(target, size, this.#reader(ask, room, rest));
+      const reader = this.#doubting(client, target, size, this.#reader(ask, room, rest));
       const given = { skipped: range === undefined ? offset : 0, from: isTrusted ? undefined : stored };
       return restOf(reader, given, () => room?.release());
     });
@@ -134,7 +135,7 @@ export class Blobs {
     const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
     const room = await this.#parts.janitor.reserve(target, size);
     const reader = (range?: ByteRange) =>
-      this.#proving(client, target, this.#doubting(target, size, this.#reader(ask, room, range)));
+      this.#proving(client, target, this.#doubting(client, target, size, this.#reader(ask, room, range)));
     const release = () => {
       room?.release();
       unpin();
@@ -182,7 +183,7 @@ export class Blobs {
     const ask = this.#askOf(client, target, undefined);
     const room = await this.#parts.janitor.reserve(target, 0);
     const reader = (range?: ByteRange) =>
-      this.#proving(client, target, this.#doubting(target, 0, this.#unsizedReader(ask, room, range)));
+      this.#proving(client, target, this.#doubting(client, target, 0, this.#unsizedReader(ask, room, range)));
     const release = () => {
       room?.release();
       unpin();
@@ -230,13 +231,16 @@ export class Blobs {
   }
 
   /** `reader` of what was said to have `size` bytes; an error that a wrong size can have caused makes the next ask find out the right one. */
-  #doubting(target: BlobTarget, size: number, reader: BlobReader): BlobReader {
+  #doubting(client: UpstreamClient, target: BlobTarget, size: number, reader: BlobReader): BlobReader {
     const read = async (into: Uint8Array) => {
       try {
         return await reader.read(into);
       } catch (error) {
         if (isGranaryError(error, "size-mismatch", "digest-mismatch", "range-unsatisfiable"))
           await this.#unsize(target, size);
+        // In the words of every other absence: whether it is here all the same is nobody's business.
+        if (isGranaryError(error, "not-found"))
+          throw await this.#parts.links.foundAbsent(client, target, target.digest);
         throw forReader(target, error);
       }
     };
@@ -256,11 +260,8 @@ export class Blobs {
  * A transfer has readers of many repositories, and what ended it may quote the one that began it: each hears of its own. The
  * transfer's log line tells the whole.
  */
-function forReader(at: BlobTarget, error: unknown): unknown {
+function forReader({ upstream, repository, digest }: BlobTarget, error: unknown): unknown {
   if (!isGranaryError(error)) return error;
-  const { upstream, repository, digest } = at;
-  // In the words of every other absence: whether it is here all the same is nobody's business.
-  if (error.code === "not-found") return notFound(at, digest);
   const { reason = reasonOf(error), told = [], ...facts } = error.facts;
   const target = `${upstream}/${repository}@${digest}`;
   const message = `${target} could not be read: ${reason}.`;

@@ -73,6 +73,18 @@ export class Links {
     return confirmedSize(await this.#ask(client, where, digest, "measureBlob"));
   }
 
+  /** Throws `not-found` while an absence of the blob there is believed. */
+  refuseAbsent(where: RepositoryKey, digest: Digest): void {
+    this.#absent.check(keyOf(where, digest));
+  }
+
+  /** The upstream says that the blob is not there, as it was asked for the bytes: believed for a while, unless it was there before. */
+  async foundAbsent({ upstream }: UpstreamClient, where: RepositoryKey, digest: Digest): Promise<Error> {
+    const isNew = (await this.find(where, digest))?.confirmed === undefined;
+    const { negativeLifetimeMs } = upstream.policy;
+    return isNew ? this.#remember(where, digest, negativeLifetimeMs) : notFound(where, digest);
+  }
+
   /** One question for everybody who asks meanwhile; an absence is believed for a while. */
   #ask(
     client: UpstreamClient,
@@ -84,7 +96,7 @@ export class Links {
     return this.#questions.run(`${how} ${key}`, async () => {
       this.#absent.check(key);
       const head = await this.#turns.run(where.upstream, () => client[how](where.repository, digest));
-      if (head === undefined) throw this.#isAbsent(client, where, digest);
+      if (head === undefined) throw this.#remember(where, digest, client.upstream.policy.negativeLifetimeMs);
       const answer = confirmation(digest, head);
       await this.record(where, answer);
       // A database that cannot be read is no reason not to know what was just heard.
@@ -92,9 +104,8 @@ export class Links {
     });
   }
 
-  #isAbsent({ upstream }: UpstreamClient, where: RepositoryKey, digest: Digest): Error {
-    const { negativeLifetimeMs } = upstream.policy;
-    return this.#absent.remember(keyOf(where, digest), negativeLifetimeMs, notFound(where, digest));
+  #remember(where: RepositoryKey, digest: Digest, lifetimeMs: number): Error {
+    return this.#absent.remember(keyOf(where, digest), lifetimeMs, notFound(where, digest));
   }
 
   #forget(where: RepositoryKey, digest: Digest): void {

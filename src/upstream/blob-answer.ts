@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import { type ByteRange, byteRange, formatRange, isByteCount } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
+import { algorithmOf, type Digest, isDigest } from "../oci/digest.ts";
 import { parseContentRange } from "./content-range.ts";
 
 export type BlobAnswer = {
@@ -61,6 +62,27 @@ function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string
     );
   }
   return { range: { start: 0, end: size ?? asked.end }, size, rangeBlind: true };
+}
+
+/**
+ * Throws `upstream-protocol` for an answer that is no word on `digest`: one that names another digest, or a page for people, such as the one
+ * to sign in on, which hosts send in place of a 401. Nobody is given what lies here because of that.
+ */
+export function checkIsBlob(headers: IncomingHttpHeaders, digest: Digest, doing: string): void {
+  const named = String(headers["docker-content-digest"] ?? "").trim();
+  if (named === digest) return;
+  const isOther = isDigest(named) && algorithmOf(named) === algorithmOf(digest);
+  const isPage = /^\s*text\/html\b/i.test(headers["content-type"] ?? "");
+  if (!isOther && !isPage) return;
+  const found = isOther ? named : "a page";
+  const reason = isOther
+    ? "the registry answered for another digest"
+    : "the registry answered with a page for people";
+  throw new GranaryError("upstream-protocol", `${doing} was answered with ${found}.`, {
+    expected: digest,
+    found,
+    reason,
+  });
 }
 
 export function lengthHeader(headers: IncomingHttpHeaders): number | undefined {

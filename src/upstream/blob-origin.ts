@@ -7,7 +7,7 @@ import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Crowd, OpenedRange, Origin } from "../origin.ts";
-import { type BlobAnswer, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
+import { type BlobAnswer, checkIsBlob, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
 import type { At, Attempt } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { identify } from "./identity.ts";
@@ -157,6 +157,7 @@ export class BlobOrigin implements Origin {
     const doing = `GET ${redactUrl(reply.url)}`;
     try {
       refuseEncoded(reply);
+      checkIsBlob(reply.headers, this.#digest, doing);
       const answer = readBlobAnswer(reply.status, reply.headers, asked, doing);
       this.#compare(answer, doing);
       const { upstream, metrics } = this.#uplink;

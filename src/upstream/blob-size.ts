@@ -4,12 +4,13 @@
  */
 import type { Identity } from "../oci/credentials.ts";
 import { type Digest, possibleSize } from "../oci/digest.ts";
-import { lengthHeader } from "./blob-answer.ts";
+import { checkIsBlob, lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { parseContentRange } from "./content-range.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { ANONYMOUS, identify } from "./identity.ts";
 import { discardBody } from "./read-body.ts";
+import { redactUrl } from "./redact-url.ts";
 import { refusalOf } from "./refusal.ts";
 import { blobUrl, repositoryAt } from "./registry-url.ts";
 import { statusError } from "./status-error.ts";
@@ -30,6 +31,7 @@ export async function headBlob(
   const head = await askBlob(uplink, repository, digest, "HEAD", identity, at);
   discardBody(head);
   if (isAbsent(head)) return undefined;
+  if (head.status === 200) checkIsBlob(head.headers, digest, `HEAD ${redactUrl(head.url)}`);
   const size = head.status === 200 ? possibleSize(digest, lengthOf(head)) : undefined;
   if (size !== undefined) return { size, isMeasured: false };
   const error = statusError(head, uplink.clock.now());
@@ -67,6 +69,7 @@ async function sizeByGet(
   const { status } = reply;
   if (![200, 206, 416].includes(status)) throw await refusalOf(reply, uplink.clock);
   discardBody(reply);
+  if (status !== 416) checkIsBlob(reply.headers, digest, `GET ${redactUrl(reply.url)}`);
   const total = parseContentRange(reply.headers["content-range"])?.size;
   const size = possibleSize(digest, status === 200 ? lengthOf(reply) : total);
   // An empty blob has no first byte: 416 with "bytes */0". Of any other, 416 to its first byte is no answer.

@@ -189,6 +189,47 @@ it("who asks for digests that are not there makes the registry hear of each once
   expect(await world.read("a/b", absent)).toHaveLength(5);
 });
 
+it("nor does who publishes a manifest of layers that are not there", async () => {
+  const world = await startWorld();
+  const absent = digestOfPattern(99, 5);
+  publishNaming(world.fake, absent, 5);
+  await world.get(PUBLIC, "1");
+  world.fake.forgetRequests();
+  for (let pass = 0; pass < 5; pass++) await expectNothing(world, [() => world.read(PUBLIC, absent)]);
+  // A blob that was never seen is asked for three times before that is believed.
+  expect(world.fake.count()).toBe(3);
+  await world.fills(0);
+});
+
+it.each([
+  ["a sign-in page", { "content-type": "text/html; charset=utf-8", "docker-content-digest": null }],
+  ["another digest", { "docker-content-digest": digestOfPattern(1, 1) }],
+])("%s in place of an answer is no proof of anything", async (_name, headers) => {
+  const other = await startFake({ mode: "plain" });
+  const world = await startWorld({ others: [upstreamOf(other, { name: there.upstream })] });
+  world.fake.addGeneratedBlob({ seed: 7, size: SIZE });
+  await world.read("a/b", layer);
+  await world.fills(0);
+  other.addGeneratedBlob({ seed: 7, size: SIZE });
+  other.fail(/blobs/, { kind: "headers", headers }, { times: 1000 });
+  for (const ask of [() => world.stat("a/b", layer, there), () => world.read("a/b", layer, undefined, there)])
+    await expect(ask()).rejects.toMatchObject({ code: "upstream-protocol" });
+  // Nor where the blob was nowhere as it was asked for.
+  const early = digestOfPattern(8, SIZE);
+  publishNaming(other, early, SIZE);
+  other.addGeneratedBlob({ seed: 8, size: SIZE });
+  await world.get(PUBLIC, "1", there);
+  await expect(world.read(PUBLIC, early, undefined, there)).rejects.toMatchObject({
+    code: "upstream-protocol",
+  });
+  world.fake.addGeneratedBlob({ seed: 8, size: SIZE });
+  await world.read("a/b", early);
+  await world.fills(0);
+  await expect(world.read(PUBLIC, early, undefined, there)).rejects.toMatchObject({
+    code: "upstream-protocol",
+  });
+});
+
 describe("the type of a manifest", () => {
   /** OCI documents need not say what they are. */
   const bytes = Buffer.from(JSON.stringify({ schemaVersion: 2, config: {}, layers: [] }));
