@@ -52,9 +52,10 @@ export interface ReadableBlob {
   readonly size: number | undefined;
   /**
    * A reader of `range`, or of the whole blob when none is given. Only a whole reader is held back at the end until
-   * the digest is known (F18). Synchronous: nothing is read before the first `read`.
+   * the digest is known (F18). Synchronous: nothing is read before the first `read`. `ahead`: what the same client reads after `range`,
+   * in this order; where bytes have to be fetched, those are fetched meanwhile, and none between them.
    */
-  reader(range?: ByteRange): BlobReader;
+  reader(range?: ByteRange, ahead?: readonly ByteRange[]): BlobReader;
   /** Releases the Pin. Idempotent; readers must be closed first. */
   release(): void;
 }

@@ -19,8 +19,15 @@ export interface ReaderHost {
   isUnchanged(): Promise<boolean>;
   /** The disk failed to give what is present: returns when `passThrough` goes on in its place, or throws. */
   unreadable(error: GranaryError): Promise<void>;
-  /** Parks until something at `range.start` changed; `held` readers wait for the verdict on the digest. */
-  park(range: ByteRange, held: boolean): { readonly woken: Promise<void>; leave(): void };
+  /**
+   * Parks until something at `range.start` changed; `held` readers wait for the verdict on the digest. `ahead`: the client's next
+   * ranges, where it has said which.
+   */
+  park(
+    range: ByteRange,
+    held: boolean,
+    ahead: readonly ByteRange[] | undefined,
+  ): { readonly woken: Promise<void>; leave(): void };
   /** Where to go on when there is no room to keep the blob (F16); undefined while there is. */
   passThrough(range: ByteRange, whole: boolean): BlobReader | undefined;
   /** The reader has consumed up to `offset`. */
@@ -32,6 +39,7 @@ export class FillReader implements BlobReader {
   readonly #host: ReaderHost;
   readonly #range: ByteRange;
   readonly #whole: boolean;
+  readonly #ahead: readonly ByteRange[] | undefined;
   #offset: number;
   #parked: { leave(): void } | undefined;
   #through: BlobReader | undefined;
@@ -41,10 +49,11 @@ export class FillReader implements BlobReader {
   /** The disk gives nothing back: what is present is of no use to this reader. */
   #isUnreadable = false;
 
-  constructor(host: ReaderHost, range: ByteRange, whole: boolean) {
+  constructor(host: ReaderHost, range: ByteRange, whole: boolean, ahead?: readonly ByteRange[]) {
     this.#host = host;
     this.#range = range;
     this.#whole = whole;
+    this.#ahead = ahead;
     this.#offset = range.start;
   }
 
@@ -135,7 +144,7 @@ export class FillReader implements BlobReader {
 
   async #park(): Promise<void> {
     const held = this.#host.isHeldBack(this.#offset, this.#whole);
-    const parked = this.#host.park({ start: this.#offset, end: this.#range.end }, held);
+    const parked = this.#host.park({ start: this.#offset, end: this.#range.end }, held, this.#ahead);
     this.#parked = parked;
     await parked.woken;
     this.#parked = undefined;

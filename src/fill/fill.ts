@@ -165,12 +165,14 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   /**
-   * A reader of `range`, or of the whole. Synchronous: from here on the fill does not pause. Throws `range-unsatisfiable` for a
+   * A reader of `range`, or of the whole; `ahead` is what its client reads after that. Synchronous: from here on the fill does not pause. Throws `range-unsatisfiable` for a
    * range that is not inside this fill's size: a byte past the end would be waited for without end.
    */
-  reader(range?: ByteRange): BlobReader {
-    if (range !== undefined && (range.start < 0 || range.end > this.size)) throw outside(this, range);
-    const reader = new FillReader(this, range ?? { start: 0, end: this.size }, range === undefined);
+  reader(range?: ByteRange, ahead?: readonly ByteRange[]): BlobReader {
+    const outlying = [range, ...(ahead ?? [])].find((one) => one && (one.start < 0 || one.end > this.size));
+    if (outlying !== undefined) throw outside(this, outlying);
+    const own = range ?? { start: 0, end: this.size };
+    const reader = new FillReader(this, own, range === undefined, ahead);
     this.#readers.add(reader);
     this.#linger?.cancel();
     this.#linger = undefined;
@@ -234,10 +236,14 @@ export class Fill implements ReaderHost, LanesHost {
     if (this.#state !== "bypassing") await this.#bypass(error);
   }
 
-  park(range: ByteRange, held: boolean): { readonly woken: Promise<void>; leave(): void } {
+  park(
+    range: ByteRange,
+    held: boolean,
+    ahead: readonly ByteRange[] | undefined,
+  ): { readonly woken: Promise<void>; leave(): void } {
     // A reader may be held at a byte that is there while later ones lack: those are what it waits for.
     const start = this.#present.endOfRunAt(range.start);
-    const parked = (held ? this.#held : this.#waits).park({ start, end: range.end });
+    const parked = (held ? this.#held : this.#waits).park({ start, end: range.end, ahead });
     this.#lanes.schedule();
     return parked;
   }

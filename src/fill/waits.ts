@@ -4,9 +4,10 @@
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { Clock } from "../observe/clock.ts";
+import type { Wanted } from "./next-segment.ts";
 
 /** One parked reader: `start` is the byte it needs, `end` the end of what it will need after that. */
-export type Wait = ByteRange & {
+export type Wait = Wanted & {
   /** When it was parked, of the clock's `elapsed`. */
   readonly parkedAt: number;
   readonly wake: () => void;
@@ -30,7 +31,7 @@ export class Waits {
   }
 
   /** Resolves at the next wake-up that concerns `range.start`; the caller looks again whether its byte is there. */
-  park(range: ByteRange): { readonly woken: Promise<void>; leave(): void } {
+  park(range: Wanted): { readonly woken: Promise<void>; leave(): void } {
     const { promise, resolve } = Promise.withResolvers<void>();
     const wait: Wait = { ...range, parkedAt: this.#clock.elapsed(), wake: resolve };
     this.#parked.add(wait);

@@ -2,18 +2,19 @@
  * Owns how a blob is answered: size and digest in the headers, ranges, conditions, and the Location that Ollama's probe
  * needs. The bytes go through send-body.ts; the Pin is released when the body is over, however it ends (F12).
  */
-import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import { lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import type { Outcome } from "../mirror/mirror.ts";
 import type { BlobTarget } from "../mirror/target.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
 import { OCTET_STREAM } from "../oci/media-types.ts";
-import type { ReadableBlob } from "../source.ts";
+import type { BlobReader, ReadableBlob } from "../source.ts";
+import { byteParts } from "./byte-parts.ts";
 import { allowsRange, formatEntityTag, matchesAny } from "./entity-tag.ts";
 import type { Exchange } from "./exchange.ts";
 import { ownUrl } from "./own-url.ts";
-import { formatContentRange, parseRange } from "./range-header.ts";
+import { formatContentRange, parseRanges } from "./range-header.ts";
 import { type HeaderList, respondEmpty, respondJson } from "./respond.ts";
 import { sendBody } from "./send-body.ts";
 
@@ -39,16 +40,25 @@ async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome
   const { headers: asked } = exchange.incoming;
   const { digest, size } = blob;
   if (size === undefined) return await sendUnsized(exchange, blob, outcome);
-  const range = allowsRange(asked["if-range"]?.toString(), digest) ? parseRange(asked.range, size) : "whole";
-  if (range === "unsatisfiable") return refuseRange(exchange, size);
-  if (range === "whole") {
+  const ranges = allowsRange(asked["if-range"]?.toString(), digest)
+    ? parseRanges(asked.range, size)
+    : "whole";
+  if (ranges === "unsatisfiable") return refuseRange(exchange, size);
+  if (ranges === "too many") return refuseRanges(exchange);
+  if (ranges === "whole") {
     const headers = wholeHeaders(exchange, digest, outcome, size);
     headers.push("Location", ownUrl(exchange));
-    return await send(exchange, blob, undefined, outcome, 200);
+    return await send(exchange, { length: size, reader: () => blob.reader() }, outcome, 200);
   }
-  const headers = withLength(withIdentity(exchange, digest, outcome), lengthOf(range));
-  headers.push("Content-Range", formatContentRange(range, size));
-  await send(exchange, blob, range, outcome, 206);
+  if ("start" in ranges) {
+    const length = lengthOf(ranges);
+    const headers = withLength(withIdentity(exchange, digest, outcome), length);
+    headers.push("Content-Range", formatContentRange(ranges, size));
+    return await send(exchange, { length, reader: () => blob.reader(ranges) }, outcome, 206);
+  }
+  const parts = byteParts(blob, { size, ranges, isCold: outcome !== "hit" });
+  withLength(withIdentity(exchange, digest, outcome), parts.length, parts.contentType);
+  await send(exchange, parts, outcome, 206);
 }
 
 /**
@@ -64,13 +74,12 @@ async function sendUnsized(exchange: Exchange, blob: ReadableBlob, outcome: Outc
   }
   const headers = withIdentity(exchange, blob.digest, outcome);
   headers.push("Content-Type", OCTET_STREAM, "Location", ownUrl(exchange));
-  await send(exchange, blob, undefined, outcome, 200);
+  await send(exchange, { length: undefined, reader: () => blob.reader() }, outcome, 200);
 }
 
 async function send(
   { outgoing, account, metrics, clock, pool, headers }: Exchange,
-  blob: ReadableBlob,
-  range: ByteRange | undefined,
+  { length, reader }: { readonly length: number | undefined; reader(): BlobReader },
   outcome: Outcome,
   status: number,
 ): Promise<void> {
@@ -79,8 +88,8 @@ async function send(
   const startedAt = clock.elapsed();
   await sendBody({
     outgoing,
-    reader: blob.reader(range),
-    length: range === undefined ? blob.size : lengthOf(range),
+    reader: reader(),
+    length,
     begin: () => outgoing.writeHead(status, headers),
     onFirstByte: () => metrics.firstByteSeconds.observe({ outcome }, (clock.elapsed() - startedAt) / 1000),
     onSent: (bytes) => {
@@ -89,6 +98,13 @@ async function send(
     pool,
     clock,
   });
+}
+
+/** Clients that ask for many ranges ask for fewer after a 400, and give up after anything else (registry-clients.md B.5, H49). */
+function refuseRanges({ outgoing, account }: Exchange): void {
+  const body = formatErrorBody("UNSUPPORTED", "so many ranges are not answered at once; ask for fewer");
+  account.bytes = body.length;
+  respondJson(outgoing, 400, body);
 }
 
 /** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (A.3). */
@@ -116,7 +132,7 @@ function withIdentity({ headers }: Exchange, digest: Digest, outcome: Outcome): 
   return headers;
 }
 
-function withLength(headers: HeaderList, length: number): HeaderList {
-  headers.push("Content-Type", OCTET_STREAM, "Content-Length", String(length));
+function withLength(headers: HeaderList, length: number, contentType = OCTET_STREAM): HeaderList {
+  headers.push("Content-Type", contentType, "Content-Length", String(length));
   return headers;
 }

@@ -134,8 +134,10 @@ export class Blobs {
     const size = settled ?? said;
     const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
     const room = await this.#parts.janitor.reserve(target, size);
-    const reader = (range?: ByteRange) =>
-      this.#proving(client, target, this.#doubting(client, target, size, this.#reader(ask, room, range)));
+    const reader = (range?: ByteRange, ahead?: readonly ByteRange[]) => {
+      const read = this.#reader(ask, room, range, ahead);
+      return this.#proving(client, target, this.#doubting(client, target, size, read));
+    };
     const release = () => {
       room?.release();
       unpin();
@@ -168,13 +170,18 @@ export class Blobs {
   }
 
   /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
-  #reader(ask: FillAsk, room: Room | undefined, range: ByteRange | undefined): BlobReader {
+  #reader(
+    ask: FillAsk,
+    room: Room | undefined,
+    range: ByteRange | undefined,
+    ahead?: readonly ByteRange[],
+  ): BlobReader {
     if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
     if (room === undefined) return this.#passedThrough(ask, range);
     const fill = this.#parts.fills.obtain(ask);
     room.taken();
     const isMine = fill.size === undefined || fill.size === ask.size;
-    return isMine ? fill.reader(range) : failing(otherSize(ask, fill.size));
+    return isMine ? fill.reader(range, ahead) : failing(otherSize(ask, fill.size));
   }
 
   /** Nobody states how large it is: it is read to its end once, by everybody who asks meanwhile. */

@@ -50,6 +50,17 @@ describe("the next segment", () => {
     expect(nextSegment(SIZE, new RangeSet(), [], demand([range(995, SIZE)]), ten)).toEqual(range(995, SIZE));
   });
 
+  test("for a reader that has said which ranges it wants, ends with each, and nothing between them is fetched", () => {
+    const ahead = [range(300, 304), range(600, 700)];
+    const waits = [{ ...range(100, 105), ahead }];
+    const next = (claims: ByteRange[]) => nextSegment(SIZE, new RangeSet(), claims, demand(waits), ten);
+    const first = range(100, 105);
+    expect(next([])).toEqual(first);
+    expect(next([first])).toEqual(range(300, 304));
+    expect(next([first, range(300, 304)])).toEqual(range(600, 610));
+    expect(next([first, range(300, 304), range(600, 700)])).toBeUndefined();
+  });
+
   test("nothing is left to fetch of a blob that is all present or claimed", () => {
     const present = RangeSet.of([range(0, 600)]);
     expect(nextSegment(SIZE, present, [range(600, SIZE)], demand([], true, true), ten)).toBeUndefined();

@@ -1,4 +1,4 @@
-/** Shows what a blob looks like on the wire: sizes, ranges, the Location that Ollama needs, and how a body ends when it cannot go on. */
+/** Shows what a blob looks like on the wire: sizes, single ranges (several are byte-parts.test.ts's), the Location that Ollama needs, and how a body ends when it cannot go on. */
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
@@ -170,20 +170,9 @@ describe("a range", () => {
     },
   );
 
-  test.each(["items=0-1", "bytes=x", "bytes=0-1,5-6"])("%s is the whole blob (H51)", async (range) => {
+  test.each(["items=0-1", "bytes=x", "bytes=0-,0-"])("%s is the whole blob (H51)", async (range) => {
     const answer = await ask(server.hub, pathOf(server.mirror.addBlob(bytes)), { headers: { range } });
     expect(answer).toMatchObject({ status: 200, body: bytes });
-  });
-
-  test("of 1024 parts, 22.5 KB of header, is read (H9)", async () => {
-    const parts = Array.from(
-      { length: 1024 },
-      (_, index) => `${1_000_000_000 + index}-${1_000_000_000 + index}`,
-    );
-    const range = `bytes=${parts.join(",")}`;
-    expect(range.length).toBeGreaterThan(22_500);
-    const answer = await ask(server.hub, pathOf(server.mirror.addBlob(bytes)), { headers: { range } });
-    expect(answer.status).toBe(200);
   });
 
   test("counts only while If-Range names this blob (H51)", async () => {
