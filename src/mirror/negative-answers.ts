@@ -6,10 +6,15 @@ import { LRUCache } from "lru-cache";
 import { type GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 
+/** An error may carry what a registry wrote, which is as long as it likes. */
+const HELD_BYTES = 8 * 2 ** 20;
+
 export class NegativeAnswers {
   readonly #clock: Clock;
   readonly #answers = new LRUCache<string, { readonly until: number; readonly error: GranaryError }>({
     max: 10_000,
+    maxSize: HELD_BYTES,
+    sizeCalculation: ({ error }, key) => key.length + sizeOf(error),
   });
 
   constructor(clock: Clock) {
@@ -40,4 +45,11 @@ export class NegativeAnswers {
     if (lifetimeMs > 0) this.#answers.set(key, { until: this.#clock.elapsed() + lifetimeMs, error });
     return error;
   }
+}
+
+function sizeOf({ message, facts }: GranaryError): number {
+  const texts = [message, ...Object.values(facts)].map((fact) =>
+    typeof fact === "string" ? fact.length : 8,
+  );
+  return texts.reduce((sum, length) => sum + length, 500);
 }

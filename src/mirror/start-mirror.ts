@@ -180,12 +180,14 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       answered(target, asker, {
         run: (client) => tagLists.get(client, target),
         digest: () => undefined,
+        drop: ({ release }) => release(),
         isStored: ({ outcome }) => outcome === "stale",
       }),
     referrers: (target, asker) =>
       answered(target, asker, {
         run: (client) => referrers.get(client, target, asker),
         digest: () => undefined,
+        drop: ({ release }) => release(),
         isStored: ({ outcome }) => outcome === "stale",
       }),
     status: async (): Promise<MirrorStatus> => {

@@ -10,6 +10,7 @@ import type { BodyRoom } from "../upstream/body-room.ts";
 import type { TagsPage, UpstreamClient } from "../upstream/upstream-client.ts";
 import { Disappearances } from "./disappearances.ts";
 import type { TagsAnswer } from "./mirror.ts";
+import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
 import { SingleFlight } from "./single-flight.ts";
 import { type StoredList, StoredLists } from "./stored-lists.ts";
@@ -27,6 +28,7 @@ export class TagLists {
   readonly #stored: StoredLists;
   readonly #flights: SingleFlight<TagsPage>;
   readonly #missing: Disappearances;
+  readonly #absent: NegativeAnswers;
 
   constructor(metadata: Metadata, clock: Clock, room: BodyRoom) {
     this.#metadata = metadata;
@@ -34,10 +36,12 @@ export class TagLists {
     this.#room = room;
     this.#stored = new StoredLists(metadata, clock, room);
     this.#missing = new Disappearances(clock);
+    this.#absent = new NegativeAnswers(clock);
     this.#flights = new SingleFlight(clock);
   }
 
   async get(client: UpstreamClient, target: TagsTarget): Promise<TagsAnswer> {
+    this.#absent.check(nameOf(target));
     const flight = this.#flights.join(nameOf(target), () => this.#ask(client, target));
     const { offlineDeadlineMs } = client.upstream.policy;
     try {
@@ -51,7 +55,9 @@ export class TagLists {
       const stored = await this.#instead(target, error);
       if (stored !== undefined) return stored;
       const isHidden = isGranaryError(error, "not-found") && error.facts.upstreamStatus !== undefined;
-      throw isHidden ? notFound(target, "tags/list") : error;
+      const told = isHidden ? notFound(target, "tags/list") : error;
+      if (!isGranaryError(told, "not-found")) throw told;
+      throw this.#absent.remember(nameOf(target), client.upstream.policy.negativeLifetimeMs, told);
     }
   }
 
