@@ -8,9 +8,10 @@ import type { Metadata, RepositoryKey } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-words.ts";
-import { checkManifest, isSoundManifest, type Manifest } from "../oci/manifest.ts";
-import { type ManifestView, manifestTypeOf, viewManifest } from "../oci/manifest-view.ts";
+import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../oci/manifest.ts";
+import { type ManifestView, viewManifest } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
+import { payloadDigestOf } from "../oci/schema1.ts";
 import { type Absence, hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
@@ -67,6 +68,12 @@ export class ManifestBytes {
   /** Whether we have the bytes, whoever may see them. */
   async holds(digest: Digest): Promise<boolean> {
     return (await this.#find(digest)) !== undefined;
+  }
+
+  /** Whether `named` is how a registry calls what we hold as `digest`: schema 1 has a second digest, which no bytes have. */
+  async isPayload(digest: Digest, named: Digest): Promise<boolean> {
+    const held = await this.#find(digest);
+    return held !== undefined && payloadDigestOf(held.manifest.bytes) === named;
   }
 
   /**
@@ -135,13 +142,11 @@ export class ManifestBytes {
       const head = await this.#unlessRefused(client, `HEAD REFUSED ${asked}`, answer);
       if (head === undefined) throw this.#isAbsent(client, where, digest, "HEAD", absence.told);
       checkNamed(head, where, digest);
-      const mediaType = manifestTypeOf(head.mediaType);
-      const { size } = head;
+      const told = toldHead(head);
       // An answer that does not name the digest may be to another question, such as who we are: bytes tell.
-      if (mediaType === undefined || !size || head.digest !== digest)
-        return headOf(await this.fetch(client, where, digest, userAgent));
-      await this.confirm(where, { digest, mediaType, size });
-      return { digest, mediaType, size };
+      if (told?.digest !== digest) return headOf(await this.fetch(client, where, digest, userAgent));
+      await this.confirm(where, told);
+      return told;
     });
   }
 

@@ -8,7 +8,7 @@ import { GranaryError, isGranaryError, messageOf, reasonOf } from "../errors.ts"
 import type { TagKey, TagRecord } from "../metadata/metadata.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { ToldError } from "../oci/error-words.ts";
-import { manifestTypeOf } from "../oci/manifest-view.ts";
+import { toldHead } from "../oci/manifest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
@@ -238,13 +238,15 @@ export class Tags {
     const { client, key } = asking;
     const head = await client.headManifest(askOf(asking));
     if (head === undefined) return undefined;
-    const { digest, size } = head;
+    const { digest } = head;
     // The digest settles it, whatever else is told: the Ollama registry calls every manifest text/plain.
     if (known !== undefined && digest === known.digest) return known;
-    const mediaType = manifestTypeOf(head.mediaType);
-    if (digest === undefined || !size || mediaType === undefined) return await this.#get(asking);
-    await this.#bytes.confirm(key, { digest, mediaType, size });
-    return { digest, mediaType, size };
+    if (known !== undefined && digest !== undefined && (await this.#bytes.isPayload(known.digest, digest)))
+      return known;
+    const told = toldHead(head);
+    if (told === undefined) return await this.#get(asking);
+    await this.#bytes.confirm(key, told);
+    return told;
   }
 
   async #get(asking: Asking): Promise<Head | undefined> {

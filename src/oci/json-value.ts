@@ -26,8 +26,8 @@ export function sizeOf(value: unknown): number | undefined {
 }
 
 /**
- * The JSON object in `bytes`; undefined when they are not UTF-8, not JSON, no object, or beyond `bounds`. TextDecoder drops a byte order
- * mark, which JSON.parse would refuse.
+ * The JSON object in `bytes`; undefined when they are not JSON, no object, or beyond `bounds`. A byte that is not UTF-8 reads as U+FFFD, as
+ * in Go's parser: what is served are the bytes. TextDecoder drops a byte order mark, which JSON.parse would refuse.
  */
 export function parseJsonObject(
   bytes: Uint8Array,
@@ -40,7 +40,7 @@ export function parseJsonObject(
 export function parseJson(bytes: Uint8Array, bounds: JsonBounds = JSON_BOUNDS.document): unknown {
   if (excessOf(bytes, bounds) !== undefined) return undefined;
   try {
-    return JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    return JSON.parse(new TextDecoder("utf-8").decode(bytes));
   } catch {
     return undefined; // Each caller has its own sentence for a document that cannot be read.
   }

@@ -66,6 +66,26 @@ export function viewManifest(bytes: Uint8Array, contentType: string | undefined)
   };
 }
 
+/**
+ * True for what is no danger and no manifest that we know of: no JSON object, or one of a shape of its own. Its bytes may be handed on where
+ * a digest vouches for them.
+ */
+export function isForeign(bytes: Uint8Array): boolean {
+  if (bytes.length === 0 || excessOf(bytes, JSON_BOUNDS.document) !== undefined) return false;
+  const { manifests, layers, config, mediaType } = parseJsonObject(bytes) ?? {};
+  return ![manifests, layers, config, mediaType].some(isSet);
+}
+
+/** What a header calls something foreign, where that can be said again. */
+export function foreignTypeOf(contentType: string | undefined): string {
+  const type = manifestTypeOf(contentType) ?? "";
+  return isMediaType(type) ? type : OCTET_STREAM;
+}
+
+export function isMediaType(text: string): boolean {
+  return MEDIA_TYPE.test(text);
+}
+
 /** The type of a Content-Type header without parameters, or undefined when it says nothing about a manifest. */
 export function manifestTypeOf(contentType: string | undefined): string | undefined {
   const type = (contentType ?? "").split(";")[0]?.trim().toLowerCase() ?? "";

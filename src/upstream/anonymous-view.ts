@@ -7,7 +7,7 @@
 import { isGranaryError } from "../errors.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { parseJsonObject } from "../oci/json-value.ts";
-import { checkManifest } from "../oci/manifest.ts";
+import { checkManifest, MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import { manifestTypeOf } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { answerError } from "./answer-error.ts";
@@ -18,7 +18,7 @@ import type { Reply } from "./exchange.ts";
 import { ANONYMOUS } from "./identity.ts";
 import type { QuestionKey } from "./limits.ts";
 import { askTags } from "./list-questions.ts";
-import { askManifest, HEADLESS, headOf, MAX_MANIFEST_BYTES } from "./manifest-questions.ts";
+import { askManifest, HEADLESS, headOf } from "./manifest-questions.ts";
 import { discardBody, readLimited } from "./read-body.ts";
 import { isRedirect } from "./redirects.ts";
 import { repositoryAt } from "./registry-url.ts";

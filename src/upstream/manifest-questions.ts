@@ -5,6 +5,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import type { Identity } from "../oci/credentials.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
+import { MAX_MANIFEST_BYTES } from "../oci/manifest.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import type { At } from "./caller.ts";
 import { exchange, type Reply } from "./exchange.ts";
@@ -15,9 +16,6 @@ import { manifestUrl, repositoryAt } from "./registry-url.ts";
 import { hiddenError, statusError } from "./status-error.ts";
 import type { Uplink } from "./uplink.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "./upstream-client.ts";
-
-/** distribution-spec: registries should accept manifests up to 4 MiB; nothing larger is one. */
-export const MAX_MANIFEST_BYTES = 4 * 2 ** 20;
 
 /** What of a 412 is shown to the person who pulls. */
 const MAX_TEXT_BYTES = 4096;

@@ -5,8 +5,7 @@
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { joinWords, type ToldError } from "../oci/error-words.ts";
-import { checkManifest, type Manifest } from "../oci/manifest.ts";
-import { manifestTypeOf } from "../oci/manifest-view.ts";
+import { checkManifest, type Manifest, toldHead } from "../oci/manifest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { formatReference, type Reference, type Repository, wantedOf } from "../oci/reference.ts";
 import type { Origin } from "../origin.ts";
@@ -51,10 +50,8 @@ class RegistrySource implements Source {
       throw error;
     });
     // HEAD alone does not make it absent either.
-    const { digest, size, mediaType: type } = head ?? UNTOLD;
-    const mediaType = manifestTypeOf(type);
-    const isTold = digest !== undefined && size !== undefined && size > 0 && mediaType !== undefined;
-    if (isTold && digest === (reference.digest ?? digest)) return { digest, size, mediaType };
+    const told = toldHead(head ?? UNTOLD);
+    if (told !== undefined && told.digest === (reference.digest ?? told.digest)) return told;
     const manifest = await this.manifest(reference);
     return { digest: manifest.digest, size: manifest.bytes.length, mediaType: manifest.mediaType };
   }

@@ -112,7 +112,7 @@ export interface UpstreamClient {
 
   /** Also throws `client-outdated` for 412 with its text. */
   headManifest(ask: ManifestAsk): Promise<ManifestHead | undefined>;
-  /** At most 4 MiB of body, else `upstream-protocol`. */
+  /** At most 16 MiB of body, else `upstream-protocol`. */
   getManifest(ask: ManifestAsk): Promise<ManifestBody | undefined>;
   /** Size by HEAD, or by a GET of one byte where HEAD does not tell. */
   headBlob(repository: string, digest: Digest): Promise<BlobHead | undefined>;

@@ -85,18 +85,18 @@ describe("a manifest", () => {
     expect(fake.requests.map(({ method }) => method)).toEqual(["HEAD", "GET"]);
   });
 
-  it("may be exactly 4 MiB long, and not a byte longer", async () => {
+  it("may be exactly 16 MiB long, and not a byte longer", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
-    const longest = Buffer.alloc(4 * 2 ** 20, 0x20);
+    const longest = Buffer.alloc(16 * 2 ** 20, 0x20);
     fake.addManifest("x", "longest", longest, OCI_MANIFEST);
-    fake.addManifest("x", "longer", Buffer.alloc(4 * 2 ** 20 + 1, 0x20), OCI_MANIFEST);
+    fake.addManifest("x", "longer", Buffer.alloc(16 * 2 ** 20 + 1, 0x20), OCI_MANIFEST);
     expect((await client.getManifest(askFor("x", "longest")))?.bytes).toHaveLength(longest.length);
     await expect(client.getManifest(askFor("x", "longer"))).rejects.toMatchObject({
       code: "upstream-protocol",
     });
   });
 
-  it("that never ends is given up after 4 MiB, with its connection", async () => {
+  it("that never ends is given up after 16 MiB, with its connection", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     fake.addImage("x", "y", { layers: [1] });
     fake.fail(/manifests/, { kind: "endless" });

@@ -5,12 +5,11 @@
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import { GranaryError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { checkManifest, type Manifest } from "../../oci/manifest.ts";
+import { checkManifest, MAX_MANIFEST_BYTES, type Manifest } from "../../oci/manifest.ts";
 import { formatReference, type Reference, type Repository } from "../../oci/reference.ts";
 import type { OpenedRange, Origin } from "../../origin.ts";
 import type { ManifestHead, Source } from "../../source.ts";
 import type { StoredBytes } from "./archive-files.ts";
-import { MAX_MANIFEST_BYTES } from "./limits.ts";
 import { chunksOf, readStored } from "./stored-chunks.ts";
 
 /** One image of an archive, found and named, with what it consists of. */

@@ -1,8 +1,5 @@
 /** Owns how much of an archive is ever read into memory at once, by what it is. Pure data. */
 
-/** distribution-spec: registries should accept manifests up to 4 MiB; nothing larger is one. */
-export const MAX_MANIFEST_BYTES = 4 * 1024 * 1024;
-
 /** index.json and manifest.json list images: one with thousands of them is still read. */
 export const MAX_LIST_BYTES = 16 * 1024 * 1024;
 
