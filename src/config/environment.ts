@@ -2,24 +2,43 @@
  * Owns `${ENV_NAME}` in the texts of the file, and that a password is never written there in the open. An unset or empty
  * variable is an error that names the key and the variable, never a value.
  */
-import { GranaryError } from "../errors.ts";
+import { GranaryError, isGranaryError } from "../errors.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** `value` (a parsed document) with every text filled in. Throws `config-invalid`. */
-export function fillEnvironment(value: unknown, env: Environment, path: readonly string[] = []): unknown {
-  if (typeof value === "string") return fillText(value, env, path);
-  if (Array.isArray(value))
-    return value.map((item, index) => fillEnvironment(item, env, [...path, String(index)]));
+/** What stands in place of which variable: value -> name. */
+export type Filled = Map<string, string>;
+
+/** `value` (a parsed document) with every text filled in; `filled` is told of each. Throws `config-invalid`. */
+export function fillEnvironment(
+  value: unknown,
+  env: Environment,
+  path: readonly string[] = [],
+  filled: Filled = new Map(),
+): unknown {
+  const inside = (item: unknown, key: string) => fillEnvironment(item, env, [...path, key], filled);
+  if (typeof value === "string") return fillText(value, env, path, filled);
+  if (Array.isArray(value)) return value.map((item, index) => inside(item, String(index)));
   if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, item]) => [key, fillEnvironment(item, env, [...path, key])]),
-  );
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inside(item, key)]));
 }
 
-function fillText(text: string, env: Environment, path: readonly string[]): string {
+/** `error`, with the names of variables in place of what they hold: whatever a message quotes may be a secret. */
+export function withoutFilled(error: unknown, filled: Filled): unknown {
+  if (!isGranaryError(error, "config-invalid")) return error;
+  let { message } = error;
+  for (const [value, name] of [...filled].sort(([a], [b]) => b.length - a.length)) {
+    if (value.length >= SHORTEST) message = message.replaceAll(value, `$\{${name}}`);
+  }
+  return message === error.message ? error : new GranaryError("config-invalid", message, error.facts);
+}
+
+/** No secret is shorter, and a shorter text would be found in the words of every sentence. */
+const SHORTEST = 4;
+
+function fillText(text: string, env: Environment, path: readonly string[], filled: Filled): string {
   if (path.at(-1) === "password" && !new RegExp(`^${REFERENCE.source}$`).test(text)) {
     throw invalid(
       path,
@@ -29,7 +48,10 @@ function fillText(text: string, env: Environment, path: readonly string[]): stri
   }
   return text.replace(REFERENCE, (_, name: string) => {
     const found = env[name];
-    if (found !== undefined && found !== "") return found;
+    if (found !== undefined && found !== "") {
+      filled.set(found, name);
+      return found;
+    }
     throw invalid(path, `the environment variable ${name} is ${found === undefined ? "not set" : "empty"}`);
   });
 }

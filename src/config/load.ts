@@ -2,11 +2,11 @@
  * Owns the way from a file to Settings: read, substitute secrets, check, fill in defaults. Nothing starts on a bad file, and
  * every complaint carries the path of the key and what is allowed there. Secrets never appear in a message.
  */
-import { parse, YAMLParseError } from "yaml";
 import type { z } from "zod";
 import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import { asObject } from "../oci/json-value.ts";
+import { withoutUserInfo } from "../oci/user-info.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { readProxies } from "../upstream/proxies.ts";
 import { checkSettings } from "./check-settings.ts";
@@ -19,8 +19,9 @@ import {
   DEFAULT_STORAGE,
   plainUpstream,
 } from "./defaults.ts";
-import { type Environment, fillEnvironment } from "./environment.ts";
+import { type Environment, type Filled, fillEnvironment, withoutFilled } from "./environment.ts";
 import { readListenerTls, readPassword, readText, readUpstreamTls } from "./files.ts";
+import { readYaml } from "./read-yaml.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
 import type { ClientSettings, ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
 
@@ -33,7 +34,15 @@ type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
  */
 export async function loadSettings(file: string | undefined, env: Environment): Promise<Settings> {
   readProxies(env);
-  const written = file === undefined ? {} : await readConfig(file, env);
+  const filled: Filled = new Map();
+  try {
+    return await settingsOf(file === undefined ? {} : await readConfig(file, env, filled));
+  } catch (error) {
+    throw withoutFilled(error, filled);
+  }
+}
+
+async function settingsOf(written: ConfigFile): Promise<Settings> {
   const names = new Set([...Object.keys(BUILT_IN_UPSTREAMS), ...Object.keys(written.upstreams ?? {})]);
   const upstreams = await Promise.all(
     [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {})),
@@ -50,9 +59,9 @@ export async function loadSettings(file: string | undefined, env: Environment): 
   };
 }
 
-async function readConfig(file: string, env: Environment): Promise<ConfigFile> {
+async function readConfig(file: string, env: Environment, filled: Filled): Promise<ConfigFile> {
   const text = await readText(file, "--config");
-  const document = fillEnvironment(parseYaml(text, file), env);
+  const document = fillEnvironment(readYaml(text, file), env, [], filled);
   const parsed = fileSchema.safeParse(document ?? {});
   if (parsed.success) return parsed.data;
   throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
@@ -63,7 +72,7 @@ async function readConfig(file: string, env: Environment): Promise<ConfigFile> {
  * that there is one: variables that hold secrets need not be set.
  */
 export async function readListeners(file: string, env: Environment): Promise<ConfigFile["listeners"]> {
-  const document = asObject(parseYaml(await readText(file, "--config"), file));
+  const document = asObject(readYaml(await readText(file, "--config"), file));
   if (document?.listeners === undefined) return undefined;
   const listeners = Array.isArray(document.listeners)
     ? document.listeners.map(withoutLogin)
@@ -80,24 +89,21 @@ function withoutLogin(listener: unknown): unknown {
   return rest;
 }
 
-function parseYaml(text: string, file: string): unknown {
-  try {
-    return parse(text);
-  } catch (error) {
-    if (error instanceof YAMLParseError)
-      throw invalid(`${file} is not YAML: ${error.message.split("\n")[0]}`);
-    throw error;
-  }
-}
-
 /** "upstreams.docker.io.lanes: expected a number from 1 to 64". */
 function sentenceOf(issue: z.core.$ZodIssue): string {
-  const path = issue.path.join(".") || "the file";
+  const at = issue.path.map((key) => withoutUserInfo(String(key)));
+  const path = at.join(".") || "the file";
   if (issue.code === "unrecognized_keys") {
-    const keys = issue.keys.map((key) => [...issue.path, key].join(".")).join(", ");
+    const keys = issue.keys.map((key) => [...at, shownKey(key)].join(".")).join(", ");
     return `${keys}: no such key; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowedAt(issue.path)}`;
   }
   return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
+}
+
+/** A key that no key can be begun as one: what follows may be a value (`password:hunter2`, without the space). */
+function shownKey(key: string): string {
+  const [begun = ""] = /^[\w-]*/.exec(key) ?? [];
+  return begun === key ? key : `${begun}…`;
 }
 
 /** The keys that the schema has at `path`. */

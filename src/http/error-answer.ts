@@ -5,6 +5,7 @@
 import { type ErrorCode, GranaryError } from "../errors.ts";
 import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../oci/error-body.ts";
 import { joinWords } from "../oci/error-words.ts";
+import { withoutUserInfo } from "../oci/user-info.ts";
 
 export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 
@@ -64,7 +65,7 @@ function statusOf({ code, facts }: GranaryError, context: ErrorContext): readonl
  * mirror reaches the registry. The log has the whole sentence.
  */
 function told(message: string, reason: string | undefined): string {
-  return reason === undefined ? message : `${reason}.`;
+  return withoutUserInfo(reason === undefined ? message : `${reason}.`);
 }
 
 function answer(

@@ -9,6 +9,7 @@ import { getRequestListener } from "@hono/node-server";
 import { GranaryError, messageOf } from "../errors.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
+import { withoutUserInfo } from "../oci/user-info.ts";
 import type { Admission } from "./admission.ts";
 import { type AppBindings, createApp } from "./app.ts";
 import { Crowd } from "./crowd.ts";
@@ -180,7 +181,10 @@ function refuse(outgoing: ServerResponse, status: number, message: string): void
 
 /** What never reached the app: a Host or a target that no URL can be made of (registry-clients.md F.10). */
 function refuseRequest(error: unknown): Response {
-  const body = formatErrorBody("NAME_INVALID", `the request cannot be understood: ${messageOf(error)}`);
+  const body = formatErrorBody(
+    "NAME_INVALID",
+    `the request cannot be understood: ${withoutUserInfo(messageOf(error))}`,
+  );
   return new Response(body, { status: 400, headers: { "Content-Type": "application/json" } });
 }
 

@@ -7,6 +7,7 @@ import { isGranaryError, messageOf } from "../errors.ts";
 import type { createRouter, Route } from "../mirror/routing.ts";
 import type { Log } from "../observe/log.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
+import { withoutUserInfo } from "../oci/user-info.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { answerBlob } from "./blob-route.ts";
 import { drainBody, hasBody } from "./drain-body.ts";
@@ -58,7 +59,7 @@ function answerRouted(
   account.kind = route.target?.kind ?? "base";
   if (route.overruledNs !== undefined) {
     log.info(
-      { ns: route.overruledNs, upstream: route.upstream },
+      { ns: withoutUserInfo(route.overruledNs), upstream: route.upstream },
       "the path names another upstream than ns; the path wins",
     );
   }

@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import { withoutUserInfo } from "../oci/user-info.ts";
 import type { Account } from "./exchange.ts";
 
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
@@ -40,7 +41,8 @@ export function closeAccount(
   if (!log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
   const { method, url } = incoming;
   const ms = clock.elapsed() - startedAt;
-  const line = { method, path: pathOf(url), status, bytes, ms, outcome, upstream, client, reason };
+  const why = reason === undefined ? undefined : withoutUserInfo(reason);
+  const line = { method, path: pathOf(url), status, bytes, ms, outcome, upstream, client, reason: why };
   if (isQuiet) log.debug(line, "request");
   else log.info(line, "request");
 }
@@ -59,9 +61,8 @@ function counterOf(metrics: Metrics, kind: string, outcome: string, status: numb
   return counter;
 }
 
-/** Without the query, and without the user information of an absolute form. */
+/** Without the query, and without user information, in whatever form it is written. */
 function pathOf(url = "/"): string {
   const mark = url.indexOf("?");
-  const path = mark < 0 ? url : url.slice(0, mark);
-  return path.startsWith("/") ? path : path.replace(/^(https?:\/\/)[^/]*@/i, "$1");
+  return withoutUserInfo(mark < 0 ? url : url.slice(0, mark));
 }

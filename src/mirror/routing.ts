@@ -7,6 +7,7 @@ import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { isRepositoryName, isTag, looksLikeHost } from "../oci/names.ts";
+import { withoutUserInfo } from "../oci/user-info.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
 import { MOST_QUERY } from "../upstream/link-header.ts";
 import type { Upstream } from "../upstream/policy.ts";
@@ -223,6 +224,8 @@ function noEndpoint(path: string): GranaryError {
   return new GranaryError("not-found", `There is nothing at "${shorten(path)}".`);
 }
 
-function shorten(text: string): string {
+/** What somebody wrote, as it may be told: no login that stands before a host, and no more than fits. */
+function shorten(written: string): string {
+  const text = withoutUserInfo(written);
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
 }

@@ -14,6 +14,9 @@ async function load(text: string, env: Record<string, string> = {}) {
   return await loadSettings(file, env);
 }
 
+/** A variable, as it stands in a configuration. */
+const TOKEN = "$" + "{TOKEN}";
+
 async function complaint(text: string, env: Record<string, string> = {}): Promise<string> {
   const error: unknown = await load(text, env).then(
     () => undefined,
@@ -199,6 +202,64 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
     ],
   ])("%s", async (_, text, wanted) => {
     expect(await complaint(text)).toMatch(wanted);
+  });
+
+  test.each<[string, string, RegExp]>([
+    [
+      "an alias",
+      "upstreams:\n  docker.io:\n    username: x\n    password: *SECRET",
+      /line 4, column 15 \(upstreams\.docker\.io\.password\): an alias \(\*\) leads to no anchor/,
+    ],
+    [
+      "a tag",
+      "upstreams:\n  docker.io:\n    username: x\n    password: !SECRET",
+      /line 4, column 15 \(upstreams\.docker\.io\.password\): a tag \(!\) that is not known/,
+    ],
+    ["a tag with a value", "upstreams: {docker.io: {password: !SECRET x}}", /a tag \(!\)/],
+    ["a tag with a value of its own", "upstreams: {docker.io: {password: !!SECRET x}}", /a tag \(!\)/],
+    ["an anchor without a value", "upstreams: {docker.io: {password: &SECRET}}", /docker\.io/],
+    ["an alias to itself", "upstreams: &SECRET\n  docker.io: *SECRET", /docker\.io|not YAML/],
+    ["an open bracket", "upstreams: {docker.io: {password: [SECRET", /not YAML: line 1/],
+    ["an open quote", "upstreams: {docker.io: {password: 'SECRET", /not YAML: line 1/],
+    ["a bad escape", 'upstreams: {docker.io: {password: "\\qSECRET"}}', /not YAML: line 1.*single quotes/],
+    ["a reserved character", "upstreams:\n  docker.io:\n    password: @SECRET", /line 3.*in quotes/],
+    ["a directive", "%SECRET x\n---\na: 1", /not YAML: line 1/],
+    [
+      "no space behind the colon",
+      "upstreams: {docker.io: {password:SECRET}}",
+      /docker\.io\.password…: no such key/,
+    ],
+    [
+      "no space behind the colon, in lines",
+      "upstreams:\n  docker.io:\n    username: x\n    password:SECRET",
+      /not YAML: line 4/,
+    ],
+    ["no space, alone", "upstreams:\n  docker.io:\n    password:SECRET", /docker\.io: expected object/],
+    ["a list", "upstreams: {docker.io: {password: [SECRET]}}", /docker\.io\.password/],
+    ["a map", "upstreams: {docker.io: {password: {SECRET: 1}}}", /docker\.io\.password/],
+    ["a key twice", "upstreams:\n  docker.io:\n    password: SECRET\n    password: SECRET", /line 4.*twice/],
+    ["a login in a name", "upstreams: {'u:SECRET@ghcr.io': {lanes: 0}}", /upstreams\.\*\*\*@ghcr\.io\.lanes/],
+    [
+      "a variable in a list of words",
+      `upstreams: {docker.io: {privateContent: '${TOKEN}'}}`,
+      /privateContent/,
+    ],
+    [
+      "a variable as a name",
+      `listeners: [{port: 1, upstream: '${TOKEN}'}]`,
+      /"\$\{TOKEN\}" is not configured/,
+    ],
+    ["a variable in a path", `upstreams: {x.y: {endpoints: ['https://x.y/v2/${TOKEN}']}}`, /"\$\{TOKEN\}"/],
+    ["a variable as a file", `upstreams: {x.y: {caFile: '${TOKEN}'}}`, /the file \$\{TOKEN\} cannot be read/],
+  ])("no secret that stands in a wrong place: %s", async (_, text, wanted) => {
+    const warned: unknown[] = [];
+    const onWarning = (warning: unknown) => warned.push(warning);
+    process.on("warning", onWarning);
+    const told = await complaint(text, { TOKEN: "SECRET-of-the-environment" });
+    await new Promise((resolve) => setImmediate(resolve));
+    process.off("warning", onWarning);
+    expect(`${told} ${warned}`).not.toContain("SECRET");
+    expect(told).toMatch(wanted);
   });
 
   test("an empty variable", async () => {
