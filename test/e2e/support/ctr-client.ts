@@ -1,4 +1,7 @@
-/** Owns a containerd of its own for a test, driven by `ctr` with a hosts.toml that names Granary. */
+/**
+ * Owns a containerd of its own for a test, driven by `ctr` with a hosts.toml that names Granary: Debian's 1.x, whose ctr pulls by
+ * itself, and the newest 2.x, where the daemon's transfer service does.
+ */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BackgroundProgram } from "./background-program.ts";
@@ -6,7 +9,8 @@ import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } fr
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
 
-export const ctr: ImageClientKind = { name: "ctr", programs: ["ctr", "containerd"], start: startContainerd };
+export const ctr = containerdKind("ctr", "containerd");
+export const ctr2 = containerdKind("ctr-2", "containerd-2");
 
 /** What containerd would mount, load or look for on the machine, and a pull into `native` does not need. */
 const DISABLED = [
@@ -14,14 +18,25 @@ const DISABLED = [
   ...["aufs", "btrfs", "devmapper", "zfs"].map((name) => `snapshotter.v1.${name}`),
 ];
 
-async function startContainerd(cleanup: AsyncDisposableStack, port: number): Promise<ImageClient> {
+function containerdKind(client: string, daemon: string): ImageClientKind {
+  const start = (cleanup: AsyncDisposableStack, port: number) =>
+    startContainerd(client, daemon, cleanup, port);
+  return { name: client, programs: [client, daemon], start };
+}
+
+async function startContainerd(
+  client: string,
+  daemon: string,
+  cleanup: AsyncDisposableStack,
+  port: number,
+): Promise<ImageClient> {
   const home = await scratchDirectory(cleanup, "containerd");
   const hosts = await writeHosts(home, port);
   const socket = join(home, "containerd.sock");
   await writeFile(join(home, "config.toml"), settingsFor(home, socket));
-  const program = new BackgroundProgram("containerd", ["--config", join(home, "config.toml")]);
+  const program = new BackgroundProgram(daemon, ["--config", join(home, "config.toml")]);
   cleanup.defer(() => program.stop());
-  const run = (...args: string[]) => runCommand("ctr", ["--address", socket, ...args], { env: NO_WAY_OUT });
+  const run = (...args: string[]) => runCommand(client, ["--address", socket, ...args], { env: NO_WAY_OUT });
   await program.until(() =>
     run("version").then(
       () => true,
@@ -54,6 +69,9 @@ disabled_plugins = [${disabled}]
 address = "${socket}"
 [ttrpc]
 address = "${join(home, "ttrpc.sock")}"
+[[plugins."io.containerd.transfer.v1.local".unpack_config]]
+platform = "linux/amd64"
+snapshotter = "native"
 `;
 }
 
