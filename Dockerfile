@@ -1,14 +1,21 @@
 # Granary in a container: plain JavaScript and production dependencies only, as a user without rights.
 #
 #   docker build -t granary .
-#   docker run -d --init -p 5000:5000 -p 11435:11435 -v granary:/data granary
+#   docker run -d --init -p 127.0.0.1:5000:5000 -p 127.0.0.1:11435:11435 -v granary:/data --read-only --tmpfs /tmp \
+#     --cap-drop ALL --security-opt no-new-privileges granary
+#
+# Nobody has to log in: in place of 127.0.0.1 name the address of your own network. A directory in place of the volume must be owned
+# by user 1000, which is who this runs as.
 #
 # With your own settings: -v ./granary.yaml:/etc/granary/granary.yaml:ro, or anywhere else with -e GRANARY_CONFIG=/that/place. The
 # health check reads the same file: another port, host, certificate or a login need nothing more.
 
+# Base images are named by digest, so that what is built today is built tomorrow: take the digest of a newer one with
+# `docker buildx imagetools inspect docker.io/library/node:24-alpine` when there is one.
+
 # Not alpine: the development dependency `node` is a glibc program, and npm scripts find it first. What comes out is
 # plain JavaScript.
-FROM docker.io/library/node:24-slim AS build
+FROM docker.io/library/node:24.19.0-bookworm-slim@sha256:a9f5f7c91a432850b2a8a7797adf5eadb6c733ceed61167806cee7ea7fbc29df AS build
 WORKDIR /build
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
@@ -16,7 +23,7 @@ COPY tsconfig.json ./
 COPY src ./src
 RUN npm run build
 
-FROM docker.io/library/node:24-alpine AS dependencies
+FROM docker.io/library/node:24.19.0-alpine@sha256:d32cdf619f63fe0471182d08996dd516c6275bb5fd31ae06e55a570bd9e1ad43 AS dependencies
 WORKDIR /dependencies
 COPY package.json package-lock.json .npmrc ./
 # better-sqlite3 brings its binaries for every platform, and SQLite's source: only the ones for this libc are needed.
@@ -25,13 +32,13 @@ RUN npm ci --omit=dev \
   && find prebuilds -type f ! -name 'linuxmusl-*' -delete \
   && rm -rf deps src
 
-FROM docker.io/library/node:24-alpine
+FROM docker.io/library/node:24.19.0-alpine@sha256:d32cdf619f63fe0471182d08996dd516c6275bb5fd31ae06e55a570bd9e1ad43
 ENV NODE_ENV=production
 COPY --from=dependencies /dependencies/node_modules /opt/granary/node_modules
 COPY --from=build /build/dist /opt/granary/dist
 COPY package.json /opt/granary/
 COPY config /opt/granary/config
-RUN install -d -o node -g node /data
+RUN install -d -o node -g node -m 0750 /data
 
 # The built-in default stores in ./data: from / that is the volume, and so is it for a configuration that says the same.
 WORKDIR /

@@ -42,6 +42,8 @@ export type ListenerCommons = {
 
 export type Listener = {
   readonly port: number;
+  /** Where it listens; a wildcard where that is everywhere. */
+  readonly address: string;
   readonly url: string;
   /** Connections that are made from now on see this certificate; those that are open go on. Throws when it cannot be used. */
   renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
@@ -103,6 +105,7 @@ export async function openListener(
   let closed: Promise<void> | undefined;
   return {
     port: address.port,
+    address: address.address,
     url: `${scheme}://${hostForUrl(address, host)}:${address.port}`,
     renewTls: (next) => {
       if ("setSecureContext" in server) server.setSecureContext(next);

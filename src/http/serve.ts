@@ -8,6 +8,7 @@ import { Episodes } from "../observe/episodes.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { Admission, type ConnectionLimits } from "./admission.ts";
 import { BufferPool } from "./buffer-pool.ts";
+import { exposureOf, type Interfaces, tellExposure } from "./exposure.ts";
 import { type Listener, type ListenerCommons, type ListenerOptions, openListener } from "./listener.ts";
 import { createLoginCheck, type Login } from "./login.ts";
 import type { RegistryRoutes } from "./registry-routes.ts";
@@ -25,6 +26,8 @@ export type ServeSettings = {
   readonly drainMs: number;
   /** No limits, and five minutes until a client that takes nothing is let go, when left out. */
   readonly clients?: ConnectionLimits & { readonly stallMs: number };
+  /** The addresses of this machine; those that it has when left out. */
+  readonly interfaces?: Interfaces;
 };
 
 export type ServingListener = {
@@ -66,6 +69,7 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
       const listener = await openListener({ ...address, drainMs, ...stalling }, routes, commons);
       opened.push({ ...listener, upstream, renewLogin: (next) => guard?.renew(next) });
       if (login !== undefined) warnOfLogin(observers, listener.port);
+      else tellExposure(observers.log, listener.port, exposureOf(listener.address, settings.interfaces));
     }
   } catch (error) {
     await close();

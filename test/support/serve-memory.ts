@@ -23,11 +23,15 @@ export type MemoryServerOptions = {
   readonly drainMs?: number;
   readonly clock?: Clock;
   readonly rateLimitedStatus?: 429 | 503 | 404;
+  /** The loopback address when left out. */
+  readonly host?: string;
+  readonly interfaces?: ServeSettings["interfaces"];
   readonly clients?: ServeSettings["clients"];
   readonly tls?: ServeSettings["listeners"][number]["tls"];
 };
 
 export async function serveMemory(options: MemoryServerOptions = {}): Promise<MemoryServer> {
+  const { host = "127.0.0.1", interfaces } = options;
   const { login, drainMs = 1_000, clock = systemClock, rateLimitedStatus = 429, clients, tls } = options;
   const mirror = new MemoryMirror();
   const metrics = createMetrics();
@@ -38,12 +42,18 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
     ...traits,
     policy: { ...DEFAULT_POLICY, rateLimitedStatus },
   }));
-  const listener = { port: 0, host: "127.0.0.1", login, tls };
+  const listener = { port: 0, host, login, tls };
   const listeners = [
     { ...listener, upstream: "docker.io" },
     { ...listener, upstream: "registry.ollama.ai" },
   ];
-  const settings = { listeners, upstreams, drainMs, ...(clients !== undefined && { clients }) };
+  const settings = {
+    listeners,
+    upstreams,
+    drainMs,
+    ...(clients && { clients }),
+    ...(interfaces && { interfaces }),
+  };
   const serving = await serve(settings, mirror, { log, metrics, clock });
   const [hub, ollama] = serving.listeners.map(({ port }) => port);
   if (hub === undefined || ollama === undefined) throw new Error("two listeners were asked for");
