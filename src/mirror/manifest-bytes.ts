@@ -15,6 +15,7 @@ import { payloadDigestOf } from "../oci/schema1.ts";
 import { type Absence, hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
+import { acceptClassOf } from "./accept-class.ts";
 import type { Damage } from "./damage.ts";
 import type { Links } from "./links.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
@@ -93,10 +94,11 @@ export class ManifestBytes {
     where: RepositoryKey,
     digest: Digest,
     userAgent: string | undefined,
+    accept: readonly string[],
   ): Promise<Manifest | undefined> {
     if (!(await this.holds(digest))) return undefined;
     const confirmed = (await this.#parts.links.find(where, digest))?.confirmed;
-    const { mediaType } = confirmed ?? (await this.head(client, where, digest, userAgent));
+    const { mediaType } = confirmed ?? (await this.head(client, where, digest, userAgent, accept));
     return await this.stored(digest, mediaType);
   }
 
@@ -106,17 +108,18 @@ export class ManifestBytes {
     where: RepositoryKey,
     digest: Digest,
     userAgent: string | undefined,
+    accept: readonly string[],
   ): Promise<Manifest> {
-    const key = keyOf(where, digest);
+    const key = keyOf(where, digest, accept);
     const asked = `${key}\n${sentAgent(client, userAgent)}`;
     return this.#fetches.run(asked, async () => {
       this.#absent.check(`GET ${key}`);
       this.#absent.check(`GET REFUSED ${asked}`);
       const absence = hearAbsence();
-      const ask = askOf(where, digest, userAgent, absence);
+      const ask = askOf(where, digest, accept, userAgent, absence);
       const answer = unlessHidden(client.getManifest(ask), absence.onAbsent);
       const body = await this.#unlessRefused(client, `GET REFUSED ${asked}`, answer);
-      if (body === undefined) throw this.#isAbsent(client, where, digest, "GET", absence.told);
+      if (body === undefined) throw this.#isAbsent(client, where, digest, `GET ${key}`, absence.told);
       return await this.keep(where, body, digest, digest);
     });
   }
@@ -127,8 +130,9 @@ export class ManifestBytes {
     where: RepositoryKey,
     digest: Digest,
     userAgent: string | undefined,
+    accept: readonly string[],
   ): Promise<Head> {
-    const key = keyOf(where, digest);
+    const key = keyOf(where, digest, accept);
     const asked = `${key}\n${sentAgent(client, userAgent)}`;
     return this.#heads.run(asked, async () => {
       // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
@@ -137,14 +141,14 @@ export class ManifestBytes {
       this.#absent.check(`GET REFUSED ${asked}`);
       this.#absent.check(`HEAD REFUSED ${asked}`);
       const absence = hearAbsence();
-      const ask = askOf(where, digest, userAgent, absence);
+      const ask = askOf(where, digest, accept, userAgent, absence);
       const answer = unlessHidden(client.headManifest(ask), absence.onAbsent);
       const head = await this.#unlessRefused(client, `HEAD REFUSED ${asked}`, answer);
-      if (head === undefined) throw this.#isAbsent(client, where, digest, "HEAD", absence.told);
+      if (head === undefined) throw this.#isAbsent(client, where, digest, `HEAD ${key}`, absence.told);
       checkNamed(head, where, digest);
       const told = toldHead(head);
       // An answer that does not name the digest may be to another question, such as who we are: bytes tell.
-      if (told?.digest !== digest) return headOf(await this.fetch(client, where, digest, userAgent));
+      if (told?.digest !== digest) return headOf(await this.fetch(client, where, digest, userAgent, accept));
       await this.confirm(where, told);
       return told;
     });
@@ -208,11 +212,10 @@ export class ManifestBytes {
     client: UpstreamClient,
     where: RepositoryKey,
     digest: Digest,
-    method: "GET" | "HEAD",
+    key: string,
     told: readonly ToldError[],
   ): GranaryError {
     const lifetimeMs = client.upstream.policy.negativeLifetimeMs;
-    const key = `${method} ${keyOf(where, digest)}`;
     return this.#absent.remember(key, lifetimeMs, notFound(where, digest, told));
   }
 }
@@ -263,12 +266,14 @@ function viewOf(bytes: Uint8Array, called: string | undefined): ManifestView | u
 function askOf(
   { repository }: RepositoryKey,
   reference: Digest,
+  accept: readonly string[],
   userAgent: string | undefined,
   { onAbsent }: Absence,
 ) {
-  return { repository, reference, accept: MANIFEST_UNION, userAgent, onAbsent };
+  return { repository, reference, accept, userAgent, onAbsent };
 }
 
-function keyOf({ upstream, repository }: RepositoryKey, digest: Digest): string {
-  return `${upstream}\n${repository}\n${digest}`;
+function keyOf({ upstream, repository }: RepositoryKey, digest: Digest, accept: readonly string[]): string {
+  const own = accept === MANIFEST_UNION ? "" : acceptClassOf(accept);
+  return `${upstream}\n${repository}\n${digest}\n${own}`;
 }

@@ -9,6 +9,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { ageOf } from "./age.ts";
+import { askBeyond } from "./beyond-union.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsk, ManifestHeadAnswer } from "./mirror.ts";
 import { type ResolvedTag, Tags } from "./tags.ts";
@@ -61,7 +62,10 @@ export class Manifests {
   ): Promise<ResolvedTag & { readonly manifest: Manifest }> {
     const { record } = resolved;
     try {
-      return { ...resolved, manifest: await this.#bytes.fetch(client, record, record.digest, ask.userAgent) };
+      const fetched = askBeyond(record.acceptClass === "" ? [] : ask.accept, (accept) =>
+        this.#bytes.fetch(client, record, record.digest, ask.userAgent, accept),
+      );
+      return { ...resolved, manifest: await fetched };
     } catch (error) {
       // That digest is not there; whether the tag is, only the tag tells: it may have moved, or a replica lags behind.
       if (!isGranaryError(error, "not-found")) throw error;
@@ -86,9 +90,11 @@ export class Manifests {
     digest: Digest,
     ask: ManifestAsk,
   ): Promise<ManifestAnswer> {
-    const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent);
-    const manifest = stored ?? (await this.#bytes.fetch(client, target, digest, ask.userAgent));
-    return { manifest, outcome: stored === undefined ? "miss" : "hit", warning: undefined, ageMs: 0 };
+    return await askBeyond(ask.accept, async (accept) => {
+      const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
+      const manifest = stored ?? (await this.#bytes.fetch(client, target, digest, ask.userAgent, accept));
+      return { manifest, outcome: stored === undefined ? "miss" : "hit", warning: undefined, ageMs: 0 };
+    });
   }
 
   async #headByDigest(
@@ -97,9 +103,13 @@ export class Manifests {
     digest: Digest,
     ask: ManifestAsk,
   ): Promise<ManifestHeadAnswer> {
-    const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent);
-    const head =
-      stored === undefined ? await this.#bytes.head(client, target, digest, ask.userAgent) : headOf(stored);
-    return { ...head, outcome: stored === undefined ? "miss" : "hit", warning: undefined, ageMs: 0 };
+    return await askBeyond(ask.accept, async (accept) => {
+      const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
+      const head =
+        stored === undefined
+          ? await this.#bytes.head(client, target, digest, ask.userAgent, accept)
+          : headOf(stored);
+      return { ...head, outcome: stored === undefined ? "miss" : "hit", warning: undefined, ageMs: 0 };
+    });
   }
 }

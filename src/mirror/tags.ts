@@ -15,6 +15,7 @@ import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { OnAbsent, UpstreamClient } from "../upstream/upstream-client.ts";
 import { acceptClassOf, takes } from "./accept-class.ts";
 import { formatAge, isYoungerThan } from "./age.ts";
+import { askBeyond, beyondUnion, isUntaken } from "./beyond-union.ts";
 import { Disappearances } from "./disappearances.ts";
 import { type Head, headOf, type ManifestBytes, type ManifestParts, sentAgent } from "./manifest-bytes.ts";
 import type { ManifestAsk, Outcome } from "./mirror.ts";
@@ -76,11 +77,31 @@ export class Tags {
   ): Promise<ResolvedTag> {
     const { upstream, repository, tag } = where;
     const key = { upstream, repository, tag, acceptClass: "" };
-    const native = await this.#resolve({ client, key, accept: MANIFEST_UNION, userAgent }, wantsBytes);
-    if (takes(accept, native.record.mediaType)) return native;
+    const ask = (asked: readonly string[]) => {
+      const acceptClass = asked === MANIFEST_UNION ? "" : acceptClassOf(asked);
+      return this.#resolve({ client, key: { ...key, acceptClass }, accept: asked, userAgent }, wantsBytes);
+    };
+    const remembered = await this.#rememberedBeyond(key, accept);
+    if (remembered !== undefined) {
+      try {
+        return await ask(remembered);
+      } catch (error) {
+        if (!isUntaken(error)) throw error;
+      }
+    }
+    const found = await askBeyond(accept, ask);
     // The client cannot take what the union brought: the upstream decides what it gets (registry-clients.md A.5).
-    const own = { ...key, acceptClass: acceptClassOf(accept) };
-    return await this.#resolve({ client, key: own, accept, userAgent }, wantsBytes);
+    return found.record.acceptClass !== "" || takes(accept, found.record.mediaType)
+      ? found
+      : await ask(accept);
+  }
+
+  /** What to ask with at once, because the union found nothing here before and this did: not every pull shall cost two questions. */
+  async #rememberedBeyond(key: TagKey, accept: readonly string[]): Promise<readonly string[] | undefined> {
+    const own = beyondUnion(accept);
+    if (own === undefined || (await this.#known(key)) !== undefined) return undefined;
+    const known = await this.#known({ ...key, acceptClass: acceptClassOf(own) });
+    return known === undefined ? undefined : own;
   }
 
   /**
@@ -92,17 +113,20 @@ export class Tags {
     key: TagKey,
     { accept, userAgent }: ManifestAsk,
   ): Promise<ResolvedTag> {
-    const asked = key.acceptClass === "" ? MANIFEST_UNION : accept;
+    const asked = key.acceptClass === "" ? MANIFEST_UNION : (beyondUnion(accept) ?? accept);
     return await this.#fetchByTag({ client, key, accept: asked, userAgent }, true);
   }
 
   async #resolve(asking: Asking, wantsBytes: boolean): Promise<ResolvedTag> {
-    const name = nameOf(asking.key);
-    const known = this.#records.get(name) ?? (await this.#stored(asking.key));
+    const known = await this.#known(asking.key);
     if (known === undefined) return await this.#firstCheck(asking, wantsBytes);
     const { record } = known;
     if (this.#isFresh(asking.client, known)) return { record, outcome: "hit", warning: undefined };
     return await this.#check(asking, record);
+  }
+
+  async #known(key: TagKey): Promise<Known | undefined> {
+    return this.#records.get(nameOf(key)) ?? (await this.#stored(key));
   }
 
   async #stored(key: TagKey): Promise<Known | undefined> {
@@ -190,10 +214,10 @@ export class Tags {
   }
 
   /** A manifest in hand is given up only for another in hand: Hub may answer the HEAD and refuse the GET. */
-  async #replace({ client, userAgent }: Asking, record: TagRecord, { digest }: Head): Promise<void> {
+  async #replace({ client, accept, userAgent }: Asking, record: TagRecord, { digest }: Head): Promise<void> {
     if (!(await this.#bytes.holds(record.digest)) || (await this.#bytes.holds(digest))) return;
     try {
-      await this.#bytes.fetch(client, record, digest, userAgent);
+      await this.#bytes.fetch(client, record, digest, userAgent, accept);
     } catch (error) {
       if (!isGranaryError(error, "not-found")) throw error;
       // One server of the registry knows of the new manifest, another does not have it yet.

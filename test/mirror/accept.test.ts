@@ -85,6 +85,59 @@ it("by digest there is only one answer, whatever the client takes (H28)", async 
   );
 });
 
+describe.each([404, 406] as const)("a type that the union does not know, behind a %i", (untakenStatus) => {
+  const TYPE = "application/vnd.acme.thing.v1+json";
+
+  async function acmeWorld() {
+    const world = await startWorld({ settings: { acceptRules: true, untakenStatus } });
+    const bytes = Buffer.from(JSON.stringify({ mediaType: TYPE, stuff: "x" }));
+    return { world, digest: world.fake.addManifest("a/b", "acme", bytes, TYPE) };
+  }
+
+  it("is served to who takes it, by tag and digest, and costs one question from then on, and none with the upstream off", async () => {
+    const { world, digest } = await acmeWorld();
+    const asking = { accept: [...MANIFEST_UNION, TYPE] };
+    for (const reference of ["acme", digest]) {
+      expect(await world.head("a/b", reference, asking)).toMatchObject({ digest, mediaType: TYPE });
+      expect((await world.get("a/b", reference, asking)).manifest).toMatchObject({ digest, mediaType: TYPE });
+    }
+    const { fake, clock } = world;
+    fake.forgetRequests();
+    clock.aheadMs += 700_000;
+    expect((await world.get("a/b", "acme", { accept: [TYPE, ...MANIFEST_UNION] })).outcome).toBe(
+      "revalidated",
+    );
+    expect(fake.requests.map(({ method }) => method)).toEqual(["HEAD"]);
+    await world.restart();
+    await fake.pause();
+    clock.aheadMs += 700_000;
+    expect(await world.get("a/b", "acme", asking)).toMatchObject({ outcome: "stale", manifest: { digest } });
+    expect((await world.get("a/b", digest, asking)).manifest.digest).toBe(digest);
+    await fake.resume();
+  });
+
+  it("is served to who takes anything, and to nobody who takes only what the union has", async () => {
+    const { world, digest } = await acmeWorld();
+    await expect(world.get("a/b", "acme", { accept: MANIFEST_UNION })).rejects.toMatchObject({
+      facts: untakenStatus === 406 ? { upstreamStatus: 406 } : {},
+    });
+    expect((await world.get("a/b", "acme", { accept: [DOCKER_MANIFEST, "*/*"] })).manifest.digest).toBe(
+      digest,
+    );
+  });
+
+  it("that is not there costs each kind of client one question more, and what it invents is not sent on", async () => {
+    const { world } = await acmeWorld();
+    const accept = [TYPE, "bad type", "x/y\u00e9", ...Array.from({ length: 500 }, (_, n) => `x/y${n}`)];
+    for (let time = 0; time < 3; time++)
+      await expect(world.get("a/b", "none", { accept })).rejects.toMatchObject({ code: "not-found" });
+    const [, second, ...more] = world.fake.requests;
+    expect(more).toEqual([]);
+    expect(second?.headers.accept?.split(", ")).toHaveLength(32);
+    expect(second?.headers.accept).not.toContain("bad");
+  });
+});
+
 function same(): Record<Tag, Tag> {
   return { docker: "docker", oci: "oci", list: "list", index: "index" };
 }

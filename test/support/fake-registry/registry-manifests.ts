@@ -15,7 +15,7 @@ export function answerManifest(record: RequestRecord, caller: string, state: Reg
   const found = state.contents.manifestIn(record.repository ?? "", record.reference ?? "");
   const chosen = found === undefined ? undefined : choose(found, record, state);
   if (chosen === undefined) return errorReply(404, "MANIFEST_UNKNOWN", "manifest unknown");
-  if (typeof chosen === "string") return errorReply(404, "MANIFEST_UNKNOWN", chosen);
+  if (typeof chosen === "string") return errorReply(settings.untakenStatus, "MANIFEST_UNKNOWN", chosen);
   const isUnchanged = settings.conditional && matches(record.headers["if-none-match"], chosen.digest);
   const counts = record.method === "GET" && (!isUnchanged || settings.conditionalCounts);
   const budget = spend(caller, counts, state);
@@ -53,6 +53,8 @@ function choose(
   if (found.mediaType === OCI_MANIFEST) {
     return "OCI manifest found, but Accept header does not support OCI manifests";
   }
+  if (![DOCKER_LIST, DOCKER_MANIFEST].includes(found.mediaType))
+    return "manifest found, but Accept header does not list its type";
   if (found.mediaType !== DOCKER_LIST || !accept.includes(DOCKER_MANIFEST)) return found;
   const { manifests } = JSON.parse(found.bytes.toString("utf8")) as {
     manifests: { digest: string; platform?: { architecture: string } }[];

@@ -59,6 +59,8 @@ export type FakeSettings = {
   referrersPerPage: number | undefined;
   /** Accept decides what is answered, as Docker Hub does it. */
   acceptRules: boolean;
+  /** How it says that Accept lists nothing that it has there. */
+  untakenStatus: 404 | 406;
   /** `text/plain` manifests without Docker-Content-Digest, as the Ollama registry gives them. */
   plainTextManifests: boolean;
   /** An absent repository is a 401, whatever token is shown. */
@@ -99,6 +101,7 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     tagsPerPage: undefined,
     referrersPerPage: undefined,
     acceptRules: false,
+    untakenStatus: 404,
     plainTextManifests: false,
     hidesAbsence: false,
     outdated: undefined,
