@@ -46,6 +46,8 @@ type Held = {
 
 /** Memory for hot manifests. */
 const HELD_BYTES = 32 * 1024 * 1024;
+/** What a digest takes in memory, roughly. */
+const DIGEST_BYTES = 120;
 /** How often serving a manifest renews the last use of what it lists. */
 const RENEW_MS = 1_000;
 
@@ -53,7 +55,7 @@ export class ManifestBytes {
   readonly #parts: ManifestParts;
   readonly #held = new LRUCache<Digest, Held>({
     maxSize: HELD_BYTES,
-    sizeCalculation: ({ manifest }) => manifest.bytes.length + 1,
+    sizeCalculation: ({ manifest, listed }) => manifest.bytes.length + listed.length * DIGEST_BYTES + 1,
   });
   readonly #absent: NegativeAnswers;
   readonly #fetches: SingleFlight<Manifest>;

@@ -78,10 +78,19 @@ export type AuthorizerOptions = {
   readonly signal: AbortSignal;
 };
 
+/** Of what a challenge names, in characters: it is kept for each repository. */
+const LONGEST = 2_048;
+/** Tokens of up to 128 KiB are taken, and their number is the registry's to choose. */
+const TOKENS_BYTES = 16 * 2 ** 20;
+
 export class Authorizer {
   readonly #options: AuthorizerOptions;
   readonly #learned = new LearnedChallenges();
-  readonly #tokens = new LRUCache<string, HeldToken>({ max: 4096 });
+  readonly #tokens = new LRUCache<string, HeldToken>({
+    max: 4096,
+    maxSize: TOKENS_BYTES,
+    sizeCalculation: ({ header }, key) => header.length + key.length + 200,
+  });
   /** What tokens said of themselves, also after one was refused. */
   readonly #told = new LRUCache<string, { readonly grant: Grant | undefined; readonly until: number }>({
     max: 4096,
@@ -189,7 +198,8 @@ export class Authorizer {
 
   #bearer(place: Place, { parameters }: Challenge): Learned | undefined {
     const realm = URL.parse(parameters.get("realm") ?? "", place.url.href);
-    if (realm === null) return undefined;
+    if (realm === null || realm.href.length > LONGEST || (parameters.get("service")?.length ?? 0) > LONGEST)
+      return undefined;
     const { upstream } = this.#options;
     if (isTrustedRealm(realm, place.url, place.isEndpoint ? upstream.realms : [])) {
       return { scheme: "bearer", realm, service: parameters.get("service") };
