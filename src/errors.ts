@@ -54,6 +54,8 @@ export interface ErrorFacts {
   readonly upstreamText?: string;
   /** In the upstream's own words, fit to be shown; only for who asked the question that this answers. */
   readonly told?: readonly { readonly code: string | undefined; readonly message: string }[];
+  /** Set where another process holds what was to be opened. */
+  readonly isInUse?: boolean;
   /** The message says already what to do about it. */
   readonly saysWhatToDo?: boolean;
   readonly cause?: unknown;

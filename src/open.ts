@@ -16,14 +16,16 @@ import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
 import { databaseShareOf } from "./mirror/disk-measure.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
+import type { VerifyOptions, VerifyReport } from "./mirror/verify.ts";
+import { verifyAlone } from "./mirror/verify-alone.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
-import type { Log } from "./observe/log.ts";
-import type { Metrics } from "./observe/metrics.ts";
+import { type Log, silentLog } from "./observe/log.ts";
+import { createMetrics, type Metrics } from "./observe/metrics.ts";
 import { type Credentials, type CredentialsOf, identityWith, identityWithout } from "./oci/credentials.ts";
 import type { Source } from "./source.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
-import { findLayout, furnishLayout, type Layout } from "./store/layout.ts";
+import { findLayout, findStorage, furnishLayout, type Layout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import type { Upstream } from "./upstream/policy.ts";
@@ -120,6 +122,7 @@ async function start(
       furnish: () => furnishLayout(layout),
       budget: settings.storage,
       random: Math.random,
+      verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
     });
     return { ...mirror, readFilesAgain: () => readAgain(files) };
   } catch (error) {
@@ -159,6 +162,21 @@ function withOwnCredentials(
 ): Upstream {
   if (credentialsFrom !== undefined) return withLogins(upstream, logins);
   return password === undefined ? upstream : { ...upstream, credentials: async () => password.identity() };
+}
+
+/**
+ * Verifies the storage directory `directory`, which no server may hold meanwhile. Throws `config-invalid` where there is none or it is in
+ * use, `store-damaged` for a database or layout that cannot be used, `aborted`.
+ */
+export async function verifyStorage(directory: string, options: VerifyOptions): Promise<VerifyReport> {
+  const layout = await findStorage(directory);
+  const metadata = openSqliteMetadata(layout.database);
+  try {
+    const observers = { log: silentLog, metrics: createMetrics(), clock: foregroundClock };
+    return await verifyAlone({ metadata, store: openDiskBlobs(layout), ...observers }, options);
+  } finally {
+    await metadata.close();
+  }
 }
 
 export type SourceOptions = {

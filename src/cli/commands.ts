@@ -15,12 +15,14 @@ import { modelManifestCommand } from "./model/manifest.ts";
 import { referenceParseCommand } from "./reference/parse.ts";
 import { serveCommand } from "./serve.ts";
 import { verbGroup } from "./verb-group.ts";
+import { verifyCommand } from "./verify.ts";
 
 /** New ones at each call: a Command holds what was parsed. */
 export function commands(): Command[] {
   return [
     serveCommand(),
     healthCommand(),
+    verifyCommand(),
     imageGroup(),
     modelGroup(),
     artifactGroup(),

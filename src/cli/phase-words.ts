@@ -4,8 +4,12 @@ import type { Progress } from "../client/progress.ts";
 
 type Phase = Progress["phase"];
 
-const DOING: Record<Phase, string> = { fetch: "Fetching", extract: "Extracting" };
-const DONE: Record<Phase, string> = { fetch: "Fetched", extract: "Extracted" };
+const DOING: Record<Phase, string> = {
+  fetch: "Fetching",
+  extract: "Extracting",
+  verify: "Verifying",
+};
+const DONE: Record<Phase, string> = { fetch: "Fetched", extract: "Extracted", verify: "Read" };
 
 export function doing(phase: Phase): string {
   return DOING[phase];
@@ -17,7 +21,7 @@ export function finished(phase: Phase): string {
 
 /** "1.5 MiB", "1200 entries". */
 export function amountOf(phase: Phase, count: number): string {
-  if (phase === "fetch") return formatBytes(Math.round(count));
+  if (phase !== "extract") return formatBytes(Math.round(count));
   return count === 1 ? "1 entry" : `${Math.round(count)} entries`;
 }
 

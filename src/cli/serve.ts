@@ -5,12 +5,14 @@ import { findConfig, USUAL_CONFIG } from "../config/find-config.ts";
 import { loadSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
+import { openControl } from "../http/control.ts";
 import { type Serving, serve } from "../http/serve.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { systemClock } from "../observe/clock.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openMirror } from "../open.ts";
+import { layoutOf } from "../store/layout.ts";
 import { printLine } from "./output.ts";
 import { fileReloader } from "./reload-files.ts";
 import { catchServerSignals } from "./server-signals.ts";
@@ -49,6 +51,7 @@ async function run(flags: ServeFlags): Promise<void> {
     await mirror.close(0);
     throw error;
   });
+  const control = await openControl(socketOf(settings), mirror, log);
   announce(settings, serving);
   signals.onReload(fileReloader(settings, serving, mirror, log));
   const signal = await signals.stop;
@@ -56,7 +59,13 @@ async function run(flags: ServeFlags): Promise<void> {
     { signal },
     `stopping: transfers in flight get ${formatDuration(settings.drainMs)}; again to stop at once`,
   );
+  await control.close();
   await stop(settings, serving, mirror, log);
+}
+
+/** Where `granary verify` asks this server. */
+function socketOf({ storage }: Settings): string {
+  return layoutOf(storage.directory).socket;
 }
 
 /** A server goes on when nobody reads what it prints any more: the terminal was closed, the pipe's reader ended. */

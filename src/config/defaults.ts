@@ -81,7 +81,12 @@ export const DEFAULT_LISTENERS: readonly { readonly port: number; readonly upstr
   { port: 11435, upstream: "registry.ollama.ai" },
 ];
 
-export const DEFAULT_STORAGE = { directory: "./data", maxSize: 200 * GIB, minFree: 5 * GIB };
+export const DEFAULT_STORAGE = {
+  directory: "./data",
+  maxSize: 200 * GIB,
+  minFree: 5 * GIB,
+  verifyEveryMs: 30 * 86_400_000,
+};
 
 /**
  * A lab of 500 machines behind one address, each with the 16 connections of Ollama or of a parallel containerd, and half as many again.

@@ -23,7 +23,13 @@ import { type Environment, type Filled, fillEnvironment, withoutFilled } from ".
 import { readListenerTls, readPassword, readText, readUpstreamTls } from "./files.ts";
 import { readYaml } from "./read-yaml.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
-import type { ClientSettings, ListenerSettings, Settings, UpstreamSettings } from "./settings.ts";
+import type {
+  ClientSettings,
+  ListenerSettings,
+  Settings,
+  StorageSettings,
+  UpstreamSettings,
+} from "./settings.ts";
 
 type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
 type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
@@ -51,12 +57,27 @@ async function settingsOf(written: ConfigFile): Promise<Settings> {
   checkSettings(listeners, upstreams);
   return {
     listeners,
-    storage: { ...DEFAULT_STORAGE, ...present(written.storage ?? {}) },
+    storage: storageSettings(written.storage),
     upstreams,
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },
   };
+}
+
+function storageSettings({ verifyEvery, ...rest }: ConfigFile["storage"] = {}): StorageSettings {
+  const verifyEveryMs = verifyEvery === "never" ? 0 : verifyEvery;
+  return { ...DEFAULT_STORAGE, ...present({ ...rest, verifyEveryMs }) };
+}
+
+/** Where `file` keeps what is stored; nothing else of it is looked at, so that variables that hold secrets need not be set. */
+export async function readStorage(file: string | undefined, env: Environment): Promise<StorageSettings> {
+  if (file === undefined) return storageSettings();
+  const document = asObject(readYaml(await readText(file, "--config"), file));
+  const storage = document?.storage ?? undefined;
+  const parsed = fileSchema.safeParse({ storage: fillEnvironment(storage, env, ["storage"]) });
+  if (parsed.success) return storageSettings(parsed.data.storage);
+  throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
 }
 
 async function readConfig(file: string, env: Environment, filled: Filled): Promise<ConfigFile> {

@@ -111,6 +111,12 @@ export const fileSchema = z.strictObject({
       directory: z.string().min(1).optional().describe("Where blobs, partial blobs and the database live."),
       maxSize: size.optional().describe(`The budget; least recently used goes first: ${SIZE}.`),
       minFree: size.optional().describe(`What stays free on the disk whatever the budget says: ${SIZE}.`),
+      verifyEvery: z
+        .union([z.literal("never"), duration], { error: `expected never, or ${DURATION}` })
+        .optional()
+        .describe(
+          `Within which each stored blob is hashed again, in the background; never switches it off: ${DURATION}.`,
+        ),
     })
     .optional(),
   upstreams: z

@@ -34,6 +34,8 @@ export type StorageSettings = {
   readonly maxSize: number;
   /** Bytes of the disk that stay free whatever the budget says. */
   readonly minFree: number;
+  /** Within which each stored blob is hashed again; 0 or nothing: never. */
+  readonly verifyEveryMs?: number;
 };
 
 export type ClientSettings = {

@@ -30,7 +30,7 @@ export function explained<T>(path: string, work: () => T): T {
 /** By this very process, or another one. */
 export function inUseError(path: string, cause?: unknown): GranaryError {
   const text = `The metadata file ${path} is in use by another process. Stop that one, or set storage.directory to another place.`;
-  return new GranaryError("config-invalid", text, { target: path, cause });
+  return new GranaryError("config-invalid", text, { target: path, cause, isInUse: true });
 }
 
 /** Something that is no file lies in its place. */

@@ -266,6 +266,7 @@ export class Janitor {
       if (row !== undefined) await metadata.recordBlob(row);
       return false;
     }
+    this.#parts.pins.giveWay(digest);
     // From here a new reader either has the file open already, which keeps its bytes, or finds the blob absent.
     await blobs.remove(digest);
     return true;

@@ -7,6 +7,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
 import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./target.ts";
+import type { VerifyOptions, VerifyReport } from "./verify.ts";
 
 /** Where an answer came from; the label of metrics and of `X-Cache`. */
 export type Outcome = "hit" | "miss" | "revalidated" | "stale" | "bypass";
@@ -104,6 +105,8 @@ export interface Mirror {
   tags(target: TagsTarget, asker: Asker): Promise<TagsAnswer>;
   referrers(target: ReferrersTarget, asker: Asker): Promise<ReferrersAnswer>;
   status(): Promise<MirrorStatus>;
+  /** Looks at everything that is stored, beside the serving; throws `aborted` when its signal says so. */
+  verify(options: VerifyOptions): Promise<VerifyReport>;
   /** Stops new work, gives fills `deadlineMs` to checkpoint, flushes uses, closes the database. Idempotent. */
   close(deadlineMs: number): Promise<void>;
 }

@@ -7,6 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 
 export class Pins {
   readonly #held = new Map<Digest, number>();
+  readonly #soft = new Map<Digest, () => void>();
   readonly #metrics: Metrics;
 
   constructor(metrics: Metrics) {
@@ -31,6 +32,24 @@ export class Pins {
 
   has(digest: Digest): boolean {
     return this.#held.has(digest);
+  }
+
+  /**
+   * A pin that gives way: `letGo` is called when room is needed, and the digest is free in the same tick. At most one for each digest; the
+   * returned release is idempotent.
+   */
+  pinUnlessNeeded(digest: Digest, letGo: () => void): () => void {
+    this.#soft.set(digest, letGo);
+    return () => {
+      if (this.#soft.get(digest) === letGo) this.#soft.delete(digest);
+    };
+  }
+
+  /** Room is needed: whoever holds `digest` only as long as nobody needs that lets go of it now. */
+  giveWay(digest: Digest): void {
+    const letGo = this.#soft.get(digest);
+    this.#soft.delete(digest);
+    letGo?.();
   }
 
   #release(digest: Digest): void {

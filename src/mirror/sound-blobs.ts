@@ -14,7 +14,7 @@ import type { Damage } from "./damage.ts";
 export type SoundBlobsParts = {
   readonly store: BlobStore;
   readonly metadata: Metadata;
-  readonly fills: () => Fills;
+  readonly fills: () => Pick<Fills, "has">;
   readonly damage: Damage;
   readonly clock: Clock;
   readonly log: Log;
@@ -56,7 +56,7 @@ export class SoundBlobs {
   async open(digest: Digest, likelySize: number | undefined): Promise<OpenedBlob | undefined> {
     const stored = await this.#orSetAside(digest, this.#parts.store.open(digest));
     if (stored === undefined) {
-      await this.#forgetAbsent(digest);
+      await this.forgetAbsent(digest);
       return undefined;
     }
     const knowledge = await this.#knownOrClosed(stored, likelySize);
@@ -90,7 +90,7 @@ export class SoundBlobs {
     const { store, fills, log } = this.#parts;
     try {
       if (stored !== undefined && isGranaryError(error, "digest-mismatch")) {
-        await this.#setAsideUnsound(stored, messageOf(error));
+        await this.setAsideUnsound(stored, messageOf(error));
         return !(await this.#isInPlace(stored));
       }
       const isHopeless = isUnreadable(error);
@@ -101,6 +101,11 @@ export class SoundBlobs {
       log.warn({ digest, reason: messageOf(failed) }, "a damaged blob cannot be set aside");
       return false;
     }
+  }
+
+  /** Sets aside what turned out wrong, unless somebody has put another in its place meanwhile, or is about to. Throws `store-damaged`. */
+  async setAsideUnsound(stored: StoredBlob, reason: string): Promise<void> {
+    if (await this.#isInPlace(stored)) await this.#setAside(stored.digest, reason);
   }
 
   /** See OpenedBlob; `pace` in bytes a second. */
@@ -135,7 +140,7 @@ export class SoundBlobs {
         await metadata.recordBlob({ digest, size, usedAt: verifiedAt, verifiedAt });
       return true;
     }
-    await this.#setAsideUnsound(stored, "its bytes hash to another digest").catch((error: unknown) =>
+    await this.setAsideUnsound(stored, "its bytes hash to another digest").catch((error: unknown) =>
       log.warn({ digest, reason: messageOf(error) }, "a damaged blob cannot be set aside"),
     );
     return false;
@@ -166,16 +171,11 @@ export class SoundBlobs {
   }
 
   /** A row without a file (somebody removed it) counts for nothing, and against the budget. */
-  async #forgetAbsent(digest: Digest): Promise<void> {
+  async forgetAbsent(digest: Digest): Promise<void> {
     const { metadata, fills, store } = this.#parts;
     if (fills().has(digest) || (await metadata.blob(digest)) === undefined) return;
     if (fills().has(digest) || (await unlessDamaged(store.stat(digest))) !== undefined) return;
     await metadata.forgetBlob(digest);
-  }
-
-  /** Unless somebody has put another in its place meanwhile, or is about to. */
-  async #setAsideUnsound(stored: StoredBlob, reason: string): Promise<void> {
-    if (await this.#isInPlace(stored)) await this.#setAside(stored.digest, reason);
   }
 
   async #isInPlace({ digest, identity }: StoredBlob): Promise<boolean> {

@@ -28,12 +28,14 @@ import { blobsOfOurs, spoolOfOurs } from "./ours-alone.ts";
 import { Pins } from "./pins.ts";
 import { forgetAbsent, reconcile } from "./reconcile.ts";
 import { Referrers } from "./referrers.ts";
+import { Scrub } from "./scrub.ts";
 import { SoundBlobs } from "./sound-blobs.ts";
 import { StorageGuard } from "./storage-guard.ts";
 import { StoredLists } from "./stored-lists.ts";
 import { TagLists } from "./tag-lists.ts";
 import type { Target } from "./target.ts";
 import { Uses } from "./uses.ts";
+import { verifyStore } from "./verify.ts";
 
 export type MirrorParts = {
   readonly clients: readonly UpstreamClient[];
@@ -48,6 +50,8 @@ export type MirrorParts = {
   readonly metrics: Metrics;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
+  /** Within which each stored blob is hashed again; 0 or nothing: never. */
+  readonly verifyEveryMs?: number;
 };
 
 const SWEEP_MS = 60_000;
@@ -131,6 +135,18 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   await guard.look();
   const stopSweeping = regularly(clock, SWEEP_MS, () => janitor.sweep());
   const stopLooking = regularly(clock, LOOK_MS, () => guard.look());
+  const verifying = {
+    metadata,
+    store,
+    sound,
+    damage,
+    clock,
+    isFilled,
+    pin: (digest: Digest) => pins.pin(digest),
+  };
+  const roundMs = parts.verifyEveryMs ?? 0;
+  const scrub = new Scrub({ metadata, store, sound, pins, isFilled, roundMs, clock, log, metrics });
+  scrub.start();
   let closing: Promise<void> | undefined;
 
   /** The answer of the target's upstream, as far as the asker may see it. */
@@ -146,7 +162,9 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     blobs.close();
     await stopSweeping();
     await stopLooking();
+    const scrubbed = scrub.stop();
     await sound.close();
+    await scrubbed;
     await fills.drain(deadlineMs);
     try {
       await uses.flush();
@@ -204,6 +222,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
         manifests: totals.manifests,
         troubles: troubles.current,
       };
+    },
+    verify: async (options) => {
+      if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
+      return await verifyStore(verifying, options);
     },
     close: (deadlineMs) => {
       closing ??= close(deadlineMs);

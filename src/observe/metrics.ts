@@ -51,6 +51,10 @@ export function createMetrics() {
     evictions: counter("evictions_total", "Blobs and partials removed to stay within budget.", ["kind"]),
     damaged: counter("damaged_total", "Stored blobs and manifests that were found damaged.", ["kind"]),
     damagedBytes: gauge("damaged_bytes", "Bytes of damaged blobs that were set aside."),
+    scrubbedBytes: counter(
+      "scrubbed_bytes_total",
+      "Bytes of stored blobs that were hashed again in the background.",
+    ),
     diskUsed: gauge("disk_used_bytes", "Bytes that blobs and partials hold."),
     diskBudget: gauge("disk_budget_bytes", "The budget: storage.maxSize."),
     diskFree: gauge("disk_free_bytes", "Free bytes of the disk beneath the store."),

@@ -10,6 +10,8 @@ import type { Partial } from "./partial.ts";
 export interface Verification {
   /** Whether the bytes are the digest's. Rejects `store-damaged` when they cannot be read, `closed` when it was stopped. */
   readonly verdict: Promise<boolean>;
+  /** Bytes that were hashed so far, told now and then. */
+  readonly done: number;
   /** Somebody waits: no more pauses. */
   hurry(): void;
   /** For everybody. Idempotent. */

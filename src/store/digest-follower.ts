@@ -21,9 +21,15 @@ export type HashedFile = { readonly digest: Digest; readonly stamp: string | und
 /** A follower that also tells which state of the file it has hashed. */
 export interface FileFollower extends DigestFollower {
   hashed(): Promise<HashedFile>;
+  /** Bytes so far, told now and then. */
+  readonly done: number;
 }
 
-type Settle = { resolve(hashed: HashedFile): void; reject(error: GranaryError): void };
+type Settle = {
+  progressed(done: number): void;
+  resolve(hashed: HashedFile): void;
+  reject(error: GranaryError): void;
+};
 
 type SharedWorker = { readonly thread: Worker; readonly waiting: Map<number, Settle> };
 
@@ -41,6 +47,7 @@ class WorkerFollower implements FileFollower {
   readonly #worker: SharedWorker;
   readonly #hashed: Promise<HashedFile>;
   #posted = -1;
+  #done = 0;
 
   constructor(file: FollowedFile) {
     this.#size = file.size;
@@ -49,7 +56,10 @@ class WorkerFollower implements FileFollower {
     this.#hashed = promise;
     // Whoever asks for the digest hears of the failure; a follower that nobody asked is no unhandled rejection.
     promise.catch(() => {});
-    this.#worker.waiting.set(this.#id, { resolve, reject });
+    const progressed = (done: number) => {
+      this.#done = done;
+    };
+    this.#worker.waiting.set(this.#id, { resolve, reject, progressed });
     this.#worker.thread.ref();
     this.#post({ id: this.#id, open: file });
   }
@@ -63,6 +73,10 @@ class WorkerFollower implements FileFollower {
 
   async digest(): Promise<Digest> {
     return (await this.#hashed).digest;
+  }
+
+  get done(): number {
+    return this.#done;
   }
 
   hashed(): Promise<HashedFile> {
@@ -100,6 +114,10 @@ function startWorker(): SharedWorker {
 }
 
 function settle(worker: SharedWorker, message: FromDigestWorker): void {
+  if ("hashed" in message) {
+    worker.waiting.get(message.id)?.progressed(message.hashed);
+    return;
+  }
   const waiting = take(worker, message.id);
   if ("digest" in message) waiting?.resolve({ digest: parseDigest(message.digest), stamp: message.stamp });
   else waiting?.reject(new GranaryError("store-damaged", `Hashing failed: ${message.failure}.`));

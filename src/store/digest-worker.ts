@@ -25,6 +25,7 @@ export type ToDigestWorker =
   | { readonly id: number; readonly close: true };
 
 export type FromDigestWorker =
+  | { readonly id: number; readonly hashed: number }
   | {
       readonly id: number;
       readonly digest: string;
@@ -43,6 +44,8 @@ type Followed = FollowedFile & {
 
 /** Large enough that a step's overhead vanishes, small enough that turns are a millisecond. */
 const STEP_BYTES = 1024 * 1024;
+/** How often it is told how far a large file is. */
+const TELL_BYTES = 64 * 1024 * 1024;
 
 const buffer = Buffer.allocUnsafe(STEP_BYTES);
 const followed = new Map<number, Followed>();
@@ -76,6 +79,8 @@ function step(id: number, entry: Followed): void {
     if (count === 0) throw new Error(`${entry.path} ended at ${entry.hashed} of ${entry.readable} bytes`);
     entry.hash.update(count === STEP_BYTES ? buffer : buffer.subarray(0, count));
     entry.hashed += count;
+    if (entry.hashed % TELL_BYTES === 0)
+      parentPort?.postMessage({ id, hashed: entry.hashed } satisfies FromDigestWorker);
   }
   if (entry.hashed < entry.size || entry.readable < entry.size) return;
   const digest = finishDigest(entry.hash, entry.algorithm);

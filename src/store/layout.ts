@@ -30,6 +30,8 @@ export type Layout = {
   readonly database: string;
   /** Where damaged files are moved to; made when there is one. */
   readonly damaged: string;
+  /** Where a running server can be asked; see control-socket.ts. */
+  readonly socket: string;
   blobsOf(algorithm: DigestAlgorithm): string;
   /** `blobs/sha256/<2 hex>`: the directory that `blob` lies in. */
   blobDirectory(digest: Digest): string;
@@ -52,6 +54,7 @@ export function layoutOf(directory: string): Layout {
     directory: root,
     database: join(root, "granary.db"),
     damaged: join(root, "damaged"),
+    socket: join(root, "granary.sock"),
     blobsOf,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), encodedOf(digest)),
@@ -75,6 +78,26 @@ export async function findLayout(directory: string): Promise<Layout> {
   });
   await checkOurs(layout);
   await readVersion(layout);
+  return layout;
+}
+
+/**
+ * The layout of a storage directory that is there already; nothing is created. Throws `config-invalid` for anything else, and what
+ * `findLayout` throws.
+ */
+export async function findStorage(directory: string): Promise<Layout> {
+  const root = await usable(directory, () => unlessAbsent(`looking for ${directory}`, realpath(directory)));
+  const layout = root === undefined ? undefined : layoutOf(root);
+  if (layout === undefined || (await readVersion(layout)) === undefined) {
+    const text = `${resolve(directory)} is no storage directory of Granary: ${root === undefined ? "it is not there" : "it has no layout.json"}. Name the right one.`;
+    throw new GranaryError("config-invalid", text, { target: directory });
+  }
+  const { uid } = await stat(layout.directory);
+  if (process.geteuid?.() === 0 && uid !== 0) {
+    const text = `${layout.directory} belongs to user ${uid}, who could not work with what root makes there: run this as that user (sudo -u "#${uid}" granary ...).`;
+    throw new GranaryError("config-invalid", text, { target: directory });
+  }
+  await checkOurs(layout);
   return layout;
 }
 

@@ -76,6 +76,7 @@ export class VerifiedFiles {
 
 const KNOWN_WRONG: Verification = {
   verdict: Promise.resolve(false),
+  done: 0,
   hurry: () => undefined,
   stop: () => undefined,
 };
@@ -111,9 +112,8 @@ class Hashing implements Verification {
     this.#after(parts.delayMs);
   }
 
-  /** Bytes that were given to be hashed so far. */
   get done(): number {
-    return this.#end;
+    return this.#parts.follower.done;
   }
 
   hurry(): void {

@@ -29,13 +29,14 @@ const COMMON = [
   "--json",
   "--quiet",
 ];
-const OTHERS = ["serve", "health", "parse"];
+const OTHERS = ["serve", "health", "verify", "parse"];
 
 test("the tree of commands is the promised one", () => {
   expect(commands().flatMap((command) => verbsOf(command))).toMatchInlineSnapshot(`
     [
       "serve",
       "health",
+      "verify",
       "image size <reference>",
       "image digest <reference>",
       "image inspect <reference>",

@@ -49,7 +49,13 @@ describe("a configuration file", () => {
 
   test("changes what it names and nothing else", async () => {
     const settings = await load("storage: {maxSize: 1GiB}\nupstreams: {docker.io: {lanes: 3, stall: 2s}}\n");
-    expect(settings.storage).toEqual({ directory: "./data", maxSize: 2 ** 30, minFree: 5 * 2 ** 30 });
+    const rest = { directory: "./data", minFree: 5 * 2 ** 30, verifyEveryMs: 30 * 86_400_000 };
+    expect(settings.storage).toEqual({ ...rest, maxSize: 2 ** 30 });
+    for (const [written, ms] of [
+      ["never", 0],
+      ["7d", 7 * 86_400_000],
+    ] as const)
+      expect((await load(`storage: {verifyEvery: ${written}}`)).storage.verifyEveryMs).toBe(ms);
     const hub = settings.upstreams.find(({ name }) => name === "docker.io");
     expect(hub?.policy).toMatchObject({ lanes: 3, stallMs: 2_000, tagLifetimeMs: 600_000 });
     expect(hub?.aliases).toContain("index.docker.io");

@@ -98,6 +98,7 @@ export class MemoryStore implements Spool, BlobStore {
     };
     const verification = {
       verdict: Promise.resolve(true),
+      done: bytes.length,
       hurry: () => undefined,
       stop: () => undefined,
     };

@@ -40,6 +40,7 @@ export type WorldOptions = {
   /** Further upstreams, which may be other fakes. */
   readonly others?: readonly Upstream[];
   readonly budget?: Budget;
+  readonly verifyEveryMs?: number;
   readonly metadata?: (real: Metadata) => Metadata;
   readonly blobs?: (real: BlobStore) => BlobStore;
   readonly spool?: (real: Spool) => Spool;
@@ -114,6 +115,7 @@ export class MirrorWorld {
       log: silentLog,
       metrics,
       random: Math.random,
+      verifyEveryMs: this.#options.verifyEveryMs ?? 0,
     });
     this.metrics = metrics;
     this.#running = { mirror, metadata };

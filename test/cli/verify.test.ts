@@ -1,0 +1,86 @@
+/** Shows `granary verify` beside a running server and without one: what it says, its exit codes, and that it makes nothing. */
+import { chmod, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import type { VerifyReport } from "../../src/mirror/verify.ts";
+import { encodedOf } from "../../src/oci/digest.ts";
+import { patternBytes } from "../support/pattern.ts";
+import { runMain } from "../support/run-main.ts";
+import { startServing } from "../support/serving.ts";
+import { startFake } from "../support/start-upstream.ts";
+import { tempDirectory } from "../support/temp-directory.ts";
+
+const SIZE = 300_000;
+
+test("it finds and repairs what is damaged while the server runs, and when it does not", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const digest = fake.addGeneratedBlob({ seed: 3, size: SIZE });
+  const directory = join(await tempDirectory(), "data");
+  const serving = await startServing({ fake, directory });
+  const pull = async () =>
+    (await serving.get(`/v2/a/b/blobs/${digest}`)).body.equals(patternBytes(3, 0, SIZE));
+  const path = join(directory, "blobs", "sha256", encodedOf(digest).slice(0, 2), encodedOf(digest));
+  const rot = async () => {
+    await chmod(path, 0o640);
+    await writeFile(path, patternBytes(4, 0, SIZE));
+  };
+  const verify = (...flags: string[]) => runMain(["verify", "--directory", directory, ...flags]);
+  expect(await pull()).toBe(true);
+  await expect.poll(() => stat(path).catch(() => undefined), { timeout: 60_000 }).toBeDefined();
+
+  const sound = await verify();
+  expect(sound.code).toBe(0);
+  expect(sound.out).toBe("Sound: 1 blob (293 KiB) and 0 manifests.\n");
+  expect(sound.err).toContain("Read 293 KiB");
+  expect((await stat(join(directory, "granary.sock"))).mode & 0o777).toBe(0o600);
+  await rot();
+  const found = await verify("--quiet");
+  expect([found.code, found.err]).toEqual([5, ""]);
+  expect(found.out).toBe(
+    `Sound: 0 blobs (0 B) and 0 manifests.\n1 damaged blob:\n  ${digest}\nNothing was changed: --repair mends it.\n`,
+  );
+  const repaired = await verify("--quiet", "--repair");
+  expect([repaired.code, repaired.out]).toEqual([0, expect.stringContaining("1 damaged blob, 1 set aside:")]);
+  expect(await serving.troubles()).toEqual([expect.stringContaining('"damaged"')]);
+  expect(await pull()).toBe(true);
+  await serving.kill("SIGTERM");
+
+  await rot();
+  const alone = await verify("--json");
+  expect(alone.code).toBe(5);
+  const report = JSON.parse(alone.out) as VerifyReport;
+  expect(report).toMatchObject({ isSound: false, findings: [{ kind: "damaged-blob", what: digest }] });
+  expect((await verify("--repair", "--quiet")).code).toBe(0);
+  expect(await readdir(join(directory, "damaged"))).toHaveLength(2);
+  expect((await verify("--quiet")).out).toBe("Sound: 0 blobs (0 B) and 0 manifests.\n");
+});
+
+test("what is no storage directory is refused, and nothing is made there", async () => {
+  const parent = await tempDirectory();
+  await mkdir(join(parent, "empty"));
+  for (const name of ["empty", "none"]) {
+    const { code, out, err } = await runMain(["verify", "--directory", join(parent, name)]);
+    expect([code, out]).toEqual([2, ""]);
+    expect(err).toContain(`${join(parent, name)} is no storage directory of Granary`);
+  }
+  expect(await readdir(join(parent, "empty"))).toEqual([]);
+  expect(await readdir(parent)).toEqual(["empty"]);
+});
+
+test("it finds the directory by the configuration, whose secrets it need not know; and says when a server cannot be asked", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = join(await tempDirectory(), "data");
+  const serving = await startServing({ fake, directory });
+  const config = join(await tempDirectory(), "granary.yaml");
+  const secret = "$" + "{NOT_SET_ANYWHERE}";
+  await writeFile(
+    config,
+    `storage: { directory: ${directory}, verifyEvery: never }\nupstreams: { x.test: { username: a, password: "${secret}" } }\n`,
+  );
+  expect(await runMain(["verify", "--config", config, "--quiet"])).toMatchObject({ code: 0 });
+  await rm(join(directory, "granary.sock"));
+  const { code, err } = await runMain(["verify", "--config", config, "--quiet"]);
+  expect(code).toBe(2);
+  expect(err).toContain("cannot be asked");
+  await serving.kill("SIGTERM");
+});
