@@ -26,8 +26,7 @@ type Faults = Set<string>;
  */
 export function mendHead(head: Buffer, hasBody: boolean): MendedHead | undefined {
   const text = head.toString("latin1");
-  const isFramed = /^(?:content-length|transfer-encoding)[^:\n]*:/im.test(text);
-  if (!isFramed && SOUND.test(text)) return undefined;
+  if (isPlain(text) && SOUND.test(text)) return undefined;
   const faults: Faults = new Set();
   const [status = "", ...lines] = linesOf(text, faults);
   const [, code, reason = ""] = STATUS.exec(status) ?? [];
@@ -43,6 +42,12 @@ export function mendHead(head: Buffer, hasBody: boolean): MendedHead | undefined
   const said = fields.map(({ name, value }) => `${name}: ${value}\r\n`).join("");
   const bytes = Buffer.from(`${version} ${code} ${reason}\r\n${said}\r\n`, "latin1");
   return { bytes, faults: [...faults] };
+}
+
+/** One word at most on where the body ends, in the form that every parser takes. */
+function isPlain(text: string): boolean {
+  const said = text.match(/^(?:content-length|transfer-encoding)[^:\n]*:.*$/gim) ?? [];
+  return said.length <= 1 && said.every((line) => /: ?(?:\d+|chunked)\r?$/i.test(line));
 }
 
 /** The lines without their ends, folded ones put together (RFC 9112, 5.2). */

@@ -170,7 +170,7 @@ describe("an error says which rule the credentials came from, never the secret (
     const absent = parseReference(`${fake.host}/org/none:1`);
     await expect(source.headManifest(absent)).rejects.toMatchObject({
       code: "not-found",
-      message: `There is no ${fake.host}/org/none:1, or it is private and needs another login. No credentials are configured for ${fake.host}: looked in ~/.docker/config.json.`,
+      message: `There is no ${fake.host}/org/none:1, or it is private and needs another login. The registry says: authentication required. No credentials are configured for ${fake.host}: looked in ~/.docker/config.json.`,
     });
     await home.write(DOCKER_CONFIG, { auths: { [fake.host]: { auth: base64(`alice:${PASSWORD}`) } } });
     await expect(source.manifest(absent)).rejects.toMatchObject({
