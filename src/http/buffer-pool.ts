@@ -7,6 +7,8 @@ const LARGEST = 2 ** 20;
 const SMALLEST = 2 ** 16;
 /** What open bodies together may hold before new ones get the smallest buffers. */
 const BUDGET = 24 * 2 ** 20;
+/** Beyond this new ones are a quarter of that: thousands of clients that take nothing must not hold a gigabyte. */
+const CROWDED = 64 * 2 ** 20;
 /** What may lie around unused. */
 const SPARE = 16 * 2 ** 20;
 
@@ -40,6 +42,7 @@ export class BufferPool {
 
   /** Powers of two, so that spare ones fit; exact for what is smaller than all of them. */
   #sizeFor(length: number): number {
+    if (this.#takenBytes > CROWDED) return Math.max(1, Math.min(length, SMALLEST / 4));
     if (length <= SMALLEST) return Math.max(1, length);
     // A quarter of what is left: the last large pair leaves room for others.
     const share = (BUDGET - this.#takenBytes) / 4;

@@ -20,6 +20,14 @@ test("a hundred streams hold no more than 64 MiB, and afterwards there is room a
   expect(pool.take(GiB)[0].byteLength).toBe(MiB);
 });
 
+test("five thousand bodies that nobody takes hold no more than 256 MiB, and give it back (F7)", () => {
+  const pool = new BufferPool();
+  const pairs = Array.from({ length: 5_000 }, () => pool.take(GiB));
+  expect(pairs.reduce((sum, pair) => sum + 2 * pair[0].byteLength, 0)).toBeLessThanOrEqual(256 * MiB);
+  for (const pair of pairs) pool.give(pair, false);
+  expect(pool.take(GiB)[0].byteLength).toBe(MiB);
+});
+
 test("buffers are used again, unless a write may still name them", () => {
   const pool = new BufferPool();
   const first = pool.take(GiB);
