@@ -78,8 +78,8 @@ describe("the manifest of a model", () => {
   });
 
   test.each([
-    ["a page of HTML", "<html>Please log in</html>", "upstream-protocol"],
-    ["a body above the limit", "x".repeat(5 * 2 ** 20), "upstream-protocol"],
+    ["a page of HTML", "<html>Please log in</html>", "manifest-invalid"],
+    ["a body above the limit", "x".repeat(17 * 2 ** 20), "upstream-protocol"],
     ["another schema version", manifestOf([], { schemaVersion: 3 }), "manifest-invalid"],
     ["no schema version", manifestOf([], { schemaVersion: undefined }), "manifest-invalid"],
     ["a layer without a digest", manifestOf([{ mediaType: MODEL, digest: "", size: 1 }]), "manifest-invalid"],
