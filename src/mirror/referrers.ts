@@ -82,6 +82,9 @@ export class Referrers {
       if (isGranaryError(error, "closed")) throw error;
       this.#trouble(target, error);
       if (stored !== undefined) return await this.#stale(stored, target, reasonOf(error));
+      // What was told last in this process, though nothing is kept of it over a restart.
+      if (known !== undefined)
+        return await this.#answer({ ...known, warning: staleText(target, reasonOf(error)) }, target, "stale");
       throw unknown(target, error);
     }
   }

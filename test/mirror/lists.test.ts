@@ -335,6 +335,17 @@ describe("referrers", () => {
     expect(answer.warning).toMatch(/could not be asked/);
   });
 
+  it("of a digest that nobody else knows are what was told of it last", async () => {
+    const { world } = await worldWithSubject("native");
+    const other = digestOf(Buffer.from("other"));
+    await world.referrers("a/b", other);
+    await world.fake.pause();
+    world.clock.aheadMs += 60_000;
+    const answer = await world.referrers("a/b", other);
+    expect([typesIn(answer.body), answer.outcome]).toEqual([[], "stale"]);
+    expect(answer.warning).toMatch(/could not be asked/);
+  });
+
   it("come from the tag that is on disk while the upstream is down", async () => {
     const { world, subject } = await worldWithSubject("404");
     tagReferrers(world, subject, [SIGNATURE]);
