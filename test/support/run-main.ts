@@ -5,7 +5,11 @@
 import { main } from "../../src/cli/main.ts";
 import type { Ended } from "./run-granary.ts";
 
-export async function runMain(args: readonly string[]): Promise<Ended> {
+export type Place = { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
+
+/** At `place` where one is given: its working directory, and its variables over those of the tests. */
+export async function runMain(args: readonly string[], place?: Place): Promise<Ended> {
+  const leave = place === undefined ? () => {} : enter(place);
   const out = capture(process.stdout);
   const err = capture(process.stderr);
   const { exitCode } = process;
@@ -17,7 +21,20 @@ export async function runMain(args: readonly string[]): Promise<Ended> {
     process.exitCode = exitCode;
     out.end();
     err.end();
+    leave();
   }
+}
+
+/** What it gives goes back to where the tests were. */
+function enter({ cwd, env }: Place): () => void {
+  const before = process.cwd();
+  const { env: variables } = process;
+  process.chdir(cwd);
+  process.env = { ...variables, ...env };
+  return () => {
+    process.chdir(before);
+    process.env = variables;
+  };
 }
 
 /** What is written to `stream` from now on, in place of writing it; `end` leaves the stream as it was. */
