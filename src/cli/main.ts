@@ -3,6 +3,7 @@
  * arguments, calls one library function and prints; what it does is the library's.
  */
 import { Command, CommanderError } from "commander";
+import { visibleText } from "../observe/visible-text.ts";
 import { version } from "../version.ts";
 import { commands } from "./commands.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
@@ -29,7 +30,9 @@ export async function main(argv: readonly string[]): Promise<void> {
     .version(version)
     .addHelpText("after", EXAMPLES)
     .addHelpText("after", EXIT_CODES)
-    .configureOutput({ outputError: (text, write) => write(text.replace(/^error:/, "granary:")) })
+    .configureOutput({
+      outputError: (text, write) => write(visibleText(text.replace(/^error:/, "granary:"))),
+    })
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
   for (const command of commands()) program.addCommand(command);

@@ -1,7 +1,9 @@
 /**
- * Owns what the command line prints: values and JSON on standard output, for scripts; sentences on standard error, for people.
+ * Owns what the command line prints: values and JSON on standard output, for scripts; sentences on standard error, for people. Nothing
+ * that a terminal would obey gets past it, whoever wrote it.
  */
 import { messageOf } from "../errors.ts";
+import { visibleLine, visibleText } from "../observe/visible-text.ts";
 import { adviceFor } from "./advice.ts";
 
 /** The message of a failure, and of what caused it where that says more. Never a stack trace. */
@@ -10,17 +12,17 @@ export function sentenceOf(error: unknown): string {
 }
 
 export function printLine(text: string): void {
-  process.stdout.write(`${text}\n`);
+  process.stdout.write(`${visibleText(text)}\n`);
 }
 
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value));
 }
 
-/** Exactly these bytes; on a terminal the prompt gets a line of its own. */
+/** Exactly these bytes; on a terminal they are text, and the prompt gets a line of its own. */
 export function printBytes(bytes: Uint8Array): void {
-  process.stdout.write(bytes);
-  if (process.stdout.isTTY === true) process.stdout.write("\n");
+  if (process.stdout.isTTY === true) printLine(Buffer.from(bytes).toString("utf8"));
+  else process.stdout.write(bytes);
 }
 
 /** For people: one value over several lines. */
@@ -30,7 +32,7 @@ export function formatJson(value: unknown): string {
 
 /** A sentence on standard error. */
 export function tell(sentence: string): void {
-  process.stderr.write(`${sentence}\n`);
+  process.stderr.write(`${visibleLine(sentence)}\n`);
 }
 
 export function tellFailure(error: unknown): void {
