@@ -1,7 +1,8 @@
 /**
  * Owns the UnsizedFill: the one transfer of a digest whose size nobody states. It is read as one stream from its start into a file
  * that grows, and everybody who asks meanwhile follows that. The stream holds its last bytes back until the digest is known to be
- * right (F18), so that no reader comes to an end with wrong bytes. What is broken off is not resumed: there is no map without a size.
+ * right (F18), so that no reader comes to an end with wrong bytes. What is broken off is not resumed: there is no map without a size. Over
+ * 300 lines, because its transitions are best read side by side, as the Fill's are.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";

@@ -1,6 +1,6 @@
 /**
- * Owns blobs: a pinned, readable blob from disk, from the running Fill, or passed through when there is no room. Who may
- * have it is access.ts's, how it is fetched the Fill's.
+ * Owns blobs: a pinned, readable blob from disk, from the running Fill, or passed through when there is no room. Which
+ * repository has it is links.ts's, how it is fetched the Fill's.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
@@ -37,6 +37,9 @@ export type BlobParts = {
 };
 
 type Sized = { readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome };
+
+/** Errors that say what the bytes are, or how many. */
+const SAYS_OF_BYTES = ["size-mismatch", "digest-mismatch", "range-unsatisfiable"] as const;
 
 export class Blobs {
   readonly #parts: BlobParts;
@@ -226,13 +229,22 @@ export class Blobs {
     const { links } = this.#parts;
     const { digest } = target;
     let isProven = false;
-    const read = async (into: Uint8Array) => {
-      const count = await reader.read(into);
-      if (isProven) return count;
+    const prove = async () => {
+      if (isProven) return;
       if ((await links.find(target, digest))?.confirmed === undefined)
         await links.confirm(client, target, digest);
       isProven = true;
-      return count;
+    };
+    const read = async (into: Uint8Array) => {
+      try {
+        const count = await reader.read(into);
+        await prove();
+        return count;
+      } catch (error) {
+        // What bytes were found to be is told to nobody who may not have them.
+        if (isGranaryError(error, ...SAYS_OF_BYTES)) await prove();
+        throw error;
+      }
     };
     return { read, close: () => reader.close() };
   }
@@ -243,8 +255,7 @@ export class Blobs {
       try {
         return await reader.read(into);
       } catch (error) {
-        if (isGranaryError(error, "size-mismatch", "digest-mismatch", "range-unsatisfiable"))
-          await this.#unsize(target, size);
+        if (isGranaryError(error, ...SAYS_OF_BYTES)) await this.#unsize(target, size);
         // In the words of every other absence: whether it is here all the same is nobody's business.
         if (isGranaryError(error, "not-found"))
           throw await this.#parts.links.foundAbsent(client, target, target.digest);
