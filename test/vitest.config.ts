@@ -11,15 +11,15 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/e2e/**", "test/bench/**"],
-          // It only keeps a test from hanging: one of a second takes ten on a machine that does twenty other things.
-          testTimeout: 120_000,
+          // It only keeps a test from hanging: one of ten seconds takes two minutes on a machine that does twenty other things.
+          testTimeout: 300_000,
           // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and two leave a core idle.
           maxWorkers: Math.max(3, availableParallelism()),
-          hookTimeout: 120_000,
+          hookTimeout: 300_000,
           // The processes that tests start read the compiled program from here, which halves the time they take to start.
           env: { NODE_COMPILE_CACHE: join(tmpdir(), "granary-tests-compiled") },
           // What is polled for may take long on a busy machine; by default a poll gives up after one second.
-          expect: { poll: { timeout: 20_000 } },
+          expect: { poll: { timeout: 60_000 } },
         },
       },
       {

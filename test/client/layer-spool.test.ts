@@ -65,7 +65,7 @@ test("layers come ahead of the one that is read", async () => {
   const { fake, layers, open } = await world([MIB, MIB, MIB, MIB]);
   const spool = await open();
   const last = layers.at(-1)?.digest ?? "";
-  await expect.poll(() => fake.bytesSentFor(last), { timeout: 5_000 }).toBe(MIB);
+  await expect.poll(() => fake.bytesSentFor(last), { timeout: 60_000 }).toBe(MIB);
   await spool.discard();
 });
 

@@ -7,6 +7,7 @@ import { DEFAULT_POLICY } from "../../src/config/defaults.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
 import type { Fault } from "../support/fake-registry.ts";
 import { type Crowd, rangesOf, readCrowd } from "../support/line-crowd.ts";
+import { PROMPT_MS } from "../support/patience.ts";
 import { realFills } from "../support/real-fills.ts";
 import { type LineSettings, SlowLine } from "../support/slow-line.ts";
 
@@ -40,7 +41,9 @@ async function expectServed({ line: settings, size = 7 * MIB, crowd, count, poli
   const { carried, opened } = line.account;
   expect(carried).toBeLessThanOrEqual(size + fake.requests.length * HEADERS + opened * LOST);
   const { starveMs } = { ...DEFAULT_POLICY, ...policy };
-  expect(Math.max(...readers.map(({ longestGapMs }) => longestGapMs))).toBeLessThanOrEqual(starveMs);
+  // In real time, on a machine that may be busy: the exact bound is whole-line.test.ts's, in simulated time.
+  const longestMs = Math.max(starveMs, PROMPT_MS);
+  expect(Math.max(...readers.map(({ longestGapMs }) => longestGapMs))).toBeLessThanOrEqual(longestMs);
 }
 
 describe("a crowd on a slow line is served", () => {

@@ -10,7 +10,7 @@ it("folders that are removed take their rows with them, and the budget has their
   for (const digest of digests) await world.read("a/b", digest);
   await world.fills(0);
   await rm(join(world.store.layout.directory, "blobs"), { recursive: true });
-  await vi.waitFor(async () => expect((await world.mirror.status()).blobs).toBe(0), 10_000);
+  await vi.waitFor(async () => expect((await world.mirror.status()).blobs).toBe(0), 60_000);
   expect((await world.mirror.status()).disk.used).toBe(0);
   const big = world.fake.addGeneratedBlob({ seed: 9, size: 3 * MiB });
   await world.read("a/b", big);

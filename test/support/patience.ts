@@ -9,5 +9,5 @@ export const PROMPT_MS = 10_000;
 
 /** Resolves when `check` neither throws nor rejects; by itself vitest gives up after one second. */
 export async function eventually<T>(check: () => T | Promise<T>): Promise<T> {
-  return await vi.waitFor(check, { timeout: 20_000, interval: 10 });
+  return await vi.waitFor(check, { timeout: 60_000, interval: 10 });
 }

@@ -72,5 +72,5 @@ export function openSocket(port: number): Promise<Socket> {
 
 /** Resolves as soon as `condition` holds; the test's own timeout is the limit. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 2));
 }

@@ -91,32 +91,28 @@ async function outsideOf(world: string) {
 test.each([
   ["with links", diskTreeWriter],
   ["without links", linkless],
-])(
-  "(E09) no sequence of entries reaches outside the target, on a file system %s",
-  async (_, writer) => {
-    let extracted = 0;
-    await fc.assert(
-      fc.asyncProperty(layers, async (items) => {
-        const world = await makeWorld();
-        try {
-          const before = await outsideOf(world);
-          const options = { directory: join(world, "root"), writer, maxEntries: 500 };
-          const outcome = await extractLayers(items.map(tarLayer), options).catch((error: unknown) => error);
-          if (outcome instanceof Error) expect(isGranaryError(outcome), outcome.stack).toBe(true);
-          else extracted++;
-          expect(await outsideOf(world)).toEqual(before);
-          const names = Object.keys(await treeOf(world)).filter((path) => !path.startsWith("root"));
-          expect(names).toEqual(["canary", "link", "other", "other/canary"]);
-        } finally {
-          await rm(world, { recursive: true, force: true });
-        }
-      }),
-      { numRuns: 400 },
-    );
-    expect(extracted).toBeGreaterThan(20);
-  },
-  60_000,
-);
+])("(E09) no sequence of entries reaches outside the target, on a file system %s", async (_, writer) => {
+  let extracted = 0;
+  await fc.assert(
+    fc.asyncProperty(layers, async (items) => {
+      const world = await makeWorld();
+      try {
+        const before = await outsideOf(world);
+        const options = { directory: join(world, "root"), writer, maxEntries: 500 };
+        const outcome = await extractLayers(items.map(tarLayer), options).catch((error: unknown) => error);
+        if (outcome instanceof Error) expect(isGranaryError(outcome), outcome.stack).toBe(true);
+        else extracted++;
+        expect(await outsideOf(world)).toEqual(before);
+        const names = Object.keys(await treeOf(world)).filter((path) => !path.startsWith("root"));
+        expect(names).toEqual(["canary", "link", "other", "other/canary"]);
+      } finally {
+        await rm(world, { recursive: true, force: true });
+      }
+    }),
+    { numRuns: 200 },
+  );
+  expect(extracted).toBeGreaterThan(10);
+});
 
 test("(E09) a damaged archive ends in a tree or a GranaryError", async () => {
   const damage = fc.array(fc.record({ at: fc.nat(), byte: fc.nat(255) }), { minLength: 1, maxLength: 6 });
@@ -135,6 +131,6 @@ test("(E09) a damaged archive ends in a tree or a GranaryError", async () => {
         await rm(world, { recursive: true, force: true });
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
-}, 60_000);
+});
