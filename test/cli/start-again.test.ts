@@ -91,6 +91,8 @@ test("the second of two servers says what to do, exit code 2, touches nothing, a
   // The first thing that whoever holds the directory clears away.
   const leftover = join(file, "..", "data", "granary.lock");
   await writeFile(leftover, "left by an older version");
+  // It looks after its directory every few seconds: while it is stopped, whatever changes there is the other's doing.
+  first.child.kill("SIGSTOP");
   const second = serve(file);
   // Not "exit": what it said may still be on its way then.
   const [code] = await once(second.child, "close");
@@ -98,5 +100,6 @@ test("the second of two servers says what to do, exit code 2, touches nothing, a
   expect(second.text().trim().split("\n")).toHaveLength(1);
   expect(second.text()).toMatch(/in use by another process\. Stop that one, or set storage\.directory/);
   expect(existsSync(leftover)).toBe(true);
+  first.child.kill("SIGCONT");
   expect((await ask(port, "/readyz")).status).toBe(200);
 });
