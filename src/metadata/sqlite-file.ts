@@ -154,8 +154,10 @@ function prepareDatabase(database: Sqlite.Database, isChecked: boolean): void {
   // A real lock of the operating system: unlike a pid, it also holds between two containers that share a volume.
   database.pragma("locking_mode = EXCLUSIVE");
   if (!isChecked) checkDatabase(database, true);
-  // Of a new file: what is freed can be given back to the disk. An older one uses it again for itself.
-  database.pragma("auto_vacuum = INCREMENTAL");
+  // Of a new file: what is freed can be given back to the disk. An older one uses it again for itself. Said of a file that has pages,
+  // it writes one of them, and a start on a full disk would fail.
+  if (Number(database.pragma("page_count", { simple: true })) === 0)
+    database.pragma("auto_vacuum = INCREMENTAL");
   database.pragma("journal_mode = WAL");
   database.pragma(`journal_size_limit = ${LOG_BYTES}`);
   // A power cut may cost the last second of rows, never the file; a lost row is found again by reconcile.
