@@ -156,6 +156,17 @@ describe("a range", () => {
     });
   });
 
+  test("that is the whole blob is read as a whole, so that nobody ends with a wrong one (F18)", async () => {
+    const digest = server.mirror.addBlob(bytes);
+    for (const range of ["bytes=0-", "bytes=0-2047", "bytes=-2048", "bytes=1-", "bytes=0-2046"])
+      expect(await ask(server.hub, pathOf(digest), { headers: { range } })).toMatchObject({ status: 206 });
+    const parts = [
+      { start: 1, end: 2048 },
+      { start: 0, end: 2047 },
+    ];
+    expect(server.mirror.readBy).toEqual(["whole", "whole", "whole", ...parts]);
+  });
+
   test.each(["bytes=500-0", "bytes=5000-10000", "bytes=2048-"])(
     "%s is a 416 with a short length of its own (H45)",
     async (range) => {

@@ -2,7 +2,7 @@
  * Owns a Mirror made of plain values, for tests of the HTTP face: what it holds is put into maps, what it is asked is kept in
  * a list, and pins and readers that were not given back can be counted. It fetches nothing and decides nothing.
  */
-import { lengthOf } from "../../src/bytes/byte-range.ts";
+import { type ByteRange, lengthOf } from "../../src/bytes/byte-range.ts";
 import { GranaryError } from "../../src/errors.ts";
 import type {
   Asker,
@@ -51,6 +51,8 @@ export class MemoryMirror implements Mirror {
   }[] = [];
   tagsAnswer: TagsAnswer | undefined;
   referrersAnswer: ReferrersAnswer | undefined;
+  /** What its blobs were read by: a range, or the whole. */
+  readonly readBy: (ByteRange | "whole")[] = [];
   /** Thrown by the next calls instead of an answer. */
   failure: Error | undefined;
   /** Thrown by `status`. */
@@ -170,8 +172,10 @@ export class MemoryMirror implements Mirror {
     return {
       digest,
       size: isUnsized ? undefined : size,
-      reader: (range = { start: 0, end: bytes.byteLength }) => {
+      reader: (asked) => {
+        const range = asked ?? { start: 0, end: bytes.byteLength };
         this.readers++;
+        this.readBy.push(asked ?? "whole");
         return memoryReader(
           bytes.subarray(range.start, range.start + lengthOf(range)),
           hook,

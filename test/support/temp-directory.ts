@@ -7,6 +7,7 @@ import { onTestFinished } from "vitest";
 /** Absolute, without symbolic links. Call it inside a test; it is removed with everything in it. */
 export async function tempDirectory(): Promise<string> {
   const path = await mkdtemp(join(await realpath(tmpdir()), "granary-test-"));
-  onTestFinished(() => rm(path, { recursive: true, force: true }));
+  // What was closed with a deadline of nothing may write a last file meanwhile.
+  onTestFinished(() => rm(path, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }));
   return path;
 }
