@@ -2,11 +2,11 @@
  * Owns what commands on this machine may ask a running server, over a socket in its storage directory: to verify what it has stored, which
  * nobody else can while it holds the directory. It is never reached over a network.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import type { Log } from "../observe/log.ts";
-import { clearSocket, closeSocket } from "../store/control-socket.ts";
+import { placeSocket, socketDraft } from "../store/control-socket.ts";
 
 export type Control = {
   /** Ends what is being answered. Idempotent. */
@@ -22,10 +22,11 @@ export type ControlLine =
 /** A server that cannot be asked serves all the same: that is said, and nothing else. */
 export async function openControl(path: string, mirror: Pick<Mirror, "verify">, log: Log): Promise<Control> {
   const server = createServer((incoming, outgoing) => void answer(mirror, incoming, outgoing));
+  let remove = async () => {};
   try {
-    await clearSocket(path);
-    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(path, resolve));
-    await closeSocket(path);
+    const draft = await socketDraft(path);
+    await new Promise<void>((resolve, reject) => server.once("error", reject).listen(draft, resolve));
+    remove = await placeSocket(draft, path);
   } catch (error) {
     const text = "commands cannot ask this server while it runs (granary verify): stop it for that";
     log.warn({ reason: messageOf(error) }, text);
@@ -33,13 +34,20 @@ export async function openControl(path: string, mirror: Pick<Mirror, "verify">, 
   let closing: Promise<void> | undefined;
   return {
     close: () => {
-      closing ??= new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
+      closing ??= end(server, remove).catch((error: unknown) => {
+        log.warn({ reason: messageOf(error) }, "the socket for commands could not be removed");
       });
       return closing;
     },
   };
+}
+
+async function end(server: Server, remove: () => Promise<void>): Promise<void> {
+  await remove();
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
 }
 
 async function answer(

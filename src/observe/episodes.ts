@@ -15,7 +15,7 @@ export type TroubleFacts = Readonly<Record<string, unknown>>;
 
 type Episode = {
   readonly begunAt: number;
-  readonly message: string;
+  message: string;
   count: number;
   lastAt: number;
   timer: Timer;
@@ -43,6 +43,7 @@ export class Episodes {
     const running = this.#running.get(key);
     if (running !== undefined) {
       running.count += 1;
+      running.message = message;
       running.lastAt = now;
       this.#log.debug(facts, message);
       return;
@@ -53,7 +54,7 @@ export class Episodes {
     this.#running.set(key, { begunAt: now, message, count: 1, lastAt: now, timer });
   }
 
-  /** What each running episode began with. */
+  /** What failed last in each running episode: what a person has to do may have become another thing since it began. */
   get current(): readonly string[] {
     return [...this.#running.values()].map(({ message }) => message);
   }

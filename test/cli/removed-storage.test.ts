@@ -122,11 +122,14 @@ test("a directory that another server has now is left to that one: nothing of it
     .poll(async () => (await first.troubles()).join(), SOON)
     .toMatch(/Another file lies in the place of .*: restart granary to use that one/);
   const second = await start();
+  await expect.poll(() => existsSync(join(data, "granary.sock")), SOON).toBe(true);
   const before = readdirSync(data, { recursive: true });
   expect(await expectBlob(first, late)).toBe("BYPASS");
   expect(readdirSync(data, { recursive: true })).toEqual(before);
   await expectBlob(second, late);
   await expectKeeping(second, late);
+  await first.kill("SIGTERM");
+  expect(existsSync(join(data, "granary.sock")), "the other server's, when this one stops").toBe(true);
 });
 
 test("a file system that is gone from under its mount point is lived without, and what is known is kept", async () => {

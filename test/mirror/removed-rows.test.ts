@@ -35,7 +35,8 @@ it("a blob whose file alone was removed comes again, and counts once", async () 
 });
 
 it("a fill goes on whose file and folders are removed in the middle, and its blob is kept without a second transfer", async () => {
-  const world = await startWorld({ settings: { bandwidth: { registry: 4 * MiB, cdn: undefined } } });
+  // Seconds of it are left when the folders go, on a busy machine too.
+  const world = await startWorld({ settings: { bandwidth: { registry: MiB / 2, cdn: undefined } } });
   const digest = world.fake.addGeneratedBlob({ seed: 1, size: 2 * MiB });
   const reading = world.read("a/b", digest);
   await vi.waitFor(

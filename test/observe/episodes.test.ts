@@ -44,3 +44,12 @@ test("two kinds of trouble are two episodes, and one that comes back later is an
     "warn the disk is full",
   ]);
 });
+
+test("what is told of trouble that goes on is what failed last, in one line of the log all the same", () => {
+  const { log, lines } = keptLog();
+  const episodes = new Episodes(log, new FakeClock(), Number.POSITIVE_INFINITY);
+  episodes.trouble("storage", {}, "a file vanished meanwhile");
+  episodes.trouble("storage", {}, "something else lies in its place: move that away");
+  expect(episodes.current).toEqual(["something else lies in its place: move that away"]);
+  expect(lines).toEqual(["warn a file vanished meanwhile"]);
+});
