@@ -41,7 +41,7 @@ export function progressLines(stream: NodeJS.WritableStream, clock: Clock): Prog
 }
 
 function hereSoFar({ phase, done }: Progress): string {
-  return done === 0 ? "" : `, ${amountOf(phase, done)} are here`;
+  return done === 0 || phase === "verify" ? "" : `, ${amountOf(phase, done)} are here`;
 }
 
 function inBrackets(phase: Progress["phase"], perSecond: number | undefined): string {

@@ -2,10 +2,11 @@
  * Owns the verification of everything that is stored, as a list of named steps: what was looked at, what was found, and, when told to
  * repair, what was done about it. It fetches nothing: what was set aside or forgotten is fetched again when somebody asks for it.
  */
+import { basename } from "node:path";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { BlobRecord, Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
-import type { Digest } from "../oci/digest.ts";
+import { type Digest, encodedOf, parseDigest } from "../oci/digest.ts";
 import { isSoundManifest } from "../oci/manifest.ts";
 import type { BlobStore, StoredBlob, Verification } from "../store/blob-store.ts";
 import type { Damage } from "./damage.ts";
@@ -99,7 +100,22 @@ export async function verifyStore(parts: VerifyParts, options: VerifyOptions): P
   for (const { run } of STEPS) await run(work);
   options.onProgress?.({ done: work.total, total: work.total });
   const isSound = findings.every(({ kind, isRepaired }) => isRepaired || kind === "stranger");
-  return { ...counts, findings, isSound };
+  return { ...counts, findings: inPlaceOf(findings), isSound };
+}
+
+/** What lies in the place of a blob that is missing is told once, with the blob: repair does not leave that alone. */
+function inPlaceOf(findings: readonly Finding[]): Finding[] {
+  const places = new Map(
+    findings.filter(({ kind }) => kind === "stranger").map((found) => [basename(found.what), found]),
+  );
+  const told = new Set<Finding>();
+  const joined = findings.map((found) => {
+    const other = found.kind === "missing" ? places.get(encodedOf(parseDigest(found.what))) : undefined;
+    if (other === undefined) return found;
+    told.add(other);
+    return { ...found, reason: found.reason ?? "something else lies in its place" };
+  });
+  return joined.filter((found) => !told.has(found));
 }
 
 async function look(work: Work): Promise<void> {
