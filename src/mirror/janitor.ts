@@ -1,6 +1,7 @@
 /**
  * Owns the disk budget: what has to go so that something new fits. It removes what was set aside as damaged first, then the coldest
  * unpinned, partials included; nothing that is being read or filled is ever removed (F12), and nothing goes for what would not fit all the same.
+ * Over 300 lines, because measuring, reserving and evicting must take turns.
  */
 import { formatBytes } from "../bytes/units.ts";
 import { messageOf } from "../errors.ts";

@@ -1,6 +1,7 @@
 /**
  * Owns tags: which digest a tag means now, and how sure we are. A stored tag is asked for again after its lifetime with one
  * HEAD; when the upstream cannot be asked, the stored one holds and says so. One client's wait or leaving never touches another's.
+ * Over 300 lines, because each way a tag can be answered leans on the ones before it.
  */
 import { LRUCache } from "lru-cache";
 import { formatDuration } from "../bytes/units.ts";
