@@ -4,10 +4,11 @@
  */
 const RANKS = [
   ["errors.ts", "version.ts", "bytes", "oci", "ollama", "observe"],
+  ["waiting", "files"],
   ["origin.ts"],
   ["source.ts"],
   ["upstream", "store", "metadata", "credentials"],
-  ["fill"],
+  ["fill", "routing"],
   ["mirror"],
   ["client", "http", "config"],
   ["open.ts"],
@@ -35,7 +36,7 @@ const upward = RANKS.flatMap((folders, rank) =>
 
 function rankZeroMayImport(folder, other) {
   const order = ["errors.ts", "bytes", "oci", "ollama"];
-  if (folder === "observe") return other === "errors.ts";
+  if (folder === "observe") return ["errors.ts", "bytes"].includes(other);
   return order.includes(other) && order.indexOf(other) < order.indexOf(folder);
 }
 
@@ -52,7 +53,7 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(store|metadata|client|credentials)/|^src/config/(files|find-config)\\.ts$|^src/cli/granary\\.js$",
+    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|find-config)\\.ts$|^src/cli/granary\\.js$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],

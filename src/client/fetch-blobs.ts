@@ -3,10 +3,10 @@
  * ones once. It must never use more connections than one big blob would, and never end while a fetch of its own is running.
  */
 import { copyFile, rename } from "node:fs/promises";
+import { onDisk } from "../files/disk-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
-import { onDisk } from "../store/disk-error.ts";
 import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "./fetch-blob.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import { joinProgress } from "./join-progress.ts";

@@ -4,13 +4,13 @@
  */
 import type { Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
+import { untilAborted } from "../waiting/until-aborted.ts";
 import { type FetchBlobOptions, fetchBlob } from "./fetch-blob.ts";
 import type { FetchBlobsOptions } from "./fetch-blobs.ts";
 import { fetchModelFolder } from "./model/fetch-model-folder.ts";
 import type { FetchedModel } from "./model/fetched-model.ts";
 import { modelManifest, weightsOf } from "./model-manifest.ts";
 import { fetchToOllamaStore } from "./ollama-store.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 export type ModelTarget =
   /** The weights alone, as one file. */

@@ -2,8 +2,8 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { lstat } from "node:fs/promises";
+import { onDisk, unlessAbsent } from "../files/disk-error.ts";
 import { algorithmOf, type Digest, finishDigest } from "../oci/digest.ts";
-import { onDisk, unlessAbsent } from "../store/disk-error.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 

@@ -7,9 +7,9 @@ import { type JsonObject, parseJsonObject } from "../oci/json-value.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
 import type { ModelLayer } from "../ollama/model-view.ts";
 import type { Source } from "../source.ts";
+import { untilAborted } from "../waiting/until-aborted.ts";
 import { type ModelManifest, modelManifest } from "./model-manifest.ts";
 import { readSmallBlob } from "./read-blob.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 export type ModelInspection = {
   readonly reference: string;

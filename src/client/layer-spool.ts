@@ -5,17 +5,17 @@
  */
 import { rm } from "node:fs/promises";
 import { GranaryError, isGranaryError } from "../errors.ts";
+import { onDisk } from "../files/disk-error.ts";
 import { Fills, type RunningFill } from "../fill/fills.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import type { Repository } from "../oci/reference.ts";
 import type { BlobReader, Source } from "../source.ts";
 import { openDiskBlobs } from "../store/disk-blobs.ts";
-import { onDisk } from "../store/disk-error.ts";
 import { type HeldLayout, prepareLayout } from "../store/layout.ts";
 import { openSpool } from "../store/spool.ts";
+import { abortedError } from "../waiting/until-aborted.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import { fetchSurroundings } from "./fetch-surroundings.ts";
-import { abortedError } from "./until-aborted.ts";
 import type { VerbOptions } from "./verb-options.ts";
 
 /** Layers that are fetched at the same time; each has lanes of its own. */

@@ -5,18 +5,18 @@
  */
 import { stat } from "node:fs/promises";
 import { GranaryError } from "../errors.ts";
+import { unlessAbsent } from "../files/disk-error.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Reference } from "../oci/reference.ts";
 import { storedNameOf } from "../ollama/stored-name.ts";
 import type { Source } from "../source.ts";
-import { unlessAbsent } from "../store/disk-error.ts";
+import { untilAborted } from "../waiting/until-aborted.ts";
 import type { FetchBlobsOptions } from "./fetch-blobs.ts";
 import { fetchStoredBlobs } from "./model/fetch-stored-blobs.ts";
 import { type FetchedModel, type ModelPart, partsOf } from "./model/fetched-model.ts";
 import { ollamaLayout } from "./model/ollama-layout.ts";
 import { writeStoredManifest } from "./model/write-stored-manifest.ts";
 import { type ModelManifest, modelManifest } from "./model-manifest.ts";
-import { untilAborted } from "./until-aborted.ts";
 
 /** `ollama rm` of a model that shares blobs can take them away before our manifest protects them; hardly twice. */
 const ROUNDS = 3;

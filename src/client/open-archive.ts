@@ -5,10 +5,10 @@
 import { constants } from "node:fs";
 import { realpath, stat } from "node:fs/promises";
 import { GranaryError } from "../errors.ts";
+import { diskError, errnoOf, onDisk } from "../files/disk-error.ts";
+import { OpenFile } from "../files/open-file.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
-import { diskError, errnoOf, onDisk } from "../store/disk-error.ts";
-import { OpenFile } from "../store/open-file.ts";
 import type { ArchiveFiles } from "./archive/archive-files.ts";
 import { archiveSource } from "./archive/archive-source.ts";
 import { directoryFiles } from "./archive/directory-files.ts";

@@ -4,9 +4,9 @@
  */
 import { statfs } from "node:fs/promises";
 import { dirname } from "node:path";
+import { onDisk } from "../files/disk-error.ts";
 import { adoptFile } from "../store/adopt-file.ts";
 import type { BlobStore } from "../store/blob-store.ts";
-import { onDisk } from "../store/disk-error.ts";
 import type { PartialFiles } from "../store/layout.ts";
 
 /** Where the bytes of `path` lie until they are whole. */

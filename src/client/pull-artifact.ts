@@ -6,12 +6,13 @@
 import { lstat, mkdir, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../errors.ts";
+import { onDisk, unlessAbsent } from "../files/disk-error.ts";
 import { type Digest, encodedOf } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { atDigest, type Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
-import { onDisk, unlessAbsent } from "../store/disk-error.ts";
 import { holdDirectory } from "../store/hold-directory.ts";
+import { untilAborted } from "../waiting/until-aborted.ts";
 import { type ArtifactFile, type ArtifactLimits, artifactFiles } from "./artifact/artifact-files.ts";
 import { type ArtifactChoice, findArtifact } from "./artifact/find-artifact.ts";
 import { lookBelow } from "./artifact/look-below.ts";
@@ -19,7 +20,6 @@ import { isModelPack } from "./artifact/model-pack.ts";
 import { placeAmongOthers, placeInNew } from "./artifact/place-files.ts";
 import { fetchBlobs } from "./fetch-blobs.ts";
 import { isPassing } from "./is-passing.ts";
-import { untilAborted } from "./until-aborted.ts";
 import type { VerbOptions } from "./verb-options.ts";
 
 export type PullArtifactOptions = VerbOptions & ArtifactChoice & ArtifactLimits;

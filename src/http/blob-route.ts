@@ -5,10 +5,10 @@
 import { lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import type { Outcome } from "../mirror/mirror.ts";
-import type { BlobTarget } from "../mirror/target.ts";
 import type { Digest } from "../oci/digest.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
 import { OCTET_STREAM } from "../oci/media-types.ts";
+import type { BlobTarget } from "../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../source.ts";
 import { byteParts } from "./byte-parts.ts";
 import { allowsRange, formatEntityTag, matchesAny } from "./entity-tag.ts";

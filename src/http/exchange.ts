@@ -4,9 +4,9 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Asker, Mirror, Outcome } from "../mirror/mirror.ts";
-import type { Route } from "../mirror/routing.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Route } from "../routing/routing.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 import type { RequestKind } from "./error-answer.ts";
 import type { HeaderList } from "./respond.ts";

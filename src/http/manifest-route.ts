@@ -1,7 +1,7 @@
 /** Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing here (H30). */
 import type { ManifestHeadAnswer, ManifestAsk as MirrorAsk } from "../mirror/mirror.ts";
-import type { ManifestTarget } from "../mirror/target.ts";
 import { encodedOf } from "../oci/digest.ts";
+import type { ManifestTarget } from "../routing/target.ts";
 import { parseAccept } from "./accept-header.ts";
 import { formatEntityTag, matchesAny } from "./entity-tag.ts";
 import type { Exchange } from "./exchange.ts";

@@ -4,10 +4,10 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGranaryError, messageOf } from "../errors.ts";
-import type { createRouter, Route } from "../mirror/routing.ts";
 import type { Log } from "../observe/log.ts";
 import { formatErrorBody } from "../oci/error-body.ts";
 import { withoutUserInfo } from "../oci/user-info.ts";
+import type { createRouter, Route } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { answerBlob } from "./blob-route.ts";
 import { drainBody, hasBody } from "./drain-body.ts";

@@ -3,8 +3,8 @@
  * the Mirror is the caller's to close.
  */
 import type { Mirror } from "../mirror/mirror.ts";
-import { createRouter } from "../mirror/routing.ts";
 import { Episodes } from "../observe/episodes.ts";
+import { createRouter } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { Admission, type ConnectionLimits } from "./admission.ts";
 import { BufferPool } from "./buffer-pool.ts";

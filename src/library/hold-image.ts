@@ -7,11 +7,11 @@ import type { Image } from "../client/image.ts";
 import { type ImageLocation, parseImageLocation } from "../client/image-location.ts";
 import { type OpenedArchive, openArchive } from "../client/open-archive.ts";
 import { openEngineImage } from "../client/open-engine-image.ts";
-import { untilAborted } from "../client/until-aborted.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
+import { untilAborted } from "../waiting/until-aborted.ts";
 import { type HeldSource, holdSource } from "./default-source.ts";
 import type { LibraryOptions } from "./library-options.ts";
 

@@ -5,9 +5,9 @@ import { fetchModel as fetchModelFrom, fetchModelWeights, type ModelTarget } fro
 import { inspectModel as inspectModelOf, type ModelInspection } from "../client/inspect-model.ts";
 import type { FetchedModel } from "../client/model/fetched-model.ts";
 import { type ModelManifest, modelManifest, weightsOf } from "../client/model-manifest.ts";
-import { untilAborted } from "../client/until-aborted.ts";
 import { parseModelName } from "../ollama/model-name.ts";
 import type { ModelLayer } from "../ollama/model-view.ts";
+import { untilAborted } from "../waiting/until-aborted.ts";
 import { withSource } from "./default-source.ts";
 import type { LibraryOptions } from "./library-options.ts";
 

@@ -8,12 +8,12 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Target } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Asker } from "./mirror.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
 import { Hidden, Strangers } from "./strangers.ts";
-import type { Target } from "./target.ts";
 import { Visit, type VisitParts } from "./visit.ts";
 
 /** What is asked for, and what its answer gives out. */

@@ -11,6 +11,7 @@ import type { UnsizedAsk } from "../fill/unsized-fill.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import { type Digest, possibleSize } from "../oci/digest.ts";
+import type { BlobTarget } from "../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../source.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { ConfirmingOrigin } from "./confirming-origin.ts";
@@ -21,7 +22,6 @@ import type { Pins } from "./pins.ts";
 import { restOf } from "./rest-of.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
 import { openStoredBlob } from "./stored-blob.ts";
-import type { BlobTarget } from "./target.ts";
 import type { Uses } from "./uses.ts";
 
 export type BlobParts = {

@@ -9,10 +9,10 @@ import type { Clock } from "../observe/clock.ts";
 import { type Digest, possibleSize } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { BlobHead, UpstreamClient } from "../upstream/upstream-client.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
+import { Turns } from "../waiting/turns.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
-import { SingleFlight } from "./single-flight.ts";
-import { Turns } from "./turns.ts";
 
 const REMEMBERED = 50_000;
 /** Questions about blobs that one upstream is asked at once: whoever invents digests waits for others who do. */

@@ -15,12 +15,12 @@ import { payloadDigestOf } from "../oci/schema1.ts";
 import { type Absence, hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
 import { acceptClassOf } from "./accept-class.ts";
 import type { Damage } from "./damage.ts";
 import type { Links } from "./links.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
-import { SingleFlight } from "./single-flight.ts";
 import type { Uses } from "./uses.ts";
 
 /** What one HEAD tells of a manifest. */

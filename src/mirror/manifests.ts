@@ -3,17 +3,17 @@
  * what the Mirror promises. A HEAD never tells another type or size than the GET after it.
  */
 import { isGranaryError } from "../errors.ts";
+import { ageOf } from "../observe/age.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import type { ManifestTarget } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { ageOf } from "./age.ts";
 import { askBeyond } from "./beyond-union.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsk, ManifestHeadAnswer } from "./mirror.ts";
 import { type ResolvedTag, Tags } from "./tags.ts";
-import type { ManifestTarget } from "./target.ts";
 
 export class Manifests {
   readonly #bytes: ManifestBytes;

@@ -8,10 +8,10 @@ import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { DEFAULT_TAG, type Reference, type Repository } from "../oci/reference.ts";
 import type { OpenedRange, Origin } from "../origin.ts";
+import type { BlobTarget, ManifestTarget } from "../routing/target.ts";
 import type { BlobReader, ReadableBlob, Source } from "../source.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import type { BlobAnswer, Mirror } from "./mirror.ts";
-import type { BlobTarget, ManifestTarget } from "./target.ts";
 
 /** Whoever holds the Mirror may see what its credentials can read. */
 const OWNER = { loggedIn: true, userAgent: undefined } as const;

@@ -4,9 +4,9 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "../routing/target.ts";
 import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
-import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./target.ts";
 import type { VerifyOptions, VerifyReport } from "./verify.ts";
 
 /** Where an answer came from; the label of metrics and of `X-Cache`. */

@@ -7,23 +7,23 @@
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
 import type { ListKey } from "../metadata/metadata.ts";
+import { formatAge } from "../observe/age.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import { algorithmOf, encodedOf } from "../oci/digest.ts";
 import { parseJsonObject } from "../oci/json-value.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
+import type { ReferrersTarget } from "../routing/target.ts";
 import type { BodyRoom } from "../upstream/body-room.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { formatAge } from "./age.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
+import { untilDeadline } from "../waiting/until-deadline.ts";
 import { Disappearances } from "./disappearances.ts";
 import type { Links } from "./links.ts";
 import { eachItem } from "./list-items.ts";
 import type { Manifests } from "./manifests.ts";
 import type { Asker, Outcome, ReferrersAnswer } from "./mirror.ts";
-import { SingleFlight } from "./single-flight.ts";
 import type { HeldBody, StoredList, StoredLists } from "./stored-lists.ts";
-import type { ReferrersTarget } from "./target.ts";
-import { untilDeadline } from "./until-deadline.ts";
 
 /** A list as it was told now; `isFromApi`: by the upstream's referrers API, so that it has one. */
 type Told = {

@@ -11,6 +11,7 @@ import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import { BodyRoom } from "../upstream/body-room.ts";
@@ -33,7 +34,6 @@ import { SoundBlobs } from "./sound-blobs.ts";
 import { StorageGuard } from "./storage-guard.ts";
 import { StoredLists } from "./stored-lists.ts";
 import { TagLists } from "./tag-lists.ts";
-import type { Target } from "./target.ts";
 import { Uses } from "./uses.ts";
 import { verifyStore } from "./verify.ts";
 

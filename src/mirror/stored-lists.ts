@@ -10,7 +10,7 @@ import type { ListKey, Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { BodyRoom } from "../upstream/body-room.ts";
 import { MOST_LIST_BYTES } from "../upstream/read-list.ts";
-import { SingleFlight } from "./single-flight.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
 
 /** A body in memory until `release` is called. */
 export type HeldBody = { readonly body: Uint8Array; readonly release: () => void };

@@ -5,14 +5,14 @@
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError, reasonOf } from "../errors.ts";
 import type { Metadata, RepositoryKey, Visibility } from "../metadata/metadata.ts";
+import { isYoungerThan } from "../observe/age.ts";
 import type { Clock } from "../observe/clock.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { UpstreamClient, ViewAsk } from "../upstream/upstream-client.ts";
-import { isYoungerThan } from "./age.ts";
+import { type Flight, SingleFlight } from "../waiting/single-flight.ts";
 import { Disappearances } from "./disappearances.ts";
-import { type Flight, SingleFlight } from "./single-flight.ts";
 
 /** How long what was seen public is served from disk without another look. */
 const PUBLIC_MS = 10 * 60_000;

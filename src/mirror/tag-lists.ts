@@ -5,18 +5,18 @@
 import { isGranaryError, reasonOf } from "../errors.ts";
 import type { ListKey, Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
+import type { TagsTarget } from "../routing/target.ts";
 import { hearAbsence } from "../upstream/absence.ts";
 import type { BodyRoom } from "../upstream/body-room.ts";
 import type { TagsPage, UpstreamClient } from "../upstream/upstream-client.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
+import { untilDeadline } from "../waiting/until-deadline.ts";
 import { Disappearances } from "./disappearances.ts";
 import type { TagsAnswer } from "./mirror.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
-import { SingleFlight } from "./single-flight.ts";
 import { type StoredList, StoredLists } from "./stored-lists.ts";
 import { pageOf, parseTagQuery, tagListOf } from "./tag-page.ts";
-import type { TagsTarget } from "./target.ts";
-import { untilDeadline } from "./until-deadline.ts";
 
 /** Longer queries are asked, and not kept: tokens that registries make up hold for minutes. */
 const MOST_KEPT_QUERY = 512;

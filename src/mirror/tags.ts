@@ -7,6 +7,7 @@ import { LRUCache } from "lru-cache";
 import { formatDuration } from "../bytes/units.ts";
 import { GranaryError, isGranaryError, messageOf, reasonOf } from "../errors.ts";
 import type { TagKey, TagRecord } from "../metadata/metadata.ts";
+import { formatAge, isYoungerThan } from "../observe/age.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { ToldError } from "../oci/error-words.ts";
 import { toldHead } from "../oci/manifest.ts";
@@ -14,17 +15,16 @@ import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { hearAbsence } from "../upstream/absence.ts";
 import { unlessHidden } from "../upstream/unless-hidden.ts";
 import type { OnAbsent, UpstreamClient } from "../upstream/upstream-client.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
+import { untilDeadline } from "../waiting/until-deadline.ts";
 import { acceptClassOf, takes } from "./accept-class.ts";
-import { formatAge, isYoungerThan } from "./age.ts";
 import { askBeyond, beyondUnion, isUntaken } from "./beyond-union.ts";
 import { Disappearances } from "./disappearances.ts";
 import { type Head, headOf, type ManifestBytes, type ManifestParts, sentAgent } from "./manifest-bytes.ts";
 import type { ManifestAsk, Outcome } from "./mirror.ts";
 import { NegativeAnswers } from "./negative-answers.ts";
 import { notFound } from "./not-found.ts";
-import { SingleFlight } from "./single-flight.ts";
 import { lifetimeOf } from "./tag-lifetime.ts";
-import { untilDeadline } from "./until-deadline.ts";
 
 /** A tag, resolved: the record, how it was come by, and why it may be old. */
 export type ResolvedTag = {

@@ -6,10 +6,10 @@ import type { LRUCache } from "lru-cache";
 import type { Metadata, RepositoryKey } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Target } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
+import { untilDeadline } from "../waiting/until-deadline.ts";
 import { type Evidence, Hidden, type Strangers } from "./strangers.ts";
-import type { Target } from "./target.ts";
-import { untilDeadline } from "./until-deadline.ts";
 
 export type VisitParts = {
   readonly metadata: Metadata;

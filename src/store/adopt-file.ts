@@ -6,13 +6,13 @@ import { constants } from "node:fs";
 import { rename } from "node:fs/promises";
 import { dirname } from "node:path";
 import { GranaryError } from "../errors.ts";
+import { onDisk } from "../files/disk-error.ts";
+import { syncDirectory } from "../files/durable-file.ts";
+import { type FileLook, OpenFile } from "../files/open-file.ts";
 import type { Digest } from "../oci/digest.ts";
 import { copyPartial } from "./copy-partial.ts";
-import { onDisk } from "./disk-error.ts";
-import { syncDirectory } from "./durable-file.ts";
 import { removePartialMap } from "./file-partial.ts";
 import type { PartialFiles } from "./layout.ts";
-import { type FileLook, OpenFile } from "./open-file.ts";
 import type { Partial } from "./partial.ts";
 
 export type Adoption = {

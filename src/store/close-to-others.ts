@@ -4,9 +4,9 @@
  */
 import { chmod, lstat, opendir } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, unlessAbsent } from "./disk-error.ts";
+import { errnoOf, unlessAbsent } from "../files/disk-error.ts";
+import { FILE_MODE, FOLDER_MODE } from "../files/modes.ts";
 import type { Layout } from "./layout.ts";
-import { FILE_MODE, FOLDER_MODE } from "./modes.ts";
 
 /** What lies in a storage directory that is nothing else; the file system's own folder belongs to nobody. */
 const OURS =

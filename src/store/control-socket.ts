@@ -4,7 +4,7 @@
  */
 import { chmod, lstat, rename, unlink } from "node:fs/promises";
 import { GranaryError } from "../errors.ts";
-import { onDisk, unlessAbsent } from "./disk-error.ts";
+import { onDisk, unlessAbsent } from "../files/disk-error.ts";
 
 /** What fits into a socket's address everywhere; a longer one may be cut off without a word. */
 const MOST_PATH_BYTES = 100;

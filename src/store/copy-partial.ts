@@ -4,8 +4,8 @@
  */
 import { constants } from "node:fs";
 import { rm } from "node:fs/promises";
-import { onDisk } from "./disk-error.ts";
-import { OpenFile } from "./open-file.ts";
+import { onDisk } from "../files/disk-error.ts";
+import { OpenFile } from "../files/open-file.ts";
 import type { Partial } from "./partial.ts";
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -5,10 +5,10 @@
 import { lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { GranaryError } from "../errors.ts";
+import { errnoOf, onDisk, unlessAbsent } from "../files/disk-error.ts";
+import { syncDirectory } from "../files/durable-file.ts";
+import { FOLDER_MODE } from "../files/modes.ts";
 import type { DamagedFile } from "./blob-store.ts";
-import { errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
-import { syncDirectory } from "./durable-file.ts";
-import { FOLDER_MODE } from "./modes.ts";
 
 /** Moves what lies at `path` to `directory`, as `<name>.<number>`. False when nothing lies there. Throws `store-damaged`. */
 export async function setAside(directory: string, path: string, name: string): Promise<boolean> {

@@ -5,8 +5,8 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
+import { stampOf } from "../files/file-stamp.ts";
 import { type DigestAlgorithm, finishDigest } from "../oci/digest.ts";
-import { stampOf } from "./file-stamp.ts";
 
 /** What to follow. `identity` is `dev:ino`: a path may have been given to another file meanwhile. */
 export type FollowedFile = {

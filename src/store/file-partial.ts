@@ -7,12 +7,12 @@ import { lstat, rm } from "node:fs/promises";
 import { formatRange } from "../bytes/byte-range.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError } from "../errors.ts";
+import { diskError, errnoOf, onDisk, unlessAbsent } from "../files/disk-error.ts";
+import { draftOf, removeDurably, replaceFile } from "../files/durable-file.ts";
+import { OpenFile } from "../files/open-file.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { followFile } from "./digest-follower.ts";
-import { diskError, errnoOf, onDisk, unlessAbsent } from "./disk-error.ts";
-import { draftOf, removeDurably, replaceFile } from "./durable-file.ts";
 import type { PartialFiles } from "./layout.ts";
-import { OpenFile } from "./open-file.ts";
 import type { DigestFollower, Partial, PartialKey } from "./partial.ts";
 import { formatPartialMap, readPartialMap } from "./partial-map.ts";
 

@@ -8,8 +8,8 @@ import { lstat, open } from "node:fs/promises";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { GranaryError, messageOf } from "../errors.ts";
-import { unlessAbsent } from "./disk-error.ts";
-import { FILE_MODE } from "./modes.ts";
+import { unlessAbsent } from "../files/disk-error.ts";
+import { FILE_MODE } from "../files/modes.ts";
 
 /** A process that was just killed holds its locks until the system has taken it down. */
 const DYING_MS = 3_000;

@@ -7,11 +7,11 @@ import { constants } from "node:fs";
 import { access, lstat, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { GranaryError, isGranaryError } from "../errors.ts";
+import { errnoOf, unlessAbsent } from "../files/disk-error.ts";
+import { replaceFile } from "../files/durable-file.ts";
+import { FOLDER_MODE } from "../files/modes.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
-import { errnoOf, unlessAbsent } from "./disk-error.ts";
-import { replaceFile } from "./durable-file.ts";
 import { holdDirectory } from "./hold-directory.ts";
-import { FOLDER_MODE } from "./modes.ts";
 import { formatOwner } from "./partial-owner.ts";
 import { unusableError } from "./unusable.ts";
 

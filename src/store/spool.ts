@@ -5,8 +5,8 @@
 import { lstat, readdir } from "node:fs/promises";
 import { lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
+import { unlessAbsent } from "../files/disk-error.ts";
 import { type DigestAlgorithm, isDigest } from "../oci/digest.ts";
-import { unlessAbsent } from "./disk-error.ts";
 import { type FilePartial, openFilePartial, removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
 import type { PartialKey, SavedPartial, Spool } from "./partial.ts";

@@ -1,7 +1,7 @@
 /** Owns the sentence for a directory that cannot be used: which part of it, why, and what its owner can do about that. */
 import { lstat } from "node:fs/promises";
 import { GranaryError, messageOf } from "../errors.ts";
-import { errnoOf } from "./disk-error.ts";
+import { errnoOf } from "../files/disk-error.ts";
 
 /**
  * `cause` as `config-invalid`, or `store-full` where there is no room. `path` is what could not be used: the directory, or something

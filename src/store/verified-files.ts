@@ -2,11 +2,12 @@
  * Owns what this process knows of the bytes of stored files: which it has hashed and found right, and the hashing of those that it has
  * not. A file that was written to, replaced or touched since is not known any more. It decides nothing about files that are wrong.
  */
+
+import type { FileLook, OpenFile } from "../files/open-file.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import type { Verification } from "./blob-store.ts";
 import { type FileFollower, followFile } from "./digest-follower.ts";
-import type { FileLook, OpenFile } from "./open-file.ts";
 
 /** Enough for every blob of a large cache; who is forgotten is hashed once more. */
 const MOST_KNOWN = 200_000;

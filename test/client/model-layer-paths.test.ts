@@ -1,8 +1,8 @@
 /** File names of a model's parts: by role, in order, safe and unique whatever a stranger called them. */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { unsafetyOf } from "../../src/client/artifact/safe-relative-path.ts";
 import { layerPaths } from "../../src/client/model/layer-paths.ts";
+import { unsafetyOf } from "../../src/files/safe-relative-path.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { roleOf } from "../../src/ollama/layer-role.ts";
 import type { ModelLayer } from "../../src/ollama/model-view.ts";

@@ -3,9 +3,9 @@ import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { unsafetyOf } from "../../src/client/artifact/safe-relative-path.ts";
 import type { Progress } from "../../src/client/progress.ts";
 import { pullArtifact } from "../../src/client/pull-artifact.ts";
+import { unsafetyOf } from "../../src/files/safe-relative-path.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import { formatReference, parseReference } from "../../src/oci/reference.ts";
 import type { FakeRegistry } from "../support/fake-registry.ts";

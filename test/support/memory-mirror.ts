@@ -14,16 +14,16 @@ import type {
   ReferrersAnswer,
   TagsAnswer,
 } from "../../src/mirror/mirror.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
+import type { Manifest } from "../../src/oci/manifest.ts";
+import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import type {
   BlobTarget,
   ManifestTarget,
   ReferrersTarget,
   TagsTarget,
   Target,
-} from "../../src/mirror/target.ts";
-import { type Digest, digestOf } from "../../src/oci/digest.ts";
-import type { Manifest } from "../../src/oci/manifest.ts";
-import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
+} from "../../src/routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../src/source.ts";
 
 /** Awaited before each read, with the offset it is for: stalls by not resolving, fails by rejecting. */

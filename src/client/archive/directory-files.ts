@@ -5,8 +5,8 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { errnoOf, unlessAbsent } from "../../store/disk-error.ts";
-import { OpenFile } from "../../store/open-file.ts";
+import { errnoOf, unlessAbsent } from "../../files/disk-error.ts";
+import { OpenFile } from "../../files/open-file.ts";
 import type { ArchiveFiles, StoredBytes } from "./archive-files.ts";
 import { storedInFile } from "./tar-files.ts";
 

@@ -4,9 +4,9 @@
  */
 import { type IncomingMessage, request } from "node:http";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
+import { errnoOf } from "../../files/disk-error.ts";
 import { asObject, parseJsonObject, textOf } from "../../oci/json-value.ts";
-import { errnoOf } from "../../store/disk-error.ts";
-import { abortedError } from "../until-aborted.ts";
+import { abortedError } from "../../waiting/until-aborted.ts";
 import { type EngineAddress, formatEngineAddress } from "./engine-address.ts";
 
 const MAX_COMPLAINT_BYTES = 64 * 1024;

@@ -2,7 +2,7 @@
  * Owns the opening of an archive that is one file: a tar, or a compressed tar, which is unpacked to a nameless temporary file
  * because compressed bytes cannot be read from the middle.
  */
-import type { OpenFile } from "../../store/open-file.ts";
+import type { OpenFile } from "../../files/open-file.ts";
 import { decompress } from "../decompress.ts";
 import type { ArchiveFiles } from "./archive-files.ts";
 import { compressionOf } from "./compression.ts";

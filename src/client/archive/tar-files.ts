@@ -1,6 +1,6 @@
 /** Owns the files of a tar that is open: each is a window of it, read by offset. The open file is closed with them. */
 import { GranaryError } from "../../errors.ts";
-import type { OpenFile } from "../../store/open-file.ts";
+import type { OpenFile } from "../../files/open-file.ts";
 import type { ArchiveFiles, StoredBytes } from "./archive-files.ts";
 import { findInTar, indexTar, type TarSpan } from "./tar-index.ts";
 

@@ -4,10 +4,10 @@
  */
 import { formatBytes } from "../../bytes/units.ts";
 import { GranaryError } from "../../errors.ts";
+import { unsafetyOf } from "../../files/safe-relative-path.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { ImageView } from "../../oci/image-view.ts";
 import { isModelPack, MODEL_PACK_PATH } from "./model-pack.ts";
-import { unsafetyOf } from "./safe-relative-path.ts";
 
 const TITLE = "org.opencontainers.image.title";
 /** ORAS: the layer is the tar of a directory. */

@@ -2,7 +2,7 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { unlessAbsent } from "../../store/disk-error.ts";
+import { unlessAbsent } from "../../files/disk-error.ts";
 import { holdsDigest } from "../file-digest.ts";
 import type { ArtifactFile } from "./artifact-files.ts";
 

@@ -6,8 +6,8 @@ import { constants } from "node:fs";
 import { copyFile, link, mkdir, rename, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { errnoOf, onDisk } from "../../store/disk-error.ts";
-import { makeParents } from "./make-parents.ts";
+import { errnoOf, onDisk } from "../../files/disk-error.ts";
+import { makeParents } from "../../files/make-parents.ts";
 
 export const DIRECTORY_MODE = 0o750;
 

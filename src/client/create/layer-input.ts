@@ -9,9 +9,9 @@ import { pipeline } from "node:stream/promises";
 import { promisify } from "node:util";
 import { extract } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import { diskError, errnoOf } from "../../store/disk-error.ts";
+import { diskError, errnoOf } from "../../files/disk-error.ts";
+import { abortedError, untilAborted } from "../../waiting/until-aborted.ts";
 import { decompress } from "../decompress.ts";
-import { abortedError, untilAborted } from "../until-aborted.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 /** Archives from before POSIX have no magic; tar-stream's types do not know the option. */

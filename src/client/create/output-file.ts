@@ -7,9 +7,9 @@ import { constants } from "node:fs";
 import { rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { diskError, errnoOf, onDisk, unlessAbsent } from "../../store/disk-error.ts";
-import { syncDirectory } from "../../store/durable-file.ts";
-import { OpenFile } from "../../store/open-file.ts";
+import { diskError, errnoOf, onDisk, unlessAbsent } from "../../files/disk-error.ts";
+import { syncDirectory } from "../../files/durable-file.ts";
+import { OpenFile } from "../../files/open-file.ts";
 
 /** As the shell's own redirection makes them; the umask has its say. */
 const MODE = 0o666;

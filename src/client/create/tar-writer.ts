@@ -3,7 +3,7 @@
  * blobs are their digests. So the header is written last, into the room that was left for it, and no entry is copied twice.
  */
 import { type Header, pack } from "tar-stream";
-import type { OpenFile } from "../../store/open-file.ts";
+import type { OpenFile } from "../../files/open-file.ts";
 
 const BLOCK_BYTES = 512;
 /** What is written is the same whenever it is written. */

@@ -1,5 +1,5 @@
 /** Owns the changes of the tree that need no bytes: directories made, and what is replaced or hidden taken away. */
-import { onDisk } from "../../store/disk-error.ts";
+import { onDisk } from "../../files/disk-error.ts";
 import type { Change } from "./tree.ts";
 import { diskPath, type Workshop } from "./workshop.ts";
 

@@ -3,7 +3,7 @@
  * model, so that the order of links does not matter. What it copies counts against the caps: trees of links grow without end.
  */
 
-import { onDisk } from "../../store/disk-error.ts";
+import { onDisk } from "../../files/disk-error.ts";
 import { refused } from "./entry-name.ts";
 import { finishDirectory } from "./finish-directory.ts";
 import { copyFile } from "./make-link.ts";

@@ -1,5 +1,5 @@
 /** Owns the last touch of a directory: the mode and time that the image gives it. */
-import { onDisk } from "../../store/disk-error.ts";
+import { onDisk } from "../../files/disk-error.ts";
 import type { DirectoryNode } from "./tree.ts";
 import type { Workshop } from "./workshop.ts";
 

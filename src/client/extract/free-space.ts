@@ -2,7 +2,7 @@
 import { statfs } from "node:fs/promises";
 import { formatBytes } from "../../bytes/units.ts";
 import { GranaryError } from "../../errors.ts";
-import { onDisk } from "../../store/disk-error.ts";
+import { onDisk } from "../../files/disk-error.ts";
 
 /** Free bytes for us on the disk of `directory`. Throws `store-full` where `least` are not. */
 export async function freeSpace(directory: string, least: number): Promise<number> {

@@ -4,7 +4,7 @@
  */
 import { chmod, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { errnoOf, onDisk } from "../../store/disk-error.ts";
+import { errnoOf, onDisk } from "../../files/disk-error.ts";
 
 /** What is not there is removed. Throws `store-damaged`. */
 export async function removeTree(path: string): Promise<void> {

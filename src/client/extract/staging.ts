@@ -6,7 +6,7 @@ import { randomBytes } from "node:crypto";
 import { lstat, mkdir, readdir, realpath, rename, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { diskError, errnoOf, unlessAbsent } from "../../store/disk-error.ts";
+import { diskError, errnoOf, unlessAbsent } from "../../files/disk-error.ts";
 import { removeTree } from "./remove-tree.ts";
 
 export type Staging = {

@@ -2,7 +2,7 @@
  * Owns the way of a file's bytes to disk: small files side by side, large ones in parts as they come. Memory is bounded by the
  * queue and one part.
  */
-import { onDisk } from "../../store/disk-error.ts";
+import { onDisk } from "../../files/disk-error.ts";
 import type { FileNode } from "./tree.ts";
 import { diskPath, type Workshop } from "./workshop.ts";
 

@@ -4,14 +4,14 @@
  */
 import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { onDisk } from "../../files/disk-error.ts";
+import { makeParents } from "../../files/make-parents.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { onDisk } from "../../store/disk-error.ts";
-import { makeParents } from "../artifact/make-parents.ts";
+import { untilAborted } from "../../waiting/until-aborted.ts";
 import { type FetchBlobsOptions, fetchBlobs } from "../fetch-blobs.ts";
 import { modelManifest } from "../model-manifest.ts";
 import { partialOf } from "../path-blobs.ts";
-import { untilAborted } from "../until-aborted.ts";
 import { type FetchedModel, partsOf } from "./fetched-model.ts";
 import { CONFIG_FILE, layerPaths, MANIFEST_FILE } from "./layer-paths.ts";
 import { makeRoot } from "./make-root.ts";

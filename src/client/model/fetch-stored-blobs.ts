@@ -3,16 +3,16 @@
  * their final names. It removes nothing of Ollama's.
  */
 import { rename, rmdir, utimes } from "node:fs/promises";
+import { onDisk } from "../../files/disk-error.ts";
+import { syncDirectory } from "../../files/durable-file.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { onDisk } from "../../store/disk-error.ts";
-import { syncDirectory } from "../../store/durable-file.ts";
+import { untilAborted } from "../../waiting/until-aborted.ts";
 import { type FetchBlobsOptions, fetchBlobs } from "../fetch-blobs.ts";
 import { holdsDigest } from "../file-digest.ts";
 import { joinProgress } from "../join-progress.ts";
-import { untilAborted } from "../until-aborted.ts";
 import { makeRoot } from "./make-root.ts";
 import type { OllamaLayout } from "./ollama-layout.ts";
 

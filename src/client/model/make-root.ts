@@ -1,7 +1,7 @@
 /** Owns making the directory that a caller named, with those above it. What is there already stays as it is. */
 import { mkdir } from "node:fs/promises";
 import { GranaryError } from "../../errors.ts";
-import { errnoOf, onDisk } from "../../store/disk-error.ts";
+import { errnoOf, onDisk } from "../../files/disk-error.ts";
 
 /** Throws `path-invalid` where `directory`, or one above it, is no directory. */
 export async function makeRoot(directory: string): Promise<void> {

@@ -4,9 +4,9 @@
  */
 import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { errnoOf, onDisk, unlessAbsent } from "../../files/disk-error.ts";
+import { syncDirectory } from "../../files/durable-file.ts";
 import type { StoredName } from "../../ollama/stored-name.ts";
-import { errnoOf, onDisk, unlessAbsent } from "../../store/disk-error.ts";
-import { syncDirectory } from "../../store/durable-file.ts";
 import type { OllamaLayout } from "./ollama-layout.ts";
 
 /** An `ollama serve` that starts removes empty directories, also one that was made a moment ago. */

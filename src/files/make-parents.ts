@@ -4,8 +4,8 @@
  */
 import { lstat, mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { GranaryError } from "../../errors.ts";
-import { errnoOf, onDisk } from "../../store/disk-error.ts";
+import { GranaryError } from "../errors.ts";
+import { errnoOf, onDisk } from "./disk-error.ts";
 
 /**
  * Makes the directories of `relative` (checked, `/` between its segments) below `root`, which exists, with `mode`. Resolves with

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { BUILT_IN_UPSTREAMS, plainUpstream } from "../../src/config/defaults.ts";
 import { isGranaryError } from "../../src/errors.ts";
-import { createRouter, type Route, type RoutedUpstream, type RouteInput } from "../../src/mirror/routing.ts";
+import { createRouter, type Route, type RoutedUpstream, type RouteInput } from "../../src/routing/routing.ts";
 
 const HEX = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a";
 const DIGEST = `sha256:${HEX}`;

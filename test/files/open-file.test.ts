@@ -2,7 +2,7 @@
 import { constants } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { OpenFile } from "../../src/store/open-file.ts";
+import { OpenFile } from "../../src/files/open-file.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
 const LARGE = 8 * 1024 * 1024;
