@@ -28,9 +28,9 @@ import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { findLayout, findStorage, furnishLayout, type Layout } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import type { TlsMaterial } from "./upstream/network/trust.ts";
 import type { Upstream } from "./upstream/policy.ts";
-import { registrySource } from "./upstream/registry-source.ts";
-import type { TlsMaterial } from "./upstream/trust.ts";
+import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
 

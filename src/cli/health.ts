@@ -11,8 +11,8 @@ import { readCertificates } from "../config/files.ts";
 import { findConfig } from "../config/find-config.ts";
 import { loadPlace, type Place } from "../config/load-places.ts";
 import { GranaryError } from "../errors.ts";
-import { tlsProblem } from "../upstream/tls-problem.ts";
-import { secureContextOf } from "../upstream/trust.ts";
+import { tlsProblem } from "../upstream/network/tls-problem.ts";
+import { secureContextOf } from "../upstream/network/trust.ts";
 import { printJson, printLine } from "./output.ts";
 
 /** Below the five seconds after which health checks of containers are given up: the sentence should still come out. */

@@ -5,8 +5,8 @@
 import { readFile } from "node:fs/promises";
 import { readPasswordFile } from "../credentials/password-file.ts";
 import { GranaryError, messageOf } from "../errors.ts";
+import { checkCertificates, checkKeyPair, type TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
-import { checkCertificates, checkKeyPair, type TlsMaterial } from "../upstream/trust.ts";
 import type { ListenerFiles, ListenerSettings } from "./settings.ts";
 
 /** `path` is the upstream's key, "upstreams.docker.io". undefined when it names no file. */

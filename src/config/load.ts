@@ -7,8 +7,8 @@ import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import { asObject } from "../oci/json-value.ts";
 import { withoutUserInfo } from "../oci/user-info.ts";
+import { readProxies } from "../upstream/network/proxies.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
-import { readProxies } from "../upstream/proxies.ts";
 import { checkSettings } from "./check-settings.ts";
 import {
   BUILT_IN_UPSTREAMS,

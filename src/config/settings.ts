@@ -2,8 +2,9 @@
  * Owns Settings: everything a process needs to know before it starts, parsed, checked and with defaults filled in.
  * Plain data; no file, no environment and no text form of a number is left in it.
  */
+
+import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
-import type { TlsMaterial } from "../upstream/trust.ts";
 
 export type Login = { readonly username: string; readonly password: string };
 

@@ -1,6 +1,6 @@
 /** Owns the items of a list that is in memory: in pieces, so that a list of a million keeps nobody from being served meanwhile. */
 import { JsonListReader } from "../oci/json-list.ts";
-import { MOST_LIST_ITEMS } from "../upstream/read-list.ts";
+import { MOST_LIST_ITEMS } from "../upstream/registry/read-list.ts";
 
 const PIECE = 256 * 1024;
 

@@ -12,8 +12,8 @@ import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../oci/
 import { type ManifestView, viewManifest } from "../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { payloadDigestOf } from "../oci/schema1.ts";
-import { type Absence, hearAbsence } from "../upstream/absence.ts";
-import { unlessHidden } from "../upstream/unless-hidden.ts";
+import { type Absence, hearAbsence } from "../upstream/registry/absence.ts";
+import { unlessHidden } from "../upstream/registry/unless-hidden.ts";
 import type { ManifestBody, ManifestHead, UpstreamClient } from "../upstream/upstream-client.ts";
 import { SingleFlight } from "../waiting/single-flight.ts";
 import { acceptClassOf } from "./accept-class.ts";

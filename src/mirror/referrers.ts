@@ -14,7 +14,7 @@ import { algorithmOf, encodedOf } from "../oci/digest.ts";
 import { parseJsonObject } from "../oci/json-value.ts";
 import { OCI_INDEX } from "../oci/media-types.ts";
 import type { ReferrersTarget } from "../routing/target.ts";
-import type { BodyRoom } from "../upstream/body-room.ts";
+import type { BodyRoom } from "../upstream/network/body-room.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { SingleFlight } from "../waiting/single-flight.ts";
 import { untilDeadline } from "../waiting/until-deadline.ts";

@@ -14,7 +14,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
-import { BodyRoom } from "../upstream/body-room.ts";
+import { BodyRoom } from "../upstream/network/body-room.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access, type Work } from "./access.ts";
 import { Blobs } from "./blobs.ts";

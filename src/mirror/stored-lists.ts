@@ -8,8 +8,8 @@ import { deflateRaw, inflateRaw } from "node:zlib";
 import { LRUCache } from "lru-cache";
 import type { ListKey, Metadata } from "../metadata/metadata.ts";
 import type { Clock } from "../observe/clock.ts";
-import type { BodyRoom } from "../upstream/body-room.ts";
-import { MOST_LIST_BYTES } from "../upstream/read-list.ts";
+import type { BodyRoom } from "../upstream/network/body-room.ts";
+import { MOST_LIST_BYTES } from "../upstream/registry/read-list.ts";
 import { SingleFlight } from "../waiting/single-flight.ts";
 
 /** A body in memory until `release` is called. */

@@ -9,7 +9,7 @@ import { isYoungerThan } from "../observe/age.ts";
 import type { Clock } from "../observe/clock.ts";
 import { type Digest, isDigest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
-import { unlessHidden } from "../upstream/unless-hidden.ts";
+import { unlessHidden } from "../upstream/registry/unless-hidden.ts";
 import type { UpstreamClient, ViewAsk } from "../upstream/upstream-client.ts";
 import { type Flight, SingleFlight } from "../waiting/single-flight.ts";
 import { Disappearances } from "./disappearances.ts";

@@ -5,9 +5,9 @@
 import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-words.ts";
 import type { Origin } from "../origin.ts";
-import type { BodyRoom } from "./body-room.ts";
+import type { BodyRoom } from "./network/body-room.ts";
+import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
-import type { TlsMaterial } from "./trust.ts";
 
 export type ManifestAsk = {
   readonly repository: string;

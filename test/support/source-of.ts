@@ -3,7 +3,7 @@ import { onTestFinished } from "vitest";
 import type { Clock } from "../../src/observe/clock.ts";
 import type { Source } from "../../src/source.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
-import { registrySource } from "../../src/upstream/registry-source.ts";
+import { registrySource } from "../../src/upstream/registry/registry-source.ts";
 import type { FakeRegistry } from "./fake-registry.ts";
 import { HurriedClock } from "./start-upstream.ts";
 import { upstreamOf } from "./upstream-of.ts";

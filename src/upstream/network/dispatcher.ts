@@ -1,0 +1,103 @@
+/**
+ * Owns how undici is set up for one upstream: HTTP/1.1 sockets, one request at a time on each, guarded look-ups,
+ * proxies from the environment, extra CAs and a client certificate. It never sends anything itself.
+ */
+import type { LookupFunction } from "node:net";
+import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
+import type { Policy } from "../policy.ts";
+import { guardLookup } from "./address-guard.ts";
+import { mendedConnector, type OnUnsound } from "./mended-socket.ts";
+import type { HttpProxy, Proxies } from "./proxies.ts";
+import { secureContextOf, type TlsMaterial } from "./trust.ts";
+
+export type DispatcherOptions = {
+  readonly isInternal: boolean;
+  readonly policy: Pick<Policy, "connectMs" | "headersMs" | "stallMs">;
+  readonly proxies: Proxies;
+  readonly tls: TlsMaterial | undefined;
+  /** Replaces the system's name resolution (tests). */
+  readonly lookup: LookupFunction | undefined;
+  readonly onUnsound: OnUnsound;
+};
+
+/** The connections to one upstream: some direct, some through proxies. */
+export type Dispatchers = {
+  /** What carries requests to `url`. */
+  of(url: URL): Dispatcher;
+  /** Ends every connection with `error`. */
+  destroy(error: Error): Promise<void>;
+  /** Takes no more requests, and ends when those under way have ended. */
+  retire(): Promise<void>;
+};
+
+/** Front ends add cookies, policies and links of their own: curl takes 300 KiB of headers, Go 10 MiB. Each connection may hold this much. */
+const MAX_HEADER_BYTES = 2 ** 20;
+
+/**
+ * Long enough for the next segment and the next layer, well below the 60 to 75 s after which common front ends drop an idle connection.
+ * Where a line gives few connections, an idle one to the registry keeps one to its CDN away.
+ */
+const KEEP_ALIVE_MS = 5_000;
+
+/** Throws `config-invalid` for TLS material that cannot be used. */
+export function createDispatchers(options: DispatcherOptions): Dispatchers {
+  const { isInternal, policy, proxies, tls, lookup, onUnsound } = options;
+  const common = {
+    // Lanes are worth having only as sockets of their own: one congestion window each (issue 2, item 2).
+    allowH2: false,
+    pipelining: 1,
+    connections: null,
+    connectTimeout: policy.connectMs,
+    headersTimeout: policy.headersMs,
+    bodyTimeout: policy.stallMs,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    maxHeaderSize: MAX_HEADER_BYTES,
+  };
+  const secureContext = secureContextOf(tls);
+  const timeout = policy.connectMs;
+  const mended = (connector: buildConnector.connector) =>
+    mendedConnector(connector, MAX_HEADER_BYTES, onUnsound);
+  const connector = buildConnector({
+    allowH2: false,
+    secureContext,
+    timeout,
+    lookup: guardLookup(isInternal, lookup),
+  });
+  const direct = new Agent({ ...common, connect: mended(connector) });
+  const through = ({ url }: HttpProxy) =>
+    new ProxyAgent({
+      ...common,
+      uri: url.href,
+      // The proxy resolves names; the guard above never sees them, the check of literal addresses still does.
+      requestTls: { secureContext },
+      // The client certificate is for the upstream, not for a proxy.
+      proxyTls: { secureContext: secureContextOf(tls?.ca === undefined ? undefined : { ca: tls.ca }) },
+      // Without these, undici makes its connections to the proxy with its own limits, which are minutes.
+      factory: (origin, own) => {
+        const connect = "connect" in own && isConnector(own.connect) ? { connect: mended(own.connect) } : {};
+        return new Pool(origin, { ...common, ...own, ...connect });
+      },
+      clientFactory: (origin, own) => new Pool(origin, { ...common, ...own }),
+    });
+  const agents = new Map(
+    [proxies.http, proxies.https].filter((each) => each !== undefined).map((each) => [each, through(each)]),
+  );
+  const everyone = [direct, ...agents.values()];
+  return {
+    of(url) {
+      const proxy = proxies.proxyOf(url);
+      return (proxy && agents.get(proxy)) ?? direct;
+    },
+    async destroy(error) {
+      await Promise.all(everyone.map((each) => each.destroy(error)));
+    },
+    async retire() {
+      await Promise.all(everyone.map((each) => each.close()));
+    },
+  };
+}
+
+/** What undici makes for tunnels is a function; for anything else it is left alone. */
+function isConnector(value: unknown): value is buildConnector.connector {
+  return typeof value === "function";
+}

@@ -1,0 +1,154 @@
+/**
+ * Owns the body of one opened range: exactly the announced bytes, or an error after the bytes that came. It hands on the
+ * network's own buffers with one promise per buffer and no copy, and must never end early without an error.
+ */
+import type { Readable } from "node:stream";
+import { GranaryError } from "../../errors.ts";
+
+export type MeasuredBodyOptions = {
+  readonly stream: Readable;
+  /** Bytes announced, what comes after them is cut off; infinite where nobody announced any: then its end is where it ends cleanly. */
+  readonly length: number;
+  /** For messages: "GET https://host/path". */
+  readonly doing: string;
+  readonly toError: (error: unknown) => GranaryError;
+  /** Called with bytes received since the last call, every few MiB and at the end. */
+  readonly count: (bytes: number) => void;
+};
+
+type Result = IteratorResult<Uint8Array, undefined>;
+type Parked = { readonly resolve: (result: Result) => void; readonly reject: (error: GranaryError) => void };
+
+/** Counting per buffer would be a visible cost at 1 GB/s. */
+const COUNT_EVERY = 4 * 2 ** 20;
+
+/**
+ * Bytes that may wait here while a lane writes. With the stream's own limit of 64 KiB, which is one socket read, undici
+ * would stop and start its socket for every buffer.
+ */
+const WAITING = 2 ** 20;
+
+const DONE: Result = { done: true, value: undefined };
+
+export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
+  readonly #options: MeasuredBodyOptions;
+  readonly #stream: Readable;
+  /** Received and not yet taken, oldest first. */
+  #waiting: Uint8Array[] = [];
+  #waitingBytes = 0;
+  /** Bytes still to be received. */
+  #left: number;
+  #uncounted = 0;
+  #error: GranaryError | undefined;
+  #isOver = false;
+  #parked: Parked | undefined;
+
+  constructor(options: MeasuredBodyOptions) {
+    this.#options = options;
+    this.#stream = options.stream;
+    this.#left = options.length;
+    this.#stream.on("end", () => {
+      if (this.#left === Number.POSITIVE_INFINITY) this.#left = 0;
+      this.#end(undefined);
+    });
+    this.#stream.on("close", () => this.#end(undefined));
+    this.#stream.on("error", (error) => this.#end(options.toError(error)));
+    this.#stream.on("data", (chunk: Buffer) => this.#receive(chunk));
+    if (this.#left === 0) this.#end(undefined);
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  next(): Promise<Result> {
+    const chunk = this.#waiting.shift();
+    if (chunk !== undefined) {
+      this.#waitingBytes -= chunk.length;
+      if (this.#waitingBytes < WAITING / 2 && !this.#isOver) this.#stream.resume();
+      return Promise.resolve({ done: false, value: chunk });
+    }
+    if (this.#error !== undefined) return Promise.reject(this.#error);
+    if (this.#isOver) return this.#done();
+    return new Promise((resolve, reject) => {
+      this.#parked = { resolve, reject };
+    });
+  }
+
+  /** Leaving early closes the connection; after the last byte it may be used again. */
+  return(): Promise<Result> {
+    this.dismiss();
+    return Promise.resolve(DONE);
+  }
+
+  /** The same for a body that nobody began to read. Idempotent. */
+  dismiss(): void {
+    this.#waiting = [];
+    this.#waitingBytes = 0;
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#count();
+    this.#parked?.resolve(DONE);
+    this.#parked = undefined;
+    this.#stream.destroy();
+  }
+
+  #receive(chunk: Buffer): void {
+    // More than announced: the rest of this connection cannot be trusted.
+    if (chunk.length > this.#left) this.#stream.destroy();
+    if (this.#isOver) return;
+    const wanted = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
+    this.#left -= wanted.length;
+    this.#uncounted += chunk.length;
+    if (this.#uncounted >= COUNT_EVERY) this.#count();
+    if (wanted.length > 0) this.#deliver(wanted);
+    if (this.#left === 0) this.#end(undefined);
+  }
+
+  #deliver(chunk: Uint8Array): void {
+    if (this.#parked !== undefined) {
+      const { resolve } = this.#parked;
+      this.#parked = undefined;
+      resolve({ done: false, value: chunk });
+      return;
+    }
+    this.#waiting.push(chunk);
+    this.#waitingBytes += chunk.length;
+    if (this.#waitingBytes >= WAITING && this.#left > 0) this.#stream.pause();
+  }
+
+  /** All bytes came, or none will come any more. */
+  #end(error: GranaryError | undefined): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#count();
+    if (this.#left > 0) this.#error = error ?? this.#short();
+    if (this.#error === undefined) this.#parked?.resolve(DONE);
+    else this.#parked?.reject(this.#error);
+    this.#parked = undefined;
+  }
+
+  /**
+   * undici gives a connection back one turn of the event loop after its last byte: whoever asks again at once would
+   * open another one, with its handshake.
+   */
+  #done(): Promise<Result> {
+    return new Promise((resolve) => setImmediate(resolve, DONE));
+  }
+
+  #short(): GranaryError {
+    const { length, doing } = this.#options;
+    const found = length - this.#left;
+    return new GranaryError("upstream-unavailable", `${doing} ended after ${found} of ${length} bytes.`, {
+      expected: length,
+      found,
+      target: doing,
+      reason: "a transfer was cut off",
+    });
+  }
+
+  #count(): void {
+    if (this.#uncounted > 0) this.#options.count(this.#uncounted);
+    this.#uncounted = 0;
+  }
+}

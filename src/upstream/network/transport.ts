@@ -1,0 +1,185 @@
+/**
+ * Owns one HTTP exchange with an upstream host: the fixed headers, the timeouts, the address check and the count of
+ * requests. It never follows a redirect, never adds credentials and has no total timeout.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { LookupFunction } from "node:net";
+import type { Readable } from "node:stream";
+import { LRUCache } from "lru-cache";
+import { GranaryError } from "../../errors.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Metrics } from "../../observe/metrics.ts";
+import type { Crowd } from "../../origin.ts";
+import type { Upstream } from "../policy.ts";
+import { refuseLiteral } from "./address-guard.ts";
+import { Connections } from "./connections.ts";
+import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./dispatcher.ts";
+import { type ProxyEnvironment, readProxies } from "./proxies.ts";
+import { redactUrl } from "./redact-url.ts";
+import { transportError } from "./transport-error.ts";
+import type { TlsMaterial } from "./trust.ts";
+
+/** The label of metrics. */
+export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token" | "probe";
+
+export type Outgoing = {
+  readonly kind: RequestKind;
+  readonly method: "GET" | "HEAD" | "POST";
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Nothing that only we have is shown: no client certificate either, and no connection that one was shown on. */
+  readonly isStranger: boolean;
+  /** Of a POST; it may hold a secret and enters no message. */
+  readonly body?: string;
+  /** Ends the request and its body. */
+  readonly signal: AbortSignal;
+};
+
+export type Incoming = {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Whoever holds the answer reads the body, or hands it to `discardBody`. */
+  readonly body: Readable;
+  readonly url: URL;
+};
+
+export interface Transport {
+  /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
+  send(outgoing: Outgoing): Promise<Incoming>;
+  /** What has been learned of the connections that the host of `url` gives; undefined while it gives all that are asked for. */
+  crowdAt(url: URL): Crowd | undefined;
+  /** True while an answer of the host of `url` is being read: whatever else fails there, it is not away. */
+  isServing(url: URL): boolean;
+  /**
+   * Connections that are made from now on trust and show `tls`; requests under way end on theirs. Throws `config-invalid`, and
+   * nothing changes then.
+   */
+  renewTls(tls: TlsMaterial | undefined): void;
+  /** Ends every connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type TransportOptions = {
+  readonly upstream: Upstream;
+  readonly userAgent: string;
+  readonly env: ProxyEnvironment;
+  readonly tls: TlsMaterial | undefined;
+  readonly lookup: LookupFunction | undefined;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** Registries, their token servers and CDNs, with room for a few that change. */
+const REMEMBERED_HOSTS = 64;
+
+/** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
+export function createTransport(options: TransportOptions): Transport {
+  const { upstream, userAgent, env, tls, lookup, clock, log, metrics } = options;
+  const isInternal = upstream.internal;
+  const proxies = readProxies(env);
+  const unsound = new LRUCache<string, true>({ max: REMEMBERED_HOSTS });
+  const onUnsound = (host: string, faults: readonly string[]) => {
+    const what = `${host}\n${faults.join()}`;
+    if (unsound.has(what)) return;
+    unsound.set(what, true);
+    log.warn(
+      { upstream: upstream.name, host, faults },
+      "this host, or a proxy before it, sends HTTP that breaks the rules; it is read all the same",
+    );
+  };
+  const setup = { isInternal, policy: upstream.policy, proxies, lookup, onUnsound };
+  let dispatchers = dispatchersFor(setup, tls);
+  // Hosts that redirects lead to are not ours to count: only the last ones are remembered.
+  const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
+  const retiring = new Set<Dispatchers>();
+
+  const count = ({ kind, method, url }: Outgoing, status: number | "error") => {
+    metrics.upstreamRequests.inc({ upstream: upstream.name, kind, method, status: String(status) });
+    log.debug({ upstream: upstream.name, method, url: redactUrl(url), status }, "upstream request");
+  };
+
+  const connectionsTo = ({ origin }: URL): Connections => {
+    const known = hosts.get(origin) ?? new Connections(clock);
+    hosts.set(origin, known);
+    return known;
+  };
+
+  /** One try: a connection, the headers. */
+  async function attempt(outgoing: Outgoing): Promise<Incoming> {
+    const { kind, method, url, isStranger, signal, body = null } = outgoing;
+    // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
+    const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
+    try {
+      // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.
+      const path = `${url.pathname}${url.search}`;
+      // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation. A token server is asked once
+      // in minutes, and on a line that gives few connections one that lies idle would keep a lane out.
+      const options = { origin: url.origin, path, method, headers, body, signal, reset: kind === "token" };
+      const answer = await dispatchers[isStranger ? "bare" : "own"].of(url).request(options);
+      count(outgoing, answer.statusCode);
+      return { status: answer.statusCode, headers: singled(answer.headers), body: answer.body, url };
+    } catch (error) {
+      count(outgoing, "error");
+      throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
+    }
+  }
+
+  return {
+    async send(outgoing) {
+      const { kind, url, signal } = outgoing;
+      refuseLiteral(url, isInternal);
+      const whenOver = ({ body }: Incoming, free: () => void) => body.once("close", free);
+      return await connectionsTo(url).use(() => attempt(outgoing), whenOver, signal, kind !== "blob");
+    },
+    crowdAt: ({ origin }) => hosts.get(origin)?.crowd,
+    isServing: ({ origin }) => hosts.get(origin)?.isServing === true,
+    renewTls(next) {
+      const old = dispatchers;
+      dispatchers = dispatchersFor(setup, next);
+      for (const each of new Set([old.own, old.bare])) {
+        retiring.add(each);
+        // A failure to end is the end of its connections all the same.
+        const forget = () => retiring.delete(each);
+        each.retire().then(forget, forget);
+      }
+    },
+    async close() {
+      const error = new GranaryError("closed", `The client of ${upstream.name} is closed.`);
+      const all = new Set([dispatchers.own, dispatchers.bare, ...retiring]);
+      await Promise.all([...all].map((each) => each.destroy(error)));
+    },
+  };
+}
+
+/** Headers that mean one thing; others are lists, which may come in several lines. */
+const SINGLE = [
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "content-range",
+  "docker-content-digest",
+  "etag",
+  "location",
+  "retry-after",
+] as const;
+
+/** Of a header that should have come once the first counts, as for other clients. */
+function singled(headers: IncomingHttpHeaders): IncomingHttpHeaders {
+  const found: Readonly<Record<string, string | string[] | undefined>> = headers;
+  const twice = SINGLE.filter((name) => Array.isArray(found[name]));
+  if (twice.length === 0) return headers;
+  return { ...headers, ...Object.fromEntries(twice.map((name) => [name, found[name]?.[0]])) };
+}
+
+/** Connections with the client certificate, and those without: where there is none, they are the same. */
+function dispatchersFor(
+  setup: Omit<DispatcherOptions, "tls">,
+  tls: TlsMaterial | undefined,
+): { readonly own: Dispatchers; readonly bare: Dispatchers } {
+  const own = createDispatchers({ ...setup, tls });
+  if (tls?.cert === undefined) return { own, bare: own };
+  const authorities = tls.ca === undefined ? undefined : { ca: tls.ca };
+  return { own, bare: createDispatchers({ ...setup, tls: authorities }) };
+}

@@ -1,0 +1,62 @@
+/**
+ * Owns what TLS connections to upstreams trust and show: Node's own certificate authorities, the system's, those of
+ * NODE_EXTRA_CA_CERTS, extra ones, and a client certificate. PEM texts in, one SecureContext out, made once for all connections.
+ */
+import { X509Certificate } from "node:crypto";
+import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
+import { GranaryError, messageOf } from "../../errors.ts";
+
+/** PEM texts. */
+export type TlsMaterial = { readonly ca?: string; readonly cert?: string; readonly key?: string };
+
+let shared: SecureContext | undefined;
+
+/** Throws `config-invalid` for a client certificate and key that do not go together. */
+export function secureContextOf(tls: TlsMaterial | undefined): SecureContext {
+  if (tls === undefined) {
+    // The same for all upstreams: reading some three hundred certificates takes ten milliseconds.
+    shared ??= createSecureContext({ ca: authorities() });
+    return shared;
+  }
+  const { ca, ...client } = tls;
+  checkKeyPair(client, "The client certificate");
+  return createSecureContext({ ...client, ca: authorities(ca) });
+}
+
+/** Throws `config-invalid` unless certificate and key can be used together. `what` opens the sentence. */
+export function checkKeyPair({ cert, key }: Omit<TlsMaterial, "ca">, what: string): void {
+  if (cert === undefined || key === undefined) return;
+  try {
+    createSecureContext({ cert, key });
+  } catch (error) {
+    const message = `${what} and its key cannot be used together: ${messageOf(error)}.`;
+    throw new GranaryError("config-invalid", message, { cause: error });
+  }
+}
+
+/** Throws `config-invalid` unless `text` is PEM with at least one certificate. `what` names the file. */
+export function checkCertificates(text: string, what: string): void {
+  const blocks = text.match(/-----BEGIN (?:TRUSTED |X509 )?CERTIFICATE-----[^-]*-----END/g) ?? [];
+  if (blocks.length === 0) {
+    throw new GranaryError(
+      "config-invalid",
+      `${what} holds no certificate in PEM form ("-----BEGIN CERTIFICATE-----"); one in DER form becomes PEM by \`openssl x509 -inform der -in FILE\`.`,
+    );
+  }
+  for (const [index, block] of blocks.entries()) {
+    try {
+      new X509Certificate(`${block} CERTIFICATE-----\n`);
+    } catch (error) {
+      throw new GranaryError(
+        "config-invalid",
+        `${what}: certificate ${index + 1} of ${blocks.length} in it cannot be read: ${messageOf(error)}.`,
+      );
+    }
+  }
+}
+
+/** A list of one's own replaces Node's, so it has to bring that along. The same authority is in several lists. */
+function authorities(extra?: string): string[] {
+  const all = [...getCACertificates("default"), ...getCACertificates("system")];
+  return [...new Set(extra === undefined ? all : [...all, extra])];
+}

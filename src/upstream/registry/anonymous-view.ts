@@ -1,0 +1,208 @@
+/**
+ * Owns what somebody without anything of ours gets to see of a repository: no login, no client certificate. A 200 alone is no sight of it,
+ * because sign-in pages are 200 as well: a manifest is seen by its type and digest, or by its bytes. The question itself may fail for reasons
+ * of its own (the anonymous budget of a shared address is spent), and that failure is no answer: then other evidence of the same thing is
+ * looked at, which is the word of the anonymous token, and whether the tags may be listed. It never asks with what only we have.
+ */
+import { isGranaryError } from "../../errors.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { parseJsonObject } from "../../oci/json-value.ts";
+import { checkManifest, MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
+import { manifestTypeOf } from "../../oci/manifest-view.ts";
+import { MANIFEST_UNION } from "../../oci/media-types.ts";
+import type { Grant } from "../identity/authorizer.ts";
+import { ANONYMOUS } from "../identity/identity.ts";
+import { answerError } from "../network/answer-error.ts";
+import type { At, Caller } from "../network/caller.ts";
+import type { QuestionKey } from "../network/limits.ts";
+import { discardBody, readLimited } from "../network/read-body.ts";
+import { isRedirect } from "../network/redirects.ts";
+import { statusError } from "../network/status-error.ts";
+import type { Sight, ViewAsk } from "../upstream-client.ts";
+import { askBlob } from "./blob-size.ts";
+import type { Reply } from "./exchange.ts";
+import { askTags } from "./list-questions.ts";
+import { askManifest, HEADLESS, headOf } from "./manifest-questions.ts";
+import { repositoryAt } from "./registry-url.ts";
+import type { Uplink } from "./uplink.ts";
+
+/** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (H68). */
+export type AnonymousCallers = { readonly content: Caller; readonly lists: Caller };
+
+type Seen = { readonly sight: Sight } | { readonly failure: unknown };
+
+/** What one answer showed: the digest of a manifest, that something is there, or how it was refused. */
+type Shown = { readonly digest?: Digest } | { readonly refusedBy: number };
+
+/** So often the longest wait of who has something stored: then other evidence is looked at, while the question goes on. */
+const PATIENCE = 3;
+
+/** A list of one tag; some registries give all of them all the same. */
+const MAX_LIST_BYTES = 8 * 2 ** 20;
+
+/** Throws what the question threw, when neither it nor the other evidence tells. */
+export async function viewAnonymously(
+  uplink: Uplink,
+  { content, lists }: AnonymousCallers,
+  { repository, by, looksNoFurther = false }: ViewAsk,
+): Promise<Sight> {
+  const inTime = <T>(work: Promise<T>) => within(uplink, work);
+  const kind = "manifest" in by ? "manifest HEAD" : "blob HEAD";
+  const looking = lookAt(uplink, content, { kind, repository }, (at) =>
+    "manifest" in by
+      ? showManifest(uplink, repository, by.manifest, at)
+      : showBlob(uplink, repository, by.blob, at),
+  );
+  const early = await inTime(looking);
+  const sight = early && sightOf(early);
+  if (sight?.view === "open" || (sight?.view === "unseen" && looksNoFurther)) return sight;
+  const view = sight?.view;
+  const grant = await inTime(grantOf(uplink, repository));
+  if (view === "refused" && grant === "granted") return { view: "unclear" };
+  if (grant === "denied") return { view: "closed" };
+  if (view === "refused" || grant === "refused") return { view: "refused" };
+  if (view === undefined && grant === "granted") return { view: "granted" };
+  // To be allowed to list is to be allowed to read; not to be allowed to list says nothing.
+  const listing = lookAt(uplink, lists, { kind: "tags", repository }, (at) =>
+    showTags(uplink, repository, at),
+  );
+  const listed = await inTime(listing);
+  if (listed !== undefined && sightOf(listed)?.view === "open") return { view: "open" };
+  if (grant === "granted") return { view: "granted" };
+  const seen = early ?? (await looking);
+  if ("failure" in seen) throw seen.failure;
+  return seen.sight;
+}
+
+/** The value of `work`, which never rejects; undefined when that takes too long to wait for. */
+function within<T>({ clock, upstream }: Uplink, work: Promise<T>): Promise<T | undefined> {
+  return new Promise((resolve) => {
+    const timer = clock.after(PATIENCE * upstream.policy.offlineDeadlineMs, () => resolve(undefined));
+    void work.then(resolve).finally(() => timer.cancel());
+  });
+}
+
+function sightOf(seen: Seen): Sight | undefined {
+  return "sight" in seen ? seen.sight : undefined;
+}
+
+async function lookAt(
+  uplink: Uplink,
+  caller: Caller,
+  question: QuestionKey,
+  show: (at: At) => Promise<Shown | undefined>,
+): Promise<Seen> {
+  let isRefused = false;
+  const attempt = async (at: At): Promise<Sight | undefined> => {
+    const shown = await show(at);
+    if (shown !== undefined && "refusedBy" in shown) isRefused ||= shown.refusedBy !== 404;
+    else if (shown !== undefined) return { view: "open", ...shown };
+    return undefined;
+  };
+  try {
+    const sight = await caller.withRetries(question, attempt);
+    return { sight: sight ?? { view: isRefused ? "refused" : "unseen" } };
+  } catch (failure) {
+    // Who shows no certificate may be turned away before there is any HTTP.
+    return uplink.hasCertificate && isTurnedAway(failure) ? { sight: { view: "refused" } } : { failure };
+  }
+}
+
+/** A connection was made, and came to nothing. */
+function isTurnedAway(failure: unknown): boolean {
+  if (!isGranaryError(failure, "upstream-unavailable")) return false;
+  const { upstreamStatus, isUnreachable, unsentForMs } = failure.facts;
+  return upstreamStatus === undefined && isUnreachable !== true && unsentForMs === undefined;
+}
+
+/** By HEAD, where that tells a manifest's type and digest; by the bytes where it does not. */
+async function showManifest(
+  uplink: Uplink,
+  repository: string,
+  reference: string,
+  at: At,
+): Promise<Shown | undefined> {
+  const ask = { repository, reference, accept: MANIFEST_UNION, userAgent: undefined };
+  const head = await askManifest(uplink, ask, "HEAD", ANONYMOUS, at);
+  discardBody(head);
+  if (!HEADLESS.includes(head.status)) {
+    if (head.status !== 200) return refusal(uplink, head);
+    const digest = toldBy(head, reference);
+    if (digest !== undefined) return { digest };
+  }
+  const reply = await askManifest(uplink, ask, "GET", ANONYMOUS, at);
+  if (reply.status === 200) return readBy(reply, reference, at);
+  discardBody(reply);
+  return refusal(uplink, reply);
+}
+
+/** The digest that the registry itself tells for a manifest. */
+function toldBy(head: Reply, reference: string): Digest | undefined {
+  const { digest, mediaType } = headOf(head);
+  if (head.isAbroad || digest === undefined || manifestTypeOf(mediaType) === undefined) return undefined;
+  return isDigest(reference) && reference !== digest ? undefined : digest;
+}
+
+/** The digest of the manifest that came; undefined when something else did, such as a page to sign in. */
+async function readBy(reply: Reply, reference: string, at: At): Promise<Shown | undefined> {
+  const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
+  const wanted = isDigest(reference) ? reference : undefined;
+  try {
+    return { digest: checkManifest({ ...headOf(reply), bytes }, reference, wanted).manifest.digest };
+  } catch {
+    return undefined; // Whatever it is, it is not what was asked for.
+  }
+}
+
+async function showBlob(
+  uplink: Uplink,
+  repository: string,
+  digest: Digest,
+  at: At,
+): Promise<Shown | undefined> {
+  const reply = await askBlob(uplink, repository, digest, "HEAD", ANONYMOUS, at);
+  discardBody(reply);
+  if (isRedirect(reply)) {
+    // The registry took the stranger's token and shows the way; without one, the way may lead to a page to sign in.
+    if (reply.isAuthorized) return {};
+    throw answerError("upstream-unavailable", reply.url, "does not tell who may read a blob");
+  }
+  if (reply.status !== 200) return refusal(uplink, reply);
+  return headOf(reply).digest === digest ? {} : undefined;
+}
+
+async function showTags(uplink: Uplink, repository: string, at: At): Promise<Shown | undefined> {
+  const reply = await askTags(uplink, repository, "n=1", ANONYMOUS, at);
+  if (reply.status !== 200 || reply.isAbroad) {
+    discardBody(reply);
+    return reply.status === 200 ? undefined : refusal(uplink, reply);
+  }
+  const list = parseJsonObject(await readLimited(reply, MAX_LIST_BYTES, at.signal));
+  return Array.isArray(list?.tags) && typeof list.name === "string" ? {} : undefined;
+}
+
+/** Throws for a status that says nothing of who may read. */
+function refusal({ hasCertificate, clock }: Uplink, reply: Reply): Shown {
+  const { status } = reply;
+  // nginx says 400 to who shows no certificate; 495 and 496 are what it calls that itself.
+  const isRefusal = [401, 403, 404].includes(status) || (hasCertificate && [400, 495, 496].includes(status));
+  if (isRefusal) return { refusedBy: status };
+  throw statusError(reply, clock.now());
+}
+
+/** The word of the anonymous token, which no pull budget is spent on; undefined when it does not tell, or is not to be had now. */
+async function grantOf({ authorizer, endpoints }: Uplink, repository: string): Promise<Grant | undefined> {
+  let grant: Grant | undefined;
+  for (const endpoint of endpoints.order) {
+    const place = {
+      url: new URL(endpoint),
+      repository: repositoryAt(endpoint, repository),
+      credentials: undefined,
+      isEndpoint: true,
+      isStranger: true,
+    };
+    grant = (await authorizer.grantOf(place).catch(() => undefined)) ?? grant;
+    if (grant === "granted") return grant;
+  }
+  return grant;
+}

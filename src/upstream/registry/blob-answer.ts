@@ -1,0 +1,92 @@
+/**
+ * Owns what an answer to a ranged GET of a blob really offers: which bytes, of how many. Pure; it believes headers only
+ * where they agree with the question.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import { type ByteRange, byteRange, formatRange, isByteCount } from "../../bytes/byte-range.ts";
+import { GranaryError } from "../../errors.ts";
+import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
+import { parseContentRange } from "../network/content-range.ts";
+
+export type BlobAnswer = {
+  readonly range: ByteRange;
+  /** Bytes of the whole blob. */
+  readonly size: number | undefined;
+  readonly rangeBlind: boolean;
+};
+
+/** The form that HTTP wants. Half-open ends here. Throws a RangeError for an empty range, and for what `byteRange` refuses. */
+export function formatRangeHeader(range: ByteRange): string {
+  const { start, end } = byteRange(range.start, range.end);
+  if (start === end) throw new RangeError(`[${start}, ${end}) is empty, and no Range header can say that.`);
+  return `bytes=${start}-${end - 1}`;
+}
+
+/** `status` is 200 or 206. Throws `upstream-protocol`. `doing` opens the sentence of the error. */
+export function readBlobAnswer(
+  status: number,
+  headers: IncomingHttpHeaders,
+  asked: ByteRange,
+  doing: string,
+): BlobAnswer {
+  if (status === 200) return wholeBlob(headers, asked, doing);
+  const found = parseContentRange(headers["content-range"]);
+  if (found?.range === undefined || found.range.start !== asked.start) {
+    throw new GranaryError(
+      "upstream-protocol",
+      `${doing} was asked for ${formatRange(asked)} and answered with Content-Range "${headers["content-range"] ?? ""}".`,
+      {
+        expected: formatRange(asked),
+        found: headers["content-range"] ?? "no Content-Range",
+        reason: "the registry answered with another range than it was asked for",
+      },
+    );
+  }
+  const end = Math.min(found.range.end, asked.end);
+  return { range: { start: asked.start, end }, size: found.size, rangeBlind: false };
+}
+
+/** F15: the whole came, though a part was asked for. Without a length, only what was asked is known to exist. */
+function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string): BlobAnswer {
+  const size = lengthHeader(headers);
+  // Only the digest of nothing is empty, and of that no byte is asked for: this says nothing of the blob, nor of its size.
+  if (size === 0 && asked.end > asked.start) {
+    throw new GranaryError(
+      "upstream-protocol",
+      `${doing} was asked for ${formatRange(asked)} and sent nothing.`,
+      {
+        expected: formatRange(asked),
+        found: 0,
+        reason: "the registry answered with an empty body",
+      },
+    );
+  }
+  return { range: { start: 0, end: size ?? asked.end }, size, rangeBlind: true };
+}
+
+/**
+ * Throws `upstream-protocol` for an answer that is no word on `digest`: one that names another digest, or a page for people, such as the one
+ * to sign in on, which hosts send in place of a 401. Nobody is given what lies here because of that.
+ */
+export function checkIsBlob(headers: IncomingHttpHeaders, digest: Digest, doing: string): void {
+  const named = String(headers["docker-content-digest"] ?? "").trim();
+  if (named === digest) return;
+  const isOther = isDigest(named) && algorithmOf(named) === algorithmOf(digest);
+  const isPage = /^\s*text\/html\b/i.test(headers["content-type"] ?? "");
+  if (!isOther && !isPage) return;
+  const found = isOther ? named : "a page";
+  const reason = isOther
+    ? "the registry answered for another digest"
+    : "the registry answered with a page for people";
+  throw new GranaryError("upstream-protocol", `${doing} was answered with ${found}.`, {
+    expected: digest,
+    found,
+    reason,
+  });
+}
+
+export function lengthHeader(headers: IncomingHttpHeaders): number | undefined {
+  const text = headers["content-length"];
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  return isByteCount(Number(text)) ? Number(text) : undefined;
+}

@@ -1,0 +1,204 @@
+/**
+ * Owns the Origin of one blob in one upstream repository: opens ranges, goes back to the registry when a signed
+ * redirect has expired, and notices when an upstream changes its mind about a blob. It never retries an upstream's
+ * failure and never looks at the bytes.
+ */
+import type { ByteRange } from "../../bytes/byte-range.ts";
+import { GranaryError, isGranaryError } from "../../errors.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
+import { identify } from "../identity/identity.ts";
+import type { At, Attempt } from "../network/caller.ts";
+import { MeasuredBody } from "../network/measured-body.ts";
+import { discardBody, refuseEncoded } from "../network/read-body.ts";
+import { redactUrl } from "../network/redact-url.ts";
+import { refusalOf, wordsOf } from "../network/refusal.ts";
+import { hiddenError } from "../network/status-error.ts";
+import { transportError } from "../network/transport-error.ts";
+import { type BlobAnswer, checkIsBlob, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import { blobUrl, repositoryAt } from "./registry-url.ts";
+import type { Uplink } from "./uplink.ts";
+
+/**
+ * A signed target is good for many segments; asking the registry for each would double the round trips. Docker Hub's
+ * and R2's live for 20 minutes and more (ollama.md, 3a), and an earlier end is noticed.
+ */
+const TARGET_MS = 60_000;
+
+type Target = { readonly endpoint: string; readonly url: URL; readonly until: number };
+
+export class BlobOrigin implements Origin {
+  readonly name: string;
+  readonly #uplink: Uplink;
+  readonly #repository: string;
+  readonly #digest: Digest;
+  #size: number | undefined;
+  #target: Target | undefined;
+  #endpoint: string | undefined;
+
+  constructor(uplink: Uplink, repository: string, digest: Digest) {
+    this.name = `${uplink.upstream.name}/${repository}`;
+    this.#uplink = uplink;
+    this.#repository = repository;
+    this.#digest = digest;
+  }
+
+  async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
+    // A CDN that serves is asked whatever has become of the registry.
+    const remembered = await this.#askTarget(range, signal);
+    if (remembered !== undefined) return this.#accept(remembered, range, signal);
+    const attempt: Attempt<OpenedRange> = async (at) => {
+      const reply = await this.#ask(range, at);
+      this.#endpoint = at.endpoint;
+      return reply && this.#accept(reply, range, signal);
+    };
+    const opened = await this.#uplink.caller.once(
+      { kind: "blob", repository: this.#repository },
+      signal,
+      attempt,
+    );
+    if (opened !== undefined) return opened;
+    throw new GranaryError("not-found", `${this.name} has no blob ${this.#digest}.`, { target: this.name });
+  }
+
+  get crowd(): Crowd | undefined {
+    const { transport, endpoints } = this.#uplink;
+    const [endpoint] = endpoints.order;
+    const url = this.#target?.url ?? (endpoint === undefined ? undefined : new URL(endpoint));
+    return url && transport.crowdAt(url);
+  }
+
+  strike(): void {
+    this.#target = undefined;
+    if (this.#endpoint !== undefined) this.#uplink.endpoints.demote(this.#endpoint);
+  }
+
+  /** An answer with a body to use; undefined when the registry says that the blob is not there. */
+  async #ask(range: ByteRange, at: At): Promise<Reply | undefined> {
+    let reply = await this.#askRegistry(range, at);
+    if (isRefusedTarget(reply)) {
+      // The signed URL was stale when we came to it: the registry signs another (registry-clients.md H66).
+      discardBody(reply);
+      reply = await this.#askRegistry(range, at);
+    }
+    if (reply.status === 200 || reply.status === 206) {
+      this.#remember(reply, at.endpoint);
+      return reply;
+    }
+    if (!reply.isAbroad && reply.status === 404) {
+      discardBody(reply);
+      return undefined;
+    }
+    throw await this.#failure(reply);
+  }
+
+  async #askRegistry(range: ByteRange, at: At): Promise<Reply> {
+    const { endpoint, signal, onAbroad } = at;
+    const { transport, authorizer, upstream } = this.#uplink;
+    return exchange(transport, authorizer, {
+      kind: "blob",
+      method: "GET",
+      url: blobUrl(endpoint, this.#repository, this.#digest),
+      headers: rangeHeaders(range),
+      repository: repositoryAt(endpoint, this.#repository),
+      identity: await identify(upstream, this.#repository, at),
+      signal,
+      onAbroad,
+    });
+  }
+
+  /**
+   * The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. While that is away the
+   * target is all there is: it is kept beyond its time, and its failure is the answer.
+   */
+  async #askTarget(range: ByteRange, signal: AbortSignal): Promise<Reply | undefined> {
+    const target = this.#target;
+    const { clock, caller } = this.#uplink;
+    if (target === undefined || (target.until <= clock.elapsed() && !caller.isAway)) return undefined;
+    try {
+      const answer = await this.#uplink.transport.send({
+        kind: "blob",
+        method: "GET",
+        url: target.url,
+        headers: rangeHeaders(range),
+        isStranger: false,
+        signal,
+      });
+      if (answer.status === 200 || answer.status === 206) {
+        this.#endpoint = target.endpoint;
+        return { ...answer, isAbroad: true, isAuthorized: false, says: undefined, secrets: [] };
+      }
+      discardBody(answer);
+    } catch (error) {
+      if (caller.isAway || isGranaryError(error, "aborted", "closed")) throw error;
+    }
+    if (this.#target === target) this.#target = undefined;
+    return undefined;
+  }
+
+  #remember({ url, isAbroad, isAuthorized }: Reply, endpoint: string): void {
+    if (!isAbroad || isAuthorized) return;
+    this.#target = { endpoint, url, until: this.#uplink.clock.elapsed() + TARGET_MS };
+  }
+
+  /** A limit or a refusal of the CDN is not the registry's: it must not silence the whole upstream. What was told is for this repository. */
+  async #failure(reply: Reply): Promise<GranaryError> {
+    const { clock } = this.#uplink;
+    const isHidden = !reply.isAbroad && reply.status === 401;
+    const { code, message, facts } = isHidden
+      ? hiddenError(reply, await wordsOf(reply, clock))
+      : await refusalOf(reply, clock);
+    const isOwn = !reply.isAbroad || reply.status === 416;
+    return new GranaryError(isOwn ? code : "upstream-unavailable", message, { ...facts, target: this.name });
+  }
+
+  #accept(reply: Reply, asked: ByteRange, signal: AbortSignal): OpenedRange {
+    const doing = `GET ${redactUrl(reply.url)}`;
+    try {
+      refuseEncoded(reply);
+      checkIsBlob(reply.headers, this.#digest, doing);
+      const answer = readBlobAnswer(reply.status, reply.headers, asked, doing);
+      this.#compare(answer, doing);
+      const { upstream, metrics } = this.#uplink;
+      const body = new MeasuredBody({
+        stream: reply.body,
+        length: answer.range.end - answer.range.start,
+        doing,
+        toError: (error) => transportError(error, "GET", reply.url, signal),
+        count: (bytes) => metrics.upstreamBytes.inc({ upstream: upstream.name, kind: "blob" }, bytes),
+      });
+      return { ...answer, body, dismiss: () => body.dismiss() };
+    } catch (error) {
+      reply.body.on("error", () => undefined).destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Totals must stay what they were; on a change the old one is forgotten, so that the next answer starts afresh. Validators are not
+   * looked at: each node of a CDN may have its own for the same bytes, and the digest decides in the end.
+   */
+  #compare({ size }: BlobAnswer, doing: string): void {
+    const known = this.#size;
+    this.#size = size ?? known;
+    if (known === undefined || size === undefined || size === known) return;
+    this.#size = undefined;
+    throw new GranaryError("upstream-protocol", `${doing}: the size was ${known} and is now ${size}.`, {
+      expected: known,
+      found: size,
+      reason: "the registry states another size than before",
+    });
+  }
+}
+
+/** Expired and altered signatures are 403 at S3 and R2, 400 at others; a vanished object is worth another link too. */
+function isRefusedTarget({ isAbroad, status }: Reply): boolean {
+  return isAbroad && [400, 401, 403, 404, 410, 416].includes(status);
+}
+
+/** What has no end that anybody knows is asked for whole. */
+function rangeHeaders(range: ByteRange): Record<string, string> {
+  if (range.end === Number.POSITIVE_INFINITY) return {};
+  return range.end > range.start ? { range: formatRangeHeader(range) } : {};
+}

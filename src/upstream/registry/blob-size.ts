@@ -1,0 +1,111 @@
+/**
+ * Owns the question how large a blob is: HEAD, and where that does not tell, a GET of one byte. It never lets a blob's
+ * body come in.
+ */
+import type { Identity } from "../../oci/credentials.ts";
+import { type Digest, possibleSize } from "../../oci/digest.ts";
+import { ANONYMOUS, identify } from "../identity/identity.ts";
+import type { At } from "../network/caller.ts";
+import { parseContentRange } from "../network/content-range.ts";
+import { discardBody } from "../network/read-body.ts";
+import { redactUrl } from "../network/redact-url.ts";
+import { refusalOf } from "../network/refusal.ts";
+import { statusError } from "../network/status-error.ts";
+import type { BlobHead } from "../upstream-client.ts";
+import { checkIsBlob, lengthHeader } from "./blob-answer.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import { blobUrl, repositoryAt } from "./registry-url.ts";
+import type { Uplink } from "./uplink.ts";
+
+/** What registries say to a HEAD that they cannot answer, though a GET would be. */
+const HEADLESS: readonly number[] = [400, 403, 405, 406, 500, 501];
+
+/** undefined when the blob is not there. A HEAD that says nothing, or 0 of what is not empty, is followed by a GET of one byte. */
+export async function headBlob(
+  uplink: Uplink,
+  repository: string,
+  digest: Digest,
+  at: At,
+): Promise<BlobHead | undefined> {
+  const identity = await identify(uplink.upstream, repository, at);
+  const head = await askBlob(uplink, repository, digest, "HEAD", identity, at);
+  discardBody(head);
+  if (isAbsent(head)) return undefined;
+  if (head.status === 200) checkIsBlob(head.headers, digest, `HEAD ${redactUrl(head.url)}`);
+  const size = head.status === 200 ? possibleSize(digest, lengthOf(head)) : undefined;
+  if (size !== undefined) return { size, isMeasured: false };
+  const error = statusError(head, uplink.clock.now());
+  // URLs signed for GET refuse HEAD, and some registries do not know HEAD of blobs: then the GET can do better, which is what matters.
+  // What is refused has its reason in a body, which a HEAD has not.
+  const isRefused = HEADLESS.includes(head.status) || error.code === "upstream-refused";
+  const isWorthGet = head.status === 200 || head.isAbroad || isRefused;
+  if (!isWorthGet || error.code === "rate-limited") throw error;
+  return sizeByGet(uplink, repository, digest, identity, at);
+}
+
+/** The same by a GET of one byte at once: its Content-Range, or its length, says more of the bytes than a HEAD. */
+export async function measureBlob(
+  uplink: Uplink,
+  repository: string,
+  digest: Digest,
+  at: At,
+): Promise<BlobHead | undefined> {
+  const identity = await identify(uplink.upstream, repository, at);
+  return await sizeByGet(uplink, repository, digest, identity, at);
+}
+
+async function sizeByGet(
+  uplink: Uplink,
+  repository: string,
+  digest: Digest,
+  identity: Identity,
+  at: At,
+): Promise<BlobHead | undefined> {
+  const reply = await askBlob(uplink, repository, digest, "GET", identity, at);
+  if (isAbsent(reply)) {
+    discardBody(reply);
+    return undefined;
+  }
+  const { status } = reply;
+  if (![200, 206, 416].includes(status)) throw await refusalOf(reply, uplink.clock);
+  discardBody(reply);
+  if (status !== 416) checkIsBlob(reply.headers, digest, `GET ${redactUrl(reply.url)}`);
+  const total = parseContentRange(reply.headers["content-range"])?.size;
+  const size = possibleSize(digest, status === 200 ? lengthOf(reply) : total);
+  // An empty blob has no first byte: 416 with "bytes */0". Of any other, 416 to its first byte is no answer.
+  const isThere = status === 200 || status === 206 || (status === 416 && size !== undefined);
+  if (isThere) return { size, isMeasured: true };
+  throw statusError(reply, uplink.clock.now());
+}
+
+/** An encoded body has another length than the blob. */
+function lengthOf({ headers }: Reply): number | undefined {
+  return headers["content-encoding"] === undefined ? lengthHeader(headers) : undefined;
+}
+
+/** One HEAD, or a GET of one byte; without our credentials it ends where a redirect leaves the registry. Whoever asks discards the body. */
+export function askBlob(
+  { transport, authorizer }: Uplink,
+  repository: string,
+  digest: Digest,
+  method: "GET" | "HEAD",
+  identity: Identity,
+  { endpoint, signal, onAbroad }: At,
+): Promise<Reply> {
+  return exchange(transport, authorizer, {
+    kind: "blob",
+    method,
+    url: blobUrl(endpoint, repository, digest),
+    headers: method === "GET" ? { range: "bytes=0-0" } : {},
+    repository: repositoryAt(endpoint, repository),
+    identity,
+    signal,
+    // What a CDN makes of a HEAD is no word on who may read.
+    stays: identity === ANONYMOUS,
+    onAbroad,
+  });
+}
+
+function isAbsent({ status, isAbroad }: Reply): boolean {
+  return !isAbroad && (status === 404 || status === 401);
+}

@@ -1,0 +1,125 @@
+/**
+ * Owns the questions about manifests: HEAD, and GET with a limit. It reads
+ * headers as they are; checking digests and types is the Mirror's.
+ */
+import type { IncomingHttpHeaders } from "node:http";
+import type { Identity } from "../../oci/credentials.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
+import { identify } from "../identity/identity.ts";
+import type { At } from "../network/caller.ts";
+import { discardBody, readLimited } from "../network/read-body.ts";
+import { refusalOf, wordsOf } from "../network/refusal.ts";
+import { hiddenError, statusError } from "../network/status-error.ts";
+import type { ManifestAsk, ManifestBody, ManifestHead } from "../upstream-client.ts";
+import { lengthHeader } from "./blob-answer.ts";
+import { exchange, type Reply } from "./exchange.ts";
+import { manifestUrl, repositoryAt } from "./registry-url.ts";
+import type { Uplink } from "./uplink.ts";
+
+/** What of a 412 is shown to the person who pulls. */
+const MAX_TEXT_BYTES = 4096;
+
+/** Told of the headers of each manifest answer: that is where the pull budget stands. */
+export type OnHeaders = (headers: IncomingHttpHeaders) => void;
+
+/** What registries say to a HEAD that they cannot answer, though a GET would be. */
+export const HEADLESS: readonly number[] = [400, 405, 406, 410, 451, 500, 501];
+
+/** One HEAD; a GET only where the registry does not know HEAD: what a GET gives must not fail for a HEAD's sake. */
+export async function headManifest(
+  uplink: Uplink,
+  ask: ManifestAsk,
+  at: At,
+  onHeaders: OnHeaders,
+): Promise<ManifestHead | undefined> {
+  const reply = await askManifest(uplink, ask, "HEAD", await identityOf(uplink, ask, at), at);
+  onHeaders(reply.headers);
+  if (HEADLESS.includes(reply.status)) {
+    discardBody(reply);
+    return getManifest(uplink, ask, at, onHeaders);
+  }
+  if (await isAbsent(uplink, ask, reply, at)) return undefined;
+  discardBody(reply);
+  return headOf(reply);
+}
+
+export async function getManifest(
+  uplink: Uplink,
+  ask: ManifestAsk,
+  at: At,
+  onHeaders: OnHeaders,
+): Promise<ManifestBody | undefined> {
+  const reply = await askManifest(uplink, ask, "GET", await identityOf(uplink, ask, at), at);
+  onHeaders(reply.headers);
+  if (await isAbsent(uplink, ask, reply, at)) return undefined;
+  const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
+  uplink.metrics.upstreamBytes.inc({ upstream: uplink.upstream.name, kind: "manifest" }, bytes.length);
+  return { ...headOf(reply), bytes };
+}
+
+function identityOf({ upstream }: Uplink, { repository }: ManifestAsk, at: At): Promise<Identity> {
+  return identify(upstream, repository, at);
+}
+
+/** Whoever asks reads the body or discards it. */
+export function askManifest(
+  { transport, authorizer, upstream }: Uplink,
+  { repository, reference, accept, userAgent }: ManifestAsk,
+  method: "GET" | "HEAD",
+  identity: Identity,
+  { endpoint, signal, onAbroad }: At,
+): Promise<Reply> {
+  const forwards = upstream.forwardUserAgent && userAgent !== undefined;
+  const headers = { accept: accept.join(", "), ...(forwards && { "user-agent": userAgent }) };
+  const url = manifestUrl(endpoint, repository, reference);
+  return exchange(transport, authorizer, {
+    kind: "manifest",
+    method,
+    url,
+    headers,
+    repository: repositoryAt(endpoint, repository),
+    identity,
+    signal,
+    onAbroad,
+  });
+}
+
+/** False for 200, true for 404; throws for all else: 401 after a fresh token is "absent or private" (C.5), which is no 404. */
+async function isAbsent(
+  { clock }: Uplink,
+  { onAbsent }: ManifestAsk,
+  reply: Reply,
+  { signal }: At,
+): Promise<boolean> {
+  const { status } = reply;
+  if (status === 200) return false;
+  if (status === 412) {
+    const text = await readLimited(reply, MAX_TEXT_BYTES, signal);
+    throw statusError(reply, clock.now(), { text: text.toString("utf8").trim() });
+  }
+  if (status !== 404 && status !== 401) throw await refusalOf(reply, clock);
+  const told = await wordsOf(reply, clock);
+  if (status === 401) throw hiddenError(reply, told);
+  onAbsent?.(told);
+  return true;
+}
+
+/** What the headers tell, unchecked. */
+export function headOf({ headers }: Reply): ManifestHead {
+  const digest = digestHeader(headers);
+  const mediaType = headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
+  return {
+    digest,
+    mediaType: mediaType === "" ? undefined : mediaType,
+    size: lengthHeader(headers),
+  };
+}
+
+/** The Ollama registry has a header of its own, seen both with and without the algorithm in front. */
+function digestHeader(headers: Reply["headers"]): Digest | undefined {
+  const text = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "")
+    .trim()
+    .toLowerCase();
+  return [text, `sha256:${text}`].find(isDigest);
+}
