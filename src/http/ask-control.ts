@@ -2,7 +2,7 @@
 import { type IncomingMessage, request } from "node:http";
 import { createInterface } from "node:readline";
 import { GranaryError, messageOf } from "../errors.ts";
-import type { VerifyOptions, VerifyReport } from "../mirror/verify.ts";
+import type { VerifyOptions, VerifyReport } from "../mirror/upkeep/verify.ts";
 import type { ControlLine } from "./control.ts";
 
 /**

@@ -10,10 +10,10 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { ManifestTarget } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { askBeyond } from "./beyond-union.ts";
-import { headOf, ManifestBytes, type ManifestParts } from "./manifest-bytes.ts";
+import { askBeyond } from "./manifests/beyond-union.ts";
+import { headOf, ManifestBytes, type ManifestParts } from "./manifests/manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsk, ManifestHeadAnswer } from "./mirror.ts";
-import { type ResolvedTag, Tags } from "./tags.ts";
+import { type ResolvedTag, Tags } from "./tags/tags.ts";
 
 export class Manifests {
   readonly #bytes: ManifestBytes;

@@ -7,7 +7,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "../routing/target.ts";
 import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
-import type { VerifyOptions, VerifyReport } from "./verify.ts";
+import type { VerifyOptions, VerifyReport } from "./upkeep/verify.ts";
 
 /** Where an answer came from; the label of metrics and of `X-Cache`. */
 export type Outcome = "hit" | "miss" | "revalidated" | "stale" | "bypass";

@@ -1,0 +1,99 @@
+/**
+ * Owns which repositories a client may see: content that only we can read, by a login or a certificate, is for clients that logged in
+ * (registry-clients.md F.4). To all others private and absent are the same: one answer, after the same questions. Which digests a
+ * repository contains is links.ts's.
+ */
+import { LRUCache } from "lru-cache";
+import { GranaryError, isGranaryError } from "../../errors.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { Target } from "../../routing/target.ts";
+import type { UpstreamClient } from "../../upstream/upstream-client.ts";
+import { NegativeAnswers } from "../absence/negative-answers.ts";
+import { notFound } from "../absence/not-found.ts";
+import type { Asker } from "../mirror.ts";
+import { Hidden, Strangers } from "./strangers.ts";
+import { Visit, type VisitParts } from "./visit.ts";
+
+/** What is asked for, and what its answer gives out. */
+export type Work<T> = {
+  readonly run: (client: UpstreamClient) => Promise<T>;
+  /** The document or blob that is given out; undefined for a list. */
+  readonly digest: (answer: T) => Digest | undefined;
+  /** What a document lists that is given out. */
+  readonly listed?: (answer: T) => readonly Digest[];
+  /** True for a list that the upstream was not asked for now. */
+  readonly isStored?: (answer: T) => boolean;
+  /** Called with an answer that is not given out. */
+  readonly drop?: (answer: T) => void;
+};
+
+export class Access {
+  readonly #parts: VisitParts;
+  readonly #absent: NegativeAnswers;
+
+  constructor(metadata: Metadata, clock: Clock, holds: VisitParts["holds"]) {
+    const strangers = new Strangers(metadata, clock);
+    this.#parts = { metadata, clock, strangers, holds, untold: new LRUCache({ max: 10_000 }) };
+    this.#absent = new NegativeAnswers(clock);
+  }
+
+  /**
+   * The answer of `work`, as far as `asker` may see it. Throws what `work` throws, `not-found` for what the asker may not see, and what kept
+   * the upstream from telling whether he may.
+   */
+  async answer<T>(client: UpstreamClient, target: Target, asker: Asker, work: Work<T>): Promise<T> {
+    const isForAll = !client.hasOwnAccess || client.upstream.policy.privateContent === "share";
+    if (isForAll || asker.loggedIn) return await unlessShared(() => work.run(client));
+    const key = keyOf(target);
+    this.#absent.check(key);
+    try {
+      return await this.#visited(client, target, work);
+    } catch (error) {
+      if (!(error instanceof Hidden) && !isGranaryError(error, "not-found")) throw error;
+      throw this.#absent.remember(key, client.upstream.policy.negativeLifetimeMs, unseen(target));
+    }
+  }
+
+  async #visited<T>(client: UpstreamClient, target: Target, work: Work<T>): Promise<T> {
+    const visit = new Visit(this.#parts, client, target);
+    await visit.enter();
+    const answer = await work.run(visit.client);
+    try {
+      const isStored = work.isStored?.(answer) ?? false;
+      await visit.leave(work.digest(answer), isStored, () => work.listed?.(answer) ?? []);
+    } catch (error) {
+      work.drop?.(answer);
+      throw error;
+    }
+    return answer;
+  }
+}
+
+/** Who may see everything may have joined a question that was begun for somebody who may not: then it is asked again. */
+async function unlessShared<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (error) {
+    if (!(error instanceof Hidden)) throw error;
+    return await run();
+  }
+}
+
+/** One sentence for what is not there and for what is private. */
+function unseen(target: Target): GranaryError {
+  const { message, facts } = notFound(target, namedIn(target));
+  const advice = "What only Granary's own login can read is shown to clients that log in to it.";
+  return new GranaryError("not-found", `${message} ${advice}`, facts);
+}
+
+function namedIn(target: Target): string {
+  if (target.kind === "tags") return "tags/list";
+  if (target.kind !== "manifest") return target.digest;
+  return "tag" in target.reference ? target.reference.tag : target.reference.digest;
+}
+
+function keyOf(target: Target): string {
+  return `${target.kind}\n${target.upstream}\n${target.repository}\n${namedIn(target)}`;
+}

@@ -1,0 +1,210 @@
+/**
+ * Owns what is known of those who have nothing of ours (no login, no certificate): which repositories they may read, and which digests they were
+ * seen to be given there. A verdict is of one moment: what comes later is proved by itself, and nothing is ever proved by our own reading.
+ */
+import { LRUCache } from "lru-cache";
+import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
+import type { Metadata, RepositoryKey, Visibility } from "../../metadata/metadata.ts";
+import { isYoungerThan } from "../../observe/age.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { MANIFEST_UNION } from "../../oci/media-types.ts";
+import { unlessHidden } from "../../upstream/registry/unless-hidden.ts";
+import type { UpstreamClient, ViewAsk } from "../../upstream/upstream-client.ts";
+import { type Flight, SingleFlight } from "../../waiting/single-flight.ts";
+import { Disappearances } from "../absence/disappearances.ts";
+
+/** How long what was seen public is served from disk without another look. */
+const PUBLIC_MS = 10 * 60_000;
+/** How far apart two refusals are that together say something of a repository. */
+const REFUSALS_MS = 10_000;
+const REMEMBERED = 50_000;
+
+export type Evidence = ViewAsk["by"];
+
+/** Strangers may not see it: it is private, or absent as far as they can tell. Never told to anybody as it is. */
+export class Hidden extends GranaryError {
+  /** Nobody can see it, we neither. */
+  readonly isAbsent: boolean;
+
+  constructor({ upstream, repository }: RepositoryKey, isAbsent: boolean) {
+    super("denied", `${upstream}/${repository} does not show this to those who did not log in.`);
+    this.isAbsent = isAbsent;
+  }
+}
+
+export class Strangers {
+  readonly #metadata: Metadata;
+  readonly #clock: Clock;
+  readonly #probes: SingleFlight<Digest | undefined>;
+  /** Public repositories that refused strangers, once so far. */
+  readonly #refusals: Disappearances;
+  readonly #given = new LRUCache<string, true>({ max: REMEMBERED });
+  /** What documents list that strangers were given: nothing new, while nobody can be asked. */
+  readonly #listed = new LRUCache<string, true>({ max: REMEMBERED });
+
+  constructor(metadata: Metadata, clock: Clock) {
+    this.#metadata = metadata;
+    this.#clock = clock;
+    this.#probes = new SingleFlight(clock);
+    this.#refusals = new Disappearances(clock);
+  }
+
+  /** True while the last word on the repository is that everybody may read it. */
+  async mayRead(where: RepositoryKey): Promise<boolean> {
+    return (await this.#metadata.visibility(where))?.isPublic === true;
+  }
+
+  /** The same, and whether that is so old that it should be looked at again. */
+  async verdict(where: RepositoryKey): Promise<{ readonly isPublic: boolean; readonly isOld: boolean }> {
+    const known = await this.#metadata.visibility(where);
+    const isOld = known === undefined || !isYoungerThan(PUBLIC_MS, known.checkedAt, this.#clock.now());
+    return { isPublic: known?.isPublic === true, isOld };
+  }
+
+  async recordPublic(where: RepositoryKey): Promise<void> {
+    await this.#record(where, { isPublic: true, checkedAt: this.#clock.now() });
+  }
+
+  /** True when strangers were seen to be given `digest` in this repository: it is no secret any more. */
+  async wasGiven(where: RepositoryKey, digest: Digest): Promise<boolean> {
+    const key = keyOf(where, digest);
+    if (this.#given.has(key)) return true;
+    if ((await this.#metadata.visibility(thingIn(where, digest)))?.isPublic !== true) return false;
+    this.#given.set(key, true);
+    return true;
+  }
+
+  async recordGiven(where: RepositoryKey, digest: Digest): Promise<void> {
+    if (await this.wasGiven(where, digest)) return;
+    await this.recordPublic(thingIn(where, digest));
+  }
+
+  /** Strangers were given the document `digest`, and so the names of what it lists. */
+  recordParts(where: RepositoryKey, digest: Digest, listed: () => readonly Digest[]): void {
+    const key = keyOf(where, digest);
+    if (this.#listed.has(key)) return;
+    for (const each of [digest, ...listed()]) this.#listed.set(keyOf(where, each), true);
+  }
+
+  /** True for what is part of something that strangers were given, as long as they may read the repository as far as is known. */
+  async isPartOfGiven(where: RepositoryKey, named: string): Promise<boolean> {
+    const isListed = isDigest(named) && this.#listed.has(keyOf(where, named));
+    return isListed && (await this.mayRead(where));
+  }
+
+  /**
+   * Asks the upstream as a stranger, once for everybody who asks for the same meanwhile. Resolves when strangers may read `by` now, with its
+   * digest where that was told. Rejects with Hidden, or, where it cannot be told now, `rate-limited` or `upstream-unavailable`. What the
+   * request `isNamed` by is all that matters to it; anything else stands for its repository.
+   */
+  look(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    by: Evidence,
+    isNamed: boolean,
+  ): Flight<Digest | undefined> {
+    const key = `${nameOf(where)}\n${"blob" in by ? by.blob : by.manifest}\n${isNamed}`;
+    return this.#probes.join(key, async () => {
+      try {
+        return await this.#look(client, where, by, isNamed);
+      } catch (error) {
+        throw isGranaryError(error, ...UNTOLD) && !(error instanceof Hidden) ? untold(where, error) : error;
+      }
+    });
+  }
+
+  async #look(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    by: Evidence,
+    isNamed: boolean,
+  ): Promise<Digest | undefined> {
+    const { repository } = where;
+    const isPublic = await this.mayRead(where);
+    const isReadable = () => isReadableByUs(client, repository, by);
+    const first = await client.viewAnonymously({ repository, by, looksNoFurther: isPublic && isNamed });
+    let { view, digest } = first;
+    if (isPublic && view === "unseen") {
+      // Of what nobody has there is nothing to hide, and the repository is what it was.
+      if (!(await isReadable())) throw new Hidden(where, true);
+      if (isNamed) ({ view, digest } = await client.viewAnonymously({ repository, by }));
+    }
+    if (view === "open" || view === "granted") this.#refusals.seen(nameOf(where));
+    if (view === "granted") return undefined;
+    if (view === "open") return await this.#isOpen(where, digest);
+    // What a token grants is not private. Some registries refuse what is absent all the same.
+    if (view === "unclear") throw (await isReadable()) ? refusing(where) : new Hidden(where, true);
+    if (isPublic) await this.#isRefused(where, view === "closed");
+    throw new Hidden(where, false);
+  }
+
+  async #isOpen(where: RepositoryKey, digest: Digest | undefined): Promise<Digest | undefined> {
+    await this.recordPublic(where);
+    if (digest !== undefined) await this.recordGiven(where, digest);
+    return digest;
+  }
+
+  /** Registries in trouble refuse everybody: without a token's own word, what was public is private at the second refusal. */
+  async #isRefused(where: RepositoryKey, isSure: boolean): Promise<void> {
+    if (!isSure && this.#refusals.saidMissing(nameOf(where), REFUSALS_MS) > 0) throw refusing(where);
+    await this.#record(where, { isPublic: false, checkedAt: this.#clock.now() });
+  }
+
+  #record(where: RepositoryKey, visibility: Visibility): Promise<void> {
+    return this.#metadata.recordVisibility(where, visibility);
+  }
+}
+
+/** Failures that say nothing of who may read a repository. */
+const UNTOLD = [
+  "rate-limited",
+  "upstream-unavailable",
+  "upstream-protocol",
+  "upstream-refused",
+  "unauthorized",
+  "denied",
+  "config-invalid",
+] as const;
+
+function refusing({ upstream, repository }: RepositoryKey): GranaryError {
+  const reason = `${upstream} refuses those who did not log in, which may be a passing trouble`;
+  return new GranaryError("upstream-unavailable", `${upstream}/${repository}: ${reason}.`, { reason });
+}
+
+function untold({ upstream, repository }: RepositoryKey, error: GranaryError): GranaryError {
+  const name = `${upstream}/${repository}`;
+  const message = `It cannot be told now whether ${name} may be read without a login (${reasonOf(error)}), and what may be private is served to nobody. Try again later, or log in to Granary.`;
+  const { retryAfterMs } = error.facts;
+  return new GranaryError(error.code === "rate-limited" ? "rate-limited" : "upstream-unavailable", message, {
+    target: name,
+    cause: error,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
+}
+
+async function isReadableByUs(client: UpstreamClient, repository: string, by: Evidence): Promise<boolean> {
+  const ask = { repository, accept: MANIFEST_UNION, userAgent: undefined };
+  const asking =
+    "blob" in by
+      ? client.headBlob(repository, by.blob)
+      : client.headManifest({ ...ask, reference: by.manifest });
+  try {
+    return (await unlessHidden<unknown>(asking)) !== undefined;
+  } catch (error) {
+    if (isGranaryError(error, "denied") && error.facts.upstreamStatus === 403) return false;
+    throw error;
+  }
+}
+
+function thingIn({ upstream, repository }: RepositoryKey, digest: Digest): RepositoryKey {
+  return { upstream, repository: `${repository}@${digest}` };
+}
+
+function keyOf(where: RepositoryKey, digest: Digest): string {
+  return nameOf(thingIn(where, digest));
+}
+
+function nameOf({ upstream, repository }: RepositoryKey): string {
+  return `${upstream}\n${repository}`;
+}

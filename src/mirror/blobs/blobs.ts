@@ -1,0 +1,299 @@
+/**
+ * Owns blobs: a pinned, readable blob from disk, from the running Fill, or passed through when there is no room. Which
+ * repository has it is links.ts's, how it is fetched the Fill's.
+ */
+import type { ByteRange } from "../../bytes/byte-range.ts";
+import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
+import type { FillAsk } from "../../fill/fill.ts";
+import type { Fills } from "../../fill/fills.ts";
+import { PassThrough } from "../../fill/pass-through.ts";
+import type { UnsizedAsk } from "../../fill/unsized-fill.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Metrics } from "../../observe/metrics.ts";
+import { type Digest, possibleSize } from "../../oci/digest.ts";
+import type { BlobTarget } from "../../routing/target.ts";
+import type { BlobReader, ReadableBlob } from "../../source.ts";
+import type { UpstreamClient } from "../../upstream/upstream-client.ts";
+import { type Links, statedSize } from "../access/links.ts";
+import type { BlobAnswer, Outcome } from "../mirror.ts";
+import type { Janitor, Room } from "../space/janitor.ts";
+import type { Pins } from "../space/pins.ts";
+import type { Uses } from "../space/uses.ts";
+import type { SoundBlobs } from "../upkeep/sound-blobs.ts";
+import { ConfirmingOrigin } from "./confirming-origin.ts";
+import { restOf } from "./rest-of.ts";
+import { openStoredBlob } from "./stored-blob.ts";
+
+export type BlobParts = {
+  readonly sound: SoundBlobs;
+  readonly fills: Fills;
+  readonly janitor: Janitor;
+  readonly links: Links;
+  readonly pins: Pins;
+  readonly uses: Uses;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+  readonly random: () => number;
+};
+
+type Sized = { readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome };
+
+/** Errors that say what the bytes are, or how many. */
+const SAYS_OF_BYTES = ["size-mismatch", "digest-mismatch", "range-unsatisfiable"] as const;
+
+export class Blobs {
+  readonly #parts: BlobParts;
+  #isClosed = false;
+
+  constructor(parts: BlobParts) {
+    this.#parts = parts;
+  }
+
+  /** A readable blob; the caller releases it. F12: the pin is taken before the first look-up. */
+  async open(client: UpstreamClient, target: BlobTarget): Promise<BlobAnswer> {
+    const release = this.#parts.pins.pin(target.digest);
+    try {
+      const stated = await this.#statedOfCold(client, target);
+      // Whatever lies here is served once this repository's own upstream has answered for it there (H54).
+      const size = stated ?? (await this.#parts.links.confirm(client, target, target.digest));
+      this.#parts.uses.touch(target.digest);
+      const stored = stated === undefined ? await this.#stored(client, target, size, release) : undefined;
+      if (stored !== undefined) return { blob: stored, outcome: "hit" };
+      if (size === undefined) return await this.#unsized(client, target, release);
+      return await this.#cold(client, target, size, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** Size without a body, as this repository's upstream has it: from disk, or by one upstream HEAD, which is remembered. */
+  async stat(client: UpstreamClient, target: BlobTarget): Promise<Sized> {
+    const { digest } = target;
+    const size = await this.#parts.links.confirm(client, target, digest);
+    const stored = await this.#parts.sound.stat(digest, size);
+    if (stored !== undefined) return { digest, size: stored.size, outcome: "hit" };
+    return { digest, size, outcome: "miss" };
+  }
+
+  /** No reader begins a fill any more: the process stops. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * What a document of this repository says of a blob that is nowhere here: that is enough to fetch it with, because the upstream's answer
+   * to the fetch is the proof that it is there. undefined in all other cases.
+   */
+  async #statedOfCold(client: UpstreamClient, target: BlobTarget): Promise<number | undefined> {
+    const { digest } = target;
+    const { links, fills, sound } = this.#parts;
+    const link = await links.find(target, digest);
+    const stated = link?.confirmed === undefined ? link && statedSize(link) : undefined;
+    if (stated === undefined) return undefined;
+    links.refuseAbsent(target, digest);
+    if ((await sound.stat(digest, stated)) !== undefined) return undefined;
+    const own = client.blobOrigin(target.repository, digest).name;
+    const isOthers = fills.find(target)?.origins.some((name) => name !== own) ?? false;
+    return isOthers ? undefined : stated;
+  }
+
+  async #stored(
+    client: UpstreamClient,
+    target: BlobTarget,
+    likelySize: number | undefined,
+    release: () => void,
+  ): Promise<ReadableBlob | undefined> {
+    const { digest } = target;
+    const { sound, fills } = this.#parts;
+    // Of a fill that is running readers get what is there (F9), unless another upstream has brought the whole meanwhile.
+    if (fills.find(target) !== undefined && (await sound.stat(digest, likelySize)) === undefined)
+      return undefined;
+    const opened = await sound.open(digest, likelySize);
+    if (opened === undefined) return undefined;
+    const { stored } = opened;
+    const { size } = stored;
+    return openStoredBlob(opened, release, async (error, range, offset) => {
+      // Nothing can be kept while the damaged one is in its place.
+      const isTrusted = await stored.isVerified().catch(() => false);
+      const isMended = await sound.dropDamaged(digest, error, stored);
+      const room = isMended ? await this.#parts.janitor.reserve(target, size) : undefined;
+      const ask = this.#askOf(client, target, size);
+      const rest = range === undefined ? undefined : { start: offset, end: range.end };
+      const reader = this.#doubting(client, target, size, this.#reader(ask, room, rest));
+      const given = { skipped: range === undefined ? offset : 0, from: isTrusted ? undefined : stored };
+      return restOf(reader, given, () => room?.release());
+    });
+  }
+
+  async #cold(
+    client: UpstreamClient,
+    target: BlobTarget,
+    said: number,
+    unpin: () => void,
+  ): Promise<BlobAnswer> {
+    const { digest } = target;
+    const settled = await this.#settled(client, target, said);
+    const size = settled ?? said;
+    const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
+    const room = await this.#parts.janitor.reserve(target, size);
+    const reader = (range?: ByteRange, ahead?: readonly ByteRange[]) => {
+      const read = this.#reader(ask, room, range, ahead);
+      return this.#proving(client, target, this.#doubting(client, target, size, read));
+    };
+    const release = () => {
+      room?.release();
+      unpin();
+    };
+    return { blob: { digest, size, reader, release }, outcome: room === undefined ? "bypass" : "miss" };
+  }
+
+  /** Where a running fill goes by another size than this repository knows of, the upstream settles it; undefined where it need not. */
+  async #settled(client: UpstreamClient, target: BlobTarget, said: number): Promise<number | undefined> {
+    const running = this.#parts.fills.find(target);
+    if (running?.size === undefined || running.size === said) return undefined;
+    return await this.#parts.links.measure(client, target, target.digest);
+  }
+
+  #askOf<S extends number | undefined>(client: UpstreamClient, target: BlobTarget, size: S) {
+    const { repository, digest } = target;
+    const { links } = this.#parts;
+    const origin = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
+      const measured = possibleSize(digest, found);
+      const isMeasured = measured !== undefined;
+      return links.record(target, {
+        kind: "confirmed",
+        digest,
+        size: measured,
+        isMeasured,
+        mediaType: undefined,
+      });
+    });
+    return { digest, upstream: target.upstream, size, origin, policy: client.upstream.policy };
+  }
+
+  /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
+  #reader(
+    ask: FillAsk,
+    room: Room | undefined,
+    range: ByteRange | undefined,
+    ahead?: readonly ByteRange[],
+  ): BlobReader {
+    if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
+    if (room === undefined) return this.#passedThrough(ask, range);
+    const fill = this.#parts.fills.obtain(ask);
+    room.taken();
+    const isMine = fill.size === undefined || fill.size === ask.size;
+    return isMine ? fill.reader(range, ahead) : failing(otherSize(ask, fill.size));
+  }
+
+  /** Nobody states how large it is: it is read to its end once, by everybody who asks meanwhile. */
+  async #unsized(client: UpstreamClient, target: BlobTarget, unpin: () => void): Promise<BlobAnswer> {
+    const { digest } = target;
+    const ask = this.#askOf(client, target, undefined);
+    const room = await this.#parts.janitor.reserve(target, 0);
+    const reader = (range?: ByteRange) =>
+      this.#proving(client, target, this.#doubting(client, target, 0, this.#unsizedReader(ask, room, range)));
+    const release = () => {
+      room?.release();
+      unpin();
+    };
+    const outcome = room === undefined ? "bypass" : "miss";
+    return { blob: { digest, size: undefined, reader, release }, outcome };
+  }
+
+  #unsizedReader(ask: UnsizedAsk, room: Room | undefined, range: ByteRange | undefined): BlobReader {
+    if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
+    if (room === undefined) return this.#passedThrough({ ...ask, size: undefined }, range);
+    const fill = this.#parts.fills.obtainUnsized(ask);
+    room.taken();
+    return fill.reader(range);
+  }
+
+  #passedThrough(
+    { digest, size, origin, policy }: UnsizedAsk & { readonly size: number | undefined },
+    range: ByteRange | undefined,
+  ): BlobReader {
+    const { clock, random, metrics } = this.#parts;
+    metrics.bypasses.inc();
+    const whole = { start: 0, end: size ?? Number.POSITIVE_INFINITY };
+    const asked = { digest, size, origin, range: range ?? whole, whole: range === undefined };
+    return new PassThrough(asked, policy, clock, random);
+  }
+
+  /**
+   * `reader`, which gives nothing out before this repository's own upstream has answered for the blob: in most cases it has by then, as it
+   * was asked for the bytes. They may also have come from another repository meanwhile.
+   */
+  #proving(client: UpstreamClient, target: BlobTarget, reader: BlobReader): BlobReader {
+    const { links } = this.#parts;
+    const { digest } = target;
+    let isProven = false;
+    const prove = async () => {
+      if (isProven) return;
+      if ((await links.find(target, digest))?.confirmed === undefined)
+        await links.confirm(client, target, digest);
+      isProven = true;
+    };
+    const read = async (into: Uint8Array) => {
+      try {
+        const count = await reader.read(into);
+        await prove();
+        return count;
+      } catch (error) {
+        // What bytes were found to be is told to nobody who may not have them.
+        if (isGranaryError(error, ...SAYS_OF_BYTES)) await prove();
+        throw error;
+      }
+    };
+    return { read, close: () => reader.close() };
+  }
+
+  /** `reader` of what was said to have `size` bytes; an error that a wrong size can have caused makes the next ask find out the right one. */
+  #doubting(client: UpstreamClient, target: BlobTarget, size: number, reader: BlobReader): BlobReader {
+    const read = async (into: Uint8Array) => {
+      try {
+        return await reader.read(into);
+      } catch (error) {
+        if (isGranaryError(error, ...SAYS_OF_BYTES)) await this.#unsize(target, size);
+        // In the words of every other absence: whether it is here all the same is nobody's business.
+        if (isGranaryError(error, "not-found"))
+          throw await this.#parts.links.foundAbsent(client, target, target.digest);
+        throw forReader(target, error);
+      }
+    };
+    return { read, close: () => reader.close() };
+  }
+
+  /** Unless the upstream's answer has corrected it already. Of this repository alone: another one's word is another one's. */
+  async #unsize(target: BlobTarget, wrong: number): Promise<void> {
+    const { digest } = target;
+    const link = await this.#parts.links.find(target, digest);
+    const isCorrected = link?.confirmed?.isMeasured === true && link.confirmed.size !== wrong;
+    if (!isCorrected) await this.#parts.links.record(target, { kind: "unsized", digest });
+  }
+}
+
+/**
+ * A transfer has readers of many repositories, and what ended it may quote the one that began it: each hears of its own. The
+ * transfer's log line tells the whole.
+ */
+function forReader({ upstream, repository, digest }: BlobTarget, error: unknown): unknown {
+  if (!isGranaryError(error)) return error;
+  const { reason = reasonOf(error), told = [], ...facts } = error.facts;
+  const target = `${upstream}/${repository}@${digest}`;
+  const message = `${target} could not be read: ${reason}.`;
+  // The origin says for which repository it was told.
+  const own = facts.target === `${upstream}/${repository}` ? { told } : {};
+  return new GranaryError(error.code, message, { ...facts, ...own, target, cause: error });
+}
+
+function failing(error: GranaryError): BlobReader {
+  return { read: () => Promise.reject(error), close: () => undefined };
+}
+
+/** F2: this client was told one size, and the running fill goes by another; one of the two descriptors is wrong. */
+function otherSize({ digest, size }: FillAsk, found: number): GranaryError {
+  const message = `${digest} was said to have ${size} bytes, and is being filled as one of ${found}.`;
+  return new GranaryError("size-mismatch", message, { expected: size, found, target: digest });
+}

@@ -1,0 +1,39 @@
+/** Owns the Origin of one repository as the Mirror hands it to a Fill: its answers with bytes prove that the blob is there. */
+import type { ByteRange } from "../../bytes/byte-range.ts";
+import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
+
+export class ConfirmingOrigin implements Origin {
+  readonly name: string;
+  readonly #origin: Origin;
+  readonly #answered: (size: number | undefined) => Promise<void>;
+  #last: { readonly size: number | undefined } | undefined;
+
+  /** `answered` hears of the first answer, and of each that states another size; bytes are given out when it is done. */
+  constructor(origin: Origin, answered: (size: number | undefined) => Promise<void>) {
+    this.name = origin.name;
+    this.#origin = origin;
+    this.#answered = answered;
+  }
+
+  get crowd(): Crowd | undefined {
+    return this.#origin.crowd;
+  }
+
+  async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
+    const opened = await this.#origin.open(range, signal);
+    const { size } = opened;
+    if (this.#last !== undefined && this.#last.size === size) return opened;
+    try {
+      await this.#answered(size);
+    } catch (error) {
+      opened.dismiss();
+      throw error;
+    }
+    this.#last = { size };
+    return opened;
+  }
+
+  strike(): void {
+    this.#origin.strike();
+  }
+}

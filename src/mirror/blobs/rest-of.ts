@@ -1,0 +1,46 @@
+/**
+ * Owns going on elsewhere in the middle of a whole blob: read from its start, because only so is its end held back (F18), without what
+ * the client has. What it has came from a file that failed, so it is compared: right bytes after wrong ones make no right blob.
+ */
+import { GranaryError } from "../../errors.ts";
+import type { BlobReader } from "../../source.ts";
+import type { StoredBlob } from "../../store/blob-store.ts";
+
+export type Given = {
+  /** How many bytes of the whole the client has. */
+  readonly skipped: number;
+  /** Where they came from; undefined where no byte of it is in doubt. */
+  readonly from: StoredBlob | undefined;
+};
+
+/** `reader` of the whole after what was `given`. `release` is called with the close. */
+export function restOf(reader: BlobReader, { skipped, from }: Given, release: () => void): BlobReader {
+  let at = 0;
+  const read = async (into: Uint8Array): Promise<number> => {
+    while (at < skipped) {
+      const count = await reader.read(skipped - at < into.length ? into.subarray(0, skipped - at) : into);
+      if (count === 0) return 0;
+      if (from !== undefined) await compare(from, at, into.subarray(0, count));
+      at += count;
+    }
+    return await reader.read(into);
+  };
+  const close = () => {
+    reader.close();
+    release();
+  };
+  return { read, close };
+}
+
+async function compare(given: StoredBlob, offset: number, right: Uint8Array): Promise<void> {
+  const found = new Uint8Array(right.length);
+  for (let at = 0; at < found.length; ) {
+    const count = await given.read(offset + at, found.subarray(at));
+    if (count === 0) break;
+    at += count;
+  }
+  if (Buffer.compare(found, right) === 0) return;
+  const reason = "what was read from the disk was damaged";
+  const facts = { expected: given.digest, reason };
+  throw new GranaryError("digest-mismatch", `${given.digest}: ${reason}.`, facts);
+}

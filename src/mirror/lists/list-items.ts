@@ -1,0 +1,22 @@
+/** Owns the items of a list that is in memory: in pieces, so that a list of a million keeps nobody from being served meanwhile. */
+import { JsonListReader } from "../../oci/json-list.ts";
+import { MOST_LIST_ITEMS } from "../../upstream/registry/read-list.ts";
+
+const PIECE = 256 * 1024;
+
+/** Calls `onItem` with the bytes of each item of `list` in `body`, in order, as they were written. Stops where `body` is no such list. */
+export async function eachItem(
+  body: Uint8Array,
+  list: string,
+  onItem: (item: Uint8Array) => void,
+): Promise<void> {
+  const reader = new JsonListReader({
+    list,
+    bounds: { depth: 64, items: MOST_LIST_ITEMS },
+    onItem: (start, end) => onItem(body.subarray(start, end)),
+  });
+  for (let at = 0; at < body.length; at += PIECE) {
+    if (at > 0) await new Promise(setImmediate);
+    if (!reader.push(body.subarray(at, at + PIECE))) return;
+  }
+}

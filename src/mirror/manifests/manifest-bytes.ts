@@ -1,0 +1,281 @@
+/**
+ * Owns the exact bytes of manifests by digest: in memory, behind that in Metadata, behind that at the upstream. It never
+ * stores a document whose digest or shape is wrong, and never gives one out through a repository that does not contain it.
+ */
+import { LRUCache } from "lru-cache";
+import { GranaryError, isGranaryError } from "../../errors.ts";
+import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { algorithmOf, type Digest } from "../../oci/digest.ts";
+import type { ToldError } from "../../oci/error-words.ts";
+import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../../oci/manifest.ts";
+import { type ManifestView, viewManifest } from "../../oci/manifest-view.ts";
+import { MANIFEST_UNION } from "../../oci/media-types.ts";
+import { payloadDigestOf } from "../../oci/schema1.ts";
+import { type Absence, hearAbsence } from "../../upstream/registry/absence.ts";
+import { unlessHidden } from "../../upstream/registry/unless-hidden.ts";
+import type { ManifestBody, ManifestHead, UpstreamClient } from "../../upstream/upstream-client.ts";
+import { SingleFlight } from "../../waiting/single-flight.ts";
+import { NegativeAnswers } from "../absence/negative-answers.ts";
+import { notFound } from "../absence/not-found.ts";
+import type { Links } from "../access/links.ts";
+import type { Damage } from "../space/damage.ts";
+import type { Uses } from "../space/uses.ts";
+import { acceptClassOf } from "./accept-class.ts";
+
+/** What one HEAD tells of a manifest. */
+export type Head = { readonly digest: Digest; readonly mediaType: string; readonly size: number };
+
+export type ManifestParts = {
+  readonly metadata: Metadata;
+  readonly links: Links;
+  readonly uses: Uses;
+  readonly clock: Clock;
+  readonly damage: Damage;
+};
+
+/** A manifest in memory, with what it lists. */
+type Held = {
+  readonly manifest: Manifest;
+  readonly listed: readonly Digest[];
+  /** What the document says of its own type, in words or by its shape; undefined where only who gave it knows. */
+  readonly ownType: string | undefined;
+  readonly statesType: boolean;
+  servedAt: number;
+};
+
+/** Memory for hot manifests. */
+const HELD_BYTES = 32 * 1024 * 1024;
+/** What a digest takes in memory, roughly. */
+const DIGEST_BYTES = 120;
+/** How often serving a manifest renews the last use of what it lists. */
+const RENEW_MS = 1_000;
+
+export class ManifestBytes {
+  readonly #parts: ManifestParts;
+  readonly #held = new LRUCache<Digest, Held>({
+    maxSize: HELD_BYTES,
+    sizeCalculation: ({ manifest, listed }) => manifest.bytes.length + listed.length * DIGEST_BYTES + 1,
+  });
+  readonly #absent: NegativeAnswers;
+  readonly #fetches: SingleFlight<Manifest>;
+  readonly #heads: SingleFlight<Head>;
+
+  constructor(parts: ManifestParts) {
+    this.#parts = parts;
+    this.#absent = new NegativeAnswers(parts.clock);
+    this.#fetches = new SingleFlight(parts.clock);
+    this.#heads = new SingleFlight(parts.clock);
+  }
+
+  /** Whether we have the bytes, whoever may see them. */
+  async holds(digest: Digest): Promise<boolean> {
+    return (await this.#find(digest)) !== undefined;
+  }
+
+  /** Whether `named` is how a registry calls what we hold as `digest`: schema 1 has a second digest, which no bytes have. */
+  async isPayload(digest: Digest, named: Digest): Promise<boolean> {
+    const held = await this.#find(digest);
+    return held !== undefined && payloadDigestOf(held.manifest.bytes) === named;
+  }
+
+  /**
+   * What we hold, for who is known to contain it. `called` is that upstream's own word for its type: it counts where the document says
+   * nothing, and never what another upstream called the same bytes. undefined also where neither tells.
+   */
+  async stored(digest: Digest, called: string | undefined): Promise<Manifest | undefined> {
+    const held = await this.#find(digest);
+    if (held === undefined) return undefined;
+    const mediaType = held.statesType ? held.ownType : (called ?? held.ownType);
+    return mediaType === undefined ? undefined : { ...held.manifest, mediaType };
+  }
+
+  /** What we hold, if the upstream has said that this repository contains it, or says so now (H54). */
+  async storedIn(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    digest: Digest,
+    userAgent: string | undefined,
+    accept: readonly string[],
+  ): Promise<Manifest | undefined> {
+    if (!(await this.holds(digest))) return undefined;
+    const confirmed = (await this.#parts.links.find(where, digest))?.confirmed;
+    const { mediaType } = confirmed ?? (await this.head(client, where, digest, userAgent, accept));
+    return await this.stored(digest, mediaType);
+  }
+
+  /** From the upstream, checked, stored; one fetch for everybody who asks meanwhile. */
+  fetch(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    digest: Digest,
+    userAgent: string | undefined,
+    accept: readonly string[],
+  ): Promise<Manifest> {
+    const key = keyOf(where, digest, accept);
+    const asked = `${key}\n${sentAgent(client, userAgent)}`;
+    return this.#fetches.run(asked, async () => {
+      this.#absent.check(`GET ${key}`);
+      this.#absent.check(`GET REFUSED ${asked}`);
+      const absence = hearAbsence();
+      const ask = askOf(where, digest, accept, userAgent, absence);
+      const answer = unlessHidden(client.getManifest(ask), absence.onAbsent);
+      const body = await this.#unlessRefused(client, `GET REFUSED ${asked}`, answer);
+      if (body === undefined) throw this.#isAbsent(client, where, digest, `GET ${key}`, absence.told);
+      return await this.keep(where, body, digest, digest);
+    });
+  }
+
+  /** From the upstream, without bytes where that can be. */
+  head(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    digest: Digest,
+    userAgent: string | undefined,
+    accept: readonly string[],
+  ): Promise<Head> {
+    const key = keyOf(where, digest, accept);
+    const asked = `${key}\n${sentAgent(client, userAgent)}`;
+    return this.#heads.run(asked, async () => {
+      // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
+      this.#absent.check(`GET ${key}`);
+      this.#absent.check(`HEAD ${key}`);
+      this.#absent.check(`GET REFUSED ${asked}`);
+      this.#absent.check(`HEAD REFUSED ${asked}`);
+      const absence = hearAbsence();
+      const ask = askOf(where, digest, accept, userAgent, absence);
+      const answer = unlessHidden(client.headManifest(ask), absence.onAbsent);
+      const head = await this.#unlessRefused(client, `HEAD REFUSED ${asked}`, answer);
+      if (head === undefined) throw this.#isAbsent(client, where, digest, `HEAD ${key}`, absence.told);
+      checkNamed(head, where, digest);
+      const told = toldHead(head);
+      // An answer that does not name the digest may be to another question, such as who we are: bytes tell.
+      if (told?.digest !== digest) return headOf(await this.fetch(client, where, digest, userAgent, accept));
+      await this.confirm(where, told);
+      return told;
+    });
+  }
+
+  /** The upstream has named `head.digest` for something in this repository. */
+  confirm(where: RepositoryKey, { digest, mediaType, size }: Head): Promise<void> {
+    const said = { kind: "confirmed", digest, size, isMeasured: false, mediaType } as const;
+    return this.#parts.links.record(where, said);
+  }
+
+  /** Checks and stores an upstream's answer for `reference`. Throws `digest-mismatch`, `upstream-protocol`. */
+  async keep(
+    { upstream, repository }: RepositoryKey,
+    body: ManifestBody,
+    reference: string,
+    wanted?: Digest,
+  ): Promise<Manifest> {
+    const target = `${upstream}/${repository}${wanted === undefined ? ":" : "@"}${reference}`;
+    const { manifest, links } = checkManifest(body, target, wanted);
+    await this.#parts.links.recordManifest({ upstream, repository }, manifest, links);
+    this.#hold(manifest);
+    return manifest;
+  }
+
+  /** H57: who was just given a manifest comes for its blobs next; they must not be the coldest then. */
+  served(digest: Digest): void {
+    const held = this.#held.get(digest);
+    const now = this.#parts.clock.elapsed();
+    if (held === undefined || now - held.servedAt < RENEW_MS) return;
+    held.servedAt = now;
+    for (const used of [digest, ...held.listed]) this.#parts.uses.touch(used);
+  }
+
+  async #find(digest: Digest): Promise<Held | undefined> {
+    const held = this.#held.get(digest);
+    if (held !== undefined) return held;
+    const manifest = await this.#parts.metadata.manifest(digest);
+    if (manifest === undefined) return undefined;
+    return isSoundManifest(manifest) ? this.#hold(manifest) : await this.#forgetDamaged(digest);
+  }
+
+  /** Counts as absent, and is fetched again. */
+  async #forgetDamaged(digest: Digest): Promise<undefined> {
+    this.#parts.damage.manifest(digest);
+    await this.#parts.metadata.forgetManifest(digest);
+    return undefined;
+  }
+
+  #hold(manifest: Manifest): Held {
+    const held = { manifest, ...ownFacts(manifest), servedAt: 0 };
+    this.#held.set(manifest.digest, held);
+    return held;
+  }
+
+  #unlessRefused<T>({ upstream }: UpstreamClient, key: string, answer: Promise<T>): Promise<T> {
+    return this.#absent.unlessRefused(key, upstream.policy.negativeLifetimeMs, answer);
+  }
+
+  #isAbsent(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    digest: Digest,
+    key: string,
+    told: readonly ToldError[],
+  ): GranaryError {
+    const lifetimeMs = client.upstream.policy.negativeLifetimeMs;
+    return this.#absent.remember(key, lifetimeMs, notFound(where, digest, told));
+  }
+}
+
+/** Where the upstream answers by User-Agent, askers with different ones do not share an answer; elsewhere it is not sent. */
+export function sentAgent({ upstream }: UpstreamClient, userAgent: string | undefined): string {
+  return upstream.forwardUserAgent ? (userAgent ?? "") : "";
+}
+
+export function headOf({ digest, mediaType, bytes }: Manifest): Head {
+  return { digest, mediaType, size: bytes.length };
+}
+
+/** An upstream that names another digest than the one it was asked for would give us wrong bytes as well. */
+function checkNamed({ digest: found }: ManifestHead, where: RepositoryKey, digest: Digest): void {
+  if (found === undefined || algorithmOf(found) !== algorithmOf(digest) || found === digest) return;
+  const target = `${where.upstream}/${where.repository}@${digest}`;
+  throw new GranaryError("digest-mismatch", `The upstream answers for ${target} with ${found}.`, {
+    expected: digest,
+    found,
+    target,
+  });
+}
+
+/** What the document lists. */
+export function listedIn(manifest: Manifest): readonly Digest[] {
+  return ownFacts(manifest).listed;
+}
+
+/** What the document says of itself: nothing that somebody called it comes in. */
+function ownFacts({ bytes, mediaType }: Manifest): Pick<Held, "listed" | "ownType" | "statesType"> {
+  const view = viewOf(bytes, mediaType);
+  const { links = [], statesType = false } = view ?? {};
+  const ownType = statesType ? view?.mediaType : viewOf(bytes, undefined)?.mediaType;
+  return { listed: links.map((link) => link.digest), statesType, ownType };
+}
+
+function viewOf(bytes: Uint8Array, called: string | undefined): ManifestView | undefined {
+  try {
+    return viewManifest(bytes, called);
+  } catch (error) {
+    // Kept when the rules were laxer, or of a shape that only its sender has a name for: its bytes are right all the same.
+    if (isGranaryError(error, "manifest-invalid")) return undefined;
+    throw error;
+  }
+}
+
+function askOf(
+  { repository }: RepositoryKey,
+  reference: Digest,
+  accept: readonly string[],
+  userAgent: string | undefined,
+  { onAbsent }: Absence,
+) {
+  return { repository, reference, accept, userAgent, onAbsent };
+}
+
+function keyOf({ upstream, repository }: RepositoryKey, digest: Digest, accept: readonly string[]): string {
+  const own = accept === MANIFEST_UNION ? "" : acceptClassOf(accept);
+  return `${upstream}\n${repository}\n${digest}\n${own}`;
+}

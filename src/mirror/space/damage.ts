@@ -1,0 +1,56 @@
+/**
+ * Owns what is said and counted when stored bytes turn out wrong: one line for each, a number for the metrics, and a trouble that stays
+ * for as long as something that was set aside lies there. What becomes of the bytes is not its.
+ */
+import { formatBytes } from "../../bytes/units.ts";
+import type { Episodes } from "../../observe/episodes.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Metrics } from "../../observe/metrics.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { DamagedFile } from "../../store/blob-store.ts";
+
+export type DamageParts = {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** Hears of `damage`, and when it is over. */
+  readonly troubles: Episodes;
+};
+
+const TROUBLE = "damage";
+
+export class Damage {
+  readonly #parts: DamageParts;
+
+  constructor(parts: DamageParts) {
+    this.#parts = parts;
+  }
+
+  /** `reason` completes "because ...". */
+  blob(digest: Digest, reason: string): void {
+    this.#parts.log.error(
+      { digest, reason },
+      "a stored blob is damaged: set aside, it will be fetched again",
+    );
+    this.#parts.metrics.damaged.inc({ kind: "blob" });
+    this.#trouble();
+  }
+
+  manifest(digest: Digest): void {
+    this.#parts.log.error({ digest }, "a stored manifest is damaged: forgotten, it will be fetched again");
+    this.#parts.metrics.damaged.inc({ kind: "manifest" });
+  }
+
+  /** What is set aside now. */
+  lying(files: readonly DamagedFile[]): void {
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    this.#parts.metrics.damagedBytes.set(bytes);
+    if (files.length === 0) this.#parts.troubles.over(TROUBLE);
+    else this.#trouble({ files: files.length, size: formatBytes(bytes) });
+  }
+
+  #trouble(facts: { readonly files?: number; readonly size?: string } = {}): void {
+    const text =
+      'Damaged blobs were set aside in the folder "damaged" of the storage directory: see to the disk, and remove them when you have looked at them (they go by themselves when room is needed).';
+    this.#parts.troubles.trouble(TROUBLE, facts, text);
+  }
+}

@@ -1,0 +1,35 @@
+/**
+ * Owns the refusal to write or remove where the directory is not ours: two processes in one directory would take each other's
+ * half-written files for their own. What can be read is read, and whatever cannot be kept passes through.
+ */
+import { GranaryError } from "../../errors.ts";
+import type { BlobStore } from "../../store/blob-store.ts";
+import type { Spool } from "../../store/partial.ts";
+
+/** `spool`, as long as `isOurs` says so. */
+export function spoolOfOurs(spool: Spool, isOurs: () => boolean): Spool {
+  return {
+    openPartial: async (key, size) => (isOurs() ? await spool.openPartial(key, size) : refuse()),
+    list: async () => (isOurs() ? await spool.list() : []),
+    remove: async (partial) => (isOurs() ? await spool.remove(partial) : refuse()),
+  };
+}
+
+/** `blobs`, as long as `isOurs` says so. */
+export function blobsOfOurs(blobs: BlobStore, isOurs: () => boolean): BlobStore {
+  return {
+    stat: (digest) => blobs.stat(digest),
+    open: (digest) => blobs.open(digest),
+    adopt: async (partial, digest) => (isOurs() ? await blobs.adopt(partial, digest) : refuse()),
+    remove: async (digest) => (isOurs() ? await blobs.remove(digest) : refuse()),
+    setAside: async (digest) => (isOurs() ? await blobs.setAside(digest) : refuse()),
+    damaged: () => blobs.damaged(),
+    removeDamaged: async (name) => (isOurs() ? await blobs.removeDamaged(name) : refuse()),
+    list: (onStranger) => blobs.list(onStranger),
+    disk: () => blobs.disk(),
+  };
+}
+
+function refuse(): never {
+  throw new GranaryError("store-damaged", "The storage directory is in other hands than Granary's.");
+}

@@ -1,0 +1,18 @@
+/** Owns how long a stored tag is believed before it is asked for again. Pure. */
+import type { UpstreamClient } from "../../upstream/upstream-client.ts";
+
+/** Below this share of the pull budget, tags live longer (registry-clients.md H69). */
+const LOW_BUDGET = 0.1;
+const STRETCH = 6;
+/** Where signatures and their like are attached to a digest: such a tag grows at any time (registry-clients.md F.9). */
+const ATTACHMENT = /^sha(?:256|512)-[0-9a-f]{64,}(?:\.[a-z]+)?$/;
+
+/** In milliseconds. */
+export function lifetimeOf(tag: string, client: UpstreamClient): number {
+  const { tagLifetimeMs, negativeLifetimeMs } = client.upstream.policy;
+  // That there is no further signature is a "not there", and believed no longer than one.
+  if (ATTACHMENT.test(tag)) return Math.min(tagLifetimeMs, negativeLifetimeMs);
+  const budget = client.status().rateLimit;
+  const isLow = budget !== undefined && budget.remaining < budget.limit * LOW_BUDGET;
+  return tagLifetimeMs * (isLow ? STRETCH : 1);
+}

@@ -1,0 +1,131 @@
+/**
+ * Owns the scrub: blobs are hashed again in the background, the longest unverified first, so slowly that nobody notices and so steadily
+ * that each has its turn within a round. How far it is stands in Metadata, so it goes on after a restart. It never counts as a use, gives
+ * way when room is needed, and what it finds is sound-blobs.ts's to act on.
+ */
+import { isGranaryError, messageOf } from "../../errors.ts";
+import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
+import type { Clock, Timer } from "../../observe/clock.ts";
+import type { Log } from "../../observe/log.ts";
+import type { Metrics } from "../../observe/metrics.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { BlobStore, StoredBlob } from "../../store/blob-store.ts";
+import type { Pins } from "../space/pins.ts";
+import type { SoundBlobs } from "./sound-blobs.ts";
+
+export type ScrubParts = {
+  readonly metadata: Metadata;
+  readonly store: BlobStore;
+  readonly sound: SoundBlobs;
+  readonly pins: Pins;
+  readonly isFilled: (digest: Digest) => boolean;
+  /** Within which each blob is hashed; 0 switches it off. */
+  readonly roundMs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+};
+
+/** So that a large blob is done between two restarts of a machine that is switched off at night, bytes a second. */
+const LEAST_RATE = 8 * 1024 * 1024;
+/** What a disk has to give beside everything else; a round that is too short for that takes longer. */
+const MOST_RATE = 128 * 1024 * 1024;
+/** While anybody is served, this much slower. */
+const SERVING_SHARE = 4;
+/** How often it is looked whether a blob has come due. */
+const LOOK_MS = 60_000;
+/** After what the disk did not give, or what somebody is changing, the next one has its turn. */
+const MOST_SKIPPED = 1_000;
+
+export class Scrub {
+  readonly #parts: ScrubParts;
+  readonly #skipped = new Set<Digest>();
+  #rate = LEAST_RATE;
+  #timer: Timer | undefined;
+  #running: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(parts: ScrubParts) {
+    this.#parts = parts;
+  }
+
+  /** The first look comes after a while: a start has better things to do. */
+  start(): void {
+    if (this.#parts.roundMs > 0) this.#later(LOOK_MS);
+  }
+
+  /** Waits for what is under way, which the end of sound-blobs.ts has ended. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#timer?.cancel();
+    await this.#running;
+  }
+
+  /** Hashes all that is due now, at its pace. Never throws. */
+  async run(): Promise<void> {
+    try {
+      this.#rate = await this.#rateNow();
+      for (;;) {
+        const due = this.#isStopped ? undefined : await this.#next();
+        if (due === undefined) return;
+        await this.#verify(due);
+      }
+    } catch (error) {
+      if (isGranaryError(error, "closed")) return;
+      this.#parts.log.warn({ reason: messageOf(error) }, "the scrub of stored blobs paused");
+    }
+  }
+
+  #later(ms: number): void {
+    if (this.#isStopped) return;
+    this.#timer = this.#parts.clock.after(ms, () => {
+      this.#running = this.run().then(() => this.#later(LOOK_MS));
+    });
+  }
+
+  /** Twice as fast as needed, and due at half of the round: however many come due at once, each is done within it. */
+  async #rateNow(): Promise<number> {
+    const { bytes } = await this.#parts.metadata.totals();
+    const needed = bytes / (this.#parts.roundMs / 2 / 1000);
+    return Math.min(MOST_RATE, Math.max(LEAST_RATE, needed));
+  }
+
+  readonly #pace = () => this.#rate / (this.#parts.pins.count > 0 ? SERVING_SHARE : 1);
+
+  async #next(): Promise<BlobRecord | undefined> {
+    const { metadata, clock, roundMs, isFilled } = this.#parts;
+    const now = clock.now();
+    if (this.#skipped.size > MOST_SKIPPED) this.#skipped.clear();
+    const due = await metadata.blobsToVerify(now - roundMs / 2, now, this.#skipped.size + 1, 0);
+    const next = due.find(({ digest }) => !this.#skipped.has(digest) && !isFilled(digest));
+    if (next === undefined) this.#skipped.clear();
+    return next;
+  }
+
+  async #verify({ digest, size }: BlobRecord): Promise<void> {
+    const { store, sound, metrics, log } = this.#parts;
+    try {
+      const stored = await store.open(digest);
+      if (stored === undefined) return await sound.forgetAbsent(digest);
+      await this.#hash(stored).finally(() => stored.close());
+      metrics.scrubbedBytes.inc(size);
+    } catch (error) {
+      if (isGranaryError(error, "closed") && this.#isStopped) throw error;
+      this.#skipped.add(digest);
+      log.debug({ digest, reason: messageOf(error) }, "a blob could not be scrubbed");
+      if (isGranaryError(error, "store-damaged")) await sound.dropDamaged(digest, error);
+    }
+  }
+
+  /** What has to go for something new is let go of, and not hashed to its end. */
+  async #hash(stored: StoredBlob): Promise<void> {
+    const { sound, pins } = this.#parts;
+    const verification = await stored.verify(this.#pace);
+    const release = pins.pinUnlessNeeded(stored.digest, () => verification.stop());
+    try {
+      await sound.check(stored, false, this.#pace);
+    } finally {
+      release();
+    }
+  }
+}

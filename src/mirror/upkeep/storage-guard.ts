@@ -1,0 +1,66 @@
+/**
+ * Owns the watch over the storage directory of a running server: what somebody removed under it is made again, and what no file of
+ * ours is any more is left alone. It looks every few seconds and never keeps a client waiting.
+ */
+import { isGranaryError, messageOf } from "../../errors.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
+import type { Episodes } from "../../observe/episodes.ts";
+import type { Log } from "../../observe/log.ts";
+
+export type StorageGuardParts = {
+  /** Makes missing folders; the answer is another text when one of them is not the one it was. */
+  readonly furnish: () => Promise<string>;
+  readonly metadata: Pick<Metadata, "putBack">;
+  /** Something was made again: rows may speak of files that are gone. */
+  readonly mended: () => Promise<void>;
+  readonly log: Log;
+  /** Hears of `storage`, and when it is over. */
+  readonly troubles: Episodes;
+};
+
+export class StorageGuard {
+  readonly #parts: StorageGuardParts;
+  #folders: string | undefined;
+  #isMending = false;
+  #isOurs = true;
+
+  constructor(parts: StorageGuardParts) {
+    this.#parts = parts;
+  }
+
+  /** False while another process, or somebody's other database, has the directory: nothing may be written or removed there. */
+  get isOurs(): boolean {
+    return this.#isOurs;
+  }
+
+  /** Runs in the background: never throws. */
+  async look(): Promise<void> {
+    const { troubles } = this.#parts;
+    try {
+      await this.#putRight();
+      this.#isOurs = true;
+      troubles.over("storage");
+    } catch (error) {
+      if (isGranaryError(error, "closed")) return;
+      this.#isOurs = !isGranaryError(error, "config-invalid");
+      const text = this.#isOurs
+        ? "The storage directory cannot be put right"
+        : "Blobs pass through without being kept";
+      troubles.trouble("storage", {}, `${text}: ${messageOf(error)}`);
+    }
+  }
+
+  async #putRight(): Promise<void> {
+    const { furnish, metadata, mended, log } = this.#parts;
+    const folders = await furnish();
+    if (this.#folders !== undefined && folders !== this.#folders) this.#isMending = true;
+    this.#folders = folders;
+    if (await metadata.putBack()) this.#isMending = true;
+    if (!this.#isMending) return;
+    log.warn(
+      "the storage directory, or a part of it, was removed or replaced while Granary runs: made again, and all that was known is kept; blobs that are gone are fetched again when they are asked for",
+    );
+    await mended();
+    this.#isMending = false;
+  }
+}
