@@ -4,19 +4,19 @@
  */
 
 // What goes in and comes out.
-export type { CreatedImage, CreateOptions } from "./client/create-image.ts";
-export type { Extraction, ExtractOptions } from "./client/extract-image.ts";
-export type { FetchBlobOptions, FetchedBlob } from "./client/fetch-blob.ts";
-export type { ModelTarget } from "./client/fetch-model.ts";
-export type { Image } from "./client/image.ts";
-export type { ImageDigest } from "./client/image-digest.ts";
-export type { InspectedImage, InspectedLayer } from "./client/inspect-image.ts";
-export type { ModelInspection } from "./client/inspect-model.ts";
-export type { FetchedModel, FetchedPart } from "./client/model/fetched-model.ts";
-export type { ModelManifest } from "./client/model-manifest.ts";
-export type { OnProgress, Progress } from "./client/progress.ts";
-export type { PullArtifactOptions, PulledArtifact } from "./client/pull-artifact.ts";
-export type { VerbOptions } from "./client/verb-options.ts";
+export type { CreatedImage, CreateOptions } from "./client/archives/create-image.ts";
+export type { PullArtifactOptions, PulledArtifact } from "./client/artifacts/pull-artifact.ts";
+export type { Extraction, ExtractOptions } from "./client/extraction/extract-image.ts";
+export type { FetchBlobOptions, FetchedBlob } from "./client/fetching/fetch-blob.ts";
+export type { OnProgress, Progress } from "./client/fetching/progress.ts";
+export type { VerbOptions } from "./client/fetching/verb-options.ts";
+export type { Image } from "./client/images/image.ts";
+export type { ImageDigest } from "./client/images/image-digest.ts";
+export type { InspectedImage, InspectedLayer } from "./client/images/inspect-image.ts";
+export type { ModelTarget } from "./client/models/fetch-model.ts";
+export type { FetchedModel, FetchedPart } from "./client/models/fetched-model.ts";
+export type { ModelInspection } from "./client/models/inspect-model.ts";
+export type { ModelManifest } from "./client/models/model-manifest.ts";
 // Where content comes from: registries (openSource), or a cache in this very process (openMirror and mirrorSource).
 export { loadSettings } from "./config/load.ts";
 export type { Settings } from "./config/settings.ts";

@@ -3,8 +3,8 @@
  * by way of a mirror, and by way of a real Granary whose upstream may be gone.
  */
 import { describe, expect, it, onTestFinished } from "vitest";
-import { getImage } from "../src/client/get-image.ts";
-import { readSmallBlob } from "../src/client/read-blob.ts";
+import { readSmallBlob } from "../src/client/fetching/read-blob.ts";
+import { getImage } from "../src/client/images/get-image.ts";
 import { loadSettings } from "../src/config/load.ts";
 import type { UpstreamSettings } from "../src/config/settings.ts";
 import { serve } from "../src/http/serve.ts";

@@ -1,6 +1,6 @@
 /** Owns how the phases and amounts of Progress are called: bytes are fetched, entries are extracted. Pure. */
 import { formatBytes } from "../bytes/units.ts";
-import type { Progress } from "../client/progress.ts";
+import type { Progress } from "../client/fetching/progress.ts";
 
 type Phase = Progress["phase"];
 

@@ -1,6 +1,6 @@
 /** Owns the bar on a terminal: how much, how fast, how long still. One bar a phase, and none of it stays on the screen. */
 import { SingleBar } from "cli-progress";
-import type { Progress } from "../client/progress.ts";
+import type { Progress } from "../client/fetching/progress.ts";
 import type { Clock } from "../observe/clock.ts";
 import { amountOf, clockTime, doing } from "./phase-words.ts";
 import type { ProgressDisplay } from "./progress-display.ts";

@@ -1,5 +1,5 @@
 /** Owns what shows progress, whatever it looks like. */
-import type { OnProgress } from "../client/progress.ts";
+import type { OnProgress } from "../client/fetching/progress.ts";
 
 export type ProgressDisplay = {
   readonly report: OnProgress;

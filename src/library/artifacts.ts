@@ -3,7 +3,7 @@ import {
   type PullArtifactOptions,
   type PulledArtifact,
   pullArtifact as pullArtifactFrom,
-} from "../client/pull-artifact.ts";
+} from "../client/artifacts/pull-artifact.ts";
 import { parseReference } from "../oci/reference.ts";
 import { withSource } from "./default-source.ts";
 import { platformOf } from "./hold-image.ts";

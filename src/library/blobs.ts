@@ -1,5 +1,5 @@
 /** Owns the library's function for single blobs: the caller's texts in, one client function bound to a Source. */
-import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "../client/fetch-blob.ts";
+import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "../client/fetching/fetch-blob.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { parseReference, type Repository } from "../oci/reference.ts";
 import { isModelRepository, parseModelName } from "../ollama/model-name.ts";

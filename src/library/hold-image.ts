@@ -2,11 +2,12 @@
  * Owns the way from a text to the place where an image lies, a registry, an archive or a Docker engine, and sees to it that what
  * was opened there is closed.
  */
-import { getImage } from "../client/get-image.ts";
-import type { Image } from "../client/image.ts";
-import { type ImageLocation, parseImageLocation } from "../client/image-location.ts";
-import { type OpenedArchive, openArchive } from "../client/open-archive.ts";
-import { openEngineImage } from "../client/open-engine-image.ts";
+
+import { type OpenedArchive, openArchive } from "../client/archives/open-archive.ts";
+import { openEngineImage } from "../client/archives/open-engine-image.ts";
+import { getImage } from "../client/images/get-image.ts";
+import type { Image } from "../client/images/image.ts";
+import { type ImageLocation, parseImageLocation } from "../client/images/image-location.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";

@@ -3,13 +3,13 @@ import {
   type CreatedImage,
   type CreateOptions,
   createImage as createImageOf,
-} from "../client/create-image.ts";
-import { type Extraction, type ExtractOptions, extractImage } from "../client/extract-image.ts";
-import { hostPlatform } from "../client/host-platform.ts";
-import type { Image } from "../client/image.ts";
-import { type ImageDigest, imageDigest } from "../client/image-digest.ts";
-import { imageSize, uncompressedImageSize } from "../client/image-size.ts";
-import { type InspectedImage, inspectImage as inspectImageOf } from "../client/inspect-image.ts";
+} from "../client/archives/create-image.ts";
+import { type Extraction, type ExtractOptions, extractImage } from "../client/extraction/extract-image.ts";
+import { hostPlatform } from "../client/images/host-platform.ts";
+import type { Image } from "../client/images/image.ts";
+import { type ImageDigest, imageDigest } from "../client/images/image-digest.ts";
+import { imageSize, uncompressedImageSize } from "../client/images/image-size.ts";
+import { type InspectedImage, inspectImage as inspectImageOf } from "../client/images/inspect-image.ts";
 import { formatPlatform } from "../oci/platform.ts";
 import {
   type ImageOptions,

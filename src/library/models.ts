@@ -1,10 +1,14 @@
 /** Owns the library's functions for models: names as people type them in, client functions bound to a Source. */
-import type { FetchBlobOptions } from "../client/fetch-blob.ts";
-import type { FetchBlobsOptions } from "../client/fetch-blobs.ts";
-import { fetchModel as fetchModelFrom, fetchModelWeights, type ModelTarget } from "../client/fetch-model.ts";
-import { inspectModel as inspectModelOf, type ModelInspection } from "../client/inspect-model.ts";
-import type { FetchedModel } from "../client/model/fetched-model.ts";
-import { type ModelManifest, modelManifest, weightsOf } from "../client/model-manifest.ts";
+import type { FetchBlobOptions } from "../client/fetching/fetch-blob.ts";
+import type { FetchBlobsOptions } from "../client/fetching/fetch-blobs.ts";
+import {
+  fetchModel as fetchModelFrom,
+  fetchModelWeights,
+  type ModelTarget,
+} from "../client/models/fetch-model.ts";
+import type { FetchedModel } from "../client/models/fetched-model.ts";
+import { inspectModel as inspectModelOf, type ModelInspection } from "../client/models/inspect-model.ts";
+import { type ModelManifest, modelManifest, weightsOf } from "../client/models/model-manifest.ts";
 import { parseModelName } from "../ollama/model-name.ts";
 import type { ModelLayer } from "../ollama/model-view.ts";
 import { untilAborted } from "../waiting/until-aborted.ts";

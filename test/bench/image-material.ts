@@ -5,7 +5,7 @@
 import { randomFillSync } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createImage } from "../../src/client/create-image.ts";
+import { createImage } from "../../src/client/archives/create-image.ts";
 import { runCommand } from "./support/children.ts";
 
 export type ImageMaterial = {

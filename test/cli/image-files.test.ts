@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { hostPlatform } from "../../src/client/host-platform.ts";
+import { hostPlatform } from "../../src/client/images/host-platform.ts";
 import { formatPlatform } from "../../src/oci/platform.ts";
 import { placeImage } from "../support/fake-images.ts";
 import { patternBytes } from "../support/pattern.ts";

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
-import { hostPlatform } from "../../src/client/host-platform.ts";
+import { hostPlatform } from "../../src/client/images/host-platform.ts";
 import { formatPlatform } from "../../src/oci/platform.ts";
 import { placeImage, placeIndex } from "../support/fake-images.ts";
 import { patternBytes } from "../support/pattern.ts";

@@ -6,7 +6,7 @@ import { progressBar } from "../../src/cli/progress-bar.ts";
 import type { ProgressDisplay } from "../../src/cli/progress-display.ts";
 import { progressLines } from "../../src/cli/progress-lines.ts";
 import { Rate } from "../../src/cli/rate.ts";
-import type { Progress } from "../../src/client/progress.ts";
+import type { Progress } from "../../src/client/fetching/progress.ts";
 import type { Clock } from "../../src/observe/clock.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 

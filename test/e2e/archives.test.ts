@@ -5,8 +5,8 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CreatedImage, createImage } from "../../src/client/create-image.ts";
-import { openArchive } from "../../src/client/open-archive.ts";
+import { type CreatedImage, createImage } from "../../src/client/archives/create-image.ts";
+import { openArchive } from "../../src/client/archives/open-archive.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { makeLayerTars } from "./support/layer-tars.ts";
 import { contentOf } from "./support/opened-content.ts";

@@ -1,9 +1,9 @@
 /** Shows that a real Docker engine loads what createImage makes, and that its images, and what it saves, open as they are. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CreatedImage, createImage } from "../../src/client/create-image.ts";
-import { openArchive } from "../../src/client/open-archive.ts";
-import { openEngineImage } from "../../src/client/open-engine-image.ts";
+import { type CreatedImage, createImage } from "../../src/client/archives/create-image.ts";
+import { openArchive } from "../../src/client/archives/open-archive.ts";
+import { openEngineImage } from "../../src/client/archives/open-engine-image.ts";
 import { formatReference } from "../../src/oci/reference.ts";
 import { type DockerEngine, ENGINE_PROGRAMS, startDockerEngine } from "./support/docker-engine.ts";
 import { makeLayerTars } from "./support/layer-tars.ts";

@@ -5,9 +5,9 @@
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { extractImage } from "../../src/client/extract-image.ts";
-import { getImage } from "../../src/client/get-image.ts";
-import { openArchive } from "../../src/client/open-archive.ts";
+import { openArchive } from "../../src/client/archives/open-archive.ts";
+import { extractImage } from "../../src/client/extraction/extract-image.ts";
+import { getImage } from "../../src/client/images/get-image.ts";
 import { IMAGES, makeLayeredImages } from "./support/layered-image.ts";
 import { describeWith } from "./support/required-programs.ts";
 import { runCommand } from "./support/run-command.ts";

@@ -1,8 +1,8 @@
 /** Shows the cache as a Source: what the client verbs read through it is fetched once, released always, and there offline. */
 import { describe, expect, it } from "vitest";
-import { getImage } from "../../src/client/get-image.ts";
-import { imageDigest } from "../../src/client/image-digest.ts";
-import { readSmallBlob } from "../../src/client/read-blob.ts";
+import { readSmallBlob } from "../../src/client/fetching/read-blob.ts";
+import { getImage } from "../../src/client/images/get-image.ts";
+import { imageDigest } from "../../src/client/images/image-digest.ts";
 import { mirrorSource } from "../../src/mirror/mirror-source.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parsePlatform } from "../../src/oci/platform.ts";

@@ -1,6 +1,6 @@
 /** Shows how platforms are written and which of them serve which, and which child of an index is chosen for one. */
 import { describe, expect, it } from "vitest";
-import { platformOf } from "../../src/client/host-platform.ts";
+import { platformOf } from "../../src/client/images/host-platform.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { pickChild, platformsOf, unstatedChildren } from "../../src/oci/pick-child.ts";

@@ -1,7 +1,7 @@
 /** Owns `granary artifact pull`: the files of an artifact into a directory. */
 import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
-import type { PulledArtifact } from "../../client/pull-artifact.ts";
+import type { PulledArtifact } from "../../client/artifacts/pull-artifact.ts";
 import { pullArtifact } from "../../library/artifacts.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";

@@ -1,7 +1,7 @@
 /** Owns `granary image create`: an image file of tars. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import type { CreatedImage } from "../../client/create-image.ts";
+import type { CreatedImage } from "../../client/archives/create-image.ts";
 import { createImage } from "../../library/images.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";

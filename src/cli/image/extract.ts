@@ -1,7 +1,7 @@
 /** Owns `granary image extract`: the file system of an image as a directory. */
 import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
-import type { Extraction } from "../../client/extract-image.ts";
+import type { Extraction } from "../../client/extraction/extract-image.ts";
 import { extractOciImage } from "../../library/images.ts";
 import { asVerb } from "../as-verb.ts";
 import { type CommonFlags, misused } from "../common-options.ts";

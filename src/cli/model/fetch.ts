@@ -1,8 +1,8 @@
 /** Owns `granary model fetch`: a model's weights as a file, all of it as a folder, or all of it into Ollama's own store. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import type { ModelTarget } from "../../client/fetch-model.ts";
-import type { FetchedModel } from "../../client/model/fetched-model.ts";
+import type { ModelTarget } from "../../client/models/fetch-model.ts";
+import type { FetchedModel } from "../../client/models/fetched-model.ts";
 import { fetchModel } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";

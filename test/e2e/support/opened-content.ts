@@ -1,9 +1,9 @@
 /** Owns the comparison of an opened archive with what went into it: every byte is read and checked on the way. */
 import { createHash } from "node:crypto";
-import { decompress } from "../../../src/client/decompress.ts";
-import { getImage } from "../../../src/client/get-image.ts";
-import type { OpenedArchive } from "../../../src/client/open-archive.ts";
-import { openBlob } from "../../../src/client/read-blob.ts";
+import { decompress } from "../../../src/client/archives/decompress.ts";
+import type { OpenedArchive } from "../../../src/client/archives/open-archive.ts";
+import { openBlob } from "../../../src/client/fetching/read-blob.ts";
+import { getImage } from "../../../src/client/images/get-image.ts";
 import type { Platform } from "../../../src/oci/descriptor.ts";
 import { type Digest, digestOf, finishDigest } from "../../../src/oci/digest.ts";
 import type { BlobReader } from "../../../src/source.ts";

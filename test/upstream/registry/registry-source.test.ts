@@ -1,6 +1,6 @@
 /** Shows registries as a Source: nothing unchecked leaves it, small questions are retried, and its end ends everything. */
 import { describe, expect, it } from "vitest";
-import { readSmallBlob } from "../../../src/client/read-blob.ts";
+import { readSmallBlob } from "../../../src/client/fetching/read-blob.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { DOCKER_MANIFEST, MANIFEST_UNION, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import { atDigest, parseReference } from "../../../src/oci/reference.ts";

@@ -1,0 +1,70 @@
+/** Owns the sizes of an image (I05, I06): what crosses the network, and what that unpacks to. It keeps no byte. */
+import type { Descriptor } from "../../oci/descriptor.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { isImageConfigType } from "../../oci/image-view.ts";
+import { OCTET_STREAM } from "../../oci/media-types.ts";
+import { decompress } from "../archives/decompress.ts";
+import { layerInput } from "../extraction/layer-input.ts";
+import { joinProgress } from "../fetching/join-progress.ts";
+import type { OnProgress } from "../fetching/progress.ts";
+import { openBlob } from "../fetching/read-blob.ts";
+import type { VerbOptions } from "../fetching/verb-options.ts";
+import type { Image } from "./image.ts";
+
+/** Layers of images and of charts are tars; those of models and other artifacts are files, which nobody unpacks. */
+const TAR = /[./+]tar(?:[.+]|$)/;
+
+/** Bytes of all layers as they are stored and sent, without config and manifest. */
+export function imageSize({ view }: Image): number {
+  return view.layers.reduce((sum, { size }) => sum + size, 0);
+}
+
+/**
+ * Bytes of all layers unpacked: no manifest tells them, so every tar is read from the Source, verified, and counted; a layer
+ * that stands in the image twice is read once. `onProgress` counts the bytes read. Throws what a blob's reader throws,
+ * `manifest-invalid` for damaged data, and `aborted`.
+ */
+export async function uncompressedImageSize(image: Image, options: VerbOptions = {}): Promise<number> {
+  const tars = new Map<Digest, Descriptor>();
+  for (const layer of image.view.layers) if (isTar(layer, image)) tars.set(layer.digest, layer);
+  const { onProgress } = options;
+  const listeners =
+    onProgress &&
+    joinProgress(
+      [...tars.values()].map(({ size }) => size),
+      onProgress,
+    );
+  const sizes = new Map<Digest, number>();
+  for (const [index, layer] of [...tars.values()].entries()) {
+    sizes.set(layer.digest, await plainSizeOf(image, layer, options, listeners?.[index]));
+  }
+  return image.view.layers.reduce((sum, { digest, size }) => sum + (sizes.get(digest) ?? size), 0);
+}
+
+async function plainSizeOf(
+  { source, reference }: Image,
+  layer: Descriptor,
+  options: VerbOptions,
+  onProgress: OnProgress | undefined,
+): Promise<number> {
+  const reader = openBlob(source, reference, layer, options);
+  let done = 0;
+  const input = layerInput(reader, (count) => {
+    done += count;
+    onProgress?.({ phase: "fetch", done, total: layer.size });
+  });
+  try {
+    let size = 0;
+    for await (const chunk of decompress(input.chunks)) size += chunk.length;
+    // Padding may follow what unpacks, and the verdict on the digest comes after all of it.
+    await input.drain();
+    return size;
+  } finally {
+    reader.close();
+  }
+}
+
+/** Some writers give the layers of images no type. */
+function isTar({ mediaType }: Descriptor, { view }: Image): boolean {
+  return TAR.test(mediaType) || (mediaType === OCTET_STREAM && isImageConfigType(view.config.mediaType));
+}

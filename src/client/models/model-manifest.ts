@@ -1,0 +1,45 @@
+/**
+ * Owns the question what a model consists of: its manifest, bytes and view, and which of its layers are the weights. It
+ * fetches no blob.
+ */
+import { GranaryError, isGranaryError } from "../../errors.ts";
+import type { Manifest } from "../../oci/manifest.ts";
+import { formatReference, type Reference } from "../../oci/reference.ts";
+import { type ModelLayer, type ModelView, viewModel } from "../../ollama/model-view.ts";
+import type { Source } from "../../source.ts";
+
+export type ModelManifest = ModelView & {
+  readonly reference: Reference;
+  /** The exact bytes; their digest is the ID that Ollama lists. */
+  readonly manifest: Manifest;
+};
+
+/**
+ * What `reference` names. Throws what `Source.manifest` throws (`not-found` names the model), and `manifest-invalid` for what
+ * is no model's manifest.
+ */
+export async function modelManifest(source: Source, reference: Reference): Promise<ModelManifest> {
+  const manifest = await source.manifest(reference);
+  try {
+    return { reference, manifest, ...viewModel(manifest) };
+  } catch (error) {
+    if (!isGranaryError(error, "manifest-invalid")) throw error;
+    const target = formatReference(reference);
+    throw new GranaryError(error.code, `${target}: ${error.message}`, { cause: error, target });
+  }
+}
+
+/** The weights of the model in the manifest's order: one layer, or the parts of a split one. Throws as `modelManifest`. */
+export async function modelBlobs(source: Source, reference: Reference): Promise<ModelLayer[]> {
+  return weightsOf(await modelManifest(source, reference));
+}
+
+/** Throws `manifest-invalid` when there are none: then there is nothing to load. */
+export function weightsOf({ reference, layers }: ModelManifest): [ModelLayer, ...ModelLayer[]] {
+  const [first, ...others] = layers.filter(({ role }) => role === "model");
+  if (first !== undefined) return [first, ...others];
+  const target = formatReference(reference);
+  const found = [...new Set(layers.map(({ role }) => role))].join(", ") || "no layers";
+  const message = `${target} has no weights in one file (it has ${found}): fetch all of its layers instead.`;
+  throw new GranaryError("manifest-invalid", message, { target, expected: "model", found });
+}
