@@ -5,7 +5,7 @@ import { findConfig, USUAL_CONFIG } from "../config/find-config.ts";
 import { loadSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
-import { openControl } from "../http/control.ts";
+import { openControl } from "../http/admin/control.ts";
 import { type Serving, serve } from "../http/serve.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { systemClock } from "../observe/clock.ts";

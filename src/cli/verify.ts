@@ -8,7 +8,7 @@ import { formatBytes } from "../bytes/units.ts";
 import { findConfig, USUAL_CONFIG } from "../config/find-config.ts";
 import { readStorage } from "../config/load.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
-import { askToVerify } from "../http/ask-control.ts";
+import { askToVerify } from "../http/admin/ask-control.ts";
 import type { Finding, FindingKind, VerifyOptions, VerifyReport } from "../mirror/upkeep/verify.ts";
 import { verifyStorage } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";

@@ -6,11 +6,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import { Hono } from "hono";
 import { messageOf } from "../errors.ts";
+import { METRICS_PATH, STATUS_ROUTES } from "./admin/status-routes.ts";
+import { respondJson } from "./answers/respond.ts";
 import type { Account } from "./exchange.ts";
-import { refuseClient } from "./login.ts";
-import { answerRegistry, type RegistryRoutes } from "./registry-routes.ts";
-import { respondJson } from "./respond.ts";
-import { METRICS_PATH, STATUS_ROUTES } from "./status-routes.ts";
+import { refuseClient } from "./registry/login.ts";
+import { answerRegistry, type RegistryRoutes } from "./registry/registry-routes.ts";
 
 export type AppBindings = {
   readonly incoming: IncomingMessage;

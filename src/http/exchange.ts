@@ -7,9 +7,9 @@ import type { Asker, Mirror, Outcome } from "../mirror/mirror.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Route } from "../routing/routing.ts";
-import type { BufferPool } from "./buffer-pool.ts";
-import type { RequestKind } from "./error-answer.ts";
-import type { HeaderList } from "./respond.ts";
+import type { BufferPool } from "./answers/buffer-pool.ts";
+import type { RequestKind } from "./answers/error-answer.ts";
+import type { HeaderList } from "./answers/respond.ts";
 
 /** What is known of a request so far; written while it is answered, read when it is over. */
 export type Account = {

@@ -6,14 +6,19 @@ import type { Mirror } from "../mirror/mirror.ts";
 import { Episodes } from "../observe/episodes.ts";
 import { createRouter } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
-import { Admission, type ConnectionLimits } from "./admission.ts";
-import { BufferPool } from "./buffer-pool.ts";
-import { exposureOf, type Interfaces, tellExposure } from "./exposure.ts";
-import { type Listener, type ListenerCommons, type ListenerOptions, openListener } from "./listener.ts";
-import { createLoginCheck, type Login } from "./login.ts";
-import type { RegistryRoutes } from "./registry-routes.ts";
+import { BufferPool } from "./answers/buffer-pool.ts";
+import { Admission, type ConnectionLimits } from "./connections/admission.ts";
+import { exposureOf, type Interfaces, tellExposure } from "./connections/exposure.ts";
+import {
+  type Listener,
+  type ListenerCommons,
+  type ListenerOptions,
+  openListener,
+} from "./connections/listener.ts";
+import { SentAhead } from "./connections/sent-ahead.ts";
+import { createLoginCheck, type Login } from "./registry/login.ts";
+import type { RegistryRoutes } from "./registry/registry-routes.ts";
 import type { Observers } from "./request-log.ts";
-import { SentAhead } from "./sent-ahead.ts";
 
 /** What the face needs of the settings. */
 export type ServeSettings = {

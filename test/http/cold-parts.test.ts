@@ -1,7 +1,7 @@
 /** Shows that several ranges of a cold blob cost the upstream these ranges: no byte between them, none twice, and no request for each. */
 import { describe, expect, test } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
-import { byteParts } from "../../src/http/byte-parts.ts";
+import { byteParts } from "../../src/http/answers/byte-parts.ts";
 import { MiB, type MirrorWorld, readAll, startWorld } from "../support/mirror-world.ts";
 import { firstDifference } from "../support/pattern.ts";
 import { readParts } from "../support/read-parts.ts";

@@ -1,6 +1,6 @@
 /** Shows an upstream whose repositories all have a prefix after `/v2`, as in a proxy project of Harbor: no client ever sees it. */
 import { describe, expect, it } from "vitest";
-import { errorAnswer } from "../../src/http/error-answer.ts";
+import { errorAnswer } from "../../src/http/answers/error-answer.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import { manifestUrl, repositoryAt, tagsUrl } from "../../src/upstream/registry/registry-url.ts";
 import type { FakeRegistry } from "../support/fake-registry.ts";

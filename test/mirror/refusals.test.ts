@@ -3,7 +3,7 @@
  * what is stored all the same.
  */
 import { describe, expect, it } from "vitest";
-import { errorAnswer, type RequestKind } from "../../src/http/error-answer.ts";
+import { errorAnswer, type RequestKind } from "../../src/http/answers/error-answer.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { type MirrorWorld, startWorld } from "../support/mirror-world.ts";
 

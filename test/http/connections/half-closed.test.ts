@@ -2,15 +2,15 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { afterEach, describe, expect, onTestFinished, test } from "vitest";
-import { plainUpstream } from "../../src/config/defaults.ts";
-import { serve } from "../../src/http/serve.ts";
-import { systemClock } from "../../src/observe/clock.ts";
-import { silentLog } from "../../src/observe/log.ts";
-import { createMetrics } from "../../src/observe/metrics.ts";
-import { MemoryMirror } from "../support/memory-mirror.ts";
-import { patternBytes } from "../support/pattern.ts";
-import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
-import { until } from "../support/wire.ts";
+import { plainUpstream } from "../../../src/config/defaults.ts";
+import { serve } from "../../../src/http/serve.ts";
+import { systemClock } from "../../../src/observe/clock.ts";
+import { silentLog } from "../../../src/observe/log.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
+import { MemoryMirror } from "../../support/memory-mirror.ts";
+import { patternBytes } from "../../support/pattern.ts";
+import { caPem, serverCert, serverKey } from "../../support/throwaway-tls.ts";
+import { until } from "../../support/wire.ts";
 
 const big = patternBytes(4, 0, 4 * 2 ** 20);
 const tls = { cert: serverCert, key: serverKey };

@@ -2,10 +2,10 @@
  * Owns the one mapping from an error to a status, an OCI error code and headers (registry-clients.md B.12). Pure: it neither
  * logs nor sends. A client never hears 401 here: it would offer us its login at the upstream (H3, H4).
  */
-import { type ErrorCode, GranaryError } from "../errors.ts";
-import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../oci/error-body.ts";
-import { joinWords } from "../oci/error-words.ts";
-import { withoutUserInfo } from "../oci/user-info.ts";
+import { type ErrorCode, GranaryError } from "../../errors.ts";
+import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
+import { joinWords } from "../../oci/error-words.ts";
+import { withoutUserInfo } from "../../oci/user-info.ts";
 
 export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 

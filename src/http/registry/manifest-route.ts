@@ -1,11 +1,11 @@
 /** Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing here (H30). */
-import type { ManifestHeadAnswer, ManifestAsk as MirrorAsk } from "../mirror/mirror.ts";
-import { encodedOf } from "../oci/digest.ts";
-import type { ManifestTarget } from "../routing/target.ts";
+import type { ManifestHeadAnswer, ManifestAsk as MirrorAsk } from "../../mirror/mirror.ts";
+import { encodedOf } from "../../oci/digest.ts";
+import type { ManifestTarget } from "../../routing/target.ts";
+import { formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
+import { type HeaderList, respond, respondEmpty } from "../answers/respond.ts";
+import type { Exchange } from "../exchange.ts";
 import { parseAccept } from "./accept-header.ts";
-import { formatEntityTag, matchesAny } from "./entity-tag.ts";
-import type { Exchange } from "./exchange.ts";
-import { type HeaderList, respond, respondEmpty } from "./respond.ts";
 
 export async function answerManifest(exchange: Exchange, target: ManifestTarget): Promise<void> {
   const { incoming, outgoing, mirror, account } = exchange;

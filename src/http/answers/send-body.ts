@@ -4,9 +4,9 @@
  * ended (F18), and whoever leaves ends nothing but this reader (F5, F7).
  */
 import type { ServerResponse } from "node:http";
-import { GranaryError } from "../errors.ts";
-import type { Clock } from "../observe/clock.ts";
-import type { BlobReader } from "../source.ts";
+import { GranaryError } from "../../errors.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { BlobReader } from "../../source.ts";
 import type { BufferPool } from "./buffer-pool.ts";
 
 export type Body = {

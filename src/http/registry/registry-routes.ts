@@ -3,21 +3,21 @@
  * turned into the registry's own error form (H2). What an answer looks like is each route's own file's.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isGranaryError, messageOf } from "../errors.ts";
-import type { Log } from "../observe/log.ts";
-import { formatErrorBody } from "../oci/error-body.ts";
-import { withoutUserInfo } from "../oci/user-info.ts";
-import type { createRouter, Route } from "../routing/routing.ts";
-import type { Upstream } from "../upstream/policy.ts";
+import { isGranaryError, messageOf } from "../../errors.ts";
+import type { Log } from "../../observe/log.ts";
+import { formatErrorBody } from "../../oci/error-body.ts";
+import { withoutUserInfo } from "../../oci/user-info.ts";
+import type { createRouter, Route } from "../../routing/routing.ts";
+import type { Upstream } from "../../upstream/policy.ts";
+import { errorAnswer, type RequestKind } from "../answers/error-answer.ts";
+import { API_VERSION, type HeaderList, respond, respondJson } from "../answers/respond.ts";
+import type { Account, Exchange, Services } from "../exchange.ts";
 import { answerBlob } from "./blob-route.ts";
 import { drainBody, hasBody } from "./drain-body.ts";
-import { errorAnswer, type RequestKind } from "./error-answer.ts";
-import type { Account, Exchange, Services } from "./exchange.ts";
 import { answerReferrers, answerTags } from "./list-routes.ts";
 import { refuseClient } from "./login.ts";
 import { answerManifest } from "./manifest-route.ts";
 import { splitRequestTarget } from "./request-target.ts";
-import { API_VERSION, type HeaderList, respond, respondJson } from "./respond.ts";
 
 export type RegistryRoutes = Services & {
   readonly log: Log;

@@ -1,8 +1,8 @@
 /** Owns the asking side of control.ts: whether a server runs in a storage directory, and what it answers. */
 import { type IncomingMessage, request } from "node:http";
 import { createInterface } from "node:readline";
-import { GranaryError, messageOf } from "../errors.ts";
-import type { VerifyOptions, VerifyReport } from "../mirror/upkeep/verify.ts";
+import { GranaryError, messageOf } from "../../errors.ts";
+import type { VerifyOptions, VerifyReport } from "../../mirror/upkeep/verify.ts";
 import type { ControlLine } from "./control.ts";
 
 /**

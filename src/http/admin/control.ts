@@ -3,10 +3,10 @@
  * nobody else can while it holds the directory. It is never reached over a network.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import { isGranaryError, messageOf } from "../errors.ts";
-import type { Mirror } from "../mirror/mirror.ts";
-import type { Log } from "../observe/log.ts";
-import { placeSocket, socketDraft } from "../store/control-socket.ts";
+import { isGranaryError, messageOf } from "../../errors.ts";
+import type { Mirror } from "../../mirror/mirror.ts";
+import type { Log } from "../../observe/log.ts";
+import { placeSocket, socketDraft } from "../../store/control-socket.ts";
 
 export type Control = {
   /** Ends what is being answered. Idempotent. */

@@ -1,8 +1,8 @@
 /** Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Without one nothing is ever read. */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { ServerResponse } from "node:http";
-import { formatErrorBody } from "../oci/error-body.ts";
-import { respondJson } from "./respond.ts";
+import { formatErrorBody } from "../../oci/error-body.ts";
+import { respondJson } from "../answers/respond.ts";
 
 export type Login = { readonly username: string; readonly password: string };
 

@@ -4,11 +4,11 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import type { Clock } from "../observe/clock.ts";
-import { formatErrorBody } from "../oci/error-body.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { formatErrorBody } from "../../oci/error-body.ts";
+import { STATUS_ROUTES } from "../admin/status-routes.ts";
+import { respondJson } from "../answers/respond.ts";
 import type { Admission, Excess } from "./admission.ts";
-import { respondJson } from "./respond.ts";
-import { STATUS_ROUTES } from "./status-routes.ts";
 import type { Answer } from "./turns.ts";
 
 /** How long a connection that is too many may take for its one request. */

@@ -1,11 +1,11 @@
 /** Owns how the two lists are answered: tags with their paging, and referrers as an OCI index, always as JSON (H59-H61). */
-import type { TagsAnswer } from "../mirror/mirror.ts";
-import { OCI_INDEX } from "../oci/media-types.ts";
-import type { ReferrersTarget, TagsTarget } from "../routing/target.ts";
-import type { Exchange } from "./exchange.ts";
+import type { TagsAnswer } from "../../mirror/mirror.ts";
+import { OCI_INDEX } from "../../oci/media-types.ts";
+import type { ReferrersTarget, TagsTarget } from "../../routing/target.ts";
+import { respond } from "../answers/respond.ts";
+import type { Exchange } from "../exchange.ts";
 import { formatWarning } from "./manifest-route.ts";
 import { ownUrl } from "./own-url.ts";
-import { respond } from "./respond.ts";
 
 export async function answerTags(exchange: Exchange, target: TagsTarget): Promise<void> {
   const answer = await exchange.mirror.tags(target, exchange.asker);

@@ -4,7 +4,7 @@
  */
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
-import type { Log } from "../observe/log.ts";
+import type { Log } from "../../observe/log.ts";
 
 export type Interfaces = ReturnType<typeof networkInterfaces>;
 

@@ -1,10 +1,10 @@
 /** Shows what a client gets that asks for several ranges in one request: Podman's partial pulls, stargz and other lazy readers. */
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { GranaryError } from "../../src/errors.ts";
-import { patternBytes } from "../support/pattern.ts";
-import { readParts } from "../support/read-parts.ts";
-import { type MemoryServer, serveMemory } from "../support/serve-memory.ts";
-import { ask, openSocket, until } from "../support/wire.ts";
+import { GranaryError } from "../../../src/errors.ts";
+import { patternBytes } from "../../support/pattern.ts";
+import { readParts } from "../../support/read-parts.ts";
+import { type MemoryServer, serveMemory } from "../../support/serve-memory.ts";
+import { ask, openSocket, until } from "../../support/wire.ts";
 
 const SIZE = 3 * 2 ** 20;
 const bytes = patternBytes(1, 0, SIZE);

@@ -2,14 +2,14 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from "vitest";
-import { SentAhead } from "../../src/http/sent-ahead.ts";
-import { Turns } from "../../src/http/turns.ts";
-import { startFakeRegistry } from "../support/fake-registry.ts";
-import { patternBytes } from "../support/pattern.ts";
-import { type MemoryServer, serveMemory } from "../support/serve-memory.ts";
-import { startServing } from "../support/serving.ts";
-import { tempDirectory } from "../support/temp-directory.ts";
-import { openSocket, until } from "../support/wire.ts";
+import { SentAhead } from "../../../src/http/connections/sent-ahead.ts";
+import { Turns } from "../../../src/http/connections/turns.ts";
+import { startFakeRegistry } from "../../support/fake-registry.ts";
+import { patternBytes } from "../../support/pattern.ts";
+import { type MemoryServer, serveMemory } from "../../support/serve-memory.ts";
+import { startServing } from "../../support/serving.ts";
+import { tempDirectory } from "../../support/temp-directory.ts";
+import { openSocket, until } from "../../support/wire.ts";
 
 const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`;
 

@@ -1,7 +1,7 @@
 /** Shows what each failure becomes on the wire: status, code of the specification, Retry-After, and no details of ours. */
 import { expect, test } from "vitest";
-import { type ErrorCode, type ErrorFacts, GranaryError } from "../../src/errors.ts";
-import { type ErrorContext, errorAnswer } from "../../src/http/error-answer.ts";
+import { type ErrorCode, type ErrorFacts, GranaryError } from "../../../src/errors.ts";
+import { type ErrorContext, errorAnswer } from "../../../src/http/answers/error-answer.ts";
 
 const context: ErrorContext = { kind: "manifest", rateLimitedStatus: 429 };
 

@@ -2,21 +2,21 @@
  * Owns how a blob is answered: size and digest in the headers, ranges, conditions, and the Location that Ollama's probe
  * needs. The bytes go through send-body.ts; the Pin is released when the body is over, however it ends (F12).
  */
-import { lengthOf } from "../bytes/byte-range.ts";
-import { GranaryError } from "../errors.ts";
-import type { Outcome } from "../mirror/mirror.ts";
-import type { Digest } from "../oci/digest.ts";
-import { formatErrorBody } from "../oci/error-body.ts";
-import { OCTET_STREAM } from "../oci/media-types.ts";
-import type { BlobTarget } from "../routing/target.ts";
-import type { BlobReader, ReadableBlob } from "../source.ts";
-import { byteParts } from "./byte-parts.ts";
-import { allowsRange, formatEntityTag, matchesAny } from "./entity-tag.ts";
-import type { Exchange } from "./exchange.ts";
+import { lengthOf } from "../../bytes/byte-range.ts";
+import { GranaryError } from "../../errors.ts";
+import type { Outcome } from "../../mirror/mirror.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { formatErrorBody } from "../../oci/error-body.ts";
+import { OCTET_STREAM } from "../../oci/media-types.ts";
+import type { BlobTarget } from "../../routing/target.ts";
+import type { BlobReader, ReadableBlob } from "../../source.ts";
+import { byteParts } from "../answers/byte-parts.ts";
+import { allowsRange, formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
+import { formatContentRange, parseRanges } from "../answers/range-header.ts";
+import { type HeaderList, respondEmpty, respondJson } from "../answers/respond.ts";
+import { sendBody } from "../answers/send-body.ts";
+import type { Exchange } from "../exchange.ts";
 import { ownUrl } from "./own-url.ts";
-import { formatContentRange, parseRanges } from "./range-header.ts";
-import { type HeaderList, respondEmpty, respondJson } from "./respond.ts";
-import { sendBody } from "./send-body.ts";
 
 export async function answerBlob(exchange: Exchange, target: BlobTarget): Promise<void> {
   const { incoming, outgoing, mirror, account, asker } = exchange;

@@ -1,9 +1,9 @@
 /** Owns what operators and probes ask: alive, ready, and the metrics. None of it says anything about content. */
 import type { ServerResponse } from "node:http";
-import { messageOf } from "../errors.ts";
-import type { Log } from "../observe/log.ts";
-import type { Services } from "./exchange.ts";
-import { respondJson } from "./respond.ts";
+import { messageOf } from "../../errors.ts";
+import type { Log } from "../../observe/log.ts";
+import { respondJson } from "../answers/respond.ts";
+import type { Services } from "../exchange.ts";
 
 export type StatusRoute = (services: Services, outgoing: ServerResponse, log: Log) => Promise<void>;
 

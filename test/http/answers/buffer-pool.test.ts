@@ -1,6 +1,6 @@
 /** Shows how the buffers of bodies share the memory there is. */
 import { expect, test } from "vitest";
-import { BufferPool } from "../../src/http/buffer-pool.ts";
+import { BufferPool } from "../../../src/http/answers/buffer-pool.ts";
 
 const MiB = 2 ** 20;
 const GiB = 2 ** 30;

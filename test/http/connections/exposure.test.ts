@@ -1,7 +1,7 @@
 /** Shows what is said at the start of who can reach a listener. */
 import { expect, onTestFinished, test } from "vitest";
-import { exposureOf, type Interfaces } from "../../src/http/exposure.ts";
-import { serveMemory } from "../support/serve-memory.ts";
+import { exposureOf, type Interfaces } from "../../../src/http/connections/exposure.ts";
+import { serveMemory } from "../../support/serve-memory.ts";
 
 const entry = (address: string, family: "IPv4" | "IPv6") =>
   ({ address, family, netmask: "", mac: "", internal: false, cidr: null, scopeid: 0 }) as never;

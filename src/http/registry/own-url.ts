@@ -2,7 +2,7 @@
  * Owns the URLs of ours that answers carry (Location, Link): path only, because schemes and hosts differ behind proxies,
  * and in the naming convention that the client used, so that following one reaches the same upstream (H53, H59). Pure.
  */
-import type { Exchange } from "./exchange.ts";
+import type { Exchange } from "../exchange.ts";
 
 export function ownUrl({ rawPath, route }: Pick<Exchange, "rawPath" | "route">, query = ""): string {
   const ns = route.ns === undefined ? "" : `ns=${encodeURIComponent(route.ns)}`;

@@ -1,5 +1,5 @@
 /** Owns entity tags: the quoted digest, and how If-None-Match and If-Range compare with it (RFC 9110, 13.1). Pure. */
-import type { Digest } from "../oci/digest.ts";
+import type { Digest } from "../../oci/digest.ts";
 
 export function formatEntityTag(digest: Digest): string {
   return `"${digest}"`;

@@ -3,9 +3,9 @@
  * order in which they were asked for, its length known before its first byte. Podman counts the parts: none is left out or joined.
  */
 import { randomBytes } from "node:crypto";
-import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
-import { OCTET_STREAM } from "../oci/media-types.ts";
-import type { BlobReader, ReadableBlob } from "../source.ts";
+import { type ByteRange, lengthOf } from "../../bytes/byte-range.ts";
+import { OCTET_STREAM } from "../../oci/media-types.ts";
+import type { BlobReader, ReadableBlob } from "../../source.ts";
 import { formatContentRange } from "./range-header.ts";
 
 export type ByteParts = {
