@@ -1,44 +1,94 @@
 /**
- * The layering of the design, as rules: imports (type imports too) point strictly downward, folders of one
- * rank never import each other, and each third-party package has one home.
+ * The layering, as rules: imports (type imports too) point strictly downward, rooms of one rank never import each other, and each
+ * third-party package has one home. docs/architecture.md says what each room is for.
  */
+
+/** From the bottom up: each rank may import those before it. A room is a folder, or one file of a folder. */
 const RANKS = [
-  ["errors.ts", "version.ts", "bytes", "oci", "ollama", "observe"],
-  ["waiting", "files"],
+  ["errors.ts", "version.ts"],
+  ["bytes"],
+  ["oci", "observe"],
+  ["ollama", "waiting", "files"],
   ["origin.ts"],
   ["source.ts"],
-  ["upstream", "store", "metadata", "credentials"],
-  ["fill", "routing"],
-  ["mirror"],
-  ["client", "http", "config"],
+  ["upstream/policy.ts", "upstream/registry-url.ts", "store", "metadata", "credentials"],
+  ["upstream/network"],
+  ["upstream/identity"],
+  ["upstream/upstream-client.ts"],
+  ["upstream/registry"],
+  ["upstream/client.ts", "fill", "routing"],
+  ["mirror/absence", "mirror/space"],
+  ["mirror/upkeep"],
+  ["mirror/mirror.ts"],
+  ["mirror/access"],
+  ["mirror/blobs", "mirror/manifests"],
+  ["mirror/tags"],
+  ["mirror/manifests.ts"],
+  ["mirror/lists"],
+  ["mirror/mirror-source.ts", "mirror/start-mirror.ts"],
+  ["config", "client/fetching", "http/answers"],
+  ["client/archives", "http/exchange.ts"],
+  ["client/images", "http/registry", "http/admin", "http/request-log.ts"],
+  ["client/models", "client/artifacts", "client/extraction", "http/app.ts"],
+  ["http/connections"],
+  ["http/serve.ts"],
   ["open.ts"],
   ["library"],
   ["cli", "index.ts"],
 ];
 
+/** Whole folders that never know each other, wherever their parts stand above. */
+const STRANGERS = [
+  ["client", ["mirror", "routing", "upstream", "http", "config", "metadata"]],
+  ["http", ["client", "config", "metadata", "fill"]],
+  ["config", ["client", "http", "mirror", "fill", "routing"]],
+  ["fill", ["upstream", "metadata"]],
+];
+
 const pathOf = (name) => (name.endsWith(".ts") ? `^src/${name.replace(".", "\\.")}$` : `^src/${name}/`);
 
-const upward = RANKS.flatMap((folders, rank) =>
-  folders.map((folder) => ({
-    name: `downward-only: ${folder}`,
+const upward = RANKS.flatMap((rooms, rank) =>
+  rooms.map((room) => ({
+    name: `downward-only: ${room}`,
+    comment: adviceFor(room, rank),
     severity: "error",
-    from: { path: pathOf(folder) },
+    from: { path: pathOf(room) },
     to: {
       path: RANKS.slice(rank)
         .flat()
-        .filter((other) => other !== folder)
-        // In rank 0 the order is errors -> bytes -> oci -> ollama; observe stands alone on errors.
-        .filter((other) => rank !== 0 || !rankZeroMayImport(folder, other))
+        .filter((other) => other !== room)
         .map(pathOf),
     },
   })),
 );
 
-function rankZeroMayImport(folder, other) {
-  const order = ["errors.ts", "bytes", "oci", "ollama"];
-  if (folder === "observe") return ["errors.ts", "bytes"].includes(other);
-  return order.includes(other) && order.indexOf(other) < order.indexOf(folder);
+/** What the message of the check says: where the thing that is imported should be, so that the import points down. */
+function adviceFor(room, rank) {
+  const below = RANKS.slice(0, rank).flat().slice(-8).join(", ") || "nothing";
+  return (
+    `src/${room} may import only what stands below it (nearest: ${below}). If both sides need one thing, move that thing to the ` +
+    "lowest of the rooms that it is about: values and grammars to bytes/, oci/ or ollama/, waiting to waiting/, files to files/, a port " +
+    "to origin.ts, source.ts or the room that it is a port of. If only this side needs it, move it here."
+  );
 }
+
+/** A file that stands in no room would be checked by nobody. */
+const roomless = {
+  name: "every-file-in-a-room",
+  comment:
+    "Give the new folder or file its rank in RANKS of .dependency-cruiser.cjs, and its sentence in docs/architecture.md.",
+  severity: "error",
+  from: { path: "^src/", pathNot: RANKS.flat().map(pathOf) },
+  to: {},
+};
+
+const apart = STRANGERS.map(([folder, others]) => ({
+  name: `apart: ${folder}`,
+  comment: `src/${folder} does not know ${others.join(", ")}: it takes what it needs as a port or a value from whoever calls it.`,
+  severity: "error",
+  from: { path: pathOf(folder) },
+  to: { path: others.map((other) => `^src/${other}/`) },
+}));
 
 /** [what, the only places that may import it] */
 const HOMES = [
@@ -64,6 +114,7 @@ const HOMES = [
 
 const homes = HOMES.map(([name, path, home]) => ({
   name: `one-home: ${name}`,
+  comment: `Only ${home} may import ${name}: call what stands there, or put the new code there.`,
   severity: "error",
   from: { path: "^src/", pathNot: home },
   to: { path },
@@ -71,7 +122,14 @@ const homes = HOMES.map(([name, path, home]) => ({
 
 module.exports = {
   forbidden: [
-    { name: "no-cycles", severity: "error", from: { path: "^src/" }, to: { circular: true } },
+    {
+      name: "no-cycles",
+      comment:
+        "Two files that import each other are one file, or share a third thing that belongs below both.",
+      severity: "error",
+      from: { path: "^src/" },
+      to: { circular: true },
+    },
     { name: "no-unresolved", severity: "error", from: { path: "^src/" }, to: { couldNotResolve: true } },
     {
       name: "no-dev-in-src",
@@ -79,7 +137,9 @@ module.exports = {
       from: { path: "^src/" },
       to: { dependencyTypes: ["npm-dev"] },
     },
+    roomless,
     ...upward,
+    ...apart,
     ...homes,
   ],
   options: {

@@ -5,7 +5,7 @@
 import { GranaryError } from "../errors.ts";
 import { isRepositoryName } from "../oci/names.ts";
 import type { Upstream } from "../upstream/policy.ts";
-import { prefixOf } from "../upstream/registry/registry-url.ts";
+import { prefixOf } from "../upstream/registry-url.ts";
 import type { ListenerSettings } from "./settings.ts";
 
 type Listener = Pick<ListenerSettings, "port" | "host" | "upstream">;

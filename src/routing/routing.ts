@@ -11,7 +11,7 @@ import { withoutUserInfo } from "../oci/user-info.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
 import { MOST_QUERY } from "../upstream/network/link-header.ts";
 import type { Upstream } from "../upstream/policy.ts";
-import { withoutNs } from "../upstream/registry/registry-url.ts";
+import { withoutNs } from "../upstream/registry-url.ts";
 import type { Target } from "./target.ts";
 
 /** What routing needs to know of an upstream. */

@@ -14,7 +14,7 @@ import { Circuit } from "./network/circuit.ts";
 import { Endpoints } from "./network/endpoints.ts";
 import type { QuestionKey } from "./network/limits.ts";
 import type { ProxyEnvironment } from "./network/proxies.ts";
-import { parseRateLimit } from "./network/rate-limit.ts";
+import { parseRateLimit, type RateLimit } from "./network/rate-limit.ts";
 import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
@@ -24,9 +24,9 @@ import { headBlob, measureBlob } from "./registry/blob-size.ts";
 import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
-import { endpointOf } from "./registry/registry-url.ts";
 import type { Uplink } from "./registry/uplink.ts";
-import type { RateLimit, UpstreamClient } from "./upstream-client.ts";
+import { endpointOf } from "./registry-url.ts";
+import type { UpstreamClient } from "./upstream-client.ts";
 
 export type UpstreamClientOptions = {
   readonly upstream: Upstream;

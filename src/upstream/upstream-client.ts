@@ -2,10 +2,12 @@
  * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
  * client's credentials ever come in here.
  */
+
 import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-words.ts";
 import type { Origin } from "../origin.ts";
 import type { BodyRoom } from "./network/body-room.ts";
+import type { RateLimit } from "./network/rate-limit.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
 
@@ -55,14 +57,6 @@ export type TagsPage = HeldList & {
 
 /** An OCI index of all referrers, from all pages. */
 export type ReferrersList = HeldList;
-
-/** Docker Hub's pull budget, from its `ratelimit-*` headers. */
-export type RateLimit = {
-  readonly limit: number;
-  readonly remaining: number;
-  readonly windowMs: number;
-  readonly seenAt: number;
-};
 
 export type UpstreamStatus = {
   readonly name: string;

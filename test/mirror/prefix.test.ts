@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { errorAnswer } from "../../src/http/answers/error-answer.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../src/oci/media-types.ts";
-import { manifestUrl, repositoryAt, tagsUrl } from "../../src/upstream/registry/registry-url.ts";
+import { manifestUrl, repositoryAt, tagsUrl } from "../../src/upstream/registry-url.ts";
 import type { FakeRegistry } from "../support/fake-registry.ts";
 import { type MirrorWorld, startWorld, type WorldOptions } from "../support/mirror-world.ts";
 import { startFake } from "../support/start-upstream.ts";

@@ -7,7 +7,7 @@ import { GranaryError, isGranaryError } from "../../errors.ts";
 import { algorithmOf, type Digest, finishDigest } from "../../oci/digest.ts";
 import type { BlobReader } from "../../source.ts";
 import { decompress } from "../archives/decompress.ts";
-import { layerInput } from "./layer-input.ts";
+import { layerInput } from "../fetching/layer-input.ts";
 import type { Layer } from "./layers-of.ts";
 import { readEntries } from "./read-entries.ts";
 import { unpackLayer } from "./unpack-layer.ts";

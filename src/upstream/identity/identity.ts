@@ -6,7 +6,7 @@ import { GranaryError } from "../../errors.ts";
 import { type Identity, identityWith, identityWithout } from "../../oci/credentials.ts";
 import type { At } from "../network/caller.ts";
 import type { Upstream } from "../policy.ts";
-import { repositoryAt } from "../registry/registry-url.ts";
+import { repositoryAt } from "../registry-url.ts";
 
 /** Asks without credentials, whatever there are. */
 export const ANONYMOUS: Identity = { credentials: undefined, says: "It was asked for without credentials." };

@@ -3,7 +3,14 @@
  * separated by commas. Pure.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import type { RateLimit } from "../upstream-client.ts";
+
+/** Docker Hub's pull budget, from its `ratelimit-*` headers. */
+export type RateLimit = {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowMs: number;
+  readonly seenAt: number;
+};
 
 /** undefined when the headers are absent (an unlimited account) or unreadable. */
 export function parseRateLimit(headers: IncomingHttpHeaders, now: number): RateLimit | undefined {

@@ -18,12 +18,12 @@ import type { QuestionKey } from "../network/limits.ts";
 import { discardBody, readLimited } from "../network/read-body.ts";
 import { isRedirect } from "../network/redirects.ts";
 import { statusError } from "../network/status-error.ts";
+import { repositoryAt } from "../registry-url.ts";
 import type { Sight, ViewAsk } from "../upstream-client.ts";
 import { askBlob } from "./blob-size.ts";
 import type { Reply } from "./exchange.ts";
 import { askTags } from "./list-questions.ts";
 import { askManifest, HEADLESS, headOf } from "./manifest-questions.ts";
-import { repositoryAt } from "./registry-url.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (H68). */

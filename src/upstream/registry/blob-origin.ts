@@ -15,9 +15,9 @@ import { redactUrl } from "../network/redact-url.ts";
 import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError } from "../network/status-error.ts";
 import { transportError } from "../network/transport-error.ts";
+import { blobUrl, repositoryAt } from "../registry-url.ts";
 import { type BlobAnswer, checkIsBlob, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
 import { exchange, type Reply } from "./exchange.ts";
-import { blobUrl, repositoryAt } from "./registry-url.ts";
 import type { Uplink } from "./uplink.ts";
 
 /**

@@ -11,10 +11,10 @@ import { discardBody } from "../network/read-body.ts";
 import { redactUrl } from "../network/redact-url.ts";
 import { refusalOf } from "../network/refusal.ts";
 import { statusError } from "../network/status-error.ts";
+import { blobUrl, repositoryAt } from "../registry-url.ts";
 import type { BlobHead } from "../upstream-client.ts";
 import { checkIsBlob, lengthHeader } from "./blob-answer.ts";
 import { exchange, type Reply } from "./exchange.ts";
-import { blobUrl, repositoryAt } from "./registry-url.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** What registries say to a HEAD that they cannot answer, though a GET would be. */

@@ -14,10 +14,10 @@ import { discardBody } from "../network/read-body.ts";
 import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError } from "../network/status-error.ts";
 import type { RequestKind } from "../network/transport.ts";
+import { prefixOf, referrersUrl, repositoryAt, tagsUrl, withoutNs, withQuery } from "../registry-url.ts";
 import type { OnAbsent, ReferrersList, TagsPage } from "../upstream-client.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import { MOST_LIST_BYTES, noList, type ReadList, readList } from "./read-list.ts";
-import { prefixOf, referrersUrl, repositoryAt, tagsUrl, withoutNs, withQuery } from "./registry-url.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** Pages of one list of referrers. Registries put dozens of referrers on each. */

@@ -11,10 +11,10 @@ import type { At } from "../network/caller.ts";
 import { discardBody, readLimited } from "../network/read-body.ts";
 import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError, statusError } from "../network/status-error.ts";
+import { manifestUrl, repositoryAt } from "../registry-url.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "../upstream-client.ts";
 import { lengthHeader } from "./blob-answer.ts";
 import { exchange, type Reply } from "./exchange.ts";
-import { manifestUrl, repositoryAt } from "./registry-url.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** What of a 412 is shown to the person who pulls. */

@@ -7,7 +7,7 @@ import type { ProbeResult } from "../network/circuit.ts";
 import type { Endpoints } from "../network/endpoints.ts";
 import { discardBody } from "../network/read-body.ts";
 import type { Transport } from "../network/transport.ts";
-import { baseUrl } from "./registry-url.ts";
+import { baseUrl } from "../registry-url.ts";
 
 /** The best of what the endpoints say; `signal` is the client's life. */
 export async function probeBase(
