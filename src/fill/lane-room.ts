@@ -2,11 +2,9 @@
  * Owns how many lanes one fill may run: the policy's number, or fewer where the line was seen to take no more. It learns from lanes
  * that got nothing while others of the same fill were served, and tries one more from time to time.
  */
+import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
 
-/** After this long without another refusal one lane more is tried; where it is refused too, nothing but that request is lost. */
-const RAISE_MS = 5_000;
-/** How long a lane rests that got nothing, where that points to no limit: a connection that broke, a range that is not to be had. */
-const REST_MS = 250;
+const { laneRaiseMs, laneRestMs } = FILL_RETRIES;
 
 export class LaneRoom {
   readonly #lanes: number;
@@ -23,12 +21,12 @@ export class LaneRoom {
   /** The line, or the registry, gave a lane nothing while `left` others run: it gives no more at once. */
   refused(left: number, now: number): void {
     this.#most = Math.max(1, Math.min(this.#most, left));
-    this.#raiseAt = now + RAISE_MS;
+    this.#raiseAt = now + laneRaiseMs;
   }
 
   /** A lane got nothing, and why says nothing of others. */
   rest(now: number): void {
-    this.#resting.push(now + REST_MS);
+    this.#resting.push(now + laneRestMs);
   }
 
   /** Nobody is served: what was learned says nothing any more. */
@@ -41,7 +39,7 @@ export class LaneRoom {
   most(now: number): number {
     if (this.#most < this.#lanes && now >= this.#raiseAt) {
       this.#most += 1;
-      this.#raiseAt = now + RAISE_MS;
+      this.#raiseAt = now + laneRaiseMs;
     }
     return this.#most;
   }

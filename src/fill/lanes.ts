@@ -8,6 +8,7 @@ import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Origin } from "../origin.ts";
 import type { Partial } from "../store/partial.ts";
+import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
 import { type Claim, Claims } from "./claims.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { streamClaim } from "./lane.ts";
@@ -45,9 +46,6 @@ const RAMP_MS = 100;
 const SMALL_MS = 1_000;
 /** A lane that is cut after so much was worth its connection: the next one is made at once. */
 const WORTH_BYTES = 64 * 1024;
-/** What the last lane of a fill that was served a moment ago waits before the next try, and how often in a row. */
-const PAUSE_MS = 100;
-const MOST_PAUSES = 3;
 
 export class Lanes {
   readonly #size: number;
@@ -302,8 +300,8 @@ export class Lanes {
   /** All lanes ended at about the same time, and the line has not got over it: a few short pauses come before the judgement. */
   #pause(): boolean {
     this.#pauses += 1;
-    if (this.#pauses > MOST_PAUSES) return false;
-    this.#wait(PAUSE_MS);
+    if (this.#pauses > FILL_RETRIES.lastLanePauses) return false;
+    this.#wait(FILL_RETRIES.lastLanePauseMs);
     return true;
   }
 

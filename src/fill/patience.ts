@@ -4,6 +4,7 @@
  * refused ourselves, without sending anything, is a wait and no failure. It keeps no time of its own.
  */
 import { isGranaryError } from "../errors.ts";
+import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
 import { backoffMs } from "./backoff.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 
@@ -31,15 +32,6 @@ export type Failed = {
   /** In [0, 1): spreads the tries. */
   readonly random: number;
 };
-
-/** A client that was given nothing yet is better off with an error soon: it gives up after 10 to 30 s. */
-const UNBEGUN_MS = 10_000;
-/** "Not there" and its like must be said this often in a row before it is believed of a blob, and of one that has begun. */
-const CONFIRMED = 3;
-const CONFIRMED_BEGUN = 5;
-const CONFIRM_MS = 100;
-/** How often an upstream that is away is looked at: nothing is sent for it, its client knows when it is back. */
-const AWAY_MS = 200;
 
 export class Patience {
   readonly #policy: PatiencePolicy;
@@ -118,16 +110,17 @@ export class Patience {
     const { outageMs, beginMs = outageMs } = this.#policy;
     const isOver = this.#hasBegun ? waitedMs >= outageMs : Math.max(waitedMs, awayMs) >= beginMs;
     if (isOver) return ELSEWHERE;
-    return { next: "again", afterMs: AWAY_MS };
+    return { next: "again", afterMs: FILL_RETRIES.awayPauseMs };
   }
 
   /** One node of many may say this for a moment, or of one range. */
   #confirm(failed: Failed): Judgement {
     const said = (this.#refusals.get(failed.origin) ?? 0) + 1;
     this.#refusals.set(failed.origin, said);
-    const confirmed = this.#hasBegun ? CONFIRMED_BEGUN : (this.#policy.refusals ?? CONFIRMED);
+    const { refusals, refusalsOnceBegun, refusalPauseMs } = FILL_RETRIES;
+    const confirmed = this.#hasBegun ? refusalsOnceBegun : (this.#policy.refusals ?? refusals);
     if (said >= confirmed) return ELSEWHERE;
-    return { next: "again", afterMs: CONFIRM_MS * 2 ** (said - 1) };
+    return { next: "again", afterMs: refusalPauseMs * 2 ** (said - 1) };
   }
 
   /** Registries answer 401 and 403 in an incident; neither says that bytes which were there a moment ago are gone. */
@@ -150,7 +143,7 @@ export class Patience {
   }
 
   #patienceMs(now: number): number {
-    const patienceMs = this.#policy.patienceMs ?? UNBEGUN_MS;
+    const patienceMs = this.#policy.patienceMs ?? FILL_RETRIES.unbegunPatienceMs;
     return this.#hasBegun ? Math.max(patienceMs, this.#leftMs(now)) : patienceMs;
   }
 

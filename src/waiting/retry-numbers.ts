@@ -1,0 +1,41 @@
+/**
+ * Owns every number that says how often, how soon and how long something is tried again, each with its reason, so that they can be
+ * read side by side: a wait in one layer must fit into the patience of the layer above it. Plain values only; whoever uses
+ * one decides what it means. Durations in milliseconds.
+ */
+
+/** A transfer of a blob (src/fill): lanes, and readers of what is not kept. */
+export const FILL_RETRIES = {
+  /** The pause after the first failure; it doubles with each further one. A dropped connection is usually back at once. */
+  firstPauseMs: 250,
+  /** The longest such pause. Whoever waits wants bytes within a second of the upstream's return, and only one lane tries. */
+  longestPauseMs: 1_000,
+  /** Part of a pause that is left to chance, so that the transfers of one outage do not all come back in one moment. */
+  jitter: 0.25,
+
+  /**
+   * The longest Retry-After that is waited for before the first byte, unless the policy says otherwise. Clients give up after 10 to 30 s
+   * without a byte: they are better off with an error before that.
+   */
+  unbegunPatienceMs: 10_000,
+
+  /** How often in a row an origin must answer "not there" or "not for you" before it is believed: one node of many may say it for a moment. */
+  refusals: 3,
+  /** The same once bytes of the blob have come: they were there a moment ago, so more is needed to believe that they are gone. */
+  refusalsOnceBegun: 5,
+  /** The pause before the first of these answers is asked for again; it doubles with each further one. */
+  refusalPauseMs: 100,
+
+  /** How often we look whether an upstream that is away is back. Nothing is sent for it: its client knows. */
+  awayPauseMs: 200,
+
+  /** The pause of the last lane where others were served a moment ago: the line has only to get over what ended them. */
+  lastLanePauseMs: 100,
+  /** So many of these pauses in a row; after them the failure is judged as any other. */
+  lastLanePauses: 3,
+
+  /** After so long without another refusal one connection more is tried. If it is refused too, only that request is lost. */
+  laneRaiseMs: 5_000,
+  /** How long a lane rests that got nothing for a reason which says nothing of the line: a broken connection, a range that is not there. */
+  laneRestMs: 250,
+} as const;
