@@ -1,6 +1,6 @@
 /**
  * Owns what holds where a configuration says nothing: the built-in upstreams, the Policy, listeners and storage. The list
- * is also the allow-list: a registry that is neither here nor in the file cannot be reached (design section 5).
+ * is also the allow-list: a registry that is neither here nor in the file cannot be reached (docs/protocol.md#private-addresses).
  */
 import type { Policy, Upstream } from "../upstream/policy.ts";
 
@@ -42,7 +42,7 @@ export const BUILT_IN_UPSTREAMS: Readonly<Record<string, BuiltIn>> = {
     realms: ["ollama.com"],
     names: "ollama",
     forwardUserAgent: true,
-    // One connection to its CDN is slow, many are not, and 16 parts arrive at once (ollama.md section 3a).
+    // One connection to its CDN is slow, many are not, and 16 parts arrive at once (docs/protocol.md#ollama-registry-blobs).
     policy: { lanes: 16 },
   },
   "ghcr.io": {},
@@ -51,9 +51,9 @@ export const BUILT_IN_UPSTREAMS: Readonly<Record<string, BuiltIn>> = {
   "gcr.io": {},
   "mcr.microsoft.com": {},
   "public.ecr.aws": {},
-  // Its challenge to an expired token names another host (nvidia-container-toolkit #1945).
+  // Its challenge to an expired token names another host (NVIDIA/nvidia-container-toolkit#1945).
   "nvcr.io": { realms: ["authn.nvidia.com"] },
-  // Scarf in front of GitHub: both the realm and the redirects are ghcr.io's (wud #143).
+  // Scarf in front of GitHub: both the realm and the redirects are ghcr.io's (getwud/wud#143).
   "lscr.io": { realms: ["ghcr.io"] },
   "hf.co": { aliases: ["huggingface.co"], realms: ["huggingface.co"], names: "ollama" },
 };

@@ -34,7 +34,7 @@ export type FileLook = {
 
 type Done<T> = (error: Error | null, value?: T) => void;
 
-/** Never through a symbolic link, and never parked on a pipe that lies where a file should (registry-clients.md 82). */
+/** Never through a symbolic link, and never parked on a pipe that lies where a file should. */
 const ALWAYS = constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
 export class OpenFile {

@@ -136,7 +136,7 @@ export class Claims {
 
   /**
    * Half of what the slowest lane still has before it, taken from it; undefined when every lane will be done soon. An
-   * idle lane that fetches it ends the slow tail that model pullers know (ollama #1736).
+   * idle lane that fetches it ends the slow tail that model pullers know (ollama/ollama#1736).
    */
   splitSlowest(now: number): ByteRange | undefined {
     let slowest: Claim | undefined;

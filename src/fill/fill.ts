@@ -77,7 +77,7 @@ export type FillAsk = {
 
 /** F18: this much of a whole reader's end waits for the verdict on the digest. */
 const HELD_BACK = 64 * 1024;
-/** A whole reader that took less may be a probe that reads no body (ollama.md section 3a): it completes nothing. */
+/** A whole reader that took less may be a probe that reads no body (docs/protocol.md#ollama-probe): it completes nothing. */
 const PROBE_BYTES = 8 * 1024 * 1024;
 
 export class Fill implements ReaderHost, LanesHost {

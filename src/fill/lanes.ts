@@ -38,7 +38,7 @@ export interface LanesHost {
 const PACE_MS = 250;
 /**
  * A lane more reads ahead for each so many bytes that came, or after each so many milliseconds of a line that is slower: a probe costs
- * little (ollama.md, line 11), and the line is soon used whole.
+ * little (docs/protocol.md#ollama-probe), and the line is soon used whole.
  */
 const RAMP_BYTES = 256 * 1024;
 const RAMP_MS = 100;
@@ -179,7 +179,7 @@ export class Lanes {
   }
 
   /**
-   * New lanes read ahead only as bytes come in, so that a probe costs little (ollama.md, line 11). A range-blind origin is
+   * New lanes read ahead only as bytes come in, so that a probe costs little (docs/protocol.md#ollama-probe). A range-blind origin is
    * read from the first gap on, whoever waits where.
    */
   #demand(previous: Claim | undefined): Demand {

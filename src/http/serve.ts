@@ -109,7 +109,10 @@ function guardOf(login: Login) {
   };
 }
 
-/** moby #30880, #33071: a challenge from a mirror makes Docker up to 28 send its login for Docker Hub (H4). */
+/**
+ * moby/moby#30880, moby/moby#33071: a challenge from a mirror makes Docker up to 28 send its login for Docker Hub
+ * (docs/protocol.md#docker-logins).
+ */
 function warnOfLogin({ log }: Observers, port: number): void {
   log.warn(
     { port },

@@ -78,7 +78,7 @@ export class Manifests {
 
   async #headByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
     const { record, outcome, warning } = await this.#tags.resolve(client, { ...target, tag }, ask, false);
-    // The document's own word for its type counts more than the header that the record may have it from (H27).
+    // The document's own word for its type counts more than the header that the record may have it from (docs/protocol.md#manifest-types).
     const stored = await this.#bytes.stored(record.digest, record.mediaType);
     const { digest, mediaType, size } = stored === undefined ? record : headOf(stored);
     return { digest, mediaType, size, outcome, warning, ageMs: ageOf(record.checkedAt, this.#clock.now()) };

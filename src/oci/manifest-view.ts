@@ -33,7 +33,7 @@ export type ManifestView = {
   readonly children: readonly JsonObject[];
 };
 
-/** Types that a server sends when it does not know better (registry-clients.md D: Ollama, proxies, static hosts). */
+/** Types that a server sends when it does not know better (docs/protocol.md#manifest-types). */
 const GENERIC = new Set([
   "",
   "text/plain",

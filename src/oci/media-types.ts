@@ -7,7 +7,7 @@ export const DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+
 export const DOCKER_SCHEMA1 = "application/vnd.docker.distribution.manifest.v1+json";
 export const OCTET_STREAM = "application/octet-stream";
 
-/** The union that every upstream is asked with (registry-clients.md A.5): no schema 1, no wildcard. */
+/** The union that every upstream is asked with (docs/protocol.md#manifest-accept): no schema 1, no wildcard. */
 export const MANIFEST_UNION: readonly string[] = [OCI_INDEX, DOCKER_LIST, OCI_MANIFEST, DOCKER_MANIFEST];
 
 export function isIndexType(mediaType: string): boolean {

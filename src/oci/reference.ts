@@ -36,7 +36,7 @@ const HOST = new RegExp(`^(?:${LABEL}(?:\\.${LABEL})*|\\[([0-9a-fA-F:]+)\\])(?::
 const IMAGE_ID = /^[a-f0-9]{64}$/;
 
 /**
- * The image that `text` names: `[host[:port]/]repository[:tag][@digest]`, a scheme such as `oci://` in front is fine (R10).
+ * The image that `text` names: `[host[:port]/]repository[:tag][@digest]`, a scheme such as `oci://` in front is fine.
  * What stands before the first slash is a host when it has a dot or a colon in it or is "localhost"; a colon after the last
  * slash begins a tag: "host:5000/x" has a port, "name:5000" a tag. Without tag and digest the tag is "latest". Throws
  * `reference-invalid`.

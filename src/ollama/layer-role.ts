@@ -1,4 +1,4 @@
-/** Owns what the layers of a model are for, by media type (ollama.md; server/images.go of ollama). Pure. */
+/** Owns what the layers of a model are for, by media type (ollama/ollama server/images.go). Pure. */
 
 const PREFIX = "application/vnd.ollama.image.";
 

@@ -19,7 +19,7 @@ export function isModelRepository(text: string): boolean {
 
 /**
  * The model that `text` names: `[[host[:port]/]namespace/]model[:tag][@digest]`; a scheme such as `ollama://` in front is
- * fine (R10). Defaults: registry.ollama.ai, "library", "latest". With fewer than three parts there is no host in it: Ollama
+ * fine. Defaults: registry.ollama.ai, "library", "latest". With fewer than three parts there is no host in it: Ollama
  * reads `x/y` as namespace and model, whatever x looks like. Throws `reference-invalid`.
  */
 export function parseModelName(text: string): Reference {

@@ -1,7 +1,7 @@
 /**
  * Owns Routes: which Upstream and which Target a request means, in each of the five ways in which clients name an
- * upstream (design section 5). Pure: an unknown name ends here, before any look-up or connection (registry-clients.md
- * F.1). It matches the raw path and decodes nothing but the colon of a digest or a port.
+ * upstream (docs/protocol.md#naming-the-upstream). Pure: an unknown name ends here, before any look-up or connection
+ * (docs/protocol.md#private-addresses). It matches the raw path and decodes nothing but the colon of a digest or a port.
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
@@ -36,7 +36,7 @@ export type Route = {
   readonly target: Target | undefined;
   /** The `ns` that the client gave: answers carry `OCI-Namespace`, and links of ours repeat it. */
   readonly ns: string | undefined;
-  /** The `ns` that a path prefix of another upstream overruled (H15); worth a line in the log. */
+  /** The `ns` that a path prefix of another upstream overruled; worth a line in the log. */
   readonly overruledNs: string | undefined;
 };
 
@@ -124,7 +124,7 @@ function upstreamInPath(
 
 /**
  * Where nothing but the listener says which registry is meant, whoever writes a host where no repository can be called so means a
- * registry that is not configured: that is the error to tell. Hub namespaces have no dots (registry-clients.md C.3).
+ * registry that is not configured: that is the error to tell. Hub namespaces have no dots (docs/protocol.md#podman-mirror-paths).
  */
 function checkListenerName({ names }: RoutedUpstream, path: readonly string[]): void {
   const [first = ""] = path;
@@ -195,7 +195,7 @@ function parseRepository(upstream: RoutedUpstream, segments: readonly string[]):
   const [first = ""] = segments;
   if (upstream.names === "hub" && segments.length > 1 && looksLikeHost(first)) throw unknownUpstream(first);
   const given = segments.join("/");
-  // Hub knows its official images by this name only, and answers 401 to any other (registry-clients.md C.3).
+  // Hub knows its official images by this name only, and answers 401 to any other (docs/protocol.md#docker-hub-names).
   const name = upstream.names === "hub" && segments.length === 1 ? `library/${given}` : given;
   if (isNameAt(upstream.names, name)) return name;
   throw new GranaryError(
@@ -210,7 +210,7 @@ function isNameAt(names: RoutedUpstream["names"], name: string): boolean {
 
 function parseManifestReference(text: string) {
   if (text.includes(":")) return { digest: parseDigest(text) };
-  // 404, not 400: the conformance suite asks for `.INVALID_MANIFEST_NAME` (registry-clients.md A.2).
+  // 404, not 400: the conformance suite asks for `.INVALID_MANIFEST_NAME` (docs/protocol.md#names).
   if (!isTag(text)) throw new GranaryError("not-found", `"${shorten(text)}" cannot be a tag.`);
   return { tag: text };
 }

@@ -152,7 +152,7 @@ async function removeBlob(layout: Layout, digest: Digest): Promise<void> {
   await unlessAbsent(`removing ${path}`, unlink(path));
 }
 
-/** O_NOFOLLOW guards only the last part of a path; the directory above could be the link (registry-clients.md 82). */
+/** O_NOFOLLOW guards only the last part of a path; the directory above could be the link. */
 async function hasOwnDirectory(layout: Layout, digest: Digest): Promise<boolean> {
   const path = layout.blobDirectory(digest);
   const found = await unlessAbsent(`looking at ${path}`, lstat(path));

@@ -1,6 +1,6 @@
 /**
  * Owns every path there is below the storage directory, and the layout version. File names are made from parsed
- * Digests and the names of configured upstreams (partial-owner.ts), so no text of a request can become a path (F.12). Nothing in a directory
+ * Digests and the names of configured upstreams (partial-owner.ts), so no text of a request can become a path. Nothing in a directory
  * is touched by who does not hold it, and what is kept there is never deleted.
  */
 import { constants } from "node:fs";

@@ -60,7 +60,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const probe = () => probeBase(transport, endpoints, closing.signal);
   const circuit = new Circuit({ ...shared, probe, onChange: reportTo(upstream.name, log, metrics) });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
-  // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials (H68).
+  // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials.
   const anonymousCaller = () => {
     const own = new Circuit({ ...shared, onChange: () => undefined });
     return new Caller({ ...shared, circuit: own, endpoints: order(), closing: closing.signal });

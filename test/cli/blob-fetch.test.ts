@@ -18,7 +18,7 @@ async function setUp(size = 3 * MIB) {
 }
 
 describe("a blob", () => {
-  test("comes into the file, and standard output stays empty (B01)", async () => {
+  test("comes into the file, and standard output stays empty", async () => {
     const { args, file, run } = await setUp();
     const { code, out, err } = await run(args);
     expect([code, out]).toEqual([0, ""]);
@@ -119,7 +119,7 @@ describe("what goes wrong", () => {
     expect(ended.err).not.toContain("wr0ng");
   });
 
-  test("other bytes than the digest names are 5, and no file (B02)", async () => {
+  test("other bytes than the digest names are 5, and no file", async () => {
     const { fake, args, digest, file, run } = await setUp();
     fake.fail(/blobs/, { kind: "flip", offset: 77 }, { times: 99, method: "GET" });
     const ended = await run([...args, "--quiet"]);
@@ -205,7 +205,7 @@ describe("a signal", () => {
     expect(firstDifference(7, 0, await readFile(file))).toBeUndefined();
   });
 
-  test("ends it at once, also when nothing answers (B09)", async () => {
+  test("ends it at once, also when nothing answers", async () => {
     const { fake, args, start } = await setUp();
     fake.fail(/blobs/, { kind: "hang" }, { times: 99 });
     const { child, ended } = start(args);

@@ -158,7 +158,7 @@ describe("serving", () => {
     expect(await readdir(directory)).not.toContain("data");
   });
 
-  test("prints no secret of its configuration (H79)", async () => {
+  test("prints no secret of its configuration", async () => {
     const secret = "s3cret-of-the-test";
     const secretFile = join(directory, "password");
     await writeFile(secretFile, `${secret}\n`);

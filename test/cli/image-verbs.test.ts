@@ -31,14 +31,14 @@ async function setUp() {
 }
 
 describe("image digest", () => {
-  test("prints the index's alone, and the platform's with --platform (I07)", async () => {
+  test("prints the index's alone, and the platform's with --platform", async () => {
     const { run, image, index, other } = await setUp();
     expect(await run(["image", "digest", image])).toEqual({ code: 0, out: `${index.digest}\n`, err: "" });
     const chosen = await run(["image", "digest", image, "--platform", OTHER]);
     expect(chosen).toEqual({ code: 0, out: `${other.digest}\n`, err: "" });
   });
 
-  test("says in JSON which of the two it is (I07)", async () => {
+  test("says in JSON which of the two it is", async () => {
     const { run, image, index, other } = await setUp();
     const named = await run(["image", "digest", image, "--json"]);
     expect(JSON.parse(named.out)).toEqual({ digest: index.digest, kind: "index" });
@@ -48,14 +48,14 @@ describe("image digest", () => {
 });
 
 describe("image size", () => {
-  test("prints the compressed number alone (I05)", async () => {
+  test("prints the compressed number alone", async () => {
     const { fake, run, image, compressed, second } = await setUp();
     expect(await run(["image", "size", image])).toEqual({ code: 0, out: `${compressed}\n`, err: "" });
     expect(await run(["image", "size", image, "--platform", OTHER])).toMatchObject({ out: `${second}\n` });
     expect(fake.matching({ kind: "blob" })).toHaveLength(2); // The two configs, and no layer.
   });
 
-  test("has both numbers in JSON, the unpacked one only when it was counted (I06)", async () => {
+  test("has both numbers in JSON, the unpacked one only when it was counted", async () => {
     const { run, image, compressed, own } = await setUp();
     const plain = await run(["image", "size", image, "--json"]);
     expect(JSON.parse(plain.out)).toEqual({ digest: own.digest, platform: HOST, compressed });
@@ -94,7 +94,7 @@ describe("what goes wrong", () => {
   test.each([
     ["an absent tag is 3", "org/app:2", [], 3, "org/app:2"],
     [
-      "a platform that there is not is 3, and the others are named (I02)",
+      "a platform that there is not is 3, and the others are named",
       "org/app:1",
       ["--platform", "linux/mips"],
       3,
@@ -102,7 +102,7 @@ describe("what goes wrong", () => {
     ],
     ["a platform that is none is 2", "org/app:1", ["--platform", "linux"], 2, "os/architecture"],
     [
-      "a reference that is none is 2, before anything is asked (I08)",
+      "a reference that is none is 2, before anything is asked",
       "!!!invalid-ref!!!",
       [],
       2,

@@ -18,12 +18,12 @@ describe("gemma:2b, through a registry in place of Ollama's", () => {
     return (verb: string, ...more: string[]) => run(["model", verb, "gemma:2b", "--via", fake.url, ...more]);
   }
 
-  test("model manifest prints it byte for byte (O03)", async () => {
+  test("model manifest prints it byte for byte", async () => {
     const model = await golden();
     expect(await model("manifest")).toEqual({ code: 0, out: GEMMA_2B_BYTES.toString(), err: "" });
   });
 
-  test("model manifest --json has digest, total size and roles (O01, O03)", async () => {
+  test("model manifest --json has digest, total size and roles", async () => {
     const model = await golden();
     const { out } = await model("manifest", "--json");
     const value = JSON.parse(out) as { layers: { role: string }[] };
@@ -66,7 +66,7 @@ test("a value that nobody reads ends it without a word", async () => {
 });
 
 describe("model fetch", () => {
-  test("NAME FILE brings the weights and nothing else (O08)", async () => {
+  test("NAME FILE brings the weights and nothing else", async () => {
     const { run, directory, name, size, added } = await setUp();
     const file = join(directory, "tiny.gguf");
     const { code, out } = await run(["model", "fetch", name, file, "--json"]);
@@ -103,7 +103,7 @@ describe("model fetch", () => {
     expect((await readdir(join(store, "blobs"))).toSorted()).toEqual(blobs.toSorted());
   });
 
-  test("of a split model says how many parts are left out (O09)", async () => {
+  test("of a split model says how many parts are left out", async () => {
     const { fake, run, directory } = await verbWorld({ mode: "ollama" });
     addModel(fake, "me/split", "1", { layers: [modelOf(1, 1000), modelOf(2, 1000), modelOf(3, 1000)] });
     const ended = await run([
@@ -117,7 +117,7 @@ describe("model fetch", () => {
     expect(ended.err).toContain("2 further parts are left out; --all");
   });
 
-  test("of a model that is not there is 3, and leaves no file (O06)", async () => {
+  test("of a model that is not there is 3, and leaves no file", async () => {
     const { fake, run, directory } = await setUp();
     const ended = await run(["model", "fetch", `${fake.host}/me/none:1`, join(directory, "none.gguf")]);
     expect(ended).toMatchObject({ code: 3, out: "", err: expect.stringContaining("me/none:1") });

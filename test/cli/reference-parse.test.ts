@@ -7,7 +7,7 @@ test.each([
   [["oci://ghcr.io/org/app:1"], "ghcr.io/org/app:1"],
   [["gemma:2b", "--model"], "registry.ollama.ai/library/gemma:2b"],
   [["ollama://hf.co/Org/Model:Q4_K_M"], "hf.co/Org/Model:Q4_K_M"],
-])("(R10) %j is told by its canonical text", async (args, text) => {
+])("%j is told by its canonical text", async (args, text) => {
   expect(await runMain(["reference", "parse", ...args])).toEqual({ code: 0, out: `${text}\n`, err: "" });
 });
 

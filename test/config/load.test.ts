@@ -96,7 +96,7 @@ describe("a configuration file", () => {
     expect(credentialsOf("ghcr.io")).toEqual({ username: "me", password: "from-a-file" });
   });
 
-  test("may leave an upstream's credentials to the login files, read later (I09)", async () => {
+  test("may leave an upstream's credentials to the login files, read later", async () => {
     const settings = await load("upstreams: {ghcr.io: {credentials: docker-config}}\n");
     const found = settings.upstreams.filter(({ credentialsFrom }) => credentialsFrom === "docker-config");
     expect(found).toMatchObject([{ name: "ghcr.io", credentials: undefined }]);

@@ -9,7 +9,7 @@ const HUB = "https://index.docker.io/v1/";
 const ALICE = `printf '{"ServerURL":"%s","Username":"alice","Secret":"s3cret"}' "$server"`;
 const NONE = 'echo "credentials not found in native keychain"; exit 1';
 
-describe("a credential helper (H77, I09)", () => {
+describe("a credential helper", () => {
   it("of credHelpers is asked with get, the registry on stdin and nothing else", async () => {
     const home = await loginHome();
     await home.addHelper("lab_1.x-y", ALICE);
@@ -130,7 +130,7 @@ describe("a credential helper (H77, I09)", () => {
   });
 });
 
-describe("a credential helper that fails is config-invalid by name, and nothing that it printed is shown (I09)", () => {
+describe("a credential helper that fails is config-invalid by name, and nothing that it printed is shown", () => {
   test.each([
     [
       "ends with an error",

@@ -6,7 +6,7 @@ import { base64, DOCKER_CONFIG, loginHome } from "../support/logins.ts";
 const auth = (user: string, password = "s3cret") => ({ auth: base64(`${user}:${password}`) });
 const rule = (key: string) => `~/${DOCKER_CONFIG} (auths: ${key})`;
 
-describe("an entry of auths (I09)", () => {
+describe("an entry of auths", () => {
   test.each([
     ["auth, the base64 of user:password", auth("me", "a:b:ü"), { username: "me", password: "a:b:ü" }],
     ["username and password", { username: "me", password: "pw" }, { username: "me", password: "pw" }],
@@ -43,7 +43,7 @@ describe("an entry of auths (I09)", () => {
   });
 });
 
-describe("the key of an entry (H77, I09)", () => {
+describe("the key of an entry", () => {
   test.each([
     "https://index.docker.io/v1/",
     "index.docker.io/v1/",
@@ -105,7 +105,7 @@ describe("the key of an entry (H77, I09)", () => {
   );
 });
 
-describe("the files (H77, I09)", () => {
+describe("the files", () => {
   it("are $REGISTRY_AUTH_FILE, $XDG_RUNTIME_DIR/containers/auth.json and ~/.docker/config.json, in that order", async () => {
     const home = await loginHome();
     home.env.REGISTRY_AUTH_FILE = await home.write("own.json", { auths: { "a.example": auth("own") } });
@@ -156,7 +156,7 @@ describe("the files (H77, I09)", () => {
   });
 });
 
-describe("a file that cannot be used is config-invalid by name, and nothing of it is shown (I09)", () => {
+describe("a file that cannot be used is config-invalid by name, and nothing of it is shown", () => {
   test.each([
     [
       "no JSON",

@@ -39,7 +39,7 @@ upstreams: {lab.example: {endpoints: ["${fake.url}"], internal: true, realms: [1
   return { fake, team, open, manifestDigest, layer: layerDigests[0] };
 }
 
-describe("credentials: docker-config (H77, I09)", () => {
+describe("credentials: docker-config", () => {
   it("opens a private repository upstream to clients that logged in, and to nobody else", async () => {
     const home = await loginHome();
     const { fake, team, open, manifestDigest, layer } = await startProxy(home);
@@ -76,7 +76,7 @@ describe("credentials: docker-config (H77, I09)", () => {
   });
 });
 
-it("a login made later does not open to strangers what they asked for before it (H80, I09)", async () => {
+it("a login made later does not open to strangers what they asked for before it", async () => {
   const home = await loginHome();
   let host = "";
   const logins = home.logins();

@@ -46,7 +46,7 @@ function sentTo(fake: FakeRegistry): string[] {
   return all.filter((each) => each !== undefined && !each.startsWith("Bearer fake-token-")).map(String);
 }
 
-describe("credentials are taken in this order (I09)", () => {
+describe("credentials are taken in this order", () => {
   it("given ones, the configuration's, the files', none", async () => {
     const fake = await startPrivate("plain", { auth: "basic" });
     const home = await loginHome();
@@ -146,7 +146,7 @@ describe("credentials are taken in this order (I09)", () => {
   });
 });
 
-describe("an error says which rule the credentials came from, never the secret (I09)", () => {
+describe("an error says which rule the credentials came from, never the secret", () => {
   it("a password that is refused", async () => {
     const fake = await startPrivate();
     const home = await loginHome();
@@ -198,7 +198,7 @@ describe("an error says which rule the credentials came from, never the secret (
   });
 });
 
-describe("credentials go to nobody else (I09, P10)", () => {
+describe("credentials go to nobody else", () => {
   it("a registry's login does not go to the mirror of --via; the mirror's own does", async () => {
     const mirror = await startPrivate("plain", { auth: "basic" });
     const home = await loginHome();

@@ -60,7 +60,7 @@ describeWith(["skopeo", "umoci", "buildah", "tar", "gzip", "zstd"], "archives of
     return found.mediaTypes;
   }
 
-  test("a layout of umoci opens, alone and beside another image (I10)", async () => {
+  test("a layout of umoci opens, alone and beside another image", async () => {
     await expectSame(layout);
     await skopeo("copy", `oci:${layout}:v1`, `oci:${pathOf("two")}:ghcr.io/org/app:v1`);
     await runCommand("umoci", ["new", "--image", `${pathOf("two")}:empty`]);
@@ -68,13 +68,13 @@ describeWith(["skopeo", "umoci", "buildah", "tar", "gzip", "zstd"], "archives of
     await expectSame(pathOf("two"), "ghcr.io/org/app:v1");
   });
 
-  test("skopeo's docker-archive opens: plain layers, the second of two equal ones not stored (I10)", async () => {
+  test("skopeo's docker-archive opens: plain layers, the second of two equal ones not stored", async () => {
     const type = "application/vnd.docker.image.rootfs.diff.tar";
     expect(await expectSame(pathOf("saved.tar"))).toEqual([type, type, type]);
     await expectSame(pathOf("saved.tar"), "app:v1");
   });
 
-  test("skopeo's layouts and archives of them open: gzip, zstd and plain layers (I10)", async () => {
+  test("skopeo's layouts and archives of them open: gzip, zstd and plain layers", async () => {
     expect(await expectSame(pathOf("oci.tar"), "v1")).toContain(
       "application/vnd.oci.image.layer.v1.tar+gzip",
     );
@@ -86,14 +86,14 @@ describeWith(["skopeo", "umoci", "buildah", "tar", "gzip", "zstd"], "archives of
     expect(mediaTypes).toEqual(tars.map(() => "application/vnd.oci.image.layer.v1.tar+zstd"));
   });
 
-  test("archives that are packed as a whole open (I10)", async () => {
+  test("archives that are packed as a whole open", async () => {
     await runCommand("gzip", ["--keep", pathOf("saved.tar")]);
     await runCommand("zstd", ["--quiet", "--keep", pathOf("oci.tar")]);
     await expectSame(pathOf("saved.tar.gz"));
     await expectSame(pathOf("oci.tar.zst"));
   });
 
-  test("buildah's archives open (I10)", async () => {
+  test("buildah's archives open", async () => {
     const store = ["--root", pathOf("root"), "--runroot", pathOf("run"), "--storage-driver", "vfs"];
     const buildah = (...args: string[]) => runCommand("buildah", [...store, ...args]);
     const pulled = (await buildah("pull", "--quiet", `docker-archive:${pathOf("saved.tar")}`)).trim();
@@ -127,7 +127,7 @@ function describeMade(given: () => Made): void {
     });
   });
 
-  test("an image made from tars is read by skopeo as docker-archive and as oci-archive (C01)", async () => {
+  test("an image made from tars is read by skopeo as docker-archive and as oci-archive", async () => {
     const { skopeo } = given();
     const layers = made.layers.map(({ digest }) => digest);
     for (const place of [`docker-archive:${path}:granary.example/app:v1`, `oci-archive:${path}:v1`]) {
@@ -137,7 +137,7 @@ function describeMade(given: () => Made): void {
     expect(JSON.parse(await skopeo("inspect", `oci-archive:${path}`)).Digest).toBe(made.digest);
   });
 
-  test("an image made from tars unpacks with umoci to the files that went in (C01)", async () => {
+  test("an image made from tars unpacks with umoci to the files that went in", async () => {
     const { place, tars, skopeo } = given();
     const layout = join(place, "copied");
     await skopeo("copy", `oci-archive:${path}:v1`, `oci:${layout}:v1`);

@@ -36,7 +36,7 @@ describeWith([...ENGINE_PROGRAMS, "tar"], "a Docker engine", () => {
     return { id: made.id, platform: { os: "linux", architecture: "amd64" }, layers, diffIds: layers };
   };
 
-  test("loads an image that was made from tars, with tag, platform and layers (C01)", async () => {
+  test("loads an image that was made from tars, with tag, platform and layers", async () => {
     const [image] = JSON.parse(await engine.docker("image", "inspect", NAME)) as object[];
     expect(image).toMatchObject({
       Id: made.id,
@@ -47,7 +47,7 @@ describeWith([...ENGINE_PROGRAMS, "tar"], "a Docker engine", () => {
     });
   });
 
-  test("gives its image by name and by ID over its socket (I10)", async () => {
+  test("gives its image by name and by ID over its socket", async () => {
     for (const name of [NAME, made.id, made.id.slice(7, 19)]) {
       const opened = await openEngineImage(name, { socket: engine.socket });
       expect(await contentOf(opened)).toMatchObject(wanted());
@@ -57,7 +57,7 @@ describeWith([...ENGINE_PROGRAMS, "tar"], "a Docker engine", () => {
     await source.close();
   });
 
-  test("has no image that was never loaded, by name or by ID (I10)", async () => {
+  test("has no image that was never loaded, by name or by ID", async () => {
     for (const name of ["granary.example/org/app:v2", "nothing", `sha256:${"0".repeat(64)}`]) {
       await expect(openEngineImage(name, { socket: engine.socket })).rejects.toMatchObject({
         code: "not-found",
@@ -65,7 +65,7 @@ describeWith([...ENGINE_PROGRAMS, "tar"], "a Docker engine", () => {
     }
   });
 
-  test("saves archives that open, also with several images and a layer behind a link (I10)", async () => {
+  test("saves archives that open, also with several images and a layer behind a link", async () => {
     await engine.docker("import", join(place, "upper.tar"), "other:v2");
     const [one, two] = [join(place, "one.tar"), join(place, "two.tar")];
     await engine.docker("save", "--output", one, NAME);

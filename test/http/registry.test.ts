@@ -14,7 +14,7 @@ afterEach(() => server.close());
 
 describe("the base endpoint", () => {
   test.each(["/v2/", "/v2", "/docker.io/v2/", "/v2/?ns=docker.io"])(
-    "%s answers {} without a redirect (H1, O27)",
+    "%s answers {} without a redirect",
     async (path) => {
       const get = await ask(server.hub, path);
       const head = await ask(server.hub, path, { method: "HEAD" });
@@ -28,7 +28,7 @@ describe("the base endpoint", () => {
     },
   );
 
-  test("never asks for a login, and nothing reads what a client sends (H3, O7)", async () => {
+  test("never asks for a login, and nothing reads what a client sends", async () => {
     for (const authorization of ["Basic Z3Vlc3Q6Z3Vlc3Q=", "garbage", "a:b:c"]) {
       const answer = await ask(server.hub, "/v2/", { headers: { authorization } });
       expect(answer.status).toBe(200);
@@ -36,7 +36,7 @@ describe("the base endpoint", () => {
     }
   });
 
-  test("promises no signature store (H11)", async () => {
+  test("promises no signature store", async () => {
     expect((await ask(server.hub, "/v2/")).headers["x-registry-supports-signatures"]).toBeUndefined();
   });
 });
@@ -48,7 +48,7 @@ describe("what a read-only mirror refuses", () => {
     ["PATCH", "/v2/library/x/blobs/uploads/1"],
     ["DELETE", `/v2/library/x/manifests/${DIGEST}`],
     ["OPTIONS", "/v2/"],
-  ])("%s %s is 405 with Allow, in JSON (H5, O27)", async (method, path) => {
+  ])("%s %s is 405 with Allow, in JSON", async (method, path) => {
     const answer = await ask(server.hub, path, { method, body: "x".repeat(100_000) });
     expect(answer).toMatchObject({
       status: 405,
@@ -57,7 +57,7 @@ describe("what a read-only mirror refuses", () => {
     expect(errorsOf(answer)[0]?.code).toBe("UNSUPPORTED");
   });
 
-  test("leaves the connection usable after a body that nobody reads (H5, H6)", async () => {
+  test("leaves the connection usable after a body that nobody reads", async () => {
     const body = "x".repeat(300_000);
     const post = `POST /v2/a/blobs/uploads/ HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
     const get = `GET /v2/ HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nbody`;
@@ -66,7 +66,7 @@ describe("what a read-only mirror refuses", () => {
     expect(answers.match(/HTTP\/1\.1 \d+/g)).toEqual(["HTTP/1.1 405", "HTTP/1.1 200", "HTTP/1.1 200"]);
   });
 
-  test("reads an endless body no further than its cap, and closes (F.10)", async () => {
+  test("reads an endless body no further than its cap, and closes", async () => {
     const socket = await openSocket(server.hub);
     let text = "";
     socket.on("data", (chunk) => {
@@ -106,17 +106,14 @@ describe("a path that means nothing", () => {
     ["/v2/library/al%00pine/manifests/3", 400, "NAME_INVALID"],
     ["/v2/unknown.io/x/y/manifests/3", 404, "NAME_UNKNOWN"],
     ["/v2/x/y/manifests/3?ns=unknown.io", 404, "NAME_UNKNOWN"],
-  ])(
-    "%s is %d %s in JSON, and the mirror is not asked (H2, H12, H16, H19, O27)",
-    async (path, status, code) => {
-      const answer = await ask(server.hub, path);
-      expect(answer).toMatchObject({ status, headers: { "content-type": "application/json" } });
-      expect(errorsOf(answer)[0]?.code).toBe(code);
-      expect(server.mirror.asked).toEqual([]);
-    },
-  );
+  ])("%s is %d %s in JSON, and the mirror is not asked", async (path, status, code) => {
+    const answer = await ask(server.hub, path);
+    expect(answer).toMatchObject({ status, headers: { "content-type": "application/json" } });
+    expect(errorsOf(answer)[0]?.code).toBe(code);
+    expect(server.mirror.asked).toEqual([]);
+  });
 
-  test("with a raw NUL or control character is refused by the parser or by routing (H19)", async () => {
+  test("with a raw NUL or control character is refused by the parser or by routing", async () => {
     for (const character of ["\0", "\x01", "\x7f"]) {
       const answer = await sendRaw(
         server.hub,
@@ -126,14 +123,14 @@ describe("a path that means nothing", () => {
     }
   });
 
-  test("is counted when it names an unknown upstream (F.1)", async () => {
+  test("is counted when it names an unknown upstream", async () => {
     await ask(server.hub, "/v2/unknown.io/x/y/manifests/3");
     expect((await server.metrics.routeUnknown.get()).values[0]?.value).toBe(1);
   });
 });
 
 describe("naming the upstream", () => {
-  test("all nine ways reach the same Target (H13)", async () => {
+  test("all nine ways reach the same Target", async () => {
     const digest = server.mirror.addManifest("docker.io/library/alpine", ["3"], "{}");
     const paths = [
       "/v2/library/alpine/manifests/3",
@@ -152,20 +149,20 @@ describe("naming the upstream", () => {
     expect(new Set(server.mirror.asked.map(({ target }) => JSON.stringify(target))).size).toBe(1);
   });
 
-  test("ns is confirmed by OCI-Namespace on answers, and only then (H18)", async () => {
+  test("ns is confirmed by OCI-Namespace on answers, and only then", async () => {
     server.mirror.addManifest("quay.io/org/x", ["1"], "{}");
     const named = await ask(server.hub, "/v2/org/x/manifests/1?ns=quay.io");
     expect(named).toMatchObject({ status: 200, headers: { "oci-namespace": "quay.io" } });
     expect((await ask(server.hub, "/v2/quay.io/org/x/manifests/1")).headers["oci-namespace"]).toBeUndefined();
   });
 
-  test("a prefix that overrules ns is logged (H15)", async () => {
+  test("a prefix that overrules ns is logged", async () => {
     await ask(server.hub, "/v2/quay.io/org/x/manifests/1?ns=docker.io");
     expect(server.mirror.asked[0]?.target.upstream).toBe("quay.io");
     expect(server.lines).toContainEqual(expect.objectContaining({ ns: "docker.io", upstream: "quay.io" }));
   });
 
-  test("absolute-form requests are served by the host they name, unknown hosts by none (O26)", async () => {
+  test("absolute-form requests are served by the host they name, unknown hosts by none", async () => {
     server.mirror.addManifest("registry.ollama.ai/library/m", ["t"], "{}");
     const served = await ask(server.hub, "http://registry.ollama.ai/v2/library/m/manifests/t");
     expect(served.status).toBe(200);
@@ -173,7 +170,7 @@ describe("naming the upstream", () => {
     expect([refused.status, errorsOf(refused)[0]?.code]).toEqual([404, "NAME_UNKNOWN"]);
   });
 
-  test("Host selects the upstream where a name server points here (O26)", async () => {
+  test("Host selects the upstream where a name server points here", async () => {
     server.mirror.addManifest("hf.co/User/Repo-GGUF", ["Q4_K_M"], "{}");
     const headers = { host: "huggingface.co" };
     expect((await ask(server.ollama, "/v2/User/Repo-GGUF/manifests/Q4_K_M", { headers })).status).toBe(200);
@@ -198,7 +195,7 @@ describe("tags", () => {
       "/docker.io/v2/library/alpine/tags/list?n=2",
       "/docker.io/v2/library/alpine/tags/list?next_page=a%2Fb==",
     ],
-  ])("of %s link to the next page in the client's own convention (H59)", async (path, next) => {
+  ])("of %s link to the next page in the client's own convention", async (path, next) => {
     server.mirror.tagsAnswer = {
       body,
       release,
@@ -218,7 +215,7 @@ describe("tags", () => {
     });
   });
 
-  test("on the last page have no Link, and say when they are stale (H59)", async () => {
+  test("on the last page have no Link, and say when they are stale", async () => {
     server.mirror.tagsAnswer = { body, release, next: undefined, outcome: "stale", warning: "upstream down" };
     const { headers } = await ask(server.hub, "/v2/alpine/tags/list?n=0");
     expect(headers.link).toBeUndefined();
@@ -236,7 +233,7 @@ describe("referrers", () => {
   const body = Buffer.from('{"schemaVersion":2,"manifests":[]}');
   const answer = { body, release: () => {}, outcome: "miss", warning: undefined } as const;
 
-  test("are an OCI index, and say that the filter was applied (H60, H61)", async () => {
+  test("are an OCI index, and say that the filter was applied", async () => {
     server.mirror.referrersAnswer = { ...answer, filtered: true };
     const told = await ask(server.hub, `/v2/org/x/referrers/${DIGEST}?artifactType=a%2Fb`);
     expect(told).toMatchObject({
@@ -247,13 +244,13 @@ describe("referrers", () => {
     expect(server.mirror.asked[0]?.target).toMatchObject({ artifactType: "a/b" });
   });
 
-  test("without a filter say nothing of one (H61)", async () => {
+  test("without a filter say nothing of one", async () => {
     server.mirror.referrersAnswer = { ...answer, filtered: false };
     const { headers } = await ask(server.hub, `/v2/org/x/referrers/${DIGEST}`);
     expect(headers["oci-filters-applied"]).toBeUndefined();
   });
 
-  test("of a malformed digest are a 400 (H61)", async () => {
+  test("of a malformed digest are a 400", async () => {
     const answer = await ask(server.hub, "/v2/org/x/referrers/sha256:bad");
     expect([answer.status, errorsOf(answer)[0]?.code]).toEqual([400, "DIGEST_INVALID"]);
   });

@@ -1,4 +1,4 @@
-/** Shows which manifest a client gets by what it says it takes (registry-clients.md A.5): a documented answer, never a refusal. */
+/** Shows which manifest a client gets by what it says it takes (docs/protocol.md#manifest-accept): a documented answer, never a refusal. */
 import { describe, expect, it } from "vitest";
 import {
   DOCKER_LIST,
@@ -26,7 +26,7 @@ async function hubWorld() {
 
 type Tag = "docker" | "oci" | "list" | "index";
 
-describe("what a client that takes this gets for that tag (H28)", () => {
+describe("what a client that takes this gets for that tag", () => {
   const table: readonly (readonly [string, readonly string[], Record<Tag, Tag | "not-found">])[] = [
     ["the union", MANIFEST_UNION, same()],
     ["the union in another order", [...MANIFEST_UNION].reverse(), same()],
@@ -60,7 +60,7 @@ describe("what a client that takes this gets for that tag (H28)", () => {
   });
 });
 
-it("upstreams are asked with the union whatever the client says, and share one answer (H28)", async () => {
+it("upstreams are asked with the union whatever the client says, and share one answer", async () => {
   const { world } = await hubWorld();
   for (const accept of [OCI_ONLY, [], ["*/*"], MANIFEST_UNION]) await world.get("a/b", "index", { accept });
   const [only, ...more] = world.fake.matching({ kind: "manifest" });
@@ -68,7 +68,7 @@ it("upstreams are asked with the union whatever the client says, and share one a
   expect(only?.headers.accept).toBe(MANIFEST_UNION.join(", "));
 });
 
-it("what a client with few types got is kept for its like, in any order, and costs nobody else (H28)", async () => {
+it("what a client with few types got is kept for its like, in any order, and costs nobody else", async () => {
   const { world, digests } = await hubWorld();
   const { manifest } = await world.get("a/b", "list", { accept: [DOCKER_MANIFEST, "x/y"] });
   expect(manifest.digest).toBe(digests.docker);
@@ -78,7 +78,7 @@ it("what a client with few types got is kept for its like, in any order, and cos
   expect(world.fake.count()).toBe(asked);
 });
 
-it("by digest there is only one answer, whatever the client takes (H28)", async () => {
+it("by digest there is only one answer, whatever the client takes", async () => {
   const { world, digests } = await hubWorld();
   expect((await world.get("a/b", digests.index, { accept: DOCKER_ONLY })).manifest.digest).toBe(
     digests.index,

@@ -8,7 +8,7 @@ import { type MirrorWorld, startWorld } from "../support/mirror-world.ts";
 const SIGNATURE = "application/vnd.example.signature";
 const SBOM = "application/vnd.example.sbom";
 
-describe("tags (H59)", () => {
+describe("tags", () => {
   it("pages come as the upstream gives them, with what asks for the next one", async () => {
     const world = await startWorld();
     for (const tag of ["a", "b", "c"]) world.fake.addImage("x/y", tag, { layers: [10] });
@@ -193,7 +193,7 @@ describe("tags in pages of the registry's own", () => {
 });
 
 describe("referrers", () => {
-  it("pass the upstream's, and are filtered here when asked for one type (H60, H61)", async () => {
+  it("pass the upstream's, and are filtered here when asked for one type", async () => {
     const { world, subject } = await worldWithSubject("native");
     const signature = attach(world, subject, SIGNATURE);
     attach(world, subject, SBOM);
@@ -209,7 +209,7 @@ describe("referrers", () => {
   });
 
   it.each(["404", "401", "html"] as const)(
-    "where the API answers %s, come from the tag that carries them (H60)",
+    "where the API answers %s, come from the tag that carries them",
     async (referrers) => {
       const { world, subject } = await worldWithSubject(referrers);
       tagReferrers(world, subject, [SIGNATURE, SBOM]);
@@ -219,7 +219,7 @@ describe("referrers", () => {
   );
 
   it.each(["404", "401", "html"] as const)(
-    "where the API answers %s and there is no such tag, are an empty index (H60)",
+    "where the API answers %s and there is no such tag, are an empty index",
     async (referrers) => {
       const { world, subject } = await worldWithSubject(referrers);
       const { body } = await world.referrers("a/b", subject);
@@ -244,7 +244,7 @@ describe("referrers", () => {
   });
 
   it.each(["native", "404"] as const)(
-    "a signature that comes is seen within the short lifetime, though none was remembered (%s, H62)",
+    "a signature that comes is seen within the short lifetime, though none was remembered (%s)",
     async (referrers) => {
       const { world, subject } = await worldWithSubject(referrers);
       expect(typesIn((await world.referrers("a/b", subject)).body)).toEqual([]);

@@ -25,7 +25,7 @@ function methods(world: MirrorWorld): string[] {
 }
 
 describe("a stored tag", () => {
-  it("costs nothing upstream within its lifetime: two HEADs and a GET (H22)", async () => {
+  it("costs nothing upstream within its lifetime: two HEADs and a GET", async () => {
     const { world } = await worldWithOldTag();
     world.clock.aheadMs -= 1_000;
     for (let pass = 0; pass < 2; pass++) expect((await world.head("a/b", "1")).outcome).toBe("hit");
@@ -33,7 +33,7 @@ describe("a stored tag", () => {
     expect(world.fake.count()).toBe(0);
   });
 
-  it("costs one HEAD and no GET after its lifetime when it has not moved (H22)", async () => {
+  it("costs one HEAD and no GET after its lifetime when it has not moved", async () => {
     const { world, image } = await worldWithOldTag();
     const answers = await Promise.all(Array.from({ length: 10 }, () => world.get("a/b", "1")));
     expect(answers.every(({ outcome }) => outcome === "revalidated")).toBe(true);
@@ -44,7 +44,7 @@ describe("a stored tag", () => {
     expect(methods(world)).toEqual(["HEAD"]);
   });
 
-  it("costs one HEAD and no GET also where the upstream calls every manifest text/plain (H22)", async () => {
+  it("costs one HEAD and no GET also where the upstream calls every manifest text/plain", async () => {
     const { world, image } = await worldWithOldTag({ mode: "ollama" });
     expect(await world.head("a/b", "1")).toMatchObject({
       outcome: "revalidated",
@@ -54,7 +54,7 @@ describe("a stored tag", () => {
     expect(methods(world)).toEqual(["HEAD"]);
   });
 
-  it("that moved is served new after its lifetime; the old one is still there by digest (H23)", async () => {
+  it("that moved is served new after its lifetime; the old one is still there by digest", async () => {
     const { world, image } = await worldWithOldTag();
     const moved = world.fake.addImage("a/b", "1", { layers: [200], seed: 7 });
     const answers = await Promise.all(Array.from({ length: 10 }, () => world.get("a/b", "1")));
@@ -63,7 +63,7 @@ describe("a stored tag", () => {
     expect((await world.get("a/b", image.manifestDigest)).outcome).toBe("hit");
   });
 
-  it("that only HEADs asked for costs no GET when it moves (H22)", async () => {
+  it("that only HEADs asked for costs no GET when it moves", async () => {
     const world = await startWorld();
     world.fake.addImage("a/b", "1", { layers: [100] });
     await world.head("a/b", "1");
@@ -73,7 +73,7 @@ describe("a stored tag", () => {
     expect(world.fake.count({ method: "GET" })).toBe(0);
   });
 
-  it("that was deleted upstream is served once more, with a warning; the second 404 is believed (H23)", async () => {
+  it("that was deleted upstream is served once more, with a warning; the second 404 is believed", async () => {
     const { world, image } = await worldWithOldTag();
     world.fake.deleteTag("a/b", "1");
     for (let pass = 0; pass < 3; pass++) {
@@ -124,7 +124,7 @@ describe("a stored tag", () => {
     }
   });
 
-  it("survives a restart with its age (H22)", async () => {
+  it("survives a restart with its age", async () => {
     const { world } = await worldWithOldTag();
     world.clock.aheadMs -= 60_000;
     await world.restart();
@@ -144,7 +144,7 @@ describe("an upstream in trouble", () => {
     ["answers 401", { kind: "status", status: 401 }],
     ["resets connections", { kind: "reset" }],
     ["sends no headers", { kind: "hang" }],
-  ] as const)("%s: the stored tag is served, with a warning (H24)", async (_name, fault) => {
+  ] as const)("%s: the stored tag is served, with a warning", async (_name, fault) => {
     const { world, image } = await worldWithOldTag(impatient);
     world.fake.fail(/manifests/, fault, { times: 100 });
     const { manifest, outcome, warning } = await world.get("a/b", "1");
@@ -154,7 +154,7 @@ describe("an upstream in trouble", () => {
     expect(await world.head("a/b", "1")).toMatchObject({ outcome: "stale", warning });
   });
 
-  it("nothing stored: it is said to be down, never to be absent (H24)", async () => {
+  it("nothing stored: it is said to be down, never to be absent", async () => {
     const world = await startWorld();
     world.fake.addImage("a/b", "1", { layers: [100] });
     await world.fake.pause();
@@ -168,7 +168,7 @@ describe("an upstream in trouble", () => {
     });
   });
 
-  it("a tag that moved, whose new manifest is refused (429): the old one is served, with a warning (H24)", async () => {
+  it("a tag that moved, whose new manifest is refused (429): the old one is served, with a warning", async () => {
     const { world, image } = await worldWithOldTag();
     const moved = world.fake.addImage("a/b", "1", { layers: [200], seed: 7 });
     world.fake.fail(/manifests/, { kind: "rate-limited", retryAfter: "60" }, { method: "GET" });
@@ -259,7 +259,7 @@ describe("an upstream in trouble", () => {
     expect((await world.get("a/b", reference)).manifest.digest).toBe(image.manifestDigest);
   });
 
-  it("a tag that moved to a manifest with wrong bytes: the old one is served, nothing wrong is kept (H35)", async () => {
+  it("a tag that moved to a manifest with wrong bytes: the old one is served, nothing wrong is kept", async () => {
     const { world, image } = await worldWithOldTag();
     const moved = world.fake.addImage("a/b", "1", { layers: [200], seed: 7 });
     world.fake.fail(/manifests/, { kind: "flip", offset: 9 }, { method: "GET" });
@@ -267,7 +267,7 @@ describe("an upstream in trouble", () => {
     expect(await world.metadata.manifest(moved.manifestDigest)).toBeUndefined();
   });
 
-  it("is slow: the stored tag comes at the deadline, and at once for who asks next (H24)", async () => {
+  it("is slow: the stored tag comes at the deadline, and at once for who asks next", async () => {
     const { world } = await worldWithOldTag(impatient);
     world.fake.fail(/manifests/, { kind: "hang" }, { times: 100 });
     world.clock.holdsTimers = true;
@@ -281,7 +281,7 @@ describe("an upstream in trouble", () => {
     expect(world.fake.count({ kind: "manifest" })).toBe(1);
   });
 
-  it("answers at last: who waits no longer does not keep the answer from being used (H24)", async () => {
+  it("answers at last: who waits no longer does not keep the answer from being used", async () => {
     const { world } = await worldWithOldTag(impatient);
     const moved = world.fake.addImage("a/b", "1", { layers: [200], seed: 7 });
     world.fake.fail(/manifests/, { kind: "delay", ms: 600 });
@@ -292,7 +292,7 @@ describe("an upstream in trouble", () => {
     expect(methods(world)).toEqual(["HEAD", "GET"]);
   });
 
-  it("is dead: the next request does not wait to find out again (H68)", async () => {
+  it("is dead: the next request does not wait to find out again", async () => {
     const { world } = await worldWithOldTag();
     world.fake.addImage("a/other", "1", { layers: [10] });
     await world.fake.pause();
@@ -309,7 +309,7 @@ describe("an upstream in trouble", () => {
     expect(await world.metric("upstream_circuit_open")).toBe(1);
   });
 
-  it("limits us: nothing is asked until the window is over, for any manifest; the stored ones are served (H68)", async () => {
+  it("limits us: nothing is asked until the window is over, for any manifest; the stored ones are served", async () => {
     const { world } = await worldWithOldTag({ settings: { retryAfter: "120" } });
     world.fake.addImage("a/other", "1", { layers: [10] });
     world.fake.settings.rateLimit = { limit: 0, windowSeconds: 21_600 };
@@ -327,7 +327,7 @@ describe("an upstream in trouble", () => {
     expect((await world.get("a/b", "1")).outcome).toBe("revalidated");
   });
 
-  it("starts and serves what it has with every upstream down (H55)", async () => {
+  it("starts and serves what it has with every upstream down", async () => {
     const { world, image } = await worldWithOldTag();
     const [layer = image.configDigest] = image.layerDigests;
     await world.read("a/b", layer);
@@ -341,7 +341,7 @@ describe("an upstream in trouble", () => {
 });
 
 describe("a pull budget", () => {
-  it("is exported, and below a tenth of it tags live six times as long (H69)", async () => {
+  it("is exported, and below a tenth of it tags live six times as long", async () => {
     const world = await startWorld({ settings: { rateLimit: { limit: 100, windowSeconds: 21_600 } } });
     world.fake.addImage("a/b", "1", { layers: [100] });
     await world.get("a/b", "1");
@@ -364,7 +364,7 @@ describe("a pull budget", () => {
 describe("clients of an upstream that answers by User-Agent", () => {
   const outdated = { unlessUserAgent: /^ollama\/0\.(1\d|2\d)/, text: "This model needs a newer version." };
 
-  it("an old one hears the 412 with its text, which is not kept (ollama.md line 5)", async () => {
+  it("an old one hears the 412 with its text, which is not kept", async () => {
     const world = await startWorld({
       mode: "ollama",
       settings: { outdated },
@@ -393,7 +393,7 @@ describe("clients of an upstream that answers by User-Agent", () => {
 
 describe("signatures", () => {
   it.each([".sig", ".att", ".sbom", ""])(
-    "a tag sha256-…%s that grew upstream is seen within the short lifetime, not the long one (H62)",
+    "a tag sha256-…%s that grew upstream is seen within the short lifetime, not the long one",
     async (suffix) => {
       const world = await startWorld({ upstream: { policy: { negativeLifetimeMs: 5_000 } } });
       const tag = `sha256-${"a".repeat(64)}${suffix}`;
@@ -408,7 +408,7 @@ describe("signatures", () => {
   );
 });
 
-it("blobs of a manifest that was just served are the warmest (H57)", async () => {
+it("blobs of a manifest that was just served are the warmest", async () => {
   const world = await startWorld({ budget: { maxSize: 3 * MiB, minFree: 0 } });
   const one = world.fake.addImage("a/one", "1", { layers: [MiB], seed: 1 });
   const two = world.fake.addImage("a/two", "1", { layers: [MiB], seed: 2 });

@@ -38,7 +38,7 @@ describe("a value", () => {
     expect(textOf("x")).toBe("x");
   });
 
-  it("is a size only when it is a whole number that a double holds exactly (O10)", () => {
+  it("is a size only when it is a whole number that a double holds exactly", () => {
     for (const value of [-1, 0.5, 2 ** 53, "1", null, Number.NaN]) expect(sizeOf(value)).toBeUndefined();
     for (const value of [0, 2 ** 31 + 1, 2 ** 32 + 1, 2 ** 53 - 1]) expect(sizeOf(value)).toBe(value);
   });

@@ -37,7 +37,7 @@ describe("a platform", () => {
   });
 
   it.each(["", "linux", "linux/", "/amd64", "linux/arm/v7/x", "linux/amd64/", "lin ux/amd64", "linux//v7"])(
-    "(C02) %j is refused with the form that is expected",
+    "%j is refused with the form that is expected",
     (text) => {
       expect(() => parsePlatform(text)).toThrow(
         expect.objectContaining({
@@ -79,7 +79,7 @@ describe("a platform", () => {
   });
 });
 
-describe("(I01) of an index", () => {
+describe("of an index", () => {
   const ARM = ["linux/arm/v5", "linux/arm/v6", "linux/arm/v7", "linux/arm/v8", "linux/arm64/v8"];
 
   it.each([
@@ -108,7 +108,7 @@ describe("(I01) of an index", () => {
     expect(pickChild(twins, parsePlatform("linux/amd64"))).toBe(twins[0]);
   });
 
-  it("(I03) attestations are nobody's child, whatever platform they claim", () => {
+  it("attestations are nobody's child, whatever platform they claim", () => {
     const children = [
       childOf("unknown/unknown"),
       childOf("linux/amd64", { "vnd.docker.reference.type": "attestation-manifest" }),

@@ -27,18 +27,18 @@ function refusal(text: string): string {
 
 describe("names of models", () => {
   it.each([
-    ["(R01) gemma", "gemma", model(OLLAMA, "library/gemma", "latest")],
-    ["(R02) gemma:2b", "gemma:2b", model(OLLAMA, "library/gemma", "2b")],
-    ["(R03) foobar/gemma:2b", "foobar/gemma:2b", model(OLLAMA, "foobar/gemma", "2b")],
-    ["(R04) a host with a port", "host:5000/ns/model:tag", model("host:5000", "ns/model", "tag")],
-    ["(R04) localhost with a port", "localhost:5000/a/b:t", model("localhost:5000", "a/b", "t")],
-    ["(R05) hf.co", "hf.co/user/repo:Q4_K_M", model("hf.co", "user/repo", "Q4_K_M")],
-    ["(R05) hf.co/u/r:Q4_K_M", "hf.co/u/r:Q4_K_M", model("hf.co", "u/r", "Q4_K_M")],
+    ["gemma", "gemma", model(OLLAMA, "library/gemma", "latest")],
+    ["gemma:2b", "gemma:2b", model(OLLAMA, "library/gemma", "2b")],
+    ["foobar/gemma:2b", "foobar/gemma:2b", model(OLLAMA, "foobar/gemma", "2b")],
+    ["a host with a port", "host:5000/ns/model:tag", model("host:5000", "ns/model", "tag")],
+    ["localhost with a port", "localhost:5000/a/b:t", model("localhost:5000", "a/b", "t")],
+    ["hf.co", "hf.co/user/repo:Q4_K_M", model("hf.co", "user/repo", "Q4_K_M")],
+    ["hf.co/u/r:Q4_K_M", "hf.co/u/r:Q4_K_M", model("hf.co", "u/r", "Q4_K_M")],
     ["the whole name", "registry.ollama.ai/library/gemma:2b", model(OLLAMA, "library/gemma", "2b")],
-    ["(R06) a digest", `gemma@${DIGEST}`, model(OLLAMA, "library/gemma", undefined, DIGEST)],
-    ["(R06) tag and digest", `gemma:2b@${DIGEST}`, model(OLLAMA, "library/gemma", "2b", DIGEST)],
-    ["(R10) ollama://", "ollama://gemma:2b", model(OLLAMA, "library/gemma", "2b")],
-    ["(R10) oci://", `oci://ns/gemma@${DIGEST}`, model(OLLAMA, "ns/gemma", undefined, DIGEST)],
+    ["a digest", `gemma@${DIGEST}`, model(OLLAMA, "library/gemma", undefined, DIGEST)],
+    ["tag and digest", `gemma:2b@${DIGEST}`, model(OLLAMA, "library/gemma", "2b", DIGEST)],
+    ["ollama://", "ollama://gemma:2b", model(OLLAMA, "library/gemma", "2b")],
+    ["oci://", `oci://ns/gemma@${DIGEST}`, model(OLLAMA, "ns/gemma", undefined, DIGEST)],
     [
       "upper case",
       "hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF:IQ3_M",
@@ -54,7 +54,7 @@ describe("names of models", () => {
   });
 
   it.each(["gemma@sha256:abcd", `gemma@sha256:${"x".repeat(64)}`, "gemma@", `gemma@sha256-${HEX}`])(
-    "(R06) %s has no digest that could be checked",
+    "%s has no digest that could be checked",
     (text) => {
       expect(refusal(text)).toMatch(/is not a digest/);
     },
@@ -64,11 +64,11 @@ describe("names of models", () => {
     ...["", ":2b", "gemma:", "a:b:c", "/", "a//b", "/gemma", "gemma/", "a/b/c/d", "a/b/", "//b", "a b"],
     ...["-a", ".a", "n.s/model", "ns/mo+del", "é", "a\n", "gemma:-x", "h!/n/m", "h:0/n/m", "a/../b", "../b"],
     ...["http://h/n/m", "user:pw@h/n/m"],
-  ])("(R07) %j names no model", (text) => {
+  ])("%j names no model", (text) => {
     expect(refusal(text)).toMatch(/is not a (reference|digest)/);
   });
 
-  it("(R07) a host without a namespace says what to write", () => {
+  it("a host without a namespace says what to write", () => {
     expect(refusal("localhost:5000/gemma")).toMatch(/: localhost:5000\/library\/gemma\.$/);
     expect(refusal("hf.co/repo")).toMatch(/: hf\.co\/library\/repo\.$/);
   });
@@ -90,7 +90,7 @@ describe("names of models", () => {
 });
 
 describe("every text", () => {
-  it("(R07) is a model's name or `reference-invalid`; a name prints to a text that parses to the same value", () => {
+  it("is a model's name or `reference-invalid`; a name prints to a text that parses to the same value", () => {
     let taken = 0;
     fc.assert(
       fc.property(fc.oneof(fc.string(), fc.string({ unit: "binary" }), referenceTexts), (text) => {

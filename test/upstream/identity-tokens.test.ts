@@ -18,7 +18,7 @@ async function startHub(settings = {}, overrides = {}) {
   return started;
 }
 
-describe("an identity token (I09)", () => {
+describe("an identity token", () => {
   it("buys a token by the OAuth2 POST, in the body and nowhere else", async () => {
     const { fake, client } = await startHub();
     expect(await client.headManifest(ask)).toBeDefined();
@@ -94,7 +94,7 @@ describe("an identity token (I09)", () => {
   });
 });
 
-describe("tokens of several identities (H64, I09)", () => {
+describe("tokens of several identities", () => {
   it("are kept apart when the look-up's answer differs by repository", async () => {
     const lookUp = async ({ repository }: { repository: string }) => ({
       credentials: repository === "library/secret" ? credentials : undefined,
@@ -123,7 +123,7 @@ describe("tokens of several identities (H64, I09)", () => {
   });
 });
 
-describe("a registry token (I09)", () => {
+describe("a registry token", () => {
   it("goes to the endpoint as it is, at once, and to no other host", async () => {
     const { fake, client } = await startHub({ users: { alice: "wonderland" } });
     const registryToken = await tokenOf(fake.authUrl, "library/secret");
@@ -158,7 +158,7 @@ describe("a registry token (I09)", () => {
   });
 });
 
-it("a 403 says with which credentials was asked; one of another host does not (I09)", async () => {
+it("a 403 says with which credentials was asked; one of another host does not", async () => {
   const { fake, client } = await startHub();
   fake.fail(/manifests/, { kind: "status", status: 403 });
   await expect(client.headManifest(ask)).rejects.toMatchObject({
@@ -178,7 +178,7 @@ it("a 403 says with which credentials was asked; one of another host does not (I
   });
 });
 
-it("the end of a transfer ends its wait for a look-up (I09)", async () => {
+it("the end of a transfer ends its wait for a look-up", async () => {
   const never = () => new Promise<never>(() => undefined);
   const { fake, client } = await startHub({}, { credentials: never });
   const controller = new AbortController();

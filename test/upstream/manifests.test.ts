@@ -104,7 +104,7 @@ describe("a manifest", () => {
     await expect.poll(() => fake.connections).toBe(0);
   });
 
-  it("that is compressed is refused, never stored as it is (H74)", async () => {
+  it("that is compressed is refused, never stored as it is", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     fake.addImage("x", "y", { layers: [1] });
     fake.fail(/manifests/, { kind: "gzip" });
@@ -230,7 +230,7 @@ describe("lists", () => {
   });
 
   it.each(["404", "html", "401"] as const)(
-    "of referrers are nothing when the upstream answers %s (H60)",
+    "of referrers are nothing when the upstream answers %s",
     async (referrers) => {
       const { fake, client } = await startTags({ referrers });
       const { manifestDigest } = fake.addImage("x/y", "a", { layers: [1] });

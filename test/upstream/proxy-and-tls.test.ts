@@ -1,4 +1,4 @@
-/** Owns the tests of proxies, extra CAs and client certificates (registry-clients.md H76). */
+/** Owns the tests of proxies, extra CAs and client certificates. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -19,7 +19,7 @@ async function startWithImage(options: Parameters<typeof startFake>[0]) {
 
 describe("proxies", () => {
   it.each(["HTTP_PROXY", "http_proxy"])(
-    "of %s carry http requests, also for names that only they know (H76)",
+    "of %s carry http requests, also for names that only they know",
     async (name) => {
       const fake = await startWithImage({ mode: "plain" });
       const proxy = await startForwardProxy({ "registry.test": new URL(fake.url).host });
@@ -30,7 +30,7 @@ describe("proxies", () => {
     },
   );
 
-  it("of HTTPS_PROXY carry https through a tunnel that ends at the upstream (H76)", async () => {
+  it("of HTTPS_PROXY carry https through a tunnel that ends at the upstream", async () => {
     const fake = await startWithImage({ mode: "plain", tls });
     const proxy = await startForwardProxy();
     const { client } = clientOf(fake, {}, { env: { HTTPS_PROXY: proxy.url }, tls: { ca: caPem } });
@@ -38,7 +38,7 @@ describe("proxies", () => {
     expect(proxy.asked).toEqual([`CONNECT ${new URL(fake.url).host}`]);
   });
 
-  it("are passed by for hosts in NO_PROXY, and without an environment (H76)", async () => {
+  it("are passed by for hosts in NO_PROXY, and without an environment", async () => {
     const fake = await startWithImage({ mode: "plain" });
     const proxy = await startForwardProxy();
     const { client } = clientOf(
@@ -105,7 +105,7 @@ describe("proxies", () => {
 });
 
 describe("certificates", () => {
-  it("of an unknown CA are refused, and accepted with the extra CA (H76)", async () => {
+  it("of an unknown CA are refused, and accepted with the extra CA", async () => {
     const fake = await startWithImage({ mode: "plain", tls });
     await expect(clientOf(fake).client.headManifest(ask)).rejects.toMatchObject({
       code: "upstream-unavailable",
@@ -115,7 +115,7 @@ describe("certificates", () => {
     expect(await clientOf(fake, {}, { tls: { ca: caPem } }).client.headManifest(ask)).toBeDefined();
   });
 
-  it("of the client are shown where they are configured (H76)", async () => {
+  it("of the client are shown where they are configured", async () => {
     const fake = await startWithImage({ mode: "plain", tls: { ...tls, ca: caPem } });
     const { client: bare } = clientOf(fake, {}, { tls: { ca: caPem } });
     await expect(bare.headManifest(ask)).rejects.toMatchObject({ code: "upstream-unavailable" });

@@ -1,4 +1,4 @@
-/** Owns the tests of challenge and token: who is asked, with what, how often (registry-clients.md H63-H73). */
+/** Owns the tests of challenge and token: who is asked, with what, how often (docs/protocol.md#challenges-and-tokens). */
 import { describe, expect, it } from "vitest";
 import type { UpstreamClient } from "../../src/upstream/upstream-client.ts";
 import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
@@ -16,14 +16,14 @@ async function startHub(settings = {}, overrides = {}) {
 }
 
 describe("tokens", () => {
-  it("answers a challenge with one token request and one repeated request (H63)", async () => {
+  it("answers a challenge with one token request and one repeated request", async () => {
     const { fake, client } = await startHub();
     expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeDefined();
     const seen = fake.requests.map(({ origin, method, status }) => `${origin} ${method} ${status}`);
     expect(seen).toEqual(["registry HEAD 401", "auth GET 200", "registry HEAD 200"]);
   });
 
-  it("uses a token until 90 % of its life and then renews it without asking for a new challenge (H63)", async () => {
+  it("uses a token until 90 % of its life and then renews it without asking for a new challenge", async () => {
     const { fake, client, clock } = await startHub({ tokenExpiresIn: 100 });
     const ask = askFor("library/alpine", "latest");
     await client.headManifest(ask);
@@ -36,7 +36,7 @@ describe("tokens", () => {
     expect(fake.count({ status: 401 })).toBe(1);
   });
 
-  it("takes a missing expires_in for 60 s (H63)", async () => {
+  it("takes a missing expires_in for 60 s", async () => {
     const { fake, client, clock } = await startHub({ tokenExpiresIn: undefined });
     await client.headManifest(askFor("library/alpine", "latest"));
     clock.aheadMs = 53_000;
@@ -47,7 +47,7 @@ describe("tokens", () => {
     expect(fake.count({ origin: "auth" })).toBe(2);
   });
 
-  it("shares one token request among requests that overlap (H63)", async () => {
+  it("shares one token request among requests that overlap", async () => {
     const { fake, client } = await startHub();
     fake.settings.latencyMs.auth = 50;
     const ask = askFor("library/alpine", "latest");
@@ -61,7 +61,7 @@ describe("tokens", () => {
     expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeDefined();
   });
 
-  it("never uses one identity's token for another (H64)", async () => {
+  it("never uses one identity's token for another", async () => {
     const { fake, client } = await startHub({ users }, { credentials: alice });
     fake.settings.privateRepositories.add("library/alpine");
     expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeDefined();
@@ -72,7 +72,7 @@ describe("tokens", () => {
     expect(identities).toEqual([true, false]);
   });
 
-  it("keeps tokens of different repositories apart (H64)", async () => {
+  it("keeps tokens of different repositories apart", async () => {
     const { fake, client } = await startHub();
     fake.addImage("library/busybox", "latest", { layers: [10] });
     await client.headManifest(askFor("library/alpine", "latest"));
@@ -81,7 +81,7 @@ describe("tokens", () => {
     expect(scopes).toEqual(["repository:library/alpine:pull", "repository:library/busybox:pull"]);
   });
 
-  it("sends no credentials to a realm outside the allowed ones, and says so (H67)", async () => {
+  it("sends no credentials to a realm outside the allowed ones, and says so", async () => {
     const { fake, client } = await startHub({ users }, { credentials: alice, realms: [] });
     const failure = client.headManifest(askFor("library/alpine", "latest"));
     await expect(failure).rejects.toMatchObject({
@@ -93,7 +93,7 @@ describe("tokens", () => {
     expect(fake.count({ origin: "auth" })).toBe(0);
   });
 
-  it("asks a listed realm on another host with the credentials (H67)", async () => {
+  it("asks a listed realm on another host with the credentials", async () => {
     const { fake, client } = await startHub({ users }, { credentials: alice });
     fake.settings.privateRepositories.add("library/alpine");
     expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeDefined();
@@ -102,7 +102,7 @@ describe("tokens", () => {
     expect(token?.query.get("account")).toBe("alice");
   });
 
-  it("drops a held token that is refused and asks once more without it, for a challenge of its own (H70)", async () => {
+  it("drops a held token that is refused and asks once more without it, for a challenge of its own", async () => {
     const { fake, client } = await startHub();
     const other = await startFake({ mode: "hub" });
     await client.headManifest(askFor("library/alpine", "latest"));
@@ -124,7 +124,7 @@ describe("tokens", () => {
     expect(other.count()).toBe(0);
   });
 
-  it("builds the scope from the repository, pull only, whatever the challenge says (H71)", async () => {
+  it("builds the scope from the repository, pull only, whatever the challenge says", async () => {
     const { fake, client } = await startHub({ challengeScope: "repository:user/image:pull,push" });
     expect(await client.headManifest(askFor("library/alpine", "latest"))).toBeDefined();
     expect(fake.matching({ origin: "auth" })[0]?.query.getAll("scope")).toEqual([
@@ -132,7 +132,7 @@ describe("tokens", () => {
     ]);
   });
 
-  it("takes a 401 after a fresh token for absent or private (H73)", async () => {
+  it("takes a 401 after a fresh token for absent or private", async () => {
     const { fake, client } = await startHub();
     await expect(client.headManifest(askFor("library/nothing", "latest"))).rejects.toMatchObject(HIDDEN);
     await expect(client.getManifest(askFor("library/nothing", "latest"))).rejects.toMatchObject(HIDDEN);
@@ -140,7 +140,7 @@ describe("tokens", () => {
     expect(fake.count({ repository: "library/nothing" })).toBeLessThanOrEqual(4);
   });
 
-  it("takes an anonymous token's refusal for absent or private, as ghcr.io means it (H73)", async () => {
+  it("takes an anonymous token's refusal for absent or private, as ghcr.io means it", async () => {
     const { fake, client } = await startHub();
     fake.fail(/token/, { kind: "status", status: 403 });
     await expect(client.headManifest(askFor("library/alpine", "latest"))).rejects.toMatchObject(HIDDEN);

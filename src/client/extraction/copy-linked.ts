@@ -1,5 +1,5 @@
 /**
- * Owns the copy that stands in for a symbolic link on a file system without links (E10): a file, or a whole tree, found in the
+ * Owns the copy that stands in for a symbolic link on a file system without links: a file, or a whole tree, found in the
  * model, so that the order of links does not matter. What it copies counts against the caps: trees of links grow without end.
  */
 

@@ -142,7 +142,7 @@ async function furnish(
   };
 }
 
-/** One count of compressed bytes over all layers (E14). */
+/** One count of compressed bytes over all layers. */
 async function unpackLayers(
   shop: Workshop,
   supply: LayerSupply,

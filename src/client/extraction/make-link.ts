@@ -1,6 +1,6 @@
 /**
  * Owns links: hard ones to what the model has, symbolic ones with their text untouched, and what becomes of both where the file
- * system takes none (E10). It never links to what lies outside the root: it takes no path but the model's.
+ * system takes none. It never links to what lies outside the root: it takes no path but the model's.
  */
 import { errnoOf, onDisk } from "../../files/disk-error.ts";
 import { carryOut } from "./carry-out.ts";

@@ -16,7 +16,7 @@ export type Lost = "absent" | "outside" | "loop";
 
 /**
  * The place that `path` names, its last name not followed. Directories that are missing on the way are implied: they are put
- * into the model and into `changes`; so is one in place of a lower layer's file (E11). Throws `manifest-invalid` for a way that
+ * into the model and into `changes`; so is one in place of a lower layer's file. Throws `manifest-invalid` for a way that
  * leads out of the root, round in a circle, or below a file of the same layer.
  */
 export function placeOf(

@@ -70,7 +70,7 @@ export function put(place: Place, node: Node): Change[] {
   return changes;
 }
 
-/** Takes away what lower layers put at `place` and below it; what `layer` itself put there stays (E03, E05). */
+/** Takes away what lower layers put at `place` and below it; what `layer` itself put there stays (docs/protocol.md#whiteouts). */
 export function whiteOut({ directory, name, path }: Place, layer: number): Change[] {
   const node = directory.children.get(name);
   if (node === undefined) return [];
@@ -85,7 +85,7 @@ export function whiteOut({ directory, name, path }: Place, layer: number): Chang
   return clear(node, path, layer);
 }
 
-/** Takes away what lower layers put below `directory`, which itself stays (E04). */
+/** Takes away what lower layers put below `directory`, which itself stays (docs/protocol.md#whiteouts). */
 export function clear(directory: DirectoryNode, path: readonly string[], layer: number): Change[] {
   const names = [...directory.children.keys()];
   return names.flatMap((name) => whiteOut({ directory, name, path: [...path, name] }, layer));

@@ -16,7 +16,7 @@ export type Workshop = {
   readonly warnings: Warnings;
   /** Setuid, setgid and sticky bits of files are those of the image. */
   readonly keepsSpecialBits: boolean;
-  /** Symbolic links that the file system refused: in the model, not on disk, copied at the end (E10). */
+  /** Symbolic links that the file system refused: in the model, not on disk, copied at the end. */
   readonly unmade: Set<SymlinkNode>;
   /** Throws when the extraction is to end. */
   readonly check: () => void;

@@ -76,7 +76,7 @@ export async function fetchBlob(
   try {
     await runFill(fetch);
   } catch (error) {
-    // Bytes from two bodies that do not fit together: once more, from nothing (client-verbs.md B05).
+    // Bytes from two bodies that do not fit together: once more, from nothing.
     if (!isGranaryError(error, "digest-mismatch") || origin.breaks === 0) throw error;
     await runFill(fetch);
   }

@@ -4,7 +4,7 @@ import type { FillPolicy } from "../../fill/fill-policy.ts";
 const MIB = 2 ** 20;
 
 export const FETCH_POLICY: FillPolicy = {
-  // Where one connection is slow, several are not (ollama.md, 3a); more would only crowd out the neighbours on the line.
+  // Where one connection is slow, several are not (docs/protocol.md#ollama-registry-blobs); more would only crowd out the neighbours on the line.
   lanes: 6,
   smallBlob: 4 * MIB,
   firstSegment: MIB,

@@ -84,7 +84,7 @@ async function openImage(ask: Ask, manifest: Manifest, stated: ImageView): Promi
   return { source, reference, index, manifest, view, configBytes, config };
 }
 
-/** No index said what this image is for: its config does, where it is an image's at all (I04). */
+/** No index said what this image is for: its config does, where it is an image's at all. */
 function checkPlatform(ask: Ask, image: Image): Image {
   const { platform } = image.config;
   if (!isStated(platform) || isMatch(ask.wanted, platform)) return image;

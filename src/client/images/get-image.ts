@@ -1,4 +1,4 @@
-/** Owns getImage: from a reference to one image of one platform (I01-I04). It fetches no layer. */
+/** Owns getImage: from a reference to one image of one platform. It fetches no layer. */
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";

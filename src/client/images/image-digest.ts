@@ -1,4 +1,4 @@
-/** Owns imageDigest (I07): which digest a reference stands for now, and of what. It fetches as little as tells it. */
+/** Owns imageDigest: which digest a reference stands for now, and of what. It fetches as little as tells it. */
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { viewImage } from "../../oci/image-view.ts";

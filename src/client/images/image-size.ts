@@ -1,4 +1,4 @@
-/** Owns the sizes of an image (I05, I06): what crosses the network, and what that unpacks to. It keeps no byte. */
+/** Owns the sizes of an image: what crosses the network, and what that unpacks to. It keeps no byte. */
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { isImageConfigType } from "../../oci/image-view.ts";

@@ -5,7 +5,7 @@ export function formatEntityTag(digest: Digest): string {
   return `"${digest}"`;
 }
 
-/** Weak comparison over a list; `*` matches; a bare digest does as well, because clients send it (H29). */
+/** Weak comparison over a list; `*` matches; a bare digest does as well, because clients send it (docs/protocol.md#conditional-requests). */
 export function matchesAny(ifNoneMatch: string | undefined, digest: Digest): boolean {
   if (ifNoneMatch === undefined) return false;
   return ifNoneMatch.split(",").some((entry) => {

@@ -1,6 +1,6 @@
 /**
- * Owns the one mapping from an error to a status, an OCI error code and headers (registry-clients.md B.12). Pure: it neither
- * logs nor sends. A client never hears 401 here: it would offer us its login at the upstream (H3, H4).
+ * Owns the one mapping from an error to a status, an OCI error code and headers (docs/protocol.md#what-each-status-does). Pure: it neither
+ * logs nor sends. A client never hears 401 here: it would offer us its login at the upstream (docs/protocol.md#docker-logins).
  */
 import { type ErrorCode, GranaryError } from "../../errors.ts";
 import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
@@ -77,7 +77,7 @@ function answer(
   return { status, contentType: JSON_TYPE, body: formatErrorBody(code, message), retryAfterSeconds };
 }
 
-/** The registry's own words for the person who pulls: the Ollama client prints the body as it is (ollama.md, line 5). */
+/** The registry's own words for the person who pulls: the Ollama client prints the body as it is (docs/protocol.md#ollama-user-agent). */
 function outdated(text: string): ErrorAnswer {
   const contentType = text.trimStart().startsWith("{") ? JSON_TYPE : "text/plain; charset=utf-8";
   return { status: 412, contentType, body: text, retryAfterSeconds: undefined };
@@ -128,7 +128,7 @@ function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErr
   }
 }
 
-/** podman goes on without a signature only when its absence is MANIFEST_UNKNOWN (registry-clients.md B.5, H31). */
+/** podman goes on without a signature only when its absence is MANIFEST_UNKNOWN (docs/protocol.md#podman-and-skopeo). */
 function unknownCode(kind: RequestKind): OciErrorCode {
   if (kind === "manifest") return "MANIFEST_UNKNOWN";
   if (kind === "blob") return "BLOB_UNKNOWN";

@@ -1,6 +1,6 @@
 /**
  * Owns answers that are in memory: status, headers and bytes straight to the Node response, without web streams or a
- * Response object. Content-Length is always known, nothing is ever encoded (H7). Blob bodies are send-body.ts's.
+ * Response object. Content-Length is always known, nothing is ever encoded (docs/protocol.md#length-and-encoding). Blob bodies are send-body.ts's.
  */
 import type { ServerResponse } from "node:http";
 

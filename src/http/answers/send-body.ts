@@ -27,7 +27,7 @@ export type Body = {
 
 /**
  * How long the headers wait for the first byte: an upstream's refusal comes within it and can still become a proper
- * status; clients that probe want headers within a second (ollama.md, checklist 10).
+ * status; clients that probe want headers within seconds (docs/protocol.md#ollama-probe).
  */
 const HEADERS_WAIT_MS = 800;
 

@@ -52,9 +52,9 @@ export type Listener = {
 };
 
 const SERVER_OPTIONS = {
-  // A request for 1024 ranges is 22.5 KB; Node's default answers it with 431 (registry-clients.md B.11).
+  // A request for 1024 ranges is 22.5 KB; Node's default answers it with 431 (docs/protocol.md#connections).
   maxHeaderSize: 128 * 1024,
-  // Go keeps idle connections for 90 s (ollama.md, checklist 25): the one who closes first must not be us.
+  // Go keeps idle connections for 90 s (docs/protocol.md#connections): the one who closes first must not be us.
   keepAliveTimeout: 95_000,
   headersTimeout: 60_000,
   // A client that vanished without a word would hold its Pin for ever.
@@ -182,7 +182,7 @@ function refuse(outgoing: ServerResponse, status: number, message: string): void
   respondJson(outgoing, status, formatErrorBody("UNSUPPORTED", message));
 }
 
-/** What never reached the app: a Host or a target that no URL can be made of (registry-clients.md F.10). */
+/** What never reached the app: a Host or a target that no URL can be made of. */
 function refuseRequest(error: unknown): Response {
   const body = formatErrorBody(
     "NAME_INVALID",

@@ -3,7 +3,7 @@
 /** Lower case, without parameters; empty when there is no header. */
 export function parseAccept(header: string | undefined): string[] {
   if (header === undefined) return [];
-  // ramalama sends the header's name once more in its value: "Accept: Accept: application/…" (ollama.md section 9).
+  // ramalama sends the header's name once more in its value: "Accept: Accept: application/…" (docs/protocol.md#manifest-accept).
   const list = header.toLowerCase().replace(/^\s*accept\s*:/, "");
   return list.split(",").flatMap((entry) => {
     const [type = "", ...parameters] = entry.split(";").map((part) => part.trim());

@@ -102,14 +102,14 @@ async function send(
   });
 }
 
-/** Clients that ask for many ranges ask for fewer after a 400, and give up after anything else (registry-clients.md B.5, H49). */
+/** Clients that ask for many ranges ask for fewer after a 400, and give up after anything else (docs/protocol.md#ranges). */
 function refuseRanges({ outgoing, account }: Exchange): void {
   const body = formatErrorBody("UNSUPPORTED", "so many ranges are not answered at once; ask for fewer");
   account.bytes = body.length;
   respondJson(outgoing, 400, body);
 }
 
-/** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (A.3). */
+/** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (docs/protocol.md#ranges). */
 function refuseRange({ outgoing, account }: Exchange, size: number): void {
   const body = formatErrorBody("UNSUPPORTED", `the blob has ${size} bytes; the range lies outside of it`);
   account.bytes = body.length;

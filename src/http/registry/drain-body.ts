@@ -1,6 +1,6 @@
 /**
  * Owns what happens to bodies that clients send along: nothing reads them, but they are taken off the connection so that it
- * stays usable (H5, H6), up to a cap (registry-clients.md F.10).
+ * stays usable (docs/protocol.md#writes, docs/protocol.md#request-bodies), up to a cap.
  */
 import type { IncomingMessage } from "node:http";
 

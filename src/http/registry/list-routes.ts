@@ -1,4 +1,7 @@
-/** Owns how the two lists are answered: tags with their paging, and referrers as an OCI index, always as JSON (H59-H61). */
+/**
+ * Owns how the two lists are answered: tags with their paging, and referrers as an OCI index, always as JSON
+ * (docs/protocol.md#tag-lists, docs/protocol.md#referrers).
+ */
 import type { TagsAnswer } from "../../mirror/mirror.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import type { ReferrersTarget, TagsTarget } from "../../routing/target.ts";

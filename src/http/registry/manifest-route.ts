@@ -1,4 +1,7 @@
-/** Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing here (H30). */
+/**
+ * Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing
+ * here (docs/protocol.md#ranges).
+ */
 import type { ManifestHeadAnswer, ManifestAsk as MirrorAsk } from "../../mirror/mirror.ts";
 import { encodedOf } from "../../oci/digest.ts";
 import type { ManifestTarget } from "../../routing/target.ts";
@@ -52,7 +55,7 @@ function withIdentity({ isOllama, headers }: Exchange, head: Omit<ManifestHeadAn
 const MAX_WARNING = 500;
 
 /**
- * RFC 7234, 5.5: 299 is "miscellaneous persistent warning"; clients print the text (registry-clients.md A.3). Always a complete quoted
+ * RFC 7234, 5.5: 299 is "miscellaneous persistent warning"; clients print the text (docs/protocol.md#warnings). Always a complete quoted
  * string of printable ASCII: an escape that is cut in two would open the quotes again.
  */
 export function formatWarning(text: string): string {

@@ -1,6 +1,7 @@
 /**
  * Owns the URLs of ours that answers carry (Location, Link): path only, because schemes and hosts differ behind proxies,
- * and in the naming convention that the client used, so that following one reaches the same upstream (H53, H59). Pure.
+ * and in the naming convention that the client used, so that following one reaches the same upstream
+ * (docs/protocol.md#ollama-probe, docs/protocol.md#tag-lists). Pure.
  */
 import type { Exchange } from "../exchange.ts";
 

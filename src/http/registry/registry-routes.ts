@@ -1,6 +1,6 @@
 /**
  * Owns the way of a registry request: writes refused, bodies drained, login checked, routed, answered, and every failure
- * turned into the registry's own error form (H2). What an answer looks like is each route's own file's.
+ * turned into the registry's own error form (docs/protocol.md#error-bodies). What an answer looks like is each route's own file's.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGranaryError, messageOf } from "../../errors.ts";
@@ -25,7 +25,7 @@ export type RegistryRoutes = Services & {
   readonly listenerUpstream: string;
   readonly router: ReturnType<typeof createRouter>;
   readonly upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
-  /** Undefined where no login is asked for: Authorization is then never looked at (H3). */
+  /** Undefined where no login is asked for: Authorization is then never looked at (docs/protocol.md#docker-logins). */
   readonly checkLogin: ((authorization: string | undefined) => boolean) | undefined;
 };
 
@@ -134,7 +134,10 @@ function answerError(
   respondJson(outgoing, answer.status, answer.body, headers, answer.contentType);
 }
 
-/** A tag that cannot exist ends before it is a Target, and must be MANIFEST_UNKNOWN all the same (H31, H32). */
+/**
+ * A tag that cannot exist ends before it is a Target, and must be MANIFEST_UNKNOWN all the same (docs/protocol.md#names,
+ * docs/protocol.md#podman-and-skopeo).
+ */
 function kindOf(url: string): RequestKind {
   return /\/manifests\/[^/?]*(?:\?|$)/.test(url) ? "manifest" : "other";
 }

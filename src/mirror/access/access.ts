@@ -1,6 +1,6 @@
 /**
  * Owns which repositories a client may see: content that only we can read, by a login or a certificate, is for clients that logged in
- * (registry-clients.md F.4). To all others private and absent are the same: one answer, after the same questions. Which digests a
+ * (docs/protocol.md#private-content). To all others private and absent are the same: one answer, after the same questions. Which digests a
  * repository contains is links.ts's.
  */
 import { LRUCache } from "lru-cache";

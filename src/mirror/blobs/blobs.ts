@@ -54,7 +54,7 @@ export class Blobs {
     const release = this.#parts.pins.pin(target.digest);
     try {
       const stated = await this.#statedOfCold(client, target);
-      // Whatever lies here is served once this repository's own upstream has answered for it there (H54).
+      // Whatever lies here is served once this repository's own upstream has answered for it there (docs/protocol.md#private-content).
       const size = stated ?? (await this.#parts.links.confirm(client, target, target.digest));
       this.#parts.uses.touch(target.digest);
       const stored = stated === undefined ? await this.#stored(client, target, size, release) : undefined;

@@ -1,6 +1,7 @@
 /**
  * Owns referrers: always an OCI index, of all that the upstream lists. From its API, else from the tag scheme, else an empty one where it says
- * that there are none (registry-clients.md H60: HTML or a bare 404 here breaks pulls). They are kept as tags are: while the upstream cannot be
+ * that there are none (docs/protocol.md#referrers; HTML here breaks pulls: docs/protocol.md#error-bodies). They are
+ * kept as tags are: while the upstream cannot be
  * asked the last list holds, with a warning, and what is not known is an error. An empty list in its place would say that nothing is signed.
  * Answers are believed only as long as a "not there" is, because a signature may appear at any time.
  */

@@ -90,7 +90,7 @@ export class ManifestBytes {
     return mediaType === undefined ? undefined : { ...held.manifest, mediaType };
   }
 
-  /** What we hold, if the upstream has said that this repository contains it, or says so now (H54). */
+  /** What we hold, if the upstream has said that this repository contains it, or says so now (docs/protocol.md#private-content). */
   async storedIn(
     client: UpstreamClient,
     where: RepositoryKey,
@@ -176,7 +176,7 @@ export class ManifestBytes {
     return manifest;
   }
 
-  /** H57: who was just given a manifest comes for its blobs next; they must not be the coldest then. */
+  /** Who was just given a manifest comes for its blobs next; they must not be the coldest then. */
   served(digest: Digest): void {
     const held = this.#held.get(digest);
     const now = this.#parts.clock.elapsed();

@@ -1,10 +1,10 @@
 /** Owns how long a stored tag is believed before it is asked for again. Pure. */
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 
-/** Below this share of the pull budget, tags live longer (registry-clients.md H69). */
+/** Below this share of the pull budget, tags live longer (docs/protocol.md#docker-hub-rate-limits). */
 const LOW_BUDGET = 0.1;
 const STRETCH = 6;
-/** Where signatures and their like are attached to a digest: such a tag grows at any time (registry-clients.md F.9). */
+/** Where signatures and their like are attached to a digest: such a tag grows at any time (docs/protocol.md#signatures). */
 const ATTACHMENT = /^sha(?:256|512)-[0-9a-f]{64,}(?:\.[a-z]+)?$/;
 
 /** In milliseconds. */

@@ -97,7 +97,7 @@ export class Tags {
       }
     }
     const found = await askBeyond(accept, ask);
-    // The client cannot take what the union brought: the upstream decides what it gets (registry-clients.md A.5).
+    // The client cannot take what the union brought: the upstream decides what it gets (docs/protocol.md#manifest-accept).
     return found.record.acceptClass !== "" || takes(accept, found.record.mediaType)
       ? found
       : await ask(accept);

@@ -68,7 +68,7 @@ const LIMITED_MS = 30_000;
 /** No token is believed for longer, whatever its server says. */
 const LONGEST_MS = 12 * 3600_000;
 
-/** Part of a token's life after which a new one is asked for (registry-clients.md H63, as buildkit does). */
+/** Part of a token's life after which a new one is asked for (as buildkit does: docs/protocol.md#challenges-and-tokens). */
 const USABLE_PART = 0.9;
 
 export type AuthorizerOptions = {
@@ -228,7 +228,7 @@ export class Authorizer {
     }
   }
 
-  /** The scope is ours, whatever the challenge's said: ghcr.io names a placeholder there (H71). */
+  /** The scope is ours, whatever the challenge's said: ghcr.io names a placeholder there (docs/protocol.md#other-registries). */
   #askOf(
     { repository, credentials, isStranger, isEndpoint }: Place,
     { realm, service }: Extract<Learned, { scheme: "bearer" }>,
@@ -238,7 +238,7 @@ export class Authorizer {
     return { realm, service, repository, scope, credentials, isStranger, isProbe };
   }
 
-  /** No await from the look-up to the insert: overlapping callers share one token request (H63). */
+  /** No await from the look-up to the insert: overlapping callers share one token request (docs/protocol.md#challenges-and-tokens). */
   #token(ask: ScopedAsk): Promise<Authorization> {
     const key = tokenKey(ask);
     const held = this.#tokens.get(key);
@@ -295,7 +295,7 @@ function hasPassword(credentials: Credentials | undefined): credentials is Passw
   return credentials !== undefined && "password" in credentials;
 }
 
-/** The identity is part of the key: one caller's token must never serve another (H64, artifact-keeper #3606). */
+/** The identity is part of the key: one caller's token must never serve another (artifact-keeper/artifact-keeper#3606). */
 function tokenKey({ realm, service, scope, credentials, isStranger }: TokenAsk): string {
   return JSON.stringify([identityKey(credentials), isStranger, realm.href, service, scope]);
 }

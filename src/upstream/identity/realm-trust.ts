@@ -1,5 +1,5 @@
 /**
- * Owns which token servers may be asked (registry-clients.md E, CVE-2026-33540): the realm of a challenge is the
+ * Owns which token servers may be asked (docs/protocol.md#token-realms, CVE-2026-33540): the realm of a challenge is the
  * upstream's text, so it must be near the challenger or in the configured list before anything is sent there. Pure.
  */
 import ipaddr from "ipaddr.js";

@@ -33,7 +33,7 @@ export type TokenAsk = {
 
 export type Token = { readonly value: string; readonly lifetimeMs: number };
 
-/** registry-clients.md E: oras and go-containerregistry stop at 128 and 64 KB. */
+/** oras-go and go-containerregistry stop at 128 and 64 KB (docs/protocol.md#challenges-and-tokens). */
 const MAX_TOKEN_BYTES = 128 * 1024;
 
 /** The token specification's value for a missing `expires_in`. */

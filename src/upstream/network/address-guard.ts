@@ -1,5 +1,5 @@
 /**
- * Owns which addresses an upstream may make us connect to (registry-clients.md F.1). It judges addresses, after name
+ * Owns which addresses an upstream may make us connect to (docs/protocol.md#private-addresses). It judges addresses, after name
  * resolution and at connect time, so that a name which changes between check and use (rebinding) gains nothing.
  */
 import { lookup as systemLookup } from "node:dns";

@@ -1,7 +1,7 @@
 /**
  * Owns what is known of an upstream's limits (429): which kind of question may not be asked before when, and of which repository. One
  * repository that is limited says nothing of another until a second one is limited too, and nothing of other kinds ever (Docker
- * Hub charges pulls of manifests, and neither HEAD nor blobs: registry-clients.md C.4). It sends nothing and never waits.
+ * Hub charges pulls of manifests, and neither HEAD nor blobs: docs/protocol.md#docker-hub-rate-limits). It sends nothing and never waits.
  */
 import { LRUCache } from "lru-cache";
 import { type GranaryError, reasonOf } from "../../errors.ts";
@@ -25,7 +25,7 @@ export type Limit = {
   isTried: boolean;
 };
 
-/** Docker Hub does not document Retry-After (registry-clients.md C.4): without one, this is where we start. */
+/** Docker Hub does not document Retry-After (docs/protocol.md#docker-hub-rate-limits): without one, this is where we start. */
 const FIRST_MS = 60_000;
 const LONGEST_MS = 15 * 60_000;
 /** Repositories of which a limit is remembered. */

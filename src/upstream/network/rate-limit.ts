@@ -1,5 +1,5 @@
 /**
- * Owns the reading of Docker Hub's `ratelimit-*` headers (registry-clients.md C.4): "100;w=21600", possibly several,
+ * Owns the reading of Docker Hub's `ratelimit-*` headers (docs/protocol.md#docker-hub-rate-limits): "100;w=21600", possibly several,
  * separated by commas. Pure.
  */
 import type { IncomingHttpHeaders } from "node:http";

@@ -32,7 +32,7 @@ export async function readLimited(incoming: Incoming, limit: number, signal: Abo
   return Buffer.concat(chunks);
 }
 
-/** Bytes that are not as the digest names them can be neither verified nor stored (registry-clients.md H74). */
+/** Bytes that are not as the digest names them can be neither verified nor stored (docs/protocol.md#length-and-encoding). */
 export function refuseEncoded({ url, headers, body }: Incoming): void {
   const encoding = headers["content-encoding"];
   if (encoding === undefined || encoding === "" || encoding === "identity") return;

@@ -1,5 +1,5 @@
 /**
- * Owns the rules of redirects (registry-clients.md F.2): how many, which schemes, what counts as another origin.
+ * Owns the rules of redirects (docs/protocol.md#redirects): how many, which schemes, what counts as another origin.
  * Pure; addresses are checked by the transport on each hop.
  */
 import type { GranaryError } from "../../errors.ts";

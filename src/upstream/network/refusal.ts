@@ -9,7 +9,7 @@ import { discardBody } from "./read-body.ts";
 import { type Answered, statusError } from "./status-error.ts";
 import type { Incoming } from "./transport.ts";
 
-/** registry-clients.md F.6: bodies of errors. */
+/** What is read of an error's body. Registries send a line or two; front ends send whole pages. */
 const MAX_BYTES = 64 * 1024;
 /** A verdict is worth more than its explanation. */
 const PATIENCE_MS = 10_000;

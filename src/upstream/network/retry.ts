@@ -1,5 +1,5 @@
 /**
- * Owns the decision whether and when to ask again (registry-clients.md E, H75). Pure: time and chance are passed in.
+ * Owns the decision whether and when to ask again (docs/protocol.md#retries). Pure: time and chance are passed in.
  * Only idempotent questions (HEAD, GET of small answers, tokens) come here; the body of a blob is the Fill's to resume.
  */
 import { type GranaryError, isGranaryError } from "../../errors.ts";

@@ -17,7 +17,7 @@ const CODES: Readonly<Record<number, ErrorCode>> = {
   429: "rate-limited",
 };
 
-/** Worth another try (registry-clients.md E): timeouts of front ends and everything that a server blames on itself. */
+/** Worth another try (docs/protocol.md#retries): timeouts of front ends and everything that a server blames on itself. */
 const PASSING = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 524]);
 
 /** What 4xx say of our way to the registry, or of the moment, is no word on what was asked for; a 407 would even make a client log in. */
@@ -29,7 +29,7 @@ export type Answered = Incoming & { readonly says?: string | undefined };
 export type Words = {
   /** In the answer's own words. */
   readonly told?: readonly ToldError[];
-  /** Shown to the person who pulls, as it is; only 412 has one (ollama.md, checklist 5). */
+  /** Shown to the person who pulls, as it is; only 412 has one (docs/protocol.md#ollama-user-agent). */
   readonly text?: string;
 };
 
@@ -46,7 +46,10 @@ export function statusError(incoming: Answered, now: number, { told = [], text }
   });
 }
 
-/** A 401 although a new token was shown: what was asked for is absent or private, and the registry does not say which (C.5). */
+/**
+ * A 401 although a new token was shown: what was asked for is absent or private, and the registry does not say which
+ * (docs/protocol.md#docker-hub-absent-repositories).
+ */
 export function hiddenError({ status, url, says }: Answered, told: readonly ToldError[] = []): GranaryError {
   const more = says === undefined ? "" : ` ${says}`;
   return answerError("not-found", url, `answered ${status}: absent, or private`, {

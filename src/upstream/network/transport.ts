@@ -109,7 +109,7 @@ export function createTransport(options: TransportOptions): Transport {
   /** One try: a connection, the headers. */
   async function attempt(outgoing: Outgoing): Promise<Incoming> {
     const { kind, method, url, isStranger, signal, body = null } = outgoing;
-    // Compressed bodies would be stored as other bytes than the digest names (registry-clients.md H74).
+    // Compressed bodies would be stored as other bytes than the digest names (docs/protocol.md#length-and-encoding).
     const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
     try {
       // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.

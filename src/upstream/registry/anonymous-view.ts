@@ -26,7 +26,7 @@ import { askTags } from "./list-questions.ts";
 import { askManifest, HEADLESS, headOf } from "./manifest-questions.ts";
 import type { Uplink } from "./uplink.ts";
 
-/** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (H68). */
+/** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (docs/protocol.md#retries). */
 export type AnonymousCallers = { readonly content: Caller; readonly lists: Caller };
 
 type Seen = { readonly sight: Sight } | { readonly failure: unknown };

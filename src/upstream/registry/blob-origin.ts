@@ -22,7 +22,7 @@ import type { Uplink } from "./uplink.ts";
 
 /**
  * A signed target is good for many segments; asking the registry for each would double the round trips. Docker Hub's
- * and R2's live for 20 minutes and more (ollama.md, 3a), and an earlier end is noticed.
+ * and R2's live for 20 minutes and more (docs/protocol.md#ollama-registry-blobs), and an earlier end is noticed.
  */
 const TARGET_MS = 60_000;
 
@@ -78,7 +78,7 @@ export class BlobOrigin implements Origin {
   async #ask(range: ByteRange, at: At): Promise<Reply | undefined> {
     let reply = await this.#askRegistry(range, at);
     if (isRefusedTarget(reply)) {
-      // The signed URL was stale when we came to it: the registry signs another (registry-clients.md H66).
+      // The signed URL was stale when we came to it: the registry signs another (docs/protocol.md#docker-hub-blobs).
       discardBody(reply);
       reply = await this.#askRegistry(range, at);
     }

@@ -1,7 +1,7 @@
 /**
  * Owns one question to an upstream from the first request to the final answer: authorization, redirects by hand, and
  * a fresh challenge where a held token is refused. Credentials never follow a redirect to another origin, and are
- * never put back on later in the chain (registry-clients.md F.2).
+ * never put back on later in the chain (docs/protocol.md#redirects).
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { type Challenge, parseChallenges } from "../../oci/challenge.ts";
@@ -129,7 +129,7 @@ async function askAuthorized(
       refuseLogin(place, held.authorization, answer);
       return answer;
     }
-    // nvcr.io names another realm to the bearer of an expired token; without one, the true realm (H70).
+    // nvcr.io names another realm to the bearer of an expired token; without one, the true realm (docs/protocol.md#other-registries).
     discardBody(answer);
     answer = await ask(undefined);
     if (answer.status !== 401) return answer;
@@ -186,7 +186,7 @@ function refuseLogin({ credentials }: Place, { header }: Authorization, answer: 
 
 /**
  * A registry that sends strangers to no token server wants a login for all that it has: that is more than "absent or private". Where
- * there is a token server, a refusal may mean just that (registry-clients.md C.5), and nothing more is said.
+ * there is a token server, a refusal may mean just that (docs/protocol.md#docker-hub-absent-repositories), and nothing more is said.
  */
 function refuseStranger({ identity }: Question, answer: AuthorizedAnswer): void {
   // Who asks as a stranger on purpose wants to know how strangers are answered.

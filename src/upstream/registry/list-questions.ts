@@ -62,7 +62,8 @@ export function askTags(
 }
 
 /**
- * All pages as one list; undefined unless the upstream answers 200 with an index: 404, 401, 405 and HTML all mean "no such API" (H60). A page
+ * All pages as one list; undefined unless the upstream answers 200 with an index: 404, 401, 405 and HTML all mean "no
+ * such API" (docs/protocol.md#referrers). A page
  * that is missing in the middle is an error: half a list of signatures is a wrong one.
  */
 export async function listReferrers(

@@ -85,7 +85,10 @@ export function askManifest(
   });
 }
 
-/** False for 200, true for 404; throws for all else: 401 after a fresh token is "absent or private" (C.5), which is no 404. */
+/**
+ * False for 200, true for 404; throws for all else: 401 after a fresh token is "absent or private"
+ * (docs/protocol.md#docker-hub-absent-repositories), which is no 404.
+ */
 async function isAbsent(
   { clock }: Uplink,
   { onAbsent }: ManifestAsk,

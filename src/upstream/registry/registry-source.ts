@@ -41,7 +41,7 @@ class RegistrySource implements Source {
     return checkManifest(body, formatReference(reference), reference.digest).manifest;
   }
 
-  /** A registry that leaves out one of the headers is asked for the bytes (I07): they tell all three. */
+  /** A registry that leaves out one of the headers is asked for the bytes: they tell all three. */
   async headManifest(reference: Reference): Promise<ManifestHead> {
     const client = this.#client(reference);
     const asking = asVersionless((userAgent) => client.headManifest(askOf(reference, userAgent)));
@@ -81,7 +81,7 @@ class RegistrySource implements Source {
     await Promise.all([...this.#clients.values()].map((client) => client.close()));
   }
 
-  /** Registries say 404 or 401 for both: absent, and private to others (registry-clients.md C.5). */
+  /** Registries say 404 or 401 for both: absent, and private to others (docs/protocol.md#docker-hub-absent-repositories). */
   async #absent(
     repository: Repository,
     target: string,
@@ -121,7 +121,7 @@ function askOf(reference: Reference, userAgent: string | undefined) {
 
 /**
  * The Ollama registry takes a User-Agent that it cannot read for an old Ollama, and refuses it newer models with 412; 0.0.0
- * skips its check (ollama.md, "The registry looks at User-Agent"). We run no models: every one may be fetched. Only an upstream with
+ * skips its check (docs/protocol.md#ollama-user-agent). We run no models: every one may be fetched. Only an upstream with
  * `forwardUserAgent` is sent the second text.
  */
 async function asVersionless<T>(ask: (userAgent: string | undefined) => Promise<T>): Promise<T> {

@@ -5,7 +5,10 @@
 import { isGranaryError } from "../../errors.ts";
 import type { OnAbsent } from "../upstream-client.ts";
 
-/** The value, or what was told in its place; undefined also where the upstream would not say whether it is there or private (registry-clients.md C.5). */
+/**
+ * The value, or what was told in its place; undefined also where the upstream would not say whether it is there or
+ * private (docs/protocol.md#docker-hub-absent-repositories).
+ */
 export async function unlessHidden<T>(
   asking: Promise<T | undefined>,
   onAbsent?: OnAbsent,

@@ -25,7 +25,7 @@ async function openLarge(form: "tar" | "folder") {
 }
 
 describe.each(["tar", "folder"] as const)("a blob of a %s", (form) => {
-  it("gives exactly the range that was asked for, and its size (I10)", async () => {
+  it("gives exactly the range that was asked for, and its size", async () => {
     const { source, reference, origin, digest, blob } = await openLarge(form);
     for (const [start, end] of [
       [0, SIZE],

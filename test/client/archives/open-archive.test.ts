@@ -50,14 +50,14 @@ async function expectContent(path: string, made: MadeImage, options?: ArchiveOpt
 }
 
 describe("an archive", () => {
-  it("can be an OCI layout in a tar or in a folder (I10)", async () => {
+  it("can be an OCI layout in a tar or in a folder", async () => {
     const made = await makeImage(MIXED);
     const entries = layoutEntries([made], [manifestEntry(made, named("v1"))]);
     await expectContent(await writeTar(await tempDirectory(), entries), made);
     await expectContent(await writeFolder(await tempDirectory(), entries), made);
   });
 
-  it("can be what docker save wrote, with plain and compressed layers (I10)", async () => {
+  it("can be what docker save wrote, with plain and compressed layers", async () => {
     const made = await makeImage(MIXED);
     const path = await writeTar(await tempDirectory(), saveEntries([[["app:v1"], made]]));
     await expectContent(path, made);
@@ -67,7 +67,7 @@ describe("an archive", () => {
     expect(reference).toMatch(/^docker\.io\/library\/app:v1@sha256:/);
   });
 
-  it("is read as an OCI layout when it is that and a docker save as well (I10)", async () => {
+  it("is read as an OCI layout when it is that and a docker save as well", async () => {
     const [layout, saved] = [await makeImage(["gzip"], 1), await makeImage(["gzip"], 2)];
     const entries = [
       ...saveEntries([[["app:v1"], saved]]),
@@ -76,7 +76,7 @@ describe("an archive", () => {
     await expectContent(await writeTar(await tempDirectory(), entries), layout);
   });
 
-  it("finds layers behind links, as docker save writes the second of two equal ones (I10)", async () => {
+  it("finds layers behind links, as docker save writes the second of two equal ones", async () => {
     const made = await makeImage(["none", "none"]);
     const [, again] = made.layers;
     const entries: Entry[] = saveEntries([[["app:v1"], made]]).filter(({ content }) => content !== again);
@@ -90,7 +90,7 @@ describe("an archive", () => {
     }
   });
 
-  it("can be packed as a whole, and its temporary file has no name (I10)", async () => {
+  it("can be packed as a whole, and its temporary file has no name", async () => {
     const made = await makeImage(["gzip"]);
     const tar = await tarOf(layoutEntries([made], [manifestEntry(made)]));
     for (const pack of [gzipSync, zstdCompressSync]) {
@@ -166,7 +166,7 @@ describe("an image among several", () => {
     };
   }
 
-  it("is found by its name, by a name that means the same, or by its digest (I10)", async () => {
+  it("is found by its name, by a name that means the same, or by its digest", async () => {
     const saved = await twoSaved();
     for (const name of [
       "alpine:3",
@@ -183,7 +183,7 @@ describe("an image among several", () => {
     await expectContent(layout.path, layout.second, { name: digestOf(layout.second.manifest) });
   });
 
-  it("must be named, and the error lists the names (I10)", async () => {
+  it("must be named, and the error lists the names", async () => {
     await expect(openArchive((await twoSaved()).path)).rejects.toMatchObject({
       code: "reference-invalid",
       message: expect.stringMatching(/alpine:3, ghcr\.io\/org\/app:v1, sha256:/),

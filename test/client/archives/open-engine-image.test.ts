@@ -50,7 +50,7 @@ const engineWith =
   };
 
 describe("an image of a Docker engine", () => {
-  it("is saved once, read as an archive, and its file has no name (I10)", async () => {
+  it("is saved once, read as an archive, and its file has no name", async () => {
     const { made, tar } = await savedTar();
     const { socket, asked, temporaryDirectory } = await startEngine(engineWith(tar));
     const { source, reference } = await openEngineImage("app:v1", { socket, temporaryDirectory });

@@ -1,4 +1,4 @@
-/** Which artifacts are ModelPacks: row A04 of client-verbs.md. */
+/** Which artifacts are ModelPacks (docs/protocol.md#model-artifacts). */
 import { describe, expect, test } from "vitest";
 import { isModelPack } from "../../../src/client/artifacts/model-pack.ts";
 import { viewImage } from "../../../src/oci/image-view.ts";
@@ -27,11 +27,11 @@ describe("a ModelPack", () => {
     ["its config's type says so", undefined, CONFIG, true],
     ["its config's type says so and its own says something else", "application/vnd.x", CONFIG, true],
     ["neither says so", undefined, IMAGE_CONFIG, false],
-  ])("is told where %s (A04)", (_, artifactType, configType, expected) => {
+  ])("is told where %s", (_, artifactType, configType, expected) => {
     expect(isModelPack(view(manifest(artifactType, configType)))).toBe(expected);
   });
 
-  test("is not guessed from bad JSON: that is a typed error (A04)", () => {
+  test("is not guessed from bad JSON: that is a typed error", () => {
     expect(() => view(Buffer.from("{not json"))).toThrow(
       expect.objectContaining({ name: "GranaryError", code: "manifest-invalid" }),
     );

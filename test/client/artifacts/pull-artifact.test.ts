@@ -1,4 +1,4 @@
-/** Artifacts: rows A01-A04 of client-verbs.md; all of it lands, or nothing does. */
+/** Artifacts: all of it lands, or nothing does. */
 import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -60,7 +60,7 @@ async function modeOf(path: string): Promise<string> {
 }
 
 describe("an artifact's pull", () => {
-  test("lays its files out by title, for their owner alone, and tells the digest (A01)", async () => {
+  test("lays its files out by title, for their owner alone, and tells the digest", async () => {
     const { fake, source, above, directory } = await world();
     const { digest } = addArtifact(fake, [
       { title: "readme.md", content: "hello" },
@@ -112,7 +112,7 @@ describe("an artifact's pull", () => {
     expect(await readFile(join(directory, "site"), "utf8")).toBe("a tar");
   });
 
-  test("pins the tag to a digest that gives the same again when the tag has moved (A03)", async () => {
+  test("pins the tag to a digest that gives the same again when the tag has moved", async () => {
     const { fake, source, above, directory } = await world();
     const { digest } = addArtifact(fake, [{ title: "a", content: "first" }]);
     const { pinned } = await pullArtifact(source, REFERENCE, directory);
@@ -123,7 +123,7 @@ describe("an artifact's pull", () => {
     expect(await readFile(join(above, "again/a"), "utf8")).toBe("first");
   });
 
-  test("takes ModelPack's own paths before titles (A04)", async () => {
+  test("takes ModelPack's own paths before titles", async () => {
     const { fake, source, directory } = await world();
     const annotations = { [FILE_PATH]: "weights/model.gguf" };
     addArtifact(fake, [{ title: "other", annotations }], {
@@ -135,7 +135,7 @@ describe("an artifact's pull", () => {
   });
 });
 
-describe("an artifact is refused before anything is fetched or written (A02)", () => {
+describe("an artifact is refused before anything is fetched or written", () => {
   test.each<[string, Layer[], RegExp]>([
     ["an empty title", [{ title: "" }], /is empty/],
     ["an absolute title", [{ title: "/etc/passwd" }], /absolute/],

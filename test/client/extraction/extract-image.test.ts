@@ -7,7 +7,7 @@ import { patternBytes } from "../../support/pattern.ts";
 import { directory, file, link, symlink, tarLayer } from "../../support/tar-layer.ts";
 import { extractLayers } from "./extract-world.ts";
 
-test("(E01) files and directories get their exact modes and times, whatever the umask says", async () => {
+test("files and directories get their exact modes and times, whatever the umask says", async () => {
   const umask = process.umask(0o077);
   const exact = [
     [
@@ -73,7 +73,7 @@ test("no program runs as whoever extracted it, unless that was asked for: setuid
   ]);
 });
 
-test("(E01) small, large and empty files have their bytes", async () => {
+test("small, large and empty files have their bytes", async () => {
   const contents = [0, 1, 511, 512, 513, 70_000, 2 ** 20, 2 ** 20 + 1, 3_500_000].map((size, seed) =>
     patternBytes(seed, 0, size),
   );
@@ -83,7 +83,7 @@ test("(E01) small, large and empty files have their bytes", async () => {
   }
 });
 
-test("(E02) what an upper layer has replaces what lies below it", async () => {
+test("what an upper layer has replaces what lies below it", async () => {
   const { tree } = await extractLayers([
     [file("a", "lower"), file("b", "lower", { mode: 0o755 }), directory("d", 0o700), file("d/x", "lower")],
     [file("a", "upper", { mode: 0o600 }), directory("d", 0o755)],
@@ -91,7 +91,7 @@ test("(E02) what an upper layer has replaces what lies below it", async () => {
   expect(tree).toEqual({ a: "600 upper", b: "755 lower", d: "755/", "d/x": "644 lower" });
 });
 
-test("(E03) a whiteout removes a file, a link and a whole directory of lower layers", async () => {
+test("a whiteout removes a file, a link and a whole directory of lower layers", async () => {
   const { tree } = await extractLayers([
     [
       file("file", "x"),
@@ -110,20 +110,17 @@ const opaqueUpper = [file("d/new", "upper"), file("d/sub/new", "upper")];
 test.each([
   ["before", [file("d/.wh..wh..opq"), ...opaqueUpper]],
   ["after", [...opaqueUpper, file("d/.wh..wh..opq")]],
-])(
-  "(E04) an opaque marker %s the entries of its layer hides what is lower, and only that",
-  async (_, upper) => {
-    const { tree } = await extractLayers([opaqueLower, upper]);
-    expect(tree).toEqual({
-      d: "700/",
-      "d/new": "644 upper",
-      "d/sub": "755/",
-      "d/sub/new": "644 upper",
-    });
-  },
-);
+])("an opaque marker %s the entries of its layer hides what is lower, and only that", async (_, upper) => {
+  const { tree } = await extractLayers([opaqueLower, upper]);
+  expect(tree).toEqual({
+    d: "700/",
+    "d/new": "644 upper",
+    "d/sub": "755/",
+    "d/sub/new": "644 upper",
+  });
+});
 
-test("(E04) an opaque marker at the root closes the whole image, and one for nothing does nothing", async () => {
+test("an opaque marker at the root closes the whole image, and one for nothing does nothing", async () => {
   const { tree } = await extractLayers([
     [file("a"), file("b/c")],
     [file(".wh..wh..opq"), file("no/.wh..wh..opq")],
@@ -134,13 +131,13 @@ test("(E04) an opaque marker at the root closes the whole image, and one for not
 test.each([
   ["before", [file(".wh.x"), file("x", "new"), file(".wh.d"), file("d/new", "new")]],
   ["after", [file("x", "new"), file(".wh.x"), file("d/new", "new"), file(".wh.d")]],
-])("(E05) a whiteout %s the entry that takes its place leaves that entry", async (_, upper) => {
+])("a whiteout %s the entry that takes its place leaves that entry", async (_, upper) => {
   const lower = [file("x", "old"), directory("d", 0o700, { mtime: 1_000_000_000 }), file("d/old", "old")];
   const { tree } = await extractLayers([lower, upper]);
   expect(tree).toEqual({ x: "644 new", d: "755/", "d/new": "644 new" });
 });
 
-test("(E05) a whiteout reaches all lower layers and no upper one", async () => {
+test("a whiteout reaches all lower layers and no upper one", async () => {
   const { tree } = await extractLayers([
     [file("x", "1"), file("d/1")],
     [file("x", "2"), file("d/2")],
@@ -158,7 +155,7 @@ test.each([
     "gzip of two members",
     (bytes: Buffer) => Buffer.concat([gzipSync(bytes.subarray(0, 700)), gzipSync(bytes.subarray(700))]),
   ],
-])("(E06) %s layers are told by their bytes, whatever their media type says", async (_, pack) => {
+])("%s layers are told by their bytes, whatever their media type says", async (_, pack) => {
   const { tree } = await extractLayers(
     [[file("a", "1"), file("b", "2".repeat(3000))], [file("a", "3")]],
     {},
@@ -167,7 +164,7 @@ test.each([
   expect(tree).toEqual({ a: "644 3", b: `644 ${"2".repeat(3000)}` });
 });
 
-test("(E06) what lies behind the end of an archive does not count, be it zeros, garbage or another archive", async () => {
+test("what lies behind the end of an archive does not count, be it zeros, garbage or another archive", async () => {
   const archive = tarLayer([file("a", "1")]);
   const far = Buffer.concat([Buffer.alloc(700_000), tarLayer([file("b")])]);
   const tails = [1, 511, 512, 10_000].map((length) => Buffer.alloc(length));
@@ -183,7 +180,7 @@ test("(E06) what lies behind the end of an archive does not count, be it zeros, 
   }
 });
 
-test("(E06) an archive without its end is read as far as it goes, one that is cut off is refused", async () => {
+test("an archive without its end is read as far as it goes, one that is cut off is refused", async () => {
   const archive = tarLayer([file("a", "1"), file("b", "2".repeat(600))]);
   const ends = [archive.length - 1024, archive.length - 512];
   for (const end of ends) {
@@ -196,7 +193,7 @@ test("(E06) an archive without its end is read as far as it goes, one that is cu
   }
 });
 
-test("(E07) symbolic links keep their text: relative, absolute, chained, forward, dangling, outside", async () => {
+test("symbolic links keep their text: relative, absolute, chained, forward, dangling, outside", async () => {
   const { root, tree } = await extractLayers([
     [
       symlink("relative", "dir/file", { mtime: 1_234_567_890 }),
@@ -219,7 +216,7 @@ test("(E07) symbolic links keep their text: relative, absolute, chained, forward
   expect((await lstat(join(root, "relative"))).mtimeMs / 1000).toBe(1_234_567_890);
 });
 
-test("(E07) names lead through symbolic links of the image, absolute ones from its root", async () => {
+test("names lead through symbolic links of the image, absolute ones from its root", async () => {
   const { tree } = await extractLayers([
     [symlink("var/run", "/run"), file("var/run/pid", "1"), directory("usr/lib"), symlink("lib", "usr/lib")],
     [file("lib/new", "2"), file("lib/.wh.none"), file("usr/lib/old", "3")],
@@ -238,7 +235,7 @@ test("(E07) names lead through symbolic links of the image, absolute ones from i
   });
 });
 
-test("(E08) hard links share a file within a layer and with a lower one, and outlive its name", async () => {
+test("hard links share a file within a layer and with a lower one, and outlive its name", async () => {
   const { root, tree } = await extractLayers([
     [file("a", "1"), link("b", "a"), link("c", "/b"), symlink("s", "a")],
     [link("d/e", "a"), file("f", "2"), link("s2", "s"), link("a", "a")],
@@ -259,7 +256,7 @@ test("(E08) hard links share a file within a layer and with a lower one, and out
   expect(await inode("f")).toBe(await inode("g"));
 });
 
-test("(E08) a file that replaces a hard link leaves the other names alone", async () => {
+test("a file that replaces a hard link leaves the other names alone", async () => {
   const { tree } = await extractLayers([
     [file("a", "1"), link("b", "a")],
     [file("a", "two", { mode: 0o600 })],
@@ -267,7 +264,7 @@ test("(E08) a file that replaces a hard link leaves the other names alone", asyn
   expect(tree).toEqual({ a: "600 two", b: "644 1" });
 });
 
-test("(E11) a directory becomes a file, a file a directory, and a link either", async () => {
+test("a directory becomes a file, a file a directory, and a link either", async () => {
   const { tree } = await extractLayers([
     [file("d/x", "1"), file("f", "1"), file("g", "1"), symlink("l", "d"), symlink("m", "d")],
     [
@@ -290,7 +287,7 @@ test("(E11) a directory becomes a file, a file a directory, and a link either", 
   });
 });
 
-test("(E13) a target that is an empty directory is taken, one that is not is refused and left alone", async () => {
+test("a target that is an empty directory is taken, one that is not is refused and left alone", async () => {
   const { root } = await extractLayers([[directory("./", 0o750)]]);
   await extractLayers([[file("a", "1")]], { directory: root });
   await expect(extractLayers([[file("b", "1")]], { directory: root })).rejects.toMatchObject({
@@ -311,7 +308,7 @@ test("(E13) a target that is an empty directory is taken, one that is not is ref
   });
 });
 
-test("(E13) a mount point is refused before anything is read: no rename can take its place", async () => {
+test("a mount point is refused before anything is read: no rename can take its place", async () => {
   await expect(extractLayers([[]], { directory: "/proc", replace: true })).rejects.toMatchObject({
     code: "path-invalid",
     message: expect.stringContaining("/proc is a mount point"),

@@ -40,7 +40,7 @@ async function registryWorld() {
 const bytesSent = (fake: FakeRegistry) =>
   fake.requests.reduce((sum, request) => sum + (request.kind === "blob" ? request.bytesSent : 0), 0);
 
-test("(E14) progress counts all compressed bytes once, then the entries that are finished, and only grows", async () => {
+test("progress counts all compressed bytes once, then the entries that are finished, and only grows", async () => {
   const { extract, total, beside } = await registryWorld();
   const reports: Progress[] = [];
   await extract({ onProgress: (progress) => reports.push(progress) });
@@ -57,7 +57,7 @@ test("(E14) progress counts all compressed bytes once, then the entries that are
   expect(fetched.length).toBeGreaterThan(10);
 });
 
-test("(E14) an image without layers is an empty directory, and its progress ends too", async () => {
+test("an image without layers is an empty directory, and its progress ends too", async () => {
   const reports: Progress[] = [];
   const { tree, extraction } = await extractLayers([], { onProgress: (progress) => reports.push(progress) });
   expect(tree).toEqual({});
@@ -69,14 +69,14 @@ test("(E14) an image without layers is an empty directory, and its progress ends
   ]);
 });
 
-test("(E16) each byte of a layer crosses once, and nothing is left beside the target", async () => {
+test("each byte of a layer crosses once, and nothing is left beside the target", async () => {
   const { fake, beside, extract, total } = await registryWorld();
   await extract();
   expect(bytesSent(fake)).toBe(total);
   expect(await treeOf(beside)).toEqual({ root: "755/", "root/c": "644 1" });
 });
 
-test("(E16) layers lie in the temporary directory that is given, while they are needed", async () => {
+test("layers lie in the temporary directory that is given, while they are needed", async () => {
   const { beside, extract } = await registryWorld();
   const temporaryDirectory = join(beside, "temporary");
   await mkdir(temporaryDirectory);
@@ -95,7 +95,7 @@ test("(E16) layers lie in the temporary directory that is given, while they are 
   expect(await readdir(temporaryDirectory)).toEqual([]);
 });
 
-test("(E17) a layer that is cut twice is asked for three times and comes out exact", async () => {
+test("a layer that is cut twice is asked for three times and comes out exact", async () => {
   const { fake, beside, extract, layers } = await registryWorld();
   const digest = layers[0]?.digest ?? "";
   fake.fail(new RegExp(digest), { kind: "cut", afterBytes: 1000 }, { times: 2 });
@@ -104,7 +104,7 @@ test("(E17) a layer that is cut twice is asked for three times and comes out exa
   expect(await treeOf(beside)).toEqual({ root: "755/", "root/c": "644 1" });
 });
 
-test("(E17) what another try cannot mend is asked for once, what never mends is given up; nothing is left", async () => {
+test("what another try cannot mend is asked for once, what never mends is given up; nothing is left", async () => {
   const { fake, beside, extract, layers } = await registryWorld();
   const blob = new RegExp(layers[0]?.digest ?? "");
   fake.fail(blob, { kind: "status", status: 404 }, { times: 1 });
@@ -116,7 +116,7 @@ test("(E17) what another try cannot mend is asked for once, what never mends is 
   expect(await readdir(beside)).toEqual([".root.granary-layers"]);
 });
 
-test("(E17) wrong bytes are told as such, also where unpacking them breaks first", async () => {
+test("wrong bytes are told as such, also where unpacking them breaks first", async () => {
   const archive = tarLayer([file("a", patternBytes(1, 0, 300_000))]);
   const openLayer = (descriptor: Descriptor) => {
     const good = gzipSync(archive);

@@ -50,7 +50,7 @@ function bytesSent(fake: FakeRegistry): number {
   return fake.requests.reduce((sum, request) => sum + (request.kind === "blob" ? request.bytesSent : 0), 0);
 }
 
-test("(E16) layers are read in order, each byte crosses once, and nothing is left behind", async () => {
+test("layers are read in order, each byte crosses once, and nothing is left behind", async () => {
   const { fake, layers, directory, open } = await world([3 * MIB, 5 * MIB, 100, 0, 2 * MIB]);
   const spool = await open();
   for (const [index, { digest }] of layers.entries()) {
@@ -85,7 +85,7 @@ test("a layer that comes twice is fetched once", async () => {
   expect(bytesSent(fake)).toBe(MIB);
 });
 
-test("(E17) a layer that is cut twice is opened three times and comes out exact", async () => {
+test("a layer that is cut twice is opened three times and comes out exact", async () => {
   const { fake, layers, open } = await world([MIB]);
   fake.fail(/blobs/, { kind: "cut", afterBytes: 1_000 }, { times: 2 });
   const spool = await open();
@@ -94,7 +94,7 @@ test("(E17) a layer that is cut twice is opened three times and comes out exact"
   expect(fake.count({ kind: "blob", method: "GET" })).toBe(3);
 });
 
-test("(E17) a layer that is not there fails its reader at the first answer", async () => {
+test("a layer that is not there fails its reader at the first answer", async () => {
   const { fake, open } = await world([MIB]);
   fake.fail(/blobs/, { kind: "status", status: 404 }, { times: 9 });
   const spool = await open();
@@ -103,7 +103,7 @@ test("(E17) a layer that is not there fails its reader at the first answer", asy
   expect(fake.count({ kind: "blob", method: "GET" })).toBe(1);
 });
 
-test("(B09) an interrupted one goes on from what is there", async () => {
+test("an interrupted one goes on from what is there", async () => {
   const { fake, layers, open } = await world([4 * MIB, 8 * MIB]);
   fake.fail(
     (request) => request.reference === layers[1]?.digest,

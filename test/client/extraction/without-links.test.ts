@@ -15,7 +15,7 @@ function without(code: string): TreeWriter {
 }
 
 test.each(["ENOTSUP", "EOPNOTSUPP", "EPERM", "EACCES"])(
-  "(E10) links refused with %s become copies",
+  "links refused with %s become copies",
   async (code) => {
     const { tree, root, extraction } = await extractLayers(
       [
@@ -62,7 +62,7 @@ test.each(["ENOTSUP", "EOPNOTSUPP", "EPERM", "EACCES"])(
   },
 );
 
-test("(E10) links in a circle cannot be copied: an error", async () => {
+test("links in a circle cannot be copied: an error", async () => {
   const layers = [[symlink("a", "b"), symlink("b", "a")]];
   await expect(extractLayers(layers, { writer: without("EPERM") })).rejects.toMatchObject({
     code: "manifest-invalid",
@@ -70,7 +70,7 @@ test("(E10) links in a circle cannot be copied: an error", async () => {
   });
 });
 
-test("(E10) links to nothing, to the outside and to a directory above are left out with a warning", async () => {
+test("links to nothing, to the outside and to a directory above are left out with a warning", async () => {
   const { tree, extraction } = await extractLayers(
     [
       [
@@ -97,7 +97,7 @@ test("(E10) links to nothing, to the outside and to a directory above are left o
   ]);
 });
 
-test("(E10) copies count against the caps: links to trees of links grow without end", async () => {
+test("copies count against the caps: links to trees of links grow without end", async () => {
   const levels = Array.from({ length: 20 }, (_, level) => [
     symlink(`d${level + 1}/a`, `../d${level}`),
     symlink(`d${level + 1}/b`, `../d${level}`),

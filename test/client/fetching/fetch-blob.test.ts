@@ -1,4 +1,4 @@
-/** What a user of `granary blob fetch` and fetchBlob relies on: rows B01-B12 of client-verbs.md, against a real server. */
+/** What a user of `granary blob fetch` and fetchBlob relies on, against a real server. */
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -43,7 +43,7 @@ function failGets(fake: FakeRegistry, fault: Fault, times = 1): void {
   fake.fail(/\/blobs\//, fault, { method: "GET", times });
 }
 
-test("(B01) writes the bytes of the digest, and nothing else beside them", async () => {
+test("writes the bytes of the digest, and nothing else beside them", async () => {
   const { fetch, path, directory, digest, size, fake } = await world();
   await expect(fetch()).resolves.toEqual({ digest, size, path, fetched: size });
   expect(digestOf(await readFile(path))).toBe(digest);
@@ -52,7 +52,7 @@ test("(B01) writes the bytes of the digest, and nothing else beside them", async
   expect(fake.bytesSentFor(digest)).toBe(size);
 });
 
-test("(B01) an empty blob, and one named by sha512", async () => {
+test("an empty blob, and one named by sha512", async () => {
   const { fake, source, directory } = await world();
   const empty = fake.addBlob(new Uint8Array(0), repository.repository);
   const path = join(directory, "empty");
@@ -60,7 +60,7 @@ test("(B01) an empty blob, and one named by sha512", async () => {
   expect((await stat(path)).size).toBe(0);
 });
 
-test("(B01) a big blob comes over several connections at once, each byte once", async () => {
+test("a big blob comes over several connections at once, each byte once", async () => {
   const size = 40 * MIB;
   const { fake, fetch, path, digest } = await world({ size });
   fake.settings.bandwidth.registry = 8 * MIB;
@@ -70,14 +70,14 @@ test("(B01) a big blob comes over several connections at once, each byte once", 
   expect(fake.bytesSentFor(digest)).toBe(size);
 });
 
-test("(B02) wrong bytes of the right length are a digest mismatch, and no file is left", async () => {
+test("wrong bytes of the right length are a digest mismatch, and no file is left", async () => {
   const { fake, fetch, directory } = await world();
   failGets(fake, { kind: "flip", offset: 1_000 }, 99);
   await expect(fetch()).rejects.toMatchObject({ code: "digest-mismatch" });
   expect(await readdir(directory)).toEqual([]);
 });
 
-test("(B03) a body that breaks off is resumed where it stopped", async () => {
+test("a body that breaks off is resumed where it stopped", async () => {
   const { fake, fetch, path, digest, size } = await world();
   failGets(fake, { kind: "cut", afterBytes: MIB });
   await fetch();
@@ -87,7 +87,7 @@ test("(B03) a body that breaks off is resumed where it stopped", async () => {
   expect(fake.bytesSentFor(digest)).toBeLessThan(size + 2 * MIB);
 });
 
-describe("(B04) a resume that the server does not grant", () => {
+describe("a resume that the server does not grant", () => {
   test("200 in place of 206 is taken from its start", async () => {
     const { fake, fetch, path, digest } = await world();
     failGets(fake, { kind: "cut", afterBytes: MIB });
@@ -111,7 +111,7 @@ describe("(B04) a resume that the server does not grant", () => {
   });
 });
 
-test("(B05) bytes that do not fit together after a resume are fetched once more, from nothing", async () => {
+test("bytes that do not fit together after a resume are fetched once more, from nothing", async () => {
   const { fake, fetch, path, digest } = await world();
   failGets(fake, { kind: "cut", afterBytes: MIB });
   failGets(fake, { kind: "flip", offset: 2 * MIB });
@@ -119,7 +119,7 @@ test("(B05) bytes that do not fit together after a resume are fetched once more,
   expect(digestOf(await readFile(path))).toBe(digest);
 });
 
-test("(B05) a partial of an earlier run with wrong bytes is discarded, once", async () => {
+test("a partial of an earlier run with wrong bytes is discarded, once", async () => {
   const { fake, fetch, path, digest, size } = await world({ size: 12 * MIB });
   await stopAfter(fake, fetch, 4 * MIB);
   const partial = await readFile(`${path}.partial`);
@@ -129,7 +129,7 @@ test("(B05) a partial of an earlier run with wrong bytes is discarded, once", as
   expect(fetched).toBeGreaterThanOrEqual(size);
 });
 
-describe("(B06) statuses", () => {
+describe("statuses", () => {
   test("429 is waited out for as long as it says", async () => {
     const { fake, fetch, path, digest } = await world();
     failGets(fake, { kind: "rate-limited", retryAfter: "1" });
@@ -179,7 +179,7 @@ describe("(B06) statuses", () => {
   });
 });
 
-describe("(B07) broken connections", () => {
+describe("broken connections", () => {
   test.each<[string, Fault]>([
     ["a reset", { kind: "reset" }],
     ["a hang-up", { kind: "hang-up" }],
@@ -216,7 +216,7 @@ describe("(B07) broken connections", () => {
   });
 });
 
-describe("(B08) the budget of tries", () => {
+describe("the budget of tries", () => {
   test("progress renews it", async () => {
     const { fake, fetch, path, digest } = await world({ size: 20 * MIB });
     failGets(fake, { kind: "cut", afterBytes: MIB }, 15);
@@ -232,7 +232,7 @@ describe("(B08) the budget of tries", () => {
   });
 });
 
-describe("(B09) an abort", () => {
+describe("an abort", () => {
   test("ends at once on a silent socket, and keeps what is there", async () => {
     const { fake, fetch, path, digest, size } = await world({ size: 12 * MIB });
     const { error, tookMs } = await stopAfter(fake, fetch, 4 * MIB);
@@ -261,7 +261,7 @@ describe("(B09) an abort", () => {
   });
 });
 
-test("(B10) the descriptor is told before the first byte, and progress only grows, to the end", async () => {
+test("the descriptor is told before the first byte, and progress only grows, to the end", async () => {
   const { fetch, digest, size, fake } = await world({ size: 12 * MIB });
   fake.settings.bandwidth.registry = 8 * MIB;
   const told: unknown[] = [];
@@ -277,7 +277,7 @@ test("(B10) the descriptor is told before the first byte, and progress only grow
   expect(reports.at(-1)).toEqual({ phase: "fetch", done: size, total: size });
 });
 
-test("(B10) a progress callback that throws ends the fetch with its error", async () => {
+test("a progress callback that throws ends the fetch with its error", async () => {
   const { fetch, fake } = await world({ size: 12 * MIB });
   fake.settings.bandwidth.registry = 4 * MIB;
   const failing = fetch({
@@ -288,7 +288,7 @@ test("(B10) a progress callback that throws ends the fetch with its error", asyn
   await expect(failing).rejects.toThrow("the bar broke");
 });
 
-test("(B11) the host that a redirect leads to sees no Authorization", async () => {
+test("the host that a redirect leads to sees no Authorization", async () => {
   const { fake, fetch, path, digest } = await world({ mode: "hub" });
   await fetch();
   expect(digestOf(await readFile(path))).toBe(digest);
@@ -296,7 +296,7 @@ test("(B11) the host that a redirect leads to sees no Authorization", async () =
   expect(fake.violations).toEqual([]);
 });
 
-test("(B12) a blob that is larger than its descriptor says is cut off with an error", async () => {
+test("a blob that is larger than its descriptor says is cut off with an error", async () => {
   const { fake, source, directory, digest } = await world();
   const path = join(directory, "blob");
   const wanted = { repository, digest, size: MIB };

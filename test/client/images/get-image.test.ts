@@ -1,4 +1,4 @@
-/** Shows how one image of one platform is found behind a reference (I01-I04, I08), and what is refused on the way. */
+/** Shows how one image of one platform is found behind a reference, and what is refused on the way. */
 import { describe, expect, it } from "vitest";
 import { getImage } from "../../../src/client/images/get-image.ts";
 import { hostPlatform } from "../../../src/client/images/host-platform.ts";
@@ -20,7 +20,7 @@ function imageOf(fake: FakeRegistry, text: string, platform?: string) {
   return getImage(sourceOf(fake), parseReference(`fake.test/${text}`), options);
 }
 
-describe("(I01) an index", () => {
+describe("an index", () => {
   it.each(["linux/amd64", "linux/arm64", "linux/arm/v7"])("gives the child for %s", async (platform) => {
     const fake = await startFake({ mode: "plain" });
     const offered = ["linux/arm/v6", "linux/amd64", "linux/arm/v7", "linux/arm64"];
@@ -71,7 +71,7 @@ describe("(I01) an index", () => {
   });
 });
 
-describe("(I02) no match", () => {
+describe("no match", () => {
   it("lists what there is, and nothing else", async () => {
     const fake = await startFake({ mode: "plain" });
     placeIndexOf(fake, "a/b", "1", ["linux/amd64", "linux/arm64/v8", "unknown/unknown"]);
@@ -92,7 +92,7 @@ describe("(I02) no match", () => {
   });
 });
 
-it("(I03) an attestation is never chosen, also when there is nothing else", async () => {
+it("an attestation is never chosen, also when there is nothing else", async () => {
   const fake = await startFake({ mode: "plain" });
   const attestation = {
     ...placeImage(fake, "a/b", undefined, { config: { attests: true } }),
@@ -108,7 +108,7 @@ it("(I03) an attestation is never chosen, also when there is nothing else", asyn
   await expect(imageOf(fake, "a/b:unknown")).rejects.toMatchObject({ code: "not-found" });
 });
 
-describe("(I04) a single manifest", () => {
+describe("a single manifest", () => {
   it("of another platform than asked for is refused by its config", async () => {
     const fake = await startFake({ mode: "plain" });
     placeImage(fake, "a/b", "1", { platform: HOST });
@@ -209,7 +209,7 @@ describe("what cannot be right is refused", () => {
     await expect(imageOf(fake, "a/b:1")).rejects.toMatchObject({ code: "not-found" });
   });
 
-  it("(I08) a reference that is none, before anybody is asked", async () => {
+  it("a reference that is none, before anybody is asked", async () => {
     const fake = await startFake({ mode: "plain" });
     const refused = async () => await getImage(sourceOf(fake), parseReference("!!!invalid-ref!!!"));
     await expect(refused()).rejects.toMatchObject({ code: "reference-invalid" });

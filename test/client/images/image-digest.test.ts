@@ -1,4 +1,4 @@
-/** Shows which digest is told for a reference (I07), what of, and how little is asked for it. */
+/** Shows which digest is told for a reference, what of, and how little is asked for it. */
 import { describe, expect, it } from "vitest";
 import { imageDigest } from "../../../src/client/images/image-digest.ts";
 import { parsePlatform } from "../../../src/oci/platform.ts";
@@ -19,7 +19,7 @@ function asked(fake: FakeRegistry): string[] {
   return fake.requests.map(({ method, kind }) => `${method} ${kind}`);
 }
 
-describe("(I07) without a platform", () => {
+describe("without a platform", () => {
   it("a tag of an index is the index, for one HEAD", async () => {
     const fake = await startFake({ mode: "plain" });
     placeIndexOf(fake, "a/b", "1", PLATFORMS);
@@ -60,7 +60,7 @@ describe("(I07) without a platform", () => {
   });
 });
 
-describe("(I07) with a platform", () => {
+describe("with a platform", () => {
   it("it is the child of the index, for one GET", async () => {
     const fake = await startFake({ mode: "plain" });
     const digests = placeIndexOf(fake, "a/b", "1", PLATFORMS);

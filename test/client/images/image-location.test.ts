@@ -15,7 +15,7 @@ describe("an image's location", () => {
     ["ocifile:x.tar#ghcr.io/org/app:v1", "x.tar", "ghcr.io/org/app:v1"],
     ["ocifile:a#b.tar#", "a#b.tar", undefined],
     ["ocifile:a#b.tar#app", "a#b.tar", "app"],
-  ])("of %s is a file, and the image's name in it (R10, I10)", (text, path, name) => {
+  ])("of %s is a file, and the image's name in it", (text, path, name) => {
     expect(parseImageLocation(text)).toEqual({ kind: "archive", path, name });
   });
 
@@ -24,7 +24,7 @@ describe("an image's location", () => {
     expect(parseImageLocation("docker-daemon://alpine")).toEqual({ kind: "engine", name: "alpine" });
   });
 
-  it("is a registry for everything else (R09)", () => {
+  it("is a registry for everything else", () => {
     expect(parseImageLocation("alpine")).toEqual({
       kind: "registry",
       reference: { registry: "docker.io", repository: "library/alpine", tag: "latest", digest: undefined },

@@ -1,4 +1,4 @@
-/** Shows the two sizes of an image (I05, I06): as sent, and as unpacked, which are never taken for each other. */
+/** Shows the two sizes of an image: as sent, and as unpacked, which are never taken for each other. */
 import { randomBytes } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
@@ -22,7 +22,7 @@ async function imageOf(fake: FakeRegistry, layers: NonNullable<ImageDocument["la
   return await getImage(sourceOf(fake), parseReference("fake.test/a/b:1"));
 }
 
-describe("(I05) the size of an image", () => {
+describe("the size of an image", () => {
   it("is the sum of its layers as they are sent", async () => {
     const fake = await startFake({ mode: "plain" });
     const layers = [gzipSync(ZEROS), gzipSync(NOISE), Buffer.from("x")];
@@ -42,7 +42,7 @@ describe("(I05) the size of an image", () => {
   });
 });
 
-describe("(I06) the uncompressed size of an image", () => {
+describe("the uncompressed size of an image", () => {
   it("is what its layers unpack to, whatever their media types say of the compression", async () => {
     const fake = await startFake({ mode: "plain" });
     const image = await imageOf(fake, [

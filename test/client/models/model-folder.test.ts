@@ -1,4 +1,4 @@
-/** A model on disk as a file or as a folder: rows O05, O06, O08 and O09 of client-verbs.md, and what goes beyond them. */
+/** A model on disk as a file or as a folder. */
 import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -24,7 +24,7 @@ function blobRequests(fake: FakeRegistry): number {
 }
 
 describe("the weights of a model as a file", () => {
-  test("are exactly the layer's bytes, with progress to its size (O08)", async () => {
+  test("are exactly the layer's bytes, with progress to its size", async () => {
     const weights = modelOf(1, 9 * 2 ** 20);
     const { source, directory } = await serving({ layers: [weights, ["license", "MIT"]] });
     const seen: Progress[] = [];
@@ -39,7 +39,7 @@ describe("the weights of a model as a file", () => {
     expect(await readdir(directory)).toEqual(["llama.gguf"]);
   });
 
-  test("of an unknown model leave no file behind (O06)", async () => {
+  test("of an unknown model leave no file behind", async () => {
     const { source, directory } = await serving({ layers: [modelOf(1, 1000)] });
     const wanted = fetchModelWeights(source, parseModelName("team/llama:70b"), join(directory, "x.gguf"));
     await expect(wanted).rejects.toMatchObject({
@@ -49,14 +49,14 @@ describe("the weights of a model as a file", () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test("of a model without weights leave no file behind (O05)", async () => {
+  test("of a model without weights leave no file behind", async () => {
     const { source, directory } = await serving({ layers: [["license", "MIT"]] });
     const wanted = fetchModelWeights(source, NAME, join(directory, "x.gguf"));
     await expect(wanted).rejects.toMatchObject({ code: "manifest-invalid" });
     expect(await readdir(directory)).toEqual([]);
   });
 
-  test("are the first of several, and the result names the others (O09)", async () => {
+  test("are the first of several, and the result names the others", async () => {
     const parts = [modelOf(1, 3000), modelOf(2, 4000), modelOf(3, 5000)];
     const { source, model, directory } = await serving({ layers: parts });
     const path = join(directory, "x.gguf");
@@ -67,7 +67,7 @@ describe("the weights of a model as a file", () => {
 });
 
 describe("a model as a folder", () => {
-  test("has each part under its role's name, and the manifest's own bytes (O08)", async () => {
+  test("has each part under its role's name, and the manifest's own bytes", async () => {
     const { source, model, directory } = await serving({
       layers: [
         modelOf(1, 5 * 2 ** 20),

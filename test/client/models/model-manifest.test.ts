@@ -1,4 +1,4 @@
-/** What a model consists of: rows O01-O07, O09 and O10 of client-verbs.md, with the golden manifest of gemma:2b. */
+/** What a model consists of, with the golden manifest of gemma:2b. */
 import { describe, expect, test } from "vitest";
 import { modelBlobs, modelManifest } from "../../../src/client/models/model-manifest.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -32,7 +32,7 @@ function manifestOf(layers: { mediaType: string; digest: string; size: unknown }
 }
 
 describe("the manifest of a model", () => {
-  test("lists config and layers of gemma:2b in order (O01)", async () => {
+  test("lists config and layers of gemma:2b in order", async () => {
     const { source } = await gemma();
     const model = await modelManifest(source, GEMMA);
     expect(model.schemaVersion).toBe(2);
@@ -49,7 +49,7 @@ describe("the manifest of a model", () => {
     ]);
   });
 
-  test("is asked for as Ollama's registry expects it, under our own name (O02)", async () => {
+  test("is asked for as Ollama's registry expects it, under our own name", async () => {
     const { fake, source } = await gemma();
     await modelManifest(source, GEMMA);
     expect(fake.requests).toHaveLength(1);
@@ -59,7 +59,7 @@ describe("the manifest of a model", () => {
     expect(request?.headers["user-agent"]).toMatch(/^granary\//);
   });
 
-  test("keeps the golden bytes, with the digest that Ollama lists (O03)", async () => {
+  test("keeps the golden bytes, with the digest that Ollama lists", async () => {
     expect(digestOf(GEMMA_2B_BYTES)).toBe(GEMMA_2B_DIGEST);
     expect(GEMMA_2B_BYTES).toHaveLength(856);
     const { source } = await gemma();
@@ -69,7 +69,7 @@ describe("the manifest of a model", () => {
     expect(size).toBe(1_678_456_656);
   });
 
-  test("that is not there is not-found, and the model is named (O06)", async () => {
+  test("that is not there is not-found, and the model is named", async () => {
     const { source } = await gemma();
     await expect(modelManifest(source, parseModelName("gemma:70b"))).rejects.toMatchObject({
       code: "not-found",
@@ -84,17 +84,17 @@ describe("the manifest of a model", () => {
     ["no schema version", manifestOf([], { schemaVersion: undefined }), "manifest-invalid"],
     ["a layer without a digest", manifestOf([{ mediaType: MODEL, digest: "", size: 1 }]), "manifest-invalid"],
     ["a negative size", manifestOf([{ mediaType: MODEL, digest: hex("a"), size: -1 }]), "manifest-invalid"],
-  ])("is refused when it is %s (O07)", async (_, document, code) => {
+  ])("is refused when it is %s", async (_, document, code) => {
     const source = await serving(document);
     await expect(modelManifest(source, GEMMA)).rejects.toMatchObject({ name: "GranaryError", code });
   });
 
-  test("is refused when it is an index (O07)", async () => {
+  test("is refused when it is an index", async () => {
     const source = await serving({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }, OCI_INDEX);
     await expect(modelManifest(source, GEMMA)).rejects.toThrow(/index of several manifests/);
   });
 
-  test.each([2 ** 31 + 1, 2 ** 32 + 1, 404_000_000_123])("holds a size of %d exactly (O10)", async (size) => {
+  test.each([2 ** 31 + 1, 2 ** 32 + 1, 404_000_000_123])("holds a size of %d exactly", async (size) => {
     const source = await serving(manifestOf([{ mediaType: MODEL, digest: hex("a"), size }]));
     const model = await modelManifest(source, GEMMA);
     expect(model.layers[0]?.size).toBe(size);
@@ -103,7 +103,7 @@ describe("the manifest of a model", () => {
 });
 
 describe("the weights of a model", () => {
-  test("are the one layer of gemma:2b (O04)", async () => {
+  test("are the one layer of gemma:2b", async () => {
     const { source } = await gemma();
     const weights = await modelBlobs(source, GEMMA);
     expect(weights).toMatchObject([
@@ -114,7 +114,7 @@ describe("the weights of a model", () => {
     ]);
   });
 
-  test("that are missing are a typed error, and the model is named (O05)", async () => {
+  test("that are missing are a typed error, and the model is named", async () => {
     const layers = [{ mediaType: "application/vnd.ollama.image.tensor", digest: hex("a"), size: 1 }];
     const source = await serving(manifestOf(layers));
     await expect(modelBlobs(source, GEMMA)).rejects.toMatchObject({
@@ -123,7 +123,7 @@ describe("the weights of a model", () => {
     });
   });
 
-  test("come all, in the manifest's order (O09)", async () => {
+  test("come all, in the manifest's order", async () => {
     const layers = ["b", "a", "d"].map((digit) => ({ mediaType: MODEL, digest: hex(digit), size: 1 }));
     const source = await serving(manifestOf(layers));
     const weights = await modelBlobs(source, GEMMA);

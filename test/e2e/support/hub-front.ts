@@ -123,7 +123,7 @@ export class HubFront implements Published {
     return repository === undefined || token.repositories.includes(repository);
   }
 
-  /** The wording of registry-clients.md C.2. */
+  /** Docker Hub's own wording (docs/protocol.md#challenges-and-tokens). */
   #challenge({ repository }: RequestRecord): Reply {
     const scope = repository === undefined ? "" : `,scope="repository:${repository}:pull"`;
     const realm = `${this.#urls.auth}/token`;
@@ -140,7 +140,7 @@ export class HubFront implements Published {
   async #forward(record: RequestRecord): Promise<Reply> {
     const answer = await this.#ask(record);
     const bytes = Buffer.from(await answer.arrayBuffer());
-    // Docker Hub says 401 for a repository that is not there (registry-clients.md C.5).
+    // Docker Hub says 401 for a repository that is not there (docs/protocol.md#docker-hub-absent-repositories).
     if (answer.status === 404 && !(await this.#exists(record.repository))) return this.#challenge(record);
     const headers = { ...keptHeaders(answer), ...(record.kind === "manifest" && this.#budget(record)) };
     if (record.method === "HEAD") return { status: answer.status, headers };

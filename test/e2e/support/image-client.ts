@@ -22,7 +22,7 @@ export type ImageClientKind<Client extends ImageClient = ImageClient> = {
 };
 
 /**
- * Real clients go to Docker Hub itself, silently, when a mirror fails them (registry-clients.md 0.1 (3)). Through this
+ * Real clients go to Docker Hub itself, silently, when a mirror fails them (docs/protocol.md#what-each-status-does). Through this
  * dead proxy they cannot; loopback addresses are never proxied.
  */
 export const NO_WAY_OUT = { HTTPS_PROXY: "http://127.0.0.1:9", https_proxy: "http://127.0.0.1:9" };

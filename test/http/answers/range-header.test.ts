@@ -6,20 +6,20 @@ const SIZE = 2048;
 const all = { start: 0, end: SIZE };
 
 test.each<[string | undefined, ReturnType<typeof parseRanges>, string]>([
-  ["bytes=500-1499", { start: 500, end: 1500 }, "A.3"],
-  ["bytes=500-", { start: 500, end: SIZE }, "A.3"],
-  ["bytes=-500", { start: 1548, end: SIZE }, "A.3"],
-  ["bytes=2000-5000", { start: 2000, end: SIZE }, "A.3: clipped"],
-  ["bytes=500-0", "unsatisfiable", "A.3"],
-  ["bytes=5000-10000", "unsatisfiable", "A.3"],
-  ["bytes=0-", all, "H46: containerd opens with it"],
+  ["bytes=500-1499", { start: 500, end: 1500 }, "as conformance asks"],
+  ["bytes=500-", { start: 500, end: SIZE }, "as conformance asks"],
+  ["bytes=-500", { start: 1548, end: SIZE }, "as conformance asks"],
+  ["bytes=2000-5000", { start: 2000, end: SIZE }, "clipped"],
+  ["bytes=500-0", "unsatisfiable", "as conformance asks"],
+  ["bytes=5000-10000", "unsatisfiable", "as conformance asks"],
+  ["bytes=0-", all, "containerd opens with it"],
   ["bytes=0-0", { start: 0, end: 1 }, "one byte"],
-  ["bytes=2047-2048", { start: 2047, end: SIZE }, "H48: regclient asks one byte too many"],
+  ["bytes=2047-2048", { start: 2047, end: SIZE }, "regclient asks one byte too many"],
   ["bytes=2048-2048", "unsatisfiable", "just past the end"],
   ["bytes=-0", "unsatisfiable", "an empty suffix"],
   ["bytes=-1", { start: 2047, end: SIZE }, "the last byte"],
-  ["bytes=-9999", all, "H51: a suffix longer than the blob"],
-  ["bytes=0-99999999999999999999999", all, "H51: a number beyond all numbers"],
+  ["bytes=-9999", all, "a suffix longer than the blob"],
+  ["bytes=0-99999999999999999999999", all, "a number beyond all numbers"],
   ["bytes=99999999999999999999999-", "unsatisfiable", "H51"],
   ["Bytes = 1-2", { start: 1, end: 3 }, "units are case-insensitive"],
   ["bytes=,1-2,", { start: 1, end: 3 }, "empty list members count for nothing"],
@@ -29,7 +29,7 @@ test.each<[string | undefined, ReturnType<typeof parseRanges>, string]>([
       { start: 0, end: 2 },
       { start: 5, end: 7 },
     ],
-    "H49: several ranges",
+    "several ranges",
   ],
   [
     "bytes=0-1, 2-3 ,-1",
@@ -63,21 +63,21 @@ test.each<[string | undefined, ReturnType<typeof parseRanges>, string]>([
   ["bytes=0-1999,1000-", "whole", "more bytes than there are"],
   ["bytes=0-1,x", "whole", "malformed in part"],
   ["bytes=0-1;2-3", "whole", "malformed"],
-  ["items=0-1", "whole", "H51: another unit"],
-  ["bytes=", "whole", "H51: malformed"],
-  ["bytes=-", "whole", "H51: malformed"],
-  ["bytes=a-b", "whole", "H51: malformed"],
-  ["bytes=1.5-2", "whole", "H51: malformed"],
-  ["bytes=--5", "whole", "H51: malformed"],
-  ["0-5", "whole", "H51: malformed"],
-  ["", "whole", "H51: malformed"],
+  ["items=0-1", "whole", "another unit"],
+  ["bytes=", "whole", "malformed"],
+  ["bytes=-", "whole", "malformed"],
+  ["bytes=a-b", "whole", "malformed"],
+  ["bytes=1.5-2", "whole", "malformed"],
+  ["bytes=--5", "whole", "malformed"],
+  ["0-5", "whole", "malformed"],
+  ["", "whole", "malformed"],
   [undefined, "whole", "no header"],
-])("Range %j of 2048 bytes is %j (H45; %s)", (header, expected) => {
+])("Range %j of 2048 bytes is %j (%s)", (header, expected) => {
   expect(parseRanges(header, SIZE)).toEqual(expected);
 });
 
 test.each(["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-500"])(
-  "no range of an empty blob exists: %s (H52)",
+  "no range of an empty blob exists: %s",
   (header) => {
     expect(parseRanges(header, 0)).toBe("unsatisfiable");
   },
@@ -86,7 +86,7 @@ test.each(["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-500"])(
 const listOf = (count: number, rangeOf: (index: number) => string) =>
   `bytes=${Array.from({ length: count }, (_, index) => rangeOf(index)).join(",")}`;
 
-test("a header with 1024 ranges is read, one with more than any client asks for is too many (H9, H49)", () => {
+test("a header with 1024 ranges is read, one with more than any client asks for is too many", () => {
   expect(
     parseRanges(
       listOf(1024, (index) => `${index * 2}-${index * 2}`),

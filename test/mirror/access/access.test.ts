@@ -27,7 +27,7 @@ async function worldWithSecret(
   return { world, open, secret };
 }
 
-describe("a digest, through a repository that was not seen to contain it (H54)", () => {
+describe("a digest, through a repository that was not seen to contain it", () => {
   it("is asked for there before it is served, once, and not transferred again", async () => {
     const world = await startWorld();
     const digest = world.fake.addGeneratedBlob({ seed: 1, size: 1000 }, "a/one");
@@ -62,7 +62,7 @@ describe("a digest, through a repository that was not seen to contain it (H54)",
   });
 });
 
-it("two upstreams with one blob share its file, and each is asked whether it has it (H54)", async () => {
+it("two upstreams with one blob share its file, and each is asked whether it has it", async () => {
   const other = await startFake({ mode: "plain" });
   const world = await startWorld({ others: [upstreamOf(other, { name: "other.test" })] });
   const digest = world.fake.addGeneratedBlob({ seed: 1, size: 1000 });
@@ -79,14 +79,14 @@ it("two upstreams with one blob share its file, and each is asked whether it has
   expect((await world.mirror.status()).blobs).toBe(1);
 });
 
-it("an upstream that is not configured is not asked for anything (H16)", async () => {
+it("an upstream that is not configured is not asked for anything", async () => {
   const world = await startWorld();
   const there = { upstream: "evil.test" };
   await expect(world.get("a/b", "1", there)).rejects.toMatchObject({ code: "route-unknown" });
   expect(world.fake.count()).toBe(0);
 });
 
-describe("content that only our credentials can read (H80)", () => {
+describe("content that only our credentials can read", () => {
   it("is refused to anonymous clients, by manifest, blob and list, also when it is stored", async () => {
     const { world, secret } = await worldWithSecret();
     const [layer = ""] = secret.layerDigests;
@@ -167,7 +167,7 @@ describe("content that only our credentials can read (H80)", () => {
   });
 });
 
-describe("an absent tag says nothing about who may read the repository (H80)", () => {
+describe("an absent tag says nothing about who may read the repository", () => {
   it("a public repository stays readable after somebody asked for a tag that it has not", async () => {
     const { world } = await worldWithSecret();
     await expect(world.get("library/alpine", "none")).rejects.toMatchObject({ code: "not-found" });
@@ -420,7 +420,7 @@ describe("a verdict whose date lies in the future", () => {
   });
 });
 
-it("no secret reaches the database, the metrics or an error (H79)", async () => {
+it("no secret reaches the database, the metrics or an error", async () => {
   const { world } = await worldWithSecret();
   const failure = await world.get("alice/secret", "1").catch((error: unknown) => error);
   await world.get("alice/secret", "1", loggedIn);

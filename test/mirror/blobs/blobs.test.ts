@@ -47,7 +47,7 @@ function failingAt(stored: StoredBlob | undefined, bad: ReadonlySet<string>): St
 }
 
 describe("a cold blob", () => {
-  it("is one upstream transfer for eight readers, and a ninth gets it from disk (H41)", async () => {
+  it("is one upstream transfer for eight readers, and a ninth gets it from disk", async () => {
     const { world, digest } = await worldWithBlob(6 * MiB + 17);
     const bodies = await Promise.all(Array.from({ length: 8 }, () => world.read("a/b", digest)));
     for (const body of bodies) expectPattern(body, 6 * MiB + 17);
@@ -56,7 +56,7 @@ describe("a cold blob", () => {
     expect(world.fake.bytesSentFor(digest)).toBe(6 * MiB + 17);
   });
 
-  it("goes on for the others when one leaves, and when one stops reading (H41)", async () => {
+  it("goes on for the others when one leaves, and when one stops reading", async () => {
     const { world, digest } = await worldWithBlob(3 * MiB);
     const leaving = await world.open("a/b", digest);
     const stuck = await world.open("a/b", digest);
@@ -70,7 +70,7 @@ describe("a cold blob", () => {
     expect(world.fake.bytesSentFor(digest)).toBe(3 * MiB);
   });
 
-  it("leaves a part behind when the last reader leaves, and goes on from it (H41)", async () => {
+  it("leaves a part behind when the last reader leaves, and goes on from it", async () => {
     const settings = { bandwidth: { registry: 8 * MiB, cdn: undefined } };
     const { world, digest } = await worldWithBlob(8 * MiB, { settings });
     const { blob } = await world.open("a/b", digest);
@@ -88,13 +88,13 @@ describe("a cold blob", () => {
     expect(world.fake.bytesSentFor(digest)).toBeLessThan(8.5 * MiB);
   });
 
-  it("survives cuts in mid-body: the reader notices only a pause (H42)", async () => {
+  it("survives cuts in mid-body: the reader notices only a pause", async () => {
     const { world, digest } = await worldWithBlob(3 * MiB);
     world.fake.fail(/blobs/, { kind: "cut", afterBytes: 100_000 }, { method: "GET", times: 4 });
     expectPattern(await world.read("a/b", digest), 3 * MiB);
   });
 
-  it("that the upstream cannot finish fails its readers, and is finished later from what is there (H42)", async () => {
+  it("that the upstream cannot finish fails its readers, and is finished later from what is there", async () => {
     const { world, digest } = await worldWithBlob(2 * MiB);
     await world.stat("a/b", digest);
     world.fake.fail(/blobs/, { kind: "cut", afterBytes: 300_000 }, { method: "GET" });
@@ -111,7 +111,7 @@ describe("a cold blob", () => {
     ["a body that ends early and cleanly", { kind: "short", afterBytes: 1000, framing: "wrong-length" }],
     ["a longer body", { kind: "extra", bytes: 10, framing: "length" }],
   ] as const)(
-    "%s: never the whole of a wrong blob, nothing wrong kept, right at the next ask (H43)",
+    "%s: never the whole of a wrong blob, nothing wrong kept, right at the next ask",
     async (_name, fault) => {
       const { world, digest } = await worldWithBlob(200_000);
       await world.stat("a/b", digest);
@@ -126,7 +126,7 @@ describe("a cold blob", () => {
     },
   );
 
-  it("HEAD costs no blob byte but one upstream HEAD, also where a manifest states the size (H58, ollama.md line 8)", async () => {
+  it("HEAD costs no blob byte but one upstream HEAD, also where a manifest states the size", async () => {
     const world = await startWorld();
     const { layerDigests } = world.fake.addImage("a/b", "1", { layers: [5_000_000] });
     const [layer = ""] = layerDigests;
@@ -142,13 +142,13 @@ describe("a cold blob", () => {
     expect(world.fake.requests.map(({ method }) => method)).toEqual(["HEAD"]);
   });
 
-  it("an opened blob that nobody reads asks the upstream for no byte (ollama.md line 11)", async () => {
+  it("an opened blob that nobody reads asks the upstream for no byte", async () => {
     const { world, digest } = await worldWithBlob(MiB);
     closed(await world.open("a/b", digest));
     expect(world.fake.count({ method: "GET" })).toBe(0);
   });
 
-  it("the tail comes without the rest (H50)", async () => {
+  it("the tail comes without the rest", async () => {
     const settings = { bandwidth: { registry: 4 * MiB, cdn: undefined } };
     const { world, digest } = await worldWithBlob(40 * MiB, { settings });
     const range = { start: 40 * MiB - 1024, end: 40 * MiB };
@@ -157,7 +157,7 @@ describe("a cold blob", () => {
     expect(world.fake.bytesSentFor(digest)).toBeLessThan(2 * MiB);
   });
 
-  it("of no bytes at all is served and kept (H52)", async () => {
+  it("of no bytes at all is served and kept", async () => {
     const { world } = await worldWithBlob(1);
     const empty = world.fake.addBlob(Buffer.alloc(0));
     expect(await world.read("a/b", empty)).toHaveLength(0);
@@ -165,7 +165,7 @@ describe("a cold blob", () => {
     expect(await world.stat("a/b", empty)).toMatchObject({ size: 0, outcome: "hit" });
   });
 
-  it("goes back to the registry when the signed target has expired (H66)", async () => {
+  it("goes back to the registry when the signed target has expired", async () => {
     const settings = { getBlob: "redirect", bandwidth: { registry: undefined, cdn: 20 * MiB } } as const;
     const { world, digest } = await worldWithBlob(4 * MiB, { settings });
     const { blob } = await world.open("a/b", digest);
@@ -179,7 +179,7 @@ describe("a cold blob", () => {
     expect(world.fake.violations).toEqual([]);
   });
 
-  it("a part survives a restart of the process, and is not fetched again (H44)", async () => {
+  it("a part survives a restart of the process, and is not fetched again", async () => {
     const { world, digest } = await worldWithBlob(4 * MiB);
     const range = { start: 0, end: MiB };
     expectPattern(await world.read("a/b", digest, range), MiB);
@@ -188,7 +188,7 @@ describe("a cold blob", () => {
     expect(world.fake.bytesSentFor(digest)).toBe(4 * MiB);
   });
 
-  it("that is not there is not-found, with its pin let go (H54)", async () => {
+  it("that is not there is not-found, with its pin let go", async () => {
     const { world } = await worldWithBlob(1);
     const absent = digestOf(Buffer.from("absent"));
     world.fake.contents.repository("a/b");
@@ -259,7 +259,7 @@ describe("a damaged file", () => {
     await truncate(path, size);
   }
 
-  it("that was cut off before it is opened is dropped and fetched again (H43)", async () => {
+  it("that was cut off before it is opened is dropped and fetched again", async () => {
     const { world, digest } = await worldWithBlob(300_000);
     await world.read("a/b", digest);
     await damage(world, digest, 1000);
@@ -366,7 +366,7 @@ describe("a damaged file", () => {
     expect(world.fake.bytesSentFor(digest)).toBe(600_000);
   });
 
-  it("a symbolic link in a blob's place is not followed, and goes (H82)", async () => {
+  it("a symbolic link in a blob's place is not followed, and goes", async () => {
     const { world, digest } = await worldWithBlob(300_000);
     await world.read("a/b", digest);
     await world.fills(0);

@@ -33,7 +33,7 @@ async function outcomes(world: MirrorWorld, digests: readonly Digest[]): Promise
 }
 
 describe("the budget", () => {
-  it("makes room by what was used least recently (H57)", async () => {
+  it("makes room by what was used least recently", async () => {
     const world = await startWorld(budgetOf(3 * MiB));
     const digests = await readInTurn(world, [1, 2, 3]);
     await world.read("a/b", digests[0] ?? "");
@@ -43,7 +43,7 @@ describe("the budget", () => {
     expect((await world.mirror.status()).disk.used).toBeLessThanOrEqual(3 * MiB);
   });
 
-  it("a blob larger than all of it is passed through, counted, and evicts nothing (F16, H56)", async () => {
+  it("a blob larger than all of it is passed through, counted, and evicts nothing (F16)", async () => {
     const world = await startWorld(budgetOf(3 * MiB));
     const digests = await readInTurn(world, [1, 2, 3]);
     const big = world.fake.addGeneratedBlob({ seed: 9, size: 4 * MiB });
@@ -69,7 +69,7 @@ describe("the budget", () => {
     expect(await outcomes(world, digests)).toEqual([KEPT, KEPT, KEPT]);
   });
 
-  it("nothing that is being read goes, and its bytes stay right (F12, H57)", async () => {
+  it("nothing that is being read goes, and its bytes stay right (F12)", async () => {
     const world = await startWorld(budgetOf(3 * MiB));
     const [first = ""] = await readInTurn(world, [1, 2, 3]);
     const { blob } = await world.open("a/b", first);
@@ -225,7 +225,7 @@ describe("the budget", () => {
   });
 });
 
-describe("a disk without room (F16, H56)", () => {
+describe("a disk without room (F16)", () => {
   const full = () => Promise.reject(new GranaryError("store-full", "The disk has no room."));
 
   it("in mid-fill: the reader gets its bytes all the same, nothing wrong is kept", async () => {
@@ -287,7 +287,7 @@ describe("a start", () => {
     expect(await world.read("a/b", digest)).toHaveLength(MiB);
   });
 
-  it("drops a file of another size than its row says (H43)", async () => {
+  it("drops a file of another size than its row says", async () => {
     const world = await startWorld();
     const [digest = ""] = await readInTurn(world, [1]);
     const path = world.store.layout.blob(digest as Digest);

@@ -1,6 +1,6 @@
 /**
  * Owns the CDN origin of the fake: signed, expiring URLs with ranges. It refuses any Authorization, as R2 does
- * (registry-clients.md C.6), and speaks S3's XML.
+ * (docs/protocol.md#docker-hub-blobs), and speaks S3's XML.
  */
 import { createHmac, randomBytes } from "node:crypto";
 import type { RequestRecord } from "./account.ts";

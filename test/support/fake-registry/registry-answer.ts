@@ -36,7 +36,7 @@ export function errorReply(
   });
 }
 
-/** The two forms of Docker Hub's 429: the pull limit's JSON, and the abuse limit's plain text (C.4). */
+/** The two forms of Docker Hub's 429: the pull limit's JSON, and the abuse limit's plain text (docs/protocol.md#docker-hub-rate-limits). */
 export function tooManyRequests({ retryAfter, plain }: Extract<Fault, { kind: "rate-limited" }>): Reply {
   const headers: Record<string, string> = retryAfter === undefined ? {} : { "retry-after": retryAfter };
   if (plain === true)

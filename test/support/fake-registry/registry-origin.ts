@@ -1,6 +1,6 @@
 /**
  * Owns the registry origin of the fake: the read side of the distribution protocol with Docker Hub's manners
- * (registry-clients.md J.1). It never sends blob bytes unless told to; the CDN does.
+ * (docs/protocol.md#docker-hub). It never sends blob bytes unless told to; the CDN does.
  */
 import type { RequestRecord } from "./account.ts";
 import { signPath } from "./cdn-origin.ts";

@@ -1,4 +1,4 @@
-/** Owns the tests of the address guard: by table, and by real requests that must not arrive (registry-clients.md H78). */
+/** Owns the tests of the address guard: by table, and by real requests that must not arrive (docs/protocol.md#private-addresses). */
 
 import type { LookupFunction } from "node:net";
 import { describe, expect, it } from "vitest";
@@ -46,7 +46,7 @@ const METADATA = [
 ];
 
 describe("addresses", () => {
-  it.each(PRIVATE)("refuses %s for an ordinary upstream (H78)", (address) => {
+  it.each(PRIVATE)("refuses %s for an ordinary upstream", (address) => {
     expect(refusalOf(address, false)).toEqual(expect.any(String));
   });
 
@@ -74,7 +74,7 @@ describe("addresses", () => {
 
 describe("requests", () => {
   it.each(["127.0.0.1", "localhost", "[::ffff:127.0.0.1]", "2130706433", "0x7f.1"])(
-    "sends nothing to an endpoint at %s unless it is internal (H78)",
+    "sends nothing to an endpoint at %s unless it is internal",
     async (host) => {
       const fake = await startFake({ mode: "plain" });
       const endpoints = [`http://${host}:${new URL(fake.url).port}`];
@@ -88,7 +88,7 @@ describe("requests", () => {
     },
   );
 
-  it("judges each connection's own look-up, so that a name cannot change between check and use (H78)", async () => {
+  it("judges each connection's own look-up, so that a name cannot change between check and use", async () => {
     const fake = await startFake({ mode: "plain" });
     const answers = ["93.184.215.14", "127.0.0.1"];
     let asked = 0;
@@ -123,7 +123,7 @@ describe("requests", () => {
     "http://169.254.169.254/latest/meta-data/",
     "http://[::ffff:169.254.169.254]/",
     "http://0.0.0.0/",
-  ])("refuses a redirect to %s, even of an internal upstream (H78)", async (location) => {
+  ])("refuses a redirect to %s, even of an internal upstream", async (location) => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     fake.fail(/manifests/, { kind: "redirect", location });
     await expect(client.headManifest(askFor("x", "y"))).rejects.toMatchObject({
@@ -133,7 +133,7 @@ describe("requests", () => {
   });
 
   it.each(["http://127.0.0.1:PORT/", "http://[::ffff:127.0.0.1]:PORT/", "http://10.0.0.1/"])(
-    "refuses a public upstream's redirect to %s, also through a proxy that resolves the names (H78)",
+    "refuses a public upstream's redirect to %s, also through a proxy that resolves the names",
     async (template) => {
       const fake = await startFake({ mode: "plain" });
       const victim = await startFake({ mode: "plain" });
@@ -149,7 +149,7 @@ describe("requests", () => {
     },
   );
 
-  it("refuses a realm on a private address although its host is listed (H78)", async () => {
+  it("refuses a realm on a private address although its host is listed", async () => {
     const fake = await startFake({ mode: "hub" });
     fake.addImage("x", "y", { layers: [1] });
     const proxy = await startForwardProxy({ "public.test": new URL(fake.url).host });
@@ -159,7 +159,7 @@ describe("requests", () => {
     expect(fake.count({ origin: "auth" })).toBe(0);
   });
 
-  it("takes only the query of a tag list's Link, never its host (H78)", async () => {
+  it("takes only the query of a tag list's Link, never its host", async () => {
     const { fake, client } = await startUpstream({ mode: "plain" });
     for (const tag of ["a", "b", "c"]) fake.addImage("x", tag, { layers: [1] });
     const link = '<http://169.254.169.254/v2/x/tags/list?last=a&n=1>; rel="next"';

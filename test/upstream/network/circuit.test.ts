@@ -164,7 +164,7 @@ describe("an upstream that is away", () => {
 });
 
 describe("a limit", () => {
-  it("holds for the question that met it, for as long as Retry-After says (H68)", async () => {
+  it("holds for the question that met it, for as long as Retry-After says", async () => {
     circuit.enter(head).failed(limited(7000));
     expect(() => circuit.enter(head)).toThrow(
       expect.objectContaining({
@@ -178,7 +178,7 @@ describe("a limit", () => {
     expect(probes).toBe(0);
   });
 
-  it("lasts a minute, then two, when a 429 says nothing (H68)", async () => {
+  it("lasts a minute, then two, when a 429 says nothing", async () => {
     circuit.enter(head).failed(limited());
     await clock.advance(59_000);
     expect(() => circuit.enter(head)).toThrow("docker.io is not asked");

@@ -1,4 +1,4 @@
-/** Owns the tests of limits and outages as a whole client meets them (registry-clients.md H68, H69, H75). */
+/** Owns the tests of limits and outages as a whole client meets them (docs/protocol.md#docker-hub-rate-limits, docs/protocol.md#retries). */
 
 import { describe, expect, it, vi } from "vitest";
 import { room } from "../../support/room.ts";
@@ -14,7 +14,7 @@ async function startPlain() {
 }
 
 describe("a limit", () => {
-  it("is remembered: no further request until Retry-After is over, and then one goes through (H68)", async () => {
+  it("is remembered: no further request until Retry-After is over, and then one goes through", async () => {
     const { fake, client, clock, metrics, ask } = await startPlain();
     fake.fail(/manifests/, { kind: "rate-limited", retryAfter: "30" });
     await expect(client.headManifest(ask)).rejects.toMatchObject({
@@ -43,7 +43,7 @@ describe("a limit", () => {
     );
   });
 
-  it("reads Retry-After as a date, too (H68)", async () => {
+  it("reads Retry-After as a date, too", async () => {
     const { fake, client, ask } = await startPlain();
     const retryAfter = new Date(Date.now() + 90_000).toUTCString();
     fake.fail(/manifests/, { kind: "rate-limited", retryAfter });
@@ -54,7 +54,7 @@ describe("a limit", () => {
     expect(retryAfterMs).toBeLessThanOrEqual(90_000);
   });
 
-  it("without Retry-After, or in plain text, holds for a minute (H68)", async () => {
+  it("without Retry-After, or in plain text, holds for a minute", async () => {
     const { fake, client, clock, ask } = await startPlain();
     fake.fail(/manifests/, { kind: "rate-limited", plain: true });
     await expect(client.headManifest(ask)).rejects.toMatchObject({ code: "rate-limited" });
@@ -64,7 +64,7 @@ describe("a limit", () => {
     expect(await client.headManifest(ask)).toBeDefined();
   });
 
-  it("at the token server is a limit as well (H68)", async () => {
+  it("at the token server is a limit as well", async () => {
     const { fake, client } = await startUpstream({ mode: "hub" });
     fake.fail(/token/, { kind: "rate-limited", retryAfter: "5" });
     await expect(client.headManifest(askFor("x", "y"))).rejects.toMatchObject({ code: "rate-limited" });
@@ -72,7 +72,7 @@ describe("a limit", () => {
     expect(fake.count({ origin: "auth" })).toBe(1);
   });
 
-  it("of the anonymous identity does not stop requests with credentials (H68)", async () => {
+  it("of the anonymous identity does not stop requests with credentials", async () => {
     const settings = { users, rateLimit: { limit: 1, windowSeconds: 21_600 } };
     const { fake, client } = await startUpstream({ mode: "hub", settings }, { credentials: alice });
     fake.addImage("library/alpine", "latest", { layers: [1] });
@@ -101,7 +101,7 @@ describe("a limit", () => {
     expect(client.status().circuit).toBe("closed");
   });
 
-  it("spends nothing on HEAD, and its remaining budget is read and exported (H69)", async () => {
+  it("spends nothing on HEAD, and its remaining budget is read and exported", async () => {
     const settings = { rateLimit: { limit: 100, windowSeconds: 21_600 } };
     const { fake, client, metrics } = await startUpstream({ mode: "hub", settings });
     fake.addImage("library/alpine", "latest", { layers: [1] });
@@ -120,7 +120,7 @@ describe("a limit", () => {
 
 describe("trouble that passes", () => {
   it.each([408, 500, 502, 503, 504])(
-    "such as %i is asked again, at most three times in all (H75)",
+    "such as %i is asked again, at most three times in all",
     async (status) => {
       const { fake, client, ask } = await startPlain();
       fake.fail(/manifests/, { kind: "status", status }, { times: 2 });
@@ -136,7 +136,7 @@ describe("trouble that passes", () => {
   );
 
   it.each([{ kind: "reset" }, { kind: "hang-up" }] as const)(
-    "such as a $kind is asked again (H75)",
+    "such as a $kind is asked again",
     async (fault) => {
       const { fake, client, ask } = await startPlain();
       fake.fail(/manifests/, fault, { times: 2 });
@@ -148,14 +148,14 @@ describe("trouble that passes", () => {
     [403, "denied"],
     [418, "upstream-refused"],
     [429, "rate-limited"],
-  ])("is not what %i means: it is asked once (H75)", async (status, code) => {
+  ])("is not what %i means: it is asked once", async (status, code) => {
     const { fake, client, ask } = await startPlain();
     fake.fail(/manifests/, { kind: "status", status }, { times: 3 });
     await expect(client.headManifest(ask)).rejects.toMatchObject({ code });
     expect(fake.count()).toBe(1);
   });
 
-  it("is not waited for longer than the budget (H75)", async () => {
+  it("is not waited for longer than the budget", async () => {
     const { fake, client, ask } = await startPlain();
     fake.fail(/manifests/, { kind: "status", status: 503, headers: { "retry-after": "120" } });
     await expect(client.headManifest(ask)).rejects.toMatchObject({

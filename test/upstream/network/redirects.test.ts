@@ -21,21 +21,18 @@ async function startHub(settings = {}) {
 }
 
 describe("redirects", () => {
-  it.each([301, 302, 303, 307, 308])(
-    "follows a %i to the CDN without Authorization (H65)",
-    async (status) => {
-      const { fake, origin } = await startHub({ redirectStatus: status });
-      expect(await readRange(origin, { start: 10, end: 500 })).toHaveLength(490);
-      expect(fake.violations).toEqual([]);
-      expect(fake.matching({ origin: "registry", status })).toHaveLength(1);
-      const [cdn] = fake.matching({ origin: "cdn" });
-      expect(cdn?.method).toBe("GET");
-      expect(cdn?.range).toBe("bytes=10-499");
-      expect(cdn?.headers).not.toHaveProperty("cookie");
-    },
-  );
+  it.each([301, 302, 303, 307, 308])("follows a %i to the CDN without Authorization", async (status) => {
+    const { fake, origin } = await startHub({ redirectStatus: status });
+    expect(await readRange(origin, { start: 10, end: 500 })).toHaveLength(490);
+    expect(fake.violations).toEqual([]);
+    expect(fake.matching({ origin: "registry", status })).toHaveLength(1);
+    const [cdn] = fake.matching({ origin: "cdn" });
+    expect(cdn?.method).toBe("GET");
+    expect(cdn?.range).toBe("bytes=10-499");
+    expect(cdn?.headers).not.toHaveProperty("cookie");
+  });
 
-  it("never puts Authorization back on when a redirect returns to the first origin (H65)", async () => {
+  it("never puts Authorization back on when a redirect returns to the first origin", async () => {
     const { fake, client } = await startHub();
     const other = await startFake({ mode: "plain" });
     await client.headManifest(askFor("library/alpine", "latest"));
@@ -67,7 +64,7 @@ describe("redirects", () => {
     expect(other.requests[0]?.headers).not.toHaveProperty("authorization");
   });
 
-  it("follows a manifest to another host, as registry.k8s.io sends it (H72)", async () => {
+  it("follows a manifest to another host, as registry.k8s.io sends it", async () => {
     const regional = await startFake({ mode: "plain" });
     const { manifestDigest } = regional.addImage("prod/images/pause", "3.9", { layers: [10] });
     const { fake, client } = await startUpstream({ mode: "plain" });
@@ -77,7 +74,7 @@ describe("redirects", () => {
     expect((await client.getManifest(askFor("pause", "3.9")))?.digest).toBe(manifestDigest);
   });
 
-  it("answers the challenge of a redirected host anonymously, as lscr.io needs for ghcr.io (H72)", async () => {
+  it("answers the challenge of a redirected host anonymously, as lscr.io needs for ghcr.io", async () => {
     const ghcr = await startFake({ mode: "hub" });
     const { manifestDigest } = ghcr.addImage("linuxserver/x", "1", { layers: [10] });
     ghcr.settings.realm = `${ghcr.url}/token`;
@@ -94,7 +91,7 @@ describe("redirects", () => {
     expect(basic).toEqual([]);
   });
 
-  it("asks no token for a redirected host whose realm is a stranger's (H67)", async () => {
+  it("asks no token for a redirected host whose realm is a stranger's", async () => {
     const other = await startFake({ mode: "hub" });
     other.addImage("library/x", "1", { layers: [10] });
     const { fake, client } = await startUpstream({ mode: "plain" }, { credentials: alice });
@@ -103,7 +100,7 @@ describe("redirects", () => {
     expect(other.count({ origin: "auth" })).toBe(0);
   });
 
-  it("goes back to the registry for a new link when the remembered one has expired, at the same offset (H66)", async () => {
+  it("goes back to the registry for a new link when the remembered one has expired, at the same offset", async () => {
     const { fake, origin } = await startHub({ signedForMs: 10_000 });
     await readRange(origin, { start: 0, end: 1000 });
     await readRange(origin, { start: 1000, end: 2000 });
@@ -118,17 +115,14 @@ describe("redirects", () => {
     ]);
   });
 
-  it.each([400, 403])(
-    "resolves a link again when it is refused with %i at first use (H66)",
-    async (status) => {
-      const { fake, origin } = await startHub();
-      fake.fail(/blobs/, { kind: "status", status, body: "<Error/>" }, { origin: "cdn" });
-      expect(await readRange(origin, { start: 5, end: 10 })).toHaveLength(5);
-      expect(fake.count({ origin: "registry", kind: "blob", status: 307 })).toBe(2);
-    },
-  );
+  it.each([400, 403])("resolves a link again when it is refused with %i at first use", async (status) => {
+    const { fake, origin } = await startHub();
+    fake.fail(/blobs/, { kind: "status", status, body: "<Error/>" }, { origin: "cdn" });
+    expect(await readRange(origin, { start: 5, end: 10 })).toHaveLength(5);
+    expect(fake.count({ origin: "registry", kind: "blob", status: 307 })).toBe(2);
+  });
 
-  it("gives up on links that are refused again, as a passing trouble (H66)", async () => {
+  it("gives up on links that are refused again, as a passing trouble", async () => {
     const { fake, origin } = await startHub();
     fake.fail(/blobs/, { kind: "status", status: 403 }, { origin: "cdn", times: 2 });
     await expect(readRange(origin, { start: 0, end: 10 })).rejects.toMatchObject({

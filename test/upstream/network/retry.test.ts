@@ -12,18 +12,18 @@ const passing = (retryAfterMs?: number) =>
   new GranaryError("upstream-unavailable", "x", retryAfterMs === undefined ? {} : { retryAfterMs });
 
 describe("the delay before another try", () => {
-  it("grows, with a quarter of jitter either way (H75)", () => {
+  it("grows, with a quarter of jitter either way", () => {
     expect(retryDelay(passing(), { attempt: 1, spentMs: 0, chance: 0 })).toBe(188);
     expect(retryDelay(passing(), { attempt: 1, spentMs: 0, chance: 0.999 })).toBe(312);
     expect(retryDelay(passing(), { attempt: 2, spentMs: 0, chance: 0.5 })).toBe(1000);
   });
 
-  it("is never shorter than Retry-After, and none when that does not fit (H75)", () => {
+  it("is never shorter than Retry-After, and none when that does not fit", () => {
     expect(retryDelay(passing(5000), { attempt: 1, spentMs: 0, chance: 0.5 })).toBe(5000);
     expect(retryDelay(passing(5000), { attempt: 1, spentMs: 26_000, chance: 0.5 })).toBeUndefined();
   });
 
-  it("is none after three tries, and none for what will not pass (H75)", () => {
+  it("is none after three tries, and none for what will not pass", () => {
     expect(retryDelay(passing(), { attempt: 3, spentMs: 0, chance: 0.5 })).toBeUndefined();
     const lasting = new GranaryError("denied", "x");
     expect(retryDelay(lasting, { attempt: 1, spentMs: 0, chance: 0.5 })).toBeUndefined();
@@ -61,7 +61,7 @@ describe("ratelimit headers", () => {
     ["100;w=21600", "76;w=21600", { limit: 100, remaining: 76, windowMs: 21_600_000 }],
     ["100;w=21600, 5000;w=60", "4000;w=60,76;w=21600", { limit: 100, remaining: 76, windowMs: 21_600_000 }],
     ["100", "0", { limit: 100, remaining: 0, windowMs: 0 }],
-  ])("%s and %s are read (H69)", (limit, remaining, expected) => {
+  ])("%s and %s are read", (limit, remaining, expected) => {
     const headers = { "ratelimit-limit": limit, "ratelimit-remaining": remaining };
     expect(parseRateLimit(headers, 5)).toEqual({ ...expected, seenAt: 5 });
   });
@@ -90,7 +90,7 @@ describe("a realm", () => {
     ["ftp://registry/token", "http://registry", [], false],
     ["https://docker.io.evil.com/token", "https://registry-1.docker.io", [], false],
     ["https://evildocker.io/token", "https://registry-1.docker.io", [], false],
-  ])("%s for %s with %j is trusted: %s (H67)", (realm, challenger, allowed, expected) => {
+  ])("%s for %s with %j is trusted: %s", (realm, challenger, allowed, expected) => {
     expect(isTrustedRealm(new URL(realm), new URL(challenger), allowed)).toBe(expected);
   });
 

@@ -222,7 +222,7 @@ describe("headers that go wrong", () => {
     });
   });
 
-  it("are refused when the body is encoded (H74)", async () => {
+  it("are refused when the body is encoded", async () => {
     const { origin, spoil, fake } = await startOrigin();
     spoil({ kind: "gzip" });
     await expect(origin.open(RANGE, patient)).rejects.toMatchObject({

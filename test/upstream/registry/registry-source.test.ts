@@ -118,7 +118,7 @@ describe("the head of a manifest", () => {
     { "content-type": "application/json" },
     { "content-type": "text/plain; charset=utf-8" },
     { "content-length": null },
-  ])("(I07) is told from the bytes where the registry leaves it open: %j", async (headers) => {
+  ])("is told from the bytes where the registry leaves it open: %j", async (headers) => {
     const fake = await startFake({ mode: "plain" });
     const { manifestDigest } = fake.addImage("a/b", "1", { layers: [10] });
     const size = fake.contents.manifestIn("a/b", "1")?.bytes.length;
