@@ -4,9 +4,9 @@
  */
 import { randomBytes } from "node:crypto";
 import { type ByteRange, lengthOf } from "../../bytes/byte-range.ts";
+import { formatContentRange } from "../../bytes/http-range.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
-import { formatContentRange } from "./range-header.ts";
 
 export type ByteParts = {
   readonly contentType: string;

@@ -3,6 +3,7 @@
  * needs. The bytes go through send-body.ts; the Pin is released when the body is over, however it ends (F12).
  */
 import { lengthOf } from "../../bytes/byte-range.ts";
+import { formatContentRange, parseRanges } from "../../bytes/http-range.ts";
 import { GranaryError } from "../../errors.ts";
 import type { Outcome } from "../../mirror/mirror.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -12,7 +13,6 @@ import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 import { byteParts } from "../answers/byte-parts.ts";
 import { allowsRange, formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
-import { formatContentRange, parseRanges } from "../answers/range-header.ts";
 import { type HeaderList, respondEmpty, respondJson } from "../answers/respond.ts";
 import { sendBody } from "../answers/send-body.ts";
 import type { Exchange } from "../exchange.ts";

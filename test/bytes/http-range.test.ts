@@ -1,6 +1,6 @@
 /** Shows every form of Range that clients and the conformance suite send, and what becomes of it. */
 import { expect, test } from "vitest";
-import { formatContentRange, parseRanges } from "../../../src/http/answers/range-header.ts";
+import { formatContentRange, parseRanges } from "../../src/bytes/http-range.ts";
 
 const SIZE = 2048;
 const all = { start: 0, end: SIZE };

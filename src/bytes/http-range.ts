@@ -2,7 +2,7 @@
  * Owns the Range header of requests and the Content-Range of answers (RFC 9110, 14): the only place of the face where the
  * inclusive form becomes half-open and back. Pure.
  */
-import { type ByteRange, lengthOf } from "../../bytes/byte-range.ts";
+import { type ByteRange, lengthOf } from "./byte-range.ts";
 
 /**
  * What is to be answered: one range; several, in the order in which they were asked for; "whole" where there is nothing to honour (the
