@@ -1,11 +1,16 @@
-/** Shows every form of Range that clients and the conformance suite send, and what becomes of it. */
-import { expect, test } from "vitest";
-import { formatContentRange, parseRanges } from "../../src/bytes/http-range.ts";
+/** Shows every form of Range that clients and the conformance suite send, what becomes of it, and the forms of Content-Range. */
+import { describe, expect, it, test } from "vitest";
+import {
+  formatContentRange,
+  formatRangeHeader,
+  parseContentRange,
+  parseRangeHeader,
+} from "../../src/bytes/http-range.ts";
 
 const SIZE = 2048;
 const all = { start: 0, end: SIZE };
 
-test.each<[string | undefined, ReturnType<typeof parseRanges>, string]>([
+test.each<[string | undefined, ReturnType<typeof parseRangeHeader>, string]>([
   ["bytes=500-1499", { start: 500, end: 1500 }, "as conformance asks"],
   ["bytes=500-", { start: 500, end: SIZE }, "as conformance asks"],
   ["bytes=-500", { start: 1548, end: SIZE }, "as conformance asks"],
@@ -73,13 +78,13 @@ test.each<[string | undefined, ReturnType<typeof parseRanges>, string]>([
   ["", "whole", "malformed"],
   [undefined, "whole", "no header"],
 ])("Range %j of 2048 bytes is %j (%s)", (header, expected) => {
-  expect(parseRanges(header, SIZE)).toEqual(expected);
+  expect(parseRangeHeader(header, SIZE)).toEqual(expected);
 });
 
 test.each(["bytes=0-", "bytes=0-0", "bytes=-1", "bytes=-500"])(
   "no range of an empty blob exists: %s",
   (header) => {
-    expect(parseRanges(header, 0)).toBe("unsatisfiable");
+    expect(parseRangeHeader(header, 0)).toBe("unsatisfiable");
   },
 );
 
@@ -88,25 +93,25 @@ const listOf = (count: number, rangeOf: (index: number) => string) =>
 
 test("a header with 1024 ranges is read, one with more than any client asks for is too many", () => {
   expect(
-    parseRanges(
+    parseRangeHeader(
       listOf(1024, (index) => `${index * 2}-${index * 2}`),
       4096,
     ),
   ).toHaveLength(1024);
   expect(
-    parseRanges(
+    parseRangeHeader(
       listOf(4096, (index) => `${index}-${index}`),
       4096,
     ),
   ).toHaveLength(4096);
   expect(
-    parseRanges(
+    parseRangeHeader(
       listOf(4097, (index) => `${index}-${index}`),
       5000,
     ),
   ).toBe("too many");
   expect(
-    parseRanges(
+    parseRangeHeader(
       listOf(30_000, () => "0-0"),
       4096,
     ),
@@ -115,13 +120,13 @@ test("a header with 1024 ranges is read, one with more than any client asks for 
 
 test("tiny ranges that jump back and forth are nobody's plan: the whole is in answer (RFC 9110, 14.2)", () => {
   expect(
-    parseRanges(
+    parseRangeHeader(
       listOf(100, (index) => `${1000 - index}-${1000 - index}`),
       SIZE,
     ),
   ).toBe("whole");
   expect(
-    parseRanges(
+    parseRangeHeader(
       listOf(100, () => "7-7"),
       SIZE,
     ),
@@ -132,4 +137,34 @@ test("a half-open range goes out in the inclusive form, and only here", () => {
   expect(formatContentRange({ start: 500, end: 1500 }, SIZE)).toBe("bytes 500-1499/2048");
   expect(formatContentRange({ start: 0, end: 1 }, 1)).toBe("bytes 0-0/1");
   expect(formatContentRange(undefined, SIZE)).toBe("bytes */2048");
+});
+
+describe("Content-Range", () => {
+  it.each([
+    ["bytes 0-99/200", { range: { start: 0, end: 100 }, size: 200 }],
+    ["bytes 5-5/*", { range: { start: 5, end: 6 }, size: undefined }],
+    ["bytes */200", { range: undefined, size: 200 }],
+    ["bytes 0-200/200", undefined],
+    ["bytes 9-5/200", undefined],
+    ["items 0-1/2", undefined],
+    ["bytes 0-99999999999999999998/99999999999999999999", undefined],
+    ["bytes 9007199254740993-9007199254740994/*", undefined],
+    [undefined, undefined],
+  ])("%s is read", (header, expected) => {
+    expect(parseContentRange(header)).toEqual(expected);
+  });
+});
+
+describe("the Range header", () => {
+  it("names whole bytes, the last one included", () => {
+    expect(formatRangeHeader({ start: 5, end: 10 })).toBe("bytes=5-9");
+  });
+
+  it.each([
+    [{ start: 5242880, end: 6144751.559633028 }],
+    [{ start: 0, end: 0 }],
+    [{ start: 0, end: Number.POSITIVE_INFINITY }],
+  ])("is never made from %j: upstreams answer such a thing with 416, or hang up", (range) => {
+    expect(() => formatRangeHeader(range)).toThrow(RangeError);
+  });
 });

@@ -3,7 +3,7 @@
  * needs. The bytes go through send-body.ts; the Pin is released when the body is over, however it ends (F12).
  */
 import { lengthOf } from "../../bytes/byte-range.ts";
-import { formatContentRange, parseRanges } from "../../bytes/http-range.ts";
+import { formatContentRange, parseRangeHeader } from "../../bytes/http-range.ts";
 import { GranaryError } from "../../errors.ts";
 import type { Outcome } from "../../mirror/mirror.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -41,7 +41,7 @@ async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome
   const { digest, size } = blob;
   if (size === undefined) return await sendUnsized(exchange, blob, outcome);
   const ranges = allowsRange(asked["if-range"]?.toString(), digest)
-    ? parseRanges(asked.range, size)
+    ? parseRangeHeader(asked.range, size)
     : "whole";
   if (ranges === "unsatisfiable") return refuseRange(exchange, size);
   if (ranges === "too many") return refuseRanges(exchange);

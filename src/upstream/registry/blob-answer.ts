@@ -3,10 +3,10 @@
  * where they agree with the question.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { type ByteRange, byteRange, formatRange, isByteCount } from "../../bytes/byte-range.ts";
+import { type ByteRange, formatRange, isByteCount } from "../../bytes/byte-range.ts";
+import { parseContentRange } from "../../bytes/http-range.ts";
 import { GranaryError } from "../../errors.ts";
 import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
-import { parseContentRange } from "../network/content-range.ts";
 
 export type BlobAnswer = {
   readonly range: ByteRange;
@@ -14,13 +14,6 @@ export type BlobAnswer = {
   readonly size: number | undefined;
   readonly rangeBlind: boolean;
 };
-
-/** The form that HTTP wants. Half-open ends here. Throws a RangeError for an empty range, and for what `byteRange` refuses. */
-export function formatRangeHeader(range: ByteRange): string {
-  const { start, end } = byteRange(range.start, range.end);
-  if (start === end) throw new RangeError(`[${start}, ${end}) is empty, and no Range header can say that.`);
-  return `bytes=${start}-${end - 1}`;
-}
 
 /** `status` is 200 or 206. Throws `upstream-protocol`. `doing` opens the sentence of the error. */
 export function readBlobAnswer(

@@ -4,6 +4,7 @@
  * failure and never looks at the bytes.
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
+import { formatRangeHeader } from "../../bytes/http-range.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
@@ -16,7 +17,7 @@ import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError } from "../network/status-error.ts";
 import { transportError } from "../network/transport-error.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
-import { type BlobAnswer, checkIsBlob, formatRangeHeader, readBlobAnswer } from "./blob-answer.ts";
+import { type BlobAnswer, checkIsBlob, readBlobAnswer } from "./blob-answer.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import type { Uplink } from "./uplink.ts";
 

@@ -2,11 +2,11 @@
  * Owns the question how large a blob is: HEAD, and where that does not tell, a GET of one byte. It never lets a blob's
  * body come in.
  */
+import { formatRangeHeader, parseContentRange } from "../../bytes/http-range.ts";
 import type { Identity } from "../../oci/credentials.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import { ANONYMOUS, identify } from "../identity/identity.ts";
 import type { At } from "../network/caller.ts";
-import { parseContentRange } from "../network/content-range.ts";
 import { discardBody } from "../network/read-body.ts";
 import { redactUrl } from "../network/redact-url.ts";
 import { refusalOf } from "../network/refusal.ts";
@@ -16,6 +16,8 @@ import type { BlobHead } from "../upstream-client.ts";
 import { checkIsBlob, lengthHeader } from "./blob-answer.ts";
 import { exchange, type Reply } from "./exchange.ts";
 import type { Uplink } from "./uplink.ts";
+
+const FIRST_BYTE = formatRangeHeader({ start: 0, end: 1 });
 
 /** What registries say to a HEAD that they cannot answer, though a GET would be. */
 const HEADLESS: readonly number[] = [400, 403, 405, 406, 500, 501];
@@ -96,7 +98,7 @@ export function askBlob(
     kind: "blob",
     method,
     url: blobUrl(endpoint, repository, digest),
-    headers: method === "GET" ? { range: "bytes=0-0" } : {},
+    headers: method === "GET" ? { range: FIRST_BYTE } : {},
     repository: repositoryAt(endpoint, repository),
     identity,
     signal,

@@ -1,12 +1,11 @@
-/** Owns the tests of the pure parts: retry delays, Retry-After, ratelimit headers, realms and Content-Range. */
+/** Owns the tests of the pure parts: retry delays, Retry-After, ratelimit headers, realms and Content-Length. */
 import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../../src/errors.ts";
 import { isTrustedRealm, registrableDomain } from "../../../src/upstream/identity/realm-trust.ts";
-import { parseContentRange } from "../../../src/upstream/network/content-range.ts";
 import { parseRateLimit } from "../../../src/upstream/network/rate-limit.ts";
 import { retryDelay } from "../../../src/upstream/network/retry.ts";
 import { parseRetryAfter } from "../../../src/upstream/network/retry-after.ts";
-import { formatRangeHeader, lengthHeader } from "../../../src/upstream/registry/blob-answer.ts";
+import { lengthHeader } from "../../../src/upstream/registry/blob-answer.ts";
 
 const passing = (retryAfterMs?: number) =>
   new GranaryError("upstream-unavailable", "x", retryAfterMs === undefined ? {} : { retryAfterMs });
@@ -99,36 +98,6 @@ describe("a realm", () => {
     expect(registrableDomain("co.uk")).toBeUndefined();
     expect(registrableDomain("com")).toBeUndefined();
     expect(registrableDomain("[::1]")).toBeUndefined();
-  });
-});
-
-describe("Content-Range", () => {
-  it.each([
-    ["bytes 0-99/200", { range: { start: 0, end: 100 }, size: 200 }],
-    ["bytes 5-5/*", { range: { start: 5, end: 6 }, size: undefined }],
-    ["bytes */200", { range: undefined, size: 200 }],
-    ["bytes 0-200/200", undefined],
-    ["bytes 9-5/200", undefined],
-    ["items 0-1/2", undefined],
-    ["bytes 0-99999999999999999998/99999999999999999999", undefined],
-    ["bytes 9007199254740993-9007199254740994/*", undefined],
-    [undefined, undefined],
-  ])("%s is read", (header, expected) => {
-    expect(parseContentRange(header)).toEqual(expected);
-  });
-});
-
-describe("the Range header", () => {
-  it("names whole bytes, the last one included", () => {
-    expect(formatRangeHeader({ start: 5, end: 10 })).toBe("bytes=5-9");
-  });
-
-  it.each([
-    [{ start: 5242880, end: 6144751.559633028 }],
-    [{ start: 0, end: 0 }],
-    [{ start: 0, end: Number.POSITIVE_INFINITY }],
-  ])("is never made from %j: upstreams answer such a thing with 416, or hang up", (range) => {
-    expect(() => formatRangeHeader(range)).toThrow(RangeError);
   });
 });
 
