@@ -12,7 +12,7 @@ import type { Platform } from "../oci/descriptor.ts";
 import { parsePlatform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
-import { untilAborted } from "../waiting/until-aborted.ts";
+import { untilAborted } from "../waiting/abort.ts";
 import { type HeldSource, holdSource } from "./default-source.ts";
 import type { LibraryOptions } from "./library-options.ts";
 

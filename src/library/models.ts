@@ -11,7 +11,7 @@ import { inspectModel as inspectModelOf, type ModelInspection } from "../client/
 import { type ModelManifest, modelManifest, weightsOf } from "../client/models/model-manifest.ts";
 import { parseModelName } from "../ollama/model-name.ts";
 import type { ModelLayer } from "../ollama/model-view.ts";
-import { untilAborted } from "../waiting/until-aborted.ts";
+import { untilAborted } from "../waiting/abort.ts";
 import { withSource } from "./default-source.ts";
 import type { LibraryOptions } from "./library-options.ts";
 

@@ -11,6 +11,7 @@ import type { OpenedRange, Origin } from "../origin.ts";
 import type { BlobTarget, ManifestTarget } from "../routing/target.ts";
 import type { BlobReader, ReadableBlob, Source } from "../source.ts";
 import type { Upstream } from "../upstream/policy.ts";
+import { onAbort, untilAborted } from "../waiting/abort.ts";
 import type { BlobAnswer, Mirror } from "./mirror.ts";
 
 /** Whoever holds the Mirror may see what its credentials can read. */
@@ -66,16 +67,14 @@ function mirrorOrigin(mirror: Mirror, target: BlobTarget): Origin {
 }
 
 /** The blob, or `aborted` at once, however long the Mirror takes to ask its upstream; it is then released when it comes. */
-function unlessAborted(answer: Promise<BlobAnswer>, signal: AbortSignal): Promise<ReadableBlob> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () =>
-      reject(new GranaryError("aborted", "The request was given up.", { cause: signal.reason }));
-    signal.addEventListener("abort", onAbort);
-    if (signal.aborted) onAbort();
-    answer
-      .then(({ blob }) => (signal.aborted ? blob.release() : resolve(blob)), reject)
-      .finally(() => signal.removeEventListener("abort", onAbort));
-  });
+async function unlessAborted(answer: Promise<BlobAnswer>, signal: AbortSignal): Promise<ReadableBlob> {
+  try {
+    return (await untilAborted(answer, signal, "the request")).blob;
+  } catch (error) {
+    // After an abort nobody else knows of the blob that may still come.
+    if (signal.aborted) answer.then(({ blob }) => blob.release()).catch(() => undefined);
+    throw error;
+  }
 }
 
 function clip(range: ByteRange, blob: ReadableBlob): ByteRange {
@@ -104,13 +103,15 @@ async function measured(mirror: Mirror, target: BlobTarget): Promise<number> {
 
 function openedRange(blob: ReadableBlob, range: ByteRange, signal: AbortSignal): OpenedRange {
   const reader = blob.reader(range);
-  const dismiss = () => {
-    signal.removeEventListener("abort", dismiss);
+  const close = () => {
     reader.close();
     blob.release();
   };
-  signal.addEventListener("abort", dismiss);
-  if (signal.aborted) dismiss();
+  const stopListening = onAbort(signal, close);
+  const dismiss = () => {
+    stopListening();
+    close();
+  };
   const body = bodyOf(reader, dismiss);
   return { range, size: blob.size, rangeBlind: false, body, dismiss };
 }

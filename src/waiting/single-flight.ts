@@ -10,8 +10,8 @@ export type Flight<T> = {
   readonly startedAt: number;
 };
 
-export class SingleFlight<T> {
-  readonly #flights = new Map<string, Flight<T>>();
+export class SingleFlight<T, K = string> {
+  readonly #flights = new Map<K, Flight<T>>();
   readonly #clock: Clock;
 
   constructor(clock: Clock) {
@@ -19,7 +19,7 @@ export class SingleFlight<T> {
   }
 
   /** The running flight of `key`, or a new one of `work`. Look-up and insert share a tick. */
-  join(key: string, work: () => Promise<T>): Flight<T> {
+  join(key: K, work: () => Promise<T>): Flight<T> {
     const running = this.#flights.get(key);
     if (running !== undefined) return running;
     const flight = { result: this.#run(key, work), startedAt: this.#clock.elapsed() };
@@ -27,11 +27,11 @@ export class SingleFlight<T> {
     return flight;
   }
 
-  run(key: string, work: () => Promise<T>): Promise<T> {
+  run(key: K, work: () => Promise<T>): Promise<T> {
     return this.join(key, work).result;
   }
 
-  async #run(key: string, work: () => Promise<T>): Promise<T> {
+  async #run(key: K, work: () => Promise<T>): Promise<T> {
     // The work begins in a later tick than the insert, so that a synchronous failure cannot leave a flight behind.
     await Promise.resolve();
     try {

@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from "node:http";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../files/disk-error.ts";
 import { asObject, parseJsonObject, textOf } from "../../oci/json-value.ts";
-import { abortedError } from "../../waiting/until-aborted.ts";
+import { abortedError } from "../../waiting/abort.ts";
 import { type EngineAddress, formatEngineAddress } from "./engine-address.ts";
 
 const MAX_COMPLAINT_BYTES = 64 * 1024;

@@ -1,6 +1,6 @@
 /** Owns the sequential ways to read stored bytes: as chunks, or whole where they are few. It never reads past the size. */
 import { GranaryError } from "../../errors.ts";
-import { abortedError } from "../../waiting/until-aborted.ts";
+import { abortedError } from "../../waiting/abort.ts";
 import type { StoredBytes } from "./archive-files.ts";
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -5,7 +5,7 @@
 import { posix } from "node:path";
 import type { Header } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import { abortedError } from "../../waiting/until-aborted.ts";
+import { abortedError } from "../../waiting/abort.ts";
 import type { StoredBytes } from "./archive-files.ts";
 import { BLOCK_BYTES, readTarHeader } from "./tar-header.ts";
 

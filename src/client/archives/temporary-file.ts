@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onDisk } from "../../files/disk-error.ts";
 import { OpenFile } from "../../files/open-file.ts";
-import { abortedError } from "../../waiting/until-aborted.ts";
+import { abortedError } from "../../waiting/abort.ts";
 
 export type TemporaryOptions = {
   /** Where temporary files are made; the system's directory for them by default. Needs the room of the unpacked archive. */

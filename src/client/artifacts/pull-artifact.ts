@@ -12,7 +12,7 @@ import type { Manifest } from "../../oci/manifest.ts";
 import { atDigest, type Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 import { holdDirectory } from "../../store/hold-directory.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import { fetchBlobs } from "../fetching/fetch-blobs.ts";
 import { isPassing } from "../fetching/is-passing.ts";
 import type { VerbOptions } from "../fetching/verb-options.ts";

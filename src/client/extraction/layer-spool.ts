@@ -13,7 +13,7 @@ import type { BlobReader, Source } from "../../source.ts";
 import { openDiskBlobs } from "../../store/disk-blobs.ts";
 import { type HeldLayout, prepareLayout } from "../../store/layout.ts";
 import { openSpool } from "../../store/spool.ts";
-import { abortedError } from "../../waiting/until-aborted.ts";
+import { abortedError } from "../../waiting/abort.ts";
 import { FETCH_POLICY } from "../fetching/fetch-policy.ts";
 import { fetchSurroundings } from "../fetching/fetch-surroundings.ts";
 import type { VerbOptions } from "../fetching/verb-options.ts";

@@ -15,7 +15,7 @@ import type { Repository } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 import { openFilePartial, removePartialFiles } from "../../store/file-partial.ts";
 import type { PartialKey } from "../../store/partial.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import { CountedOrigin } from "./counted-origin.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import { fetchSurroundings } from "./fetch-surroundings.ts";

@@ -8,7 +8,7 @@ import { foregroundClock } from "../../observe/clock.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { BlobReader, Source } from "../../source.ts";
-import { abortedError } from "../../waiting/until-aborted.ts";
+import { abortedError } from "../../waiting/abort.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import type { VerbOptions } from "./verb-options.ts";
 

@@ -8,7 +8,7 @@ import { onDisk } from "../../files/disk-error.ts";
 import { makeParents } from "../../files/make-parents.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import { type FetchBlobsOptions, fetchBlobs } from "../fetching/fetch-blobs.ts";
 import { partialOf } from "../fetching/path-blobs.ts";
 import { type FetchedModel, partsOf } from "./fetched-model.ts";

@@ -4,7 +4,7 @@
  */
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import { type FetchBlobOptions, fetchBlob } from "../fetching/fetch-blob.ts";
 import type { FetchBlobsOptions } from "../fetching/fetch-blobs.ts";
 import { fetchModelFolder } from "./fetch-model-folder.ts";

@@ -9,7 +9,7 @@ import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import { type FetchBlobsOptions, fetchBlobs } from "../fetching/fetch-blobs.ts";
 import { holdsDigest } from "../fetching/file-digest.ts";
 import { joinProgress } from "../fetching/join-progress.ts";

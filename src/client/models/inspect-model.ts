@@ -7,7 +7,7 @@ import { type JsonObject, parseJsonObject } from "../../oci/json-value.ts";
 import { formatReference, type Reference } from "../../oci/reference.ts";
 import type { ModelLayer } from "../../ollama/model-view.ts";
 import type { Source } from "../../source.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import { readSmallBlob } from "../fetching/read-blob.ts";
 import { type ModelManifest, modelManifest } from "./model-manifest.ts";
 

@@ -10,7 +10,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { storedNameOf } from "../../ollama/stored-name.ts";
 import type { Source } from "../../source.ts";
-import { untilAborted } from "../../waiting/until-aborted.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import type { FetchBlobsOptions } from "../fetching/fetch-blobs.ts";
 import { fetchStoredBlobs } from "./fetch-stored-blobs.ts";
 import { type FetchedModel, type ModelPart, partsOf } from "./fetched-model.ts";

@@ -9,8 +9,8 @@ import type { Clock } from "../../observe/clock.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import type { BlobHead, UpstreamClient } from "../../upstream/upstream-client.ts";
+import { Semaphore } from "../../waiting/semaphore.ts";
 import { SingleFlight } from "../../waiting/single-flight.ts";
-import { Turns } from "../../waiting/turns.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 
@@ -23,7 +23,7 @@ export class Links {
   readonly #known = new LRUCache<string, Link>({ max: REMEMBERED });
   readonly #questions: SingleFlight<Link>;
   readonly #absent: NegativeAnswers;
-  readonly #turns = new Turns(MOST_AT_ONCE);
+  readonly #turns = new Semaphore(MOST_AT_ONCE);
   /** Changes so far: what was read before one must not be remembered after it. */
   #changes = 0;
 

@@ -8,7 +8,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Target } from "../../routing/target.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
-import { untilDeadline } from "../../waiting/until-deadline.ts";
+import { untilDeadline } from "../../waiting/deadline.ts";
 import { type Evidence, Hidden, type Strangers } from "./strangers.ts";
 
 export type VisitParts = {

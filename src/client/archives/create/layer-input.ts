@@ -10,7 +10,7 @@ import { promisify } from "node:util";
 import { extract } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../../errors.ts";
 import { diskError, errnoOf } from "../../../files/disk-error.ts";
-import { abortedError, untilAborted } from "../../../waiting/until-aborted.ts";
+import { abortedError, untilAborted } from "../../../waiting/abort.ts";
 import { decompress } from "../decompress.ts";
 
 const CHUNK_BYTES = 1024 * 1024;

@@ -2,7 +2,7 @@
 
 type Line = { running: number; readonly waiting: (() => void)[] };
 
-export class Turns {
+export class Semaphore {
   readonly #most: number;
   readonly #lines = new Map<string, Line>();
 
