@@ -36,7 +36,7 @@ FROM docker.io/library/node:24.19.0-alpine@sha256:d32cdf619f63fe0471182d08996dd5
 ENV NODE_ENV=production
 COPY --from=dependencies /dependencies/node_modules /opt/granary/node_modules
 COPY --from=build /build/dist /opt/granary/dist
-COPY package.json /opt/granary/
+COPY package.json LICENSE /opt/granary/
 COPY config /opt/granary/config
 RUN install -d -o node -g node -m 0750 /data
 
