@@ -1,4 +1,4 @@
-/** Owns how results look: Markdown tables that go into the README as they are. Never computes a result. */
+/** Owns how results look: Markdown tables that go into docs/performance.md as they are. Never computes a result. */
 import { type Check, CONTENDERS, type ContenderName, type Row } from "./row.ts";
 
 const TITLES: Record<ContenderName, string> = {
