@@ -103,7 +103,7 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|find-config)\\.ts$|^src/cli/granary\\.js$",
+    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],

@@ -1,7 +1,7 @@
 /** Owns `granary serve`: settings, the Mirror, the listeners, and a stop that drains. */
 import { Command } from "commander";
 import { formatDuration } from "../bytes/units.ts";
-import { findConfig, USUAL_CONFIG } from "../config/find-config.ts";
+import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
 import { loadSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";

@@ -5,7 +5,7 @@
 import { resolve } from "node:path";
 import { Command } from "commander";
 import { formatBytes } from "../bytes/units.ts";
-import { findConfig, USUAL_CONFIG } from "../config/find-config.ts";
+import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
 import { readStorage } from "../config/load.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { askToVerify } from "../http/admin/ask-control.ts";

@@ -6,7 +6,7 @@ import type { z } from "zod";
 import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import { asObject } from "../oci/json-value.ts";
-import { withoutUserInfo } from "../oci/user-info.ts";
+import { withoutUserInfo } from "../oci/redact.ts";
 import { readProxies } from "../upstream/network/proxies.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { checkSettings } from "./check-settings.ts";

@@ -5,7 +5,7 @@
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Environment } from "./auth-file.ts";
-import { type HelperCall, runHelper } from "./run-helper.ts";
+import { type HelperCall, runHelper } from "./credential-helpers.ts";
 
 /** A login made, changed or ended later counts after this; helpers' own tokens live for an hour and more. */
 const FOUND_MS = 60_000;

@@ -9,8 +9,8 @@ import { asObject, textOf } from "../oci/json-value.ts";
 import { canonicalHost, DOCKER_HUB } from "../oci/reference.ts";
 import { parseAuthEntry } from "./auth-entry.ts";
 import { type AuthFile, authFilePlaces, type Environment, readAuthFile } from "./auth-file.ts";
-import { type LoginAsk, type MatchingKey, matchingKeys } from "./entry-keys.ts";
 import { HelperAnswers } from "./helper-answers.ts";
+import { type LoginAsk, type MatchingKey, matchingKeys } from "./login-names.ts";
 
 export type LoginsOptions = {
   /** Says where the files are and where helpers are found; the helpers run in it. */

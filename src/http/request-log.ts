@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import { withoutUserInfo } from "../oci/user-info.ts";
+import { withoutUserInfo } from "../oci/redact.ts";
 import type { Account } from "./exchange.ts";
 
 export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };

@@ -5,7 +5,7 @@
 import { type ErrorCode, GranaryError } from "../../errors.ts";
 import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
 import { joinWords } from "../../oci/error-words.ts";
-import { withoutUserInfo } from "../../oci/user-info.ts";
+import { withoutUserInfo } from "../../oci/redact.ts";
 
 export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 

@@ -9,7 +9,7 @@ import { getRequestListener } from "@hono/node-server";
 import { GranaryError, messageOf } from "../../errors.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
-import { withoutUserInfo } from "../../oci/user-info.ts";
+import { withoutUserInfo } from "../../oci/redact.ts";
 import { respondJson } from "../answers/respond.ts";
 import { type AppBindings, createApp } from "../app.ts";
 import type { RegistryRoutes } from "../registry/registry-routes.ts";

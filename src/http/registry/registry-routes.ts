@@ -6,7 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Log } from "../../observe/log.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
-import { withoutUserInfo } from "../../oci/user-info.ts";
+import { withoutUserInfo } from "../../oci/redact.ts";
 import type { createRouter, Route } from "../../routing/routing.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import { errorAnswer, type RequestKind } from "../answers/error-answer.ts";

@@ -6,7 +6,7 @@ import { type ErrorCode, GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Circuit, Pass } from "./circuit.ts";
 import type { Endpoints } from "./endpoints.ts";
-import type { QuestionKey } from "./limits.ts";
+import type { QuestionKey } from "./rate-limits.ts";
 import { BUDGET_MS, isUnanswered, retryDelay } from "./retry.ts";
 
 /** Where one attempt goes, and what ends it. */

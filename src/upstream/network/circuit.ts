@@ -9,7 +9,7 @@
  */
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
 import type { Clock, Timer } from "../../observe/clock.ts";
-import { type Limit, Limits, type QuestionKey } from "./limits.ts";
+import { type Limit, Limits, type QuestionKey } from "./rate-limits.ts";
 
 export type CircuitState = {
   readonly circuit: "closed" | "open" | "probing";

@@ -17,8 +17,8 @@ import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError } from "../network/status-error.ts";
 import { transportError } from "../network/transport-error.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
+import { exchange, type Reply } from "./ask-registry.ts";
 import { type BlobAnswer, checkIsBlob, readBlobAnswer } from "./blob-answer.ts";
-import { exchange, type Reply } from "./exchange.ts";
 import type { Uplink } from "./uplink.ts";
 
 /**

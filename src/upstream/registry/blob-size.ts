@@ -13,8 +13,8 @@ import { refusalOf } from "../network/refusal.ts";
 import { statusError } from "../network/status-error.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
 import type { BlobHead } from "../upstream-client.ts";
+import { exchange, type Reply } from "./ask-registry.ts";
 import { checkIsBlob, lengthHeader } from "./blob-answer.ts";
-import { exchange, type Reply } from "./exchange.ts";
 import type { Uplink } from "./uplink.ts";
 
 const FIRST_BYTE = formatRangeHeader({ start: 0, end: 1 });

@@ -9,14 +9,14 @@ import { identify } from "../identity/identity.ts";
 import { answerError } from "../network/answer-error.ts";
 import type { BodyRoom } from "../network/body-room.ts";
 import type { At } from "../network/caller.ts";
-import { nextQuery } from "../network/link-header.ts";
+import { nextQuery } from "../network/headers.ts";
 import { discardBody } from "../network/read-body.ts";
 import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError } from "../network/status-error.ts";
 import type { RequestKind } from "../network/transport.ts";
 import { prefixOf, referrersUrl, repositoryAt, tagsUrl, withoutNs, withQuery } from "../registry-url.ts";
 import type { OnAbsent, ReferrersList, TagsPage } from "../upstream-client.ts";
-import { exchange, type Reply } from "./exchange.ts";
+import { exchange, type Reply } from "./ask-registry.ts";
 import { MOST_LIST_BYTES, noList, type ReadList, readList } from "./read-list.ts";
 import type { Uplink } from "./uplink.ts";
 

@@ -13,8 +13,8 @@ import { refusalOf, wordsOf } from "../network/refusal.ts";
 import { hiddenError, statusError } from "../network/status-error.ts";
 import { manifestUrl, repositoryAt } from "../registry-url.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "../upstream-client.ts";
+import { exchange, type Reply } from "./ask-registry.ts";
 import { lengthHeader } from "./blob-answer.ts";
-import { exchange, type Reply } from "./exchange.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** What of a 412 is shown to the person who pulls. */

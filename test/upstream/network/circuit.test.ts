@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { GranaryError } from "../../../src/errors.ts";
 import { Circuit, type ProbeResult } from "../../../src/upstream/network/circuit.ts";
-import type { QuestionKey } from "../../../src/upstream/network/limits.ts";
+import type { QuestionKey } from "../../../src/upstream/network/rate-limits.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 const dead = new GranaryError("upstream-unavailable", "GET https://docker.io/v2/secret failed.", {

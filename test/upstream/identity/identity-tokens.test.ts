@@ -1,6 +1,6 @@
 /** Shows how identity tokens buy tokens (OAuth2 of the token specification), and where they never go. */
 import { describe, expect, it, test } from "vitest";
-import { askFor, clientOf, startUpstream } from "../support/start-upstream.ts";
+import { askFor, clientOf, startUpstream } from "../../support/start-upstream.ts";
 
 /** Absent or private: the registry does not say which, and that is no 404. */
 const HIDDEN = { code: "not-found", facts: { upstreamStatus: 401 } };

@@ -1,12 +1,12 @@
 /** Shows which answers are read though they break HTTP's rules, because other clients take them, and what is said of the others. */
 import { pino } from "pino";
 import { describe, expect, it } from "vitest";
-import type { Fault } from "../support/fake-registry.ts";
-import { startForwardProxy } from "../support/forward-proxy.ts";
-import { firstDifference } from "../support/pattern.ts";
-import { readRange } from "../support/read-range.ts";
-import { askFor, clientOf, patient, startFake, startUpstream } from "../support/start-upstream.ts";
-import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
+import type { Fault } from "../../support/fake-registry.ts";
+import { startForwardProxy } from "../../support/forward-proxy.ts";
+import { firstDifference } from "../../support/pattern.ts";
+import { readRange } from "../../support/read-range.ts";
+import { askFor, clientOf, patient, startFake, startUpstream } from "../../support/start-upstream.ts";
+import { caPem, serverCert, serverKey } from "../../support/throwaway-tls.ts";
 
 const SIZE = 300_000;
 const SEED = 23;

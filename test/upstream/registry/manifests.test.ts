@@ -1,11 +1,11 @@
 /** Owns the tests of questions about manifests: bytes as they are, limits, and what the headers tell. */
 
 import { describe, expect, it } from "vitest";
-import { digestOf } from "../../src/oci/digest.ts";
-import { DOCKER_MANIFEST, MANIFEST_UNION, OCI_INDEX, OCI_MANIFEST } from "../../src/oci/media-types.ts";
-import type { Fault } from "../support/fake-registry.ts";
-import { room } from "../support/room.ts";
-import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { DOCKER_MANIFEST, MANIFEST_UNION, OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
+import type { Fault } from "../../support/fake-registry.ts";
+import { room } from "../../support/room.ts";
+import { askFor, clientOf, startFake, startUpstream } from "../../support/start-upstream.ts";
 
 describe("a manifest", () => {
   it("comes with its exact bytes, by tag and by digest", async () => {

@@ -1,7 +1,7 @@
 /** Owns the tests of challenge and token: who is asked, with what, how often (docs/protocol.md#challenges-and-tokens). */
 import { describe, expect, it } from "vitest";
-import type { UpstreamClient } from "../../src/upstream/upstream-client.ts";
-import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
+import type { UpstreamClient } from "../../../src/upstream/upstream-client.ts";
+import { askFor, clientOf, startFake, startUpstream } from "../../support/start-upstream.ts";
 
 /** Absent or private: the registry does not say which, and that is no 404. */
 const HIDDEN = { code: "not-found", facts: { upstreamStatus: 401 } };

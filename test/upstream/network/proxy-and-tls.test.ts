@@ -2,11 +2,11 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { startForwardProxy } from "../support/forward-proxy.ts";
-import { runGranary } from "../support/run-granary.ts";
-import { askFor, clientOf, patient, startFake } from "../support/start-upstream.ts";
-import { tempDirectory } from "../support/temp-directory.ts";
-import { caPem, clientCert, clientKey, serverCert, serverKey } from "../support/throwaway-tls.ts";
+import { startForwardProxy } from "../../support/forward-proxy.ts";
+import { runGranary } from "../../support/run-granary.ts";
+import { askFor, clientOf, patient, startFake } from "../../support/start-upstream.ts";
+import { tempDirectory } from "../../support/temp-directory.ts";
+import { caPem, clientCert, clientKey, serverCert, serverKey } from "../../support/throwaway-tls.ts";
 
 const tls = { cert: serverCert, key: serverKey };
 const ask = askFor("x", "y");

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { withoutUserInfo } from "../../src/oci/user-info.ts";
+import { withoutUserInfo } from "../../src/oci/redact.ts";
 
 it.each([
   ["/v2/u:SECRET@ghcr.io/app/manifests/1", "/v2/***@ghcr.io/app/manifests/1"],

@@ -1,7 +1,7 @@
 /** Shows that what was learned from a challenge is asked for anew when it leads to nothing: no restart is needed for it. */
 import { describe, expect, it } from "vitest";
-import type { FakeRegistry, Fault } from "../support/fake-registry.ts";
-import { askFor, clientOf, startFake, startUpstream } from "../support/start-upstream.ts";
+import type { FakeRegistry, Fault } from "../../support/fake-registry.ts";
+import { askFor, clientOf, startFake, startUpstream } from "../../support/start-upstream.ts";
 
 const users = { alice: "wonderland" };
 const alice = { username: "alice", password: "wonderland" };

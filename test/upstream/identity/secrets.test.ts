@@ -1,8 +1,8 @@
 /** Owns the grep test for secrets: after a run with everything going wrong, none is in a log, a metric or an error. */
 import { pino } from "pino";
 import { expect, it } from "vitest";
-import { readRange } from "../support/read-range.ts";
-import { askFor, clientOf, LeapingClock, startFake } from "../support/start-upstream.ts";
+import { readRange } from "../../support/read-range.ts";
+import { askFor, clientOf, LeapingClock, startFake } from "../../support/start-upstream.ts";
 
 const PASSWORD = "wonderland-s3cret";
 
