@@ -27,7 +27,7 @@ import type {
 import type { BlobReader, ReadableBlob } from "../../src/source.ts";
 
 /** Awaited before each read, with the offset it is for: stalls by not resolving, fails by rejecting. */
-export type ReadHook = (offset: number) => Promise<void>;
+type ReadHook = (offset: number) => Promise<void>;
 
 type StoredManifest = Manifest & {
   readonly outcome: Outcome;

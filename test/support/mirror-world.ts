@@ -49,7 +49,7 @@ export type WorldOptions = {
 };
 
 export const UPSTREAM = "fake.test";
-export const anonymous: Asker = { loggedIn: false, userAgent: undefined };
+const anonymous: Asker = { loggedIn: false, userAgent: undefined };
 export const MiB = 2 ** 20;
 
 const PLENTY: Budget = { maxSize: 2 ** 40, minFree: 0 };

@@ -29,7 +29,7 @@ export type RealFills = {
   blob(seed: number, size: number): FilledBlob;
 };
 
-export type FilledBlob = {
+type FilledBlob = {
   readonly digest: Digest;
   readonly reader: (range?: ByteRange) => BlobReader;
   /** Reads to the end, checks every byte, and returns how many there were. */

@@ -29,7 +29,7 @@ export function tarLayer(items: readonly TarItem[]): Buffer {
   return Buffer.concat([...items.map(tarItem), Buffer.alloc(2 * BLOCK)]);
 }
 
-export function tarItem(item: TarItem): Buffer {
+function tarItem(item: TarItem): Buffer {
   const { name, type = "0", content = "", linkName = "", pax, isGnuLong = false } = item;
   const parts: Buffer[] = [];
   if (isGnuLong) parts.push(longEntry("L", name));

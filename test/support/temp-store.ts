@@ -11,7 +11,7 @@ import { digestOfPattern, patternBytes } from "./pattern.ts";
 import { tempDirectory } from "./temp-directory.ts";
 
 /** Whose partials tests make where it does not matter. */
-export const OWNER = "fake.test";
+const OWNER = "fake.test";
 
 export function owned(digest: Digest) {
   return { digest, upstream: OWNER };

@@ -2,7 +2,7 @@
 import type { Policy, Upstream } from "../../src/upstream/policy.ts";
 import type { FakeRegistry } from "./fake-registry.ts";
 
-export const testPolicy: Policy = {
+const testPolicy: Policy = {
   tagLifetimeMs: 600_000,
   negativeLifetimeMs: 5_000,
   offlineDeadlineMs: 3_000,

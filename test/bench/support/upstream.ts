@@ -5,7 +5,7 @@ import { join } from "node:path";
 import type { Material } from "../material.ts";
 import { startChild } from "./children.ts";
 
-export type PathCounts = { readonly gets: number; readonly heads: number; readonly bytes: number };
+type PathCounts = { readonly gets: number; readonly heads: number; readonly bytes: number };
 
 export type CountingUpstream = {
   readonly port: number;

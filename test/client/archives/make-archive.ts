@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { type Header, pack } from "tar-stream";
-import { type Digest, digestOf, encodedOf } from "../../../src/oci/digest.ts";
+import { digestOf, encodedOf } from "../../../src/oci/digest.ts";
 import { patternBytes } from "../../support/pattern.ts";
 
 export type Entry = { readonly name: string; readonly content?: Uint8Array | string } & Partial<Header>;
@@ -57,7 +57,7 @@ export async function makeImage(packings: readonly Packing[], seed = 1): Promise
   return { config, manifest, layers, plainLayers };
 }
 
-export function described(mediaType: string, bytes: Uint8Array, more: object = {}) {
+function described(mediaType: string, bytes: Uint8Array, more: object = {}) {
   return { mediaType, digest: digestOf(bytes), size: bytes.length, ...more };
 }
 
@@ -120,8 +120,4 @@ export async function writeFolder(directory: string, entries: readonly Entry[]):
     await writeFile(join(directory, name), content);
   }
   return directory;
-}
-
-export function digestsOf(image: MadeImage): Digest[] {
-  return [image.config, ...image.layers].map((bytes) => digestOf(bytes));
 }

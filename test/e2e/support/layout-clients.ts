@@ -12,18 +12,18 @@ import { scratchDirectory } from "./scratch-directory.ts";
 /** The arguments that copy `source` (host:port/repository:tag, plain http) into the layout at `place`. */
 type Copy = (source: string, place: string, tag: string) => readonly string[];
 
-export const crane = layoutClient("crane", (source, place) => [
+const crane = layoutClient("crane", (source, place) => [
   ...["pull", "--insecure", "--format=oci"],
   source,
   place,
 ]);
 
-export const regctl = layoutClient("regctl", (source, place, tag) => [
+const regctl = layoutClient("regctl", (source, place, tag) => [
   ...["--host", `reg=${new URL(`http://${source}`).host},tls=disabled`],
   ...["image", "copy", source, `ocidir://${place}:${tag}`],
 ]);
 
-export const oras = layoutClient("oras", (source, place, tag) => [
+const oras = layoutClient("oras", (source, place, tag) => [
   ...["copy", "--no-tty", "--from-plain-http", "--to-oci-layout"],
   source,
   `${place}:${tag}`,

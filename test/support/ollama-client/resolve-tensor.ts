@@ -5,7 +5,7 @@
 import { DeviceKey } from "./device-key.ts";
 import { drop, exchange, type HttpExchange } from "./http-exchange.ts";
 
-export const TENSOR_USER_AGENT = "ollama-transfer/1.0";
+const TENSOR_USER_AGENT = "ollama-transfer/1.0";
 
 const MOST_TURNS = 10;
 

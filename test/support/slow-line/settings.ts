@@ -27,9 +27,9 @@ export type EndSetting = {
  * `end` looks like a server that closes in the middle; `reset`, the default, like a line that broke: it also takes what has
  * arrived and was not read yet.
  */
-export type CutSetting = EndSetting & { readonly by?: "reset" | "end" };
+type CutSetting = EndSetting & { readonly by?: "reset" | "end" };
 
-export type LimitSetting = {
+type LimitSetting = {
   readonly connections: number;
   /** Further ones are reset at once, or taken and left waiting for a place. */
   readonly beyond: "refuse" | "wait";
