@@ -26,13 +26,14 @@ import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
 import type { BlobReader } from "../source.ts";
 import type { BlobStore, StoredBlob } from "../store/blob-store.ts";
-import type { Partial, Spool } from "../store/partial.ts";
+import type { Partial, PartialKey, Spool } from "../store/partial.ts";
 import { Checkpoints } from "./checkpoints.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { FillReader, type ReaderHost } from "./fill-reader.ts";
 import { Lanes, type LanesHost } from "./lanes.ts";
 import { openSound } from "./open-sound.ts";
 import { PassThrough } from "./pass-through.ts";
+import type { Room } from "./room.ts";
 import { Verifier } from "./verifier.ts";
 import { Waits } from "./waits.ts";
 
@@ -59,8 +60,10 @@ export type FillSurroundings = {
   readonly random: () => number;
   /** Records a committed blob in Metadata. */
   readonly record: (digest: Digest, size: number) => Promise<void>;
-  /** Frees room on the disk for that many bytes; false when it cannot. */
-  readonly makeRoom: (bytes: number) => Promise<boolean>;
+  /** The room that is kept for this partial, for a blob of `size` bytes; the fill releases it when it has let go of the partial. */
+  readonly takeRoom: (of: PartialKey, size: number) => Room;
+  /** Nobody evicts the digest before the returned release is called: a fill does that when it leaves the map. */
+  readonly pin: (digest: Digest) => () => void;
 };
 
 export type FillAsk = {
@@ -96,6 +99,8 @@ export class Fill implements ReaderHost, LanesHost {
   readonly #held: Waits;
   readonly #lanes: Lanes;
   readonly #origins: Set<string>;
+  readonly #room: Room;
+  readonly #unpin: () => void;
   readonly #readers = new Set<FillReader>();
   #state: FillState = "opening";
   #partial: Partial | undefined;
@@ -129,6 +134,8 @@ export class Fill implements ReaderHost, LanesHost {
     this.#held = new Waits(around.clock);
     this.#lanes = new Lanes(ask, around, this.#waits, this);
     this.#origins = new Set([ask.origin.name]);
+    this.#room = around.takeRoom(this, this.size);
+    this.#unpin = around.pin(this.digest);
     const ended = Promise.withResolvers<void>();
     this.ended = ended.promise;
     this.#markEnded = ended.resolve;
@@ -296,6 +303,7 @@ export class Fill implements ReaderHost, LanesHost {
     if (this.#stored !== undefined) return;
     const partial = await spool.openPartial(this, this.size);
     this.#partial = partial;
+    this.#room.occupies(partial.present.total);
     this.#verifier = new Verifier(partial);
     if (partial.resumed)
       log.info({ digest: this.digest, present: partial.present.total }, "resuming a partial blob");
@@ -304,7 +312,7 @@ export class Fill implements ReaderHost, LanesHost {
   #wasCommitted(): void {
     this.#isVerified = true;
     this.#leave("committed");
-    this.#markEnded();
+    this.#letGoOfRoom();
   }
 
   // --- filling ---------------------------------------------------------------------------------------------------
@@ -334,6 +342,7 @@ export class Fill implements ReaderHost, LanesHost {
   arrived(range: ByteRange): void {
     const partial = this.#partial;
     this.#verifier?.advance();
+    this.#room.occupies(this.#present.total);
     this.#checkpoints?.arrived(lengthOf(range));
     if (partial?.present.total === this.size) this.#background(this.#verify(partial));
   }
@@ -360,7 +369,7 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   async #makeRoomOrBypass(): Promise<void> {
-    const hasRoom = await this.#around.makeRoom(this.size - this.#present.total);
+    const hasRoom = await this.#room.extend(this.size);
     if (!hasRoom && this.#state === "filling") await this.#bypass();
   }
 
@@ -375,6 +384,7 @@ export class Fill implements ReaderHost, LanesHost {
     this.#state = "bypassing";
     this.#wakeEverybody();
     await this.#lanes.stop();
+    this.#room.giveBack();
     if (this.#readers.size === 0) this.#lastReaderLeft();
   }
 
@@ -422,8 +432,9 @@ export class Fill implements ReaderHost, LanesHost {
       if (isGranaryError(error)) this.#unkept = error;
     }
     if (this.#isAdopted) {
+      this.#room.occupies(0);
       this.#leave("committed");
-      this.#markEnded();
+      this.#letGoOfRoom();
     }
     if (this.#readers.size === 0 || (this.#isStopping && !this.#isAdopted)) this.#lastReaderLeft();
   }
@@ -451,7 +462,7 @@ export class Fill implements ReaderHost, LanesHost {
     try {
       await this.#lanes.stop();
       await this.#checkpoints?.stop();
-      await partial.discard();
+      await this.#discard(partial);
     } finally {
       await this.#start();
     }
@@ -504,6 +515,7 @@ export class Fill implements ReaderHost, LanesHost {
     this.#linger?.cancel();
     this.#around.metrics.fillsEnded.inc({ end: state });
     this.#leaveMap(this);
+    this.#unpin();
   }
 
   /** While it opens this does nothing: #start finds the failure and closes. */
@@ -521,12 +533,22 @@ export class Fill implements ReaderHost, LanesHost {
       await this.#checkpoints?.stop();
       this.#verifier?.close();
       await this.#stored?.close();
-      if (this.#state === "rejected") await partial?.discard();
+      if (this.#state === "rejected") await this.#discard(partial);
       else if (partial !== undefined && !this.#isAdopted) await this.#save(partial);
       await partial?.close();
     } finally {
-      this.#markEnded();
+      this.#letGoOfRoom();
     }
+  }
+
+  async #discard(partial: Partial | undefined): Promise<void> {
+    await partial?.discard();
+    this.#room.occupies(0);
+  }
+
+  #letGoOfRoom(): void {
+    this.#room.release();
+    this.#markEnded();
   }
 
   /** A full disk is when maps cannot be written: the last one that was is still true (F8). */

@@ -2,7 +2,6 @@
  * Owns the map of running Fills: at most one per digest and upstream per process (F1). It starts and finds them, and drains them
  * when the process stops; what a Fill does is its own. Only what is verified is shared between upstreams, and that by the store.
  */
-import type { Digest } from "../oci/digest.ts";
 import type { PartialKey } from "../store/partial.ts";
 import { Fill, type FillAsk, type FillSurroundings } from "./fill.ts";
 import { type UnsizedAsk, UnsizedFill } from "./unsized-fill.ts";
@@ -48,17 +47,6 @@ export class Fills {
     return this.#fills.get(keyOf(key));
   }
 
-  /** Whether any upstream's fill of `digest` runs. */
-  has(digest: Digest): boolean {
-    for (const fill of this.#fills.values()) if (fill.digest === digest) return true;
-    return false;
-  }
-
-  /** A fill of `digest` that starts from now on opens its partial only after `work`: somebody is removing one. */
-  holdBack(digest: Digest, work: Promise<void>): void {
-    this.#await(digest, work.catch(nothing));
-  }
-
   status(): RunningFill["facts"][] {
     return [...this.#fills.values()].map((fill) => fill.facts);
   }
@@ -74,8 +62,7 @@ export class Fills {
 
   /** Resolves when nobody has the partial any more that a new fill of this kind opens. */
   #freed({ digest, upstream }: PartialKey): Promise<void> {
-    const others = [this.#ending.get(keyOf({ digest, upstream })), this.#ending.get(digest)];
-    return Promise.all(others).then(nothing);
+    return this.#ending.get(keyOf({ digest, upstream })) ?? Promise.resolve();
   }
 
   #leave(fill: RunningFill): void {
@@ -101,5 +88,3 @@ function isRefuted(running: RunningFill, ask: FillAsk): boolean {
 function keyOf({ digest, upstream }: PartialKey): string {
   return `${upstream}\n${digest}`;
 }
-
-function nothing(): void {}

@@ -16,6 +16,7 @@ import type { FillAsk, FillState, FillSurroundings } from "./fill.ts";
 import { FillReader, type ReaderHost } from "./fill-reader.ts";
 import { openSound } from "./open-sound.ts";
 import { PassThrough } from "./pass-through.ts";
+import type { Room } from "./room.ts";
 import { Waits } from "./waits.ts";
 
 export type UnsizedAsk = Omit<FillAsk, "size" | "isSizeSure">;
@@ -36,6 +37,8 @@ export class UnsizedFill implements ReaderHost {
   readonly #waits: Waits;
   readonly #readers = new Set<FillReader>();
   readonly #stream: PassThrough;
+  readonly #room: Room;
+  readonly #unpin: () => void;
   #state: FillState = "opening";
   #partial: Partial | undefined;
   #stored: StoredBlob | undefined;
@@ -43,8 +46,8 @@ export class UnsizedFill implements ReaderHost {
   #written = 0;
   /** Of the file, when all of it was written. */
   #lastWrite: bigint | undefined;
-  /** Bytes that there is room for. */
-  #room = 0;
+  /** Bytes of the blob that there is room for. */
+  #reach = 0;
   #failure: GranaryError | undefined;
   #linger: Timer | undefined;
   #hasLeft = false;
@@ -67,6 +70,8 @@ export class UnsizedFill implements ReaderHost {
     this.#around = around;
     this.#leaveMap = leaveMap;
     this.#waits = new Waits(around.clock);
+    this.#room = around.takeRoom(this, 0);
+    this.#unpin = around.pin(this.digest);
     this.#stream = this.#through({ start: 0, end: Number.POSITIVE_INFINITY }, true);
     const ended = Promise.withResolvers<void>();
     this.ended = ended.promise;
@@ -84,7 +89,7 @@ export class UnsizedFill implements ReaderHost {
     const { digest, upstream } = this;
     const [readers, waits] = [this.#readers.size, this.#waits.count];
     const present = this.#isAdopted ? this.#end : this.#written;
-    const size = this.size ?? Math.max(this.#room, present);
+    const size = this.size ?? Math.max(this.#reach, present);
     return { digest, upstream, state: this.#state, size, present, lanes: 1, readers, waits };
   }
 
@@ -192,6 +197,7 @@ export class UnsizedFill implements ReaderHost {
     this.#stored = await openSound(blobs, { digest: this.digest, size: undefined }, log);
     if (this.#stored !== undefined) return this.#wasThere(this.#stored.size);
     this.#partial = await spool.openPartial(this, 0);
+    this.#room.occupies(0);
     if (this.#failure !== undefined) return;
     this.#state = "filling";
     if (this.#readers.size === 0) this.#lastReaderLeft();
@@ -204,7 +210,7 @@ export class UnsizedFill implements ReaderHost {
     this.#isAdopted = true;
     this.#leave("committed");
     this.#waits.wakeAll();
-    this.#markEnded();
+    this.#letGoOfRoom();
   }
 
   /** False when there is no room to go on. */
@@ -222,15 +228,16 @@ export class UnsizedFill implements ReaderHost {
       await partial.write(range.start, [buffer.subarray(0, count)]);
       partial.present.add(range);
       this.#written = range.end;
+      this.#room.occupies(range.end);
       this.#waits.wake(range);
     }
   }
 
   async #hasRoom(count: number): Promise<boolean> {
     const needed = this.#written + count;
-    if (needed <= this.#room) return true;
-    this.#room = needed + Math.min(MOST_ROOM, Math.max(LEAST_ROOM, needed));
-    return await this.#around.makeRoom(this.#room - this.#written);
+    if (needed <= this.#reach) return true;
+    this.#reach = needed + Math.min(MOST_ROOM, Math.max(LEAST_ROOM, needed));
+    return await this.#room.extend(this.#reach);
   }
 
   /** F9: adopt, then metadata, then leave the map. Readers go on with the adopted partial. */
@@ -252,8 +259,9 @@ export class UnsizedFill implements ReaderHost {
     }
     if (!this.#isAdopted && this.#isStopping) this.#giveUp("The cache is shutting down.");
     if (!this.#isAdopted) return;
+    this.#room.occupies(0);
     this.#leave("committed");
-    this.#markEnded();
+    this.#letGoOfRoom();
   }
 
   #bypass(reason?: GranaryError): void {
@@ -265,6 +273,7 @@ export class UnsizedFill implements ReaderHost {
       "the disk cannot keep this blob: passing it through",
     );
     this.#state = "bypassing";
+    this.#room.giveBack();
     this.#stream.close();
     this.#waits.wakeAll();
   }
@@ -323,6 +332,7 @@ export class UnsizedFill implements ReaderHost {
     this.#linger?.cancel();
     this.#around.metrics.fillsEnded.inc({ end: state });
     this.#leaveMap(this);
+    this.#unpin();
   }
 
   /** While the stream is read this does nothing: #run comes here when that is over. */
@@ -337,12 +347,22 @@ export class UnsizedFill implements ReaderHost {
     try {
       await this.#stored?.close();
       if (this.#isAdopted) await this.#partial?.close();
-      else await this.#partial?.discard();
+      else await this.#discard();
     } catch (error) {
       const facts = { digest: this.digest, reason: messageOf(error) };
       this.#around.episodes.trouble("partials", facts, "a part of a blob could not be removed");
     } finally {
-      this.#markEnded();
+      this.#letGoOfRoom();
     }
+  }
+
+  async #discard(): Promise<void> {
+    await this.#partial?.discard();
+    this.#room.occupies(0);
+  }
+
+  #letGoOfRoom(): void {
+    this.#room.release();
+    this.#markEnded();
   }
 }

@@ -87,7 +87,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   );
   const links = new Links(metadata, clock);
   const damage = new Damage({ log, metrics, troubles });
-  const sound: SoundBlobs = new SoundBlobs({ store, metadata, fills: () => fills, damage, clock, log });
+  const sound: SoundBlobs = new SoundBlobs({ store, metadata, pins, damage, clock, log });
   const janitor: Janitor = new Janitor({
     budget,
     metadata,
@@ -112,10 +112,16 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     metrics,
     random,
     record: (digest, size) => recordVerified(metadata, clock, digest, size),
-    // A running fill is counted with all that it has still to write.
-    makeRoom: () => janitor.makeRoom(),
+    takeRoom: () => ({
+      occupies: () => undefined,
+      // A running fill is counted with all that it has still to write.
+      extend: () => janitor.makeRoom(),
+      giveBack: () => undefined,
+      release: () => undefined,
+    }),
+    pin: (digest) => pins.pinFill(digest),
   });
-  const isFilled = (digest: Digest) => fills.has(digest);
+  const isFilled = (digest: Digest) => pins.isFilled(digest);
   const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
   const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
   const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });

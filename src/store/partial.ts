@@ -83,10 +83,10 @@ export type SavedPartial = {
 export interface Spool {
   /**
    * Opens the saved Partial of `key`, or a new empty one. A saved one of another size, or with a map that cannot be
-   * read, is discarded first: an unreadable map claims nothing.
+   * read, is discarded first: an unreadable map claims nothing. Waits for a removal, and for a close, of the same one.
    */
   openPartial(key: PartialKey, size: number): Promise<Partial>;
   list(): Promise<SavedPartial[]>;
-  /** Deletes a saved Partial; absent is fine. Never called for one that is open. */
+  /** Deletes a saved Partial; absent is fine. Rejects `closed` for one that is open or being opened. */
   remove(partial: Pick<SavedPartial, "digest" | "upstream">): Promise<void>;
 }

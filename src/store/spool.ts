@@ -25,6 +25,7 @@ class DiskSpool implements Spool {
   /** By path of the data file. */
   readonly #open = new Map<string, FilePartial>();
   readonly #opening = new Set<string>();
+  readonly #removing = new Map<string, Promise<void>>();
 
   constructor(layout: Layout) {
     this.#layout = layout;
@@ -36,6 +37,7 @@ class DiskSpool implements Spool {
     if (this.#opening.has(path)) throw openError(key);
     this.#opening.add(path);
     try {
+      await this.#removing.get(path)?.catch(() => undefined);
       await this.#freed(key);
       const released = () => {
         if (this.#open.get(path) === partial) this.#open.delete(path);
@@ -60,11 +62,20 @@ class DiskSpool implements Spool {
     return saved;
   }
 
-  async remove(key: Saved): Promise<void> {
-    const files = this.#layout.partial(key);
-    if (this.#opening.has(files.data)) throw openError(key);
+  /** Who opens it meanwhile waits for the end of it. */
+  remove(key: Saved): Promise<void> {
+    const path = this.#layout.partial(key).data;
+    if (this.#opening.has(path)) return Promise.reject(openError(key));
+    const running = this.#removing.get(path);
+    if (running !== undefined) return running;
+    const removing = this.#remove(key).finally(() => this.#removing.delete(path));
+    this.#removing.set(path, removing);
+    return removing;
+  }
+
+  async #remove(key: Saved): Promise<void> {
     await this.#freed(key);
-    await removePartialFiles(files);
+    await removePartialFiles(this.#layout.partial(key));
   }
 
   /**

@@ -213,6 +213,24 @@ export function spoolContract(
       await again.discard();
     });
 
+    test("opens what is being removed only when it is gone, and removes nothing that is being opened", async () => {
+      const { partial, spool } = await open(25);
+      await put(partial, 25, { start: 0, end: 1000 });
+      await partial.checkpoint();
+      await partial.close();
+      const removing = spool.remove(owned(partial.digest));
+      const opening = spool.openPartial(owned(partial.digest), SIZE);
+      await expect(spool.remove(owned(partial.digest))).rejects.toMatchObject({ code: "closed" });
+      const again = await opening;
+      await removing;
+      expect([again.present.total, again.resumed]).toEqual([0, false]);
+      await put(again, 25, { start: 0, end: 1000 });
+      expect(await readBytes(again, 0, 1000)).toEqual(patternBytes(25, 0, 1000));
+      await again.checkpoint();
+      await again.close();
+      expect((await spool.list()).map(({ present }) => present)).toEqual([1000]);
+    });
+
     test("opens one digest once when asked twice at the same time", async () => {
       const { partial, spool } = await open(24);
       await partial.close();

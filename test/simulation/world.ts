@@ -6,10 +6,12 @@ import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { isGranaryError } from "../../src/errors.ts";
 import type { FillPolicy } from "../../src/fill/fill-policy.ts";
 import { Fills } from "../../src/fill/fills.ts";
+import type { Room } from "../../src/fill/room.ts";
 import { Episodes } from "../../src/observe/episodes.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Digest } from "../../src/oci/digest.ts";
+import { ENDLESS } from "../support/endless-room.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { digestOfPattern } from "../support/pattern.ts";
 import { MemoryStore } from "./memory-spool.ts";
@@ -53,9 +55,12 @@ export class World {
   readonly metrics = createMetrics();
   /** Where the processes of this world log from the next boot on. */
   log: Log = silentLog;
-  /** What makeRoom says. */
+  /** Whether a room can be extended. */
   hasRoom = true;
-  /** Bytes that makeRoom was asked for, in order. */
+  /** What fills have taken and not released. */
+  readonly rooms = new Set<Room>();
+  readonly pins = new Set<symbol>();
+  /** Bytes that rooms were to be extended to, in order. */
   readonly roomAsked: number[] = [];
   /** The next records that fail. */
   failingRecords = 0;
@@ -186,9 +191,21 @@ export class World {
       throw new Error(`a fill is left: ${JSON.stringify(this.fills.status())}`);
     if (this.store.opened.size > 0) throw new Error("a partial is left open");
     if (this.store.openBlobs > 0) throw new Error("a blob is left open");
+    if (this.rooms.size > 0) throw new Error("room is left kept for a fill");
+    if (this.pins.size > 0) throw new Error("F12: a pin of a fill is left");
     if (this.blobs.some(({ origin }) => origin.openBodies > 0))
       throw new Error("an upstream body is left open");
     if (this.clock.timers > 0) throw new Error(`${this.clock.timers} timers are left`);
+  }
+
+  #takeRoom(): Room {
+    const extend = async (bytes: number) => {
+      this.roomAsked.push(bytes);
+      return this.hasRoom;
+    };
+    const room: Room = { ...ENDLESS, extend, release: () => void this.rooms.delete(room) };
+    this.rooms.add(room);
+    return room;
   }
 
   #boot(): Fills {
@@ -206,9 +223,11 @@ export class World {
         if (this.failingRecords-- > 0) throw new Error("simulated: the database is gone");
         this.recorded.push(digest);
       },
-      makeRoom: async (bytes) => {
-        this.roomAsked.push(bytes);
-        return this.hasRoom;
+      takeRoom: () => this.#takeRoom(),
+      pin: () => {
+        const held = Symbol();
+        this.pins.add(held);
+        return () => this.pins.delete(held);
       },
     });
   }

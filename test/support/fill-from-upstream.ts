@@ -12,6 +12,7 @@ import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
 import { prepareLayout } from "../../src/store/layout.ts";
 import { openSpool } from "../../src/store/spool.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
+import { ENDLESS } from "./endless-room.ts";
 import type { FakeRegistry } from "./fake-registry.ts";
 import { upstreamOf } from "./upstream-of.ts";
 
@@ -29,7 +30,8 @@ const fills = new Fills({
   metrics: createMetrics(),
   random: Math.random,
   record: async () => {},
-  makeRoom: async () => true,
+  takeRoom: () => ENDLESS,
+  pin: () => () => undefined,
 });
 const origin = client.blobOrigin("library/test", digest);
 const ask = { digest, upstream: upstream.name, size: Number(sizeText), origin, policy: upstream.policy };

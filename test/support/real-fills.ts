@@ -13,6 +13,7 @@ import type { Digest } from "../../src/oci/digest.ts";
 import type { BlobReader } from "../../src/source.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
+import { ENDLESS } from "./endless-room.ts";
 import { type FakeRegistry, type FakeSettings, startFakeRegistry } from "./fake-registry.ts";
 import { firstDifference } from "./pattern.ts";
 import { putBehind } from "./slow-line/publish.ts";
@@ -65,7 +66,8 @@ export async function realFills(options: Options = {}): Promise<RealFills> {
     metrics: createMetrics(),
     random: Math.random,
     record: async (digest) => void recorded.push(digest),
-    makeRoom: async () => true,
+    takeRoom: () => ENDLESS,
+    pin: () => () => undefined,
   });
   onTestFinished(() => fills.drain(5_000));
 

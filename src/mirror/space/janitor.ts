@@ -230,7 +230,7 @@ export class Janitor {
   }
 
   #isInUse(digest: Digest): boolean {
-    return this.#parts.pins.has(digest) || this.#parts.fills().has(digest);
+    return this.#parts.pins.has(digest);
   }
 
   /** One that cannot be removed does not keep the others. */
@@ -274,9 +274,7 @@ export class Janitor {
   }
 
   async #evictPartial(partial: Pick<SavedPartial, "digest" | "upstream">): Promise<boolean> {
-    const removing = this.#parts.spool.remove(partial);
-    this.#parts.fills().holdBack(partial.digest, removing);
-    await removing;
+    await this.#parts.spool.remove(partial);
     return true;
   }
 

@@ -1,12 +1,15 @@
 /**
- * Owns Pins: the promise, held while somebody reads or fills a digest, that it will not be evicted (F12). Everything is
- * synchronous, so that a pin taken before a look-up cannot come too late.
+ * Owns Pins: the promise to whoever reads or fills a digest that it will not be evicted meanwhile (F12), and the answer to whether one is
+ * being filled. Everything is synchronous, so that a pin taken before a look-up cannot come too late.
  */
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Digest } from "../../oci/digest.ts";
 
 export class Pins {
-  readonly #held = new Map<Digest, number>();
+  /** How many readers each has. */
+  readonly #pinned = new Map<Digest, number>();
+  /** How many upstreams' fills of each run. */
+  readonly #filled = new Map<Digest, number>();
   readonly #soft = new Map<Digest, () => void>();
   readonly #metrics: Metrics;
 
@@ -14,24 +17,33 @@ export class Pins {
     this.#metrics = metrics;
   }
 
+  /** Digests that somebody reads. */
   get count(): number {
-    return this.#held.size;
+    return this.#pinned.size;
   }
 
-  /** Pins `digest`; the returned release is idempotent. */
+  /** Pins `digest` for a reader; the returned release is idempotent. */
   pin(digest: Digest): () => void {
-    this.#held.set(digest, (this.#held.get(digest) ?? 0) + 1);
-    this.#metrics.pins.set(this.#held.size);
-    let isHeld = true;
+    const release = countIn(this.#pinned, digest);
+    this.#metrics.pins.set(this.#pinned.size);
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      this.#release(digest);
+      release();
+      this.#metrics.pins.set(this.#pinned.size);
     };
   }
 
+  /** Pins `digest` for a fill of it; the returned release is idempotent. */
+  pinFill(digest: Digest): () => void {
+    return countIn(this.#filled, digest);
+  }
+
   has(digest: Digest): boolean {
-    return this.#held.has(digest);
+    return this.#pinned.has(digest) || this.#filled.has(digest);
+  }
+
+  /** Whether any upstream's fill of `digest` runs: what lies in its place is about to be replaced, and what is not there about to come. */
+  isFilled(digest: Digest): boolean {
+    return this.#filled.has(digest);
   }
 
   /**
@@ -51,11 +63,17 @@ export class Pins {
     this.#soft.delete(digest);
     letGo?.();
   }
+}
 
-  #release(digest: Digest): void {
-    const left = (this.#held.get(digest) ?? 1) - 1;
-    if (left > 0) this.#held.set(digest, left);
-    else this.#held.delete(digest);
-    this.#metrics.pins.set(this.#held.size);
-  }
+/** One more; the returned release takes it back, once. */
+function countIn(counts: Map<Digest, number>, digest: Digest): () => void {
+  counts.set(digest, (counts.get(digest) ?? 0) + 1);
+  let isCounted = true;
+  return () => {
+    if (!isCounted) return;
+    isCounted = false;
+    const left = (counts.get(digest) ?? 1) - 1;
+    if (left > 0) counts.set(digest, left);
+    else counts.delete(digest);
+  };
 }

@@ -3,18 +3,18 @@
  * aside here and counts as absent, so that it is fetched again. It never decides who may have a blob.
  */
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import type { Fills } from "../../fill/fills.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { BlobStore, StoredBlob, Verification } from "../../store/blob-store.ts";
 import type { Damage } from "../space/damage.ts";
+import type { Pins } from "../space/pins.ts";
 
 export type SoundBlobsParts = {
   readonly store: BlobStore;
   readonly metadata: Metadata;
-  readonly fills: () => Pick<Fills, "has">;
+  readonly pins: Pick<Pins, "isFilled">;
   readonly damage: Damage;
   readonly clock: Clock;
   readonly log: Log;
@@ -75,10 +75,10 @@ export class SoundBlobs {
 
   /** Sets the blob aside, unless its file has been replaced by a sound one, or is about to be. */
   async drop(digest: Digest, reason: string): Promise<void> {
-    const { store, metadata, fills } = this.#parts;
+    const { store, metadata, pins } = this.#parts;
     const row = await metadata.blob(digest);
     const found = await unlessDamaged(store.stat(digest));
-    if (fills().has(digest) || (row !== undefined && row.size === found?.size)) return;
+    if (pins.isFilled(digest) || (row !== undefined && row.size === found?.size)) return;
     await this.#setAside(digest, reason);
   }
 
@@ -87,7 +87,7 @@ export class SoundBlobs {
    * is gone and can be fetched, or somebody has mended it meanwhile. Never throws.
    */
   async dropDamaged(digest: Digest, error: unknown, stored?: StoredBlob): Promise<boolean> {
-    const { store, fills, log } = this.#parts;
+    const { store, pins, log } = this.#parts;
     try {
       if (stored !== undefined && isGranaryError(error, "digest-mismatch")) {
         await this.setAsideUnsound(stored, messageOf(error));
@@ -95,7 +95,7 @@ export class SoundBlobs {
       }
       const isHopeless = isUnreadable(error);
       if (!isHopeless) await this.drop(digest, messageOf(error));
-      else if (!fills().has(digest)) await this.#setAside(digest, messageOf(error));
+      else if (!pins.isFilled(digest)) await this.#setAside(digest, messageOf(error));
       return !isHopeless || (await unlessDamaged(store.stat(digest))) === undefined;
     } catch (failed) {
       log.warn({ digest, reason: messageOf(failed) }, "a damaged blob cannot be set aside");
@@ -172,15 +172,15 @@ export class SoundBlobs {
 
   /** A row without a file (somebody removed it) counts for nothing, and against the budget. */
   async forgetAbsent(digest: Digest): Promise<void> {
-    const { metadata, fills, store } = this.#parts;
-    if (fills().has(digest) || (await metadata.blob(digest)) === undefined) return;
-    if (fills().has(digest) || (await unlessDamaged(store.stat(digest))) !== undefined) return;
+    const { metadata, pins, store } = this.#parts;
+    if (pins.isFilled(digest) || (await metadata.blob(digest)) === undefined) return;
+    if (pins.isFilled(digest) || (await unlessDamaged(store.stat(digest))) !== undefined) return;
     await metadata.forgetBlob(digest);
   }
 
   async #isInPlace({ digest, identity }: StoredBlob): Promise<boolean> {
-    const { store, fills } = this.#parts;
-    if (fills().has(digest)) return false;
+    const { store, pins } = this.#parts;
+    if (pins.isFilled(digest)) return false;
     const now = await unlessDamaged(store.open(digest));
     await now?.close();
     return now?.identity === identity;

@@ -27,7 +27,7 @@ export async function verifyAlone(
   const sound = new SoundBlobs({
     store,
     metadata,
-    fills: () => ({ has: () => false }),
+    pins: { isFilled: () => false },
     damage,
     clock,
     log,
