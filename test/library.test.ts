@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { fetchImageBlob } from "../src/library/blobs.ts";
 import { getImage, getImageDigest, getOciImageSize } from "../src/library/images.ts";
 import { ollamaModelBlob } from "../src/library/models.ts";
-import { parseImageParts } from "../src/ollama/image-parts.ts";
+import { parseImageParts } from "../src/ollama/model-name.ts";
 import { addModel, modelOf } from "./support/models.ts";
 import { PROMPT_MS } from "./support/patience.ts";
 import { sourceOf } from "./support/source-of.ts";

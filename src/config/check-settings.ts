@@ -3,7 +3,7 @@
  * endpoints. It throws the first `config-invalid` it meets; nothing starts on a bad file.
  */
 import { GranaryError } from "../errors.ts";
-import { isRepositoryName } from "../oci/names.ts";
+import { isRepositoryName } from "../oci/reference.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { prefixOf } from "../upstream/registry-url.ts";
 import type { ListenerSettings } from "./settings.ts";

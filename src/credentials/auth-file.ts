@@ -6,8 +6,7 @@ import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { GranaryError } from "../errors.ts";
-import { JSON_BOUNDS } from "../oci/json-bounds.ts";
-import { asObject, type JsonObject, parseJsonObject, textOf } from "../oci/json-value.ts";
+import { asObject, JSON_BOUNDS, type JsonObject, parseJsonObject, textOf } from "../oci/json-value.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 

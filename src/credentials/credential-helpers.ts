@@ -7,8 +7,7 @@ import type { Readable } from "node:stream";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
-import { JSON_BOUNDS } from "../oci/json-bounds.ts";
-import { parseJsonObject, textOf } from "../oci/json-value.ts";
+import { JSON_BOUNDS, parseJsonObject, textOf } from "../oci/json-value.ts";
 import type { Environment } from "./auth-file.ts";
 
 export type HelperCall = {

@@ -10,9 +10,7 @@ import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } f
 import { viewManifest } from "./manifest-view.ts";
 import { isIndexType, OCTET_STREAM } from "./media-types.ts";
 import { canonicalPlatform } from "./platform.ts";
-
-/** Plain and signed. */
-const SCHEMA1 = /^application\/vnd\.docker\.distribution\.manifest\.v1\+/;
+import { isSchema1 } from "./schema1.ts";
 
 const IMAGE_CONFIG_TYPES = new Set([
   "application/vnd.oci.image.config.v1+json",
@@ -45,7 +43,7 @@ export function viewImage(manifest: {
 }): IndexView | ImageView {
   const { mediaType, artifactType } = viewManifest(manifest.bytes, manifest.mediaType);
   const document = parseJsonObject(manifest.bytes) ?? {};
-  if (SCHEMA1.test(mediaType)) {
+  if (isSchema1(mediaType)) {
     throw damaged("it is of schema 1, which registries gave up; push the image again with a newer tool");
   }
   if (isIndexType(mediaType))

@@ -4,8 +4,16 @@
  */
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest, possibleSize } from "./digest.ts";
-import { excessOf, JSON_BOUNDS } from "./json-bounds.ts";
-import { asObject, type JsonObject, objects, parseJsonObject, sizeOf, textOf } from "./json-value.ts";
+import {
+  asObject,
+  excessOf,
+  JSON_BOUNDS,
+  type JsonObject,
+  objects,
+  parseJsonObject,
+  sizeOf,
+  textOf,
+} from "./json-value.ts";
 import {
   DOCKER_LIST,
   DOCKER_MANIFEST,

@@ -1,12 +1,9 @@
 /**
- * Owns the choice of an index's child for a platform. Pure: it goes by what the index says; children that say nothing are for
- * whoever can open them.
+ * Owns the choice of an index's child for a platform, by what the index itself says. Children without a platform are for a caller that can
+ * open them. Pure.
  */
 import type { Descriptor, Platform } from "./descriptor.ts";
 import { distanceOf, formatPlatform, isStated } from "./platform.ts";
-
-/** BuildKit lists what it attests about an image beside the image (its attestation-storage.md). */
-const ATTESTS = "vnd.docker.reference.type";
 
 /** The child that serves `wanted` best, the first of equals; undefined when none does. Never an attestation. */
 export function pickChild(children: readonly Descriptor[], wanted: Platform): Descriptor | undefined {
@@ -35,7 +32,7 @@ function isForPlatform(child: Descriptor): boolean {
   return !isAttestation(child) && child.platform !== undefined && isStated(child.platform);
 }
 
-function isAttestation({ platform, annotations }: Descriptor): boolean {
-  const isUnknown = platform?.os === "unknown" && platform.architecture === "unknown";
-  return isUnknown || annotations?.[ATTESTS] !== undefined;
+/** True for what BuildKit attests about an image, listed beside the image (moby/buildkit docs/attestations/attestation-storage.md). */
+export function isAttestation({ annotations }: Descriptor): boolean {
+  return annotations?.["vnd.docker.reference.type"] !== undefined;
 }

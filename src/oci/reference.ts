@@ -1,12 +1,11 @@
 /**
- * Owns Reference: what a person typed to name an image, parsed once, and its canonical text. The grammar is the one of
- * github.com/distribution/reference, with Docker Hub's defaults; where it is narrower, a comment says why. Pure; the names
- * of models are ollama/model-name.ts's.
+ * Owns Reference: what a person typed to name an image, parsed once, its canonical text, and the grammars of its parts: hosts, repository
+ * names and tags. They are those of github.com/distribution/reference, with Docker Hub's defaults; where one is narrower, a comment says
+ * why. Pure. The names of models have a wider grammar of their own: ollama/model-name.ts.
  */
 import { isIPv6 } from "node:net";
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest } from "./digest.ts";
-import { isRepositoryName, isTag, MAX_REPOSITORY_LENGTH } from "./names.ts";
 
 /** Where manifests and blobs lie. */
 export type Repository = {
@@ -27,6 +26,13 @@ export const DEFAULT_TAG = "latest";
 
 /** The longest name in DNS has 253 characters (RFC 1035, 2.3.4); with a port it has 259. */
 const MAX_HOST_LENGTH = 259;
+
+/** distribution-spec, "Pulling manifests". */
+const REPOSITORY = /^[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*$/;
+const TAG = /^[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}$/;
+
+/** Many clients allow host and name together 255 characters (distribution-spec, "Pulling manifests"). */
+const MAX_REPOSITORY_LENGTH = 255;
 
 const HUB_NAMES = new Set([DOCKER_HUB, "index.docker.io", "registry-1.docker.io"]);
 const SCHEME = /^(?:oci|ollama|ocifile|docker):\/\//;
@@ -70,6 +76,19 @@ export function wantedOf({ tag, digest }: Reference): string {
 /** The same repository, another manifest of it. */
 export function atDigest({ registry, repository }: Repository, digest: Digest): Reference {
   return { registry, repository, tag: undefined, digest };
+}
+
+export function isRepositoryName(text: string): boolean {
+  return text.length <= MAX_REPOSITORY_LENGTH && REPOSITORY.test(text);
+}
+
+export function isTag(text: string): boolean {
+  return TAG.test(text);
+}
+
+/** True for what people write as a registry before a name: it has a dot or a port, or is "localhost". Repositories may have such names too. */
+export function looksLikeHost(segment: string): boolean {
+  return segment.includes(".") || segment.includes(":") || segment === "localhost";
 }
 
 /** True for `host`, `host:port` and `[v6]:port`: no zone, no IPv4 inside IPv6, and a port that can be connected to. */

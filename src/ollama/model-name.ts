@@ -3,7 +3,7 @@
  * every part, `.` in the model, and a repository is exactly namespace/model, each of at most 80 characters, as is the tag.
  * Pure.
  */
-import { hostRule, invalid, isHostName, type Reference, splitReference } from "../oci/reference.ts";
+import { hostRule, invalid, isHostName, type Reference, splitReference, wantedOf } from "../oci/reference.ts";
 
 export const OLLAMA_REGISTRY = "registry.ollama.ai";
 const DEFAULT_NAMESPACE = "library";
@@ -32,6 +32,29 @@ export function parseModelName(text: string): Reference {
   if (tag !== undefined && tag.length > MAX_TAG_LENGTH)
     throw invalid(text, `its tag is longer than ${MAX_TAG_LENGTH} characters`);
   return { registry: host.toLowerCase(), repository, tag, digest };
+}
+
+/** The three parts that callers of older tools expect. */
+export type ImageParts = {
+  /** "latest" when none is given; the digest where the name has one. */
+  readonly tag: string;
+  /** The namespace, "library" when none is given. */
+  readonly repository: string;
+  readonly image: string;
+};
+
+/**
+ * `gemma:2b` -> `{ tag: "2b", repository: "library", image: "gemma" }`. A host in front is parsed and left out: `parseModelName`
+ * tells it. Throws `reference-invalid`.
+ */
+export function parseImageParts(name: string): ImageParts {
+  const reference = parseModelName(name);
+  const slash = reference.repository.indexOf("/");
+  return {
+    tag: wantedOf(reference),
+    repository: reference.repository.slice(0, slash),
+    image: reference.repository.slice(slash + 1),
+  };
 }
 
 /**

@@ -7,7 +7,16 @@ import type { Descriptor } from "../oci/descriptor.ts";
 import { viewImage } from "../oci/image-view.ts";
 import { objects, parseJsonObject, textOf } from "../oci/json-value.ts";
 import type { Manifest } from "../oci/manifest.ts";
-import { roleOf } from "./layer-role.ts";
+
+const PREFIX = "application/vnd.ollama.image.";
+
+/** Docker's model registry names the same things in its own words (model-spec of Docker Model Runner). */
+const DOCKER_ROLES: ReadonlyMap<string, string> = new Map([
+  ["application/vnd.docker.ai.gguf.v3", "model"],
+  ["application/vnd.docker.ai.mmproj", "projector"],
+  ["application/vnd.docker.ai.license", "license"],
+  ["application/vnd.docker.ai.chat.template.jinja", "template"],
+]);
 
 export type ModelLayer = Descriptor & {
   /** What it is for, by its media type: "model", "template", "license", ... */
@@ -43,6 +52,17 @@ export function viewModel(manifest: Pick<Manifest, "bytes" | "mediaType">): Mode
 
 function asModelLayer(layer: Descriptor, name: string | undefined): ModelLayer {
   return { ...layer, role: roleOf(layer.mediaType), ...(name !== undefined && { name }) };
+}
+
+/**
+ * "model", "projector", "adapter", "template", "system", "params", "messages", "license", "tensor", "embed", ...: what
+ * follows the prefix. A type of another kind keeps its own name, with nothing in it that a file name could not carry.
+ */
+export function roleOf(mediaType: string): string {
+  const known = DOCKER_ROLES.get(mediaType);
+  if (known !== undefined) return known;
+  const role = mediaType.startsWith(PREFIX) ? mediaType.slice(PREFIX.length) : mediaType;
+  return role.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^\.+/, "") || "unknown";
 }
 
 function unfit(reason: string): GranaryError {

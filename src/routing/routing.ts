@@ -6,8 +6,8 @@
 import { LRUCache } from "lru-cache";
 import { GranaryError } from "../errors.ts";
 import { parseDigest } from "../oci/digest.ts";
-import { isRepositoryName, isTag, looksLikeHost } from "../oci/names.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
+import { isRepositoryName, isTag, looksLikeHost } from "../oci/reference.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
 import { MOST_QUERY } from "../upstream/network/headers.ts";
 import type { Upstream } from "../upstream/policy.ts";

@@ -4,7 +4,7 @@
  */
 
 import type { Digest } from "../oci/digest.ts";
-import type { ToldError } from "../oci/error-words.ts";
+import type { ToldError } from "../oci/error-body.ts";
 import type { Origin } from "../origin.ts";
 import type { BodyRoom } from "./network/body-room.ts";
 import type { RateLimit } from "./network/rate-limit.ts";

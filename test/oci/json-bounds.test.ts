@@ -1,7 +1,6 @@
 /** Shows that a document which strangers wrote is looked at before it becomes values: none is too hostile to be refused at once. */
 import { describe, expect, it } from "vitest";
-import { excessOf, JSON_BOUNDS } from "../../src/oci/json-bounds.ts";
-import { parseJsonObject } from "../../src/oci/json-value.ts";
+import { excessOf, JSON_BOUNDS, parseJsonObject } from "../../src/oci/json-value.ts";
 import { viewManifest } from "../../src/oci/manifest-view.ts";
 
 const bounds = { bytes: 10_000_000, depth: 4, values: 1_000 };

@@ -4,8 +4,7 @@
  */
 import { GranaryError } from "../../errors.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
-import { isTag } from "../../oci/names.ts";
-import { formatReference, parseReference, type Reference } from "../../oci/reference.ts";
+import { formatReference, isTag, parseReference, type Reference } from "../../oci/reference.ts";
 
 export type NamedImage = {
   /** As the archive has them; a digest where it has none. */

@@ -6,7 +6,7 @@ import { GranaryError } from "../../errors.ts";
 import type { Descriptor, Platform } from "../../oci/descriptor.ts";
 import { type ImageView, viewImage } from "../../oci/image-view.ts";
 import type { Manifest } from "../../oci/manifest.ts";
-import { pickChild } from "../../oci/pick-child.ts";
+import { isAttestation, pickChild } from "../../oci/pick-child.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import { atDigest, formatReference, type Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
@@ -68,11 +68,6 @@ function fitting(
   if (platform === undefined) return fit;
   const best = pickChild(fit, platform);
   return best === undefined ? [] : [best];
-}
-
-/** BuildKit's, which describe an image and are none. */
-function isAttestation({ platform, annotations = {} }: Descriptor): boolean {
-  return platform?.os === "unknown" && annotations["vnd.docker.reference.type"] !== undefined;
 }
 
 function describe({ digest, artifactType, platform }: Descriptor): string {

@@ -3,8 +3,7 @@
  * logs nor sends. A client never hears 401 here: it would offer us its login at the upstream (docs/protocol.md#docker-logins).
  */
 import { type ErrorCode, GranaryError } from "../../errors.ts";
-import { formatErrorBodies, formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
-import { joinWords } from "../../oci/error-words.ts";
+import { formatErrorBodies, formatErrorBody, joinWords, type OciErrorCode } from "../../oci/error-body.ts";
 import { withoutUserInfo } from "../../oci/redact.ts";
 
 export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";

@@ -1,8 +1,8 @@
 /** Owns the sentence for what an upstream says is not there. */
 import { GranaryError } from "../../errors.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
-import { joinWords, type ToldError } from "../../oci/error-words.ts";
-import { looksLikeHost } from "../../oci/names.ts";
+import { joinWords, type ToldError } from "../../oci/error-body.ts";
+import { looksLikeHost } from "../../oci/reference.ts";
 
 /**
  * `not-found` for a tag, a digest or anything else that is named inside a repository. `told` is what the upstream says of it, to those who may

@@ -7,7 +7,7 @@ import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { algorithmOf, type Digest } from "../../oci/digest.ts";
-import type { ToldError } from "../../oci/error-words.ts";
+import type { ToldError } from "../../oci/error-body.ts";
 import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../../oci/manifest.ts";
 import { type ManifestView, viewManifest } from "../../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";

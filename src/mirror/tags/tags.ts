@@ -9,7 +9,7 @@ import { GranaryError, isGranaryError, messageOf, reasonOf } from "../../errors.
 import type { TagKey, TagRecord } from "../../metadata/metadata.ts";
 import { formatAge, isYoungerThan } from "../../observe/age.ts";
 import type { Episodes } from "../../observe/episodes.ts";
-import type { ToldError } from "../../oci/error-words.ts";
+import type { ToldError } from "../../oci/error-body.ts";
 import { toldHead } from "../../oci/manifest.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { hearAbsence } from "../../upstream/registry/absence.ts";

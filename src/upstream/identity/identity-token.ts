@@ -3,8 +3,8 @@
  * to the one host it is meant for; no redirect takes it to another.
  */
 import { GranaryError } from "../../errors.ts";
+import { redactUrl } from "../../oci/redact.ts";
 import { discardBody } from "../network/read-body.ts";
-import { redactUrl } from "../network/redact-url.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
 import type { Incoming, Transport } from "../network/transport.ts";
 

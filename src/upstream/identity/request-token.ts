@@ -10,11 +10,10 @@ import {
   type PasswordCredentials,
   secretsOf,
 } from "../../oci/credentials.ts";
-import { joinWords } from "../../oci/error-words.ts";
-import { JSON_BOUNDS } from "../../oci/json-bounds.ts";
-import { parseJsonObject } from "../../oci/json-value.ts";
+import { joinWords } from "../../oci/error-body.ts";
+import { JSON_BOUNDS, parseJsonObject } from "../../oci/json-value.ts";
+import { redactUrl } from "../../oci/redact.ts";
 import { discardBody, readLimited } from "../network/read-body.ts";
-import { redactUrl } from "../network/redact-url.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
 import { wordsOf } from "../network/refusal.ts";
 import { statusError } from "../network/status-error.ts";

@@ -2,8 +2,7 @@
  * Owns the reading of what a token opens: the `access` claim of the distribution token specification ("Token Authentication
  * Implementation"). The signature is the registry's to check; the token came from the server that we asked. Pure.
  */
-import { JSON_BOUNDS } from "../../oci/json-bounds.ts";
-import { asObject, type JsonObject, parseJsonObject } from "../../oci/json-value.ts";
+import { asObject, JSON_BOUNDS, type JsonObject, parseJsonObject } from "../../oci/json-value.ts";
 
 /** Whether `token` opens `repository` for pulls; undefined when it does not tell (no JWT, or one without that claim). */
 export function opensPull(token: string, repository: string): boolean | undefined {

@@ -3,8 +3,8 @@
  * concerns. One text makes both, so that they cannot differ.
  */
 import { type ErrorCode, type ErrorFacts, GranaryError } from "../../errors.ts";
-import { joinWords } from "../../oci/error-words.ts";
-import { redactUrl } from "./redact-url.ts";
+import { joinWords } from "../../oci/error-body.ts";
+import { redactUrl } from "../../oci/redact.ts";
 
 /**
  * `what` follows the name of the host: "answered 502". It names nothing that was asked for, and has no full stop. What was told is for who

@@ -4,7 +4,7 @@
  */
 import type { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
-import { readErrorWords, type ToldError } from "../../oci/error-words.ts";
+import { readErrorWords, type ToldError } from "../../oci/error-body.ts";
 import { discardBody } from "./read-body.ts";
 import { type Answered, statusError } from "./status-error.ts";
 import type { Incoming } from "./transport.ts";

@@ -3,7 +3,7 @@
  * error code. It reads no body: refusal.ts does.
  */
 import type { ErrorCode, GranaryError } from "../../errors.ts";
-import type { ToldError } from "../../oci/error-words.ts";
+import type { ToldError } from "../../oci/error-body.ts";
 import { answerError } from "./answer-error.ts";
 import { parseRetryAfter } from "./retry-after.ts";
 import type { Incoming } from "./transport.ts";

@@ -3,7 +3,7 @@
  * GranaryError here. Messages carry the host and path, never a query or a header.
  */
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import { redactUrl } from "./redact-url.ts";
+import { redactUrl } from "../../oci/redact.ts";
 import { tlsProblem } from "./tls-problem.ts";
 
 /** What a peer that answers, but not in sound HTTP, looks like. */

@@ -10,13 +10,13 @@ import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
+import { redactUrl } from "../../oci/redact.ts";
 import type { Crowd } from "../../origin.ts";
 import type { Upstream } from "../policy.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
 import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./dispatcher.ts";
 import { type ProxyEnvironment, readProxies } from "./proxies.ts";
-import { redactUrl } from "./redact-url.ts";
 import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
 

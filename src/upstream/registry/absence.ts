@@ -1,7 +1,7 @@
 /**
  * Owns what a registry says while it answers that something is not there: kept beside the `undefined` of one question, for whoever asked it.
  */
-import type { ToldError } from "../../oci/error-words.ts";
+import type { ToldError } from "../../oci/error-body.ts";
 import type { OnAbsent } from "../upstream-client.ts";
 
 export type Absence = {

@@ -5,10 +5,10 @@
 import { formatRangeHeader, parseContentRange } from "../../bytes/http-range.ts";
 import type { Identity } from "../../oci/credentials.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
+import { redactUrl } from "../../oci/redact.ts";
 import { ANONYMOUS, identify } from "../identity/identity.ts";
 import type { At } from "../network/caller.ts";
 import { discardBody } from "../network/read-body.ts";
-import { redactUrl } from "../network/redact-url.ts";
 import { refusalOf } from "../network/refusal.ts";
 import { statusError } from "../network/status-error.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";

@@ -4,7 +4,7 @@
  */
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { joinWords, type ToldError } from "../../oci/error-words.ts";
+import { joinWords, type ToldError } from "../../oci/error-body.ts";
 import { checkManifest, type Manifest, toldHead } from "../../oci/manifest.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { formatReference, type Reference, type Repository, wantedOf } from "../../oci/reference.ts";

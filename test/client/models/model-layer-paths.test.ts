@@ -4,8 +4,8 @@ import { describe, expect, test } from "vitest";
 import { layerPaths } from "../../../src/client/models/layer-paths.ts";
 import { unsafetyOf } from "../../../src/files/safe-relative-path.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { roleOf } from "../../../src/ollama/layer-role.ts";
 import type { ModelLayer } from "../../../src/ollama/model-view.ts";
+import { roleOf } from "../../../src/ollama/model-view.ts";
 
 function layer(role: string, name?: string): ModelLayer {
   const digest = digestOf(Buffer.from(role));

@@ -1,6 +1,6 @@
 /** Shows which words of a stranger's error body are told on, and that none of them can steer a terminal, show a secret or be long. */
 import { describe, expect, it } from "vitest";
-import { joinWords, readErrorWords } from "../../src/oci/error-words.ts";
+import { joinWords, readErrorWords } from "../../src/oci/error-body.ts";
 
 const words = (body: string, type = "application/json") => readErrorWords(Buffer.from(body), type);
 const messages = (body: string, type?: string) => words(body, type).map(({ message }) => message);

@@ -1,6 +1,6 @@
 /** Roles of layers: what a media type says, in a form that a file name can carry. */
 import { describe, expect, test } from "vitest";
-import { roleOf } from "../../src/ollama/layer-role.ts";
+import { roleOf } from "../../src/ollama/model-view.ts";
 
 describe("the role of a layer", () => {
   test.each([
