@@ -26,10 +26,10 @@ const RANKS = [
   ["mirror/manifests.ts"],
   ["mirror/lists"],
   ["mirror/mirror-source.ts", "mirror/start-mirror.ts"],
-  ["config", "client/fetching", "http/answers"],
-  ["client/archives", "http/exchange.ts"],
-  ["client/images", "http/registry", "http/admin", "http/request-log.ts"],
-  ["client/models", "client/artifacts", "client/extraction", "http/app.ts"],
+  ["config", "client/fetching", "http/request-log.ts"],
+  ["client/archives", "http/answers"],
+  ["client/images", "http/registry", "http/admin"],
+  ["client/models", "client/artifacts", "client/extraction", "http/request-listener.ts"],
   ["http/connections"],
   ["http/serve.ts"],
   ["open.ts"],
@@ -92,7 +92,7 @@ const apart = STRANGERS.map(([folder, others]) => ({
 
 /** [what, the only places that may import it] */
 const HOMES = [
-  ["hono", "node_modules/(hono|@hono/node-server)/", "^src/http/"],
+  ["hono", "node_modules/(hono|@hono/node-server)/", "^src/http/admin/"],
   ["undici", "node_modules/undici/", "^src/upstream/"],
   [
     "better-sqlite3",

@@ -20,7 +20,8 @@ import type { VerifyOptions, VerifyReport } from "./mirror/upkeep/verify.ts";
 import { verifyAlone } from "./mirror/upkeep/verify-alone.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
 import { type Log, silentLog } from "./observe/log.ts";
-import { createMetrics, type Metrics } from "./observe/metrics.ts";
+import { createMetrics } from "./observe/metrics.ts";
+import type { Observers } from "./observe/observers.ts";
 import { type Credentials, type CredentialsOf, identityWith, identityWithout } from "./oci/credentials.ts";
 import type { Source } from "./source.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
@@ -41,8 +42,6 @@ export type OpenedMirror = Mirror & {
   /** Reads them again, each for itself: one that cannot be used leaves what was there, and all others count. */
   readFilesAgain(): Promise<readonly FileNews[]>;
 };
-
-export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
 
 /**
  * Opens the storage directory and everything on it. The caller closes the Mirror, which also lets go of the directory.

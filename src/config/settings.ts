@@ -2,11 +2,9 @@
  * Owns Settings: everything a process needs to know before it starts, parsed, checked and with defaults filled in.
  * Plain data; no file, no environment and no text form of a number is left in it.
  */
-
+import type { Login } from "../oci/credentials.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
-
-export type Login = { readonly username: string; readonly password: string };
 
 /** Where certificate, key and the login's password stand; read again when somebody says so. */
 export type ListenerFiles = {

@@ -1,68 +1,129 @@
 /**
- * Owns the one log line and the metrics of each request, written when it is over. No query, no header and no body gets
- * into either: what a request carries may be a secret.
+ * Owns what is kept of each request: its Account while it is answered, one log line when it is over, and its counts in the metrics. No
+ * query, no header and no body gets into any of them: what a request carries may be a secret.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Clock } from "../observe/clock.ts";
+import type { Outcome } from "../mirror/mirror.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Observers } from "../observe/observers.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
-import type { Account } from "./exchange.ts";
 
-export type Observers = { readonly log: Log; readonly metrics: Metrics; readonly clock: Clock };
+/** What a request is for; a label of metrics. */
+export type RouteKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 
-export function openAccount(incoming: IncomingMessage, clock: Clock): Account {
-  return {
-    kind: "other",
-    upstream: undefined,
-    outcome: undefined,
-    bytes: 0,
-    reason: undefined,
-    startedAt: clock.elapsed(),
-    // Not known any more once the connection is gone.
-    client: incoming.socket.remoteAddress,
-  };
+/** What is known of one request so far. Plain data; whoever answers fills it in as it learns. */
+export class Account {
+  kind: RouteKind = "other";
+  /** Name of a configured upstream; undefined until routing has found it. */
+  upstream: string | undefined;
+  outcome: Outcome | "error" | undefined;
+  /** Why it failed, for the log; never a secret. */
+  reason: string | undefined;
+  /** Of the clock's `elapsed`. */
+  readonly startedAt: number;
+  /** The client's address. */
+  readonly client: string | undefined;
+  readonly #counters: Counters;
+  #bytes = 0;
+
+  constructor(startedAt: number, client: string | undefined, counters: Counters) {
+    this.startedAt = startedAt;
+    this.client = client;
+    this.#counters = counters;
+  }
+
+  /** Bytes of the answer's body that were handed to the system so far. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** To be called whenever bytes of the body go out, with their number: they are counted at once, not when the request is over. */
+  sent(bytes: number): void {
+    if (bytes === 0) return;
+    this.#bytes += bytes;
+    this.#counters.bytes(this).inc(bytes);
+  }
 }
 
-/** To be called when `outgoing` is over, finished or not. */
-export function closeAccount(
-  { log, metrics, clock }: Observers,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  account: Account,
-): void {
-  const { kind, upstream, bytes, reason, client, startedAt } = account;
-  const isOver = outgoing.writableFinished || account.outcome === "error";
-  const outcome = isOver ? (account.outcome ?? "none") : "aborted";
-  const status = outgoing.headersSent ? outgoing.statusCode : 0;
-  counterOf(metrics, kind, outcome, status).inc();
-  if (bytes > 0) metrics.clientBytes.inc({ kind }, bytes);
-  const isQuiet = kind === "status";
-  if (!log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
-  const { method, url } = incoming;
-  const ms = clock.elapsed() - startedAt;
-  const why = reason === undefined ? undefined : withoutUserInfo(reason);
-  const line = { method, path: pathOf(url), status, bytes, ms, outcome, upstream, client, reason: why };
-  if (isQuiet) log.debug(line, "request");
-  else log.info(line, "request");
+export class RequestLog {
+  readonly #observers: Observers;
+  readonly #log: Log;
+  readonly #counters: Counters;
+
+  constructor(observers: Observers) {
+    this.#observers = observers;
+    // Its lines are made of named facts, none of them a secret: redaction would only cost time, on every request.
+    this.#log = observers.log.child({}, { redact: [] });
+    this.#counters = new Counters(observers.metrics);
+  }
+
+  open(incoming: IncomingMessage): Account {
+    // The address is not known any more once the connection is gone.
+    const client = incoming.socket.remoteAddress;
+    return new Account(this.#observers.clock.elapsed(), client, this.#counters);
+  }
+
+  /** To be called once, when `outgoing` is over, finished or not. */
+  close(account: Account, incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const outcome = outcomeOf(account, outgoing);
+    const status = outgoing.headersSent ? outgoing.statusCode : 0;
+    this.#counters.requests(account, outcome, status).inc();
+    const isQuiet = account.kind === "status";
+    if (!this.#log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
+    const { upstream, bytes, client, reason, startedAt } = account;
+    const { method, url } = incoming;
+    const line = {
+      method,
+      path: pathOf(url),
+      status,
+      bytes,
+      ms: this.#observers.clock.elapsed() - startedAt,
+      outcome,
+      upstream,
+      client,
+      reason: reason === undefined ? undefined : withoutUserInfo(reason),
+    };
+    if (isQuiet) this.#log.debug(line, "request");
+    else this.#log.info(line, "request");
+  }
 }
 
-type BoundCounter = ReturnType<Metrics["requests"]["labels"]>;
-
-const counters = new WeakMap<Metrics, Map<string, BoundCounter>>();
-
-/** Finding a counter by its labels sorts and joins them; for one line per request that is done once for each combination. */
-function counterOf(metrics: Metrics, kind: string, outcome: string, status: number): BoundCounter {
-  const known = counters.get(metrics) ?? new Map<string, BoundCounter>();
-  counters.set(metrics, known);
-  const key = `${kind} ${outcome} ${status}`;
-  const counter = known.get(key) ?? metrics.requests.labels({ kind, outcome, status: String(status) });
-  known.set(key, counter);
-  return counter;
+function outcomeOf({ outcome }: Account, outgoing: ServerResponse): Outcome | "error" | "aborted" | "none" {
+  return outgoing.writableFinished || outcome === "error" ? (outcome ?? "none") : "aborted";
 }
 
 /** Without the query, and without user information, in whatever form it is written. */
 function pathOf(url = "/"): string {
   const mark = url.indexOf("?");
   return withoutUserInfo(mark < 0 ? url : url.slice(0, mark));
+}
+
+type BoundCounter = ReturnType<Metrics["requests"]["labels"]>;
+
+/** Finding a counter by its labels sorts and joins them; that is done once for each combination, not for each request. */
+class Counters {
+  readonly #metrics: Metrics;
+  readonly #requests = new Map<string, BoundCounter>();
+  readonly #bytes = new Map<string, BoundCounter>();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
+  }
+
+  requests({ kind }: Account, outcome: string, status: number): BoundCounter {
+    return found(this.#requests, `${kind} ${outcome} ${status}`, () =>
+      this.#metrics.requests.labels({ kind, outcome, status: String(status) }),
+    );
+  }
+
+  bytes({ kind }: Account): BoundCounter {
+    return found(this.#bytes, kind, () => this.#metrics.clientBytes.labels({ kind }));
+  }
+}
+
+function found(known: Map<string, BoundCounter>, key: string, make: () => BoundCounter): BoundCounter {
+  const counter = known.get(key) ?? make();
+  known.set(key, counter);
+  return counter;
 }

@@ -4,6 +4,8 @@
  */
 import type { Mirror } from "../mirror/mirror.ts";
 import { Episodes } from "../observe/episodes.ts";
+import type { Observers } from "../observe/observers.ts";
+import type { Login } from "../oci/credentials.ts";
 import { createRouter } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { BufferPool } from "./answers/buffer-pool.ts";
@@ -16,9 +18,9 @@ import {
   openListener,
 } from "./connections/listener.ts";
 import { SentAhead } from "./connections/sent-ahead.ts";
-import { createLoginCheck, type Login } from "./registry/login.ts";
-import type { RegistryRoutes } from "./registry/registry-routes.ts";
-import type { Observers } from "./request-log.ts";
+import { LoginCheck } from "./registry/login.ts";
+import type { FaceParts } from "./request-listener.ts";
+import { RequestLog } from "./request-log.ts";
 
 /** What the face needs of the settings. */
 export type ServeSettings = {
@@ -60,6 +62,7 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
     ...observers,
     mirror,
     pool: new BufferPool(),
+    requests: new RequestLog(observers),
     router: createRouter(upstreams),
     upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
   };
@@ -69,10 +72,10 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
   };
   try {
     for (const { login, upstream, ...address } of settings.listeners) {
-      const guard = login && guardOf(login);
-      const routes: RegistryRoutes = { ...common, listenerUpstream: upstream, checkLogin: guard?.check };
-      const listener = await openListener({ ...address, drainMs, ...stalling }, routes, commons);
-      opened.push({ ...listener, upstream, renewLogin: (next) => guard?.renew(next) });
+      const check = login && new LoginCheck(login);
+      const parts: FaceParts = { ...common, listenerUpstream: upstream, login: check };
+      const listener = await openListener({ ...address, drainMs, ...stalling }, parts, commons);
+      opened.push({ ...listener, upstream, renewLogin: (next) => check?.renew(next) });
       if (login !== undefined) warnOfLogin(observers, listener.port);
       else tellExposure(observers.log, listener.port, exposureOf(listener.address, settings.interfaces));
     }
@@ -96,17 +99,6 @@ function commonsOf(limits: ConnectionLimits, { log, clock }: Observers): Listene
     episodes.trouble(excess, facts, `more connections than clients.${excess} allows: refusing some`);
   });
   return { admission, sentAhead: new SentAhead(), episodes };
-}
-
-/** A check of logins whose login may be another one later. */
-function guardOf(login: Login) {
-  let current = createLoginCheck(login);
-  return {
-    check: (authorization: string | undefined) => current(authorization),
-    renew: (next: Login) => {
-      current = createLoginCheck(next);
-    },
-  };
 }
 
 /**

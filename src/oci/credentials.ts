@@ -8,7 +8,10 @@ type FromRule = {
   readonly rule?: string;
 };
 
-export type PasswordCredentials = FromRule & { readonly username: string; readonly password: string };
+/** A user and a password, whoever asks for them: a registry, or a listener of ours. */
+export type Login = { readonly username: string; readonly password: string };
+
+export type PasswordCredentials = FromRule & Login;
 
 /** A refresh token: it buys tokens at the token server (OAuth2) and is sent to nobody else. */
 export type IdentityCredentials = FromRule & {

@@ -1,6 +1,6 @@
 /** Shows that what one client asked for is never told to another: not in an error, not in a warning. */
 import { describe, expect, it } from "vitest";
-import { formatWarning } from "../../src/http/registry/manifest-route.ts";
+import { formatWarning } from "../../src/http/answers/respond.ts";
 import { MiB, type MirrorWorld, startWorld } from "../support/mirror-world.ts";
 
 const SECRET = /alice|secret|v1-unreleased/;

@@ -3,7 +3,8 @@
  * what is stored all the same.
  */
 import { describe, expect, it } from "vitest";
-import { errorAnswer, type RequestKind } from "../../src/http/answers/error-answer.ts";
+import { errorAnswer } from "../../src/http/answers/error-answer.ts";
+import type { RouteKind } from "../../src/http/request-log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { type MirrorWorld, startWorld } from "../support/mirror-world.ts";
 
@@ -11,7 +12,7 @@ const SHARDED = "The specified tag is a sharded GGUF. Ollama does not support th
 const FOR_EVER = { times: Number.POSITIVE_INFINITY };
 
 /** What a client gets: status, codes and messages. */
-async function heard(asking: Promise<unknown>, kind: RequestKind = "manifest") {
+async function heard(asking: Promise<unknown>, kind: RouteKind = "manifest") {
   const error = await asking.then(
     () => new Error("it was answered"),
     (thrown: unknown) => thrown,

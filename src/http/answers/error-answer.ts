@@ -5,8 +5,7 @@
 import { type ErrorCode, GranaryError } from "../../errors.ts";
 import { formatErrorBodies, formatErrorBody, joinWords, type OciErrorCode } from "../../oci/error-body.ts";
 import { withoutUserInfo } from "../../oci/redact.ts";
-
-export type RequestKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
+import type { RouteKind } from "../request-log.ts";
 
 export type ErrorAnswer = {
   readonly status: number;
@@ -16,7 +15,7 @@ export type ErrorAnswer = {
 };
 
 export type ErrorContext = {
-  readonly kind: RequestKind;
+  readonly kind: RouteKind;
   /** Policy of the upstream that was asked. */
   readonly rateLimitedStatus: 429 | 503 | 404;
 };
@@ -89,7 +88,7 @@ function limited({ kind, rateLimitedStatus }: ErrorContext): readonly [number, O
   return [rateLimitedStatus, rateLimitedStatus === 429 ? "TOOMANYREQUESTS" : "UNAVAILABLE"];
 }
 
-function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErrorCode] {
+function meaningOf(code: ErrorCode, kind: RouteKind): readonly [number, OciErrorCode] {
   switch (code) {
     case "not-found":
       return [404, unknownCode(kind)];
@@ -128,7 +127,7 @@ function meaningOf(code: ErrorCode, kind: RequestKind): readonly [number, OciErr
 }
 
 /** podman goes on without a signature only when its absence is MANIFEST_UNKNOWN (docs/protocol.md#podman-and-skopeo). */
-function unknownCode(kind: RequestKind): OciErrorCode {
+function unknownCode(kind: RouteKind): OciErrorCode {
   if (kind === "manifest") return "MANIFEST_UNKNOWN";
   if (kind === "blob") return "BLOB_UNKNOWN";
   return kind === "other" ? "UNSUPPORTED" : "NAME_UNKNOWN";

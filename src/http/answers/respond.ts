@@ -1,8 +1,14 @@
 /**
  * Owns answers that are in memory: status, headers and bytes straight to the Node response, without web streams or a
- * Response object. Content-Length is always known, nothing is ever encoded (docs/protocol.md#length-and-encoding). Blob bodies are send-body.ts's.
+ * Response object. Content-Length is always known, nothing is ever encoded (docs/protocol.md#length-and-encoding). Blob bodies go through
+ * send-body.ts.
  */
 import type { ServerResponse } from "node:http";
+import { formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
+import type { Account } from "../request-log.ts";
+
+/** Where an answer goes, and the account of its request; what is refused before anything is read of it has none. */
+export type Reply = { readonly outgoing: ServerResponse; readonly account?: Account };
 
 /** Names and values in turn, the form that Node takes without another copy. Whoever sends it owns it. */
 export type HeaderList = string[];
@@ -17,7 +23,7 @@ const ONE_WRITE_BYTES = 16 * 1024;
 
 /** Sends `body` (Node leaves it out for HEAD) with its length. Does nothing when the client is gone. */
 export function respond(
-  outgoing: ServerResponse,
+  { outgoing, account }: Reply,
   status: number,
   headers: HeaderList,
   body: string | Uint8Array,
@@ -28,21 +34,45 @@ export function respond(
   outgoing.writeHead(status, headers);
   if (typeof body === "string" || length > ONE_WRITE_BYTES) outgoing.end(body);
   else outgoing.end(Buffer.from(body.buffer, body.byteOffset, length).toString("latin1"), "latin1");
+  if (outgoing.req.method !== "HEAD") account?.sent(length);
 }
 
 /** An answer that has no body at all, such as 304. */
-export function respondEmpty(outgoing: ServerResponse, status: number, headers: HeaderList): void {
+export function respondEmpty({ outgoing }: Reply, status: number, headers: HeaderList): void {
   if (outgoing.destroyed || outgoing.headersSent) return;
   outgoing.writeHead(status, headers);
   outgoing.end();
 }
 
 export function respondJson(
-  outgoing: ServerResponse,
+  reply: Reply,
   status: number,
   body: string,
-  headers: HeaderList = [],
+  headers: readonly string[] = [],
   contentType = "application/json",
 ): void {
-  respond(outgoing, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
+  respond(reply, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
+}
+
+/** Refuses a request in the registry's own form of an error. */
+export function refuse(
+  reply: Reply,
+  status: number,
+  [code, message]: readonly [OciErrorCode, string],
+  headers: readonly string[] = [],
+): void {
+  respondJson(reply, status, formatErrorBody(code, message), headers);
+}
+
+/** Some clients and proxies give up on headers of several KiB, and this one says less than most. */
+const MOST_WARNING = 500;
+
+/**
+ * The value of a Warning header: 299 is "miscellaneous persistent warning" (RFC 7234, 5.5); clients print the text (docs/protocol.md#warnings). Always a complete
+ * quoted string of printable ASCII: an escape that is cut in two would open the quotes again.
+ */
+export function formatWarning(text: string): string {
+  const plain = text.slice(0, MOST_WARNING).replace(/[^\x20-\x7e]/g, " ");
+  const shown = text.length > MOST_WARNING ? `${plain.slice(0, -3)}...` : plain;
+  return `299 - "${shown.replace(/["\\]/g, "\\$&")}"`;
 }

@@ -5,9 +5,8 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Clock } from "../../observe/clock.ts";
-import { formatErrorBody } from "../../oci/error-body.ts";
-import { STATUS_ROUTES } from "../admin/status-routes.ts";
-import { respondJson } from "../answers/respond.ts";
+import { statusPageOf } from "../admin/status-pages.ts";
+import { refuse } from "../answers/respond.ts";
 import type { Admission, Excess } from "./admission.ts";
 import type { Answer } from "./turns.ts";
 
@@ -46,7 +45,7 @@ export class Crowd {
       const excess = this.#beyond.size === 0 ? undefined : this.#beyond.get(peerOf(incoming.socket));
       if (excess !== undefined) outgoing.shouldKeepAlive = false;
       if (excess === undefined || isStatus(incoming)) answer(incoming, outgoing);
-      else refuse(outgoing, excess);
+      else refuseExcess(outgoing, excess);
     };
   }
 }
@@ -57,11 +56,11 @@ function peerOf({ remoteAddress, remotePort }: Socket): string {
 }
 
 function isStatus({ url = "" }: IncomingMessage): boolean {
-  return STATUS_ROUTES.has(url.split("?")[0] ?? "");
+  return statusPageOf(url.split("?")[0] ?? "") !== undefined;
 }
 
-function refuse(outgoing: ServerResponse, excess: Excess): void {
+function refuseExcess(outgoing: ServerResponse, excess: Excess): void {
   const who = excess === "maxConnections" ? "from all clients" : "from your address";
   const message = `there are too many connections ${who} (clients.${excess}); come back in ${RETRY_SECONDS} seconds`;
-  respondJson(outgoing, 503, formatErrorBody("UNAVAILABLE", message), ["Retry-After", String(RETRY_SECONDS)]);
+  refuse({ outgoing }, 503, ["UNAVAILABLE", message], ["Retry-After", String(RETRY_SECONDS)]);
 }

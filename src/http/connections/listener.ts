@@ -1,19 +1,14 @@
 /**
- * Owns one listening port: the Node server with the limits that container clients need, and its orderly end. What it answers
- * is the app's.
+ * Owns one listening port: the Node server with the limits that container clients need, and its orderly end. What a request meets there
+ * is request-listener.ts's.
  */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { createServer, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 import { GranaryError, messageOf } from "../../errors.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
-import { withoutUserInfo } from "../../oci/redact.ts";
-import { respondJson } from "../answers/respond.ts";
-import { type AppBindings, createApp } from "../app.ts";
-import type { RegistryRoutes } from "../registry/registry-routes.ts";
-import { closeAccount, openAccount } from "../request-log.ts";
+import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import type { Admission } from "./admission.ts";
 import { Crowd } from "./crowd.ts";
 import { answerHalfClosed, endWhenSilent, SILENCE_MS } from "./half-closed.ts";
@@ -73,17 +68,17 @@ const HANDSHAKE_MS = 30_000;
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(
   options: ListenerOptions,
-  routes: RegistryRoutes,
+  parts: FaceParts,
   commons: ListenerCommons,
 ): Promise<Listener> {
   const { tls, port, host, drainMs, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
   const server: Server | TlsServer =
     tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
-  const open: OpenResponses = new Map();
-  const crowd = new Crowd(commons.admission, routes.clock);
+  const open: OpenResponses = new Set();
+  const crowd = new Crowd(commons.admission, parts.clock);
   crowd.watch(server);
   const { turns, onStalled } = takeTurns(
-    crowd.guard(createRequestListener(routes, open)),
+    crowd.guard(remembering(open, createRequestListener(parts))),
     silenceMs,
     commons,
   );
@@ -111,7 +106,7 @@ export async function openListener(
       if ("setSecureContext" in server) server.setSecureContext(next);
     },
     close: () => {
-      closed ??= drain(server, { open, connections }, drainMs, routes);
+      closed ??= drain(server, { open, connections }, drainMs, parts);
       return closed;
     },
   };
@@ -138,57 +133,15 @@ function takeTurns(answer: Answer, silenceMs: number, { sentAhead, episodes }: L
   return { turns: new Turns({ answer, silenceMs, onFlood }, sentAhead), onStalled };
 }
 
-/** Every response that is not over yet, with what the app needs to know of it. */
-type OpenResponses = Map<object, AppBindings>;
+/** Every response that is not over yet. */
+type OpenResponses = Set<ServerResponse>;
 
-function createRequestListener(routes: RegistryRoutes, open: OpenResponses): Answer {
-  const app = createApp(routes);
-  const answer = getRequestListener((request, { outgoing }) => app.fetch(request, open.get(outgoing)), {
-    // For HTTP/1.0, which may leave the Host out.
-    hostname: "localhost",
-    overrideGlobalObjects: false,
-    autoCleanupIncoming: false,
-    errorHandler: refuseRequest,
-  });
-  // Its lines are made of named facts, none of them a secret: redaction would only cost time, on every request.
-  const observers = { ...routes, log: routes.log.child({}, { redact: [] }) };
-  return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
-    const refusal = refusalOf(incoming);
-    if (refusal !== undefined) {
-      refuse(outgoing, ...refusal);
-      return;
-    }
-    const account = openAccount(incoming, routes.clock);
-    open.set(outgoing, { incoming, outgoing, account });
-    outgoing.on("close", () => {
-      open.delete(outgoing);
-      closeAccount(observers, incoming, outgoing, account);
-    });
-    // It answers its own failures; nothing can come out of it.
-    void answer(incoming, outgoing);
+function remembering(open: OpenResponses, answer: Answer): Answer {
+  return (incoming, outgoing) => {
+    open.add(outgoing);
+    outgoing.on("close", () => open.delete(outgoing));
+    answer(incoming, outgoing);
   };
-}
-
-/** What HTTP/1.1 itself forbids or leaves to us (RFC 9112, 3.2; RFC 9110, 10.1.1). */
-function refusalOf({ httpVersion, headers }: IncomingMessage): readonly [number, string] | undefined {
-  if (httpVersion !== "1.1") return undefined;
-  if (headers.host === undefined) return [400, "the request has no Host"];
-  const { expect = "100-continue" } = headers;
-  return expect.toLowerCase() === "100-continue" ? undefined : [417, "only 100-continue can be expected"];
-}
-
-function refuse(outgoing: ServerResponse, status: number, message: string): void {
-  outgoing.shouldKeepAlive = false;
-  respondJson(outgoing, status, formatErrorBody("UNSUPPORTED", message));
-}
-
-/** What never reached the app: a Host or a target that no URL can be made of. */
-function refuseRequest(error: unknown): Response {
-  const body = formatErrorBody(
-    "NAME_INVALID",
-    `the request cannot be understood: ${withoutUserInfo(messageOf(error))}`,
-  );
-  return new Response(body, { status: 400, headers: { "Content-Type": "application/json" } });
 }
 
 /** This proxy reads what it forwards; a tunnel to somewhere would be an open relay. */
@@ -252,10 +205,10 @@ async function drain(
   server: Server,
   { open, connections }: { readonly open: OpenResponses; readonly connections: ReadonlySet<Socket> },
   drainMs: number,
-  { clock }: RegistryRoutes,
+  { clock }: FaceParts,
 ): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const { outgoing } of open.values()) {
+  for (const outgoing of open) {
     if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
     // A connection whose answer is out lies idle from then on, and nothing else would close it before its timeout.
     outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));

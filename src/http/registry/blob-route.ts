@@ -7,80 +7,78 @@ import { formatContentRange, parseRangeHeader } from "../../bytes/http-range.ts"
 import { GranaryError } from "../../errors.ts";
 import type { Outcome } from "../../mirror/mirror.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { formatErrorBody } from "../../oci/error-body.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 import { byteParts } from "../answers/byte-parts.ts";
 import { allowsRange, formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
-import { type HeaderList, respondEmpty, respondJson } from "../answers/respond.ts";
+import { type HeaderList, refuse, respondEmpty } from "../answers/respond.ts";
 import { sendBody } from "../answers/send-body.ts";
-import type { Exchange } from "../exchange.ts";
-import { ownUrl } from "./own-url.ts";
+import { ownUrl, type RegistryRequest } from "./registry-request.ts";
 
-export async function answerBlob(exchange: Exchange, target: BlobTarget): Promise<void> {
-  const { incoming, outgoing, mirror, account, asker } = exchange;
+export async function answerBlob(request: RegistryRequest, target: BlobTarget): Promise<void> {
+  const { incoming, mirror, account, asker } = request;
   const isKnownToClient = matchesAny(incoming.headers["if-none-match"], target.digest);
   if (incoming.method === "HEAD" || isKnownToClient) {
     const { digest, size, outcome } = await mirror.statBlob(target, asker);
     account.outcome = outcome;
-    if (isKnownToClient) return respondEmpty(outgoing, 304, withIdentity(exchange, digest, outcome));
-    return respondEmpty(outgoing, 200, wholeHeaders(exchange, digest, outcome, size));
+    if (isKnownToClient) return respondEmpty(request, 304, withIdentity(request, digest, outcome));
+    return respondEmpty(request, 200, wholeHeaders(request, digest, outcome, size));
   }
   const { blob, outcome } = await mirror.blob(target, asker);
   account.outcome = outcome;
   try {
-    await sendBlob(exchange, blob, outcome);
+    await sendBlob(request, blob, outcome);
   } finally {
     blob.release();
   }
 }
 
-async function sendBlob(exchange: Exchange, blob: ReadableBlob, outcome: Outcome): Promise<void> {
-  const { headers: asked } = exchange.incoming;
+async function sendBlob(request: RegistryRequest, blob: ReadableBlob, outcome: Outcome): Promise<void> {
+  const { headers: asked } = request.incoming;
   const { digest, size } = blob;
-  if (size === undefined) return await sendUnsized(exchange, blob, outcome);
+  if (size === undefined) return await sendUnsized(request, blob, outcome);
   const ranges = allowsRange(asked["if-range"]?.toString(), digest)
     ? parseRangeHeader(asked.range, size)
     : "whole";
-  if (ranges === "unsatisfiable") return refuseRange(exchange, size);
-  if (ranges === "too many") return refuseRanges(exchange);
+  if (ranges === "unsatisfiable") return refuseRange(request, size);
+  if (ranges === "too many") return refuseRanges(request);
   if (ranges === "whole") {
-    const headers = wholeHeaders(exchange, digest, outcome, size);
-    headers.push("Location", ownUrl(exchange));
-    return await send(exchange, { length: size, reader: () => blob.reader() }, outcome, 200);
+    const headers = wholeHeaders(request, digest, outcome, size);
+    headers.push("Location", ownUrl(request));
+    return await send(request, { length: size, reader: () => blob.reader() }, outcome, 200);
   }
   if ("start" in ranges) {
     const length = lengthOf(ranges);
-    const headers = withLength(withIdentity(exchange, digest, outcome), length);
+    const headers = withLength(withIdentity(request, digest, outcome), length);
     headers.push("Content-Range", formatContentRange(ranges, size));
     // Who asks for all of it in a range would end with all of it: its end waits for the verdict as well (F18).
     const wanted = length === size ? undefined : ranges;
-    return await send(exchange, { length, reader: () => blob.reader(wanted) }, outcome, 206);
+    return await send(request, { length, reader: () => blob.reader(wanted) }, outcome, 206);
   }
   const parts = byteParts(blob, { size, ranges, isCold: outcome !== "hit" });
-  withLength(withIdentity(exchange, digest, outcome), parts.length, parts.contentType);
-  await send(exchange, parts, outcome, 206);
+  withLength(withIdentity(request, digest, outcome), parts.length, parts.contentType);
+  await send(request, parts, outcome, 206);
 }
 
 /**
  * Nobody knows how large it is: it goes out as it comes in, whatever range was asked for (RFC 9110, 14.2 allows that). Chunks tell a client
  * whether it has all of it; one that cannot read them would take a cut for the end (F18).
  */
-async function sendUnsized(exchange: Exchange, blob: ReadableBlob, outcome: Outcome): Promise<void> {
-  const { incoming } = exchange;
+async function sendUnsized(request: RegistryRequest, blob: ReadableBlob, outcome: Outcome): Promise<void> {
+  const { incoming } = request;
   if (incoming.httpVersionMajor === 1 && incoming.httpVersionMinor === 0) {
     const message =
       "The registry does not say how large this blob is, and HTTP/1.0 cannot tell its end: ask with HTTP/1.1.";
     throw new GranaryError("upstream-protocol", message, { target: blob.digest });
   }
-  const headers = withIdentity(exchange, blob.digest, outcome);
-  headers.push("Content-Type", OCTET_STREAM, "Location", ownUrl(exchange));
-  await send(exchange, { length: undefined, reader: () => blob.reader() }, outcome, 200);
+  const headers = withIdentity(request, blob.digest, outcome);
+  headers.push("Content-Type", OCTET_STREAM, "Location", ownUrl(request));
+  await send(request, { length: undefined, reader: () => blob.reader() }, outcome, 200);
 }
 
 async function send(
-  { outgoing, account, metrics, clock, pool, headers }: Exchange,
+  { outgoing, account, metrics, clock, pool, headers }: RegistryRequest,
   { length, reader }: { readonly length: number | undefined; reader(): BlobReader },
   outcome: Outcome,
   status: number,
@@ -94,41 +92,36 @@ async function send(
     length,
     begin: () => outgoing.writeHead(status, headers),
     onFirstByte: () => metrics.firstByteSeconds.observe({ outcome }, (clock.elapsed() - startedAt) / 1000),
-    onSent: (bytes) => {
-      account.bytes += bytes;
-    },
+    onSent: (bytes) => account.sent(bytes),
     pool,
     clock,
   });
 }
 
 /** Clients that ask for many ranges ask for fewer after a 400, and give up after anything else (docs/protocol.md#ranges). */
-function refuseRanges({ outgoing, account }: Exchange): void {
-  const body = formatErrorBody("UNSUPPORTED", "so many ranges are not answered at once; ask for fewer");
-  account.bytes = body.length;
-  respondJson(outgoing, 400, body);
+function refuseRanges(request: RegistryRequest): void {
+  refuse(request, 400, ["UNSUPPORTED", "so many ranges are not answered at once; ask for fewer"]);
 }
 
 /** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (docs/protocol.md#ranges). */
-function refuseRange({ outgoing, account }: Exchange, size: number): void {
-  const body = formatErrorBody("UNSUPPORTED", `the blob has ${size} bytes; the range lies outside of it`);
-  account.bytes = body.length;
-  respondJson(outgoing, 416, body, ["Content-Range", formatContentRange(undefined, size)]);
+function refuseRange(request: RegistryRequest, size: number): void {
+  const message = `the blob has ${size} bytes; the range lies outside of it`;
+  refuse(request, 416, ["UNSUPPORTED", message], ["Content-Range", formatContentRange(undefined, size)]);
 }
 
 function wholeHeaders(
-  exchange: Exchange,
+  request: RegistryRequest,
   digest: Digest,
   outcome: Outcome,
   size: number | undefined,
 ): HeaderList {
-  const headers = withIdentity(exchange, digest, outcome);
+  const headers = withIdentity(request, digest, outcome);
   if (size !== undefined) return withLength(headers, size);
   headers.push("Content-Type", OCTET_STREAM);
   return headers;
 }
 
-function withIdentity({ headers }: Exchange, digest: Digest, outcome: Outcome): HeaderList {
+function withIdentity({ headers }: RegistryRequest, digest: Digest, outcome: Outcome): HeaderList {
   headers.push("Docker-Content-Digest", digest, "ETag", formatEntityTag(digest));
   headers.push("Accept-Ranges", "bytes", "X-Cache", outcome.toUpperCase());
   return headers;

@@ -5,35 +5,33 @@
 import type { TagsAnswer } from "../../mirror/mirror.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import type { ReferrersTarget, TagsTarget } from "../../routing/target.ts";
-import { respond } from "../answers/respond.ts";
-import type { Exchange } from "../exchange.ts";
-import { formatWarning } from "./manifest-route.ts";
-import { ownUrl } from "./own-url.ts";
+import { formatWarning, respond } from "../answers/respond.ts";
+import { ownUrl, type RegistryRequest } from "./registry-request.ts";
 
-export async function answerTags(exchange: Exchange, target: TagsTarget): Promise<void> {
-  const answer = await exchange.mirror.tags(target, exchange.asker);
+export async function answerTags(request: RegistryRequest, target: TagsTarget): Promise<void> {
+  const answer = await request.mirror.tags(target, request.asker);
   if (answer.next !== undefined)
-    exchange.headers.push("Link", `<${ownUrl(exchange, answer.next)}>; rel="next"`);
-  send(exchange, answer, "application/json");
+    request.headers.push("Link", `<${ownUrl(request, answer.next)}>; rel="next"`);
+  send(request, answer, "application/json");
 }
 
-export async function answerReferrers(exchange: Exchange, target: ReferrersTarget): Promise<void> {
-  const answer = await exchange.mirror.referrers(target, exchange.asker);
-  if (answer.filtered) exchange.headers.push("OCI-Filters-Applied", "artifactType");
-  send(exchange, answer, OCI_INDEX);
+export async function answerReferrers(request: RegistryRequest, target: ReferrersTarget): Promise<void> {
+  const answer = await request.mirror.referrers(target, request.asker);
+  if (answer.filtered) request.headers.push("OCI-Filters-Applied", "artifactType");
+  send(request, answer, OCI_INDEX);
 }
 
 /** The bytes are in use until the client has them, or is gone. */
 function send(
-  { outgoing, incoming, account, headers }: Exchange,
+  request: RegistryRequest,
   { body, release, outcome, warning }: Omit<TagsAnswer, "next">,
   contentType: string,
 ): void {
+  const { outgoing, account, headers } = request;
   if (outgoing.destroyed || outgoing.closed) release();
   else outgoing.once("close", release);
   account.outcome = outcome;
-  if (incoming.method !== "HEAD") account.bytes = body.byteLength;
   headers.push("Content-Type", contentType, "X-Cache", outcome.toUpperCase());
   if (warning !== undefined) headers.push("Warning", formatWarning(warning));
-  respond(outgoing, 200, headers, body);
+  respond(request, 200, headers, body);
 }

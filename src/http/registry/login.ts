@@ -1,27 +1,38 @@
-/** Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Without one nothing is ever read. */
+/**
+ * Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Where none is asked for, nothing is ever read of what
+ * a client sends (docs/protocol.md#docker-logins).
+ */
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { ServerResponse } from "node:http";
-import { formatErrorBody } from "../../oci/error-body.ts";
-import { respondJson } from "../answers/respond.ts";
+import type { Login } from "../../oci/credentials.ts";
+import { type Reply, refuse } from "../answers/respond.ts";
 
-export type Login = { readonly username: string; readonly password: string };
+/** The login of one listener; another one from `renew` on. */
+export class LoginCheck {
+  #expected: Buffer;
 
-/** Makes the check; it takes as long whether a guess is near or far. */
-export function createLoginCheck({
-  username,
-  password,
-}: Login): (authorization: string | undefined) => boolean {
-  const expected = fingerprint(`${username}:${password}`);
-  return (authorization) => {
+  constructor(login: Login) {
+    this.#expected = fingerprintOf(login);
+  }
+
+  renew(login: Login): void {
+    this.#expected = fingerprintOf(login);
+  }
+
+  /** True when the value of the Authorization header is this login. It takes as long whether a guess is near or far. */
+  allows(authorization: string | undefined): boolean {
     const [, encoded = ""] = /^basic\s+([A-Za-z0-9+/=_-]+)\s*$/i.exec(authorization ?? "") ?? [];
-    return timingSafeEqual(fingerprint(Buffer.from(encoded, "base64").toString("utf8")), expected);
-  };
+    return timingSafeEqual(fingerprint(Buffer.from(encoded, "base64").toString("utf8")), this.#expected);
+  }
 }
 
-/** What a client without the right login hears. */
-export function refuseClient(outgoing: ServerResponse): void {
+/** The answer to a client without the right login. */
+export function refuseClient(reply: Reply): void {
   const challenge = ["WWW-Authenticate", 'Basic realm="granary", charset="UTF-8"'];
-  respondJson(outgoing, 401, formatErrorBody("UNAUTHORIZED", "log in to use this mirror"), challenge);
+  refuse(reply, 401, ["UNAUTHORIZED", "log in to use this mirror"], challenge);
+}
+
+function fingerprintOf({ username, password }: Login): Buffer {
+  return fingerprint(`${username}:${password}`);
 }
 
 /** Of one length, whatever the login: timingSafeEqual needs that. */

@@ -1,69 +1,46 @@
 /**
- * Owns the way of a registry request: writes refused, bodies drained, login checked, routed, answered, and every failure
- * turned into the registry's own error form (docs/protocol.md#error-bodies). What an answer looks like is each route's own file's.
+ * Owns which answer a registry request gets: it is routed to a Target, and each kind of Target has its route. What stands before that
+ * (methods, logins) and what becomes of failures is request-listener.ts's; what an answer looks like is each route's own file's.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isGranaryError, messageOf } from "../../errors.ts";
-import type { Log } from "../../observe/log.ts";
-import { formatErrorBody } from "../../oci/error-body.ts";
+import type { Mirror } from "../../mirror/mirror.ts";
+import type { Observers } from "../../observe/observers.ts";
 import { withoutUserInfo } from "../../oci/redact.ts";
 import type { createRouter, Route } from "../../routing/routing.ts";
 import type { Upstream } from "../../upstream/policy.ts";
-import { errorAnswer, type RequestKind } from "../answers/error-answer.ts";
-import { API_VERSION, type HeaderList, respond, respondJson } from "../answers/respond.ts";
-import type { Account, Exchange, Services } from "../exchange.ts";
+import type { BufferPool } from "../answers/buffer-pool.ts";
+import { API_VERSION, type HeaderList, respond } from "../answers/respond.ts";
+import type { Account } from "../request-log.ts";
 import { answerBlob } from "./blob-route.ts";
-import { drainBody, hasBody } from "./drain-body.ts";
 import { answerReferrers, answerTags } from "./list-routes.ts";
-import { refuseClient } from "./login.ts";
+import type { LoginCheck } from "./login.ts";
 import { answerManifest } from "./manifest-route.ts";
-import { splitRequestTarget } from "./request-target.ts";
+import type { RegistryRequest } from "./registry-request.ts";
+import type { RequestTarget } from "./request-target.ts";
 
-export type RegistryRoutes = Services & {
-  readonly log: Log;
+export type RegistryParts = Observers & {
+  readonly mirror: Mirror;
+  readonly pool: BufferPool;
   /** Name of the upstream that this listener implies. */
   readonly listenerUpstream: string;
   readonly router: ReturnType<typeof createRouter>;
   readonly upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
   /** Undefined where no login is asked for: Authorization is then never looked at (docs/protocol.md#docker-logins). */
-  readonly checkLogin: ((authorization: string | undefined) => boolean) | undefined;
+  readonly login: LoginCheck | undefined;
 };
 
-/** Answers one request. Never throws, never leaves a response open unless the client left. */
-export async function answerRegistry(
-  routes: RegistryRoutes,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  account: Account,
-): Promise<void> {
-  try {
-    if (hasBody(incoming) && !(await drainBody(incoming))) outgoing.shouldKeepAlive = false;
-    if (incoming.method !== "GET" && incoming.method !== "HEAD") return refuseMethod(outgoing);
-    if (routes.checkLogin?.(incoming.headers.authorization) === false) return refuseClient(outgoing);
-    await answerRouted(routes, incoming, outgoing, account);
-  } catch (error) {
-    answerError(routes, incoming, outgoing, account, error);
-  }
-}
-
-function answerRouted(
-  routes: RegistryRoutes,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  account: Account,
+/** Throws what the router and the Mirror throw; parts of a body may be out by then. */
+export function answerRegistry(
+  parts: RegistryParts,
+  { incoming, outgoing, account }: { incoming: IncomingMessage; outgoing: ServerResponse; account: Account },
+  requestTarget: RequestTarget,
 ): Promise<void> | void {
-  const { listenerUpstream, router, log } = routes;
-  const requestTarget = splitRequestTarget(incoming.url ?? "/");
-  const route = router({ ...requestTarget, listenerUpstream, hostHeader: incoming.headers.host });
+  const { mirror, metrics, clock, pool, router, listenerUpstream, upstreams, login } = parts;
+  const { "user-agent": userAgent, host: hostHeader } = incoming.headers;
+  const route = router({ ...requestTarget, listenerUpstream, hostHeader });
   account.upstream = route.upstream;
   account.kind = route.target?.kind ?? "base";
-  if (route.overruledNs !== undefined) {
-    log.info(
-      { ns: withoutUserInfo(route.overruledNs), upstream: route.upstream },
-      "the path names another upstream than ns; the path wins",
-    );
-  }
-  const { mirror, metrics, clock, pool } = routes;
+  if (route.overruledNs !== undefined) tellOverruled(parts, route.overruledNs, route.upstream);
   return answerRoute({
     mirror,
     metrics,
@@ -74,10 +51,15 @@ function answerRouted(
     account,
     route,
     rawPath: requestTarget.rawPath,
-    asker: { loggedIn: routes.checkLogin !== undefined, userAgent: incoming.headers["user-agent"] },
+    asker: { loggedIn: login !== undefined, userAgent },
     headers: commonHeaders(route),
-    isOllama: routes.upstreams.get(route.upstream)?.names === "ollama",
+    isOllama: upstreams.get(route.upstream)?.names === "ollama",
   });
+}
+
+function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): void {
+  const message = "the path names another upstream than ns; the path wins";
+  log.info({ ns: withoutUserInfo(ns), upstream }, message);
 }
 
 function commonHeaders({ ns, upstream }: Route): HeaderList {
@@ -87,57 +69,19 @@ function commonHeaders({ ns, upstream }: Route): HeaderList {
   return headers;
 }
 
-function answerRoute(exchange: Exchange): Promise<void> | void {
-  const { target } = exchange.route;
+function answerRoute(request: RegistryRequest): Promise<void> | void {
+  const { target } = request.route;
   switch (target?.kind) {
     case undefined:
-      exchange.headers.push("Content-Type", "application/json");
-      return respond(exchange.outgoing, 200, exchange.headers, "{}");
+      request.headers.push("Content-Type", "application/json");
+      return respond(request, 200, request.headers, "{}");
     case "manifest":
-      return answerManifest(exchange, target);
+      return answerManifest(request, target);
     case "blob":
-      return answerBlob(exchange, target);
+      return answerBlob(request, target);
     case "tags":
-      return answerTags(exchange, target);
+      return answerTags(request, target);
     case "referrers":
-      return answerReferrers(exchange, target);
+      return answerReferrers(request, target);
   }
-}
-
-function refuseMethod(outgoing: ServerResponse): void {
-  const body = formatErrorBody("UNSUPPORTED", "this is a read-only mirror; push to the registry itself");
-  respondJson(outgoing, 405, body, ["Allow", "GET, HEAD"]);
-}
-
-function answerError(
-  { log, metrics, upstreams }: RegistryRoutes,
-  incoming: IncomingMessage,
-  outgoing: ServerResponse,
-  account: Account,
-  error: unknown,
-): void {
-  if (isGranaryError(error, "aborted") && outgoing.destroyed) return;
-  account.outcome = "error";
-  account.reason = messageOf(error);
-  if (isGranaryError(error, "route-unknown")) metrics.routeUnknown.inc();
-  if (!isGranaryError(error)) log.error({ err: error }, "a request failed in a way that it never should");
-  if (outgoing.headersSent) {
-    // Part of a body is out: ending it would make it look whole (F18).
-    outgoing.destroy();
-    return;
-  }
-  const kind = account.kind === "other" ? kindOf(incoming.url ?? "") : account.kind;
-  const policy = upstreams.get(account.upstream ?? "")?.policy;
-  const answer = errorAnswer(error, { kind, rateLimitedStatus: policy?.rateLimitedStatus ?? 429 });
-  const retry = answer.retryAfterSeconds;
-  const headers = retry === undefined ? [] : ["Retry-After", String(retry)];
-  respondJson(outgoing, answer.status, answer.body, headers, answer.contentType);
-}
-
-/**
- * A tag that cannot exist ends before it is a Target, and must be MANIFEST_UNKNOWN all the same (docs/protocol.md#names,
- * docs/protocol.md#podman-and-skopeo).
- */
-function kindOf(url: string): RequestKind {
-  return /\/manifests\/[^/?]*(?:\?|$)/.test(url) ? "manifest" : "other";
 }

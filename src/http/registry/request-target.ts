@@ -1,6 +1,6 @@
 /**
- * Owns the splitting of a request line's target into what routing looks at, from the raw text: no URL object, because
- * that one would resolve dots and escapes before routing could refuse them. It judges nothing.
+ * Owns what a request line and a Host say, as far as it can be read at all: the target in its two forms, split from the raw text (no URL
+ * object, because that one would resolve dots and escapes before routing could refuse them), and the grammar of a host. Pure.
  */
 
 export type RequestTarget = {
@@ -11,11 +11,18 @@ export type RequestTarget = {
   readonly rawQuery: string;
 };
 
-export function splitRequestTarget(target: string): RequestTarget {
+/** undefined for what is neither a path nor an absolute http URL: nothing of ours can be meant by it. */
+export function splitRequestTarget(target: string): RequestTarget | undefined {
   if (target.startsWith("/")) return { absoluteHost: undefined, ...splitQuery(target) };
-  const [, host, rest = ""] = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/is.exec(target) ?? [];
-  if (host === undefined) return { absoluteHost: undefined, ...splitQuery(target) };
+  const [, host = "", rest = ""] = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/s.exec(target) ?? [];
+  if (host === "" || !isHost(host)) return undefined;
   return { absoluteHost: host, ...splitQuery(rest.startsWith("/") ? rest : `/${rest}`) };
+}
+
+/** True for `host[:port]` (RFC 9110, 7.2). An empty one is allowed where the target has no host of its own (RFC 9112, 3.2). */
+export function isHost(host: string): boolean {
+  const found = /^(?:[\w.~!$&'()*+,;=-]*|\[[\da-f:.]+\])(?::(\d*))?$/i.exec(host);
+  return found !== null && Number(found[1] ?? 0) < 65_536;
 }
 
 function splitQuery(text: string): { rawPath: string; rawQuery: string } {

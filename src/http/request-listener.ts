@@ -1,0 +1,121 @@
+/**
+ * Owns what a request meets, in this order, and answers for every failure on the way. Before it come the limit on connections and the turn
+ * of the request on its connection (connections/).
+ *
+ *    1. its Account is opened: it will be counted, and have a line in the log
+ *    2. what cannot be understood is refused: HTTP's own rules, the Host, the target
+ *    3. a body that it brings is taken off the connection
+ *    4. its method: this mirror is read-only
+ *    5. /healthz and /readyz, which need no login             admin/status-pages.ts
+ *    6. the login, where the listener asks for one            registry/login.ts
+ *    7. /metrics                                              admin/status-pages.ts
+ *    8. the registry: routed to a Target, answered            registry/registry-routes.ts
+ *    9. a failure of any of these becomes the registry's own form of an error
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { isGranaryError, messageOf } from "../errors.ts";
+import type { OciErrorCode } from "../oci/error-body.ts";
+import { createStatusPages, type StatusPages, statusPageOf } from "./admin/status-pages.ts";
+import { errorAnswer } from "./answers/error-answer.ts";
+import { refuse, respondJson } from "./answers/respond.ts";
+import { drainBody, hasBody } from "./registry/drain-body.ts";
+import { refuseClient } from "./registry/login.ts";
+import { answerRegistry, type RegistryParts } from "./registry/registry-routes.ts";
+import { isHost, splitRequestTarget } from "./registry/request-target.ts";
+import type { Account, RequestLog, RouteKind } from "./request-log.ts";
+
+export type FaceParts = RegistryParts & { readonly requests: RequestLog };
+
+type Request = {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly account: Account;
+};
+
+/** Makes the listener of one port. It answers its own failures: nothing is thrown, and no response stays open unless its client left. */
+export function createRequestListener(
+  parts: FaceParts,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const statusPages = createStatusPages(parts);
+  const { requests } = parts;
+  return (incoming, outgoing) => {
+    const account = requests.open(incoming);
+    outgoing.on("close", () => requests.close(account, incoming, outgoing));
+    void answer(parts, statusPages, { incoming, outgoing, account });
+  };
+}
+
+async function answer(parts: FaceParts, statusPages: StatusPages, request: Request): Promise<void> {
+  const { incoming, outgoing, account } = request;
+  const { login } = parts;
+  try {
+    const target = splitRequestTarget(incoming.url ?? "/");
+    const fault = faultOf(incoming);
+    if (target === undefined || fault !== undefined) return refuseMalformed(request, fault ?? NO_TARGET);
+    if (hasBody(incoming) && !(await drainBody(incoming))) outgoing.shouldKeepAlive = false;
+    if (incoming.method !== "GET" && incoming.method !== "HEAD") return refuseMethod(request);
+    const page = target.absoluteHost === undefined ? statusPageOf(target.rawPath) : undefined;
+    if (page !== undefined) account.kind = "status";
+    const needsLogin = page?.isOpen !== true;
+    if (needsLogin && login?.allows(incoming.headers.authorization) === false) return refuseClient(request);
+    if (page !== undefined) return await statusPages(incoming, outgoing);
+    await answerRegistry(parts, request, target);
+  } catch (error) {
+    answerFailure(parts, request, error);
+  }
+}
+
+type Fault = readonly [status: number, code: OciErrorCode, message: string];
+
+const NO_TARGET: Fault = [400, "NAME_INVALID", "the request names neither a path nor an http URL"];
+
+/** What HTTP itself forbids or leaves to us (RFC 9112, 3.2; RFC 9110, 10.1.1). */
+function faultOf({ httpVersion, headers }: IncomingMessage): Fault | undefined {
+  const { host, expect = "100-continue" } = headers;
+  if (host !== undefined && !isHost(host))
+    return [400, "NAME_INVALID", "the Host of the request is not a host"];
+  if (httpVersion !== "1.1") return undefined;
+  if (host === undefined) return [400, "UNSUPPORTED", "the request has no Host"];
+  if (expect.toLowerCase() === "100-continue") return undefined;
+  return [417, "UNSUPPORTED", "only 100-continue can be expected"];
+}
+
+function refuseMalformed(request: Request, [status, code, message]: Fault): void {
+  // A body that it may have is not taken off the connection.
+  request.outgoing.shouldKeepAlive = false;
+  refuse(request, status, [code, message]);
+}
+
+function refuseMethod(request: Request): void {
+  const message = "this is a read-only mirror; push to the registry itself";
+  refuse(request, 405, ["UNSUPPORTED", message], ["Allow", "GET, HEAD"]);
+}
+
+function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request, error: unknown): void {
+  const { incoming, outgoing, account } = request;
+  // The client left; its account says so without our help.
+  if (isGranaryError(error, "aborted") && outgoing.destroyed) return;
+  account.outcome = "error";
+  account.reason = messageOf(error);
+  if (isGranaryError(error, "route-unknown")) metrics.routeUnknown.inc();
+  if (!isGranaryError(error)) log.error({ err: error }, "a request failed in a way that it never should");
+  if (outgoing.headersSent) {
+    // Part of a body is out: ending it would make it look whole (F18).
+    outgoing.destroy();
+    return;
+  }
+  const kind = account.kind === "other" ? kindOf(incoming.url ?? "") : account.kind;
+  const policy = upstreams.get(account.upstream ?? "")?.policy;
+  const answer = errorAnswer(error, { kind, rateLimitedStatus: policy?.rateLimitedStatus ?? 429 });
+  const retry = answer.retryAfterSeconds;
+  const headers = retry === undefined ? [] : ["Retry-After", String(retry)];
+  respondJson(request, answer.status, answer.body, headers, answer.contentType);
+}
+
+/**
+ * A tag that cannot exist ends before it is a Target, and must be MANIFEST_UNKNOWN all the same (docs/protocol.md#names,
+ * docs/protocol.md#podman-and-skopeo).
+ */
+function kindOf(url: string): RouteKind {
+  return /\/manifests\/[^/?]*(?:\?|$)/.test(url) ? "manifest" : "other";
+}
