@@ -2,14 +2,15 @@
  * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
+
 import { plainUpstream } from "./config/defaults.ts";
 import { type FileNews, type Rereading, readAgain, rereading } from "./config/file-news.ts";
 import { readUpstreamTls } from "./config/files.ts";
 import type { Settings, UpstreamSettings } from "./config/settings.ts";
-import type { Environment } from "./credentials/auth-file.ts";
 import { createLogins, type Logins } from "./credentials/logins.ts";
 import { PasswordFile } from "./credentials/password-file.ts";
 import { isOwnHost, registryNames } from "./credentials/registry-names.ts";
+import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
 import type { Metadata } from "./metadata/metadata.ts";
 import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";

@@ -2,9 +2,8 @@
  * Owns `${ENV_NAME}` in the texts of the file, and that a password is never written there in the open. An unset or empty
  * variable is an error that names the key and the variable, never a value.
  */
+import type { Environment } from "../environment.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 

@@ -2,9 +2,9 @@
  * Owns where a Granary with a given configuration listens: the listeners alone, read without any secret, so that it can be told also
  * where a password is not at hand or some other part of the file is being changed.
  */
+import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import { DEFAULT_LISTENERS } from "./defaults.ts";
-import type { Environment } from "./environment.ts";
 import { readText } from "./files.ts";
 import { readListeners } from "./load.ts";
 

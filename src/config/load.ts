@@ -2,7 +2,9 @@
  * Owns the way from a file to Settings: read, substitute secrets, check, fill in defaults. Nothing starts on a bad file, and
  * every complaint carries the path of the key and what is allowed there. Secrets never appear in a message.
  */
+
 import type { z } from "zod";
+import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import { asObject } from "../oci/json-value.ts";
@@ -19,7 +21,7 @@ import {
   DEFAULT_STORAGE,
   plainUpstream,
 } from "./defaults.ts";
-import { type Environment, type Filled, fillEnvironment, withoutFilled } from "./environment.ts";
+import { type Filled, fillEnvironment, withoutFilled } from "./environment.ts";
 import { readListenerTls, readPassword, readText, readUpstreamTls } from "./files.ts";
 import { readYaml } from "./read-yaml.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";

@@ -2,13 +2,13 @@
  * Owns the login files: where they lie, and what one of them holds. They are read, never written, and their content enters no
  * message.
  */
+
 import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import { asObject, JSON_BOUNDS, type JsonObject, parseJsonObject, textOf } from "../oci/json-value.ts";
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type AuthFile = {
   readonly auths: JsonObject;

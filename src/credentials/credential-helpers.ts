@@ -2,13 +2,14 @@
  * Owns one run of a credential helper (docker-credential-helpers): `docker-credential-NAME get`, the registry on stdin, JSON on
  * stdout. No shell, no secret in arguments or environment, an end to time and output; what a helper prints enters no message.
  */
+
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
+import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import { JSON_BOUNDS, parseJsonObject, textOf } from "../oci/json-value.ts";
-import type { Environment } from "./auth-file.ts";
 
 export type HelperCall = {
   /** What follows "docker-credential-". */

@@ -2,9 +2,9 @@
  * Owns the short memory of what credential helpers said: a pull of many blobs must not start a process for each. It decides
  * nothing about which helper is asked, and keeps no failure.
  */
+import type { Environment } from "../environment.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
-import type { Environment } from "./auth-file.ts";
 import { type HelperCall, runHelper } from "./credential-helpers.ts";
 
 /** A login made, changed or ended later counts after this; helpers' own tokens live for an hour and more. */

@@ -2,13 +2,15 @@
  * Owns the look-up of a login in the files that docker and podman write, at use time and in their order. Inside one file:
  * `credHelpers` of the registry, entries of a path in it, `credsStore`, the registry's own entry. It keeps no file's content.
  */
+
 import { isDeepStrictEqual } from "node:util";
+import type { Environment } from "../environment.ts";
 import type { Clock } from "../observe/clock.ts";
 import { type Credentials, type Identity, identityWith, identityWithout } from "../oci/credentials.ts";
 import { asObject, textOf } from "../oci/json-value.ts";
 import { canonicalHost, DOCKER_HUB } from "../oci/reference.ts";
 import { parseAuthEntry } from "./auth-entry.ts";
-import { type AuthFile, authFilePlaces, type Environment, readAuthFile } from "./auth-file.ts";
+import { type AuthFile, authFilePlaces, readAuthFile } from "./auth-file.ts";
 import { HelperAnswers } from "./helper-answers.ts";
 import { type LoginAsk, type MatchingKey, matchingKeys } from "./login-names.ts";
 
