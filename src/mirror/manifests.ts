@@ -1,6 +1,6 @@
 /**
- * Owns answers to manifest targets: a tag is resolved by tags.ts, bytes come from manifest-bytes.ts, and here the two become
- * what the Mirror promises. A HEAD never tells another type or size than the GET after it.
+ * Owns the answers to manifest targets: tags.ts resolves a tag to a digest, manifest-bytes.ts has the bytes, and here the two become
+ * one answer. A HEAD never tells another type or size than the GET after it.
  */
 import { isGranaryError } from "../errors.ts";
 import { ageOf } from "../observe/age.ts";
@@ -10,7 +10,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { ManifestTarget } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { askBeyond } from "./manifests/beyond-union.ts";
+import { askBeyond } from "./manifests/accept.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifests/manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsk, ManifestHeadAnswer } from "./mirror.ts";
 import { type ResolvedTag, Tags } from "./tags/tags.ts";
@@ -67,7 +67,7 @@ export class Manifests {
       );
       return { ...resolved, manifest: await fetched };
     } catch (error) {
-      // That digest is not there; whether the tag is, only the tag tells: it may have moved, or a replica lags behind.
+      // The digest is not there. The tag may still be: it may have moved meanwhile, or a replica lags behind. So it is asked for itself.
       if (!isGranaryError(error, "not-found")) throw error;
       const again = await this.#tags.refetch(client, record, ask);
       const manifest = await this.#bytes.stored(again.record.digest, again.record.mediaType);

@@ -39,3 +39,21 @@ export const FILL_RETRIES = {
   /** How long a lane rests that got nothing for a reason which says nothing of the line: a broken connection, a range that is not there. */
   laneRestMs: 250,
 } as const;
+
+/** Answers of an upstream that are asked for again (src/mirror): tags, lists, and what is said to be gone. */
+export const TAG_RETRIES = {
+  /** How long a failed check of a tag is not repeated. Until then its stored answer is given at once, so that a pull does not wait each time. */
+  recheckMs: 10_000,
+  /** Two answers "not there" that are closer together than this count as one: a registry in trouble repeats itself. */
+  leastApartMs: 5_000,
+  /** What the upstream has really deleted is given out for no longer than this. */
+  mostApartMs: 60_000,
+} as const;
+
+/** Whether strangers may read a repository (src/mirror/access). */
+export const ACCESS_RETRIES = {
+  /** How far apart two refusals are that together mean that a public repository has become private. */
+  refusalsApartMs: 10_000,
+  /** How long a look that could not tell is not repeated for a repository that is known to be public. */
+  lookAgainMs: 10_000,
+} as const;

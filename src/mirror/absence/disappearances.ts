@@ -1,15 +1,13 @@
 /**
- * Owns when an upstream is believed that something which it gave before is not there any more, or not for those who ask: once may be a
- * lagging replica or an incident, and a pull that works is worth more than the seconds for which the old answer is still given, with a
- * warning. The second time counts, when it is some time after the first. It forgets nothing itself.
+ * Owns when an upstream is believed that something which it gave before is gone, or is refused now: at the second such answer, some time
+ * after the first. A single one may come from a replica that lags behind, or from an incident, and until the second one the old
+ * answer is still given, with a warning. It removes nothing itself.
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../observe/clock.ts";
+import { TAG_RETRIES } from "../../waiting/retry-numbers.ts";
 
-/** Two answers that are closer together than this are one: a registry in trouble repeats itself. */
-const LEAST_APART_MS = 5_000;
-/** However long a "not there" is believed: what was really deleted is not served for longer than this. */
-const MOST_APART_MS = 60_000;
+const { leastApartMs, mostApartMs } = TAG_RETRIES;
 
 export class Disappearances {
   readonly #clock: Clock;
@@ -27,7 +25,7 @@ export class Disappearances {
   saidMissing(key: string, apartMs: number): number {
     const now = this.#clock.elapsed();
     const since = this.#first.get(key);
-    const leastMs = Math.min(MOST_APART_MS, Math.max(LEAST_APART_MS, apartMs));
+    const leastMs = Math.min(mostApartMs, Math.max(leastApartMs, apartMs));
     if (since === undefined) this.#first.set(key, now);
     const leftMs = (since ?? now) + leastMs - now;
     if (leftMs > 0) return leftMs;

@@ -1,35 +1,34 @@
 /**
- * Owns "not there" and other refusals: remembered for seconds, so that a missing tag, or one that is kept from us, is not asked for with
- * every request. What is remembered is the answer to one question, and to no other.
+ * Owns the memory of "not there" and other refusals: they are believed for seconds, so that a missing or private tag does not cost a
+ * question with each request. What is remembered is the answer to one question, and to no other.
  */
 import { LRUCache } from "lru-cache";
 import { type GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
+import { expiringBy } from "../../waiting/expiry.ts";
 
 /** An error may carry what a registry wrote, which is as long as it likes. */
-const HELD_BYTES = 8 * 2 ** 20;
+const MEMORY_BYTES = 8 * 2 ** 20;
 
 export class NegativeAnswers {
-  readonly #clock: Clock;
-  readonly #answers = new LRUCache<string, { readonly until: number; readonly error: GranaryError }>({
-    max: 10_000,
-    maxSize: HELD_BYTES,
-    sizeCalculation: ({ error }, key) => key.length + sizeOf(error),
-  });
+  readonly #answers: LRUCache<string, GranaryError>;
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#answers = new LRUCache<string, GranaryError>({
+      max: 10_000,
+      maxSize: MEMORY_BYTES,
+      sizeCalculation: (error, key) => key.length + sizeOf(error),
+      ...expiringBy(clock),
+    });
   }
 
   /** Throws the remembered answer while it is believed. */
   check(key: string): void {
     const known = this.#answers.get(key);
-    if (known === undefined) return;
-    if (known.until > this.#clock.elapsed()) throw known.error;
-    this.#answers.delete(key);
+    if (known !== undefined) throw known;
   }
 
-  /** The answer of `asking`; a refusal by the upstream itself is remembered as "not there" is. */
+  /** What `asking` gives. Where the upstream itself refuses, that is remembered for `lifetimeMs`, as "not there" is. */
   async unlessRefused<T>(key: string, lifetimeMs: number, asking: Promise<T>): Promise<T> {
     try {
       return await asking;
@@ -42,7 +41,7 @@ export class NegativeAnswers {
 
   /** Remembers `error` for `lifetimeMs` (0: not at all) and returns it. */
   remember(key: string, lifetimeMs: number, error: GranaryError): GranaryError {
-    if (lifetimeMs > 0) this.#answers.set(key, { until: this.#clock.elapsed() + lifetimeMs, error });
+    if (lifetimeMs > 0) this.#answers.set(key, error, { ttl: lifetimeMs });
     return error;
   }
 }

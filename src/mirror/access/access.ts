@@ -1,7 +1,7 @@
 /**
- * Owns which repositories a client may see: content that only we can read, by a login or a certificate, is for clients that logged in
- * (docs/protocol.md#private-content). To all others private and absent are the same: one answer, after the same questions. Which digests a
- * repository contains is links.ts's.
+ * Owns which repositories a client may see (docs/protocol.md#private-content): what only we can read, by our login or certificate, is
+ * for clients that logged in to Granary. To all others private and absent look the same: the same answer, after the same questions. Which
+ * digests a repository contains is for links.ts.
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError } from "../../errors.ts";
@@ -10,13 +10,14 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Target } from "../../routing/target.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
+import { expiringBy } from "../../waiting/expiry.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import type { Asker } from "../mirror.ts";
 import { Hidden, Strangers } from "./strangers.ts";
 import { Visit, type VisitParts } from "./visit.ts";
 
-/** What is asked for, and what its answer gives out. */
+/** What is asked for, and what its answer gives away. */
 export type Work<T> = {
   readonly run: (client: UpstreamClient) => Promise<T>;
   /** The document or blob that is given out; undefined for a list. */
@@ -35,13 +36,19 @@ export class Access {
 
   constructor(metadata: Metadata, clock: Clock, holds: VisitParts["holds"]) {
     const strangers = new Strangers(metadata, clock);
-    this.#parts = { metadata, clock, strangers, holds, untold: new LRUCache({ max: 10_000 }) };
+    this.#parts = {
+      metadata,
+      clock,
+      strangers,
+      holds,
+      unclear: new LRUCache({ max: 10_000, ...expiringBy(clock) }),
+    };
     this.#absent = new NegativeAnswers(clock);
   }
 
   /**
-   * The answer of `work`, as far as `asker` may see it. Throws what `work` throws, `not-found` for what the asker may not see, and what kept
-   * the upstream from telling whether he may.
+   * The answer of `work`, if `asker` may see it. Throws what `work` throws, `not-found` for what the asker may not see, and the failure
+   * because of which the upstream could not tell whether he may.
    */
   async answer<T>(client: UpstreamClient, target: Target, asker: Asker, work: Work<T>): Promise<T> {
     const isForAll = !client.hasOwnAccess || client.upstream.policy.privateContent === "share";
@@ -71,7 +78,7 @@ export class Access {
   }
 }
 
-/** Who may see everything may have joined a question that was begun for somebody who may not: then it is asked again. */
+/** Somebody who may see everything may share a question with somebody who may not: when that was refused, it is asked again. */
 async function unlessShared<T>(run: () => Promise<T>): Promise<T> {
   try {
     return await run();

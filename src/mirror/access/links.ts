@@ -1,6 +1,6 @@
 /**
- * Owns which digests a repository contains. What its documents state of a digest is a size, never a permission: a digest is
- * there once the repository's own upstream has answered for it there. Storage is shared between repositories, permission never is.
+ * Owns which digests a repository contains. It contains a digest once its own upstream has answered for it there. A document that lists
+ * the digest tells its size, and permits nothing. Stored bytes are shared between repositories, permission never is.
  */
 import { LRUCache } from "lru-cache";
 import { changedLink } from "../../metadata/link-change.ts";
@@ -15,7 +15,7 @@ import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 
 const REMEMBERED = 50_000;
-/** Questions about blobs that one upstream is asked at once: whoever invents digests waits for others who do. */
+/** Questions about blobs that one upstream is asked at the same time. Clients that invent digests wait for each other. */
 const MOST_AT_ONCE = 32;
 
 export class Links {
@@ -24,7 +24,7 @@ export class Links {
   readonly #questions: SingleFlight<Link>;
   readonly #absent: NegativeAnswers;
   readonly #turns = new Semaphore(MOST_AT_ONCE);
-  /** Changes so far: what was read before one must not be remembered after it. */
+  /** Counts changes: what was read before a change must not be remembered after it. */
   #changes = 0;
 
   constructor(metadata: Metadata, clock: Clock) {
@@ -99,7 +99,7 @@ export class Links {
       if (head === undefined) throw this.#remember(where, digest, client.upstream.policy.negativeLifetimeMs);
       const answer = confirmation(digest, head);
       await this.record(where, answer);
-      // A database that cannot be read is no reason not to know what was just heard.
+      // Also where the database cannot be read back, the answer counts.
       return changedLink(await this.find(where, digest), answer);
     });
   }
@@ -124,7 +124,7 @@ export function statedSize({ digest, stated }: Link): number | undefined {
   return possibleSize(digest, stated);
 }
 
-/** The size that the upstream said, or that it left to the documents; undefined where the two contradict each other. */
+/** The size that the upstream said, or where it says none, that the documents state; undefined where the two contradict each other. */
 function confirmedSize(link: Link): number | undefined {
   const { digest, confirmed } = link;
   const stated = statedSize(link);

@@ -1,6 +1,7 @@
 /**
- * Owns what is known of those who have nothing of ours (no login, no certificate): which repositories they may read, and which digests they were
- * seen to be given there. A verdict is of one moment: what comes later is proved by itself, and nothing is ever proved by our own reading.
+ * Owns what strangers may read, who have no login and no certificate of ours: which repositories, and which digests they were seen to get
+ * there. A verdict counts for what existed when it was made; what appears later is looked at by itself. That we can read something ourselves
+ * proves nothing.
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
@@ -11,20 +12,19 @@ import { type Digest, isDigest } from "../../oci/digest.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { unlessHidden } from "../../upstream/registry/unless-hidden.ts";
 import type { UpstreamClient, ViewAsk } from "../../upstream/upstream-client.ts";
+import { ACCESS_RETRIES } from "../../waiting/retry-numbers.ts";
 import { type Flight, SingleFlight } from "../../waiting/single-flight.ts";
 import { Disappearances } from "../absence/disappearances.ts";
 
-/** How long what was seen public is served from disk without another look. */
+/** How long what was seen to be public is served from disk without another look. */
 const PUBLIC_MS = 10 * 60_000;
-/** How far apart two refusals are that together say something of a repository. */
-const REFUSALS_MS = 10_000;
 const REMEMBERED = 50_000;
 
 export type Evidence = ViewAsk["by"];
 
-/** Strangers may not see it: it is private, or absent as far as they can tell. Never told to anybody as it is. */
+/** Strangers may not see it: it is private, or they cannot tell it from absent. Clients never see this error itself. */
 export class Hidden extends GranaryError {
-  /** Nobody can see it, we neither. */
+  /** Nobody can see it, not even we. */
   readonly isAbsent: boolean;
 
   constructor({ upstream, repository }: RepositoryKey, isAbsent: boolean) {
@@ -37,10 +37,10 @@ export class Strangers {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
   readonly #probes: SingleFlight<Digest | undefined>;
-  /** Public repositories that refused strangers, once so far. */
+  /** Public repositories that have refused strangers once. */
   readonly #refusals: Disappearances;
   readonly #given = new LRUCache<string, true>({ max: REMEMBERED });
-  /** What documents list that strangers were given: nothing new, while nobody can be asked. */
+  /** What those documents list that strangers were given: they know these names, so they may have them while the upstream cannot be asked. */
   readonly #listed = new LRUCache<string, true>({ max: REMEMBERED });
 
   constructor(metadata: Metadata, clock: Clock) {
@@ -55,7 +55,7 @@ export class Strangers {
     return (await this.#metadata.visibility(where))?.isPublic === true;
   }
 
-  /** The same, and whether that is so old that it should be looked at again. */
+  /** The same, and whether that word is so old that another look is due. */
   async verdict(where: RepositoryKey): Promise<{ readonly isPublic: boolean; readonly isOld: boolean }> {
     const known = await this.#metadata.visibility(where);
     const isOld = known === undefined || !isYoungerThan(PUBLIC_MS, known.checkedAt, this.#clock.now());
@@ -95,8 +95,8 @@ export class Strangers {
 
   /**
    * Asks the upstream as a stranger, once for everybody who asks for the same meanwhile. Resolves when strangers may read `by` now, with its
-   * digest where that was told. Rejects with Hidden, or, where it cannot be told now, `rate-limited` or `upstream-unavailable`. What the
-   * request `isNamed` by is all that matters to it; anything else stands for its repository.
+   * digest where that was told. Rejects with Hidden, or, where it cannot be told now, `rate-limited` or `upstream-unavailable`. `isNamed`: the
+   * request names `by` itself, so nothing else counts; otherwise `by` was chosen to stand for its repository.
    */
   look(
     client: UpstreamClient,
@@ -126,14 +126,14 @@ export class Strangers {
     const first = await client.viewAnonymously({ repository, by, looksNoFurther: isPublic && isNamed });
     let { view, digest } = first;
     if (isPublic && view === "unseen") {
-      // Of what nobody has there is nothing to hide, and the repository is what it was.
+      // It does not exist: that is no secret, and says nothing of the repository.
       if (!(await isReadable())) throw new Hidden(where, true);
       if (isNamed) ({ view, digest } = await client.viewAnonymously({ repository, by }));
     }
     if (view === "open" || view === "granted") this.#refusals.seen(nameOf(where));
     if (view === "granted") return undefined;
     if (view === "open") return await this.#isOpen(where, digest);
-    // What a token grants is not private. Some registries refuse what is absent all the same.
+    // A token that strangers get opens it, so it is not private. Some registries refuse what is absent even with such a token.
     if (view === "unclear") throw (await isReadable()) ? refusing(where) : new Hidden(where, true);
     if (isPublic) await this.#isRefused(where, view === "closed");
     throw new Hidden(where, false);
@@ -145,9 +145,10 @@ export class Strangers {
     return digest;
   }
 
-  /** Registries in trouble refuse everybody: without a token's own word, what was public is private at the second refusal. */
+  /** Registries in trouble refuse everybody. So what was public counts as private at the second refusal, or when a token says so (`isSure`). */
   async #isRefused(where: RepositoryKey, isSure: boolean): Promise<void> {
-    if (!isSure && this.#refusals.saidMissing(nameOf(where), REFUSALS_MS) > 0) throw refusing(where);
+    if (!isSure && this.#refusals.saidMissing(nameOf(where), ACCESS_RETRIES.refusalsApartMs) > 0)
+      throw refusing(where);
     await this.#record(where, { isPublic: false, checkedAt: this.#clock.now() });
   }
 

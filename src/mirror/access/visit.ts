@@ -1,6 +1,6 @@
 /**
- * Owns one request of somebody who has nothing of ours, to an upstream that gives us more than it gives everybody: before anything is fetched
- * with what only we have, and before anything is given out that no stranger was seen to be given, the upstream is asked as a stranger.
+ * Owns one request of a stranger to an upstream that shows us more than it shows strangers. The upstream is asked as a stranger before
+ * anything is fetched with our login or certificate, and before anything is given out that no stranger was seen to get.
  */
 import type { LRUCache } from "lru-cache";
 import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
@@ -9,6 +9,7 @@ import type { Digest } from "../../oci/digest.ts";
 import type { Target } from "../../routing/target.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 import { untilDeadline } from "../../waiting/deadline.ts";
+import { ACCESS_RETRIES } from "../../waiting/retry-numbers.ts";
 import { type Evidence, Hidden, type Strangers } from "./strangers.ts";
 
 export type VisitParts = {
@@ -17,23 +18,21 @@ export type VisitParts = {
   readonly strangers: Strangers;
   /** The blob's bytes are here, or on their way from this upstream. */
   readonly holds: (upstream: string, digest: Digest) => Promise<boolean>;
-  /** Until when a look that could not tell is not repeated, by repository; of the clock's `elapsed`. */
-  readonly untold: LRUCache<string, number>;
+  /** Repositories at which a look could not tell a moment ago; each with a `ttl`. */
+  readonly unclear: LRUCache<string, true>;
 };
 
-/** What a repository is looked for with when nothing names anything in it. */
+/** The tag that is looked for where nothing is known to be in the repository. */
 const ANY_TAG = "latest";
-/** How long a look that could not tell is not repeated for a repository that is known to be public. */
-const RECHECK_MS = 10_000;
 
 export class Visit {
-  /** To answer with: fetches nothing that strangers may not read now. */
+  /** The client for the answer: it fetches nothing that strangers may not read now. */
   readonly client: UpstreamClient;
   readonly #parts: VisitParts;
   readonly #real: UpstreamClient;
   readonly #target: Target;
   readonly #where: RepositoryKey;
-  /** What was looked at in this visit, by name. */
+  /** What this visit has looked at, by name: each thing is looked at once. */
   readonly #seen = new Map<string, Promise<Digest | undefined>>();
   #hasSeen = false;
 
@@ -45,7 +44,7 @@ export class Visit {
     this.client = this.#guarded(client);
   }
 
-  /** Returns when there is a reason to go on. Throws Hidden, and what keeps it from being told. */
+  /** Returns when the request may be answered, as far as can be told before. Throws Hidden, and the failure of the upstream to tell. */
   async enter(): Promise<void> {
     const { strangers, holds } = this.#parts;
     const target = this.#target;
@@ -56,7 +55,7 @@ export class Visit {
     if (named === undefined || target.kind === "referrers") return;
     if (!(await strangers.wasGiven(this.#where, named)))
       await this.#look(evidenceOf(target) ?? { manifest: named });
-    // What has to be fetched again may be private by now.
+    // It has to be fetched again, and may have become private meanwhile.
     else if (target.kind === "blob" && !(await holds(this.#where.upstream, named)))
       await this.#look({ blob: named });
   }
@@ -70,7 +69,7 @@ export class Visit {
     if (digest !== undefined) await this.#prove(digest);
     else if (!isStored) await this.#lookAround();
     if (!(await strangers.mayRead(this.#where))) {
-      // A token's word opens a repository of which nothing had been seen before.
+      // A token says that strangers may read it, though nothing of the repository was seen before.
       if (!this.#hasSeen) throw new Hidden(this.#where, false);
       await strangers.recordPublic(this.#where);
     }
@@ -87,16 +86,16 @@ export class Visit {
     await strangers.recordGiven(this.#where, digest);
   }
 
-  /** What was public stays reachable while the upstream is down or slow, limits us, or lost what it is looked for with. */
+  /** What was public stays readable while the upstream is down or slow, limits us, or no longer has what we look for. */
   async #lookAgain(): Promise<void> {
-    const { strangers, clock, untold } = this.#parts;
+    const { strangers, clock, unclear } = this.#parts;
     const name = `${this.#where.upstream}\n${this.#where.repository}`;
-    if ((untold.get(name) ?? 0) > clock.elapsed()) return;
+    if (unclear.has(name)) return;
     const named = evidenceOf(this.#target);
     const by = named ?? (await this.#anyTag());
     const flight = strangers.look(this.#real, this.#where, by, named !== undefined);
     const inTime = flight.result.catch(() => {
-      untold.set(name, clock.elapsed() + RECHECK_MS);
+      unclear.set(name, true, { ttl: ACCESS_RETRIES.lookAgainMs });
       return undefined;
     });
     const deadline = flight.startedAt + this.#real.upstream.policy.offlineDeadlineMs;
@@ -104,7 +103,7 @@ export class Visit {
     if (!(await strangers.mayRead(this.#where))) throw new Hidden(this.#where, false);
   }
 
-  /** For a list: at what the request names, else at any tag. */
+  /** For a list: looks at what the request names, else at any tag. */
   async #lookAround(): Promise<void> {
     if (this.#hasSeen) return;
     const named = evidenceOf(this.#target);
@@ -117,14 +116,14 @@ export class Visit {
     if (!this.#hasSeen) await this.#look(await this.#anyTag(), false);
   }
 
-  /** Once for each thing in one visit. */
+  /** Looks at each thing once in a visit. */
   async #look(by: Evidence, isNamed = true): Promise<Digest | undefined> {
     const name = "blob" in by ? by.blob : by.manifest;
     const { strangers } = this.#parts;
     const looking = this.#seen.get(name) ?? strangers.look(this.#real, this.#where, by, isNamed).result;
     this.#seen.set(name, looking);
     const digest = await looking.catch(async (error: unknown) => {
-      // Whether it may still be read cannot be told now: what was known before holds for what belongs to it.
+      // The upstream cannot tell now. What strangers were given before, and what it lists, they may still have.
       if (error instanceof Hidden || !(await strangers.isPartOfGiven(this.#where, name))) throw error;
       return undefined;
     });
@@ -164,7 +163,7 @@ export class Visit {
   }
 }
 
-/** What of the repository the request names: whoever may read that may read its repository. */
+/** What the request names in the repository: whoever may read that may read the repository. */
 function evidenceOf(target: Target): Evidence | undefined {
   switch (target.kind) {
     case "tags":

@@ -1,4 +1,4 @@
-/** Owns the Origin of one repository as the Mirror hands it to a Fill: its answers with bytes prove that the blob is there. */
+/** Owns the Origin that the Mirror hands to a Fill: the one of a repository, whose answers with bytes prove that the repository has the blob. */
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
 

@@ -1,6 +1,7 @@
 /**
- * Owns going on elsewhere in the middle of a whole blob: read from its start, because only so is its end held back (F18), without what
- * the client has. What it has came from a file that failed, so it is compared: right bytes after wrong ones make no right blob.
+ * Owns the rest of a whole blob whose file failed in the middle. The other reader begins at the blob's start, because only readers of the
+ * whole have their end held back (F18), and the bytes that the client has already are skipped. They are compared as they go by: they
+ * came from the file that failed, and right bytes after wrong ones would still be a wrong blob.
  */
 import { GranaryError } from "../../errors.ts";
 import type { BlobReader } from "../../source.ts";

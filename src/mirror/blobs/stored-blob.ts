@@ -1,7 +1,7 @@
 /**
- * Owns readers of a committed blob: positional reads of one open file, clipped to the range (F2). It holds no bytes. What this process
- * has not hashed yet is hashed beside the reading, and the end of a whole waits for the verdict (F18); where the file cannot be read on,
- * the rest comes from elsewhere: a bad sector is no reason to break off what a client is half through.
+ * Owns readers of a stored blob: they read one open file at offsets, within their range (F2), and keep no bytes. A file that this process
+ * has not hashed yet is hashed while it is read, and the end of a whole waits for the verdict (F18). Where the file cannot be read any
+ * further, the rest comes from elsewhere, so that a bad sector does not break off a client's download.
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import { GranaryError } from "../../errors.ts";
@@ -19,9 +19,9 @@ export type Elsewhere = (
   offset: number,
 ) => Promise<BlobReader | undefined>;
 
-/** F18: this much of a whole reader's end waits for the verdict; a Fill holds back as much. */
+/** F18: so much of a whole reader's end waits for the verdict; as much as a Fill holds back. */
 const HELD_BACK = 64 * 1024;
-/** Up to here a whole waits from its start: it is hashed in a few milliseconds, and nobody notices when it was damaged. */
+/** Blobs up to this size wait from their start: hashing takes a few milliseconds, and no client gets any byte of a damaged one. */
 const AT_ONCE = 4 * 1024 * 1024;
 /** A file that changes while it is read is hashed again so often. */
 const MOST_CHANGES = 3;

@@ -1,4 +1,4 @@
-/** Owns the items of a list that is in memory: in pieces, so that a list of a million keeps nobody from being served meanwhile. */
+/** Owns the items of a list that is in memory. It is read in pieces, so that others are served while a list of a million is read. */
 import { JsonListReader } from "../../oci/json-list.ts";
 import { MOST_LIST_ITEMS } from "../../upstream/registry/read-list.ts";
 

@@ -1,9 +1,8 @@
 /**
- * Owns referrers: always an OCI index, of all that the upstream lists. From its API, else from the tag scheme, else an empty one where it says
- * that there are none (docs/protocol.md#referrers; HTML here breaks pulls: docs/protocol.md#error-bodies). They are
- * kept as tags are: while the upstream cannot be
- * asked the last list holds, with a warning, and what is not known is an error. An empty list in its place would say that nothing is signed.
- * Answers are believed only as long as a "not there" is, because a signature may appear at any time.
+ * Owns referrers (docs/protocol.md#referrers): always an OCI index of all that the upstream lists, from its referrers API, else from the
+ * tag scheme, else an empty one where the upstream says that there are none. While it cannot be asked, the last list is given with a
+ * warning; where there is none, that is an error, because an empty list would say that nothing is signed. A list is believed only as
+ * long as a "not there", because a signature may appear at any time.
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
@@ -24,9 +23,9 @@ import type { Links } from "../access/links.ts";
 import type { Manifests } from "../manifests.ts";
 import type { Asker, Outcome, ReferrersAnswer } from "../mirror.ts";
 import { eachItem } from "./list-items.ts";
-import type { HeldBody, StoredList, StoredLists } from "./stored-lists.ts";
+import type { ListBody, StoredList, StoredLists } from "./stored-lists.ts";
 
-/** A list as it was told now; `isFromApi`: by the upstream's referrers API, so that it has one. */
+/** A list as the upstream gave it now. `isFromApi`: it came from the referrers API, so this upstream has that API. */
 type Told = {
   readonly body: Uint8Array;
   readonly count: number;
@@ -34,7 +33,7 @@ type Told = {
   /** Why it may be old. */
   readonly warning: string | undefined;
 };
-type Held = Told & { readonly release: () => void };
+type LoadedList = Told & { readonly release: () => void };
 type Known = Told & { readonly until: number };
 
 export type ReferrersParts = {
@@ -58,7 +57,7 @@ export class Referrers {
     sizeCalculation: ({ body }, key) => body.length + key.length + 200,
   });
   readonly #missing: Disappearances;
-  readonly #flights: SingleFlight<Held>;
+  readonly #flights: SingleFlight<LoadedList>;
 
   constructor(parts: ReferrersParts) {
     this.#parts = parts;
@@ -83,7 +82,7 @@ export class Referrers {
       if (isGranaryError(error, "closed")) throw error;
       this.#trouble(target, error);
       if (stored !== undefined) return await this.#stale(stored, target, reasonOf(error));
-      // What was told last in this process, though nothing is kept of it over a restart.
+      // The last answer in this process; such a list is not stored.
       if (known !== undefined)
         return await this.#answer({ ...known, warning: staleText(target, reasonOf(error)) }, target, "stale");
       throw unknown(target, error);
@@ -95,7 +94,7 @@ export class Referrers {
     target: ReferrersTarget,
     asker: Asker,
     stored: StoredList | undefined,
-  ): Promise<Held> {
+  ): Promise<LoadedList> {
     const told = await this.#tell(client, target, asker, stored);
     if (told.warning === undefined) await this.#remember(client, target, told, stored);
     return this.#parts.stored.briefly(told);
@@ -106,7 +105,7 @@ export class Referrers {
     target: ReferrersTarget,
     asker: Asker,
     stored: StoredList | undefined,
-  ): Promise<Held> {
+  ): Promise<LoadedList> {
     let failure: unknown;
     try {
       const list = await client.referrers(target.repository, target.digest, this.#parts.room);
@@ -115,36 +114,36 @@ export class Referrers {
       if (isGranaryError(error, "closed") || stored !== undefined) throw error;
       failure = error;
     }
-    // "No such API" is no word on signatures that the API itself has told of.
+    // "No such API" does not mean that the signatures are gone which the API listed before.
     if (stored?.detail === FROM_API) throw gaveBefore(target);
     return await this.#byTagScheme(client, target, asker, failure);
   }
 
   /**
-   * distribution-spec, "Referrers tag schema": an index under `<algorithm>-<encoded>`, the latter cut to 64 characters. Where the API failed,
-   * what is there counts and what is not there says nothing.
+   * distribution-spec, "Referrers tag schema": an index under `<algorithm>-<encoded>`, the latter cut to 64 characters. Where the API
+   * failed, a tag that is there counts, and one that is not there says nothing.
    */
   async #byTagScheme(
     client: UpstreamClient,
     target: ReferrersTarget,
     asker: Asker,
     failure: unknown,
-  ): Promise<Held> {
+  ): Promise<LoadedList> {
     const { upstream, repository, digest } = target;
     const tag = `${algorithmOf(digest)}-${encodedOf(digest).slice(0, 64)}`;
     try {
       const at = { kind: "manifest", upstream, repository, reference: { tag } } as const;
       const { manifest, warning } = await this.#parts.manifests.get(client, at, { ...asker, accept: [] });
       const isOld = failure !== undefined && warning === undefined;
-      return this.#held(manifest.bytes, isOld ? staleText(target, reasonOf(failure)) : warning);
+      return this.#loaded(manifest.bytes, isOld ? staleText(target, reasonOf(failure)) : warning);
     } catch (error) {
       if (failure !== undefined) throw failure;
-      if (isGranaryError(error, "not-found")) return this.#held(NONE, undefined);
+      if (isGranaryError(error, "not-found")) return this.#loaded(NONE, undefined);
       throw error;
     }
   }
 
-  async #held(bytes: Uint8Array, warning: string | undefined): Promise<Held> {
+  async #loaded(bytes: Uint8Array, warning: string | undefined): Promise<LoadedList> {
     let count = 0;
     await eachItem(bytes, "manifests", () => {
       count += 1;
@@ -154,11 +153,11 @@ export class Referrers {
     return { body, count, isFromApi: false, warning, release: this.#parts.room.hold(body) };
   }
 
-  /** Lists that are empty are kept for what this repository is known to contain: others are invented without end. */
+  /** An empty list is stored only for what this repository is known to contain, because clients can invent digests without end. */
   async #remember(
     client: UpstreamClient,
     target: ReferrersTarget,
-    told: Held,
+    told: LoadedList,
     stored: StoredList | undefined,
   ): Promise<void> {
     const { links, clock } = this.#parts;
@@ -193,7 +192,7 @@ export class Referrers {
     outcome: Outcome,
   ): Promise<ReferrersAnswer> {
     const { room } = this.#parts;
-    const whole: HeldBody = { body, release: room.hold(body) };
+    const whole: ListBody = { body, release: room.hold(body) };
     const facts = { warning, outcome: warning === undefined ? outcome : "stale" } as const;
     if (artifactType === undefined) return { ...whole, filtered: false, ...facts };
     const some = await filtered(body, artifactType).finally(whole.release);
@@ -238,7 +237,7 @@ function staleText({ upstream }: ReferrersTarget, why: string): string {
   return `stale: ${upstream} could not be asked (${why})`;
 }
 
-/** Whatever kept it from being told: it is not known, which is neither "none" nor "no such API". */
+/** The error for a list that is not known now, which is neither "there are none" nor "no such API". */
 function unknown({ upstream, repository, digest }: ReferrersTarget, error: unknown): unknown {
   if (!(error instanceof GranaryError) || ["rate-limited", "aborted"].includes(error.code)) return error;
   const { retryAfterMs } = error.facts;

@@ -1,6 +1,6 @@
 /**
- * Owns what is kept of the lists that upstreams gave, for when they cannot be asked: packed, because lists of tags shrink to a tenth, and
- * written only when it differs from what is there. It asks nobody.
+ * Owns the lists that upstreams gave last, stored for when they cannot be asked. They are compressed, because lists of tags shrink to a
+ * tenth, and written only when they differ from what is stored. It asks no upstream.
  */
 import { createHash } from "node:crypto";
 import { promisify } from "node:util";
@@ -10,17 +10,18 @@ import type { ListKey, Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { BodyRoom } from "../../upstream/network/body-room.ts";
 import { MOST_LIST_BYTES } from "../../upstream/registry/read-list.ts";
+import { expiringBy } from "../../waiting/expiry.ts";
 import { SingleFlight } from "../../waiting/single-flight.ts";
 
 /** A body in memory until `release` is called. */
-export type HeldBody = { readonly body: Uint8Array; readonly release: () => void };
+export type ListBody = { readonly body: Uint8Array; readonly release: () => void };
 
 export type StoredList = {
   readonly detail: string | undefined;
   /** Epoch ms. */
   readonly checkedAt: number;
   /** Unpacks it. */
-  open(): Promise<HeldBody>;
+  open(): Promise<ListBody>;
 };
 
 const pack = promisify(deflateRaw);
@@ -28,44 +29,44 @@ const unpack = promisify(inflateRaw);
 
 /** Smaller bodies are kept as they are. */
 const WORTH_PACKING = 1_024;
-/** How long it is believed that what was written is still there. */
+/** For how long a list that was written counts as stored without another look. */
 const WRITTEN_MS = 600_000;
 
 export class StoredLists {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
   readonly #room: BodyRoom;
-  /** What was written under which key, by its hash, and when, of the clock's `elapsed`. */
-  readonly #written = new LRUCache<string, { readonly hash: string; readonly at: number }>({
-    maxSize: 2 ** 20,
-    sizeCalculation: (_, key) => key.length + 100,
-  });
-  readonly #opening: SingleFlight<HeldBody>;
+  /** The hash of what was written under which key. */
+  readonly #written: LRUCache<string, string>;
+  readonly #opening: SingleFlight<ListBody>;
 
   constructor(metadata: Metadata, clock: Clock, room: BodyRoom) {
     this.#metadata = metadata;
     this.#clock = clock;
     this.#room = room;
+    this.#written = new LRUCache<string, string>({
+      maxSize: 2 ** 20,
+      sizeCalculation: (_, key) => key.length + 100,
+      ...expiringBy(clock),
+    });
     this.#opening = new SingleFlight(clock);
   }
 
   async record(key: ListKey, body: Uint8Array, detail: string | undefined): Promise<void> {
     const name = nameOf(key);
     const hash = await hashOf(body, detail);
-    const written = this.#written.get(name);
-    const isThere = written?.hash === hash && this.#clock.elapsed() - written.at < WRITTEN_MS;
-    if (isThere) return;
+    if (this.#written.get(name) === hash) return;
     const isPacked = body.length > WORTH_PACKING;
-    const kept = isPacked ? await pack(body, { level: 1 }) : Uint8Array.from(body);
-    await this.#metadata.recordList({ ...key, body: kept, isPacked, detail, checkedAt: this.#clock.now() });
-    this.#written.set(name, { hash, at: this.#clock.elapsed() });
+    const stored = isPacked ? await pack(body, { level: 1 }) : Uint8Array.from(body);
+    await this.#metadata.recordList({ ...key, body: stored, isPacked, detail, checkedAt: this.#clock.now() });
+    this.#written.set(name, hash, { ttl: WRITTEN_MS });
   }
 
   async find(key: ListKey): Promise<StoredList | undefined> {
     const record = await this.#metadata.list(key);
     if (record === undefined) return undefined;
     const { body, isPacked, detail, checkedAt } = record;
-    // Whoever opens the same one meanwhile gets the same bytes.
+    // Everybody who opens the same list meanwhile shares its bytes.
     const open = async () => {
       const opened = await this.#opening.run(`${nameOf(key)}\n${checkedAt}`, () =>
         this.#open(body, isPacked),
@@ -80,17 +81,17 @@ export class StoredLists {
     await this.#metadata.forgetList(key);
   }
 
-  async #open(body: Uint8Array, isPacked: boolean): Promise<HeldBody> {
+  async #open(body: Uint8Array, isPacked: boolean): Promise<ListBody> {
     if (!isPacked) return { body, release: () => {} };
     const leave = await this.#room.reserve(MOST_LIST_BYTES);
     const unpacked = await unpack(body, { maxOutputLength: MOST_LIST_BYTES }).finally(leave);
     return this.briefly({ body: unpacked, release: this.#room.hold(unpacked) });
   }
 
-  /** Held for as long as those who wait for it need to hold it themselves. */
-  briefly<T extends HeldBody>(held: T): T {
-    setImmediate(held.release);
-    return held;
+  /** Keeps the list in memory for one more turn, in which those who wait for it take their own hold of it. */
+  briefly<T extends ListBody>(list: T): T {
+    setImmediate(list.release);
+    return list;
   }
 }
 

@@ -1,6 +1,6 @@
 /**
- * Owns tag lists: the upstream's page for a query that is the upstream's to understand, and the last one we saw when it cannot be asked.
- * What is kept is bounded by what there is to know of a repository, and not by what clients invent.
+ * Owns tag lists: the upstream's page for a query, which only the upstream interprets, and the last one that we saw when it cannot be
+ * asked. What is stored is limited by what a repository has, not by the queries that clients invent.
  */
 import { isGranaryError, reasonOf } from "../../errors.ts";
 import type { ListKey, Metadata } from "../../metadata/metadata.ts";
@@ -18,8 +18,8 @@ import type { TagsAnswer } from "../mirror.ts";
 import { type StoredList, StoredLists } from "./stored-lists.ts";
 import { pageOf, parseTagQuery, tagListOf } from "./tag-page.ts";
 
-/** Longer queries are asked, and not kept: tokens that registries make up hold for minutes. */
-const MOST_KEPT_QUERY = 512;
+/** Pages of longer queries are not stored: such queries carry tokens of the registry that are valid for minutes. */
+const MOST_STORED_QUERY = 512;
 
 export class TagLists {
   readonly #metadata: Metadata;
@@ -71,23 +71,23 @@ export class TagLists {
     const name = nameOf(target);
     if (page === undefined) {
       const isBelieved = this.#missing.saidMissing(name, client.upstream.policy.negativeLifetimeMs) === 0;
-      // It is the repository that has no list, whatever was asked of it.
+      // The repository has no list at all, so what was stored for any query of it goes.
       if (isBelieved)
         for (const query of new Set([target.query, ""])) await this.#stored.forget(keyOf(target, query));
       throw notFound(target, "tags/list", absence.told);
     }
     this.#missing.seen(name);
-    await this.#keep(target, page);
+    await this.#store(target, page);
     return this.#stored.briefly(page);
   }
 
-  /** All queries that are answered with all there is are one: clients have invented 655 MB of others. */
-  async #keep(target: TagsTarget, { body, next, count }: TagsPage): Promise<void> {
+  /** Queries that are answered with the whole list share one entry: clients once invented 655 MB of different ones. */
+  async #store(target: TagsTarget, { body, next, count }: TagsPage): Promise<void> {
     const query = parseTagQuery(target.query);
     const isFromStart = query !== undefined && query.last === undefined;
     const isWhole = isFromStart && next === undefined && (query.n === undefined || count !== query.n);
     const name = isWhole ? "" : target.query;
-    if (name.length <= MOST_KEPT_QUERY) await this.#stored.record(keyOf(target, name), body, next);
+    if (name.length <= MOST_STORED_QUERY) await this.#stored.record(keyOf(target, name), body, next);
   }
 
   async #instead(target: TagsTarget, error: unknown): Promise<TagsAnswer | undefined> {

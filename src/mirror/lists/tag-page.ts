@@ -1,6 +1,6 @@
 /**
- * Owns pages of a whole tag list that we hold: `n` and `last` as the distribution-spec has them, for when the registry that has pages of
- * its own cannot be asked. Other queries have no meaning here.
+ * Owns pages of a whole tag list that is stored, for when the registry cannot be asked: `n` and `last` mean what they mean in the
+ * distribution-spec ("Listing Tags"). Other queries have no meaning here.
  */
 import { eachItem } from "./list-items.ts";
 

@@ -1,5 +1,5 @@
 /**
- * Owns the exact bytes of manifests by digest: in memory, behind that in Metadata, behind that at the upstream. It never
+ * Owns the exact bytes of manifests by digest: they are looked for in memory, then in Metadata, then at the upstream. It never
  * stores a document whose digest or shape is wrong, and never gives one out through a repository that does not contain it.
  */
 import { LRUCache } from "lru-cache";
@@ -12,19 +12,17 @@ import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../../o
 import { type ManifestView, viewManifest } from "../../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { payloadDigestOf } from "../../oci/schema1.ts";
+import type { ManifestHead } from "../../source.ts";
 import { type Absence, hearAbsence } from "../../upstream/registry/absence.ts";
 import { unlessHidden } from "../../upstream/registry/unless-hidden.ts";
-import type { ManifestBody, ManifestHead, UpstreamClient } from "../../upstream/upstream-client.ts";
+import type { ManifestBody, UpstreamClient } from "../../upstream/upstream-client.ts";
 import { SingleFlight } from "../../waiting/single-flight.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import type { Links } from "../access/links.ts";
 import type { Damage } from "../space/damage.ts";
 import type { Uses } from "../space/uses.ts";
-import { acceptClassOf } from "./accept-class.ts";
-
-/** What one HEAD tells of a manifest. */
-export type Head = { readonly digest: Digest; readonly mediaType: string; readonly size: number };
+import { acceptClassOf } from "./accept.ts";
 
 export type ManifestParts = {
   readonly metadata: Metadata;
@@ -35,7 +33,7 @@ export type ManifestParts = {
 };
 
 /** A manifest in memory, with what it lists. */
-type Held = {
+type CachedManifest = {
   readonly manifest: Manifest;
   readonly listed: readonly Digest[];
   /** What the document says of its own type, in words or by its shape; undefined where only who gave it knows. */
@@ -45,7 +43,7 @@ type Held = {
 };
 
 /** Memory for hot manifests. */
-const HELD_BYTES = 32 * 1024 * 1024;
+const CACHE_BYTES = 32 * 1024 * 1024;
 /** What a digest takes in memory, roughly. */
 const DIGEST_BYTES = 120;
 /** How often serving a manifest renews the last use of what it lists. */
@@ -53,13 +51,13 @@ const RENEW_MS = 1_000;
 
 export class ManifestBytes {
   readonly #parts: ManifestParts;
-  readonly #held = new LRUCache<Digest, Held>({
-    maxSize: HELD_BYTES,
+  readonly #cache = new LRUCache<Digest, CachedManifest>({
+    maxSize: CACHE_BYTES,
     sizeCalculation: ({ manifest, listed }) => manifest.bytes.length + listed.length * DIGEST_BYTES + 1,
   });
   readonly #absent: NegativeAnswers;
   readonly #fetches: SingleFlight<Manifest>;
-  readonly #heads: SingleFlight<Head>;
+  readonly #heads: SingleFlight<ManifestHead>;
 
   constructor(parts: ManifestParts) {
     this.#parts = parts;
@@ -73,24 +71,25 @@ export class ManifestBytes {
     return (await this.#find(digest)) !== undefined;
   }
 
-  /** Whether `named` is how a registry calls what we hold as `digest`: schema 1 has a second digest, which no bytes have. */
+  /** Whether a registry names by `named` what we have as `digest`: a signed manifest of schema 1 is named by the digest of its payload. */
   async isPayload(digest: Digest, named: Digest): Promise<boolean> {
-    const held = await this.#find(digest);
-    return held !== undefined && payloadDigestOf(held.manifest.bytes) === named;
+    const found = await this.#find(digest);
+    return found !== undefined && payloadDigestOf(found.manifest.bytes) === named;
   }
 
   /**
-   * What we hold, for who is known to contain it. `called` is that upstream's own word for its type: it counts where the document says
-   * nothing, and never what another upstream called the same bytes. undefined also where neither tells.
+   * What we have, for a repository that is known to contain it. `called` is the type by which that repository's upstream called it: it
+   * counts where the document itself states none. What another upstream called the same bytes never counts. undefined also where
+   * neither tells the type.
    */
   async stored(digest: Digest, called: string | undefined): Promise<Manifest | undefined> {
-    const held = await this.#find(digest);
-    if (held === undefined) return undefined;
-    const mediaType = held.statesType ? held.ownType : (called ?? held.ownType);
-    return mediaType === undefined ? undefined : { ...held.manifest, mediaType };
+    const found = await this.#find(digest);
+    if (found === undefined) return undefined;
+    const mediaType = found.statesType ? found.ownType : (called ?? found.ownType);
+    return mediaType === undefined ? undefined : { ...found.manifest, mediaType };
   }
 
-  /** What we hold, if the upstream has said that this repository contains it, or says so now (docs/protocol.md#private-content). */
+  /** What we have, if the upstream has said that this repository contains it, or says so now (docs/protocol.md#private-content). */
   async storedIn(
     client: UpstreamClient,
     where: RepositoryKey,
@@ -122,7 +121,7 @@ export class ManifestBytes {
       const answer = unlessHidden(client.getManifest(ask), absence.onAbsent);
       const body = await this.#unlessRefused(client, `GET REFUSED ${asked}`, answer);
       if (body === undefined) throw this.#isAbsent(client, where, digest, `GET ${key}`, absence.told);
-      return await this.keep(where, body, digest, digest);
+      return await this.record(where, body, digest, digest);
     });
   }
 
@@ -133,11 +132,11 @@ export class ManifestBytes {
     digest: Digest,
     userAgent: string | undefined,
     accept: readonly string[],
-  ): Promise<Head> {
+  ): Promise<ManifestHead> {
     const key = keyOf(where, digest, accept);
     const asked = `${key}\n${sentAgent(client, userAgent)}`;
     return this.#heads.run(asked, async () => {
-      // What a GET does not find is not there; what a HEAD does not find says nothing of a GET.
+      // A GET that found nothing answers a HEAD too. A HEAD that found nothing does not answer a GET: some registries answer only GET.
       this.#absent.check(`GET ${key}`);
       this.#absent.check(`HEAD ${key}`);
       this.#absent.check(`GET REFUSED ${asked}`);
@@ -149,7 +148,7 @@ export class ManifestBytes {
       if (head === undefined) throw this.#isAbsent(client, where, digest, `HEAD ${key}`, absence.told);
       checkNamed(head, where, digest);
       const told = toldHead(head);
-      // An answer that does not name the digest may be to another question, such as who we are: bytes tell.
+      // An answer without the digest may be a login page or a front end's own: only the bytes show what it is.
       if (told?.digest !== digest) return headOf(await this.fetch(client, where, digest, userAgent, accept));
       await this.confirm(where, told);
       return told;
@@ -157,13 +156,13 @@ export class ManifestBytes {
   }
 
   /** The upstream has named `head.digest` for something in this repository. */
-  confirm(where: RepositoryKey, { digest, mediaType, size }: Head): Promise<void> {
+  confirm(where: RepositoryKey, { digest, mediaType, size }: ManifestHead): Promise<void> {
     const said = { kind: "confirmed", digest, size, isMeasured: false, mediaType } as const;
     return this.#parts.links.record(where, said);
   }
 
-  /** Checks and stores an upstream's answer for `reference`. Throws `digest-mismatch`, `upstream-protocol`. */
-  async keep(
+  /** Checks an upstream's answer for `reference`, and records it. Throws `digest-mismatch`, `upstream-protocol`. */
+  async record(
     { upstream, repository }: RepositoryKey,
     body: ManifestBody,
     reference: string,
@@ -172,25 +171,25 @@ export class ManifestBytes {
     const target = `${upstream}/${repository}${wanted === undefined ? ":" : "@"}${reference}`;
     const { manifest, links } = checkManifest(body, target, wanted);
     await this.#parts.links.recordManifest({ upstream, repository }, manifest, links);
-    this.#hold(manifest);
+    this.#cached(manifest);
     return manifest;
   }
 
-  /** Who was just given a manifest comes for its blobs next; they must not be the coldest then. */
+  /** `digest` was just served. Its client asks for the blobs next, so they are marked as used now and are not evicted first. */
   served(digest: Digest): void {
-    const held = this.#held.get(digest);
+    const found = this.#cache.get(digest);
     const now = this.#parts.clock.elapsed();
-    if (held === undefined || now - held.servedAt < RENEW_MS) return;
-    held.servedAt = now;
-    for (const used of [digest, ...held.listed]) this.#parts.uses.touch(used);
+    if (found === undefined || now - found.servedAt < RENEW_MS) return;
+    found.servedAt = now;
+    for (const used of [digest, ...found.listed]) this.#parts.uses.touch(used);
   }
 
-  async #find(digest: Digest): Promise<Held | undefined> {
-    const held = this.#held.get(digest);
-    if (held !== undefined) return held;
+  async #find(digest: Digest): Promise<CachedManifest | undefined> {
+    const found = this.#cache.get(digest);
+    if (found !== undefined) return found;
     const manifest = await this.#parts.metadata.manifest(digest);
     if (manifest === undefined) return undefined;
-    return isSoundManifest(manifest) ? this.#hold(manifest) : await this.#forgetDamaged(digest);
+    return isSoundManifest(manifest) ? this.#cached(manifest) : await this.#forgetDamaged(digest);
   }
 
   /** Counts as absent, and is fetched again. */
@@ -200,10 +199,10 @@ export class ManifestBytes {
     return undefined;
   }
 
-  #hold(manifest: Manifest): Held {
-    const held = { manifest, ...ownFacts(manifest), servedAt: 0 };
-    this.#held.set(manifest.digest, held);
-    return held;
+  #cached(manifest: Manifest): CachedManifest {
+    const cached = { manifest, ...ownFacts(manifest), servedAt: 0 };
+    this.#cache.set(manifest.digest, cached);
+    return cached;
   }
 
   #unlessRefused<T>({ upstream }: UpstreamClient, key: string, answer: Promise<T>): Promise<T> {
@@ -222,17 +221,21 @@ export class ManifestBytes {
   }
 }
 
-/** Where the upstream answers by User-Agent, askers with different ones do not share an answer; elsewhere it is not sent. */
+/** The user agent that is sent on; "" where the upstream does not answer by it. Only askers who send the same one share an answer. */
 export function sentAgent({ upstream }: UpstreamClient, userAgent: string | undefined): string {
   return upstream.forwardUserAgent ? (userAgent ?? "") : "";
 }
 
-export function headOf({ digest, mediaType, bytes }: Manifest): Head {
+export function headOf({ digest, mediaType, bytes }: Manifest): ManifestHead {
   return { digest, mediaType, size: bytes.length };
 }
 
 /** An upstream that names another digest than the one it was asked for would give us wrong bytes as well. */
-function checkNamed({ digest: found }: ManifestHead, where: RepositoryKey, digest: Digest): void {
+function checkNamed(
+  { digest: found }: Pick<ManifestBody, "digest">,
+  where: RepositoryKey,
+  digest: Digest,
+): void {
   if (found === undefined || algorithmOf(found) !== algorithmOf(digest) || found === digest) return;
   const target = `${where.upstream}/${where.repository}@${digest}`;
   throw new GranaryError("digest-mismatch", `The upstream answers for ${target} with ${found}.`, {
@@ -247,8 +250,8 @@ export function listedIn(manifest: Manifest): readonly Digest[] {
   return ownFacts(manifest).listed;
 }
 
-/** What the document says of itself: nothing that somebody called it comes in. */
-function ownFacts({ bytes, mediaType }: Manifest): Pick<Held, "listed" | "ownType" | "statesType"> {
+/** What the document states itself, whatever type somebody called it by. */
+function ownFacts({ bytes, mediaType }: Manifest): Pick<CachedManifest, "listed" | "ownType" | "statesType"> {
   const view = viewOf(bytes, mediaType);
   const { links = [], statesType = false } = view ?? {};
   const ownType = statesType ? view?.mediaType : viewOf(bytes, undefined)?.mediaType;
@@ -259,7 +262,7 @@ function viewOf(bytes: Uint8Array, called: string | undefined): ManifestView | u
   try {
     return viewManifest(bytes, called);
   } catch (error) {
-    // Kept when the rules were laxer, or of a shape that only its sender has a name for: its bytes are right all the same.
+    // Stored when our checks were laxer, or of a type that only its registry has a name for: its bytes are right all the same.
     if (isGranaryError(error, "manifest-invalid")) return undefined;
     throw error;
   }

@@ -10,7 +10,7 @@ const ATTACHMENT = /^sha(?:256|512)-[0-9a-f]{64,}(?:\.[a-z]+)?$/;
 /** In milliseconds. */
 export function lifetimeOf(tag: string, client: UpstreamClient): number {
   const { tagLifetimeMs, negativeLifetimeMs } = client.upstream.policy;
-  // That there is no further signature is a "not there", and believed no longer than one.
+  // Such a tag says which signatures there are, so what it does not list counts as "not there", and is believed no longer than that.
   if (ATTACHMENT.test(tag)) return Math.min(tagLifetimeMs, negativeLifetimeMs);
   const budget = client.status().rateLimit;
   const isLow = budget !== undefined && budget.remaining < budget.limit * LOW_BUDGET;

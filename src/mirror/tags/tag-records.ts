@@ -1,0 +1,70 @@
+/**
+ * Owns what is known of tags: the record of each, in memory and behind that in Metadata, and whether it is still fresh. It asks no
+ * upstream.
+ */
+import { LRUCache } from "lru-cache";
+import type { Metadata, TagKey, TagRecord } from "../../metadata/metadata.ts";
+import { isYoungerThan } from "../../observe/age.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { ManifestHead } from "../../source.ts";
+import type { UpstreamClient } from "../../upstream/upstream-client.ts";
+import { lifetimeOf } from "./tag-lifetime.ts";
+
+/** `checkedHere`: when this process checked it, of the clock's `elapsed`; undefined when an earlier process did. */
+export type KnownTag = { readonly record: TagRecord; readonly checkedHere: number | undefined };
+
+const MOST_IN_MEMORY = 10_000;
+
+export class TagRecords {
+  readonly #metadata: Metadata;
+  readonly #clock: Clock;
+  readonly #inMemory = new LRUCache<string, KnownTag>({ max: MOST_IN_MEMORY });
+
+  constructor(metadata: Metadata, clock: Clock) {
+    this.#metadata = metadata;
+    this.#clock = clock;
+  }
+
+  async find(key: TagKey): Promise<KnownTag | undefined> {
+    return this.#inMemory.get(nameOf(key)) ?? (await this.#stored(key));
+  }
+
+  /** The upstream has said now what the tag means. */
+  async record(key: TagKey, { digest, mediaType, size }: ManifestHead): Promise<TagRecord> {
+    const { upstream, repository, tag, acceptClass } = key;
+    const checkedAt = this.#clock.now();
+    const record = { upstream, repository, tag, acceptClass, digest, mediaType, size, checkedAt };
+    await this.#metadata.recordTag(record);
+    this.#inMemory.set(nameOf(key), { record, checkedHere: this.#clock.elapsed() });
+    return record;
+  }
+
+  async forget(key: TagKey): Promise<void> {
+    this.#inMemory.delete(nameOf(key));
+    await this.#metadata.forgetTag(key);
+  }
+
+  /**
+   * Whether it may be used without asking the upstream. It must be young by the date, which counts over a restart and may be set wrong, and
+   * by the time that has passed in this process, which nobody sets.
+   */
+  isFresh(client: UpstreamClient, { record, checkedHere }: KnownTag): boolean {
+    const lifetimeMs = lifetimeOf(record.tag, client);
+    if (!isYoungerThan(lifetimeMs, record.checkedAt, this.#clock.now())) return false;
+    return checkedHere === undefined || isYoungerThan(lifetimeMs, checkedHere, this.#clock.elapsed());
+  }
+
+  async #stored(key: TagKey): Promise<KnownTag | undefined> {
+    const record = await this.#metadata.tag(key);
+    // No manifest is empty; older versions of Granary believed a HEAD that said so.
+    if (record === undefined || record.size === 0) return undefined;
+    const known = { record, checkedHere: undefined };
+    this.#inMemory.set(nameOf(key), known);
+    return known;
+  }
+}
+
+/** One text for each key. */
+export function nameOf({ upstream, repository, tag, acceptClass }: TagKey): string {
+  return `${upstream}\n${repository}\n${tag}\n${acceptClass}`;
+}
