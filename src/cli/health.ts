@@ -11,7 +11,7 @@ import { findConfig } from "../config/config-file.ts";
 import { readCertificates } from "../config/files.ts";
 import { loadPlace, type Place } from "../config/load-places.ts";
 import { GranaryError } from "../errors.ts";
-import { tlsProblem } from "../upstream/network/tls-problem.ts";
+import { tlsProblem } from "../upstream/network/transport-error.ts";
 import { secureContextOf } from "../upstream/network/trust.ts";
 import { printJson, printLine } from "./output.ts";
 

@@ -9,9 +9,8 @@ import { parseDigest } from "../oci/digest.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
 import { isRepositoryName, isTag, looksLikeHost } from "../oci/reference.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
-import { MOST_QUERY } from "../upstream/network/headers.ts";
 import type { Upstream } from "../upstream/policy.ts";
-import { withoutNs } from "../upstream/registry-url.ts";
+import { MOST_QUERY, withoutNs } from "../upstream/registry-url.ts";
 import type { Target } from "./target.ts";
 
 /** What routing needs to know of an upstream. */

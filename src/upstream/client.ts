@@ -12,8 +12,8 @@ import { identify } from "./identity/identity.ts";
 import { Caller } from "./network/caller.ts";
 import { Circuit } from "./network/circuit.ts";
 import { Endpoints } from "./network/endpoints.ts";
+import { type PullBudget, parsePullBudget } from "./network/headers.ts";
 import type { ProxyEnvironment } from "./network/proxies.ts";
-import { parseRateLimit, type RateLimit } from "./network/rate-limit.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
 import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
@@ -80,9 +80,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
   const hasOwnAccess = upstream.credentials !== undefined || hasCertificate;
 
-  let rateLimit: RateLimit | undefined;
+  let rateLimit: PullBudget | undefined;
   const onHeaders = (headers: IncomingHttpHeaders) => {
-    const seen = parseRateLimit(headers, clock.now());
+    const seen = parsePullBudget(headers, clock.now());
     if (seen === undefined) return;
     rateLimit = seen;
     metrics.rateLimit.set({ upstream: upstream.name }, seen.limit);

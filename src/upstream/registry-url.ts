@@ -4,6 +4,9 @@
  * repositoryAt).
  */
 
+/** The longest query of a list, in characters. Longer ones do not fit into every server's request line, and no registry needs them. */
+export const MOST_QUERY = 4_000;
+
 /** What the URLs of `ns` at `endpoint` (no trailing slash) are made from: a mirror of many registries is told which one. */
 export function endpointOf(endpoint: string, ns: string | undefined): string {
   return ns === undefined ? endpoint : `${endpoint}?ns=${encodeURIComponent(ns)}`;

@@ -7,7 +7,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-body.ts";
 import type { Origin } from "../origin.ts";
 import type { BodyRoom } from "./network/body-room.ts";
-import type { RateLimit } from "./network/rate-limit.ts";
+import type { PullBudget } from "./network/headers.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
 
@@ -64,7 +64,7 @@ export type UpstreamStatus = {
   readonly circuit: "closed" | "open" | "probing";
   readonly retryAt: number | undefined;
   readonly reason: string | undefined;
-  readonly rateLimit: RateLimit | undefined;
+  readonly rateLimit: PullBudget | undefined;
 };
 
 /**

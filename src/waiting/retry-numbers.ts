@@ -57,3 +57,70 @@ export const ACCESS_RETRIES = {
   /** How long a look that could not tell is not repeated for a repository that is known to be public. */
   lookAgainMs: 10_000,
 } as const;
+
+/** A small question to a registry (src/upstream/network/caller.ts): a manifest, a size, a list. */
+export const QUESTION_RETRIES = {
+  /** Tries of one question, the first included, and how long they may take together: clients wait about 30 s for headers (docs/protocol.md#connections). */
+  tries: 3,
+  budgetMs: 30_000,
+  /** The pause after the first failure. Each further one is so many times as long: 250 ms, 1 s. */
+  firstPauseMs: 250,
+  growth: 4,
+  /** Part of a pause that is left to chance, either way. */
+  jitter: 0.25,
+  /** An upstream that went away less than this ago is waited for: most are back by then, and the client of a cold pull has nothing else. */
+  rideOutMs: 5_000,
+  /** How often that wait looks whether it is back. Nothing is sent for it. */
+  lookMs: 200,
+} as const;
+
+/** An upstream that does not answer (src/upstream/network/circuit.ts). */
+export const OUTAGE_RETRIES = {
+  /** How often we look ourselves whether it is back. First bytes are to flow again within a second of its return. */
+  probeMs: 500,
+  /** Probes under way at once: one that hangs, as on a line that drops everything, must not keep the next one from finding out. */
+  probesAtOnce: 4,
+  /** A client's question is let through after this, for registries whose base does not answer like the rest; the time doubles with each one. */
+  firstTryMs: 2_000,
+  longestTryMs: 60_000,
+} as const;
+
+/** An upstream that limits us, 429 (src/upstream/network/rate-limits.ts). */
+export const RATE_LIMIT_RETRIES = {
+  /** The wait without a Retry-After, which Docker Hub does not document (docs/protocol.md#docker-hub-rate-limits). It doubles each time. */
+  firstMs: 60_000,
+  longestMs: 15 * 60_000,
+  /** The longest Retry-After that is obeyed: Docker Hub's own window. */
+  longestRetryAfterMs: 6 * 3600_000,
+  /** The shortest wait that a client is told, so that it does not come back at once. */
+  shortestToldMs: 1_000,
+} as const;
+
+/** One of several endpoints that failed (src/upstream/network/endpoints.ts): it is tried after the others for this long, doubling each time. */
+export const ENDPOINT_RETRIES = { firstMs: 60_000, longestMs: 10 * 60_000 } as const;
+
+/** A host that gives us only so many connections (src/upstream/network/connections.ts). */
+export const CONNECTION_RETRIES = {
+  /** After so long without another refusal one connection more is tried. */
+  raiseMs: 5_000,
+  /** A limit under which nothing was asked for this long is forgotten. */
+  forgetMs: 30_000,
+} as const;
+
+/** A token server (src/upstream/identity/authorizer.ts). */
+export const TOKEN_RETRIES = {
+  /** How long it is believed that a refused token opens nothing. */
+  refusedMs: 10_000,
+  /** The wait after a 429 without a Retry-After. Its limits are no limits of the registry. */
+  limitedMs: 30_000,
+} as const;
+
+/** Credential helpers (src/credentials/credential-helpers.ts). */
+export const HELPER_RETRIES = {
+  /** The longest run: a helper may ask a person for the key of its store. */
+  timeoutMs: 30_000,
+  /** How long "no login" is believed: somebody may log in at any moment. */
+  noneMs: 5_000,
+  /** An answer that the registry refused is asked for again once it is this old, so that repeated refusals do not start a process each. */
+  refusedMs: 5_000,
+} as const;

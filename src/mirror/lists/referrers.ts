@@ -150,7 +150,7 @@ export class Referrers {
     });
     // A tag of that name that is no index lists nothing.
     const body = count === 0 ? NONE : bytes;
-    return { body, count, isFromApi: false, warning, release: this.#parts.room.hold(body) };
+    return { body, count, isFromApi: false, warning, release: this.#parts.room.occupy(body) };
   }
 
   /** An empty list is stored only for what this repository is known to contain, because clients can invent digests without end. */
@@ -192,11 +192,11 @@ export class Referrers {
     outcome: Outcome,
   ): Promise<ReferrersAnswer> {
     const { room } = this.#parts;
-    const whole: ListBody = { body, release: room.hold(body) };
+    const whole: ListBody = { body, release: room.occupy(body) };
     const facts = { warning, outcome: warning === undefined ? outcome : "stale" } as const;
     if (artifactType === undefined) return { ...whole, filtered: false, ...facts };
     const some = await filtered(body, artifactType).finally(whole.release);
-    return { body: some, release: room.hold(some), filtered: true, ...facts };
+    return { body: some, release: room.occupy(some), filtered: true, ...facts };
   }
 
   #trouble({ upstream, repository, digest }: ReferrersTarget, error: unknown): void {

@@ -71,7 +71,7 @@ export class StoredLists {
       const opened = await this.#opening.run(`${nameOf(key)}\n${checkedAt}`, () =>
         this.#open(body, isPacked),
       );
-      return { body: opened.body, release: this.#room.hold(opened.body) };
+      return { body: opened.body, release: this.#room.occupy(opened.body) };
     };
     return { detail, checkedAt, open };
   }
@@ -85,7 +85,7 @@ export class StoredLists {
     if (!isPacked) return { body, release: () => {} };
     const leave = await this.#room.reserve(MOST_LIST_BYTES);
     const unpacked = await unpack(body, { maxOutputLength: MOST_LIST_BYTES }).finally(leave);
-    return this.briefly({ body: unpacked, release: this.#room.hold(unpacked) });
+    return this.briefly({ body: unpacked, release: this.#room.occupy(unpacked) });
   }
 
   /** Keeps the list in memory for one more turn, in which those who wait for it take their own hold of it. */

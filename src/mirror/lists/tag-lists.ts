@@ -62,7 +62,7 @@ export class TagLists {
   }
 
   #answer({ body, next }: TagsPage): TagsAnswer {
-    return { body, next, release: this.#room.hold(body), outcome: "miss", warning: undefined };
+    return { body, next, release: this.#room.occupy(body), outcome: "miss", warning: undefined };
   }
 
   async #ask(client: UpstreamClient, target: TagsTarget): Promise<TagsPage> {
@@ -99,7 +99,7 @@ export class TagLists {
     const tags = query === undefined ? [] : await this.#metadata.tagsOf(target);
     if (query === undefined || tags.length === 0) return undefined;
     const page = await pageOf(tagListOf(target.repository, tags), target.repository, query);
-    return { ...page, release: this.#room.hold(page.body), ...staleFor(target, why) };
+    return { ...page, release: this.#room.occupy(page.body), ...staleFor(target, why) };
   }
 
   /** The page that was seen last, else the page of the whole list that was seen last. */
@@ -116,7 +116,7 @@ export class TagLists {
     if (asked === undefined) return undefined;
     const { body, release } = await whole.open();
     const page = await pageOf(body, repository, asked).finally(release);
-    return { ...page, release: this.#room.hold(page.body) };
+    return { ...page, release: this.#room.occupy(page.body) };
   }
 }
 

@@ -9,9 +9,9 @@ import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Challenge } from "../../oci/challenge.ts";
 import type { Credentials, PasswordCredentials } from "../../oci/credentials.ts";
+import { formatBasic } from "../network/headers.ts";
 import type { Transport } from "../network/transport.ts";
 import type { Upstream } from "../policy.ts";
-import { basicHeader } from "./basic-header.ts";
 import { isSame, type Learned, LearnedChallenges } from "./learned-challenges.ts";
 import { isTrustedRealm } from "./realm-trust.ts";
 import { requestToken, type TokenAsk } from "./request-token.ts";
@@ -216,7 +216,7 @@ export class Authorizer {
   async #authorize(place: Place, learned: Learned): Promise<Authorization | undefined> {
     if (learned.scheme === "basic") {
       const { credentials } = place;
-      return hasPassword(credentials) ? { header: basicHeader(credentials), isFresh: true } : undefined;
+      return hasPassword(credentials) ? { header: formatBasic(credentials), isFresh: true } : undefined;
     }
     try {
       return await this.#token(this.#askOf(place, learned));

@@ -13,12 +13,12 @@ import {
 import { joinWords } from "../../oci/error-body.ts";
 import { JSON_BOUNDS, parseJsonObject } from "../../oci/json-value.ts";
 import { redactUrl } from "../../oci/redact.ts";
+import { statusError } from "../network/answer-error.ts";
+import { formatBasic } from "../network/headers.ts";
 import { discardBody, readLimited } from "../network/read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
 import { wordsOf } from "../network/refusal.ts";
-import { statusError } from "../network/status-error.ts";
 import type { Incoming, Transport } from "../network/transport.ts";
-import { basicHeader } from "./basic-header.ts";
 import { postIdentityToken } from "./identity-token.ts";
 
 export type TokenAsk = {
@@ -108,7 +108,7 @@ async function follow(
 ): Promise<Incoming> {
   let url = first;
   let isStranger = fromStranger;
-  let authorization = login && basicHeader(login);
+  let authorization = login && formatBasic(login);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
     const headers = { accept: "application/json", ...(authorization !== undefined && { authorization }) };
     const incoming = await transport.send({

@@ -1,6 +1,6 @@
 /**
- * Owns which addresses an upstream may make us connect to (docs/protocol.md#private-addresses). It judges addresses, after name
- * resolution and at connect time, so that a name which changes between check and use (rebinding) gains nothing.
+ * Owns which addresses an upstream may make us connect to (docs/protocol.md#private-addresses). It checks the address itself, in the same
+ * name look-up that the connection uses, so that a name that changes between check and use (DNS rebinding) does not get past it.
  */
 import { lookup as systemLookup } from "node:dns";
 import type { LookupFunction } from "node:net";
@@ -28,7 +28,7 @@ const NEVER = new Set(["multicast", "unspecified", "broadcast"]);
 const GLOBAL_V6 = ipaddr.parseCIDR("2000::/3");
 
 /** Why `address` may not be connected to, in words ("a loopback address"); undefined when it may. */
-export function refusalOf(address: string, isInternal: boolean): string | undefined {
+export function whyRefused(address: string, isInternal: boolean): string | undefined {
   if (!ipaddr.isValid(address)) return "not an address";
   const parsed = embeddedOf(ipaddr.parse(address));
   if (METADATA.has(parsed.toNormalizedString())) return "a cloud metadata address";
@@ -50,24 +50,23 @@ function isGlobal(address: ipaddr.IPv4 | ipaddr.IPv6): boolean {
   return address instanceof ipaddr.IPv4 || address.match(GLOBAL_V6);
 }
 
-/** Throws `denied` when the host of `url` is itself a refused address: literals never reach a look-up. */
+/** Throws `denied` when the host of `url` is itself a refused address: no name is looked up for it, so guardLookup never sees it. */
 export function refuseLiteral(url: URL, isInternal: boolean): void {
   const host = url.hostname.replace(/^\[(.*)\]$/, "$1");
   if (!ipaddr.isValid(host)) return;
-  const refusal = refusalOf(host, isInternal);
+  const refusal = whyRefused(host, isInternal);
   if (refusal !== undefined) throw refused(host, host, refusal);
 }
 
 /**
- * A look-up for `net.connect` that gives only the addresses which may be connected to, and fails with `denied` when
- * none is left.
+ * A look-up for `net.connect` that returns only the addresses that may be connected to, and fails with `denied` when none is left.
  */
 export function guardLookup(isInternal: boolean, lookup: LookupFunction = systemLookup): LookupFunction {
   return (hostname, options, callback) => {
     lookup(hostname, { ...options, all: true }, (error, found) => {
       if (error !== null) return callback(error, "");
       const all = Array.isArray(found) ? found : [{ address: found, family: 0 }];
-      const allowed = all.filter(({ address }) => refusalOf(address, isInternal) === undefined);
+      const allowed = all.filter(({ address }) => whyRefused(address, isInternal) === undefined);
       const [first] = allowed;
       if (first === undefined) return callback(refusedLookup(hostname, all[0]?.address, isInternal), "");
       if (options.all === true) return callback(null, allowed);
@@ -80,7 +79,7 @@ function refusedLookup(hostname: string, address: string | undefined, isInternal
   if (address === undefined) {
     return new GranaryError("upstream-unavailable", `The name ${hostname} resolves to no address.`);
   }
-  return refused(hostname, address, refusalOf(address, isInternal) ?? "refused");
+  return refused(hostname, address, whyRefused(address, isInternal) ?? "refused");
 }
 
 function refused(host: string, address: string, refusal: string): GranaryError {

@@ -1,14 +1,14 @@
 /**
- * Owns how many bytes of large lists may be in memory at once, whoever asked for them: those that are being read from registries, and those
- * that clients are being sent. Who comes when there is no room waits. It knows no list and frees no memory itself.
+ * Owns how many bytes of large lists may be in memory at once, over all requests: those that are being read from registries, and those that
+ * are being sent to clients. When there is no room, a request waits. It only counts; the lists themselves belong to its callers.
  */
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 
-/** Bodies up to this pass without waiting: there cannot be so many of them that they matter. */
+/** Bodies up to this size, bytes, are read without a reservation: there are never enough of them to matter. */
 export const SMALL_BODY = 256 * 1024;
 
-/** How long somebody waits for room. */
+/** The longest wait for room. */
 const PATIENCE_MS = 20_000;
 
 type Waiter = { readonly bytes: number; readonly enter: () => void };
@@ -16,7 +16,8 @@ type Waiter = { readonly bytes: number; readonly enter: () => void };
 export class BodyRoom {
   readonly #limit: number;
   readonly #clock: Clock;
-  readonly #held = new Map<Uint8Array, number>();
+  /** How many users each body has. */
+  readonly #users = new Map<Uint8Array, number>();
   readonly #waiting: Waiter[] = [];
   #used = 0;
 
@@ -31,32 +32,35 @@ export class BodyRoom {
     return this.#used;
   }
 
-  /** Room for `bytes` that will come; call what is returned when they are held, or given up. Throws `aborted` when none comes free. */
+  /**
+   * Room for `bytes` that will be read. Call the returned function when they have been read and counted by `occupy`, or when they will not
+   * come. Throws `aborted` when there is no room in time.
+   */
   async reserve(bytes: number): Promise<() => void> {
     if (this.#waiting.length > 0 || !this.#fits(bytes)) await this.#wait(bytes);
     else this.#used += bytes;
     return this.#giveBack(bytes);
   }
 
-  /** `body` is in use until what is returned is called. Counted once, however many use it. Idempotent in its end. */
-  hold(body: Uint8Array): () => void {
-    const holders = this.#held.get(body) ?? 0;
-    if (holders === 0) this.#used += body.byteLength;
-    this.#held.set(body, holders + 1);
-    let isHeld = true;
+  /** `body` counts until the returned function is called (which may be called twice). A body with several users counts once. */
+  occupy(body: Uint8Array): () => void {
+    const users = this.#users.get(body) ?? 0;
+    if (users === 0) this.#used += body.byteLength;
+    this.#users.set(body, users + 1);
+    let isOver = false;
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
-      const left = (this.#held.get(body) ?? 1) - 1;
-      if (left > 0) this.#held.set(body, left);
+      if (isOver) return;
+      isOver = true;
+      const left = (this.#users.get(body) ?? 1) - 1;
+      if (left > 0) this.#users.set(body, left);
       else {
-        this.#held.delete(body);
+        this.#users.delete(body);
         this.#free(body.byteLength);
       }
     };
   }
 
-  /** Alone, also what is larger than all the room fits. */
+  /** A body that is larger than all the room fits when nothing else is there. */
   #fits(bytes: number): boolean {
     return this.#used === 0 || this.#used + bytes <= this.#limit;
   }
@@ -77,10 +81,10 @@ export class BodyRoom {
   }
 
   #giveBack(bytes: number): () => void {
-    let isHeld = true;
+    let isOver = false;
     return () => {
-      if (isHeld) this.#free(bytes);
-      isHeld = false;
+      if (!isOver) this.#free(bytes);
+      isOver = true;
     };
   }
 

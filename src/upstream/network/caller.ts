@@ -1,20 +1,22 @@
 /**
- * Owns how one question reaches an upstream: through the circuit, over the endpoints in order, again when that can
- * help. What is asked, and what the answer means, is its callers'.
+ * Owns how one question reaches an upstream: through the circuit, to the endpoints in their order, and again where that can help
+ * (docs/protocol.md#retries). Only idempotent questions are asked again (HEAD, GET of small answers); the body of a blob is resumed by its
+ * Fill. What is asked and what the answer means is for its callers.
  */
 import { type ErrorCode, GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
+import { QUESTION_RETRIES } from "../../waiting/retry-numbers.ts";
+import { sleep } from "../../waiting/sleep.ts";
 import type { Circuit, Pass } from "./circuit.ts";
 import type { Endpoints } from "./endpoints.ts";
 import type { QuestionKey } from "./rate-limits.ts";
-import { BUDGET_MS, isUnanswered, retryDelay } from "./retry.ts";
 
 /** Where one attempt goes, and what ends it. */
 export type At = {
   /** Base URL without a trailing slash. */
   readonly endpoint: string;
   readonly signal: AbortSignal;
-  /** To be called when a redirect has left the upstream. */
+  /** To be called when a redirect leads to another host. */
   readonly onAbroad: () => void;
 };
 
@@ -27,6 +29,15 @@ export type CallerOptions = {
   readonly clock: Clock;
   /** The client's life. */
   readonly closing: AbortSignal;
+};
+
+type Tried = {
+  /** 1 for the first. */
+  readonly attempt: number;
+  /** Milliseconds since the first try began. */
+  readonly spentMs: number;
+  /** In `[0, 1)`. */
+  readonly chance: number;
 };
 
 export class Caller {
@@ -42,8 +53,8 @@ export class Caller {
   }
 
   /**
-   * One try at each endpoint until one knows an answer; undefined when all say that it is not there. Throws what `attempt`
-   * throws; while the circuit is open it throws at once and sends nothing.
+   * One try at each endpoint until one answers; undefined when all say that it is not there. Throws what `attempt` throws. While the circuit
+   * is open it throws at once and sends nothing.
    */
   async once<T>(question: QuestionKey, signal: AbortSignal, attempt: Attempt<T>): Promise<T | undefined> {
     const pass = this.#options.circuit.enter(question);
@@ -62,21 +73,25 @@ export class Caller {
   }
 
   /**
-   * The same for small, idempotent questions: at most three tries and 30 s in all. An upstream that went away just now is waited for a
-   * few seconds: most are back by then, and the client of a cold pull has nothing else.
+   * The same for small, idempotent questions, with the tries and waits of QUESTION_RETRIES. An upstream that went away a moment ago is waited
+   * for: most are back within seconds, and the client of a cold pull has nothing else.
    */
   async withRetries<T>(question: QuestionKey, attempt: Attempt<T>): Promise<T | undefined> {
     const { clock, name } = this.#options;
     const begunAt = clock.elapsed();
     const budget = new AbortController();
-    const timer = clock.after(BUDGET_MS, () => budget.abort());
+    const timer = clock.after(QUESTION_RETRIES.budgetMs, () => budget.abort());
     try {
       return await this.#tryAgain(question, budget.signal, attempt, begunAt);
     } catch (error) {
       if (!budget.signal.aborted || !isGranaryError(error, "aborted")) throw error;
-      throw new GranaryError("upstream-unavailable", `${name} gave no answer in ${BUDGET_MS / 1000} s.`, {
-        cause: error,
-      });
+      throw new GranaryError(
+        "upstream-unavailable",
+        `${name} gave no answer in ${QUESTION_RETRIES.budgetMs / 1000} s.`,
+        {
+          cause: error,
+        },
+      );
     } finally {
       timer.cancel();
     }
@@ -88,21 +103,26 @@ export class Caller {
     attempt: Attempt<T>,
     begunAt: number,
   ): Promise<T | undefined> {
+    const { clock, closing } = this.#options;
     let seen: unknown;
     for (let tries = 1; ; tries++) {
       try {
         return await this.once(question, signal, attempt);
       } catch (error) {
         const isWaited = isJustGone(error);
-        // What was seen of the upstream says more than that it is not asked any more.
+        // A failure of the upstream itself explains more than our refusal to ask it again.
         if (!isUnsent(error)) seen = error;
-        const spentMs = this.#options.clock.elapsed() - begunAt;
+        const spentMs = clock.elapsed() - begunAt;
         const tried = { attempt: tries, spentMs, chance: Math.random() };
-        const delayMs = isWaited ? LOOK_MS : isUnsent(error) ? undefined : retryDelay(error, tried);
-        if (delayMs === undefined || this.#options.closing.aborted) throw seen ?? error;
-        // What was not sent is no try.
+        const delayMs = isWaited
+          ? QUESTION_RETRIES.lookMs
+          : isUnsent(error)
+            ? undefined
+            : retryDelay(error, tried);
+        if (delayMs === undefined || closing.aborted) throw seen ?? error;
+        // Nothing was sent, so this does not count as a try.
         if (isWaited) tries -= 1;
-        await this.#wait(delayMs);
+        await sleep(delayMs, clock, closing);
       }
     }
   }
@@ -123,47 +143,49 @@ export class Caller {
     if (failure !== undefined) throw failure;
     return undefined;
   }
-
-  /** Ends early when the client closes. */
-  #wait(ms: number): Promise<void> {
-    const { clock, closing } = this.#options;
-    return new Promise((resolve) => {
-      const finish = () => {
-        timer.cancel();
-        closing.removeEventListener("abort", finish);
-        resolve();
-      };
-      const timer = clock.after(ms, finish);
-      closing.addEventListener("abort", finish);
-    });
-  }
 }
 
-/** How long a small question waits for an upstream that went away, and how often it looks. */
-const RIDE_OUT_MS = 5_000;
-const LOOK_MS = 200;
-
-/** Our own refusal: the upstream is known to be away, or to limit us. */
+/** True for our own refusal to ask: the upstream is known to be away, or to limit us. */
 function isUnsent(error: unknown): boolean {
   return isGranaryError(error) && error.facts.unsentForMs !== undefined;
 }
 
 function isJustGone(error: unknown): boolean {
-  return (
-    isGranaryError(error, "upstream-unavailable") && (error.facts.unsentForMs ?? RIDE_OUT_MS) < RIDE_OUT_MS
-  );
+  const { rideOutMs } = QUESTION_RETRIES;
+  return isGranaryError(error, "upstream-unavailable") && (error.facts.unsentForMs ?? rideOutMs) < rideOutMs;
 }
 
-/** Failures that say something about the endpoint, not only about what was asked of it. */
+/** Failures that say something about the endpoint itself, and not only about what it was asked. */
 const WEAKNESSES: readonly ErrorCode[] = ["upstream-unavailable", "upstream-protocol", "rate-limited"];
 
 function settle(pass: Pass, error: unknown, isAbroad: boolean): void {
   if (isGranaryError(error, "rate-limited", "upstream-unavailable")) {
-    // A dead CDN or token server does not make the registry dead, and their limits are not its own: manifests are still to be had.
+    // When a CDN or a token server is down or limits us, the registry itself can still be asked for manifests.
     if (isAbroad && (isUnanswered(error) || error.code === "rate-limited")) pass.abandoned();
     else pass.failed(error);
     return;
   }
   if (isGranaryError(error) && error.facts.upstreamStatus !== undefined) pass.succeeded();
   else pass.abandoned();
+}
+
+/**
+ * Milliseconds to wait before the next try; undefined when there should be none: the failure will not pass, the tries are used up, or the
+ * wait does not fit into the budget. Pure: time and chance are passed in.
+ */
+export function retryDelay(error: unknown, { attempt, spentMs, chance }: Tried): number | undefined {
+  if (attempt >= QUESTION_RETRIES.tries || !isGranaryError(error, "upstream-unavailable")) return undefined;
+  const delayMs = Math.max(error.facts.retryAfterMs ?? 0, backOff(attempt, chance));
+  return spentMs + delayMs < QUESTION_RETRIES.budgetMs ? delayMs : undefined;
+}
+
+/** True when nothing answered in HTTP: the connection, TLS or the wait for headers failed. */
+function isUnanswered(error: GranaryError): boolean {
+  return error.code === "upstream-unavailable" && error.facts.upstreamStatus === undefined;
+}
+
+function backOff(attempt: number, chance: number): number {
+  const { firstPauseMs, growth, jitter } = QUESTION_RETRIES;
+  const base = firstPauseMs * growth ** (attempt - 1);
+  return Math.round(base * (1 - jitter + 2 * jitter * chance));
 }

@@ -1,15 +1,16 @@
 /**
- * Owns the memory that an upstream is away, or limits us, so that the next request does not wait to find out again.
+ * Owns the memory that an upstream is away, so that the next request does not wait to find out again.
  *
- *   closed --a question failed, and a probe of ours as well--> open --a probe, or any question, is answered--> closed
+ *   closed --a question failed, and our own probe failed as well--> open --a probe or a question is answered--> closed
  *
- * One failing repository, or our own tries of one question, are no evidence of a dead registry: each failure is a suspicion, and
- * the probe (the registry's base, which no repository is part of) decides. While it is open the probe goes on by itself, so that
- * no client has to find out. Limits are limits.ts's.
+ * One failing repository, or several tries of one question, do not show that a registry is down. Each failure is only a suspicion, and the
+ * probe decides: it asks the registry's base, which belongs to no repository. While the circuit is open the probe is repeated, so that no
+ * client has to find out. Limits (429) are kept in rate-limits.ts.
  */
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
 import type { Clock, Timer } from "../../observe/clock.ts";
-import { type Limit, Limits, type QuestionKey } from "./rate-limits.ts";
+import { OUTAGE_RETRIES, RATE_LIMIT_RETRIES } from "../../waiting/retry-numbers.ts";
+import { type Limit, type QuestionKey, RateLimits } from "./rate-limits.ts";
 
 export type CircuitState = {
   readonly circuit: "closed" | "open" | "probing";
@@ -22,41 +23,33 @@ export type CircuitState = {
 export interface Pass {
   succeeded(): void;
   failed(error: GranaryError): void;
-  /** The request was given up by us: it says nothing about the upstream. */
+  /** We stopped the request, so its outcome says nothing about the upstream. */
   abandoned(): void;
 }
 
-/** What a probe found: the registry answers, nothing answers, or something answers that speaks of trouble. */
+/** What a probe found: the registry answers, nothing answers, or something answers with a failure of its own (5xx). */
 export type ProbeResult = "answered" | "unanswered" | "troubled";
 
 export type CircuitOptions = {
   readonly name: string;
   readonly clock: Clock;
-  /** Asks the registry's base once; never throws. Without one (limits only) nothing is ever found to be away. */
+  /** Asks the registry's base once; never throws. Without a probe the circuit never opens, and only limits are remembered. */
   readonly probe?: () => Promise<ProbeResult>;
   /** Called on each change; `true` while requests are answered locally. */
   readonly onChange: (isOpen: boolean, reason: string | undefined) => void;
 };
 
-/** First bytes are to go on within a second of the upstream's return. */
-const PROBE_MS = 500;
-/** A probe that hangs, as on a line that drops everything, must not keep the next one from finding out. */
-const PROBES_AT_ONCE = 4;
-/** In the open state a real question goes through this often, for registries whose base does not answer like the rest. */
-const FIRST_TRY_MS = 2_000;
-const LONGEST_TRY_MS = 60_000;
-
 type Away = {
   readonly reason: string;
   readonly since: number;
-  /** When a question may try, of the clock's `elapsed`. */
+  /** When a client's question is let through, of the clock's `elapsed`. */
   tryAt: number;
   tries: number;
 };
 
 export class Circuit {
   readonly #options: CircuitOptions;
-  readonly #limits: Limits;
+  readonly #limits: RateLimits;
   /** The first failure after which nothing was answered. */
   #suspicion: { readonly error: GranaryError; readonly since: number } | undefined;
   #away: Away | undefined;
@@ -64,14 +57,14 @@ export class Circuit {
   #nextProbe: Timer | undefined;
   /** What the last probe found. */
   #lastProbe: ProbeResult | undefined;
-  /** Questions were answered while its base spoke of trouble: until that speaks otherwise, it tells nothing. */
+  /** Questions were answered while the base answered 5xx: until the base answers properly, its failures mean nothing. */
   #isBaseTroubled = false;
   #isReportedOpen = false;
   #isClosed = false;
 
   constructor(options: CircuitOptions) {
     this.#options = options;
-    this.#limits = new Limits(options.clock);
+    this.#limits = new RateLimits(options.clock);
   }
 
   get state(): CircuitState {
@@ -92,8 +85,8 @@ export class Circuit {
   }
 
   /**
-   * Permission for one request. Throws `rate-limited` or `upstream-unavailable` at once, with `retryAfterMs` and `unsentForMs`, where the
-   * answer is known.
+   * Permission for one request. Where it is known that the request would fail, throws `rate-limited` or `upstream-unavailable` at once, with
+   * `retryAfterMs` and `unsentForMs`.
    */
   enter(question: QuestionKey): Pass {
     const away = this.#away;
@@ -103,7 +96,8 @@ export class Circuit {
     if (limit !== undefined) throw this.#limitRefusal(limit, now);
     if (away !== undefined) {
       away.tries += 1;
-      away.tryAt = now + Math.min(LONGEST_TRY_MS, FIRST_TRY_MS * 2 ** away.tries);
+      const { firstTryMs, longestTryMs } = OUTAGE_RETRIES;
+      away.tryAt = now + Math.min(longestTryMs, firstTryMs * 2 ** away.tries);
     }
     return {
       succeeded: () => this.#answered(question),
@@ -112,7 +106,7 @@ export class Circuit {
     };
   }
 
-  /** No probe begins any more. */
+  /** No further probe begins. */
   close(): void {
     this.#isClosed = true;
     this.#nextProbe?.cancel();
@@ -145,7 +139,7 @@ export class Circuit {
     this.#report(undefined);
   }
 
-  /** Says what has changed, if anything has. */
+  /** Reports the state if it has changed. */
   #report(reason: string | undefined): void {
     const isOpen = this.#away !== undefined || this.#limits.widest !== undefined;
     if (isOpen === this.#isReportedOpen) return;
@@ -153,15 +147,15 @@ export class Circuit {
     this.#options.onChange(isOpen, isOpen ? reason : undefined);
   }
 
-  /** One probe now, and the next after a moment, for as long as the upstream is away. */
+  /** Probes now, and again after each pause while the upstream is away. */
   #probe(): void {
     const { probe, clock } = this.#options;
     if (probe === undefined || this.#isClosed) return;
-    this.#nextProbe = clock.after(PROBE_MS, () => {
+    this.#nextProbe = clock.after(OUTAGE_RETRIES.probeMs, () => {
       this.#nextProbe = undefined;
       if (this.#away !== undefined) this.#probe();
     });
-    if (this.#probing >= PROBES_AT_ONCE) return;
+    if (this.#probing >= OUTAGE_RETRIES.probesAtOnce) return;
     this.#probing += 1;
     const suspicion = this.#suspicion;
     void probe().then((result) => {
@@ -179,14 +173,14 @@ export class Circuit {
     if (result === "answered") this.#isBaseTroubled = false;
     if (result === "answered") this.#isBack();
     else if (result === "troubled" && this.#isBaseTroubled) this.#suspicion = undefined;
-    // What was answered meanwhile has taken the suspicion away.
+    // If a question was answered since the probe began, there is no suspicion any more.
     else if (suspicion !== undefined && suspicion === this.#suspicion && this.#away === undefined)
       this.#isGone(suspicion);
   }
 
   #isGone({ error, since }: { readonly error: GranaryError; readonly since: number }): void {
-    const tryAt = this.#options.clock.elapsed() + FIRST_TRY_MS;
-    // Told to everybody who asks this upstream for anything.
+    const tryAt = this.#options.clock.elapsed() + OUTAGE_RETRIES.firstTryMs;
+    // This reason is shown to everybody who asks this upstream for anything, so it must not name what one client asked for.
     this.#away = { reason: reasonOf(error), since, tryAt, tries: 0 };
     this.#report(error.message);
     if (this.#nextProbe === undefined) this.#probe();
@@ -205,7 +199,7 @@ export class Circuit {
 
   #limitRefusal({ reason, metAt, until }: Limit, now: number): GranaryError {
     const { name } = this.#options;
-    const waitMs = Math.max(FIRST_TRY_MS / 2, until - now);
+    const waitMs = Math.max(RATE_LIMIT_RETRIES.shortestToldMs, until - now);
     const text = `${name} is not asked for another ${Math.ceil(waitMs / 1000)} s: ${reason}.`;
     return new GranaryError("rate-limited", text, {
       retryAfterMs: waitMs,

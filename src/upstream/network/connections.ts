@@ -1,16 +1,13 @@
 /**
- * Owns how many connections to one host are open at once. As long as it gives every one that is asked for, there is no limit; a refusal
- * while others are served shows one, and then requests wait for their turn here in place of being refused there. Where
- * nobody is served a refusal is what it is. It opens nothing itself.
+ * Owns how many connections to one host are open at once. There is no limit until the host refuses a connection while it serves others;
+ * from then on requests wait here for their turn instead of being refused there. A refusal while nothing is served is an ordinary failure.
+ * It opens no connection itself.
  */
-import { GranaryError, isGranaryError } from "../../errors.ts";
+import { isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Crowd } from "../../origin.ts";
-
-/** After this long without another refusal one connection more is tried. */
-const RAISE_MS = 5_000;
-/** A limit that nothing was asked under for this long is forgotten. */
-const FORGET_MS = 30_000;
+import { abortedError, onAbort } from "../../waiting/abort.ts";
+import { CONNECTION_RETRIES } from "../../waiting/retry-numbers.ts";
 
 type Waiting = { readonly go: () => void };
 
@@ -39,9 +36,9 @@ export class Connections {
   }
 
   /**
-   * Runs `attempt` when there is a place for it, again after a refusal that only shows a limit. `whenOver` is told what to call when the
-   * connection of the answer is free again. `isUrgent` goes before what waits. Throws what `attempt` throws, `aborted` when `signal` ends the
-   * wait.
+   * Runs `attempt` when there is room for it, and again after a refusal that only shows a limit. `whenOver` gets the function to call when
+   * the connection of the answer is free again. An urgent request goes before those that wait. Throws what `attempt` throws, and `aborted`
+   * when `signal` ends the wait.
    */
   async use<T>(
     attempt: () => Promise<T>,
@@ -54,7 +51,7 @@ export class Connections {
       try {
         const answer = await attempt();
         this.#answered += 1;
-        // Asked before the limit showed, and given all the same.
+        // It was asked for before the limit was known, and given nevertheless.
         this.#most = Math.max(this.#most, this.#answered);
         whenOver(answer, () => this.#free(true));
         return answer;
@@ -66,7 +63,7 @@ export class Connections {
     }
   }
 
-  /** No await before the place is taken: requests of one tick see each other. */
+  /** No await before the place is taken: requests of the same tick must see each other. */
   #turn(signal: AbortSignal, isUrgent: boolean): Promise<void> | void {
     this.#raise();
     if (this.#open < this.#most && (isUrgent || this.#queue.length === 0)) {
@@ -74,20 +71,19 @@ export class Connections {
       return;
     }
     return new Promise((resolve, reject) => {
-      const leave = () => {
-        this.#queue = this.#queue.filter((other) => other !== waiting);
-        reject(new GranaryError("aborted", "A request that waited for a connection was given up."));
-      };
+      let stopListening: () => void = () => undefined;
       const waiting: Waiting = {
         go: () => {
-          signal.removeEventListener("abort", leave);
+          stopListening();
           resolve();
         },
       };
-      signal.addEventListener("abort", leave, { once: true });
       if (isUrgent) this.#queue.unshift(waiting);
       else this.#queue.push(waiting);
-      if (signal.aborted) leave();
+      stopListening = onAbort(signal, () => {
+        this.#queue = this.#queue.filter((other) => other !== waiting);
+        reject(abortedError(signal, "a request that waited for a connection"));
+      });
     });
   }
 
@@ -101,10 +97,10 @@ export class Connections {
     }
   }
 
-  /** A connection was refused while others are served: there are no more to be had than those. */
+  /** True when a connection was refused while others are served: the host gives no more than those. */
   #showsLimit(error: unknown): boolean {
     if (!isGranaryError(error) || error.facts.isUnreachable !== true || this.#answered === 0) return false;
-    // Others that are under way may be refused as well: only those that are served have shown that there is a place for them.
+    // Requests under way may be refused as well, so only those that are being served count.
     this.#most = Math.max(1, Math.min(this.#most, this.#answered));
     this.#refusedAt = this.#clock.elapsed();
     return true;
@@ -112,8 +108,13 @@ export class Connections {
 
   #raise(): void {
     const sinceMs = this.#clock.elapsed() - this.#refusedAt;
-    if (this.#open === 0 && sinceMs > FORGET_MS) this.#most = Number.POSITIVE_INFINITY;
-    if (this.#most === Number.POSITIVE_INFINITY || sinceMs < RAISE_MS || this.#queue.length === 0) return;
+    if (this.#open === 0 && sinceMs > CONNECTION_RETRIES.forgetMs) this.#most = Number.POSITIVE_INFINITY;
+    if (
+      this.#most === Number.POSITIVE_INFINITY ||
+      sinceMs < CONNECTION_RETRIES.raiseMs ||
+      this.#queue.length === 0
+    )
+      return;
     this.#most += 1;
     this.#refusedAt = this.#clock.elapsed();
   }

@@ -30,12 +30,12 @@ export type Dispatchers = {
   retire(): Promise<void>;
 };
 
-/** Front ends add cookies, policies and links of their own: curl takes 300 KiB of headers, Go 10 MiB. Each connection may hold this much. */
+/** The longest headers of an answer. Front ends add cookies, policies and links; curl accepts 300 KiB, Go 10 MiB. */
 const MAX_HEADER_BYTES = 2 ** 20;
 
 /**
- * Long enough for the next segment and the next layer, well below the 60 to 75 s after which common front ends drop an idle connection.
- * Where a line gives few connections, an idle one to the registry keeps one to its CDN away.
+ * How long an idle connection is kept. Long enough for the next segment and the next layer; well below the 60 to 75 s after which common
+ * front ends close one. On a line that allows few connections, an idle one to the registry takes the place of one to its CDN.
  */
 const KEEP_ALIVE_MS = 5_000;
 
@@ -43,7 +43,7 @@ const KEEP_ALIVE_MS = 5_000;
 export function createDispatchers(options: DispatcherOptions): Dispatchers {
   const { isInternal, policy, proxies, tls, lookup, onUnsound } = options;
   const common = {
-    // Lanes are worth having only as sockets of their own: one congestion window each (issue 2, item 2).
+    // Several lanes are faster only as several sockets, each with its own congestion window; HTTP/2 would put them all on one.
     allowH2: false,
     pipelining: 1,
     connections: null,
@@ -68,11 +68,11 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
     new ProxyAgent({
       ...common,
       uri: url.href,
-      // The proxy resolves names; the guard above never sees them, the check of literal addresses still does.
+      // The proxy resolves names, so guardLookup does not see their addresses; refuseLiteral still checks addresses in URLs.
       requestTls: { secureContext },
       // The client certificate is for the upstream, not for a proxy.
       proxyTls: { secureContext: secureContextOf(tls?.ca === undefined ? undefined : { ca: tls.ca }) },
-      // Without these, undici makes its connections to the proxy with its own limits, which are minutes.
+      // Without these factories, undici connects to the proxy with its own timeouts, which are minutes.
       factory: (origin, own) => {
         const connect = "connect" in own && isConnector(own.connect) ? { connect: mended(own.connect) } : {};
         return new Pool(origin, { ...common, ...own, ...connect });
@@ -97,7 +97,7 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
   };
 }
 
-/** What undici makes for tunnels is a function; for anything else it is left alone. */
+/** undici makes a connector function for tunnels; anything else is passed on unchanged. */
 function isConnector(value: unknown): value is buildConnector.connector {
   return typeof value === "function";
 }

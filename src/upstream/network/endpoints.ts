@@ -1,11 +1,10 @@
 /**
- * Owns the order in which an upstream's endpoints are tried. One that failed goes behind the others for a while, and longer when it fails
- * again; then the configured order holds once more, because whoever put a mirror first wants it back when it is back. It sends nothing.
+ * Owns the order in which an upstream's endpoints are tried. One that failed comes after the others for a while, and for longer when it
+ * fails again. After that the configured order counts again, because whoever put a mirror first wants it used again. It sends nothing.
  */
 import type { Clock } from "../../observe/clock.ts";
+import { ENDPOINT_RETRIES } from "../../waiting/retry-numbers.ts";
 
-const FIRST_MS = 60_000;
-const LONGEST_MS = 10 * 60_000;
 /** Before all times of the clock. */
 const NEVER = -1;
 
@@ -25,7 +24,7 @@ export class Endpoints {
   /** Base URLs without a trailing slash, best first. */
   get order(): readonly string[] {
     if (this.#demoted.size === 0) return this.#configured;
-    // Of those that failed, the one whose failure is longest ago.
+    // Among those that failed, the one that failed longest ago comes first.
     return [...this.#configured].sort((a, b) => this.#since(a) - this.#since(b));
   }
 
@@ -33,17 +32,18 @@ export class Endpoints {
     if (this.#configured.length < 2 || !this.#configured.includes(endpoint)) return;
     const since = this.#clock.elapsed();
     const last = this.#demoted.get(endpoint);
-    // Requests that were under way fail together, which is one failure.
+    // Requests that were under way at the same time fail together: that is one failure.
     if (last !== undefined && since < last.until) {
       this.#demoted.set(endpoint, { ...last, since });
       return;
     }
     const isAgain = last !== undefined && since < last.until + last.forMs;
-    const forMs = isAgain ? Math.min(LONGEST_MS, last.forMs * 2) : FIRST_MS;
+    const { firstMs, longestMs } = ENDPOINT_RETRIES;
+    const forMs = isAgain ? Math.min(longestMs, last.forMs * 2) : firstMs;
     this.#demoted.set(endpoint, { since, until: since + forMs, forMs });
   }
 
-  /** When it failed; before everything for one that may go first. */
+  /** When it failed; NEVER for one that keeps its configured place. */
   #since(endpoint: string): number {
     const demotion = this.#demoted.get(endpoint);
     if (demotion === undefined || demotion.until <= this.#clock.elapsed()) return NEVER;

@@ -1,44 +1,91 @@
 /**
- * Owns the reading of `Link` (RFC 8288): where an answer says that its next page is. Pages of a registry are asked for by a query of its own
- * making, which is handed on and sent back as it is; of a link nothing else is taken, so that none leads to another host or path.
+ * Owns the small grammars of the headers between us and an upstream: Retry-After, the ratelimit headers, Link, Content-Length,
+ * Content-Type, the digest headers and Basic. Each function reads or writes one thing and decides nothing. Ranges are in
+ * bytes/http-range.ts, challenges in oci/challenge.ts. Pure.
  */
-import { answerError } from "./answer-error.ts";
+import type { IncomingHttpHeaders } from "node:http";
+import { isByteCount } from "../../bytes/byte-range.ts";
+import type { PasswordCredentials } from "../../oci/credentials.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { RATE_LIMIT_RETRIES } from "../../waiting/retry-numbers.ts";
 
-/** Longer ones would not fit into a request line everywhere, and no registry needs them. */
-export const MOST_QUERY = 4_000;
+/** How many pulls Docker Hub still allows us (docs/protocol.md#docker-hub-rate-limits). */
+export type PullBudget = {
+  readonly limit: number;
+  readonly remaining: number;
+  readonly windowMs: number;
+  /** Epoch ms. */
+  readonly seenAt: number;
+};
+
+/**
+ * Retry-After (RFC 9110, 10.2.3), seconds or an HTTP date, in milliseconds from now; undefined when it is absent or unreadable. A date is
+ * one of the server's clock, so it is compared with the `Date` of the same answer, and with our clock (`now`, epoch ms) only without one.
+ */
+export function parseRetryAfter(header: string | undefined, now: number, date?: string): number | undefined {
+  if (header === undefined) return undefined;
+  const text = header.trim();
+  const sentAt = Date.parse(date ?? "");
+  const ms = /^\d+$/.test(text)
+    ? Number(text) * 1000
+    : Date.parse(text) - (Number.isNaN(sentAt) ? now : sentAt);
+  return Number.isNaN(ms) ? undefined : Math.min(RATE_LIMIT_RETRIES.longestRetryAfterMs, Math.max(0, ms));
+}
+
+/**
+ * The budget in `ratelimit-limit` and `ratelimit-remaining`: "100;w=21600", possibly several separated by commas. undefined when they are
+ * absent (an account without a limit) or unreadable. `now` in epoch ms.
+ */
+export function parsePullBudget(headers: IncomingHttpHeaders, now: number): PullBudget | undefined {
+  const limit = tightest(headers["ratelimit-limit"]);
+  const remaining = tightest(headers["ratelimit-remaining"]);
+  if (limit === undefined || remaining === undefined) return undefined;
+  return { limit: limit.value, remaining: remaining.value, windowMs: limit.windowMs, seenAt: now };
+}
+
+/** Of several limits the one with the smallest value: it is reached first. */
+function tightest(header: string | string[] | undefined): { value: number; windowMs: number } | undefined {
+  const policies = String(header ?? "")
+    .split(",")
+    .flatMap((policy) => {
+      const [, value, window] = /^\s*(\d+)(?:\s*;\s*w=(\d+))?/.exec(policy) ?? [];
+      return value === undefined ? [] : [{ value: Number(value), windowMs: Number(window ?? 0) * 1000 }];
+    });
+  return policies.sort((a, b) => a.value - b.value)[0];
+}
+
+/** Content-Length, bytes; undefined when it is absent, or not a number that a double holds exactly. */
+export function parseContentLength(text: string | undefined): number | undefined {
+  if (text === undefined || !/^\d+$/.test(text)) return undefined;
+  return isByteCount(Number(text)) ? Number(text) : undefined;
+}
+
+/** The media type without its parameters, in lower case; undefined when there is none. */
+export function parseMediaType(contentType: string | undefined): string | undefined {
+  return contentType?.split(";")[0]?.trim().toLowerCase() || undefined;
+}
+
+/**
+ * The digest that an answer names. The Ollama registry has a header of its own, seen both with and without the algorithm in front. undefined
+ * when there is none in a form that we know.
+ */
+export function parseDigestHeader(headers: IncomingHttpHeaders): Digest | undefined {
+  const text = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "")
+    .trim()
+    .toLowerCase();
+  return [text, `sha256:${text}`].find(isDigest);
+}
+
+/** Authorization: Basic (RFC 7617). The result is a secret: it goes into that header and nowhere else. */
+export function formatBasic({ username, password }: PasswordCredentials): string {
+  return `Basic ${Buffer.from(`${username}:${password}`, "utf8").toString("base64")}`;
+}
 
 const TARGET = /^\s*<([^>]*)>/;
 const PARAMETER = /^\s*;\s*([^\s=;,"]+)\s*(?:=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*)))?/;
 
-/**
- * The query (without its question mark) of the next page of what `asked` was answered with; undefined when this is the last one. `path` is
- * what the link's path must end in: registries behind a front may know their own host and what stands before differently. Throws
- * `upstream-protocol` for a page that is elsewhere, or the same one again: a list that ends too early would be a wrong one.
- */
-export function nextQuery(
-  header: string | readonly string[] | undefined,
-  asked: URL,
-  path: string,
-): string | undefined {
-  const target = targetOf(header);
-  if (target === undefined) return undefined;
-  const next = URL.parse(target, asked.href);
-  if (next === null || (next.pathname !== asked.pathname && !next.pathname.endsWith(path)))
-    throw answerError("upstream-protocol", asked, "says that its list goes on at another path");
-  const query = next.search.slice(1);
-  if (query.length > MOST_QUERY)
-    throw answerError(
-      "upstream-protocol",
-      asked,
-      `says that its list goes on with more than ${MOST_QUERY} characters`,
-    );
-  if (query === asked.search.slice(1))
-    throw answerError("upstream-protocol", asked, "says that its list goes on where it was");
-  return query;
-}
-
-/** The first link to a next page, of one header or several. */
-function targetOf(header: string | readonly string[] | undefined): string | undefined {
+/** The target of the first link with rel="next" (RFC 8288), of one Link header or several; undefined when there is none. */
+export function parseNextLink(header: string | readonly string[] | undefined): string | undefined {
   let rest = typeof header === "string" ? header : (header ?? []).join(", ");
   while (rest !== "") {
     const found = TARGET.exec(rest);

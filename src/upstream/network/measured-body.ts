@@ -1,13 +1,13 @@
 /**
- * Owns the body of one opened range: exactly the announced bytes, or an error after the bytes that came. It hands on the
- * network's own buffers with one promise per buffer and no copy, and must never end early without an error.
+ * Owns the body of one opened range: exactly the announced bytes, or an error after the bytes that came. It passes on the network's own
+ * buffers without a copy, one promise for each, and must never end early without an error.
  */
 import type { Readable } from "node:stream";
 import { GranaryError } from "../../errors.ts";
 
 export type MeasuredBodyOptions = {
   readonly stream: Readable;
-  /** Bytes announced, what comes after them is cut off; infinite where nobody announced any: then its end is where it ends cleanly. */
+  /** Announced bytes; more than these are cut off. Infinity when no length was announced: then a clean end of the stream is the end. */
   readonly length: number;
   /** For messages: "GET https://host/path". */
   readonly doing: string;
@@ -19,12 +19,12 @@ export type MeasuredBodyOptions = {
 type Result = IteratorResult<Uint8Array, undefined>;
 type Parked = { readonly resolve: (result: Result) => void; readonly reject: (error: GranaryError) => void };
 
-/** Counting per buffer would be a visible cost at 1 GB/s. */
+/** Counting every buffer would cost a visible part of the processor time at 1 GB/s. */
 const COUNT_EVERY = 4 * 2 ** 20;
 
 /**
- * Bytes that may wait here while a lane writes. With the stream's own limit of 64 KiB, which is one socket read, undici
- * would stop and start its socket for every buffer.
+ * Bytes that may wait here while a lane writes. With the stream's own limit of 64 KiB, which is one read of the socket, undici would pause
+ * and resume the socket for every buffer.
  */
 const WAITING = 2 ** 20;
 
@@ -75,7 +75,7 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     });
   }
 
-  /** Leaving early closes the connection; after the last byte it may be used again. */
+  /** Ends the reading. Before the last byte this closes the connection; after it the connection can be used again. */
   return(): Promise<Result> {
     this.dismiss();
     return Promise.resolve(DONE);
@@ -94,7 +94,7 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   #receive(chunk: Buffer): void {
-    // More than announced: the rest of this connection cannot be trusted.
+    // More bytes than announced: what follows on this connection cannot be trusted.
     if (chunk.length > this.#left) this.#stream.destroy();
     if (this.#isOver) return;
     const wanted = chunk.length > this.#left ? chunk.subarray(0, this.#left) : chunk;
@@ -117,7 +117,7 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     if (this.#waitingBytes >= WAITING && this.#left > 0) this.#stream.pause();
   }
 
-  /** All bytes came, or none will come any more. */
+  /** All bytes have come, or no more will come. */
   #end(error: GranaryError | undefined): void {
     if (this.#isOver) return;
     this.#isOver = true;
@@ -129,8 +129,8 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
   }
 
   /**
-   * undici gives a connection back one turn of the event loop after its last byte: whoever asks again at once would
-   * open another one, with its handshake.
+   * undici makes a connection available again one turn of the event loop after its last byte. A request that is sent before that would open
+   * another connection, with its handshake.
    */
   #done(): Promise<Result> {
     return new Promise((resolve) => setImmediate(resolve, DONE));

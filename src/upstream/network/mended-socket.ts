@@ -1,20 +1,20 @@
 /**
- * Owns the way of response heads from a socket to undici's parser, which cannot be told to be lenient: each head is taken off the socket,
- * mended where it breaks the rules, and handed on. Bodies pass as they are, without a copy. It must never hold bytes back that are no head.
+ * Owns the path of response heads from a socket to undici's parser, which has no lenient mode: each head is read from the socket, repaired
+ * where it breaks the rules, and passed on. Bodies are passed on unchanged and without a copy. It must never delay bytes that are not a head.
  */
 import type { Socket } from "node:net";
 import type { buildConnector } from "undici";
 import { mendHead } from "./sound-head.ts";
 
-/** Told of each answer that broke the rules: the host, and what it sends. */
+/** Called for each answer that broke the rules: with the host, and what is wrong with what it sends. */
 export type OnUnsound = (host: string, faults: readonly string[]) => void;
 
-/** What undici writes first of a request. */
+/** How a request begins that undici writes. */
 const REQUEST = /^(GET|HEAD|POST) [^\r\n]* HTTP\/1\.1\r\n/;
 const START = Buffer.from("HTTP/");
 const INTERIM = /^HTTP\/1\.\d +1(?!01)\d\d/;
 
-/** `connector`, whose sockets give undici sound heads. `limit` is the longest head, bytes; a longer one is the parser's to refuse. */
+/** `connector`, with sockets that give undici correct heads. `limit` is the longest head in bytes; a longer one is left to the parser to refuse. */
 export function mendedConnector(
   connector: buildConnector.connector,
   limit: number,
@@ -33,12 +33,12 @@ function mendSocket(socket: Socket, limit: number, onFaults: (faults: readonly s
   const { write } = socket;
   /** The method of a request whose answer has not begun. */
   let asked: string | undefined;
-  let held: Buffer = Buffer.alloc(0);
+  let pending: Buffer = Buffer.alloc(0);
 
   const passOn = (): Buffer => {
-    const bytes = held;
+    const bytes = pending;
     asked = undefined;
-    held = Buffer.alloc(0);
+    pending = Buffer.alloc(0);
     return bytes;
   };
 
@@ -47,13 +47,13 @@ function mendSocket(socket: Socket, limit: number, onFaults: (faults: readonly s
     for (;;) {
       const chunk = read();
       if (chunk === null) return null;
-      held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-      held = held.subarray(startOf(held));
-      for (let end = endOfHead(held); end !== undefined; end = endOfHead(held)) {
-        const head = held.subarray(0, end);
+      pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
+      pending = pending.subarray(startOf(pending));
+      for (let end = endOfHead(pending); end !== undefined; end = endOfHead(pending)) {
+        const head = pending.subarray(0, end);
         if (INTERIM.test(head.toString("latin1", 0, 16))) {
-          // 100 and 103 announce an answer and are none.
-          held = held.subarray(end);
+          // 100 and 103 come before the answer and are left out.
+          pending = pending.subarray(end);
           continue;
         }
         const mended = mendHead(head, asked !== "HEAD");
@@ -61,7 +61,7 @@ function mendSocket(socket: Socket, limit: number, onFaults: (faults: readonly s
         if (mended.faults.length > 0) onFaults(mended.faults);
         return Buffer.concat([mended.bytes, passOn().subarray(end)]);
       }
-      if (held.length > limit || !isStart(held)) return passOn();
+      if (pending.length > limit || !isStart(pending)) return passOn();
     }
   };
 
@@ -82,7 +82,7 @@ function startOf(bytes: Buffer): number {
   return at;
 }
 
-/** What speaks something else is not waited for. */
+/** False for anything that is not HTTP/1: then there is no head to wait for. */
 function isStart(bytes: Buffer): boolean {
   const length = Math.min(bytes.length, START.length);
   return bytes.subarray(0, length).equals(START.subarray(0, length));

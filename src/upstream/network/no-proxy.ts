@@ -9,7 +9,7 @@ export type NoProxy = (host: string, port: number) => boolean;
 
 type Rule = { readonly matches: (host: string) => boolean; readonly port: number | undefined };
 
-/** `problem` is called with the sentence for an entry that cannot be understood, and throws. */
+/** `problem` is called with a sentence about an entry that cannot be understood; it must throw. */
 export function parseNoProxy(text: string, problem: (sentence: string) => never): NoProxy {
   const rules = text
     .split(/[\s,]+/)
@@ -41,7 +41,7 @@ function splitPort(entry: string): { readonly host: string; readonly port: numbe
   return host === undefined ? { host: entry, port: undefined } : { host, port: Number(port) };
 }
 
-/** Only addresses lie in a network: what a name resolves to is not looked up. */
+/** A network matches only addresses: names are not looked up for it. */
 function network(cidr: string, entry: string, problem: (sentence: string) => never): Rule["matches"] {
   const bare = cidr.replace(/[[\]]/g, "");
   if (!ipaddr.isValidCIDR(bare)) {

@@ -30,7 +30,7 @@ const EXAMPLE =
 /** Throws `config-invalid` for a variable that would be used and cannot be. */
 export function readProxies(env: ProxyEnvironment): Proxies {
   const all = variable(env, "all_proxy");
-  // Where only HTTP_PROXY is set it carries https as well, as it always did here.
+  // If only HTTP_PROXY is set, it is used for https as well.
   const http = proxyFrom(variable(env, "http_proxy") ?? all);
   const https = proxyFrom(variable(env, "https_proxy") ?? all ?? variable(env, "http_proxy"));
   if (http === undefined && https === undefined) return { http, https, proxyOf: () => undefined };
@@ -43,7 +43,7 @@ export function readProxies(env: ProxyEnvironment): Proxies {
   };
 }
 
-/** The lower-case spelling wins, as with curl, also where it is empty: that says "none". */
+/** The lower-case name comes first, as in curl, even with an empty value, which means "no proxy". */
 function variable(env: ProxyEnvironment, lowerCase: string): Variable | undefined {
   for (const name of [lowerCase, lowerCase.toUpperCase()]) {
     const text = env[name];
@@ -63,7 +63,7 @@ function proxyFrom(from: Variable | undefined): HttpProxy | undefined {
     );
   }
   const url = URL.parse(scheme === undefined ? `http://${text}` : text);
-  // A URL takes quotes and other oddities for a name; no host has one.
+  // The URL parser accepts quotes and other characters in a host that no host name has.
   if (url === null || !/^(?:[\w.-]+|\[[0-9a-f:.]+\])$/i.test(url.hostname)) {
     throw invalid(name, `it is not the address of a proxy: write ${EXAMPLE}, without quotes`);
   }
@@ -72,7 +72,7 @@ function proxyFrom(from: Variable | undefined): HttpProxy | undefined {
 }
 
 function checkLogin(name: string, { username, password, pathname, search, hash }: URL): void {
-  // A "/", "?" or "#" in a password ends the host there, and the rest of the password would be asked for by name.
+  // A "/", "?" or "#" in a password would end the host there, and a part of the password would be looked up as a name.
   const isCut = `${pathname}${search}${hash}`.includes("@");
   if (!isCut && isDecodable(username) && isDecodable(password)) return;
   throw invalid(

@@ -1,11 +1,13 @@
 /**
- * Owns what is known of an upstream's limits (429): which kind of question may not be asked before when, and of which repository. One
- * repository that is limited says nothing of another until a second one is limited too, and nothing of other kinds ever (Docker
- * Hub charges pulls of manifests, and neither HEAD nor blobs: docs/protocol.md#docker-hub-rate-limits). It sends nothing and never waits.
+ * Owns what is known of an upstream's limits (429): until when which kind of question must not be asked, and about which repository. A
+ * limit on one repository counts for all only when a second repository is limited too, and it never counts for other kinds of questions
+ * (Docker Hub counts GETs of manifests, and neither HEAD nor blobs: docs/protocol.md#docker-hub-rate-limits). It sends nothing and never
+ * waits. A limit that is over is kept until a question was answered again, so these entries have no lifetime.
  */
 import { LRUCache } from "lru-cache";
 import { type GranaryError, reasonOf } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
+import { RATE_LIMIT_RETRIES } from "../../waiting/retry-numbers.ts";
 
 /** What is asked, and of which repository. */
 export type QuestionKey = {
@@ -13,7 +15,7 @@ export type QuestionKey = {
   readonly repository: string;
 };
 
-/** A limit in force, or over and not yet tried. */
+/** A limit that is in force, or over but not yet tested by a question. */
 export type Limit = {
   readonly reason: string;
   /** When it was met and when it is over, of the clock's `elapsed`. */
@@ -21,17 +23,14 @@ export type Limit = {
   readonly until: number;
   /** How often in a row it was met. */
   readonly times: number;
-  /** Since it was over, one question went through that is not answered yet. */
+  /** It is over, and the one question that tests it has not been answered yet. */
   isTried: boolean;
 };
 
-/** Docker Hub does not document Retry-After (docs/protocol.md#docker-hub-rate-limits): without one, this is where we start. */
-const FIRST_MS = 60_000;
-const LONGEST_MS = 15 * 60_000;
 /** Repositories of which a limit is remembered. */
 const REMEMBERED = 1_000;
 
-export class Limits {
+export class RateLimits {
   readonly #clock: Clock;
   readonly #limits = new LRUCache<string, Limit>({ max: REMEMBERED });
 
@@ -47,8 +46,8 @@ export class Limits {
   }
 
   /**
-   * The limit that forbids this question now. When one is over, one question after another finds out whether it is: the caller tells
-   * with `met` or `passed`, or gives the try back with `untried`.
+   * The limit that forbids this question now. When a limit is over, one question at a time tests it: the caller reports the outcome by
+   * `met` or `passed`, or by `untried` when there was none.
    */
   check(question: QuestionKey): Limit | undefined {
     const own = this.#inForce(ownKey(question));
@@ -64,13 +63,14 @@ export class Limits {
     if (isWide) this.#remember(question.kind, error);
   }
 
-  /** The question was answered: nothing limits it any more. */
+  /** The question was answered, so nothing limits it any more. */
   passed(question: QuestionKey): void {
     for (const key of [ownKey(question), question.kind]) {
       if (this.#limits.get(key)?.isTried === true) this.#limits.delete(key);
     }
   }
 
+  /** The question had no outcome: another one may test the limit. */
   untried(question: QuestionKey): void {
     for (const key of [ownKey(question), question.kind]) {
       const limit = this.#limits.get(key);
@@ -98,7 +98,8 @@ export class Limits {
   #remember(key: string, error: GranaryError): void {
     const now = this.#clock.elapsed();
     const times = (this.#limits.get(key)?.times ?? 0) + 1;
-    const forMs = error.facts.retryAfterMs ?? Math.min(LONGEST_MS, FIRST_MS * 2 ** (times - 1));
+    const { firstMs, longestMs } = RATE_LIMIT_RETRIES;
+    const forMs = error.facts.retryAfterMs ?? Math.min(longestMs, firstMs * 2 ** (times - 1));
     this.#limits.set(key, { reason: reasonOf(error), metAt: now, until: now + forMs, times, isTried: false });
   }
 }

@@ -1,13 +1,12 @@
 /**
- * Owns the reading of small bodies with a limit, and the getting rid of bodies that nobody wants. Blob bodies never
- * come here.
+ * Owns the reading of small bodies with a limit, and the disposal of bodies that nobody wants. Blob bodies are not read here.
  */
 import { type GranaryError, isGranaryError } from "../../errors.ts";
 import { answerError } from "./answer-error.ts";
 import type { Incoming } from "./transport.ts";
 import { transportError } from "./transport-error.ts";
 
-/** Redirect and error bodies up to this are read to their end, so that the connection can be used again. */
+/** Unwanted bodies up to this size, bytes, are read to their end, so that the connection can be used again. */
 const WORTH_DRAINING = 16 * 1024;
 
 /**
@@ -32,7 +31,7 @@ export async function readLimited(incoming: Incoming, limit: number, signal: Abo
   return Buffer.concat(chunks);
 }
 
-/** Bytes that are not as the digest names them can be neither verified nor stored (docs/protocol.md#length-and-encoding). */
+/** Throws `upstream-protocol` for a compressed body: its bytes are not those of the digest, so they can be neither verified nor stored (docs/protocol.md#length-and-encoding). */
 export function refuseEncoded({ url, headers, body }: Incoming): void {
   const encoding = headers["content-encoding"];
   if (encoding === undefined || encoding === "" || encoding === "identity") return;
@@ -41,17 +40,18 @@ export function refuseEncoded({ url, headers, body }: Incoming): void {
   throw answerError("upstream-protocol", url, what, { expected: "identity", found: encoding });
 }
 
-/** Lets go of a body: short ones are drained for the connection's sake, others end their connection. */
+/** Disposes of a body that is not wanted. A short one is read to its end to keep the connection; a long one is cut, with its connection. */
 export function discardBody({ headers, body }: Pick<Incoming, "headers" | "body">): void {
   body.on("error", ignore);
   if (Number(headers["content-length"] ?? Number.POSITIVE_INFINITY) <= WORTH_DRAINING) body.resume();
   else body.destroy();
 }
 
+/** Ends the body, and makes the error for one of more than `limit` bytes. */
 export function tooLong({ url, body }: Incoming, limit: number): GranaryError {
   body.on("error", ignore).destroy();
   return answerError("upstream-protocol", url, `answered with more than ${limit} bytes`, { expected: limit });
 }
 
-/** The body is given up: how its connection ends is nobody's business any more. */
+/** For the errors of a body that was disposed of. */
 function ignore(): void {}

@@ -6,7 +6,7 @@ import type { GranaryError } from "../../errors.ts";
 import { answerError } from "./answer-error.ts";
 import type { Incoming } from "./transport.ts";
 
-/** As many as Go's client follows, and with it docker, containerd and podman. */
+/** As many as Go's client follows, and so Docker, containerd and Podman. */
 export const MAX_REDIRECTS = 10;
 
 const STATUSES = new Set([301, 302, 303, 307, 308]);
@@ -35,7 +35,7 @@ export function nextHop({ url, status, headers }: Pick<Incoming, "url" | "status
   return next;
 }
 
-/** Headers come as bytes; a Location beyond ASCII is UTF-8 by custom (WHATWG, "location URL"). */
+/** Node gives headers as Latin-1. A Location with other characters is UTF-8 in practice (WHATWG Fetch, "location URL"). */
 function asText(location: string): string {
   const text = Buffer.from(location, "latin1").toString("utf8");
   return text.includes("\ufffd") ? location : text;

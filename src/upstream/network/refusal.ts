@@ -1,26 +1,26 @@
 /**
- * Owns what an answer other than the one hoped for says in its own words: it reads the short body of a refusal and makes the failure that
- * carries it. It waits for no long body, and never takes another host's words for the registry's.
+ * Owns the reading of what an error answer says in its body, and the error that carries these words. It does not wait long for a body, and
+ * reads no long one.
  */
 import type { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { readErrorWords, type ToldError } from "../../oci/error-body.ts";
+import { type Answered, statusError } from "./answer-error.ts";
 import { discardBody } from "./read-body.ts";
-import { type Answered, statusError } from "./status-error.ts";
 import type { Incoming } from "./transport.ts";
 
 /** What is read of an error's body. Registries send a line or two; front ends send whole pages. */
 const MAX_BYTES = 64 * 1024;
-/** A verdict is worth more than its explanation. */
+/** The longest wait for the words: the status, which came already, is worth more than they are. */
 const PATIENCE_MS = 10_000;
 
-/** The failure that `reply` is, with its words. The body is over then. */
-export async function refusalOf(reply: Answered, clock: Clock): Promise<GranaryError> {
+/** The error for `reply`, with the words of its body, which is then read to its end. */
+export async function readRefusal(reply: Answered, clock: Clock): Promise<GranaryError> {
   const told = await wordsOf(reply, clock);
   return statusError(reply, clock.now(), { told });
 }
 
-/** Never throws: a body that cannot be read says nothing. Whoever quotes `secrets` of ours quotes too much. */
+/** The errors that a body tells, without those that quote one of our `secrets`. Never throws: a body that cannot be read tells nothing. */
 export async function wordsOf(
   incoming: Incoming & { readonly secrets?: readonly string[] },
   clock: Clock,
@@ -33,7 +33,7 @@ export async function wordsOf(
 async function readWords(incoming: Incoming, clock: Clock): Promise<readonly ToldError[]> {
   const { headers, body } = incoming;
   const said = headers["x-error-message"];
-  // An answer to HEAD has no body; Hugging Face says it in a header as well.
+  // The answer to a HEAD has no body; Hugging Face also sends the message in a header.
   const fallback = typeof said === "string" ? readErrorWords(Buffer.from(said, "latin1"), "text/plain") : [];
   const isEncoded = !["", "identity"].includes(headers["content-encoding"] ?? "");
   if (isEncoded || Number(headers["content-length"] ?? 0) > MAX_BYTES) {
@@ -51,7 +51,7 @@ async function readWords(incoming: Incoming, clock: Clock): Promise<readonly Tol
   }
 }
 
-/** The body, or nothing of one that is too long. */
+/** The body; empty when it is too long. */
 async function readFront({ body }: Incoming): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let length = 0;

@@ -1,12 +1,12 @@
 /**
- * Owns the reading of response heads that break HTTP's rules in ways that other clients take: such a head is written anew as a sound one,
- * and its faults are named. It decides about one head only, changes no sound one, and never guesses where a body ends: lengths that
- * contradict each other stay, for the parser to refuse. Pure.
+ * Owns the repair of response heads that break the rules of HTTP in ways that other clients accept: such a head is written again in the
+ * correct form, and its faults are named. It changes no correct head, and never guesses where a body ends: lengths that contradict each
+ * other are left to the parser to refuse. Pure.
  */
 
 export type MendedHead = {
   readonly bytes: Buffer;
-  /** In words that may follow "sends". Empty where only the parser is stricter than the rules. */
+  /** In words that can follow "sends". Empty when the head follows the rules, and only the parser is stricter. */
   readonly faults: readonly string[];
 };
 
@@ -14,15 +14,15 @@ const LINE = String.raw`[!#$%&'*+.^_\x60|~0-9A-Za-z-]+:[^\r\n\x00-\x08\x0b\x0c\x
 const SOUND = new RegExp(`^HTTP/1\\.[01] \\d{3}(?: [^\\r\\n]*)?\\r\\n(?:${LINE})*\\r\\n$`);
 const STATUS = /^HTTP\/\d(?:\.\d)? +(\d{3})(?: ?(.*))?$/;
 const NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression is there to find them.
 const CONTROLS = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/g;
 
 type Field = { readonly name: string; readonly value: string };
 type Faults = Set<string>;
 
 /**
- * `head` with its empty line, as it came; `hasBody` is false for the answer to a HEAD. undefined when it is to be passed on as it is: it is
- * sound, or beyond mending.
+ * The repaired form of `head`, which includes its empty line; `hasBody` is false for the answer to a HEAD. undefined when it is to be passed
+ * on as it is: it is correct, or it cannot be repaired.
  */
 export function mendHead(head: Buffer, hasBody: boolean): MendedHead | undefined {
   const text = head.toString("latin1");
@@ -44,13 +44,13 @@ export function mendHead(head: Buffer, hasBody: boolean): MendedHead | undefined
   return { bytes, faults: [...faults] };
 }
 
-/** One word at most on where the body ends, in the form that every parser takes. */
+/** True when at most one header says where the body ends, in the form that every parser accepts. */
 function isPlain(text: string): boolean {
   const said = text.match(/^(?:content-length|transfer-encoding)[^:\n]*:.*$/gim) ?? [];
   return said.length <= 1 && said.every((line) => /: ?(?:\d+|chunked)\r?$/i.test(line));
 }
 
-/** The lines without their ends, folded ones put together (RFC 9112, 5.2). */
+/** The lines without their line ends; folded ones are joined (RFC 9112, 5.2). */
 function linesOf(text: string, faults: Faults): string[] {
   if (/(?:^|[^\r])\n/.test(text)) faults.add("lines that end without a carriage return");
   const lines: string[] = [];
@@ -66,12 +66,12 @@ function linesOf(text: string, faults: Faults): string[] {
   return lines;
 }
 
-/** What is no header is left out: nothing that we read could be in it. */
+/** A line that is not a header is left out: nothing that we need could be in it. */
 function fieldOf(line: string, faults: Faults): Field[] {
   const colon = line.indexOf(":");
   const name = line.slice(0, Math.max(0, colon)).trimEnd();
   if (!NAME.test(name)) {
-    faults.add("a header line that is none");
+    faults.add("a line that is not a header");
     return [];
   }
   if (name.length !== colon) faults.add("a space after a header's name");
@@ -82,8 +82,8 @@ function fieldOf(line: string, faults: Faults): Field[] {
 }
 
 /**
- * One word on where the body ends (RFC 9112, 6.3): chunks go before a length, and equal lengths are one. Without a body it is the length
- * that tells something. undefined when the lengths contradict each other.
+ * The fields with one statement on where the body ends (RFC 9112, 6.3): chunked counts before a length, and equal lengths count once. In the
+ * answer to a HEAD the length is kept, because it is what was asked for. undefined when the lengths contradict each other.
  */
 function framed(fields: readonly Field[], hasBody: boolean, faults: Faults): Field[] | undefined {
   const named = (wanted: string) => fields.filter(({ name }) => name.toLowerCase() === wanted);

@@ -20,15 +20,15 @@ import { type ProxyEnvironment, readProxies } from "./proxies.ts";
 import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
 
-/** The label of metrics. */
-export type RequestKind = "manifest" | "blob" | "tags" | "referrers" | "token" | "probe";
+/** What a request is for: the label in metrics. */
+export type UpstreamRequestKind = "manifest" | "blob" | "tags" | "referrers" | "token" | "probe";
 
 export type Outgoing = {
-  readonly kind: RequestKind;
+  readonly kind: UpstreamRequestKind;
   readonly method: "GET" | "HEAD" | "POST";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;
-  /** Nothing that only we have is shown: no client certificate either, and no connection that one was shown on. */
+  /** Asked without our client certificate, and on connections on which none was shown. */
   readonly isStranger: boolean;
   /** Of a POST; it may hold a secret and enters no message. */
   readonly body?: string;
@@ -47,9 +47,9 @@ export type Incoming = {
 export interface Transport {
   /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
   send(outgoing: Outgoing): Promise<Incoming>;
-  /** What has been learned of the connections that the host of `url` gives; undefined while it gives all that are asked for. */
+  /** How many connections the host of `url` gives, and who waits for one; undefined while it gives all that are asked for. */
   crowdAt(url: URL): Crowd | undefined;
-  /** True while an answer of the host of `url` is being read: whatever else fails there, it is not away. */
+  /** True while an answer of the host of `url` is being read: then the host is up, whatever else fails there. */
   isServing(url: URL): boolean;
   /**
    * Connections that are made from now on trust and show `tls`; requests under way end on theirs. Throws `config-invalid`, and
@@ -71,7 +71,7 @@ export type TransportOptions = {
   readonly metrics: Metrics;
 };
 
-/** Registries, their token servers and CDNs, with room for a few that change. */
+/** Enough for a registry, its token server and its CDN hosts, some of which change. */
 const REMEMBERED_HOSTS = 64;
 
 /** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
@@ -91,7 +91,7 @@ export function createTransport(options: TransportOptions): Transport {
   };
   const setup = { isInternal, policy: upstream.policy, proxies, lookup, onUnsound };
   let dispatchers = dispatchersFor(setup, tls);
-  // Hosts that redirects lead to are not ours to count: only the last ones are remembered.
+  // Redirects may lead to any number of hosts: only the latest are remembered.
   const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
   const retiring = new Set<Dispatchers>();
 
@@ -109,13 +109,13 @@ export function createTransport(options: TransportOptions): Transport {
   /** One try: a connection, the headers. */
   async function attempt(outgoing: Outgoing): Promise<Incoming> {
     const { kind, method, url, isStranger, signal, body = null } = outgoing;
-    // Compressed bodies would be stored as other bytes than the digest names (docs/protocol.md#length-and-encoding).
+    // The bytes of a compressed body are not those of the digest (docs/protocol.md#length-and-encoding).
     const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
     try {
-      // Origin and path only: a user:password@ in a Location must not become a header of the redirect's making.
+      // Origin and path only: a user:password@ in a Location must not become an Authorization header.
       const path = `${url.pathname}${url.search}`;
-      // undici closes the connection after every HEAD unless told not to: a new handshake per revalidation. A token server is asked once
-      // in minutes, and on a line that gives few connections one that lies idle would keep a lane out.
+      // Without `reset: false` undici closes the connection after every HEAD. A token server is asked once in minutes: its connection is
+      // closed, because on a line that allows few connections an idle one would take the place of a lane.
       const options = { origin: url.origin, path, method, headers, body, signal, reset: kind === "token" };
       const answer = await dispatchers[isStranger ? "bare" : "own"].of(url).request(options);
       count(outgoing, answer.statusCode);
@@ -140,7 +140,7 @@ export function createTransport(options: TransportOptions): Transport {
       dispatchers = dispatchersFor(setup, next);
       for (const each of new Set([old.own, old.bare])) {
         retiring.add(each);
-        // A failure to end is the end of its connections all the same.
+        // If this fails, its connections have ended as well.
         const forget = () => retiring.delete(each);
         each.retire().then(forget, forget);
       }
@@ -153,7 +153,7 @@ export function createTransport(options: TransportOptions): Transport {
   };
 }
 
-/** Headers that mean one thing; others are lists, which may come in several lines. */
+/** Headers that may come only once; others are lists, which may come in several lines. */
 const SINGLE = [
   "content-type",
   "content-length",
@@ -165,7 +165,7 @@ const SINGLE = [
   "retry-after",
 ] as const;
 
-/** Of a header that should have come once the first counts, as for other clients. */
+/** If such a header comes several times, the first counts, as in other clients. */
 function singled(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   const found: Readonly<Record<string, string | string[] | undefined>> = headers;
   const twice = SINGLE.filter((name) => Array.isArray(found[name]));
@@ -173,7 +173,7 @@ function singled(headers: IncomingHttpHeaders): IncomingHttpHeaders {
   return { ...headers, ...Object.fromEntries(twice.map((name) => [name, found[name]?.[0]])) };
 }
 
-/** Connections with the client certificate, and those without: where there is none, they are the same. */
+/** Connections with the client certificate, and connections without. They are the same when there is no certificate. */
 function dispatchersFor(
   setup: Omit<DispatcherOptions, "tls">,
   tls: TlsMaterial | undefined,

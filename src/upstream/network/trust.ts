@@ -1,6 +1,6 @@
 /**
- * Owns what TLS connections to upstreams trust and show: Node's own certificate authorities, the system's, those of
- * NODE_EXTRA_CA_CERTS, extra ones, and a client certificate. PEM texts in, one SecureContext out, made once for all connections.
+ * Owns what TLS connections to upstreams trust (the certificate authorities of Node, the system, NODE_EXTRA_CA_CERTS and the configuration)
+ * and the client certificate that they show. It makes one SecureContext from PEM texts, for all connections.
  */
 import { X509Certificate } from "node:crypto";
 import { createSecureContext, getCACertificates, type SecureContext } from "node:tls";
@@ -14,7 +14,7 @@ let shared: SecureContext | undefined;
 /** Throws `config-invalid` for a client certificate and key that do not go together. */
 export function secureContextOf(tls: TlsMaterial | undefined): SecureContext {
   if (tls === undefined) {
-    // The same for all upstreams: reading some three hundred certificates takes ten milliseconds.
+    // Shared by all upstreams: parsing some three hundred certificates takes ten milliseconds.
     shared ??= createSecureContext({ ca: authorities() });
     return shared;
   }
@@ -55,7 +55,7 @@ export function checkCertificates(text: string, what: string): void {
   }
 }
 
-/** A list of one's own replaces Node's, so it has to bring that along. The same authority is in several lists. */
+/** A list that is given to Node replaces its own, so it must contain that. The same authority may be in several lists. */
 function authorities(extra?: string): string[] {
   const all = [...getCACertificates("default"), ...getCACertificates("system")];
   return [...new Set(extra === undefined ? all : [...all, extra])];

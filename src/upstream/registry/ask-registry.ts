@@ -11,10 +11,10 @@ import { ANONYMOUS } from "../identity/identity.ts";
 import { answerError } from "../network/answer-error.ts";
 import { discardBody } from "../network/read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
-import type { Incoming, Outgoing, RequestKind, Transport } from "../network/transport.ts";
+import type { Incoming, Outgoing, Transport, UpstreamRequestKind } from "../network/transport.ts";
 
 export type Question = {
-  readonly kind: RequestKind;
+  readonly kind: UpstreamRequestKind;
   readonly method: "GET" | "HEAD";
   readonly url: URL;
   readonly headers: Readonly<Record<string, string>>;

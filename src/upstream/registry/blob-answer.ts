@@ -3,10 +3,11 @@
  * where they agree with the question.
  */
 import type { IncomingHttpHeaders } from "node:http";
-import { type ByteRange, formatRange, isByteCount } from "../../bytes/byte-range.ts";
+import { type ByteRange, formatRange } from "../../bytes/byte-range.ts";
 import { parseContentRange } from "../../bytes/http-range.ts";
 import { GranaryError } from "../../errors.ts";
 import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
+import { parseContentLength } from "../network/headers.ts";
 
 export type BlobAnswer = {
   readonly range: ByteRange;
@@ -41,7 +42,7 @@ export function readBlobAnswer(
 
 /** F15: the whole came, though a part was asked for. Without a length, only what was asked is known to exist. */
 function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string): BlobAnswer {
-  const size = lengthHeader(headers);
+  const size = parseContentLength(headers["content-length"]);
   // Only the digest of nothing is empty, and of that no byte is asked for: this says nothing of the blob, nor of its size.
   if (size === 0 && asked.end > asked.start) {
     throw new GranaryError(
@@ -76,10 +77,4 @@ export function checkIsBlob(headers: IncomingHttpHeaders, digest: Digest, doing:
     found,
     reason,
   });
-}
-
-export function lengthHeader(headers: IncomingHttpHeaders): number | undefined {
-  const text = headers["content-length"];
-  if (text === undefined || !/^\d+$/.test(text)) return undefined;
-  return isByteCount(Number(text)) ? Number(text) : undefined;
 }

@@ -10,11 +10,11 @@ import type { Digest } from "../../oci/digest.ts";
 import { redactUrl } from "../../oci/redact.ts";
 import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
 import { identify } from "../identity/identity.ts";
+import { hiddenError } from "../network/answer-error.ts";
 import type { At, Attempt } from "../network/caller.ts";
 import { MeasuredBody } from "../network/measured-body.ts";
 import { discardBody, refuseEncoded } from "../network/read-body.ts";
-import { refusalOf, wordsOf } from "../network/refusal.ts";
-import { hiddenError } from "../network/status-error.ts";
+import { readRefusal, wordsOf } from "../network/refusal.ts";
 import { transportError } from "../network/transport-error.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
 import { exchange, type Reply } from "./ask-registry.ts";
@@ -149,7 +149,7 @@ export class BlobOrigin implements Origin {
     const isHidden = !reply.isAbroad && reply.status === 401;
     const { code, message, facts } = isHidden
       ? hiddenError(reply, await wordsOf(reply, clock))
-      : await refusalOf(reply, clock);
+      : await readRefusal(reply, clock);
     const isOwn = !reply.isAbroad || reply.status === 416;
     return new GranaryError(isOwn ? code : "upstream-unavailable", message, { ...facts, target: this.name });
   }

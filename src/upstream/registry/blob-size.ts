@@ -7,14 +7,15 @@ import type { Identity } from "../../oci/credentials.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import { redactUrl } from "../../oci/redact.ts";
 import { ANONYMOUS, identify } from "../identity/identity.ts";
+import { statusError } from "../network/answer-error.ts";
 import type { At } from "../network/caller.ts";
+import { parseContentLength } from "../network/headers.ts";
 import { discardBody } from "../network/read-body.ts";
-import { refusalOf } from "../network/refusal.ts";
-import { statusError } from "../network/status-error.ts";
+import { readRefusal } from "../network/refusal.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
 import type { BlobHead } from "../upstream-client.ts";
 import { exchange, type Reply } from "./ask-registry.ts";
-import { checkIsBlob, lengthHeader } from "./blob-answer.ts";
+import { checkIsBlob } from "./blob-answer.ts";
 import type { Uplink } from "./uplink.ts";
 
 const FIRST_BYTE = formatRangeHeader({ start: 0, end: 1 });
@@ -69,7 +70,7 @@ async function sizeByGet(
     return undefined;
   }
   const { status } = reply;
-  if (![200, 206, 416].includes(status)) throw await refusalOf(reply, uplink.clock);
+  if (![200, 206, 416].includes(status)) throw await readRefusal(reply, uplink.clock);
   discardBody(reply);
   if (status !== 416) checkIsBlob(reply.headers, digest, `GET ${redactUrl(reply.url)}`);
   const total = parseContentRange(reply.headers["content-range"])?.size;
@@ -82,7 +83,9 @@ async function sizeByGet(
 
 /** An encoded body has another length than the blob. */
 function lengthOf({ headers }: Reply): number | undefined {
-  return headers["content-encoding"] === undefined ? lengthHeader(headers) : undefined;
+  return headers["content-encoding"] === undefined
+    ? parseContentLength(headers["content-length"])
+    : undefined;
 }
 
 /** One HEAD, or a GET of one byte; without our credentials it ends where a redirect leaves the registry. Whoever asks discards the body. */

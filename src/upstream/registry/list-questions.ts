@@ -6,15 +6,22 @@ import type { Identity } from "../../oci/credentials.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import { identify } from "../identity/identity.ts";
-import { answerError } from "../network/answer-error.ts";
+import { answerError, hiddenError } from "../network/answer-error.ts";
 import type { BodyRoom } from "../network/body-room.ts";
 import type { At } from "../network/caller.ts";
-import { nextQuery } from "../network/headers.ts";
+import { parseNextLink } from "../network/headers.ts";
 import { discardBody } from "../network/read-body.ts";
-import { refusalOf, wordsOf } from "../network/refusal.ts";
-import { hiddenError } from "../network/status-error.ts";
-import type { RequestKind } from "../network/transport.ts";
-import { prefixOf, referrersUrl, repositoryAt, tagsUrl, withoutNs, withQuery } from "../registry-url.ts";
+import { readRefusal, wordsOf } from "../network/refusal.ts";
+import type { UpstreamRequestKind } from "../network/transport.ts";
+import {
+  MOST_QUERY,
+  prefixOf,
+  referrersUrl,
+  repositoryAt,
+  tagsUrl,
+  withoutNs,
+  withQuery,
+} from "../registry-url.ts";
 import type { OnAbsent, ReferrersList, TagsPage } from "../upstream-client.ts";
 import { exchange, type Reply } from "./ask-registry.ts";
 import { MOST_LIST_BYTES, noList, type ReadList, readList } from "./read-list.ts";
@@ -40,7 +47,7 @@ export async function listTags(
       if (reply.status === 404) return undefined;
       throw hiddenError(reply);
     }
-    throw await refusalOf(reply, uplink.clock);
+    throw await readRefusal(reply, uplink.clock);
   }
   const next = nextOf(reply, `/${repository}/tags/list`);
   const read = await readList(reply, { list: "tags", beside: "name" }, MOST_LIST_BYTES, room, at.signal);
@@ -85,7 +92,7 @@ export async function listReferrers(
       const reply = await ask(uplink, "referrers", url, repository, identity, at, OCI_INDEX);
       if (reply.status !== 200) {
         const isNoApi = reply.status !== 429 && reply.status < 500;
-        if (!isNoApi || pages.length > 0) throw await refusalOf(reply, uplink.clock);
+        if (!isNoApi || pages.length > 0) throw await readRefusal(reply, uplink.clock);
         discardBody(reply);
         return undefined;
       }
@@ -119,12 +126,12 @@ function joined(pages: readonly ReadList[], room: BodyRoom): ReferrersList {
   const [only] = pages;
   const count = pages.reduce((sum, { found }) => sum + found.count, 0);
   if (only !== undefined && pages.length === 1)
-    return { body: only.body, count, release: room.hold(only.body) };
+    return { body: only.body, count, release: room.occupy(only.body) };
   const parts = pages.flatMap(({ body, found: { inside, count: items } }) =>
     items === 0 || inside === undefined ? [] : [COMMA, body.subarray(inside.start, inside.end)],
   );
   const body = Buffer.concat([INDEX_START, ...parts.slice(1), INDEX_END]);
-  return { body, count, release: room.hold(body) };
+  return { body, count, release: room.occupy(body) };
 }
 
 const COMMA = Buffer.from(",");
@@ -141,9 +148,37 @@ function nextOf(reply: Reply, path: string): string | undefined {
   }
 }
 
+/**
+ * The query (without its question mark) of the page that follows the answer to `asked`; undefined on the last page. Only the query of a link
+ * is used, and it is sent back as it is: no link leads to another host or path. `path` is what the link's path must end in, because
+ * registries behind a front end may not know what comes before it. Throws `upstream-protocol` for a page that is elsewhere, or the same one
+ * again: a list that ends too early would be wrong.
+ */
+export function nextQuery(
+  header: string | readonly string[] | undefined,
+  asked: URL,
+  path: string,
+): string | undefined {
+  const target = parseNextLink(header);
+  if (target === undefined) return undefined;
+  const next = URL.parse(target, asked.href);
+  if (next === null || (next.pathname !== asked.pathname && !next.pathname.endsWith(path)))
+    throw answerError("upstream-protocol", asked, "says that its list goes on at another path");
+  const query = next.search.slice(1);
+  if (query.length > MOST_QUERY)
+    throw answerError(
+      "upstream-protocol",
+      asked,
+      `says that its list goes on with more than ${MOST_QUERY} characters`,
+    );
+  if (query === asked.search.slice(1))
+    throw answerError("upstream-protocol", asked, "says that its list goes on where it was");
+  return query;
+}
+
 function ask(
   { transport, authorizer }: Uplink,
-  kind: RequestKind,
+  kind: UpstreamRequestKind,
   url: URL,
   repository: string,
   identity: Identity,
@@ -170,5 +205,5 @@ function withName({ body, found, release }: ReadList, name: string, room: BodyRo
   const told = [body.subarray(0, beside.start), Buffer.from(JSON.stringify(name)), body.subarray(beside.end)];
   const renamed = Buffer.concat(told);
   release();
-  return { body: renamed, release: room.hold(renamed) };
+  return { body: renamed, release: room.occupy(renamed) };
 }

@@ -4,17 +4,16 @@
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Identity } from "../../oci/credentials.ts";
-import { type Digest, isDigest } from "../../oci/digest.ts";
 import { MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
 import { identify } from "../identity/identity.ts";
+import { hiddenError, statusError } from "../network/answer-error.ts";
 import type { At } from "../network/caller.ts";
+import { parseContentLength, parseDigestHeader, parseMediaType } from "../network/headers.ts";
 import { discardBody, readLimited } from "../network/read-body.ts";
-import { refusalOf, wordsOf } from "../network/refusal.ts";
-import { hiddenError, statusError } from "../network/status-error.ts";
+import { readRefusal, wordsOf } from "../network/refusal.ts";
 import { manifestUrl, repositoryAt } from "../registry-url.ts";
 import type { ManifestAsk, ManifestBody, ManifestHead } from "../upstream-client.ts";
 import { exchange, type Reply } from "./ask-registry.ts";
-import { lengthHeader } from "./blob-answer.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** What of a 412 is shown to the person who pulls. */
@@ -101,7 +100,7 @@ async function isAbsent(
     const text = await readLimited(reply, MAX_TEXT_BYTES, signal);
     throw statusError(reply, clock.now(), { text: text.toString("utf8").trim() });
   }
-  if (status !== 404 && status !== 401) throw await refusalOf(reply, clock);
+  if (status !== 404 && status !== 401) throw await readRefusal(reply, clock);
   const told = await wordsOf(reply, clock);
   if (status === 401) throw hiddenError(reply, told);
   onAbsent?.(told);
@@ -110,19 +109,9 @@ async function isAbsent(
 
 /** What the headers tell, unchecked. */
 export function headOf({ headers }: Reply): ManifestHead {
-  const digest = digestHeader(headers);
-  const mediaType = headers["content-type"]?.split(";")[0]?.trim().toLowerCase();
   return {
-    digest,
-    mediaType: mediaType === "" ? undefined : mediaType,
-    size: lengthHeader(headers),
+    digest: parseDigestHeader(headers),
+    mediaType: parseMediaType(headers["content-type"]),
+    size: parseContentLength(headers["content-length"]),
   };
-}
-
-/** The Ollama registry has a header of its own, seen both with and without the algorithm in front. */
-function digestHeader(headers: Reply["headers"]): Digest | undefined {
-  const text = String(headers["docker-content-digest"] ?? headers["ollama-content-digest"] ?? "")
-    .trim()
-    .toLowerCase();
-  return [text, `sha256:${text}`].find(isDigest);
 }

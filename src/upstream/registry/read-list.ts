@@ -73,7 +73,7 @@ function held(chunks: Buffer[], found: FoundList | NoList, room: BodyRoom): Read
   return {
     body,
     found: { ...found, start: 0, inside: moved(found.inside), beside: moved(found.beside) },
-    release: room.hold(body),
+    release: room.occupy(body),
   };
 }
 

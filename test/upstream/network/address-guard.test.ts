@@ -2,7 +2,7 @@
 
 import type { LookupFunction } from "node:net";
 import { describe, expect, it } from "vitest";
-import { refusalOf } from "../../../src/upstream/network/address-guard.ts";
+import { whyRefused } from "../../../src/upstream/network/address-guard.ts";
 import { startForwardProxy } from "../../support/forward-proxy.ts";
 import { room } from "../../support/room.ts";
 import { askFor, clientOf, startFake, startUpstream } from "../../support/start-upstream.ts";
@@ -47,27 +47,27 @@ const METADATA = [
 
 describe("addresses", () => {
   it.each(PRIVATE)("refuses %s for an ordinary upstream", (address) => {
-    expect(refusalOf(address, false)).toEqual(expect.any(String));
+    expect(whyRefused(address, false)).toEqual(expect.any(String));
   });
 
   it.each(["1.1.1.1", "104.16.99.215", "2606:4700::6810:63d7", "64:ff9b::101:101"])(
     "allows %s",
     (address) => {
-      expect(refusalOf(address, false)).toBeUndefined();
+      expect(whyRefused(address, false)).toBeUndefined();
     },
   );
 
   it.each(["127.0.0.1", "10.1.2.3", "192.168.1.1", "::1", "fd12:3456::1", "169.254.1.1"])(
     "allows %s for an internal upstream",
     (address) => {
-      expect(refusalOf(address, true)).toBeUndefined();
+      expect(whyRefused(address, true)).toBeUndefined();
     },
   );
 
   it.each([...METADATA, "224.0.0.1", "0.0.0.0", "255.255.255.255"])(
     "refuses %s even for an internal one",
     (address) => {
-      expect(refusalOf(address, true)).toEqual(expect.any(String));
+      expect(whyRefused(address, true)).toEqual(expect.any(String));
     },
   );
 });

@@ -2,10 +2,12 @@
 import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../../src/errors.ts";
 import { isTrustedRealm, registrableDomain } from "../../../src/upstream/identity/realm-trust.ts";
-import { parseRateLimit } from "../../../src/upstream/network/rate-limit.ts";
-import { retryDelay } from "../../../src/upstream/network/retry.ts";
-import { parseRetryAfter } from "../../../src/upstream/network/retry-after.ts";
-import { lengthHeader } from "../../../src/upstream/registry/blob-answer.ts";
+import { retryDelay } from "../../../src/upstream/network/caller.ts";
+import {
+  parseContentLength,
+  parsePullBudget,
+  parseRetryAfter,
+} from "../../../src/upstream/network/headers.ts";
 
 const passing = (retryAfterMs?: number) =>
   new GranaryError("upstream-unavailable", "x", retryAfterMs === undefined ? {} : { retryAfterMs });
@@ -62,12 +64,12 @@ describe("ratelimit headers", () => {
     ["100", "0", { limit: 100, remaining: 0, windowMs: 0 }],
   ])("%s and %s are read", (limit, remaining, expected) => {
     const headers = { "ratelimit-limit": limit, "ratelimit-remaining": remaining };
-    expect(parseRateLimit(headers, 5)).toEqual({ ...expected, seenAt: 5 });
+    expect(parsePullBudget(headers, 5)).toEqual({ ...expected, seenAt: 5 });
   });
 
   it("are nothing when they are absent or unreadable", () => {
-    expect(parseRateLimit({}, 0)).toBeUndefined();
-    expect(parseRateLimit({ "ratelimit-limit": "many", "ratelimit-remaining": "1" }, 0)).toBeUndefined();
+    expect(parsePullBudget({}, 0)).toBeUndefined();
+    expect(parsePullBudget({ "ratelimit-limit": "many", "ratelimit-remaining": "1" }, 0)).toBeUndefined();
   });
 });
 
@@ -108,6 +110,6 @@ describe("Content-Length", () => {
     ["1e3", undefined],
     ["1.5", undefined],
   ])("%s is %s bytes", (text, expected) => {
-    expect(lengthHeader({ "content-length": text })).toBe(expected);
+    expect(parseContentLength(text)).toBe(expected);
   });
 });

@@ -111,7 +111,7 @@ describe("an answer that others take is read", () => {
         "lines that end without a carriage return",
         "another version of HTTP than was asked for",
         "a space after a header's name",
-        "a header line that is none",
+        "a line that is not a header",
         "control characters in a header",
       ].sort(),
     );

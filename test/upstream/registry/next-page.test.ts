@@ -1,6 +1,6 @@
 /** Shows what is taken of a Link to a next page: the registry's own query as it is, and nothing that leads elsewhere. */
 import { describe, expect, it } from "vitest";
-import { nextQuery } from "../../../src/upstream/network/headers.ts";
+import { nextQuery } from "../../../src/upstream/registry/list-questions.ts";
 
 const asked = new URL("https://reg.example/v2/x/tags/list?n=1");
 const next = (header: string | readonly string[] | undefined) => nextQuery(header, asked, "/x/tags/list");
