@@ -542,8 +542,8 @@ export class Fill implements ReaderHost, LanesHost {
   }
 
   async #discard(partial: Partial | undefined): Promise<void> {
-    await partial?.discard();
     this.#room.occupies(0);
+    await partial?.discard();
   }
 
   #letGoOfRoom(): void {

@@ -4,7 +4,7 @@
  */
 
 export interface Room {
-  /** The partial occupies so many bytes now. */
+  /** The partial occupies so many bytes now, or is about to be deleted: 0. */
   occupies(bytes: number): void;
   /**
    * Makes sure that a partial of `bytes` bytes in all fits, those that it occupies included. False when it does not, whatever could be

@@ -357,8 +357,8 @@ export class UnsizedFill implements ReaderHost {
   }
 
   async #discard(): Promise<void> {
-    await this.#partial?.discard();
     this.#room.occupies(0);
+    await this.#partial?.discard();
   }
 
   #letGoOfRoom(): void {

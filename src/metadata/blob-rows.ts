@@ -2,6 +2,7 @@
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { BlobRecord, Metadata } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { READ_SUMS, type Sums } from "./sums.ts";
 
 type BlobRow = {
   readonly digest: string;
@@ -15,13 +16,13 @@ const COLUMNS = "digest, size, used_at AS usedAt, verified_at AS verifiedAt";
 
 type BlobMethods =
   | "recordBlob"
-  | "forgetBlob"
+  | "forgetBlobs"
   | "blob"
   | "coldestBlobs"
-  | "allBlobs"
+  | "blobsAfter"
   | "recordVerified"
   | "blobsToVerify"
-  | "totals"
+  | "sums"
   | "touch"
   | "clampUses";
 
@@ -34,18 +35,17 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   // A date from the future cannot be true, and says nothing.
   const unverified = database.prepare<BlobRow>(
     `SELECT ${COLUMNS} FROM blobs WHERE verified_at < ? OR verified_at > ?
-     ORDER BY verified_at, digest LIMIT ? OFFSET ?`,
+     ORDER BY verified_at, digest LIMIT ?`,
   );
   const remove = database.prepare("DELETE FROM blobs WHERE digest = ?");
   const one = database.prepare<BlobRow>(`SELECT ${COLUMNS} FROM blobs WHERE digest = ?`);
-  const all = database.prepare<BlobRow>(`SELECT ${COLUMNS} FROM blobs`);
+  const following = database.prepare<BlobRow>(
+    `SELECT ${COLUMNS} FROM blobs WHERE digest > ? ORDER BY digest LIMIT ?`,
+  );
   const coldest = database.prepare<BlobRow>(
-    `SELECT ${COLUMNS} FROM blobs ORDER BY used_at, digest LIMIT ? OFFSET ?`,
+    `SELECT ${COLUMNS} FROM blobs WHERE (used_at, digest) > (?, ?) ORDER BY used_at, digest LIMIT ?`,
   );
-  const totals = database.prepare<{ blobs: number; bytes: number; manifests: number }>(
-    `SELECT count(*) AS blobs, coalesce(sum(size), 0) AS bytes, (SELECT count(*) FROM manifests) AS manifests
-     FROM blobs`,
-  );
+  const sums = database.prepare<Sums>(READ_SUMS);
   // Batches may arrive out of order: a use never makes a blob look colder.
   const use = database.prepare("UPDATE blobs SET used_at = max(used_at, ?) WHERE digest = ?");
   const useManifest = database.prepare("UPDATE manifest_uses SET used_at = max(used_at, ?) WHERE digest = ?");
@@ -62,15 +62,19 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
     recordBlob: async ({ digest, size, usedAt, verifiedAt = 0 }) =>
       upsert.run(digest, size, usedAt, verifiedAt),
     recordVerified: async (digest, verifiedAt) => verify.run(verifiedAt, digest),
-    blobsToVerify: async (since, now, limit, skip) => unverified.all(since, now, limit, skip).map(blobOf),
-    forgetBlob: async (digest) => remove.run(digest),
+    blobsToVerify: async (since, now, limit) => unverified.all(since, now, limit).map(blobOf),
+    forgetBlobs: async (digests) =>
+      database.inTransaction(() => {
+        for (const digest of digests) remove.run(digest);
+      }),
     blob: async (digest) => {
       const row = one.get(digest);
       return row && blobOf(row);
     },
-    coldestBlobs: async (limit, skip) => coldest.all(limit, skip).map(blobOf),
-    allBlobs: async () => all.all().map(blobOf),
-    totals: async () => totals.get() ?? { blobs: 0, bytes: 0, manifests: 0 },
+    coldestBlobs: async (limit, after) =>
+      coldest.all(after?.usedAt ?? Number.MIN_SAFE_INTEGER, after?.digest ?? "", limit).map(blobOf),
+    blobsAfter: async (digest, limit) => following.all(digest, limit).map(blobOf),
+    sums: async () => sums.get() ?? { blobs: 0, bytes: 0, manifests: 0 },
     touch: async (uses: ReadonlyMap<Digest, number>) =>
       database.inTransaction(() => {
         for (const [digest, usedAt] of uses) {

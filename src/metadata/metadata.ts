@@ -88,22 +88,21 @@ export type ListRecord = ListKey & {
 export interface Metadata {
   /** A blob is on disk. Recording it again replaces what was known of it. */
   recordBlob(blob: BlobRecord): Promise<void>;
-  /** Absent is fine. */
-  forgetBlob(digest: Digest): Promise<void>;
+  /** All of them in one transaction. Absent is fine. */
+  forgetBlobs(digests: readonly Digest[]): Promise<void>;
   blob(digest: Digest): Promise<BlobRecord | undefined>;
-  /** Least recently used first, at most `limit`, starting after the first `skip`. */
-  coldestBlobs(limit: number, skip: number): Promise<BlobRecord[]>;
-  /** Every blob record; used at boot only. */
-  allBlobs(): Promise<BlobRecord[]>;
+  /** Least recently used first (of those that are equal the lowest digest), at most `limit`; those that come after `after`. */
+  coldestBlobs(limit: number, after?: Pick<BlobRecord, "usedAt" | "digest">): Promise<BlobRecord[]>;
+  /** In the order of their digests, those after `after` (all of them after ""), at most `limit`. Throws where they cannot be read. */
+  blobsAfter(after: string, limit: number): Promise<BlobRecord[]>;
   /** The blob was hashed again, and is right. Absent is fine. */
   recordVerified(digest: Digest, verifiedAt: number): Promise<void>;
   /**
-   * Blobs that were not verified between `since` and `now` (epoch ms): never verified ones first, then the longest ago; at most `limit`,
-   * after the first `skip`.
+   * Blobs that were not verified between `since` and `now` (epoch ms): never verified ones first, then the longest ago; at most `limit`.
    */
-  blobsToVerify(since: number, now: number, limit: number, skip: number): Promise<BlobRecord[]>;
-  /** How many blobs and how many bytes they hold. */
-  totals(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
+  blobsToVerify(since: number, now: number, limit: number): Promise<BlobRecord[]>;
+  /** How many blobs there are, with how many bytes, and how many manifests. Kept, not counted: asking costs the same for a million. */
+  sums(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
   /** Bytes that the database takes: they count against the disk's budget like blobs. */
   size(): Promise<number>;
   /** Last uses, of blobs and of manifests, epoch ms, in one transaction. Unknown digests are passed over. */

@@ -1,32 +1,38 @@
 /**
  * Owns a Metadata that a failing disk does not stop: what cannot be written waits in bounded memory and is written when the database
  * takes rows again, and what cannot be read is not known. Not known permits nothing: who has no link, or no word that a repository is
- * public, is asked for at the upstream. It must never keep bytes from a client, and never show an older row than the last word. Over 300
- * lines, because each method of the port stands here beside what becomes of it when the disk fails.
+ * public, is asked for at the upstream. It must never keep bytes from a client, and never show an older row than the last one it was given.
  */
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
-import type { Digest } from "../oci/digest.ts";
 import { isRowsOwnFault } from "./database-error.ts";
 import { changedLink } from "./link-change.ts";
-import type { BlobRecord, Link, Metadata } from "./metadata.ts";
-import { linkKey, listKey, repositoryKey, tagKey, Unwritten } from "./unwritten.ts";
+import type { Link, Metadata } from "./metadata.ts";
+import type { Sums } from "./sums.ts";
+import {
+  type Change,
+  linkKey,
+  listKey,
+  repositoryKey,
+  tagKey,
+  Unwritten,
+  type Waiting,
+} from "./unwritten.ts";
+import { UnwrittenPages } from "./unwritten-pages.ts";
 
 export type PatientOptions = {
   readonly clock: Clock;
   /** Hears of `metadata-writes` and `metadata-reads`, and when they are over. */
   readonly troubles: Episodes;
-  /** Called while rows wait because the disk is full: whoever can make room should. */
-  readonly lacksRoom: () => void;
 };
 
 export type PatientMetadata = Metadata & {
   /** Tries to write what waits, now. */
   flush(): Promise<void>;
+  /** `listener` is called again and again while rows wait because the disk is full: whoever can make room should. */
+  onFull(listener: () => void): void;
 };
-
-type Totals = Awaited<ReturnType<Metadata["totals"]>>;
 
 const RETRY_MS = 2_000;
 /** A row alone that fails must not keep the others; so many are not alone. */
@@ -46,10 +52,13 @@ class Patient implements PatientMetadata {
   readonly #real: Metadata;
   readonly #options: PatientOptions;
   readonly #waiting = new Unwritten();
+  readonly #pages = new UnwrittenPages(this.#waiting);
+  #whenFull: () => void = () => undefined;
   #retry: Timer | undefined;
   #flushing: Promise<void> | undefined;
   #unreadableAt: number | undefined;
-  #lastTotals: Totals = { blobs: 0, bytes: 0, manifests: 0 };
+  /** What could be read last. */
+  #written: Sums = { blobs: 0, bytes: 0, manifests: 0 };
   #lastSize = 0;
   #isClosed = false;
 
@@ -58,108 +67,64 @@ class Patient implements PatientMetadata {
     this.#options = options;
   }
 
+  onFull(listener: () => void): void {
+    this.#whenFull = listener;
+  }
+
   // --- what is written -------------------------------------------------------------------------------------------
 
-  recordBlob: Metadata["recordBlob"] = (blob) =>
-    this.#write(
-      () => this.#real.recordBlob(blob),
-      () => this.#waiting.holdBlob(blob.digest, blob),
-    );
+  recordBlob: Metadata["recordBlob"] = (blob) => this.#write(this.#waiting.blob(blob));
 
-  forgetBlob: Metadata["forgetBlob"] = (digest) =>
-    this.#write(
-      () => this.#real.forgetBlob(digest),
-      () => this.#waiting.holdBlob(digest, undefined),
-    );
+  forgetBlobs: Metadata["forgetBlobs"] = (digests) => this.#write(this.#waiting.noBlobs(digests));
 
   /** Not to know that something was verified costs no more than to verify it again: it never waits. */
   recordVerified: Metadata["recordVerified"] = async (digest, verifiedAt) => {
     const waiting = this.#waiting.blobs.get(digest)?.value;
-    if (waiting !== undefined) this.#waiting.holdBlob(digest, { ...waiting, verifiedAt });
+    if (waiting !== undefined) this.#waiting.blob({ ...waiting, verifiedAt }).wait();
     else await this.#attempt(() => this.#real.recordVerified(digest, verifiedAt));
   };
 
-  forgetManifest: Metadata["forgetManifest"] = (digest) =>
-    this.#write(
-      () => this.#real.forgetManifest(digest),
-      () => this.#waiting.holdNoManifest(digest),
-    );
-
-  touch: Metadata["touch"] = (uses) =>
-    this.#write(
-      () => this.#real.touch(uses),
-      () => this.#waiting.holdUses(uses),
-    );
+  touch: Metadata["touch"] = (uses) => this.#write(this.#waiting.used(uses));
 
   /** Asked for again and again: what cannot be done now is nobody's trouble, and done the next time. */
   clampUses: Metadata["clampUses"] = async (now, before) => {
     this.#waiting.clampUses(now, before);
-    if (this.#waiting.count > 0) return;
-    try {
-      await this.#real.clampUses(now, before);
-    } catch (error) {
-      if (this.#isClosed || isGranaryError(error, "closed")) throw error;
-    }
+    if (this.#waiting.count === 0) await this.#attempt(() => this.#real.clampUses(now, before));
   };
 
   recordManifest: Metadata["recordManifest"] = (where, manifest, listed) =>
-    this.#write(
-      () => this.#real.recordManifest(where, manifest, listed),
-      () => this.#waiting.holdManifest(where, manifest, listed),
-    );
+    this.#write(this.#waiting.manifest(where, manifest, listed));
 
-  recordTag: Metadata["recordTag"] = (record) =>
-    this.#write(
-      () => this.#real.recordTag(record),
-      () => this.#waiting.holdTag(record, record),
-    );
+  forgetManifest: Metadata["forgetManifest"] = (digest) => this.#write(this.#waiting.noManifest(digest));
 
-  forgetTag: Metadata["forgetTag"] = (key) =>
-    this.#write(
-      () => this.#real.forgetTag(key),
-      () => this.#waiting.holdTag(key, undefined),
-    );
+  recordTag: Metadata["recordTag"] = (record) => this.#write(this.#waiting.tag(record, record));
 
-  recordLink: Metadata["recordLink"] = (where, change) =>
-    this.#write(
-      () => this.#real.recordLink(where, change),
-      () => this.#waiting.holdLink(where, change),
-    );
+  forgetTag: Metadata["forgetTag"] = (key) => this.#write(this.#waiting.tag(key, undefined));
+
+  recordLink: Metadata["recordLink"] = (where, change) => this.#write(this.#waiting.link(where, change));
 
   recordVisibility: Metadata["recordVisibility"] = (where, visibility) =>
-    this.#write(
-      () => this.#real.recordVisibility(where, visibility),
-      () => this.#waiting.holdVisibility(where, visibility),
-    );
+    this.#write(this.#waiting.visibility(where, visibility));
 
-  recordList: Metadata["recordList"] = (record) =>
-    this.#write(
-      () => this.#real.recordList(record),
-      () => this.#waiting.holdList(record, record),
-    );
+  recordList: Metadata["recordList"] = (record) => this.#write(this.#waiting.list(record, record));
 
-  forgetList: Metadata["forgetList"] = (key) =>
-    this.#write(
-      () => this.#real.forgetList(key),
-      () => this.#waiting.holdList(key, undefined),
-    );
+  forgetList: Metadata["forgetList"] = (key) => this.#write(this.#waiting.list(key, undefined));
 
   // --- what is known ---------------------------------------------------------------------------------------------
 
-  blob: Metadata["blob"] = async (digest) => {
-    const waiting = this.#waiting.blobs.get(digest);
-    return waiting ? waiting.value : await this.#known(() => this.#real.blob(digest), undefined);
-  };
+  blob: Metadata["blob"] = (digest) =>
+    this.#row(this.#waiting.blobs.get(digest), () => this.#real.blob(digest));
 
-  manifest: Metadata["manifest"] = async (digest) => {
-    const waiting = this.#waiting.manifests.get(digest);
-    return waiting ? waiting.value : await this.#known(() => this.#real.manifest(digest), undefined);
-  };
+  manifest: Metadata["manifest"] = (digest) =>
+    this.#row(this.#waiting.manifests.get(digest), () => this.#real.manifest(digest));
 
-  tag: Metadata["tag"] = async (key) => {
-    const waiting = this.#waiting.tags.get(tagKey(key));
-    return waiting ? waiting.value : await this.#known(() => this.#real.tag(key), undefined);
-  };
+  tag: Metadata["tag"] = (key) => this.#row(this.#waiting.tags.get(tagKey(key)), () => this.#real.tag(key));
+
+  visibility: Metadata["visibility"] = (where) =>
+    this.#row(this.#waiting.visibilities.get(repositoryKey(where)), () => this.#real.visibility(where));
+
+  list: Metadata["list"] = (key) =>
+    this.#row(this.#waiting.lists.get(listKey(key)), () => this.#real.list(key));
 
   tagsOf: Metadata["tagsOf"] = async (where) => {
     const names = new Set(await this.#known(() => this.#real.tagsOf(where), []));
@@ -173,74 +138,22 @@ class Patient implements PatientMetadata {
     return waiting.reduce<Link | undefined>(changedLink, written);
   };
 
-  visibility: Metadata["visibility"] = async (where) => {
-    const waiting = this.#waiting.visibilities.get(repositoryKey(where));
-    return waiting ? waiting.value : await this.#known(() => this.#real.visibility(where), undefined);
-  };
-
-  list: Metadata["list"] = async (key) => {
-    const waiting = this.#waiting.lists.get(listKey(key));
-    return waiting ? waiting.value : await this.#known(() => this.#real.list(key), undefined);
-  };
-
   /** Nothing to evict is what is known when nothing can be read. */
-  coldestBlobs: Metadata["coldestBlobs"] = async (limit, skip) => {
-    const { blobs, uses } = this.#waiting;
-    if (blobs.size === 0 && uses.size === 0)
-      return await this.#known(() => this.#real.coldestBlobs(limit, skip), []);
-    const all = await this.#known(() => this.allBlobs(), []);
-    all.sort((a, b) => a.usedAt - b.usedAt || (a.digest < b.digest ? -1 : 1));
-    return all.slice(skip, skip + limit);
-  };
+  coldestBlobs: Metadata["coldestBlobs"] = (limit, after) =>
+    this.#known(() => this.#pages.coldestBlobs(this.#real, limit, after), []);
 
-  blobsToVerify: Metadata["blobsToVerify"] = async (since, now, limit, skip) => {
-    if (this.#waiting.blobs.size === 0)
-      return await this.#known(() => this.#real.blobsToVerify(since, now, limit, skip), []);
-    const dateOf = ({ verifiedAt = 0 }: BlobRecord) => verifiedAt;
-    const all = await this.#known(() => this.allBlobs(), []);
-    const due = all.filter((row) => dateOf(row) < since || dateOf(row) > now);
-    due.sort((a, b) => dateOf(a) - dateOf(b) || (a.digest < b.digest ? -1 : 1));
-    return due.slice(skip, skip + limit);
-  };
+  blobsToVerify: Metadata["blobsToVerify"] = (since, now, limit) =>
+    this.#known(() => this.#pages.blobsToVerify(this.#real, since, now, limit), []);
 
-  manifestsAfter: Metadata["manifestsAfter"] = async (after, limit) => {
-    const { manifests } = this.#waiting;
-    const written = await this.#real.manifestsAfter(after, limit + manifests.size);
-    const found = new Map(written.map((manifest) => [manifest.digest, manifest]));
-    for (const [digest, { value }] of manifests) {
-      if (value === undefined) found.delete(digest);
-      else if (digest > after) found.set(digest, value);
-    }
-    return [...found.values()].sort((a, b) => (a.digest < b.digest ? -1 : 1)).slice(0, limit);
-  };
+  manifestsAfter: Metadata["manifestsAfter"] = (after, limit) =>
+    this.#pages.manifestsAfter(this.#real, after, limit);
 
-  /** Throws where it cannot be read: what would be made of an empty answer is a decision about every file. */
-  allBlobs: Metadata["allBlobs"] = async () => {
-    const { blobs, uses } = this.#waiting;
-    const rows = new Map<Digest, BlobRecord>();
-    for (const row of await this.#real.allBlobs()) if (!blobs.has(row.digest)) rows.set(row.digest, row);
-    for (const { value } of blobs.values()) if (value !== undefined) rows.set(value.digest, value);
-    return [...rows.values()].map((row) => {
-      const usedAt = uses.get(row.digest);
-      return usedAt === undefined || usedAt < row.usedAt ? row : { ...row, usedAt };
-    });
-  };
+  /** What would be made of an empty answer is a decision about every file: it throws. */
+  blobsAfter: Metadata["blobsAfter"] = (after, limit) => this.#pages.blobsAfter(this.#real, after, limit);
 
-  /** The last that could be read, with what waits. */
-  totals: Metadata["totals"] = async () => {
-    this.#lastTotals = await this.#known(() => this.#real.totals(), this.#lastTotals);
-    let { blobs, bytes } = this.#lastTotals;
-    for (const [digest, { value }] of this.#waiting.blobs) {
-      const written = await this.#known(() => this.#real.blob(digest), undefined);
-      blobs += Number(value !== undefined) - Number(written !== undefined);
-      bytes += (value?.size ?? 0) - (written?.size ?? 0);
-    }
-    let { manifests } = this.#lastTotals;
-    for (const [digest, { value }] of this.#waiting.manifests) {
-      const written = await this.#known(() => this.#real.manifest(digest), undefined);
-      manifests += Number(value !== undefined) - Number(written !== undefined);
-    }
-    return { blobs: Math.max(0, blobs), bytes: Math.max(0, bytes), manifests };
+  sums: Metadata["sums"] = async () => {
+    this.#written = await this.#known(() => this.#real.sums(), this.#written);
+    return await this.#known(() => this.#pages.sums(this.#real, this.#written), this.#written);
   };
 
   size: Metadata["size"] = async () => {
@@ -267,14 +180,14 @@ class Patient implements PatientMetadata {
   }
 
   /** While rows wait all others wait behind them: an older one must not be written over a newer. */
-  async #write(write: () => Promise<void>, hold: () => void): Promise<void> {
-    if (this.#waiting.count > 0) return this.#hold(hold);
+  async #write({ write, wait }: Change): Promise<void> {
+    if (this.#waiting.count > 0) return this.#hold(wait);
     try {
-      await write();
+      await write(this.#real);
     } catch (error) {
       if (this.#isClosed || isGranaryError(error, "closed")) throw error;
       if (isRowsOwnFault(error)) return this.#refused(error);
-      this.#hold(hold);
+      this.#hold(wait);
       this.#unwritable(error);
     }
   }
@@ -288,8 +201,8 @@ class Patient implements PatientMetadata {
     }
   }
 
-  #hold(hold: () => void): void {
-    hold();
+  #hold(wait: () => void): void {
+    wait();
     this.#retryLater();
   }
 
@@ -340,7 +253,11 @@ class Patient implements PatientMetadata {
       { reason: messageOf(error), waiting: this.#waiting.count, dropped: this.#waiting.takeDropped() },
       `The database cannot be written (${messageOf(error)}) What is learned is kept in memory and written as soon as that goes again, but lost if Granary stops before: ${todo}.`,
     );
-    if (isFull) this.#options.lacksRoom();
+    if (isFull) this.#whenFull();
+  }
+
+  async #row<V>(waiting: Waiting<V> | undefined, read: () => Promise<V | undefined>): Promise<V | undefined> {
+    return waiting === undefined ? await this.#known(read, undefined) : waiting.value;
   }
 
   async #known<T>(read: () => Promise<T>, unknown: T): Promise<T> {

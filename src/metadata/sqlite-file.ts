@@ -9,6 +9,7 @@ import { explained, guarded, inUseError, strangeFileError } from "./database-err
 import { checkDatabase, inspectFile } from "./inspect-database.ts";
 import { MIGRATIONS } from "./schema.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./sql-database.ts";
+import { KEEP_SUMS } from "./sums.ts";
 
 /** A process that was just killed holds its locks until the system has taken it down. */
 const BUSY_TIMEOUT_MS = 3_000;
@@ -167,6 +168,7 @@ function prepareDatabase(database: Sqlite.Database, isChecked: boolean): void {
   for (const [index, migration] of MIGRATIONS.entries()) {
     if (index >= version) migrate(database, migration, index + 1);
   }
+  database.exec(KEEP_SUMS);
 }
 
 function migrate(database: Sqlite.Database, migration: string, version: number): void {

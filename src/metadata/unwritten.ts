@@ -1,5 +1,5 @@
 /**
- * Owns what was learned and could not be written: in the order in which it came, the last word of each row, in bounded memory.
+ * Owns what was learned and could not be written: in the order in which it came, the last word on each row, in bounded memory.
  * What does not fit is forgotten oldest first: all of it can be learned again. It writes nothing itself.
  */
 import type { Digest } from "../oci/digest.ts";
@@ -21,9 +21,14 @@ import type {
 /** A row that waits; `undefined` inside means that it was forgotten. */
 export type Waiting<V> = { readonly value: V | undefined };
 
-type Entry = { readonly bytes: number; readonly write: Write; readonly drop: () => void };
+/** One change of Metadata: it is written at once, or waits. */
+export type Change = {
+  readonly write: (to: Metadata) => Promise<void>;
+  /** It could not be written: it is visible here from now on, and among the `rows` until it is. */
+  readonly wait: () => void;
+};
 
-type Write = (to: Metadata) => Promise<void>;
+type Entry = { readonly bytes: number; readonly write: Change["write"]; readonly drop: () => void };
 
 /** Memory for rows that wait, and how many there may be. */
 const MOST_BYTES = 64 * 1024 * 1024;
@@ -64,7 +69,7 @@ export class Unwritten {
   }
 
   /** Oldest first, also those that come meanwhile: `write` each, then say that it is `done`. */
-  *rows(): Generator<{ readonly write: Write; done(): void }> {
+  *rows(): Generator<{ readonly write: Change["write"]; done(): void }> {
     for (const [key, entry] of this.#entries) {
       const done = () => {
         if (this.#entries.get(key) === entry) this.#remove(key);
@@ -73,9 +78,18 @@ export class Unwritten {
     }
   }
 
-  holdBlob(digest: Digest, value: BlobRecord | undefined): void {
-    const write: Write = (to) => (value === undefined ? to.forgetBlob(digest) : to.recordBlob(value));
-    this.#hold(this.blobs, "blob", digest, value, write);
+  blob(value: BlobRecord): Change {
+    return this.#row(this.blobs, "blob", value.digest, value, (to) => to.recordBlob(value));
+  }
+
+  noBlobs(digests: readonly Digest[]): Change {
+    const rows = digests.map((digest) =>
+      this.#row(this.blobs, "blob", digest, undefined, (to) => to.forgetBlobs([digest])),
+    );
+    const wait = () => {
+      for (const row of rows) row.wait();
+    };
+    return { write: (to) => to.forgetBlobs(digests), wait };
   }
 
   /** Uses after `now` become ones just before `before`, in the order that they had. */
@@ -83,13 +97,58 @@ export class Unwritten {
     const records = [...this.blobs.values()].flatMap(({ value }) => value ?? []);
     const future = records.filter(({ usedAt }) => usedAt > now).sort((a, b) => a.usedAt - b.usedAt);
     for (const [index, blob] of future.entries())
-      this.holdBlob(blob.digest, { ...blob, usedAt: before - future.length + index });
+      this.blob({ ...blob, usedAt: before - future.length + index }).wait();
   }
 
-  holdManifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): void {
+  manifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): Change {
+    const write: Change["write"] = (to) => to.recordManifest(where, manifest, listed);
+    return { write, wait: () => this.#holdManifest(where, manifest, listed, write) };
+  }
+
+  noManifest(digest: Digest): Change {
+    const write: Change["write"] = (to) => to.forgetManifest(digest);
+    return this.#row(this.manifests, "no manifest", digest, undefined, write);
+  }
+
+  tag(key: TagKey, value: TagRecord | undefined): Change {
+    const write: Change["write"] = (to) => (value === undefined ? to.forgetTag(key) : to.recordTag(value));
+    return this.#row(this.tags, "tag", tagKey(key), value, write);
+  }
+
+  link(where: RepositoryKey, change: LinkChange): Change {
+    return { write: (to) => to.recordLink(where, change), wait: () => this.#holdLink(where, change) };
+  }
+
+  visibility(where: RepositoryKey, value: Visibility): Change {
+    const write: Change["write"] = (to) => to.recordVisibility(where, value);
+    return this.#row(this.visibilities, "visibility", repositoryKey(where), value, write);
+  }
+
+  list(key: ListKey, value: ListRecord | undefined): Change {
+    const write: Change["write"] = (to) => (value === undefined ? to.forgetList(key) : to.recordList(value));
+    return this.#row(this.lists, "list", listKey(key), value, write, value?.body.length);
+  }
+
+  /** All uses are one row: they are written in one batch. */
+  used(uses: ReadonlyMap<Digest, number>): Change {
+    return { write: (to) => to.touch(uses), wait: () => this.#holdUses(uses) };
+  }
+
+  #holdUses(uses: ReadonlyMap<Digest, number>): void {
+    for (const [digest, usedAt] of uses)
+      this.uses.set(digest, Math.max(usedAt, this.uses.get(digest) ?? usedAt));
+    const batch = new Map(this.uses);
+    const bytes = batch.size * ROW_BYTES;
+    this.#add("uses", { bytes, write: (to) => to.touch(batch), drop: () => this.uses.clear() });
+  }
+
+  #holdManifest(
+    where: RepositoryKey,
+    manifest: Manifest,
+    listed: readonly Listed[],
+    write: Change["write"],
+  ): void {
     const { digest, bytes, mediaType } = manifest;
-    // One entry for each repository: each of them has its own links, and all come in one transaction.
-    const key = `manifest ${linkKey(where, digest)}`;
     this.manifests.set(digest, { value: manifest });
     const own = { kind: "confirmed", digest, size: bytes.length, isMeasured: true, mediaType } as const;
     const changes = [own, ...listed.map((each) => ({ kind: "stated", ...each }) as const)];
@@ -98,47 +157,20 @@ export class Unwritten {
       this.manifests.delete(digest);
       for (const at of keys) if (!this.#entries.has(`link ${at}`)) this.links.delete(at);
     };
-    const cost = bytes.length + keys.length * ROW_BYTES;
-    this.#add(key, { bytes: cost, write: (to) => to.recordManifest(where, manifest, listed), drop });
+    // One entry for each repository: each of them has its own links, and all come in one transaction.
+    const key = `manifest ${linkKey(where, digest)}`;
+    this.#add(key, { bytes: bytes.length + keys.length * ROW_BYTES, write, drop });
   }
 
-  holdNoManifest(digest: Digest): void {
-    this.#hold(this.manifests, "no manifest", digest, undefined, (to) => to.forgetManifest(digest));
-  }
-
-  holdTag(key: TagKey, value: TagRecord | undefined): void {
-    const write: Write = (to) => (value === undefined ? to.forgetTag(key) : to.recordTag(value));
-    this.#hold(this.tags, "tag", tagKey(key), value, write);
-  }
-
-  holdLink(where: RepositoryKey, change: LinkChange): void {
+  #holdLink(where: RepositoryKey, change: LinkChange): void {
     const at = this.#change(where, change);
     const changes = this.links.get(at) ?? [];
-    const write: Write = async (to) => {
+    const write: Change["write"] = async (to) => {
       for (const each of changes) await to.recordLink(where, each);
     };
     this.#add(`link ${at}`, { bytes: ROW_BYTES, write, drop: () => this.links.delete(at) }, () =>
       this.links.set(at, changes),
     );
-  }
-
-  holdVisibility(where: RepositoryKey, value: Visibility): void {
-    const write: Write = (to) => to.recordVisibility(where, value);
-    this.#hold(this.visibilities, "visibility", repositoryKey(where), value, write);
-  }
-
-  holdList(key: ListKey, value: ListRecord | undefined): void {
-    const write: Write = (to) => (value === undefined ? to.forgetList(key) : to.recordList(value));
-    this.#hold(this.lists, "list", listKey(key), value, write, value?.body.length);
-  }
-
-  /** All uses are one row: they are written in one batch. */
-  holdUses(uses: ReadonlyMap<Digest, number>): void {
-    for (const [digest, usedAt] of uses)
-      this.uses.set(digest, Math.max(usedAt, this.uses.get(digest) ?? usedAt));
-    const batch = new Map(this.uses);
-    const bytes = batch.size * ROW_BYTES;
-    this.#add("uses", { bytes, write: (to) => to.touch(batch), drop: () => this.uses.clear() });
   }
 
   #change(where: RepositoryKey, change: LinkChange): string {
@@ -147,17 +179,16 @@ export class Unwritten {
     return at;
   }
 
-  #hold<K extends string, V>(
+  #row<K extends string, V>(
     rows: Map<K, Waiting<V>>,
     kind: string,
     key: K,
     value: V | undefined,
-    write: Write,
+    write: Change["write"],
     more = 0,
-  ): void {
-    this.#add(`${kind} ${key}`, { bytes: ROW_BYTES + more, write, drop: () => rows.delete(key) }, () =>
-      rows.set(key, { value }),
-    );
+  ): Change {
+    const entry = { bytes: ROW_BYTES + more, write, drop: () => rows.delete(key) };
+    return { write, wait: () => this.#add(`${kind} ${key}`, entry, () => rows.set(key, { value })) };
   }
 
   /** The newest of its key; `show` makes it visible to those who look. */

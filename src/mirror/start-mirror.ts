@@ -27,11 +27,11 @@ import { Manifests } from "./manifests.ts";
 import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
 import { Damage } from "./space/damage.ts";
 import type { Budget } from "./space/disk-measure.ts";
-import { Janitor } from "./space/janitor.ts";
-import { blobsOfOurs, spoolOfOurs } from "./space/ours-alone.ts";
+import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
 import { Pins } from "./space/pins.ts";
+import { Space } from "./space/space.ts";
 import { Uses } from "./space/uses.ts";
-import { forgetAbsent, reconcile } from "./upkeep/reconcile.ts";
+import { Reconciliation } from "./upkeep/reconcile.ts";
 import { Scrub } from "./upkeep/scrub.ts";
 import { SoundBlobs } from "./upkeep/sound-blobs.ts";
 import { StorageGuard } from "./upkeep/storage-guard.ts";
@@ -60,49 +60,25 @@ const LIST_MEMORY = 64 * 2 ** 20;
 /** How long the storage directory may be gone unnoticed. */
 const LOOK_MS = 5_000;
 
-/** Reconciles disk and Metadata, then serves. The parts are the Mirror's from now on: `close` closes them. */
+/** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const { clock, log, metrics, random, budget, furnish } = parts;
-  const isOurs = () => guard.isOurs;
-  const spool = spoolOfOurs(parts.spool, isOurs);
-  const store = blobsOfOurs(parts.blobs, isOurs);
+  const ownership = new Ownership();
+  const spool = spoolOfOurs(parts.spool, ownership);
+  const store = blobsOfOurs(parts.blobs, ownership);
   // Trouble of the store lasts until it is mended, however seldom it is met.
   const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
-  const metadata = patientMetadata(parts.metadata, {
-    clock,
-    troubles,
-    // What can be fetched again gives way to what cannot.
-    lacksRoom: () => void janitor.makeRoom(),
-  });
   // Trouble with upstreams comes and goes.
   const episodes = new Episodes(log, clock);
   const clients = new Map(parts.clients.map((client) => [client.upstream.name, client]));
+  const metadata = patientMetadata(parts.metadata, { clock, troubles });
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
-  const access = new Access(
-    metadata,
-    clock,
-    async (upstream, digest) =>
-      fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
-  );
-  const links = new Links(metadata, clock);
   const damage = new Damage({ log, metrics, troubles });
-  const sound: SoundBlobs = new SoundBlobs({ store, metadata, pins, damage, clock, log });
-  const janitor: Janitor = new Janitor({
-    budget,
-    metadata,
-    blobs: store,
-    spool,
-    pins,
-    uses,
-    fills: () => fills,
-    isOurs,
-    clock,
-    log,
-    metrics,
-    troubles,
-    damage,
-  });
+  const stored = { metadata, blobs: store, spool, pins, uses, damage };
+  const space = new Space({ ...stored, budget, ownership, clock, log, metrics, troubles });
+  // What can be fetched again gives way to what cannot.
+  metadata.onFull(() => void space.trim());
   const fills = new Fills({
     spool,
     blobs: store,
@@ -112,20 +88,26 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     metrics,
     random,
     record: (digest, size) => recordVerified(metadata, clock, digest, size),
-    takeRoom: () => ({
-      occupies: () => undefined,
-      // A running fill is counted with all that it has still to write.
-      extend: () => janitor.makeRoom(),
-      giveBack: () => undefined,
-      release: () => undefined,
-    }),
+    takeRoom: (of, size) => space.takeRoom(of, size),
     pin: (digest) => pins.pinFill(digest),
   });
-  const isFilled = (digest: Digest) => pins.isFilled(digest);
-  const mended = () => forgetAbsent({ metadata, blobs: store }, isFilled);
-  const guard: StorageGuard = new StorageGuard({ furnish, metadata, mended, log, troubles });
+  const sound = new SoundBlobs({ store, metadata, pins, damage, clock, log });
+  const reconciliation = new Reconciliation({
+    ...{ metadata, blobs: store, spool, sound, space, pins },
+    log,
+    troubles,
+  });
+  const mended = () => reconciliation.begin();
+  const guard = new StorageGuard({ furnish, metadata, ownership, mended, log, troubles });
+  const links = new Links(metadata, clock);
+  const access = new Access(
+    metadata,
+    clock,
+    async (upstream, digest) =>
+      fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
+  );
   const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });
-  const blobs = new Blobs({ sound, fills, janitor, links, pins, uses, clock, metrics, random });
+  const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, metrics, random });
   const room = new BodyRoom(LIST_MEMORY, clock);
   const tagLists = new TagLists(metadata, clock, room);
   const referrers = new Referrers({
@@ -137,9 +119,9 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     episodes,
   });
 
-  await reconcile({ metadata, blobs: store, spool, sound, log, troubles });
+  await reconciliation.begin();
   await guard.look();
-  const stopSweeping = regularly(clock, SWEEP_MS, () => janitor.sweep());
+  const stopSweeping = regularly(clock, SWEEP_MS, () => space.sweep());
   const stopLooking = regularly(clock, LOOK_MS, () => guard.look());
   const verifying = {
     metadata,
@@ -147,11 +129,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     sound,
     damage,
     clock,
-    isFilled,
-    pin: (digest: Digest) => pins.pin(digest),
+    pins,
   };
   const roundMs = parts.verifyEveryMs ?? 0;
-  const scrub = new Scrub({ metadata, store, sound, pins, isFilled, roundMs, clock, log, metrics });
+  const scrub = new Scrub({ metadata, store, sound, pins, roundMs, clock, log, metrics });
   scrub.start();
   let closing: Promise<void> | undefined;
 
@@ -169,6 +150,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     await stopSweeping();
     await stopLooking();
     const scrubbed = scrub.stop();
+    await reconciliation.stop();
     await sound.close();
     await scrubbed;
     await fills.drain(deadlineMs);
@@ -215,7 +197,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
         isStored: ({ outcome }) => outcome === "stale",
       }),
     status: async (): Promise<MirrorStatus> => {
-      const [disk, totals] = await Promise.all([janitor.use(), metadata.totals()]);
+      const [disk, sums] = await Promise.all([space.use(), metadata.sums()]);
       const upstreams = parts.clients.map((client) => client.status());
       const running = fills.status();
       reportFills(metrics, running);
@@ -224,8 +206,8 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
         pins: pins.count,
         upstreams,
         disk,
-        blobs: totals.blobs,
-        manifests: totals.manifests,
+        blobs: sums.blobs,
+        manifests: sums.manifests,
         troubles: troubles.current,
       };
     },

@@ -68,14 +68,20 @@ export interface BlobStore {
   /** Deletes one of those; never what is no plain file, which nobody of ours has made. Absent is fine. */
   removeDamaged(name: string): Promise<void>;
 
-  /** Every blob on disk, in no order. What is no blob is passed over, and its path told to `onStranger`. */
-  list(
-    onStranger?: (path: string) => void,
-  ): AsyncIterable<{ readonly digest: Digest; readonly size: number; readonly changedAt: number }>;
+  /** Every blob on disk, in the order of their digests. What is no blob is passed over, and its path told to `onStranger`. */
+  list(onStranger?: (path: string) => void): AsyncIterable<ListedBlob>;
 
   /** The disk beneath: free bytes for us, and its size. */
   disk(): Promise<{ readonly free: number; readonly size: number }>;
 }
+
+export type ListedBlob = {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly changedAt: number;
+};
 
 export type DamagedFile = {
   readonly name: string;

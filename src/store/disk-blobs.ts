@@ -3,9 +3,9 @@
  * become of it since is verified-files.ts's to find out. It must never follow a symbolic link, never write into a blob, never evict
  * on its own.
  */
-import { constants, type Dir } from "node:fs";
-import { lstat, mkdir, opendir, statfs, unlink } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { constants, type Dirent } from "node:fs";
+import { lstat, mkdir, readdir, statfs, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { GranaryError } from "../errors.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "../files/disk-error.ts";
 import { syncDirectory } from "../files/durable-file.ts";
@@ -14,14 +14,15 @@ import { OpenFile } from "../files/open-file.ts";
 import { type Clock, systemClock } from "../observe/clock.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf, isDigest } from "../oci/digest.ts";
 import { adoptFile, checkAdoptable } from "./adopt-file.ts";
-import type { BlobStore, StoredBlob } from "./blob-store.ts";
+import type { BlobStore, ListedBlob, StoredBlob } from "./blob-store.ts";
 import { listDamaged, removeDamaged, setAside } from "./damaged-files.ts";
 import { removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
 import type { Partial } from "./partial.ts";
 import { VerifiedFiles } from "./verified-files.ts";
 
-type Listed = { readonly digest: Digest; readonly size: number; readonly changedAt: number };
+/** Files of a folder that are looked at together: as many as the threads take that Node has for that. */
+const LOOKS_AT_ONCE = 8;
 
 /** The whole at once. */
 const AT_ONCE = () => Number.POSITIVE_INFINITY;
@@ -163,48 +164,59 @@ async function hasOwnDirectory(layout: Layout, digest: Digest): Promise<boolean>
 type OnStranger = ((path: string) => void) | undefined;
 
 /** What cannot be listed keeps nothing else out; it is told at the end, so that nobody takes the list for the whole. */
-async function* listBlobs(layout: Layout, onStranger: OnStranger): AsyncIterable<Listed> {
+async function* listBlobs(layout: Layout, onStranger: OnStranger): AsyncIterable<ListedBlob> {
   const failures: unknown[] = [];
   for (const algorithm of ALGORITHMS) {
-    const directory = await openListing(layout.blobsOf(algorithm), failures);
-    if (directory === undefined) continue;
-    for await (const entry of directory) {
-      const path = join(directory.path, entry.name);
-      if (!entry.isDirectory() || !/^[0-9a-f]{2}$/.test(entry.name)) {
-        onStranger?.(path);
-        continue;
-      }
-      const fanOut = await openListing(path, failures);
-      if (fanOut !== undefined) yield* listFanOut(fanOut, algorithm, entry.name, onStranger);
+    const directory = layout.blobsOf(algorithm);
+    for (const entry of await entriesOf(directory, failures)) {
+      const path = join(directory, entry.name);
+      if (entry.isDirectory() && /^[0-9a-f]{2}$/.test(entry.name))
+        yield* listFanOut(path, await entriesOf(path, failures), algorithm, onStranger);
+      else onStranger?.(path);
     }
   }
   if (failures.length > 0) throw failures[0];
 }
 
-async function openListing(path: string, failures: unknown[]): Promise<Dir | undefined> {
+/** By name. */
+async function entriesOf(path: string, failures: unknown[]): Promise<Dirent[]> {
   try {
-    return await unlessAbsent(`listing ${path}`, opendir(path));
+    const found = await unlessAbsent(`listing ${path}`, readdir(path, { withFileTypes: true }));
+    return (found ?? []).sort((a, b) => (a.name < b.name ? -1 : 1));
   } catch (error) {
     failures.push(error);
-    return undefined;
+    return [];
   }
 }
 
 async function* listFanOut(
-  directory: Dir,
+  directory: string,
+  entries: readonly Dirent[],
   algorithm: DigestAlgorithm,
-  prefix: string,
   onStranger: OnStranger,
-): AsyncIterable<Listed> {
-  for await (const entry of directory) {
-    const path = join(directory.path, entry.name);
-    const digest = `${algorithm}:${entry.name}`;
-    const isNamed = entry.name.startsWith(prefix) && isDigest(digest);
-    const found = isNamed ? await unlessAbsent(`looking at ${path}`, lstat(path)) : undefined;
-    if (isNamed && found?.isFile() === true)
-      yield { digest, size: found.size, changedAt: Math.floor(found.mtimeMs) };
-    else if (!isNamed || found !== undefined) onStranger?.(path);
+): AsyncIterable<ListedBlob> {
+  const prefix = basename(directory);
+  for (let at = 0; at < entries.length; at += LOOKS_AT_ONCE) {
+    const looks = entries
+      .slice(at, at + LOOKS_AT_ONCE)
+      .map(({ name }) => lookAt(join(directory, name), `${algorithm}:${name}`, name.startsWith(prefix)));
+    for (const [index, found] of (await Promise.all(looks)).entries()) {
+      if (found === "stranger") onStranger?.(join(directory, entries[at + index]?.name ?? ""));
+      else if (found !== undefined) yield found;
+    }
   }
+}
+
+/** undefined for one that is gone meanwhile. */
+async function lookAt(
+  path: string,
+  digest: string,
+  isInPlace: boolean,
+): Promise<ListedBlob | "stranger" | undefined> {
+  if (!isInPlace || !isDigest(digest)) return "stranger";
+  const found = await unlessAbsent(`looking at ${path}`, lstat(path));
+  if (found === undefined) return undefined;
+  return found.isFile() ? { digest, size: found.size, changedAt: Math.floor(found.mtimeMs) } : "stranger";
 }
 
 async function diskOf(layout: Layout): Promise<{ readonly free: number; readonly size: number }> {

@@ -21,7 +21,8 @@ async function world(path?: string) {
   const clock = new FakeClock();
   const troubles = new Episodes(silentLog, clock, Number.POSITIVE_INFINITY);
   let asked = 0;
-  const metadata = patientMetadata(behind, { clock, troubles, lacksRoom: () => asked++ });
+  const metadata = patientMetadata(behind, { clock, troubles });
+  metadata.onFull(() => asked++);
   onTestFinished(() => metadata.close());
   return { path: at, real, metadata, faults, clock, troubles, asked: () => asked };
 }
@@ -58,7 +59,7 @@ test("all that was learned while the disk was full is written when there is room
   await metadata.recordBlob({ digest: digestAt(1), size: 10, usedAt: 1 });
   await metadata.recordTag(tagOf("old", 1));
   faults.write = new GranaryError("store-full", "The metadata failed: SQLITE_FULL.");
-  await metadata.forgetBlob(digestAt(1));
+  await metadata.forgetBlobs([digestAt(1)]);
   await metadata.recordBlob({ digest: digestAt(2), size: 20, usedAt: 2 });
   await metadata.forgetTag(tagOf("old", 1));
   await metadata.recordTag(tagOf("new", 2));
@@ -76,7 +77,7 @@ test("all that was learned while the disk was full is written when there is room
   faults.write = undefined;
   await clock.advance(10_000);
   expect(troubles.current).toEqual([]);
-  expect(await real.allBlobs()).toEqual([{ digest: digestAt(2), size: 20, usedAt: 2 }]);
+  expect(await real.blobsAfter("", 1_000_000)).toEqual([{ digest: digestAt(2), size: 20, usedAt: 2 }]);
   expect(await real.tagsOf(WHERE)).toEqual(["new"]);
   expect((await real.tag(tagOf("new", 2)))?.digest).toBe(digestAt(3));
   expect(await real.link(WHERE, digestAt(4))).toMatchObject({ stated: undefined, confirmed: undefined });
@@ -99,19 +100,19 @@ test("a database that cannot be read knows nothing, and the start of a decision 
   await metadata.recordLink(WHERE, { kind: "stated", digest: digestAt(1), size: 5 });
   await metadata.recordVisibility(WHERE, { isPublic: true, checkedAt: 7 });
   await metadata.recordBlob({ digest: digestAt(1), size: 10, usedAt: 1 });
-  expect(await metadata.totals()).toEqual({ blobs: 1, bytes: 10, manifests: 0 });
+  expect(await metadata.sums()).toEqual({ blobs: 1, bytes: 10, manifests: 0 });
   faults.read = new GranaryError("store-damaged", "The metadata failed: SQLITE_IOERR_READ.");
   expect(await metadata.link(WHERE, digestAt(1))).toBeUndefined();
   expect(await metadata.visibility(WHERE)).toBeUndefined();
-  expect(await metadata.coldestBlobs(10, 0)).toEqual([]);
+  expect(await metadata.coldestBlobs(10)).toEqual([]);
   // What is on the disk did not become less because nobody can read of it.
-  expect(await metadata.totals()).toEqual({ blobs: 1, bytes: 10, manifests: 0 });
-  await expect(metadata.allBlobs()).rejects.toMatchObject({ code: "store-damaged" });
+  expect(await metadata.sums()).toEqual({ blobs: 1, bytes: 10, manifests: 0 });
+  await expect(metadata.blobsAfter("", 1_000_000)).rejects.toMatchObject({ code: "store-damaged" });
   expect(troubles.current).toEqual([expect.stringContaining("The database cannot be read")]);
   faults.read = undefined;
   expect(await metadata.link(WHERE, digestAt(1))).toBeDefined();
   await clock.advance(120_000);
-  await metadata.totals();
+  await metadata.sums();
   expect(troubles.current).toEqual([]);
 });
 
@@ -131,11 +132,29 @@ test("memory for what waits is bounded: the oldest is forgotten first", async ()
   expect(known.filter(Boolean).length).toBeLessThanOrEqual(16);
 });
 
+test("what waits counts in the sums, in place of what is written of it", async () => {
+  const { metadata, faults, clock } = await world();
+  const put = (index: number, size: number) =>
+    metadata.recordBlob({ digest: digestAt(index), size, usedAt: 1 });
+  await put(1, 10);
+  await put(2, 20);
+  faults.write = new GranaryError("store-full", "The metadata failed: SQLITE_FULL.");
+  await put(2, 25);
+  await put(3, 30);
+  await put(3, 31);
+  await metadata.forgetBlobs([digestAt(1), digestAt(4)]);
+  const sums = { blobs: 2, bytes: 56, manifests: 0 };
+  for (let pass = 0; pass < 2; pass++) expect(await metadata.sums()).toEqual(sums);
+  faults.write = undefined;
+  await clock.advance(10_000);
+  expect(await metadata.sums()).toEqual(sums);
+});
+
 test("a closed database stays closed: that is no trouble of the disk", async () => {
   const { metadata, troubles } = await world();
   await metadata.close();
   await expect(metadata.recordTag(tagOf("a", 1))).rejects.toMatchObject({ code: "closed" });
-  await expect(metadata.totals()).rejects.toMatchObject({ code: "closed" });
+  await expect(metadata.sums()).rejects.toMatchObject({ code: "closed" });
   expect(troubles.current).toEqual([]);
 });
 

@@ -135,7 +135,7 @@ test("a missing and an empty file become a new database of the newest schema", a
     const path = await databasePath();
     make(path);
     const metadata = openSqliteMetadata(path);
-    expect(await metadata.totals()).toEqual({ blobs: 0, bytes: 0, manifests: 0 });
+    expect(await metadata.sums()).toEqual({ blobs: 0, bytes: 0, manifests: 0 });
     await metadata.close();
     const file = new Sqlite(path, { readonly: true });
     expect(file.pragma("user_version", { simple: true })).toBe(SCHEMA_VERSION);
@@ -153,7 +153,7 @@ test("every migration leads from the version before it, and opening twice runs n
     for (let turn = 0; turn < 2; turn++) {
       const metadata = openSqliteMetadata(path);
       await metadata.recordBlob({ digest: digestOf(Buffer.from(`${turn}`)), size: 1, usedAt: 1 });
-      expect((await metadata.totals()).blobs).toBe(turn + 1);
+      expect((await metadata.sums()).blobs).toBe(turn + 1);
       await metadata.close();
     }
   }
@@ -186,7 +186,7 @@ test("what was recorded before SIGKILL is there afterwards", async () => {
   if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   expect(existsSync(`${path}-wal`)).toBe(true);
   const told = text.split("\n").length - 1;
-  const found = await opened(path).allBlobs();
+  const found = await opened(path).blobsAfter("", 1_000_000);
   expect(found.length).toBeGreaterThanOrEqual(told);
   expect(found.map(({ size }) => size).sort((a, b) => a - b)).toEqual(found.map((_, index) => index));
 });
@@ -236,7 +236,7 @@ describe("a file that somebody removed under us", () => {
     await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
     rmSync(path);
     expect(await metadata.putBack()).toBe(true);
-    expect((await metadata.totals()).blobs).toBe(1);
+    expect((await metadata.sums()).blobs).toBe(1);
   });
 
   test("and whose name was taken while it was put back fails like a disk, and not as one that was closed", async () => {
@@ -256,7 +256,7 @@ describe("a file that somebody removed under us", () => {
     expect(["written", "store-damaged"]).toContain(outcome);
     rmSync(`${path}-wal`, { recursive: true });
     expect(await metadata.putBack()).toBe(true);
-    expect((await metadata.totals()).blobs).toBe(1);
+    expect((await metadata.sums()).blobs).toBe(1);
   });
 
   test("is not written anew where that cannot be, and is at the next try", async () => {
@@ -265,10 +265,10 @@ describe("a file that somebody removed under us", () => {
     await metadata.recordBlob({ digest, size: 7, usedAt: 1 });
     rmSync(join(path, ".."), { recursive: true });
     await expect(metadata.putBack()).rejects.toMatchObject({ code: "config-invalid" });
-    expect((await metadata.totals()).blobs).toBe(1);
+    expect((await metadata.sums()).blobs).toBe(1);
     mkdirSync(join(path, ".."));
     expect(await metadata.putBack()).toBe(true);
-    expect((await metadata.totals()).blobs).toBe(1);
+    expect((await metadata.sums()).blobs).toBe(1);
   });
 });
 

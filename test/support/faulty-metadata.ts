@@ -13,10 +13,10 @@ export type MetadataFaults = {
 const READS = [
   "blob",
   "coldestBlobs",
-  "allBlobs",
+  "blobsAfter",
   "blobsToVerify",
   "manifestsAfter",
-  "totals",
+  "sums",
   "size",
   "manifest",
   "tag",

@@ -16,8 +16,8 @@ import type { BlobReader, ReadableBlob } from "../../source.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 import { type Links, statedSize } from "../access/links.ts";
 import type { BlobAnswer, Outcome } from "../mirror.ts";
-import type { Janitor, Room } from "../space/janitor.ts";
 import type { Pins } from "../space/pins.ts";
+import type { Reservation, Space } from "../space/space.ts";
 import type { Uses } from "../space/uses.ts";
 import type { SoundBlobs } from "../upkeep/sound-blobs.ts";
 import { ConfirmingOrigin } from "./confirming-origin.ts";
@@ -27,7 +27,7 @@ import { openStoredBlob } from "./stored-blob.ts";
 export type BlobParts = {
   readonly sound: SoundBlobs;
   readonly fills: Fills;
-  readonly janitor: Janitor;
+  readonly space: Space;
   readonly links: Links;
   readonly pins: Pins;
   readonly uses: Uses;
@@ -117,7 +117,7 @@ export class Blobs {
       // Nothing can be kept while the damaged one is in its place.
       const isTrusted = await stored.isVerified().catch(() => false);
       const isMended = await sound.dropDamaged(digest, error, stored);
-      const room = isMended ? await this.#parts.janitor.reserve(target, size) : undefined;
+      const room = isMended ? await this.#parts.space.reserve(target, size) : undefined;
       const ask = this.#askOf(client, target, size);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
       const reader = this.#doubting(client, target, size, this.#reader(ask, room, rest));
@@ -136,7 +136,7 @@ export class Blobs {
     const settled = await this.#settled(client, target, said);
     const size = settled ?? said;
     const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
-    const room = await this.#parts.janitor.reserve(target, size);
+    const room = await this.#parts.space.reserve(target, size);
     const reader = (range?: ByteRange, ahead?: readonly ByteRange[]) => {
       const read = this.#reader(ask, room, range, ahead);
       return this.#proving(client, target, this.#doubting(client, target, size, read));
@@ -175,14 +175,13 @@ export class Blobs {
   /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
   #reader(
     ask: FillAsk,
-    room: Room | undefined,
+    room: Reservation | undefined,
     range: ByteRange | undefined,
     ahead?: readonly ByteRange[],
   ): BlobReader {
     if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
     if (room === undefined) return this.#passedThrough(ask, range);
     const fill = this.#parts.fills.obtain(ask);
-    room.taken();
     const isMine = fill.size === undefined || fill.size === ask.size;
     return isMine ? fill.reader(range, ahead) : failing(otherSize(ask, fill.size));
   }
@@ -191,7 +190,7 @@ export class Blobs {
   async #unsized(client: UpstreamClient, target: BlobTarget, unpin: () => void): Promise<BlobAnswer> {
     const { digest } = target;
     const ask = this.#askOf(client, target, undefined);
-    const room = await this.#parts.janitor.reserve(target, 0);
+    const room = await this.#parts.space.reserve(target, 0);
     const reader = (range?: ByteRange) =>
       this.#proving(client, target, this.#doubting(client, target, 0, this.#unsizedReader(ask, room, range)));
     const release = () => {
@@ -202,11 +201,10 @@ export class Blobs {
     return { blob: { digest, size: undefined, reader, release }, outcome };
   }
 
-  #unsizedReader(ask: UnsizedAsk, room: Room | undefined, range: ByteRange | undefined): BlobReader {
+  #unsizedReader(ask: UnsizedAsk, room: Reservation | undefined, range: ByteRange | undefined): BlobReader {
     if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
     if (room === undefined) return this.#passedThrough({ ...ask, size: undefined }, range);
     const fill = this.#parts.fills.obtainUnsized(ask);
-    room.taken();
     return fill.reader(range);
   }
 

@@ -1,44 +1,46 @@
 /** Owns the order in which things go when room is needed: blobs and partials, least recently used first. It removes nothing. */
-import type { Metadata } from "../../metadata/metadata.ts";
-import type { Digest } from "../../oci/digest.ts";
-import type { SavedPartial } from "../../store/partial.ts";
+import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
+import type { IdlePartial } from "./ledger.ts";
 
 export type Candidate = {
-  readonly digest: Digest;
   /** Bytes that its removal frees. */
   readonly size: number;
   /** Epoch ms. */
   readonly usedAt: number;
-} & ({ readonly kind: "blob" } | { readonly kind: "partial"; readonly upstream: string | undefined });
+} & (
+  | ({ readonly kind: "blob" } & BlobRecord)
+  | ({ readonly kind: "partial" } & Pick<IdlePartial, "digest" | "upstream">)
+);
 
-const BATCH = 64;
+const BATCH = 256;
 
-/** Every blob and every partial that no fill has open, coldest first. Nothing may be removed while it runs. `now` is epoch ms. */
+/** Every blob and every partial that nobody has open, coldest first. `now` is epoch ms. */
 export async function* coldest(
   metadata: Metadata,
-  saved: readonly SavedPartial[],
+  idle: readonly IdlePartial[],
   now: number,
 ): AsyncGenerator<Candidate> {
-  const partials = saved.map((partial) => candidateOf(partial, now)).sort((a, b) => a.usedAt - b.usedAt);
+  const partials = idle.map((partial) => candidateOf(partial, now)).sort((a, b) => a.usedAt - b.usedAt);
+  let next = 0;
   for await (const blob of coldestBlobs(metadata)) {
-    while (partials[0] !== undefined && partials[0].usedAt <= blob.usedAt) {
-      yield partials[0];
-      partials.shift();
-    }
+    for (let partial = partials[next]; partial && partial.usedAt <= blob.usedAt; partial = partials[++next])
+      yield partial;
     yield blob;
   }
-  yield* partials;
+  yield* partials.slice(next);
 }
 
 async function* coldestBlobs(metadata: Metadata): AsyncGenerator<Candidate> {
-  for (let skip = 0; ; skip += BATCH) {
-    const batch = await metadata.coldestBlobs(BATCH, skip);
+  let last: BlobRecord | undefined;
+  for (;;) {
+    const batch = await metadata.coldestBlobs(BATCH, last);
     for (const blob of batch) yield { kind: "blob", ...blob };
     if (batch.length < BATCH) return;
+    last = batch.at(-1);
   }
 }
 
 /** One that was last written in the future would never go; it goes first, as nothing says how old it is. */
-function candidateOf({ digest, upstream, present, changedAt }: SavedPartial, now: number): Candidate {
-  return { kind: "partial", digest, upstream, size: present, usedAt: changedAt <= now ? changedAt : 0 };
+function candidateOf({ digest, upstream, occupied, changedAt }: IdlePartial, now: number): Candidate {
+  return { kind: "partial", digest, upstream, size: occupied, usedAt: changedAt <= now ? changedAt : 0 };
 }

@@ -6,8 +6,14 @@ import { GranaryError } from "../../errors.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Spool } from "../../store/partial.ts";
 
-/** `spool`, as long as `isOurs` says so. */
-export function spoolOfOurs(spool: Spool, isOurs: () => boolean): Spool {
+/** Whether the storage directory is ours, as far as anybody has seen: the storage guard looks, everybody else asks here. */
+export class Ownership {
+  isOurs = true;
+}
+
+/** `spool`, as long as the directory is ours. */
+export function spoolOfOurs(spool: Spool, ownership: Ownership): Spool {
+  const isOurs = () => ownership.isOurs;
   return {
     openPartial: async (key, size) => (isOurs() ? await spool.openPartial(key, size) : refuse()),
     list: async () => (isOurs() ? await spool.list() : []),
@@ -15,8 +21,9 @@ export function spoolOfOurs(spool: Spool, isOurs: () => boolean): Spool {
   };
 }
 
-/** `blobs`, as long as `isOurs` says so. */
-export function blobsOfOurs(blobs: BlobStore, isOurs: () => boolean): BlobStore {
+/** `blobs`, as long as the directory is ours. */
+export function blobsOfOurs(blobs: BlobStore, ownership: Ownership): BlobStore {
+  const isOurs = () => ownership.isOurs;
   return {
     stat: (digest) => blobs.stat(digest),
     open: (digest) => blobs.open(digest),

@@ -11,6 +11,8 @@ export class Pins {
   /** How many upstreams' fills of each run. */
   readonly #filled = new Map<Digest, number>();
   readonly #soft = new Map<Digest, () => void>();
+  /** Those that are being evicted. */
+  readonly #leaving = new Set<Digest>();
   readonly #metrics: Metrics;
 
   constructor(metrics: Metrics) {
@@ -62,6 +64,19 @@ export class Pins {
     const letGo = this.#soft.get(digest);
     this.#soft.delete(digest);
     letGo?.();
+  }
+
+  /** `digests` are being evicted, until the returned function is called: their rows go before their files. One eviction at a time. */
+  leave(digests: readonly Digest[]): () => void {
+    for (const digest of digests) this.#leaving.add(digest);
+    return () => {
+      for (const digest of digests) this.#leaving.delete(digest);
+    };
+  }
+
+  /** A file without a row is on its way out then, and is not to be registered again. */
+  isLeaving(digest: Digest): boolean {
+    return this.#leaving.has(digest);
   }
 }
 

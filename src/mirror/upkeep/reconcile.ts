@@ -1,109 +1,172 @@
 /**
- * Owns the agreement of disk and Metadata at boot: rows for blobs that have none (a lost database, a crash between rename and
- * row), none for blobs that are gone, and neither for a blob whose size is not what its row says. Nobody reads meanwhile, and nothing is
- * hashed: a file without a row is counted as one that nobody has verified, because its name is all that is known of it. A disk that
- * fails here keeps nobody from starting: what could be looked at is put right, and the rest is said.
+ * Owns the agreement of disk and Metadata after a start, or after somebody removed files under us: rows for blobs that have none (a lost
+ * database, a crash between rename and row), none for blobs that are gone, and neither for a blob whose size is not what its row says.
+ * Nothing is hashed: a file without a row is counted as one that nobody has verified, because its name is all that is known of it.
+ *
+ * A small store is looked through before anybody is served. Of a large one the rest is looked through beside the serving, where nothing
+ * wrong can be served meanwhile: what has no row is hashed first, what has another size is set aside when it is opened, what is gone is
+ * fetched. A disk that fails here keeps nobody from starting: what could be looked at is put right, and the rest is said.
  */
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
-import type { Digest } from "../../oci/digest.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Spool } from "../../store/partial.ts";
+import type { Pins } from "../space/pins.ts";
+import type { Space } from "../space/space.ts";
+import { type Item, inventory } from "./inventory.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
 
-export type ReconcileParts = {
+export type ReconciliationParts = {
   readonly metadata: Metadata;
   readonly blobs: BlobStore;
   readonly spool: Spool;
   readonly sound: SoundBlobs;
+  readonly space: Space;
+  readonly pins: Pins;
   readonly log: Log;
   /** Hears of `reconcile`, and when it is over. */
   readonly troubles: Episodes;
 };
 
-export async function reconcile(parts: ReconcileParts): Promise<void> {
-  const failures = [
-    await failureOf(() => reconcileBlobs(parts)),
-    await failureOf(() => removeUseless(parts)),
-  ];
-  const reasons = failures.filter((reason) => reason !== undefined);
-  if (reasons.length === 0) return parts.troubles.over("reconcile");
-  const text = `Not all that lies in the store could be looked at (${reasons.join(" ")}): see to the disk, and that granary may read and write there, then restart it.`;
-  parts.troubles.trouble("reconcile", {}, text);
-}
+/** Blobs that are looked at before anybody is served: a few tenths of a second on a slow disk. */
+const FIRST = 4_000;
 
-/** What is no failure of the disk still ends the start. */
-async function failureOf(work: () => Promise<void>): Promise<string | undefined> {
-  try {
-    await work();
-    return undefined;
-  } catch (error) {
-    if (isGranaryError(error, "closed")) throw error;
-    return messageOf(error);
+type Run = { isStopped: boolean };
+
+/** What one run has found and put right. */
+type Tally = {
+  registered: number;
+  forgotten: number;
+  readonly strangers: string[];
+  readonly reasons: string[];
+};
+
+export class Reconciliation {
+  readonly #parts: ReconciliationParts;
+  #run: Run = { isStopped: true };
+  #ended: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: ReconciliationParts) {
+    this.#parts = parts;
   }
-}
 
-async function reconcileBlobs({ metadata, blobs, sound, log }: ReconcileParts): Promise<void> {
-  const rows = new Map((await metadata.allBlobs()).map((row) => [row.digest, row]));
-  let registered = 0;
-  const strangers: string[] = [];
-  for await (const { digest, size, changedAt } of blobs.list((path) => strangers.push(path))) {
-    const row = rows.get(digest);
-    rows.delete(digest);
-    if (row === undefined) {
-      await metadata.recordBlob({ digest, size, usedAt: changedAt });
-      registered += 1;
-    } else if (row.size !== size) {
-      await sound.drop(digest, `it has ${size} bytes and should have ${row.size}`);
+  /**
+   * Looks through everything, from the start again where it is at that already. Resolves when a small store was looked through, or the
+   * first part of a large one; the rest goes on in the background. Throws only `closed`.
+   */
+  async begin(): Promise<void> {
+    await this.stop();
+    const begun = Promise.withResolvers<void>();
+    this.#run = { isStopped: false };
+    this.#ended = this.#reconcile(this.#run, begun.resolve).then(begun.resolve, begun.reject);
+    await begun.promise;
+  }
+
+  /** Ends what goes on in the background. Idempotent. */
+  async stop(): Promise<void> {
+    this.#run.isStopped = true;
+    await this.#ended;
+  }
+
+  async #reconcile(run: Run, begun: () => void): Promise<void> {
+    const tally: Tally = { registered: 0, forgotten: 0, strangers: [], reasons: [] };
+    await this.#noting(tally, () => this.#countPartials());
+    await this.#noting(tally, () => this.#reconcileBlobs(run, tally, begun));
+    if (!run.isStopped) this.#tell(tally);
+  }
+
+  /** What is no failure of the disk still ends the start. */
+  async #noting({ reasons }: Tally, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (isGranaryError(error, "closed")) throw error;
+      reasons.push(messageOf(error));
     }
   }
-  // Only now: a list that ended early would have made rows of what it did not come to.
-  for (const digest of rows.keys()) await metadata.forgetBlob(digest);
-  if (registered > 0 || rows.size > 0)
-    log.info(
-      { unverified: registered, forgotten: rows.size },
-      "disk and metadata reconciled: what the database did not know is hashed before it is served",
-    );
-  if (strangers.length > 0) tellOf(strangers, log);
-}
 
-/** Somebody else's, and left alone: Granary follows no link and opens nothing that bears no digest. */
-function tellOf(strangers: readonly string[], log: Log): void {
-  const facts = { count: strangers.length, first: strangers[0] };
-  log.warn(facts, "what lies among the blobs and is none is left alone, and counts against no budget");
-}
-
-/**
- * What no map claims cannot be resumed, and may lie there in full size after a crash. What an older Granary left without writing down
- * whose bytes they are can be nobody's.
- */
-async function removeUseless({ spool, log }: ReconcileParts): Promise<void> {
-  const reasons: string[] = [];
-  let ownerless = 0;
-  for (const partial of await spool.list()) {
-    if (partial.present > 0 && partial.upstream !== undefined) continue;
-    if (partial.upstream === undefined) ownerless += 1;
-    await spool.remove(partial).catch((error: unknown) => reasons.push(messageOf(error)));
+  async #reconcileBlobs(run: Run, tally: Tally, begun: () => void): Promise<void> {
+    const { metadata, space } = this.#parts;
+    const { blobs: known } = await metadata.sums();
+    let looked = 0;
+    let counted = () => {};
+    try {
+      const listening = {
+        onStranger: (path: string) => tally.strangers.push(path),
+        onFailure: (error: unknown) => tally.reasons.push(messageOf(error)),
+      };
+      for await (const item of inventory(this.#parts, listening)) {
+        if (run.isStopped) return;
+        await this.#agree(item, tally);
+        looked += 1;
+        if (looked !== FIRST) continue;
+        // Nobody knows how much is stored: a new database was put in the place of a lost one.
+        if (known === 0) counted = space.waitForCount();
+        begun();
+      }
+    } finally {
+      counted();
+    }
   }
-  if (ownerless > 0)
-    log.info(
-      { removed: ownerless },
-      "partial blobs of an older Granary removed: whose bytes they hold is not known",
-    );
-  if (reasons[0] !== undefined) throw new Error(reasons[0]);
-}
 
-/** Rows of blobs that are gone go too, while others are read and filled. Throws what Metadata and the store throw. */
-export async function forgetAbsent(
-  { metadata, blobs }: Pick<ReconcileParts, "metadata" | "blobs">,
-  isFilled: (digest: Digest) => boolean,
-): Promise<void> {
-  for (const row of await metadata.allBlobs()) {
-    if (isFilled(row.digest) || (await blobs.stat(row.digest)) !== undefined) continue;
-    await metadata.forgetBlob(row.digest);
-    // A fill may have brought it in between the look and the row.
-    if ((await blobs.stat(row.digest)) !== undefined) await metadata.recordBlob(row);
+  async #agree({ digest, row, file }: Item, tally: Tally): Promise<void> {
+    if (file === undefined) tally.forgotten += Number(await this.#parts.sound.forgetAbsent(digest));
+    else if (row === undefined) await this.#register(file, tally);
+    else if (row.size !== file.size)
+      await this.#parts.sound.drop(digest, `it has ${file.size} bytes and should have ${row.size}`);
+  }
+
+  async #register({ digest, size, changedAt }: NonNullable<Item["file"]>, tally: Tally): Promise<void> {
+    const { metadata, blobs, pins } = this.#parts;
+    if ((await metadata.blob(digest)) !== undefined || (await blobs.stat(digest)) === undefined) return;
+    // A fill brings its own row, and what is being evicted is to have none.
+    if (pins.isFilled(digest) || pins.isLeaving(digest)) return;
+    await metadata.recordBlob({ digest, size, usedAt: changedAt });
+    tally.registered += 1;
+  }
+
+  /**
+   * What no map claims cannot be resumed, and may lie there in full size after a crash: it goes. What an older Granary left without writing
+   * down whose bytes they are can be nobody's.
+   */
+  async #countPartials(): Promise<void> {
+    const { spool, space, log } = this.#parts;
+    const { revision } = space;
+    const saved = await spool.list();
+    const useless = saved.filter(({ present, upstream }) => present === 0 || upstream === undefined);
+    space.countPartials(
+      saved.filter((partial) => !useless.includes(partial)),
+      revision,
+    );
+    const reasons: string[] = [];
+    for (const partial of useless)
+      await spool.remove(partial).catch((error: unknown) => reasons.push(messageOf(error)));
+    const ownerless = useless.filter(({ upstream }) => upstream === undefined).length;
+    if (ownerless > 0)
+      log.info(
+        { removed: ownerless },
+        "partial blobs of an older Granary removed: whose bytes they hold is not known",
+      );
+    if (reasons[0] !== undefined) throw new Error(reasons[0]);
+  }
+
+  #tell({ registered, forgotten, strangers, reasons }: Tally): void {
+    const { log, troubles } = this.#parts;
+    if (registered > 0 || forgotten > 0)
+      log.info(
+        { unverified: registered, forgotten },
+        "disk and metadata reconciled: what the database did not know is hashed before it is served",
+      );
+    // Somebody else's: Granary follows no link and opens nothing that bears no digest.
+    if (strangers.length > 0)
+      log.warn(
+        { count: strangers.length, first: strangers[0] },
+        "what lies among the blobs and is none is left alone, and counts against no budget",
+      );
+    const text = `Not all that lies in the store could be looked at (${reasons.join(" ")}): see to the disk, and that granary may read and write there, then restart it.`;
+    if (reasons.length === 0) troubles.over("reconcile");
+    else troubles.trouble("reconcile", {}, text);
   }
 }

@@ -18,7 +18,6 @@ export type ScrubParts = {
   readonly store: BlobStore;
   readonly sound: SoundBlobs;
   readonly pins: Pins;
-  readonly isFilled: (digest: Digest) => boolean;
   /** Within which each blob is hashed; 0 switches it off. */
   readonly roundMs: number;
   readonly clock: Clock;
@@ -85,7 +84,7 @@ export class Scrub {
 
   /** Twice as fast as needed, and due at half of the round: however many come due at once, each is done within it. */
   async #rateNow(): Promise<number> {
-    const { bytes } = await this.#parts.metadata.totals();
+    const { bytes } = await this.#parts.metadata.sums();
     const needed = bytes / (this.#parts.roundMs / 2 / 1000);
     return Math.min(MOST_RATE, Math.max(LEAST_RATE, needed));
   }
@@ -93,11 +92,11 @@ export class Scrub {
   readonly #pace = () => this.#rate / (this.#parts.pins.count > 0 ? SERVING_SHARE : 1);
 
   async #next(): Promise<BlobRecord | undefined> {
-    const { metadata, clock, roundMs, isFilled } = this.#parts;
+    const { metadata, clock, roundMs, pins } = this.#parts;
     const now = clock.now();
     if (this.#skipped.size > MOST_SKIPPED) this.#skipped.clear();
-    const due = await metadata.blobsToVerify(now - roundMs / 2, now, this.#skipped.size + 1, 0);
-    const next = due.find(({ digest }) => !this.#skipped.has(digest) && !isFilled(digest));
+    const due = await metadata.blobsToVerify(now - roundMs / 2, now, this.#skipped.size + 1);
+    const next = due.find(({ digest }) => !this.#skipped.has(digest) && !pins.isFilled(digest));
     if (next === undefined) this.#skipped.clear();
     return next;
   }
@@ -106,7 +105,7 @@ export class Scrub {
     const { store, sound, metrics, log } = this.#parts;
     try {
       const stored = await store.open(digest);
-      if (stored === undefined) return await sound.forgetAbsent(digest);
+      if (stored === undefined) return void (await sound.forgetAbsent(digest));
       await this.#hash(stored).finally(() => stored.close());
       metrics.scrubbedBytes.inc(size);
     } catch (error) {

@@ -14,7 +14,7 @@ import type { Pins } from "../space/pins.ts";
 export type SoundBlobsParts = {
   readonly store: BlobStore;
   readonly metadata: Metadata;
-  readonly pins: Pick<Pins, "isFilled">;
+  readonly pins: Pick<Pins, "isFilled" | "isLeaving">;
   readonly damage: Damage;
   readonly clock: Clock;
   readonly log: Log;
@@ -130,13 +130,13 @@ export class SoundBlobs {
   readonly #pace = () => UNHURRIED / Math.max(1, this.#running.size);
 
   async #judge(stored: StoredBlob, { verdict }: Verification): Promise<boolean> {
-    const { metadata, store, clock, log } = this.#parts;
+    const { metadata, store, pins, clock, log } = this.#parts;
     const { digest, size } = stored;
     if (await verdict) {
       const verifiedAt = clock.now();
       if ((await metadata.blob(digest)) !== undefined) await metadata.recordVerified(digest, verifiedAt);
       // It may have been evicted meanwhile, which is when it has no row for good.
-      else if ((await store.stat(digest)) !== undefined)
+      else if ((await store.stat(digest)) !== undefined && !pins.isLeaving(digest))
         await metadata.recordBlob({ digest, size, usedAt: verifiedAt, verifiedAt });
       return true;
     }
@@ -170,12 +170,26 @@ export class SoundBlobs {
     return row.verifiedAt === undefined ? "unknown" : "recorded";
   }
 
-  /** A row without a file (somebody removed it) counts for nothing, and against the budget. */
-  async forgetAbsent(digest: Digest): Promise<void> {
+  /** A row without a file (somebody removed it) counts for nothing, and against the budget: it goes, and true. */
+  async forgetAbsent(digest: Digest): Promise<boolean> {
     const { metadata, pins, store } = this.#parts;
-    if (pins.isFilled(digest) || (await metadata.blob(digest)) === undefined) return;
-    if (pins.isFilled(digest) || (await unlessDamaged(store.stat(digest))) !== undefined) return;
-    await metadata.forgetBlob(digest);
+    const row = await metadata.blob(digest);
+    if (row === undefined || pins.isFilled(digest) || !(await this.#isGone(digest))) return false;
+    // A fill may have brought it in meanwhile.
+    if (pins.isFilled(digest)) return false;
+    await metadata.forgetBlobs([digest]);
+    if ((await unlessDamaged(store.stat(digest))) === undefined) return true;
+    await metadata.recordBlob(row);
+    return false;
+  }
+
+  /** What the disk does not tell says nothing; where it says that something else lies there, the blob does not. */
+  async #isGone(digest: Digest): Promise<boolean> {
+    try {
+      return (await this.#parts.store.stat(digest)) === undefined;
+    } catch (error) {
+      return isGranaryError(error, "store-damaged") && error.cause === undefined;
+    }
   }
 
   async #isInPlace({ digest, identity }: StoredBlob): Promise<boolean> {
@@ -189,7 +203,7 @@ export class SoundBlobs {
   /** Row first, so that a crash leaves a file that nobody knows, and never a row that lies. */
   async #setAside(digest: Digest, reason: string): Promise<void> {
     const { store, metadata, damage } = this.#parts;
-    await metadata.forgetBlob(digest);
+    await metadata.forgetBlobs([digest]);
     await store.setAside(digest);
     damage.blob(digest, reason);
   }

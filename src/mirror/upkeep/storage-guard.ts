@@ -6,11 +6,14 @@ import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Ownership } from "../space/ours-alone.ts";
 
 export type StorageGuardParts = {
   /** Makes missing folders; the answer is another text when one of them is not the one it was. */
   readonly furnish: () => Promise<string>;
   readonly metadata: Pick<Metadata, "putBack">;
+  /** Told what is found. */
+  readonly ownership: Ownership;
   /** Something was made again: rows may speak of files that are gone. */
   readonly mended: () => Promise<void>;
   readonly log: Log;
@@ -22,28 +25,23 @@ export class StorageGuard {
   readonly #parts: StorageGuardParts;
   #folders: string | undefined;
   #isMending = false;
-  #isOurs = true;
 
   constructor(parts: StorageGuardParts) {
     this.#parts = parts;
   }
 
-  /** False while another process, or somebody's other database, has the directory: nothing may be written or removed there. */
-  get isOurs(): boolean {
-    return this.#isOurs;
-  }
-
   /** Runs in the background: never throws. */
   async look(): Promise<void> {
-    const { troubles } = this.#parts;
+    const { troubles, ownership } = this.#parts;
     try {
       await this.#putRight();
-      this.#isOurs = true;
+      ownership.isOurs = true;
       troubles.over("storage");
     } catch (error) {
       if (isGranaryError(error, "closed")) return;
-      this.#isOurs = !isGranaryError(error, "config-invalid");
-      const text = this.#isOurs
+      // Another process, or somebody's other database, has the directory: nothing may be written or removed there.
+      ownership.isOurs = !isGranaryError(error, "config-invalid");
+      const text = ownership.isOurs
         ? "The storage directory cannot be put right"
         : "Blobs pass through without being kept";
       troubles.trouble("storage", {}, `${text}: ${messageOf(error)}`);

@@ -6,6 +6,7 @@ import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import { Damage } from "../space/damage.ts";
+import { Pins } from "../space/pins.ts";
 import { SoundBlobs } from "./sound-blobs.ts";
 import { type VerifyOptions, type VerifyReport, verifyStore } from "./verify.ts";
 
@@ -24,14 +25,8 @@ export async function verifyAlone(
 ): Promise<VerifyReport> {
   const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
   const damage = new Damage({ log, metrics, troubles });
-  const sound = new SoundBlobs({
-    store,
-    metadata,
-    pins: { isFilled: () => false },
-    damage,
-    clock,
-    log,
-  });
-  const pin = () => () => undefined;
-  return await verifyStore({ metadata, store, sound, damage, clock, pin, isFilled: () => false }, options);
+  // Nobody else reads, fills or evicts.
+  const pins = new Pins(metrics);
+  const sound = new SoundBlobs({ store, metadata, pins, damage, clock, log });
+  return await verifyStore({ metadata, store, sound, damage, clock, pins }, options);
 }

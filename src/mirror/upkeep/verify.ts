@@ -4,12 +4,14 @@
  */
 import { basename } from "node:path";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
+import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { type Digest, encodedOf, parseDigest } from "../../oci/digest.ts";
 import { isSoundManifest } from "../../oci/manifest.ts";
-import type { BlobStore, StoredBlob, Verification } from "../../store/blob-store.ts";
+import type { BlobStore, ListedBlob, StoredBlob, Verification } from "../../store/blob-store.ts";
 import type { Damage } from "../space/damage.ts";
+import type { Pins } from "../space/pins.ts";
+import { type Item, inventory } from "./inventory.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
 
 /**
@@ -61,19 +63,13 @@ export type VerifyParts = {
   readonly sound: SoundBlobs;
   readonly damage: Damage;
   readonly clock: Clock;
-  /** While a blob is read; the returned release is called afterwards. */
-  readonly pin: (digest: Digest) => () => void;
-  /** A fill of it is running: it is neither missing nor wrong. */
-  readonly isFilled: (digest: Digest) => boolean;
+  /** What is read is pinned, and what is being filled is neither missing nor wrong. */
+  readonly pins: Pick<Pins, "pin" | "isFilled">;
 };
-
-type Listed = { readonly digest: Digest; readonly size: number; readonly changedAt: number };
 
 /** What the steps share. */
 type Work = VerifyParts & {
   readonly options: VerifyOptions;
-  readonly rows: Map<Digest, BlobRecord>;
-  readonly files: Listed[];
   readonly found: (kind: FindingKind, what: string, outcome?: Partial<Finding>) => void;
   readonly counts: { blobs: number; bytes: number; manifests: number };
   done: number;
@@ -81,10 +77,9 @@ type Work = VerifyParts & {
 };
 
 const STEPS: readonly { readonly name: string; run(work: Work): Promise<void> }[] = [
-  { name: "look for files and rows", run: look },
+  { name: "add up what there is to hash", run: addUp },
   { name: "hash manifests", run: verifyManifests },
-  { name: "hash blobs", run: verifyBlobs },
-  { name: "look for blobs that are gone", run: findMissing },
+  { name: "hash blobs, and look for those that are gone", run: verifyBlobs },
 ];
 
 const TOLD_EVERY_MS = 500;
@@ -96,7 +91,7 @@ export async function verifyStore(parts: VerifyParts, options: VerifyOptions): P
   const counts = { blobs: 0, bytes: 0, manifests: 0 };
   const found: Work["found"] = (kind, what, outcome = {}) =>
     findings.push({ kind, what, isRepaired: false, ...outcome });
-  const work: Work = { ...parts, options, rows: new Map(), files: [], found, counts, done: 0, total: 0 };
+  const work: Work = { ...parts, options, found, counts, done: 0, total: 0 };
   for (const { run } of STEPS) await run(work);
   options.onProgress?.({ done: work.total, total: work.total });
   const isSound = findings.every(({ kind, isRepaired }) => isRepaired || kind === "stranger");
@@ -118,15 +113,12 @@ function inPlaceOf(findings: readonly Finding[]): Finding[] {
   return joined.filter((found) => !told.has(found));
 }
 
-async function look(work: Work): Promise<void> {
-  for (const row of await work.metadata.allBlobs()) work.rows.set(row.digest, row);
-  const onStranger = (path: string) => work.found("stranger", path);
+async function addUp(work: Work): Promise<void> {
   try {
-    for await (const file of work.store.list(onStranger)) work.files.push(file);
-  } catch (error) {
-    work.found("unreadable", "blobs", { reason: messageOf(error) });
+    for await (const { size } of work.store.list()) work.total += size;
+  } catch {
+    // It is told when the blobs are hashed.
   }
-  work.total = work.files.reduce((sum, { size }) => sum + size, 0);
 }
 
 async function verifyManifests(work: Work): Promise<void> {
@@ -150,25 +142,36 @@ async function verifyManifests(work: Work): Promise<void> {
 
 /** One after another: the disk has one head, and the hashing one thread. */
 async function verifyBlobs(work: Work): Promise<void> {
-  for (const file of work.files) {
+  const { metadata, store: blobs } = work;
+  const listening = {
+    onStranger: (path: string) => work.found("stranger", path),
+    onFailure: (error: unknown) => work.found("unreadable", "blobs", { reason: messageOf(error) }),
+  };
+  for await (const item of inventory({ metadata, blobs }, listening)) {
     checkAborted(work.options.signal);
-    const before = work.done;
-    const release = work.pin(file.digest);
-    try {
-      await verifyBlob(work, file);
-    } finally {
-      release();
-    }
-    work.done = before + file.size;
-    work.options.onProgress?.({ done: work.done, total: work.total });
+    if (item.file === undefined) await findMissing(work, item.digest);
+    else await verifyPinned(work, item, item.file);
   }
 }
 
-async function verifyBlob(work: Work, { digest }: Listed): Promise<void> {
+async function verifyPinned(work: Work, item: Item, { size }: ListedBlob): Promise<void> {
+  const before = work.done;
+  const release = work.pins.pin(item.digest);
+  try {
+    await verifyBlob(work, item);
+  } finally {
+    release();
+  }
+  work.done = before + size;
+  work.options.onProgress?.({ done: work.done, total: Math.max(work.done, work.total) });
+}
+
+async function verifyBlob(work: Work, item: Item): Promise<void> {
+  const { digest } = item;
   let stored: StoredBlob | undefined;
   try {
     stored = await work.store.open(digest);
-    if (stored !== undefined) await verifyOpened(work, stored);
+    if (stored !== undefined) await verifyOpened(work, stored, item);
   } catch (error) {
     if (isGranaryError(error, "aborted", "closed")) throw error;
     const reason = messageOf(error);
@@ -181,13 +184,11 @@ async function verifyBlob(work: Work, { digest }: Listed): Promise<void> {
   }
 }
 
-async function verifyOpened(work: Work, stored: StoredBlob): Promise<void> {
-  const { metadata, sound, clock, counts } = work;
+async function verifyOpened(work: Work, stored: StoredBlob, { row, file }: Item): Promise<void> {
+  const { metadata, sound, pins, clock, counts } = work;
   const { digest, size } = stored;
   const isRight = await verdictOf(work, await stored.verify());
-  const row = work.rows.get(digest);
-  work.rows.delete(digest);
-  if (work.isFilled(digest)) return;
+  if (pins.isFilled(digest)) return;
   if (!isRight) {
     const kind = row !== undefined && row.size !== size ? "wrong-size" : "damaged-blob";
     const reason = kind === "wrong-size" ? `it has ${size} bytes` : "its bytes hash to another digest";
@@ -197,14 +198,10 @@ async function verifyOpened(work: Work, stored: StoredBlob): Promise<void> {
   counts.bytes += size;
   const verifiedAt = clock.now();
   if (row?.size === size) return await metadata.recordVerified(digest, verifiedAt);
-  const usedAt = row?.usedAt ?? changedAtOf(work, digest);
+  const usedAt = row?.usedAt ?? file?.changedAt ?? 0;
   await repaired(work, "unregistered", digest, () =>
     metadata.recordBlob({ digest, size, usedAt, verifiedAt }),
   );
-}
-
-function changedAtOf({ files }: Work, digest: Digest): number {
-  return files.find((file) => file.digest === digest)?.changedAt ?? 0;
 }
 
 /** The verdict; tells meanwhile how far it is, and ends the hashing when the signal says so. */
@@ -230,20 +227,17 @@ async function verdictOf(work: Work, verification: Verification): Promise<boolea
   }
 }
 
-async function findMissing(work: Work): Promise<void> {
-  for (const { digest } of work.rows.values()) {
-    checkAborted(work.options.signal);
-    const absence = await absenceOf(work, digest);
-    if (absence !== undefined) await repaired(work, "missing", digest, absence);
-  }
+async function findMissing(work: Work, digest: Digest): Promise<void> {
+  const absence = await absenceOf(work, digest);
+  if (absence !== undefined) await repaired(work, "missing", digest, absence);
 }
 
 /** How to mend it, where nothing that could be the blob lies in its place; also one that came or went meanwhile is none of those. */
 async function absenceOf(work: Work, digest: Digest): Promise<(() => Promise<void>) | undefined> {
-  const { store, metadata, sound, isFilled } = work;
-  if (isFilled(digest) || (await metadata.blob(digest)) === undefined) return undefined;
+  const { store, metadata, sound, pins } = work;
+  if (pins.isFilled(digest) || (await metadata.blob(digest)) === undefined) return undefined;
   try {
-    return (await store.stat(digest)) === undefined ? () => metadata.forgetBlob(digest) : undefined;
+    return (await store.stat(digest)) === undefined ? () => metadata.forgetBlobs([digest]) : undefined;
   } catch (error) {
     // What the disk does not tell says nothing; what it says is that something else lies there.
     if (!isGranaryError(error, "store-damaged") || error.cause !== undefined) return undefined;

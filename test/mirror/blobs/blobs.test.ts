@@ -529,7 +529,7 @@ function counted(real: Metadata, writes: string[]): Metadata {
   return {
     ...real,
     recordBlob: noting("recordBlob", real.recordBlob),
-    forgetBlob: noting("forgetBlob", real.forgetBlob),
+    forgetBlobs: noting("forgetBlobs", real.forgetBlobs),
     touch: noting("touch", real.touch),
     recordManifest: noting("recordManifest", real.recordManifest),
     recordTag: noting("recordTag", real.recordTag),

@@ -1,6 +1,7 @@
 /** Shows what the watch over the storage directory makes of what it finds: mended once, left alone where it is not ours, never thrown. */
 import { expect, test } from "vitest";
 import { GranaryError } from "../../../src/errors.ts";
+import { Ownership } from "../../../src/mirror/space/ours-alone.ts";
 import { StorageGuard } from "../../../src/mirror/upkeep/storage-guard.ts";
 import { Episodes } from "../../../src/observe/episodes.ts";
 import { silentLog } from "../../../src/observe/log.ts";
@@ -15,7 +16,9 @@ function guarded() {
     mendFails: false,
   };
   const troubles = new Episodes(silentLog, new FakeClock(), Number.POSITIVE_INFINITY);
+  const ownership = new Ownership();
   const guard = new StorageGuard({
+    ownership,
     furnish: async () => {
       if (state.failure !== undefined) throw state.failure;
       return state.folders;
@@ -28,7 +31,7 @@ function guarded() {
     log: silentLog,
     troubles,
   });
-  return { guard, state, troubles };
+  return { guard, ownership, state, troubles };
 }
 
 test("the folders of the start are no mending, other ones later are, once", async () => {
@@ -60,13 +63,13 @@ test.each([
   ["store-full", true],
   ["store-damaged", true],
 ] as const)("%s: is told, and leaves the directory ours: %s", async (code, isOurs) => {
-  const { guard, state, troubles } = guarded();
+  const { guard, ownership, state, troubles } = guarded();
   state.failure = new GranaryError(code, "It cannot be used.");
   await guard.look();
-  expect(guard.isOurs).toBe(isOurs);
+  expect(ownership.isOurs).toBe(isOurs);
   expect(troubles.current).toHaveLength(1);
   state.failure = undefined;
   await guard.look();
-  expect(guard.isOurs).toBe(true);
+  expect(ownership.isOurs).toBe(true);
   expect(troubles.current).toEqual([]);
 });

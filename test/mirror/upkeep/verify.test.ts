@@ -129,11 +129,11 @@ describe("granary verify", () => {
     await writeFile(folder, "x");
     const report = await world.mirror.verify({ repair: false });
     expect(report.isSound).toBe(false);
-    expect((await world.metadata.totals()).blobs).toBe(2);
+    expect((await world.metadata.sums()).blobs).toBe(2);
     await rm(folder);
     await rename(`${folder}.away`, folder);
     expect((await world.mirror.verify({ repair: true })).isSound).toBe(true);
-    expect((await world.metadata.totals()).blobs).toBe(2);
+    expect((await world.metadata.sums()).blobs).toBe(2);
   });
 
   it("stops when it is told so, and leaves no pin", async () => {
@@ -164,7 +164,7 @@ describe("the scrub", () => {
       await eventually(async () =>
         expect(await verifiedAt(digest)).toBeGreaterThan(world.clock.now() - DAY_MS),
       );
-    await eventually(async () => expect((await world.metadata.totals()).blobs).toBe(2));
+    await eventually(async () => expect((await world.metadata.sums()).blobs).toBe(2));
     expect((await world.metadata.blob(first))?.usedAt).toBe(usedAt);
     expect(await damaged(world)).toEqual([`sha256-${encodedOf(rotten)}.1`]);
     // Not due again, also not in another process.

@@ -1,0 +1,77 @@
+/**
+ * Owns the look at all blobs, files and rows side by side, in the order of their digests and a page at a time, so that it takes little
+ * memory however many there are, and can go on beside the serving. It changes nothing: what it tells may have changed since it was looked
+ * at, and whoever acts on it looks again.
+ */
+import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
+import type { Digest } from "../../oci/digest.ts";
+import type { BlobStore, ListedBlob } from "../../store/blob-store.ts";
+
+/** At least one of the two is there. */
+export type Item = {
+  readonly digest: Digest;
+  readonly row: BlobRecord | undefined;
+  readonly file: ListedBlob | undefined;
+};
+
+export type InventoryParts = { readonly metadata: Metadata; readonly blobs: BlobStore };
+
+const ROWS_AT_ONCE = 500;
+
+export type Listening = {
+  /** Hears of paths among the blobs that are none. */
+  readonly onStranger: (path: string) => void;
+  /** Hears of what kept files from being listed: rows are told without them. */
+  readonly onFailure: (error: unknown) => void;
+};
+
+/** Every blob that has a row or a file. Throws what Metadata throws. */
+export async function* inventory(
+  { metadata, blobs }: InventoryParts,
+  { onStranger, onFailure }: Listening,
+): AsyncGenerator<Item> {
+  const rows = rowsOf(metadata);
+  const files = blobs.list(onStranger)[Symbol.asyncIterator]();
+  const nextFile = async () => {
+    try {
+      const next = await files.next();
+      return next.done === true ? undefined : next.value;
+    } catch (error) {
+      onFailure(error);
+      return undefined;
+    }
+  };
+  try {
+    let row = (await rows.next()).value;
+    let file = await nextFile();
+    while (row !== undefined || file !== undefined) {
+      const digest = lowest(row, file);
+      const item: Item = {
+        digest,
+        row: row?.digest === digest ? row : undefined,
+        file: file?.digest === digest ? file : undefined,
+      };
+      yield item;
+      if (item.row !== undefined) row = (await rows.next()).value;
+      if (item.file !== undefined) file = await nextFile();
+    }
+  } finally {
+    await files.return?.();
+  }
+}
+
+async function* rowsOf(metadata: Metadata): AsyncGenerator<BlobRecord, undefined> {
+  for (let after = ""; ; ) {
+    const page = await metadata.blobsAfter(after, ROWS_AT_ONCE);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < ROWS_AT_ONCE) return undefined;
+    after = last.digest;
+  }
+}
+
+function lowest(row: BlobRecord | undefined, file: ListedBlob | undefined): Digest {
+  const first = row === undefined || (file !== undefined && file.digest < row.digest) ? file : row;
+  if (first === undefined) throw new Error("There is neither a row nor a file.");
+  return first.digest;
+}
