@@ -5,7 +5,7 @@
 
 /** From the bottom up: each rank may import those before it. A room is a folder, or one file of a folder. */
 const RANKS = [
-  ["errors.ts", "version.ts"],
+  ["errors.ts", "version.ts", "environment.ts"],
   ["bytes"],
   ["oci", "observe"],
   ["ollama", "waiting", "files"],

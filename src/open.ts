@@ -2,7 +2,6 @@
  * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
-
 import { plainUpstream } from "./config/defaults.ts";
 import { type FileNews, type Rereading, readAgain, rereading } from "./config/file-news.ts";
 import { readUpstreamTls } from "./config/files.ts";

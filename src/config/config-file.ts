@@ -2,7 +2,6 @@
  * Owns which configuration file counts where a command line names none: $GRANARY_CONFIG, then the usual place, then none. `serve` and
  * `health` look in the same places, so that a health check needs no argument of its own.
  */
-
 import { access } from "node:fs/promises";
 import type { Environment } from "../environment.ts";
 

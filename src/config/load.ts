@@ -2,7 +2,6 @@
  * Owns the way from a file to Settings: read, substitute secrets, check, fill in defaults. Nothing starts on a bad file, and
  * every complaint carries the path of the key and what is allowed there. Secrets never appear in a message.
  */
-
 import type { z } from "zod";
 import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";

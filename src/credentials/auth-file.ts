@@ -2,7 +2,6 @@
  * Owns the login files: where they lie, and what one of them holds. They are read, never written, and their content enters no
  * message.
  */
-
 import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";

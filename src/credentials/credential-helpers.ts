@@ -2,7 +2,6 @@
  * Owns one run of a credential helper (docker-credential-helpers): `docker-credential-NAME get`, the registry on stdin, JSON on
  * stdout. No shell, no secret in arguments or environment, an end to time and output; what a helper prints enters no message.
  */
-
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import type { Readable } from "node:stream";
 import type { Environment } from "../environment.ts";

@@ -2,7 +2,6 @@
  * Owns the look-up of a login in the files that docker and podman write, at use time and in their order. Inside one file:
  * `credHelpers` of the registry, entries of a path in it, `credsStore`, the registry's own entry. It keeps no file's content.
  */
-
 import { isDeepStrictEqual } from "node:util";
 import type { Environment } from "../environment.ts";
 import type { Clock } from "../observe/clock.ts";
