@@ -94,7 +94,7 @@ const NO_LIMITS: ConnectionLimits = {
 
 function commonsOf(limits: ConnectionLimits, { log, clock }: Observers): ListenerCommons {
   const episodes = new Episodes(log, clock);
-  const admission = new Admission(limits, (excess, client) => {
+  const admission = new Admission(limits, clock, (excess, client) => {
     const facts = { client, limit: limits[excess] };
     episodes.trouble(excess, facts, `more connections than clients.${excess} allows: refusing some`);
   });

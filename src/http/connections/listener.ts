@@ -10,10 +10,8 @@ import type { Episodes } from "../../observe/episodes.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
 import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import type { Admission } from "./admission.ts";
-import { Crowd } from "./crowd.ts";
-import { answerHalfClosed, endWhenSilent, SILENCE_MS } from "./half-closed.ts";
 import type { SentAhead } from "./sent-ahead.ts";
-import { endStalled, STALL_MS } from "./stalled-clients.ts";
+import { answerHalfClosed, endStalled, endWhenSilent, SILENCE_MS, STALL_MS } from "./silence.ts";
 import { type Answer, Turns } from "./turns.ts";
 
 export type ListenerOptions = {
@@ -58,7 +56,7 @@ const SERVER_OPTIONS = {
   noDelay: true,
   // What Node answers by itself would come out of turn (turns.ts).
   requireHostHeader: false,
-  // Node's http has it by itself, its https does not (half-closed.ts).
+  // Node's http has it by itself, its https does not (silence.ts).
   allowHalfOpen: true,
 };
 
@@ -75,10 +73,9 @@ export async function openListener(
   const server: Server | TlsServer =
     tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
   const open: OpenResponses = new Set();
-  const crowd = new Crowd(commons.admission, parts.clock);
-  crowd.watch(server);
+  commons.admission.watch(server);
   const { turns, onStalled } = takeTurns(
-    crowd.guard(remembering(open, createRequestListener(parts))),
+    commons.admission.guard(remembering(open, createRequestListener(parts))),
     silenceMs,
     commons,
   );
