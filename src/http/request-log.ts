@@ -1,6 +1,6 @@
 /**
  * Owns what is kept of each request: its Account while it is answered, one log line when it is over, and its counts in the metrics. No
- * query, no header and no body gets into any of them: what a request carries may be a secret.
+ * query, no body and no header but the user agent gets into any of them: what a request carries may be a secret.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Outcome } from "../mirror/mirror.ts";
@@ -60,7 +60,7 @@ export class RequestLog {
 
   open(incoming: IncomingMessage): Account {
     // The address is not known any more once the connection is gone.
-    const client = incoming.socket.remoteAddress;
+    const client = plainAddress(incoming.socket.remoteAddress);
     return new Account(this.#observers.clock.elapsed(), client, this.#counters);
   }
 
@@ -72,7 +72,7 @@ export class RequestLog {
     const isQuiet = account.kind === "status";
     if (!this.#log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
     const { upstream, bytes, client, reason, startedAt } = account;
-    const { method, url } = incoming;
+    const { method, url, headers } = incoming;
     const line = {
       method,
       path: pathOf(url),
@@ -82,11 +82,26 @@ export class RequestLog {
       outcome,
       upstream,
       client,
+      userAgent: shownAgent(headers["user-agent"]),
       reason: reason === undefined ? undefined : withoutUserInfo(reason),
     };
     if (isQuiet) this.#log.debug(line, "request");
     else this.#log.info(line, "request");
   }
+}
+
+/** Without the form in which a listener for both families shows IPv4 addresses (`::ffff:192.0.2.1`; RFC 4291, 2.5.5.2). */
+export function plainAddress(address: string | undefined): string | undefined {
+  return address?.startsWith("::ffff:") && address.includes(".") ? address.slice("::ffff:".length) : address;
+}
+
+/** Real ones have about a hundred characters (Docker's names its kernel, its architecture and its client). */
+const MOST_AGENT = 200;
+
+/** At most MOST_AGENT bytes of printable ASCII. */
+function shownAgent(agent: string | undefined): string | undefined {
+  if (agent === undefined) return undefined;
+  return withoutUserInfo(agent.slice(0, MOST_AGENT).replace(/[^\x20-\x7e]/g, "?")).slice(0, MOST_AGENT);
 }
 
 function outcomeOf({ outcome }: Account, outgoing: ServerResponse): Outcome | "error" | "aborted" | "none" {

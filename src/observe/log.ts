@@ -26,51 +26,82 @@ export type LogOptions = {
   readonly format: "auto" | "pretty" | "json";
 };
 
-export function createLog({ level, format }: LogOptions): Log {
-  const options = { level, redact: SECRETS, base: null };
-  const isPretty = format === "pretty" || (format === "auto" && process.stdout.isTTY === true);
-  const output = openOutput(isPretty);
-  return isPretty
-    ? pino(
-        options,
-        legible(
-          pretty({
-            colorize: process.stdout.isTTY === true,
-            translateTime: "SYS:HH:MM:ss.l",
-            singleLine: true,
-            // A stream of its own: an error of the output's would end the one that lines go through.
-            destination: new Writable({
-              write(lines: Buffer, _, done) {
-                output.write(lines.toString("utf8"));
-                done();
-              },
-            }),
-          }),
-        ),
-      )
-    : pino(options, output);
+/**
+ * A log that writes to standard output, or to `output`. A JSON line has its level as a word and its time as an ISO date. Whatever becomes
+ * of standard output, the process goes on.
+ */
+export function createLog({ level, format }: LogOptions, output?: NodeJS.WritableStream): Log {
+  const isTerminal = output === undefined && process.stdout.isTTY === true;
+  const isPretty = format === "pretty" || (format === "auto" && isTerminal);
+  const options = {
+    level,
+    redact: SECRETS,
+    base: null,
+    timestamp: isoTime,
+    formatters: { level: (word: string) => ({ level: word }) },
+  };
+  if (isPretty) return pino(options, prettyInto(output ?? openStandardOutput(), isTerminal));
+  return pino(options, output === undefined ? visibleStandardOutput() : visibleInto(output));
 }
 
-/** What is in a line is shown and never obeyed: names of registries and archives are in it. */
-function legible(output: NodeJS.WritableStream): { write(line: string): void } {
-  return { write: (line) => output.write(legibleJson(line)) };
+let lastTime = 0;
+let lastText = "";
+
+/** The time as pino wants it, an ISO date; writing one out costs as much as the rest of a line, and many lines share a millisecond. */
+function isoTime(): string {
+  const now = Date.now();
+  if (now !== lastTime) {
+    lastTime = now;
+    lastText = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return lastText;
 }
+
+/** The colours of pretty lines are ours; names of registries and archives that stand in a line are shown and never obeyed. */
+function prettyInto(output: Output, colorize: boolean): Output {
+  const lines = pretty({
+    colorize,
+    translateTime: "SYS:HH:MM:ss.l",
+    singleLine: true,
+    // A stream of its own: an error of the output's would end the one that lines go through.
+    destination: new Writable({
+      write(text: Buffer, _, done) {
+        output.write(text.toString("utf8"));
+        done();
+      },
+    }),
+  });
+  return { write: (line) => lines.write(legibleJson(line)) };
+}
+
+function visibleInto(output: Output): Output {
+  return { write: (line) => output.write(visibleText(line)) };
+}
+
+/** Pino flushes this one when the process ends, which it does for its own kind of stream alone. */
+function visibleStandardOutput(): StandardOutput {
+  const output = openStandardOutput();
+  const write = output.write.bind(output);
+  output.write = (line) => write(visibleText(line));
+  return output;
+}
+
+type Output = { write(line: string): unknown };
+
+type StandardOutput = ReturnType<typeof pino.destination>;
 
 /** What waits for a reader that is slow, or gone for a while (a full disk under a file): bytes. Beyond, lines are dropped. */
 const MOST_WAITING = 2 ** 20;
 const TRY_AGAIN_MS = 5_000;
 
-/** Standard output. Whatever becomes of it, a terminal that was closed or a disk that is full, the process goes on. */
-function openOutput(isPretty: boolean) {
+/** Whatever becomes of it, a terminal that was closed or a disk that is full, the process goes on. */
+function openStandardOutput(): StandardOutput {
   const output = pino.destination({
     dest: 1,
     sync: false,
     maxLength: MOST_WAITING,
     periodicFlush: TRY_AGAIN_MS,
   });
-  const write = output.write.bind(output);
-  // The colours of pretty lines are ours; in JSON nothing is.
-  if (!isPretty) output.write = (line) => write(visibleText(line));
   let isBroken = false;
   output.on("error", () => {
     isBroken = true;

@@ -97,7 +97,7 @@ describe("a server whose certificates and passwords are renewed", () => {
     expect(await statusFor("two")).toBe(401);
     const line = JSON.parse(await hangUp());
     expect(line).toMatchObject({
-      level: 30,
+      level: "info",
       renewed: ["listeners.0", "listeners.1.login", "upstreams.docker.io"],
     });
     expect(await nameShown(port)).toBe("throw-away client");
@@ -115,7 +115,7 @@ describe("a server whose certificates and passwords are renewed", () => {
     await writeFile(file("tls.key"), serverKey);
     await writeFile(file("password"), "three");
     const line = JSON.parse(await hangUp());
-    expect(line).toMatchObject({ level: 40, renewed: ["listeners.1.login"] });
+    expect(line).toMatchObject({ level: "warn", renewed: ["listeners.1.login"] });
     expect(line.problems).toEqual([
       expect.stringMatching(/^listeners\.0: certFile and its key cannot be used together/),
       expect.stringMatching(/^upstreams\.docker\.io: clientCertFile and its key cannot be used together/),
@@ -127,7 +127,7 @@ describe("a server whose certificates and passwords are renewed", () => {
       /listeners\.0\.keyFile: the file .*tls\.key cannot be read/,
     );
     await writeFile(file("tls.key"), clientKey);
-    expect(JSON.parse(await hangUp())).toMatchObject({ level: 30, renewed: [] });
+    expect(JSON.parse(await hangUp())).toMatchObject({ level: "info", renewed: [] });
     expect(granary.text()).not.toContain("S3CRET");
   });
 

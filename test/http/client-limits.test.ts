@@ -41,7 +41,7 @@ async function answerTo(address: string, port: number, path: string): Promise<st
 }
 
 const troubles = (server: MemoryServer, word: string) =>
-  server.lines.filter(({ level, msg }) => level === 40 && String(msg).includes(word));
+  server.lines.filter(({ level, msg }) => level === "warn" && String(msg).includes(word));
 
 describe("a connection too many", () => {
   test("from one address hears when to come back, one line is logged, and status pages stay within reach", async () => {

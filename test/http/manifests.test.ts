@@ -222,7 +222,7 @@ describe("a manifest that cannot be had", () => {
     expect([answer.status, errorsOf(answer)[0]?.code]).toEqual([500, "UNKNOWN"]);
     expect(answer.body.toString()).not.toContain("secret-thing");
     await until(() =>
-      server.lines.some((line) => line.level === 50 && JSON.stringify(line).includes("secret-thing")),
+      server.lines.some((line) => line.level === "error" && JSON.stringify(line).includes("secret-thing")),
     );
   });
 });

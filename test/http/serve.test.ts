@@ -107,7 +107,7 @@ describe("a listener with a login", () => {
       expect(errorsOf(answer)[0]?.code).toBe("UNAUTHORIZED");
     }
     expect((await ask(guarded.hub, "/healthz")).status).toBe(200);
-    expect(guarded.lines).toContainEqual(expect.objectContaining({ level: 40, port: guarded.hub }));
+    expect(guarded.lines).toContainEqual(expect.objectContaining({ level: "warn", port: guarded.hub }));
   });
 
   test("serves whoever knows it, as logged in", async () => {

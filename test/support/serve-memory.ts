@@ -1,9 +1,9 @@
 /** Owns a served MemoryMirror: real listeners on free loopback ports, with what they log and count at hand. */
 import { Writable } from "node:stream";
-import { pino } from "pino";
 import { BUILT_IN_UPSTREAMS, DEFAULT_POLICY, plainUpstream } from "../../src/config/defaults.ts";
 import { type ServeSettings, serve } from "../../src/http/serve.ts";
 import { type Clock, systemClock } from "../../src/observe/clock.ts";
+import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { MemoryMirror } from "./memory-mirror.ts";
 
@@ -36,7 +36,7 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
   const mirror = new MemoryMirror();
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
-  const log = pino({ level: "debug", base: null }, collectInto(lines));
+  const log = createLog({ level: "debug", format: "json" }, collectInto(lines));
   const upstreams = Object.entries(BUILT_IN_UPSTREAMS).map(([name, traits]) => ({
     ...plainUpstream(name),
     ...traits,

@@ -19,7 +19,7 @@ export type Body = {
   readonly begin: () => void;
   /** Called when the first byte is there. */
   readonly onFirstByte: () => void;
-  /** Called with each number of bytes that was handed to the system. */
+  /** Called with the number of bytes whenever the system has taken some. */
   readonly onSent: (bytes: number) => void;
   readonly pool: BufferPool;
   readonly clock: Clock;
@@ -41,7 +41,7 @@ const UNTOLD_BYTES = 1024 * 1024;
 export async function sendBody(body: Body): Promise<void> {
   const { outgoing, reader, length, pool } = body;
   const buffers = pool.take(length ?? UNTOLD_BYTES);
-  const writer = new BodyWriter(outgoing, reader);
+  const writer = new BodyWriter(body);
   let isWhole = false;
   try {
     await copy(body, buffers, writer);
@@ -61,7 +61,7 @@ async function copy(
   buffers: readonly [Uint8Array, Uint8Array],
   writer: BodyWriter,
 ): Promise<void> {
-  const { outgoing, reader, length, begin, onSent } = body;
+  const { outgoing, reader, length, begin } = body;
   let [current, next] = buffers;
   // An empty body is whole with its headers: they wait for the reader's word that nothing is what was asked for (F18).
   let taken = length === 0 ? await reader.read(current) : await readFirst(body, current);
@@ -70,11 +70,9 @@ async function copy(
   while (taken > 0) {
     if (length !== undefined && read > length) throw wrongLength(length, read);
     const written = writer.write(current.subarray(0, taken));
-    const sent = taken;
     taken = read === length ? 0 : await reader.read(next);
     read += taken;
     await written;
-    onSent(sent);
     [current, next] = [next, current];
   }
   if (length !== undefined && read !== length) throw wrongLength(length, read);
@@ -110,11 +108,13 @@ function wrongLength(expected: number, found: number): GranaryError {
 /** Writes one chunk at a time; when the client leaves, its pending write fails and the reader is closed. */
 class BodyWriter {
   readonly #outgoing: ServerResponse;
+  readonly #onSent: (bytes: number) => void;
   #fail: ((error: Error) => void) | undefined;
   #isGone = false;
 
-  constructor(outgoing: ServerResponse, reader: BlobReader) {
+  constructor({ outgoing, reader, onSent }: Body) {
     this.#outgoing = outgoing;
+    this.#onSent = onSent;
     this.#isGone = outgoing.destroyed;
     // A parked read would wait for ever otherwise: nothing else tells it that nobody listens (F12).
     outgoing.once("close", () => {
@@ -129,7 +129,11 @@ class BodyWriter {
     const written = new Promise<void>((resolve, reject) => {
       if (this.#isGone) reject(clientLeft());
       this.#fail = reject;
-      this.#outgoing.write(chunk, (error) => (error ? reject(clientLeft(error)) : resolve()));
+      this.#outgoing.write(chunk, (error) => {
+        if (error) return reject(clientLeft(error));
+        this.#onSent(chunk.byteLength);
+        resolve();
+      });
     });
     // The caller awaits it after its next read; until then a failure is not unhandled.
     written.catch(() => undefined);

@@ -9,6 +9,7 @@ import { GranaryError, messageOf } from "../../errors.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
 import { createRequestListener, type FaceParts } from "../request-listener.ts";
+import { plainAddress } from "../request-log.ts";
 import type { Admission } from "./admission.ts";
 import type { SentAhead } from "./sent-ahead.ts";
 import { answerHalfClosed, endStalled, endWhenSilent, SILENCE_MS, STALL_MS } from "./silence.ts";
@@ -119,14 +120,16 @@ function openTlsServer(tls: { readonly cert: string; readonly key: string }, por
 }
 
 function takeTurns(answer: Answer, silenceMs: number, { sentAhead, episodes }: ListenerCommons) {
-  const onFlood = ({ remoteAddress: client }: Socket) =>
-    episodes.trouble(
+  const tell = (trouble: string, { remoteAddress }: Socket, message: string) =>
+    episodes.trouble(trouble, { client: plainAddress(remoteAddress) }, message);
+  const onFlood = (socket: Socket) =>
+    tell(
       "requests ahead",
-      { client },
-      "clients send far more than they take: closing connections",
+      socket,
+      "clients send far more requests than they take answers: closing connections",
     );
-  const onStalled = ({ remoteAddress: client }: Socket) =>
-    episodes.trouble("stalled clients", { client }, "a client takes nothing: closing its connection");
+  const onStalled = (socket: Socket) =>
+    tell("stalled clients", socket, "a client takes nothing of its answer: closing its connection");
   return { turns: new Turns({ answer, silenceMs, onFlood }, sentAhead), onStalled };
 }
 

@@ -140,7 +140,7 @@ function askedFor(front: HubFront, digest: string): string {
 
 /** What Granary's log says above the level of information. */
 function complaintsOf({ log }: GranaryProcess): string {
-  const lines = log.split("\n").filter((line) => /"level":[4-6]0/.test(line));
+  const lines = log.split("\n").filter((line) => /"level":"(?:warn|error|fatal)"/.test(line));
   return lines.join("\n").slice(0, 4000);
 }
 

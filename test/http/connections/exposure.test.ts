@@ -40,13 +40,13 @@ test("the log warns of a listener that is open to the internet, and not of one w
   };
   const port = expect.any(Number);
   const open = {
-    level: 40,
+    level: "warn",
     port,
     addresses: ["8.8.4.4"],
     msg: expect.stringMatching(/set its host .* firewall, .* login/),
   };
   expect(await said({ interfaces: hosted })).toMatchObject([open, open]);
-  expect(await said({ interfaces: home })).toMatchObject([{ level: 30 }, { level: 30 }]);
+  expect(await said({ interfaces: home })).toMatchObject([{ level: "info" }, { level: "info" }]);
   expect(await said({ interfaces: hosted, login })).toEqual([]);
   expect(await said({ interfaces: hosted, host: "127.0.0.1" })).toEqual([]);
 });
