@@ -103,13 +103,13 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$",
+    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$|^src/observe/process-metrics\\.ts$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],
   ["tar-stream", "node_modules/tar-stream/", "^src/client/"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
-  ["prom-client", "node_modules/prom-client/", "^src/observe/metrics\\.ts$"],
+  ["prom-client", "node_modules/prom-client/", "^src/observe/(process-)?metrics\\.ts$"],
 ];
 
 const homes = HOMES.map(([name, path, home]) => ({

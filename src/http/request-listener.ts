@@ -22,7 +22,7 @@ import { drainBody, hasBody } from "./registry/drain-body.ts";
 import { refuseClient } from "./registry/login.ts";
 import { answerRegistry, type RegistryParts } from "./registry/registry-routes.ts";
 import { isHost, splitRequestTarget } from "./registry/request-target.ts";
-import type { Account, RequestLog, RouteKind } from "./request-log.ts";
+import type { Account, RequestLog, RequestOutcome, RouteKind } from "./request-log.ts";
 
 export type FaceParts = RegistryParts & { readonly requests: RequestLog };
 
@@ -95,21 +95,28 @@ function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request,
   const { incoming, outgoing, account } = request;
   // The client left; its account says so without our help.
   if (isGranaryError(error, "aborted") && outgoing.destroyed) return;
-  account.outcome = "error";
   account.reason = messageOf(error);
   if (isGranaryError(error, "route-unknown")) metrics.routeUnknown.inc();
   if (!isGranaryError(error)) log.error({ err: error }, "a request failed in a way that it never should");
   if (outgoing.headersSent) {
     // Part of a body is out: ending it would make it look whole (F18).
+    account.outcome = "error";
     outgoing.destroy();
     return;
   }
   const kind = account.kind === "other" ? kindOf(incoming.url ?? "") : account.kind;
   const policy = upstreams.get(account.upstream ?? "")?.policy;
   const answer = errorAnswer(error, { kind, rateLimitedStatus: policy?.rateLimitedStatus ?? 429 });
+  account.outcome = outcomeOf(error, answer.status);
   const retry = answer.retryAfterSeconds;
   const headers = retry === undefined ? [] : ["Retry-After", String(retry)];
   respondJson(request, answer.status, answer.body, headers, answer.contentType);
+}
+
+/** What is not there is no failure of ours, and neither is a request that is at fault. */
+function outcomeOf(error: unknown, status: number): RequestOutcome {
+  if (isGranaryError(error, "not-found", "route-unknown")) return "absent";
+  return status < 500 ? "refused" : "error";
 }
 
 /**

@@ -12,12 +12,18 @@ import { withoutUserInfo } from "../oci/redact.ts";
 /** What a request is for; a label of metrics. */
 export type RouteKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 
+/**
+ * Where an answer came from (Outcome), or why there was none: "absent" (404), "refused" (any other 4xx: the request is at fault, or its
+ * sender may not), "error" (the upstream or this mirror failed).
+ */
+export type RequestOutcome = Outcome | "absent" | "refused" | "error";
+
 /** What is known of one request so far. Plain data; whoever answers fills it in as it learns. */
 export class Account {
   kind: RouteKind = "other";
   /** Name of a configured upstream; undefined until routing has found it. */
   upstream: string | undefined;
-  outcome: Outcome | "error" | undefined;
+  outcome: RequestOutcome | undefined;
   /** Why it failed, for the log; never a secret. */
   reason: string | undefined;
   /** Of the clock's `elapsed`. */
@@ -104,7 +110,7 @@ function shownAgent(agent: string | undefined): string | undefined {
   return withoutUserInfo(agent.slice(0, MOST_AGENT).replace(/[^\x20-\x7e]/g, "?")).slice(0, MOST_AGENT);
 }
 
-function outcomeOf({ outcome }: Account, outgoing: ServerResponse): Outcome | "error" | "aborted" | "none" {
+function outcomeOf({ outcome }: Account, outgoing: ServerResponse): RequestOutcome | "aborted" | "none" {
   return outgoing.writableFinished || outcome === "error" ? (outcome ?? "none") : "aborted";
 }
 
@@ -126,14 +132,16 @@ class Counters {
     this.#metrics = metrics;
   }
 
-  requests({ kind }: Account, outcome: string, status: number): BoundCounter {
-    return found(this.#requests, `${kind} ${outcome} ${status}`, () =>
-      this.#metrics.requests.labels({ kind, outcome, status: String(status) }),
+  requests({ kind, upstream = "none" }: Account, outcome: string, status: number): BoundCounter {
+    return found(this.#requests, `${kind} ${upstream} ${outcome} ${status}`, () =>
+      this.#metrics.requests.labels({ kind, upstream, outcome, status: String(status) }),
     );
   }
 
-  bytes({ kind }: Account): BoundCounter {
-    return found(this.#bytes, kind, () => this.#metrics.clientBytes.labels({ kind }));
+  bytes({ kind, upstream = "none" }: Account): BoundCounter {
+    return found(this.#bytes, `${kind} ${upstream}`, () =>
+      this.#metrics.clientBytes.labels({ kind, upstream }),
+    );
   }
 }
 

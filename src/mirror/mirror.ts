@@ -9,8 +9,10 @@ import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
 import type { VerifyOptions, VerifyReport } from "./upkeep/verify.ts";
 
-/** Where an answer came from; the label of metrics and of `X-Cache`. */
-export type Outcome = "hit" | "miss" | "revalidated" | "stale" | "bypass";
+/**
+ * Where an answer came from; the label of metrics and of `X-Cache`. "shared": from a transfer that somebody else's request had begun.
+ */
+export type Outcome = "hit" | "miss" | "shared" | "revalidated" | "stale" | "bypass";
 
 /** Who asks: what the mirror needs to know of a client to answer it. */
 export type Asker = {

@@ -3,6 +3,8 @@
  * handed this object and count into it, nothing reads it back but `/metrics` and tests.
  */
 import { Counter, Gauge, Histogram, Registry } from "prom-client";
+import { version } from "../version.ts";
+import { addProcessMetrics } from "./process-metrics.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -14,18 +16,27 @@ export function createMetrics() {
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name: `granary_${name}`, help, labelNames, registers });
 
+  addProcessMetrics(registry);
+  gauge("build_info", "1; the labels say what runs.", ["version", "node"]).set(
+    { version, node: process.versions.node },
+    1,
+  );
   return {
     registry,
-    requests: counter("requests_total", "Requests answered, by kind, outcome and status.", [
+    requests: counter(
+      "requests_total",
+      'Requests that are over. Outcomes: hit (stored), miss (fetched for this request), shared (from a transfer that others had begun), revalidated (the registry was asked whether it is still right), stale (the registry could not be asked), bypass (fetched and not kept), absent (404), refused (any other 4xx), error (5xx, or a body that broke off), aborted (the client left), none (nothing was looked up). The upstream is one that is configured, or "none".',
+      ["kind", "upstream", "outcome", "status"],
+    ),
+    clientBytes: counter("client_bytes_total", "Body bytes sent to clients, counted as they go out.", [
       "kind",
-      "outcome",
-      "status",
-    ]),
-    clientBytes: counter("client_bytes_total", "Body bytes sent to clients.", ["kind"]),
-    upstreamBytes: counter("upstream_bytes_total", "Body bytes received from upstreams.", [
       "upstream",
-      "kind",
     ]),
+    upstreamBytes: counter(
+      "upstream_bytes_total",
+      "Body bytes received from upstreams, counted as they come in.",
+      ["upstream", "kind"],
+    ),
     upstreamRequests: counter("upstream_requests_total", "Requests sent to upstreams.", [
       "upstream",
       "kind",
@@ -39,8 +50,8 @@ export function createMetrics() {
       buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 5, 10, 30],
       registers,
     }),
-    fills: gauge("fills", "Fills in the map, by state.", ["state"]),
-    fillsEnded: counter("fills_ended_total", "Fills that ended, by how.", ["end"]),
+    fills: gauge("fills", "Transfers from upstreams, by state.", ["state"]),
+    fillsEnded: counter("fills_ended_total", "Transfers from upstreams that ended, by how.", ["end"]),
     waits: gauge("waits", "Readers parked for a byte that is not there yet."),
     pins: gauge("pins", "Digests that may not be evicted right now."),
     laneErrors: counter("lane_errors_total", "Lane failures, by code.", ["upstream", "code"]),
@@ -55,7 +66,10 @@ export function createMetrics() {
       "scrubbed_bytes_total",
       "Bytes of stored blobs that were hashed again in the background.",
     ),
-    diskUsed: gauge("disk_used_bytes", "Bytes that blobs and partials hold."),
+    diskUsed: gauge(
+      "disk_used_bytes",
+      "Bytes that blobs, partials and the database take; partials grow as bytes come in.",
+    ),
     diskBudget: gauge("disk_budget_bytes", "The budget: storage.maxSize."),
     diskFree: gauge("disk_free_bytes", "Free bytes of the disk beneath the store."),
     circuitOpen: gauge("upstream_circuit_open", "1 while an upstream is answered for locally.", ["upstream"]),

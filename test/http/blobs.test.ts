@@ -364,7 +364,7 @@ test("bytes are counted once per body, and logged (item 6)", async () => {
   await ask(server.hub, pathOf(digest), { method: "HEAD" });
   await until(() => server.lines.filter(({ msg }) => msg === "request").length === 2);
   const { values } = await server.metrics.clientBytes.get();
-  expect(values).toEqual([{ labels: { kind: "blob" }, value: 100 }]);
+  expect(values).toEqual([{ labels: { kind: "blob", upstream: "docker.io" }, value: 100 }]);
   expect(server.lines.filter(({ msg }) => msg === "request")).toMatchObject([
     { method: "GET", path: pathOf(digest), status: 206, bytes: 100, outcome: "hit", upstream: "docker.io" },
     { method: "HEAD", status: 200, bytes: 0 },

@@ -54,13 +54,17 @@ export function respondJson(
   respond(reply, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
 }
 
-/** Refuses a request in the registry's own form of an error. */
+/** Refuses a request that is at fault, or whose sender may not, in the registry's own form of an error. */
 export function refuse(
   reply: Reply,
   status: number,
   [code, message]: readonly [OciErrorCode, string],
   headers: readonly string[] = [],
 ): void {
+  if (reply.account !== undefined) {
+    reply.account.outcome = "refused";
+    reply.account.reason = message;
+  }
   respondJson(reply, status, formatErrorBody(code, message), headers);
 }
 

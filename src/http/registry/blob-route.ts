@@ -85,13 +85,13 @@ async function send(
 ): Promise<void> {
   // The client left while the blob was looked up: no body begins, the caller releases the Pin.
   if (outgoing.destroyed) return;
-  const startedAt = clock.elapsed();
   await sendBody({
     outgoing,
     reader: reader(),
     length,
     begin: () => outgoing.writeHead(status, headers),
-    onFirstByte: () => metrics.firstByteSeconds.observe({ outcome }, (clock.elapsed() - startedAt) / 1000),
+    onFirstByte: () =>
+      metrics.firstByteSeconds.observe({ outcome }, (clock.elapsed() - account.startedAt) / 1000),
     onSent: (bytes) => account.sent(bytes),
     pool,
     clock,

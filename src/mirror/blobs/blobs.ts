@@ -145,7 +145,7 @@ export class Blobs {
       room?.release();
       unpin();
     };
-    return { blob: { digest, size, reader, release }, outcome: room === undefined ? "bypass" : "miss" };
+    return { blob: { digest, size, reader, release }, outcome: outcomeOf(room) };
   }
 
   /** Where a running fill goes by another size than this repository knows of, the upstream settles it; undefined where it need not. */
@@ -197,8 +197,7 @@ export class Blobs {
       room?.release();
       unpin();
     };
-    const outcome = room === undefined ? "bypass" : "miss";
-    return { blob: { digest, size: undefined, reader, release }, outcome };
+    return { blob: { digest, size: undefined, reader, release }, outcome: outcomeOf(room) };
   }
 
   #unsizedReader(ask: UnsizedAsk, room: Reservation | undefined, range: ByteRange | undefined): BlobReader {
@@ -284,6 +283,11 @@ function forReader({ upstream, repository, digest }: BlobTarget, error: unknown)
   // The origin says for which repository it was told.
   const own = facts.target === `${upstream}/${repository}` ? { told } : {};
   return new GranaryError(error.code, message, { ...facts, ...own, target, cause: error });
+}
+
+function outcomeOf(room: Reservation | undefined): Outcome {
+  if (room === undefined) return "bypass";
+  return room.isShared ? "shared" : "miss";
 }
 
 function failing(error: GranaryError): BlobReader {

@@ -35,6 +35,8 @@ export type DiskUse = { readonly used: number; readonly budget: number; readonly
 
 /** Room that is kept for a fill that has not begun. */
 export type Reservation = {
+  /** True when somebody else had it already: a fill that runs, or a reader whose fill has not begun. */
+  readonly isShared: boolean;
   /** It is needed no more, or the fill keeps it by itself. Idempotent. */
   release(): void;
 };
@@ -108,7 +110,7 @@ export class Space {
   async sweep(): Promise<void> {
     await this.trim();
     await this.#inTurn(() => this.#lookAtPartials(), undefined);
-    await this.#inTurn(() => this.#report(), undefined);
+    await this.#inTurn(() => this.use(), undefined);
   }
 
   /** See `countPartials`. */
@@ -129,13 +131,17 @@ export class Space {
     };
   }
 
-  /** Also says whether there is room for anything new at all, when that has changed. */
+  /** Also brings the gauges up to date, and says whether there is room for anything new at all, when that has changed. */
   async use(): Promise<DiskUse> {
     const measured = await this.#measure();
     const balance = this.#balanceOf(measured);
     this.#judgeRoom(balance);
+    const { metrics, budget } = this.#parts;
     const free = balance.disk?.free ?? this.#measuring.lastFree;
-    return { used: balance.used, budget: this.#parts.budget.maxSize, free };
+    metrics.diskUsed.set(balance.used);
+    metrics.diskBudget.set(budget.maxSize);
+    metrics.diskFree.set(free);
+    return { used: balance.used, budget: budget.maxSize, free };
   }
 
   /** With what left the ledger meanwhile, for `#balanceOf`. */
@@ -206,7 +212,8 @@ export class Space {
   }
 
   #reservation(key: PartialKey, size: number): Reservation {
-    return { release: this.#ledger.keep(key, size) };
+    const isShared = !this.#ledger.isIdle(key);
+    return { isShared, release: this.#ledger.keep(key, size) };
   }
 
   async #refuse(bytes: number): Promise<undefined> {
@@ -246,14 +253,6 @@ export class Space {
       if (present === 0 || (await metadata.blob(digest)) !== undefined)
         await this.#janitor.removePartial(partial);
     }
-  }
-
-  async #report(): Promise<void> {
-    const { used, budget, free } = await this.use();
-    const { diskUsed, diskBudget, diskFree } = this.#parts.metrics;
-    diskUsed.set(used);
-    diskBudget.set(budget);
-    diskFree.set(free);
   }
 }
 

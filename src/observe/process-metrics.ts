@@ -1,0 +1,60 @@
+/**
+ * Owns the metrics of the process itself, under the names that every Prometheus client library gives them. Each is measured when the
+ * metrics are asked for, and nothing runs in between: prom-client's own set also watches the event loop a hundred times a second, and
+ * lists every open connection at each question.
+ */
+import { readdir, readFile } from "node:fs/promises";
+import { Counter, Gauge, type Registry } from "prom-client";
+
+export function addProcessMetrics(registry: Registry): void {
+  const registers = [registry];
+  new Counter({
+    name: "process_cpu_seconds_total",
+    help: "Processor time of this process, in seconds.",
+    registers,
+    collect() {
+      const { user, system } = process.cpuUsage();
+      this.reset();
+      this.inc((user + system) / 1e6);
+    },
+  });
+  new Gauge({
+    name: "process_start_time_seconds",
+    help: "When this process started, in seconds since 1970.",
+    registers,
+  }).set(Math.round(performance.timeOrigin / 1000));
+  new Gauge({
+    name: "process_resident_memory_bytes",
+    help: "Memory of this process, in bytes.",
+    registers,
+    collect() {
+      this.set(process.memoryUsage.rss());
+    },
+  });
+  addDescriptorMetrics(registers);
+}
+
+/** Each connection and each open blob is a file descriptor. Where the system does not say how many there are, neither does this. */
+function addDescriptorMetrics(registers: Registry[]): void {
+  new Gauge({
+    name: "process_open_fds",
+    help: "Open file descriptors.",
+    registers,
+    async collect() {
+      const found = await readdir("/proc/self/fd").catch(() => undefined);
+      if (found === undefined) this.remove();
+      else this.set(found.length);
+    },
+  });
+  new Gauge({
+    name: "process_max_fds",
+    help: "How many file descriptors may be open.",
+    registers,
+    async collect() {
+      const limits = await readFile("/proc/self/limits", "utf8").catch(() => "");
+      const [, most] = /^Max open files\s+(\d+)/m.exec(limits) ?? [];
+      if (most === undefined) this.remove();
+      else this.set(Number(most));
+    },
+  });
+}
