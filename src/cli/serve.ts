@@ -88,16 +88,16 @@ function withFlags(settings: Settings, { directory, logLevel }: ServeFlags): Set
 function announce({ storage }: Settings, { listeners }: Serving): void {
   if (process.stdout.isTTY !== true) return;
   printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
-  for (const { upstream, url, port } of listeners) {
-    printLine(`  ${url}  serves ${upstream}${hintFor(upstream, port)}`);
+  for (const { upstream, url } of listeners) {
+    printLine(`  ${url}  serves ${upstream}${hintFor(upstream, url)}`);
   }
   printLine("Stop it with Ctrl-C.\n");
 }
 
-function hintFor(upstream: string, port: number): string {
-  if (upstream === "docker.io")
-    return `: "registry-mirrors": ["http://THIS-HOST:${port}"] in /etc/docker/daemon.json`;
-  if (upstream === "registry.ollama.ai") return `: ollama pull --insecure THIS-HOST:${port}/library/MODEL`;
+function hintFor(upstream: string, url: string): string {
+  if (upstream === "docker.io") return `: "registry-mirrors": ["${url}"] in /etc/docker/daemon.json`;
+  if (upstream === "registry.ollama.ai")
+    return `: ollama pull --insecure ${url.replace(/^https?:\/\//, "")}/library/MODEL`;
   return "";
 }
 

@@ -10,7 +10,7 @@ import { createRouter } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { BufferPool } from "./answers/buffer-pool.ts";
 import { Admission, type ConnectionLimits } from "./connections/admission.ts";
-import { exposureOf, type Interfaces, tellExposure } from "./connections/exposure.ts";
+import { clientUrls, exposureOf, type Interfaces, warnOfExposure } from "./connections/exposure.ts";
 import {
   type Listener,
   type ListenerCommons,
@@ -40,6 +40,7 @@ export type ServeSettings = {
 export type ServingListener = {
   readonly port: number;
   readonly upstream: string;
+  /** What clients type to reach it, from as far as it can be reached. */
   readonly url: string;
   /** For connections to come. Throws when it cannot be used; the old certificate stays then. */
   renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
@@ -66,7 +67,7 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
     router: createRouter(upstreams),
     upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
   };
-  const opened: (Listener & ServingListener)[] = [];
+  const opened: (Listener & ServingListener & { readonly urls: readonly string[] })[] = [];
   const close = async () => {
     await Promise.all(opened.map((listener) => listener.close()));
   };
@@ -75,15 +76,19 @@ export async function serve(settings: ServeSettings, mirror: Mirror, observers: 
       const check = login && new LoginCheck(login);
       const parts: FaceParts = { ...common, listenerUpstream: upstream, login: check };
       const listener = await openListener({ ...address, drainMs, ...stalling }, parts, commons);
-      opened.push({ ...listener, upstream, renewLogin: (next) => check?.renew(next) });
-      if (login !== undefined) warnOfLogin(observers, listener.port);
-      else tellExposure(observers.log, listener.port, exposureOf(listener.address, settings.interfaces));
+      const { port, address: place } = listener;
+      const urls = clientUrls({ address: place, port, cert: address.tls?.cert }, settings.interfaces);
+      const renewLogin = (next: Login) => check?.renew(next);
+      opened.push({ ...listener, upstream, url: urls[0], urls, renewLogin });
+      if (login !== undefined) warnOfLogin(observers, port);
+      else warnOfExposure(observers.log, port, exposureOf(place, settings.interfaces));
     }
   } catch (error) {
     await close();
     throw error;
   }
-  for (const { port, url, upstream } of opened) observers.log.info({ port, upstream }, `listening on ${url}`);
+  for (const { port, upstream, url, urls } of opened)
+    observers.log.info({ port, upstream, urls }, `listening on ${url} for ${upstream}`);
   return { listeners: opened, close };
 }
 

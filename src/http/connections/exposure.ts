@@ -1,10 +1,12 @@
 /**
- * Owns what is said at the start of who can reach a listener: an open cache is what its users want in their own network, and what
- * nobody wants on the internet. It judges addresses of this machine; a firewall or a router in front of it is not seen from here.
+ * Owns how a listener is reached: the URLs that clients type, and who else can come. It judges addresses of this machine; a firewall, a
+ * router or a container's published port in front of it is not seen from here.
  */
+import { X509Certificate } from "node:crypto";
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import ipaddr from "ipaddr.js";
 import type { Log } from "../../observe/log.ts";
+import { plainAddress } from "../request-log.ts";
 
 export type Interfaces = ReturnType<typeof networkInterfaces>;
 
@@ -27,17 +29,79 @@ export function exposureOf(address: string, interfaces: Interfaces = networkInte
   return { reach: "machine", addresses: all };
 }
 
-/** One line for a listener without a login; a warning where the whole internet may come. */
-export function tellExposure(log: Log, port: number, { reach, addresses }: Exposure): void {
+/** Warns of a listener without a login that others than this machine can use. */
+export function warnOfExposure(log: Log, port: number, { reach, addresses }: Exposure): void {
   if (reach === "machine") return;
-  const facts = { port, addresses };
-  if (reach === "network") {
-    log.info(facts, "this listener has no login: whoever reaches this machine may read what it serves");
-    return;
-  }
-  log.warn(
-    facts,
-    "this listener is open to the internet and has no login: set its host to a private address, close the port in the firewall, or give it a login",
+  const text =
+    reach === "internet"
+      ? "this listener is open to the internet and has no login: set its host to a private address, close the port in the firewall, or give it a login"
+      : "this listener is open to your network and has no login: anybody there can use it; give it a login, or set its host to 127.0.0.1, if you do not want that";
+  log.warn({ port, addresses }, text);
+}
+
+export type ReachedListener = {
+  /** Where it listens; a wildcard where that is everywhere. */
+  readonly address: string;
+  readonly port: number;
+  /** PEM text; undefined where it speaks plain http. */
+  readonly cert: string | undefined;
+};
+
+/**
+ * The URLs that clients can type, the likeliest first; at least one. Over TLS these are names and addresses of the certificate, if it has
+ * any that could be meant: clients refuse all others.
+ */
+export function clientUrls(
+  { address, port, cert }: ReachedListener,
+  interfaces: Interfaces = networkInterfaces(),
+): readonly [string, ...string[]] {
+  const hosts = hostsOf(address, interfaces);
+  const certified = cert === undefined || isLoopback(hosts[0]) ? [] : certifiedHosts(cert, hosts);
+  const [first = hosts[0], ...others] = certified.length > 0 ? certified : hosts;
+  const scheme = cert === undefined ? "http" : "https";
+  const urlOf = (host: string) => `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return [urlOf(first), ...others.map(urlOf)];
+}
+
+/** The addresses at which other machines reach this one; those of this machine alone where there is no other. */
+function hostsOf(address: string, interfaces: Interfaces): readonly [string, ...string[]] {
+  const found = addressesBehind(address, interfaces).map((one) => plainAddress(one) ?? one);
+  const reached = found.filter((one) => !isLoopback(one) && !isLinkLocal(one));
+  const bridges = bridgesOf(interfaces);
+  const rankOf = (one: string) =>
+    (bridges.has(one) ? 4 : 0) + (one.includes(":") ? 2 : 0) + (reachOf(one) === "internet" ? 1 : 0);
+  const [first = found.find(isLoopback) ?? "127.0.0.1", ...others] = reached.sort(
+    (a, b) => rankOf(a) - rankOf(b),
+  );
+  return [first, ...others];
+}
+
+/** Names of bridges and pairs that container engines and virtual machines make. */
+const BRIDGE = /^(?:docker|br-|veth|virbr|lxc|lxdbr|podman|cni|flannel|cali|vmnet|vboxnet)/;
+
+function bridgesOf(interfaces: Interfaces): ReadonlySet<string> {
+  const bridges = Object.entries(interfaces).filter(([name]) => BRIDGE.test(name));
+  return new Set(bridges.flatMap(([, infos = []]) => infos.map(({ address }) => address)));
+}
+
+/** Names first, as people type them; a wildcard (`*.lab`) is no name. Then those of `hosts` that stand in the certificate. */
+function certifiedHosts(cert: string, hosts: readonly string[]): string[] {
+  const certificate = new X509Certificate(cert);
+  const names = [...(certificate.subjectAltName ?? "").matchAll(/DNS:([A-Za-z0-9.-]+)/g)].map(
+    ([, name = ""]) => name,
+  );
+  const others = names.filter((name) => name !== "localhost");
+  return [...others, ...hosts.filter((host) => certificate.checkIP(host) !== undefined)];
+}
+
+function isLoopback(address: string): boolean {
+  return reachOf(address) === "machine";
+}
+
+/** Such addresses are of use only together with the name of an interface. */
+function isLinkLocal(address: string): boolean {
+  return (
+    address.includes("%") || (ipaddr.isValid(address) && ipaddr.process(address).range() === "linkLocal")
   );
 }
 

@@ -38,7 +38,6 @@ export type Listener = {
   readonly port: number;
   /** Where it listens; a wildcard where that is everywhere. */
   readonly address: string;
-  readonly url: string;
   /** Connections that are made from now on see this certificate; those that are open go on. Throws when it cannot be used. */
   renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
   /** Takes no more connections, lets bodies in flight go on for `drainMs`, then destroys them. Idempotent. */
@@ -94,12 +93,10 @@ export async function openListener(
   answerHalfClosed(server, event, silenceMs);
   const connections = connectionsOf(server);
   const address = await listen(server, port, host);
-  const scheme = tls === undefined ? "http" : "https";
   let closed: Promise<void> | undefined;
   return {
     port: address.port,
     address: address.address,
-    url: `${scheme}://${hostForUrl(address, host)}:${address.port}`,
     renewTls: (next) => {
       if ("setSecureContext" in server) server.setSecureContext(next);
     },
@@ -194,11 +191,6 @@ function portError(error: Error, port: number, host: string | undefined): Granar
     target: where,
     cause: error,
   });
-}
-
-function hostForUrl(address: AddressInfo, host: string | undefined): string {
-  if (host === undefined || host === "0.0.0.0" || host === "::") return "127.0.0.1";
-  return address.family === "IPv6" ? `[${address.address}]` : address.address;
 }
 
 async function drain(
