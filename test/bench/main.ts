@@ -22,6 +22,7 @@ import { coldRange } from "./measurements/cold-range.ts";
 import { extractImage } from "./measurements/extract-image.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { slowLine } from "./measurements/slow-line.ts";
+import { space } from "./measurements/space.ts";
 import { warmBlob } from "./measurements/warm-blob.ts";
 import { warmManifest } from "./measurements/warm-manifest.ts";
 import type { Row } from "./row.ts";
@@ -41,6 +42,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   peakMemoryOfStreams,
   extractImage,
   slowLine,
+  space,
 ];
 const MIB = 2 ** 20;
 const SIZES = { big: 1024 * MIB, middle: 256 * MIB, small: 24 * MIB };

@@ -9,6 +9,8 @@ export const CONTENDERS = ["granary", "nginx", "registry", "proxy", "direct"] as
 export const EXTRACTORS = ["granary", "umoci", "tar"] as const;
 /** The columns of the table of slow lines: `line` is one plain reader with as many connections as are of use. */
 export const LINE_USERS = ["granary", "line"] as const;
+/** The column of the table of large stores, which has no others beside it. */
+export const ALONE = ["granary"] as const;
 export type ContenderName =
   | (typeof CONTENDERS)[number]
   | (typeof EXTRACTORS)[number]

@@ -34,9 +34,8 @@ export type JanitorParts = {
 type Victim = Candidate | { readonly kind: "damaged"; readonly name: string; readonly size: number };
 type Partial = Extract<Victim, { kind: "partial" }>;
 
-/** Rows that go in one transaction, and files that are removed at the same time: as many as the disk's threads take. */
+/** Blobs that go together: their rows in one transaction, a few milliseconds, and then their files. */
 const BATCH = 128;
-const FILES_AT_ONCE = 8;
 
 export class Janitor {
   readonly #parts: JanitorParts;
@@ -101,28 +100,31 @@ export class Janitor {
 
   /** Coldest first; blobs that follow each other go together. Returns the bytes that were freed. */
   async #evictAll(victims: readonly Victim[], stubborn: Set<string>): Promise<number> {
-    let freed = 0;
+    let freed = Promise.resolve(0);
     for (let at = 0; at < victims.length; ) {
       const batch = batchAt(victims, at);
       at += batch.length;
-      const gone = new Set(await this.#evict(batch));
-      for (const victim of batch) {
-        if (gone.has(victim)) freed += victim.size;
-        // Also one that somebody has begun to read: it is warm now.
-        else stubborn.add(keyOf(victim));
-      }
+      const before = freed;
+      // The rows of a batch go while the files of the one before it do.
+      freed = sumOf(before, this.#evict(batch, stubborn));
+      freed.catch(() => undefined); // Told by the await of it below, or of a sum that it is in.
+      await before;
     }
-    return freed;
+    return await freed;
   }
 
-  /** Victims of one kind. Returns those that are gone. */
-  async #evict(batch: readonly Victim[]): Promise<Victim[]> {
-    const gone: Victim[] = [];
+  /** Victims of one kind. Returns the bytes that were freed. */
+  async #evict(batch: readonly Victim[], stubborn: Set<string>): Promise<number> {
     const blobs = batch.filter((victim) => victim.kind === "blob");
-    if (blobs.length > 0) gone.push(...(await this.#evictBlobs(blobs)));
-    for (const victim of batch) if (await this.#evictOther(victim)) gone.push(victim);
-    for (const victim of gone) this.#evicted(victim);
-    return gone;
+    const gone = new Set<Victim>(blobs.length > 0 ? await this.#evictBlobs(blobs) : []);
+    for (const victim of batch) if (await this.#evictOther(victim)) gone.add(victim);
+    let freed = 0;
+    for (const victim of batch) {
+      // Also one that somebody has begun to read: it is warm now.
+      if (!gone.has(victim)) stubborn.add(keyOf(victim));
+      else freed += this.#evicted(victim);
+    }
+    return freed;
   }
 
   async #evictOther(victim: Victim): Promise<boolean> {
@@ -157,15 +159,13 @@ export class Janitor {
     const over = pins.leave(digests);
     try {
       await metadata.forgetBlobs(digests);
-      const gone: B[] = [];
-      for (let at = 0; at < cold.length; at += FILES_AT_ONCE) {
-        const removing = cold.slice(at, at + FILES_AT_ONCE).map(async (victim) => {
-          if (await this.#removeFile(victim)) gone.push(victim);
-          else await metadata.recordBlob(recordOf(victim));
-        });
-        await Promise.all(removing);
-      }
-      return gone;
+      const removing = cold.map(async (victim) => {
+        const isGone = await this.#removeFile(victim);
+        if (!isGone) await metadata.recordBlob(recordOf(victim));
+        return isGone;
+      });
+      const areGone = await Promise.all(removing);
+      return cold.filter((_, index) => areGone[index] === true);
     } finally {
       over();
     }
@@ -185,11 +185,13 @@ export class Janitor {
     }
   }
 
-  #evicted(victim: Victim): void {
+  /** Returns its bytes. */
+  #evicted(victim: Victim): number {
     const { metrics, log } = this.#parts;
     const { kind, size } = victim;
     metrics.evictions.inc({ kind });
     log.info({ digest: nameOf(victim), kind, size: formatBytes(size) }, "evicted");
+    return size;
   }
 
   #failed(digest: string, kind: string, error: unknown): void {
@@ -203,6 +205,11 @@ function batchAt(victims: readonly Victim[], at: number): Victim[] {
   const kind = victims[at]?.kind;
   const other = victims.findIndex((victim, index) => index > at && victim.kind !== kind);
   return victims.slice(at, Math.min(at + BATCH, other === -1 ? victims.length : other));
+}
+
+async function sumOf(one: Promise<number>, other: Promise<number>): Promise<number> {
+  const [a, b] = await Promise.all([one, other]);
+  return a + b;
 }
 
 function nameOf(victim: Victim): string {

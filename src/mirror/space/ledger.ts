@@ -31,6 +31,8 @@ export type IdlePartial = Pick<Account, "digest" | "upstream" | "occupied" | "ch
 export class Ledger {
   readonly #clock: Pick<Clock, "now">;
   readonly #accounts = new Map<string, Account>();
+  /** Those that were closed since the disk was looked at last, with the revision: a look that began before may still tell of them. */
+  readonly #closed = new Map<string, number>();
   #occupied = 0;
   #coming = 0;
   #left = 0;
@@ -126,10 +128,12 @@ export class Ledger {
       if (!isCurrent(account) && !found.has(key)) this.#change(account, { occupied: 0 });
     }
     for (const partial of saved) {
+      if ((this.#closed.get(keyOf(partial)) ?? 0) > revision) continue;
       const account = this.#account(partial);
       if (!isCurrent(account))
         this.#change(account, { occupied: partial.present, changedAt: partial.changedAt });
     }
+    this.#closed.clear();
   }
 
   #account({ digest, upstream }: Pick<SavedPartial, "digest" | "upstream">): Account {
@@ -160,8 +164,8 @@ export class Ledger {
     this.#coming += comingOf(account) - coming;
     this.#left += Math.max(0, occupied - account.occupied);
     const key = keyOf(account);
-    if (account.holders === 0 && account.occupied === 0) this.#accounts.delete(key);
-    else this.#accounts.set(key, account);
+    if (account.holders > 0 || account.occupied > 0) this.#accounts.set(key, account);
+    else if (this.#accounts.delete(key)) this.#closed.set(key, account.revision);
   }
 }
 

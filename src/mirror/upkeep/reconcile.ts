@@ -32,6 +32,8 @@ export type ReconciliationParts = {
 
 /** Blobs that are looked at before anybody is served: a few tenths of a second on a slow disk. */
 const FIRST = 4_000;
+/** Blobs that are put right together. */
+const AT_ONCE = 8;
 
 type Run = { isStopped: boolean };
 
@@ -57,10 +59,12 @@ export class Reconciliation {
    * first part of a large one; the rest goes on in the background. Throws only `closed`.
    */
   async begin(): Promise<void> {
-    await this.stop();
+    this.#run.isStopped = true;
+    const run = { isStopped: false };
+    this.#run = run;
     const begun = Promise.withResolvers<void>();
-    this.#run = { isStopped: false };
-    this.#ended = this.#reconcile(this.#run, begun.resolve).then(begun.resolve, begun.reject);
+    const running = this.#ended.then(() => this.#reconcile(run, begun.resolve));
+    this.#ended = running.then(begun.resolve, begun.reject);
     await begun.promise;
   }
 
@@ -97,10 +101,10 @@ export class Reconciliation {
         onStranger: (path: string) => tally.strangers.push(path),
         onFailure: (error: unknown) => tally.reasons.push(messageOf(error)),
       };
-      for await (const item of inventory(this.#parts, listening)) {
+      for await (const items of groupsOf(inventory(this.#parts, listening), AT_ONCE)) {
         if (run.isStopped) return;
-        await this.#agree(item, tally);
-        looked += 1;
+        await Promise.all(items.map((item) => this.#agree(item, tally)));
+        looked += items.length;
         if (looked !== FIRST) continue;
         // Nobody knows how much is stored: a new database was put in the place of a lost one.
         if (known === 0) counted = space.waitForCount();
@@ -169,4 +173,15 @@ export class Reconciliation {
     if (reasons.length === 0) troubles.over("reconcile");
     else troubles.trouble("reconcile", {}, text);
   }
+}
+
+async function* groupsOf<T>(items: AsyncIterable<T>, size: number): AsyncGenerator<T[]> {
+  let group: T[] = [];
+  for await (const item of items) {
+    group.push(item);
+    if (group.length < size) continue;
+    yield group;
+    group = [];
+  }
+  if (group.length > 0) yield group;
 }
