@@ -1,49 +1,62 @@
 /**
- * Owns the public surface of the library: re-exports only. What is not here may change without notice; `granary/...` paths below
- * it are nobody's to import.
+ * Owns the public surface of the library: re-exports only. Every type that a signature here names is here too (a test sees to it). What
+ * is not here may change without notice; `granary/...` paths below it are nobody's to import.
  */
 
 // What goes in and comes out.
 export type { CreatedImage, CreateOptions } from "./client/archives/create-image.ts";
-export type { PullArtifactOptions, PulledArtifact } from "./client/artifacts/pull-artifact.ts";
-export type { Extraction, ExtractOptions } from "./client/extraction/extract-image.ts";
+export type { FetchArtifactOptions, FetchedArtifact } from "./client/artifacts/fetch-artifact.ts";
+export type { Extraction, ExtractOptions } from "./client/extraction/unpack-image.ts";
 export type { FetchBlobOptions, FetchedBlob } from "./client/fetching/fetch-blob.ts";
-export type { OnProgress, Progress } from "./client/fetching/progress.ts";
-export type { VerbOptions } from "./client/fetching/verb-options.ts";
+export type { OnProgress, Progress, VerbOptions } from "./client/fetching/progress.ts";
 export type { Image } from "./client/images/image.ts";
 export type { ImageDigest } from "./client/images/image-digest.ts";
 export type { InspectedImage, InspectedLayer } from "./client/images/inspect-image.ts";
 export type { ModelTarget } from "./client/models/fetch-model.ts";
-export type { FetchedModel, FetchedPart } from "./client/models/fetched-model.ts";
 export type { ModelInspection } from "./client/models/inspect-model.ts";
-export type { ModelManifest } from "./client/models/model-manifest.ts";
+export type { FetchedModel, FetchedPart, ModelManifest } from "./client/models/model-manifest.ts";
 // Where content comes from: registries (openSource), or a cache in this very process (openMirror and mirrorSource).
 export { loadSettings } from "./config/load.ts";
 export type { Settings } from "./config/settings.ts";
 // Failures.
 export { type ErrorCode, GranaryError, isGranaryError } from "./errors.ts";
 // The verbs.
-export { pullArtifact } from "./library/artifacts.ts";
-export { fetchImageBlob } from "./library/blobs.ts";
-export type { ImageOptions, OpenedImage } from "./library/hold-image.ts";
+export { fetchArtifact } from "./library/artifacts.ts";
+export { fetchBlob } from "./library/blobs.ts";
+// Their first names, which stay.
 export {
-  createImage,
   extractOciImage,
+  fetchImageBlob,
   getImage,
   getImageDigest,
   getOciImageSize,
   getOciImageUncompressedSize,
-  inspectImage,
-} from "./library/images.ts";
-export type { LibraryOptions } from "./library/library-options.ts";
-export type { ModelBlob } from "./library/models.ts";
-export {
-  fetchModel,
-  inspectModel,
+  type ModelBlob,
   ollamaFetchModel,
   ollamaModelBlob,
   ollamaModelManifest,
+  type PullArtifactOptions,
+  type PulledArtifact,
+  pullArtifact,
+} from "./library/first-names.ts";
+export {
+  createImage,
+  extractImage,
+  imageDigest,
+  imageSize,
+  inspectImage,
+  uncompressedImageSize,
+} from "./library/images.ts";
+export type { LibraryOptions } from "./library/library-options.ts";
+export type { ModelWeights } from "./library/models.ts";
+export {
+  fetchModel,
+  fetchModelWeights,
+  inspectModel,
+  modelManifest,
+  modelWeights,
 } from "./library/models.ts";
+export { type ImageOptions, type OpenedImage, openImage } from "./library/open-image.ts";
 export type { Mirror } from "./mirror/mirror.ts";
 export { mirrorSource } from "./mirror/mirror-source.ts";
 export type { Clock } from "./observe/clock.ts";

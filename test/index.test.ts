@@ -14,24 +14,33 @@ test("the surface is this and no more", () => {
       "createImage",
       "createLog",
       "createMetrics",
+      "extractImage",
       "extractOciImage",
+      "fetchArtifact",
+      "fetchBlob",
       "fetchImageBlob",
       "fetchModel",
+      "fetchModelWeights",
       "formatPlatform",
       "formatReference",
       "getImage",
       "getImageDigest",
       "getOciImageSize",
       "getOciImageUncompressedSize",
+      "imageDigest",
+      "imageSize",
       "inspectImage",
       "inspectModel",
       "isDigest",
       "isGranaryError",
       "loadSettings",
       "mirrorSource",
+      "modelManifest",
+      "modelWeights",
       "ollamaFetchModel",
       "ollamaModelBlob",
       "ollamaModelManifest",
+      "openImage",
       "openMirror",
       "openSource",
       "parseDigest",
@@ -42,8 +51,27 @@ test("the surface is this and no more", () => {
       "pullArtifact",
       "silentLog",
       "systemClock",
+      "uncompressedImageSize",
     ]
   `);
+});
+
+const surface: Readonly<Record<string, unknown>> = { ...granary };
+
+test.each([
+  ["getImage", "openImage"],
+  ["getOciImageSize", "imageSize"],
+  ["getOciImageUncompressedSize", "uncompressedImageSize"],
+  ["getImageDigest", "imageDigest"],
+  ["extractOciImage", "extractImage"],
+  ["fetchImageBlob", "fetchBlob"],
+  ["ollamaModelManifest", "modelManifest"],
+  ["ollamaModelBlob", "modelWeights"],
+  ["ollamaFetchModel", "fetchModelWeights"],
+  ["pullArtifact", "fetchArtifact"],
+])("%s, a first name, is %s", (first, name) => {
+  expect(surface[first]).toBeTypeOf("function");
+  expect(surface[first]).toBe(surface[name]);
 });
 
 test("a user fetches a blob with numbers for progress, and switches on the code of a failure", async () => {

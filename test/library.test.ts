@@ -1,9 +1,10 @@
 /** Shows what the library adds to the client's functions: texts are parsed first, and a Source is closed by whoever opened it. */
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { fetchImageBlob } from "../src/library/blobs.ts";
-import { getImage, getImageDigest, getOciImageSize } from "../src/library/images.ts";
-import { ollamaModelBlob } from "../src/library/models.ts";
+import { fetchBlob } from "../src/library/blobs.ts";
+import { imageDigest, imageSize } from "../src/library/images.ts";
+import { modelWeights } from "../src/library/models.ts";
+import { openImage } from "../src/library/open-image.ts";
 import { parseImageParts } from "../src/ollama/model-name.ts";
 import { addModel, modelOf } from "./support/models.ts";
 import { PROMPT_MS } from "./support/patience.ts";
@@ -42,14 +43,14 @@ async function setUp() {
 describe("a Source of its own", () => {
   test("is closed when the call is over", async () => {
     const { fake, name, image } = await setUp();
-    expect(await getImageDigest(name)).toEqual({ digest: image.manifestDigest, kind: "image" });
+    expect(await imageDigest(name)).toEqual({ digest: image.manifestDigest, kind: "image" });
     await until(() => fake.connections === 0);
   });
 
   test("is closed when the call fails", async () => {
     const { fake, directory } = await setUp();
     const digest = `sha256:${HEX}`;
-    const fetching = fetchImageBlob(`${fake.host}/org/app`, digest, join(directory, "x"));
+    const fetching = fetchBlob(`${fake.host}/org/app`, digest, join(directory, "x"));
     await expect(fetching).rejects.toMatchObject({ code: "not-found" });
     await until(() => fake.connections === 0);
   });
@@ -59,8 +60,8 @@ describe("a Source of its own", () => {
     const digest = fake.addGeneratedBlob({ seed: 4, size: 100 }, "bartowski/Llama-3.2_Q");
     const path = join(directory, "weights");
     const repository = `${fake.host}/bartowski/Llama-3.2_Q`;
-    await expect(fetchImageBlob(repository, digest, path)).resolves.toMatchObject({ digest, size: 100 });
-    await expect(fetchImageBlob(`${fake.host}/A/B/C`, digest, path)).rejects.toMatchObject({
+    await expect(fetchBlob(repository, digest, path)).resolves.toMatchObject({ digest, size: 100 });
+    await expect(fetchBlob(`${fake.host}/A/B/C`, digest, path)).rejects.toMatchObject({
       code: "reference-invalid",
     });
   });
@@ -69,7 +70,7 @@ describe("a Source of its own", () => {
     const { fake, name } = await setUp();
     fake.fail(/manifests/, { kind: "hang" }, { times: 9 });
     const controller = new AbortController();
-    const asking = getImageDigest(name, { signal: controller.signal });
+    const asking = imageDigest(name, { signal: controller.signal });
     await until(() => fake.requests.length > 0);
     const before = performance.now();
     controller.abort();
@@ -80,8 +81,8 @@ describe("a Source of its own", () => {
 
   test("stays open as long as the image that was read from it", async () => {
     const { fake, name } = await setUp();
-    const image = await getImage(name);
-    expect(await getOciImageSize(image)).toBe(1500);
+    const image = await openImage(name);
+    expect(await imageSize(image)).toBe(1500);
     expect(fake.connections).toBeGreaterThan(0);
     await image.close();
     await until(() => fake.connections === 0);
@@ -93,10 +94,10 @@ describe("a Source of the caller's", () => {
   test("is used and stays open, also when the call fails", async () => {
     const { fake, image } = await setUp();
     const source = sourceOf(fake);
-    expect(await getOciImageSize("any.test/org/app:1", { source })).toBe(1500);
-    const opened = await getImage("any.test/org/app:1", { source });
+    expect(await imageSize("any.test/org/app:1", { source })).toBe(1500);
+    const opened = await openImage("any.test/org/app:1", { source });
     await opened.close();
-    await expect(getImageDigest("any.test/org/app:2", { source })).rejects.toMatchObject({
+    await expect(imageDigest("any.test/org/app:2", { source })).rejects.toMatchObject({
       code: "not-found",
     });
     expect((await source.manifest(opened.reference)).digest).toBe(image.manifestDigest);
@@ -104,22 +105,22 @@ describe("a Source of the caller's", () => {
 });
 
 test.each([
-  ["reference-invalid", () => getImage("!!!invalid-ref!!!")],
-  ["reference-invalid", () => getImage("alpine", { platform: "linux" })],
-  ["reference-invalid", () => ollamaModelBlob("a:b:c")],
-  ["digest-invalid", () => fetchImageBlob("a/b", "sha256:12", "x")],
-  ["config-invalid", () => getImageDigest("alpine", { via: "granary:5000" })],
-  ["config-invalid", () => getImageDigest("alpine", { config: "/there/is/none.yaml" })],
+  ["reference-invalid", () => openImage("!!!invalid-ref!!!")],
+  ["reference-invalid", () => openImage("alpine", { platform: "linux" })],
+  ["reference-invalid", () => modelWeights("a:b:c")],
+  ["digest-invalid", () => fetchBlob("a/b", "sha256:12", "x")],
+  ["config-invalid", () => imageDigest("alpine", { via: "granary:5000" })],
+  ["config-invalid", () => imageDigest("alpine", { config: "/there/is/none.yaml" })],
 ])("%s is thrown before anything is asked", async (code, call) => {
   await expect(call()).rejects.toMatchObject({ code });
 });
 
-test("ollamaModelBlob is the first of the weights, and says that there are more", async () => {
+test("modelWeights is the first of the weights, and says that there are more", async () => {
   const fake = await startFake({ mode: "ollama" });
   const { layers } = addModel(fake, "me/split", "1", {
     layers: [modelOf(1, 10), ["license", "MIT"], modelOf(2, 20)],
   });
-  const blob = await ollamaModelBlob(`${fake.host}/me/split:1`);
+  const blob = await modelWeights(`${fake.host}/me/split:1`);
   expect([blob.digest, blob.size]).toEqual([layers[0], 10]);
   expect(blob.others.map(({ digest, size }) => [digest, size])).toEqual([[layers[2], 20]]);
 });

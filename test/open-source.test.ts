@@ -4,7 +4,7 @@
  */
 import { describe, expect, it, onTestFinished } from "vitest";
 import { readSmallBlob } from "../src/client/fetching/read-blob.ts";
-import { getImage } from "../src/client/images/get-image.ts";
+import { imageFrom } from "../src/client/images/image.ts";
 import { loadSettings } from "../src/config/load.ts";
 import type { UpstreamSettings } from "../src/config/settings.ts";
 import { serve } from "../src/http/serve.ts";
@@ -43,7 +43,7 @@ async function open({ upstreams = [], ...options }: Options = {}): Promise<Sourc
 
 /** The manifest and every blob of an image, each checked. */
 async function readAll(source: Source, reference: Reference): Promise<void> {
-  const { view } = await getImage(source, reference);
+  const { view } = await imageFrom(source, reference);
   for (const layer of view.layers) await readSmallBlob(source, reference, layer, 2 ** 20);
 }
 

@@ -4,8 +4,12 @@
  */
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 
-/** `ENOENT` and its kind, or undefined for anything that is not an error of the operating system. */
+/**
+ * `ENOENT` and its kind: of an error of the operating system, or of the one that a GranaryError was made from. Undefined for anything
+ * else.
+ */
 export function errnoOf(error: unknown): string | undefined {
+  if (isGranaryError(error)) return errnoOf(error.cause);
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 

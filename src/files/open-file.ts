@@ -19,7 +19,6 @@ import {
 } from "node:fs";
 import { GranaryError } from "../errors.ts";
 import { diskError } from "./disk-error.ts";
-import { stampOf } from "./file-stamp.ts";
 
 export type FileLook = {
   readonly isFile: boolean;
@@ -49,7 +48,7 @@ export class OpenFile {
     this.#descriptor = descriptor;
   }
 
-  /** `flags` as in open(2). Throws the operating system's own error, so that callers can tell absence. */
+  /** `flags` as in open(2). Throws the operating system's own error: only the caller can say what it was opening for. */
   static open(path: string, flags: number, mode = 0o600): Promise<OpenFile> {
     return new Promise((resolve, reject) => {
       open(path, flags | ALWAYS, mode, (error, descriptor) => {
@@ -160,6 +159,15 @@ export class OpenFile {
       });
     });
   }
+}
+
+/**
+ * A text that is another one once somebody has written to the file, replaced it or changed its mode. It reads no bytes, so it says
+ * nothing of what the disk itself has changed. The date of the last write is in it, and that of the last change of anything, which
+ * nobody can set back.
+ */
+export function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
+  return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
 function closedError(path: string, doing: string): GranaryError {

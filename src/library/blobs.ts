@@ -1,5 +1,5 @@
 /** Owns the library's function for single blobs: the caller's texts in, one client function bound to a Source. */
-import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "../client/fetching/fetch-blob.ts";
+import { type FetchBlobOptions, type FetchedBlob, fetchBlobFrom } from "../client/fetching/fetch-blob.ts";
 import { parseDigest } from "../oci/digest.ts";
 import { parseReference, type Repository } from "../oci/reference.ts";
 import { isModelRepository, parseModelName } from "../ollama/model-name.ts";
@@ -16,16 +16,16 @@ import type { LibraryOptions } from "./library-options.ts";
  *
  * Throws GranaryError: `reference-invalid`, `digest-invalid`, `config-invalid`, `path-invalid`, `not-found`, `unauthorized`,
  * `denied`, `rate-limited`, `digest-mismatch`, `size-mismatch`, `upstream-unavailable`, `upstream-protocol`, `store-full`,
- * `store-damaged`, `aborted`.
+ * `store-damaged`; and the signal's reason (`aborted` without one).
  */
-export async function fetchImageBlob(
+export async function fetchBlob(
   repository: string,
   digest: string,
   path: string,
   options: LibraryOptions & FetchBlobOptions = {},
 ): Promise<FetchedBlob> {
   const wanted = { repository: parseRepository(repository), digest: parseDigest(digest) };
-  return await withSource(options, (source) => fetchBlob(source, wanted, path, options));
+  return await withSource(options, (source) => fetchBlobFrom(source, wanted, path, options));
 }
 
 /** Models have upper case in their names where images may not: `hf.co/bartowski/Llama-3.2-3B-Instruct-GGUF`. */

@@ -7,6 +7,7 @@ import { loadSettings } from "../config/load.ts";
 import { GranaryError } from "../errors.ts";
 import { openSource } from "../open.ts";
 import type { Source } from "../source.ts";
+import { endedBy } from "./ended-by.ts";
 import type { LibraryOptions } from "./library-options.ts";
 
 export type HeldSource = {
@@ -15,17 +16,22 @@ export type HeldSource = {
   close(): Promise<void>;
 };
 
-/** Gives `work` a Source and closes it afterwards, unless it is the caller's. Throws `config-invalid`, and what `work` throws. */
+/**
+ * Gives `work` a Source and closes it afterwards, unless it is the caller's. Throws `config-invalid`, the signal's reason, and what
+ * `work` throws.
+ */
 export async function withSource<T>(
   options: LibraryOptions,
   work: (source: Source) => Promise<T>,
 ): Promise<T> {
-  const { source, close } = await holdSource(options);
-  try {
-    return await work(source);
-  } finally {
-    await close();
-  }
+  return await endedBy(options.signal, async () => {
+    const { source, close } = await holdSource(options);
+    try {
+      return await work(source);
+    } finally {
+      await close();
+    }
+  });
 }
 
 /** The caller closes it. Throws `config-invalid`. */

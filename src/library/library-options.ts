@@ -1,5 +1,5 @@
 /** Owns the options that every library function takes beside its own. Pure data. */
-import type { VerbOptions } from "../client/fetching/verb-options.ts";
+import type { VerbOptions } from "../client/fetching/progress.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import type { Source } from "../source.ts";
 

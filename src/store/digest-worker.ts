@@ -5,7 +5,7 @@
 import { createHash, type Hash } from "node:crypto";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { parentPort } from "node:worker_threads";
-import { stampOf } from "../files/file-stamp.ts";
+import { stampOf } from "../files/open-file.ts";
 import { type DigestAlgorithm, finishDigest } from "../oci/digest.ts";
 
 /** What to follow. `identity` is `dev:ino`: a path may have been given to another file meanwhile. */

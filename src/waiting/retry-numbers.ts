@@ -124,3 +124,17 @@ export const HELPER_RETRIES = {
   /** An answer that the registry refused is asked for again once it is this old, so that repeated refusals do not start a process each. */
   refusedMs: 5_000,
 } as const;
+
+/** A client verb (src/client): one fetch for somebody who waits for it. The names are those of FillPolicy. */
+export const VERB_RETRIES = {
+  /** So many failures in a row without a byte between them end the fetch: its partial file is kept, and the same command goes on. */
+  attempts: 6,
+  /** How long a registry that was there may be away: a restart, or a line that comes back. */
+  outageMs: 120_000,
+  /** How long it may be away before the first byte. Somebody sits there, and is to hear soon of a registry that is not there. */
+  beginMs: 10_000,
+  /** "Not there" is believed at once: most often the name is wrong, and somebody waits to hear it. */
+  refusals: 1,
+  /** The longest Retry-After that is waited for. Nobody hangs up on us here, and a minute is little beside a fetch of hours. */
+  patienceMs: 60_000,
+} as const;

@@ -5,7 +5,7 @@
 import { randomFillSync } from "node:crypto";
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { createImage } from "../../src/client/archives/create-image.ts";
+import { writeImage } from "../../src/client/archives/create-image.ts";
 import { runCommand } from "./support/children.ts";
 
 export type ImageMaterial = {
@@ -35,7 +35,7 @@ export async function makeImage(directory: string, size: number): Promise<ImageM
     tars.push(tar);
   }
   const output = join(directory, "image.tar");
-  await createImage(tars, { name: "image:bench", platform: "linux/amd64", output });
+  await writeImage(tars, { name: "image:bench", platform: "linux/amd64", output });
   const layout = join(directory, "layout");
   // It compresses the layers on the way.
   await runCommand("skopeo", ["--insecure-policy", "copy", `oci-archive:${output}`, `oci:${layout}:bench`]);

@@ -1,11 +1,11 @@
 /**
- * Shows that archives of the real tools open as what was put into them, and that they take what createImage makes: umoci for the
+ * Shows that archives of the real tools open as what was put into them, and that they take what writeImage makes: umoci for the
  * layout, skopeo and buildah for each form that they write.
  */
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CreatedImage, createImage } from "../../src/client/archives/create-image.ts";
+import { type CreatedImage, writeImage } from "../../src/client/archives/create-image.ts";
 import { openArchive } from "../../src/client/archives/open-archive.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { makeLayerTars } from "./support/layer-tars.ts";
@@ -120,7 +120,7 @@ function describeMade(given: () => Made): void {
   beforeAll(async () => {
     const { place, tars } = given();
     path = join(place, "made.tar");
-    made = await createImage(tars, {
+    made = await writeImage(tars, {
       name: "granary.example/app:v1",
       platform: "linux/arm64/v8",
       output: path,

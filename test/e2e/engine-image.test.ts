@@ -1,7 +1,7 @@
-/** Shows that a real Docker engine loads what createImage makes, and that its images, and what it saves, open as they are. */
+/** Shows that a real Docker engine loads what writeImage makes, and that its images, and what it saves, open as they are. */
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type CreatedImage, createImage } from "../../src/client/archives/create-image.ts";
+import { type CreatedImage, writeImage } from "../../src/client/archives/create-image.ts";
 import { openArchive } from "../../src/client/archives/open-archive.ts";
 import { openEngineImage } from "../../src/client/archives/open-engine-image.ts";
 import { formatReference } from "../../src/oci/reference.ts";
@@ -25,7 +25,7 @@ describeWith([...ENGINE_PROGRAMS, "tar"], "a Docker engine", () => {
     const [lower, upper] = await makeLayerTars(place);
     const output = join(place, "made.tar");
     // Equal layers: such an engine saves the second as a symbolic link to the first.
-    made = await createImage([lower, upper, lower], { name: NAME, platform: "linux/amd64", output });
+    made = await writeImage([lower, upper, lower], { name: NAME, platform: "linux/amd64", output });
     await engine.docker("load", "--input", output);
   });
   afterAll(() => house.disposeAsync());

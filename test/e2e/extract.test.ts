@@ -6,8 +6,8 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openArchive } from "../../src/client/archives/open-archive.ts";
-import { extractImage } from "../../src/client/extraction/extract-image.ts";
-import { getImage } from "../../src/client/images/get-image.ts";
+import { unpackImage } from "../../src/client/extraction/unpack-image.ts";
+import { imageFrom } from "../../src/client/images/image.ts";
 import { IMAGES, makeLayeredImages } from "./support/layered-image.ts";
 import { describeWith } from "./support/required-programs.ts";
 import { runCommand } from "./support/run-command.ts";
@@ -30,9 +30,9 @@ describeWith(["umoci", "buildah", "skopeo", "tar"], "extraction beside umoci", (
   test.each(IMAGES)("the tree of image %s is umoci's: types, modes, links, content, times", async (name) => {
     const { source, reference } = await openArchive(layout, { name });
     try {
-      const image = await getImage(source, reference, { platform: { os: "linux", architecture: "amd64" } });
+      const image = await imageFrom(source, reference, { platform: { os: "linux", architecture: "amd64" } });
       const ours = join(place, `ours-${name}`);
-      const extraction = await extractImage(image, ours, { keepSpecialBits: true });
+      const extraction = await unpackImage(image, ours, { keepSpecialBits: true });
       expect(extraction.warnings).toEqual([]);
       expect(image.view.layers.reduce((sum, { size }) => sum + size, 0)).toBeGreaterThan(LEAST_BYTES);
       await runCommand("umoci", ["unpack", "--image", `${layout}:${name}`, join(place, `theirs-${name}`)]);

@@ -6,7 +6,7 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { holdsDigest } from "../../src/client/fetching/file-digest.ts";
+import { holdsDigest } from "../../src/client/fetching/file-at-path.ts";
 import { digestOf, parseDigest } from "../../src/oci/digest.ts";
 import type { FakeRegistry } from "../support/fake-registry.ts";
 import { runGranary, startGranary as startVerb } from "../support/run-granary.ts";

@@ -1,8 +1,8 @@
 /** Shows the cache as a Source: what the client verbs read through it is fetched once, released always, and there offline. */
 import { describe, expect, it } from "vitest";
 import { readSmallBlob } from "../../src/client/fetching/read-blob.ts";
-import { getImage } from "../../src/client/images/get-image.ts";
-import { imageDigest } from "../../src/client/images/image-digest.ts";
+import { imageFrom } from "../../src/client/images/image.ts";
+import { imageDigestFrom } from "../../src/client/images/image-digest.ts";
 import { mirrorSource } from "../../src/mirror/mirror-source.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { parsePlatform } from "../../src/oci/platform.ts";
@@ -79,12 +79,12 @@ describe("manifests", () => {
     const digests = placeIndexOf(world.fake, "a/b", "1", ["linux/amd64", "linux/arm64"]);
     const source = mirrorSource(world.mirror);
     const options = { platform: parsePlatform("linux/arm64") };
-    await getImage(source, IMAGE, options);
+    await imageFrom(source, IMAGE, options);
     await world.fake.pause();
-    const image = await getImage(source, IMAGE, options);
+    const image = await imageFrom(source, IMAGE, options);
     expect(image.manifest.digest).toBe(digests.get("linux/arm64"));
-    expect(await imageDigest(source, IMAGE, options)).toMatchObject({ digest: image.manifest.digest });
-    expect(await imageDigest(source, IMAGE)).toEqual({ digest: image.index?.digest, kind: "index" });
+    expect(await imageDigestFrom(source, IMAGE, options)).toMatchObject({ digest: image.manifest.digest });
+    expect(await imageDigestFrom(source, IMAGE)).toEqual({ digest: image.index?.digest, kind: "index" });
   });
 });
 

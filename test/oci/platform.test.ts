@@ -1,6 +1,6 @@
 /** Shows how platforms are written and which of them serve which, and which child of an index is chosen for one. */
 import { describe, expect, it } from "vitest";
-import { platformOf } from "../../src/client/images/host-platform.ts";
+import { platformNamed } from "../../src/client/images/host-platform.ts";
 import type { Descriptor } from "../../src/oci/descriptor.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { pickChild, platformsOf, unstatedChildren } from "../../src/oci/pick-child.ts";
@@ -75,7 +75,7 @@ describe("a platform", () => {
     ["s390x", "s390x", "BE", "linux/s390x"],
     ["riscv64", "riscv64", "LE", "linux/riscv64"],
   ] as const)("of a machine that Node calls %s (%s, %s) is %s", (arch, kernelName, order, expected) => {
-    expect(formatPlatform(platformOf(arch, kernelName, order))).toBe(expected);
+    expect(formatPlatform(platformNamed(arch, kernelName, order))).toBe(expected);
   });
 });
 

@@ -1,8 +1,8 @@
 /** Owns `granary artifact pull`: the files of an artifact into a directory. */
 import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
-import type { PulledArtifact } from "../../client/artifacts/pull-artifact.ts";
-import { pullArtifact } from "../../library/artifacts.ts";
+import type { FetchedArtifact } from "../../client/artifacts/fetch-artifact.ts";
+import { fetchArtifact } from "../../library/artifacts.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
@@ -24,13 +24,13 @@ export function artifactPullCommand(): Command {
           ...(type !== undefined && { artifactType: type }),
           ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),
         };
-        return answerOf(await pullArtifact(reference, directory, { ...options, ...limits }), directory);
+        return answerOf(await fetchArtifact(reference, directory, { ...options, ...limits }), directory);
       }),
     );
   return asVerb(command, "granary artifact pull ghcr.io/org/model:1.0 model --max-size 20GiB");
 }
 
-function answerOf(pulled: PulledArtifact, directory: string): Answer {
+function answerOf(pulled: FetchedArtifact, directory: string): Answer {
   const { pinned, digest, artifactType, isModelPack, files, fetched } = pulled;
   const size = files.reduce((sum, file) => sum + file.size, 0);
   const count = files.length === 1 ? "1 file" : `${files.length} files`;

@@ -1,7 +1,7 @@
 /** Owns `granary blob fetch`: one blob by its digest into a file. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import { fetchImageBlob } from "../../library/blobs.ts";
+import { fetchBlob } from "../../library/blobs.ts";
 import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
 import { runVerb } from "../run-verb.ts";
@@ -14,7 +14,7 @@ export function blobFetchCommand(): Command {
     .argument("<file>", "where it goes; another file there is replaced when the blob is whole")
     .action((repository: string, digest: string, file: string, flags: CommonFlags) =>
       runVerb(flags, async (options) => {
-        const json = await fetchImageBlob(repository, digest, file, options);
+        const json = await fetchBlob(repository, digest, file, options);
         const size = formatBytes(json.size);
         const sentence =
           json.fetched === 0

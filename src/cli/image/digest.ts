@@ -1,6 +1,6 @@
 /** Owns `granary image digest`: which content a reference stands for now. */
 import { Command } from "commander";
-import { getImageDigest } from "../../library/images.ts";
+import { imageDigest } from "../../library/images.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
@@ -15,7 +15,7 @@ export function imageDigestCommand(): Command {
     .argument(...IMAGE_ARGUMENT)
     .action((reference: string, flags: CommonFlags) =>
       runVerb(flags, async (options) => {
-        const { digest, kind, platform } = await getImageDigest(reference, options);
+        const { digest, kind, platform } = await imageDigest(reference, options);
         const json = { digest, kind, ...(platform !== undefined && { platform: formatPlatform(platform) }) };
         return { json, value: digest };
       }),

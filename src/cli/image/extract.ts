@@ -1,8 +1,8 @@
 /** Owns `granary image extract`: the file system of an image as a directory. */
 import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
-import type { Extraction } from "../../client/extraction/extract-image.ts";
-import { extractOciImage } from "../../library/images.ts";
+import type { Extraction } from "../../client/extraction/unpack-image.ts";
+import { extractImage } from "../../library/images.ts";
 import { asVerb } from "../as-verb.ts";
 import { type CommonFlags, misused } from "../common-options.ts";
 import type { Answer } from "../print.ts";
@@ -43,7 +43,7 @@ export function imageExtractCommand(): Command {
     )
     .action((reference: string, directory: string, flags: ExtractFlags) =>
       runVerb(flags, async (options) =>
-        answerOf(await extractOciImage(reference, directory, { ...options, ...extractOptionsOf(flags) })),
+        answerOf(await extractImage(reference, directory, { ...options, ...extractOptionsOf(flags) })),
       ),
     );
   return asVerb(

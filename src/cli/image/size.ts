@@ -1,7 +1,7 @@
 /** Owns `granary image size`: how much an image weighs. */
 import { Command } from "commander";
-import type { OpenedImage } from "../../library/hold-image.ts";
-import { getImage, getOciImageSize, getOciImageUncompressedSize } from "../../library/images.ts";
+import { imageSize, uncompressedImageSize } from "../../library/images.ts";
+import { type OpenedImage, openImage } from "../../library/open-image.ts";
 import { formatPlatform, isStated } from "../../oci/platform.ts";
 import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
@@ -18,11 +18,11 @@ export function imageSizeCommand(): Command {
     .option("--uncompressed", "print their size unpacked: fetches every layer, and keeps none")
     .action((reference: string, flags: SizeFlags) =>
       runVerb(flags, async (options) => {
-        const image = await getImage(reference, options);
+        const image = await openImage(reference, options);
         try {
-          const compressed = await getOciImageSize(image);
+          const compressed = await imageSize(image);
           if (flags.uncompressed !== true) return answerOf(image, { compressed }, compressed);
-          const uncompressed = await getOciImageUncompressedSize(image, options);
+          const uncompressed = await uncompressedImageSize(image, options);
           return answerOf(image, { compressed, uncompressed }, uncompressed);
         } finally {
           await image.close();

@@ -1,6 +1,6 @@
 /** Owns `granary model digest`: which content a model's name stands for now. */
 import { Command } from "commander";
-import { ollamaModelManifest } from "../../library/models.ts";
+import { modelManifest } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
@@ -13,7 +13,7 @@ export function modelDigestCommand(): Command {
     .argument(...MODEL_ARGUMENT)
     .action((name: string, flags: CommonFlags) =>
       runVerb(flags, async (options) => {
-        const { reference, manifest } = await ollamaModelManifest(name, options);
+        const { reference, manifest } = await modelManifest(name, options);
         const { digest } = manifest;
         return { json: { reference: formatReference(reference), digest }, value: digest };
       }),

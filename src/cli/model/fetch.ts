@@ -2,7 +2,7 @@
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
 import type { ModelTarget } from "../../client/models/fetch-model.ts";
-import type { FetchedModel } from "../../client/models/fetched-model.ts";
+import type { FetchedModel } from "../../client/models/model-manifest.ts";
 import { fetchModel } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";

@@ -1,6 +1,6 @@
 /** Owns `granary model manifest`: the manifest of a model, byte for byte. */
 import { Command } from "commander";
-import { ollamaModelManifest } from "../../library/models.ts";
+import { modelManifest } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
@@ -15,7 +15,7 @@ export function modelManifestCommand(): Command {
     .argument(...MODEL_ARGUMENT)
     .action((name: string, flags: CommonFlags) =>
       runVerb(flags, async (options) => {
-        const { reference, manifest, ...view } = await ollamaModelManifest(name, options);
+        const { reference, manifest, ...view } = await modelManifest(name, options);
         const json = { reference: formatReference(reference), digest: manifest.digest, ...view };
         return { json, value: manifest.bytes };
       }),

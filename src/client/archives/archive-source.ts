@@ -9,8 +9,7 @@ import { checkManifest, MAX_MANIFEST_BYTES, type Manifest } from "../../oci/mani
 import { formatReference, type Reference, type Repository } from "../../oci/reference.ts";
 import type { OpenedRange, Origin } from "../../origin.ts";
 import type { ManifestHead, Source } from "../../source.ts";
-import type { StoredBytes } from "./archive-files.ts";
-import { chunksOf, readStored } from "./stored-chunks.ts";
+import { chunksOf, readStored, type StoredBytes } from "./archive-files.ts";
 
 /** One image of an archive, found and named, with what it consists of. */
 export type ArchivedImage = {

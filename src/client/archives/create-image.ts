@@ -8,10 +8,10 @@ import type { Descriptor } from "../../oci/descriptor.ts";
 import { type Digest, digestOf, finishDigest } from "../../oci/digest.ts";
 import { parsePlatform } from "../../oci/platform.ts";
 import { invalid, parseReference, type Reference } from "../../oci/reference.ts";
-import type { VerbOptions } from "../fetching/verb-options.ts";
+import type { VerbOptions } from "../fetching/progress.ts";
 import { imageDocuments, LAYER_TYPE } from "./create/image-documents.ts";
-import { readLayer } from "./create/layer-input.ts";
 import { writeOutput } from "./create/output-file.ts";
+import { readTar } from "./create/read-tar.ts";
 import { TarWriter } from "./create/tar-writer.ts";
 import { blobName } from "./oci-layout.ts";
 
@@ -45,7 +45,7 @@ export type CreatedImage = {
  * or platform, before anything is read), `path-invalid` (a tar that is none or absent; an output that cannot be), `config-invalid`
  * (no tar, no date), `manifest-invalid` (damaged compression), `denied`, `store-full`, `store-damaged`, `aborted`.
  */
-export async function createImage(tars: readonly string[], options: CreateOptions): Promise<CreatedImage> {
+export async function writeImage(tars: readonly string[], options: CreateOptions): Promise<CreatedImage> {
   const { output, signal, created = new Date(0) } = options;
   const reference = parseName(options.name);
   const platform = parsePlatform(options.platform);
@@ -85,7 +85,7 @@ async function addLayer(
     hash.update(chunk);
     await writer.write(chunk);
   };
-  await readLayer(tar, write, signal);
+  await readTar(tar, write, signal);
   const layer = { mediaType: LAYER_TYPE, digest: finishDigest(hash, "sha256"), size: writer.size };
   if (present.some(({ digest }) => digest === layer.digest)) await writer.drop();
   else await writer.commit(blobName(layer.digest));

@@ -1,11 +1,14 @@
 /**
- * Owns the unpacking of a compressed stream whose kind its first bytes tell: gzip of any number of members, zstd of any
- * number of frames, else as it is. Media types are not asked: they are often wrong. It never holds more than a few chunks.
+ * Owns compression: which kind it is, told by the first bytes because media types are often wrong, and the unpacking of a stream: gzip
+ * of any number of members, zstd of any number of frames, else as it is. It never holds more than a few chunks.
  */
 import type { Transform } from "node:stream";
 import { createGunzip, createZstdDecompress } from "node:zlib";
 import { GranaryError, messageOf } from "../../errors.ts";
+import type { StoredBytes } from "./archive-files.ts";
 import { splitZstdFrames } from "./zstd-frames.ts";
+
+export type Compression = "none" | "gzip" | "zstd";
 
 type Chunks = AsyncIterable<Uint8Array>;
 
@@ -13,7 +16,8 @@ type Chunks = AsyncIterable<Uint8Array>;
 const CHUNK = 256 * 1024;
 /** Lets the unpacking run ahead of whoever reads, on its own thread. */
 const AHEAD = { chunkSize: CHUNK, readableHighWaterMark: 4 * CHUNK };
-const MAGIC_LENGTH = 4;
+/** How many bytes tell the kind. */
+const HEAD_LENGTH = 4;
 
 export type DecompressOptions = {
   /** Hears of each chunk that will not be looked at again, so that its memory can be used anew; not of plain ones. */
@@ -37,12 +41,30 @@ export async function* decompress(
   }
 }
 
-function unpack(head: Uint8Array, chunks: Chunks, onUsed: (chunk: Uint8Array) => void): Chunks {
-  if (startsWith(head, [0x1f, 0x8b])) return through("gzip", telling(chunks, onUsed), createGunzip(AHEAD));
-  const isFrame = startsWith(head, [0x28, 0xb5, 0x2f, 0xfd]);
+/** How `stored` is compressed. */
+export async function compressionOf(stored: StoredBytes): Promise<Compression> {
+  const head = new Uint8Array(HEAD_LENGTH);
+  const count = await stored.read(0, head);
+  return kindOf(head.subarray(0, count));
+}
+
+/** By magic numbers (RFC 1952, 2.3.1; RFC 8878, 3.1.1 and 3.1.2: a zstd stream may begin with a frame that is to be skipped). */
+function kindOf(head: Uint8Array): Compression {
+  if (startsWith(head, [0x1f, 0x8b])) return "gzip";
+  if (startsWith(head, [0x28, 0xb5, 0x2f, 0xfd])) return "zstd";
   const isSkippable = startsWith(head.subarray(1), [0x2a, 0x4d, 0x18]) && ((head[0] ?? 0) & 0xf0) === 0x50;
-  if (!isFrame && !isSkippable) return chunks;
-  return through("zstd", splitZstdFrames(telling(chunks, onUsed)), createZstdDecompress(AHEAD));
+  return isSkippable ? "zstd" : "none";
+}
+
+function unpack(head: Uint8Array, chunks: Chunks, onUsed: (chunk: Uint8Array) => void): Chunks {
+  switch (kindOf(head)) {
+    case "none":
+      return chunks;
+    case "gzip":
+      return through("gzip", telling(chunks, onUsed), createGunzip(AHEAD));
+    case "zstd":
+      return through("zstd", splitZstdFrames(telling(chunks, onUsed)), createZstdDecompress(AHEAD));
+  }
 }
 
 /** Whoever asks for the next chunk is done with the one before. */
@@ -83,7 +105,7 @@ async function feed(chunks: Chunks, decoder: Transform): Promise<void> {
 
 async function readHead(iterator: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let head: Uint8Array = new Uint8Array(0);
-  while (head.length < MAGIC_LENGTH) {
+  while (head.length < HEAD_LENGTH) {
     const next = await iterator.next();
     if (next.done === true) break;
     head = head.length === 0 ? next.value : Buffer.concat([head, next.value]);

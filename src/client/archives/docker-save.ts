@@ -9,15 +9,22 @@ import { algorithmOf, type Digest, digestOf, finishDigest, isDigest } from "../.
 import { viewImageConfig } from "../../oci/image-view.ts";
 import { type JsonObject, objects, parseJson, textOf } from "../../oci/json-value.ts";
 import { DOCKER_MANIFEST } from "../../oci/media-types.ts";
-import { type ArchiveFiles, type StoredBytes, storedInMemory } from "./archive-files.ts";
+import {
+  type ArchiveFiles,
+  chunksOf,
+  MAX_LIST_BYTES,
+  readStored,
+  type StoredBytes,
+  storedInMemory,
+} from "./archive-files.ts";
 import type { ArchivedImage } from "./archive-source.ts";
-import { type Compression, compressionOf } from "./compression.ts";
-import { MAX_CONFIG_BYTES, MAX_LIST_BYTES } from "./limits.ts";
+import { type Compression, compressionOf } from "./decompress.ts";
 import { chooseNamed, type NamedImage, referenceOf } from "./named-image.ts";
-import { chunksOf, readStored } from "./stored-chunks.ts";
 
 type SavedImage = NamedImage & { readonly config: string; readonly layers: readonly string[] };
 
+/** Configs carry the history and labels, which are seldom more than some KB. */
+const MAX_CONFIG_BYTES = 8 * 1024 * 1024;
 const CONFIG_TYPE = "application/vnd.docker.container.image.v1+json";
 const LAYER_TYPE = "application/vnd.docker.image.rootfs.diff.tar";
 const LAYER_TYPES: Record<Compression, string> = {

@@ -9,11 +9,9 @@ import { parseDescriptor } from "../../oci/image-view.ts";
 import { type JsonObject, objects, parseJsonObject, textOf } from "../../oci/json-value.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import { formatPlatform } from "../../oci/platform.ts";
-import { type ArchiveFiles, storedInMemory } from "./archive-files.ts";
+import { type ArchiveFiles, MAX_LIST_BYTES, readStored, storedInMemory } from "./archive-files.ts";
 import type { ArchivedImage } from "./archive-source.ts";
-import { MAX_LIST_BYTES } from "./limits.ts";
 import { chooseNamed, type NamedImage, referenceOf } from "./named-image.ts";
-import { readStored } from "./stored-chunks.ts";
 
 type Entry = NamedImage & { readonly descriptor: Descriptor; readonly fields: JsonObject };
 

@@ -3,9 +3,10 @@
  * write. Which form it is, is found out by looking; where a file is both, the OCI layout in it counts.
  */
 import { constants } from "node:fs";
-import { realpath, stat } from "node:fs/promises";
+import { realpath } from "node:fs/promises";
 import { GranaryError } from "../../errors.ts";
-import { diskError, errnoOf, onDisk } from "../../files/disk-error.ts";
+import { lookThrough } from "../../files/disk.ts";
+import { diskError, errnoOf } from "../../files/disk-error.ts";
 import { OpenFile } from "../../files/open-file.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
@@ -14,7 +15,7 @@ import { archiveSource } from "./archive-source.ts";
 import { directoryFiles } from "./directory-files.ts";
 import { findInSave } from "./docker-save.ts";
 import { findInLayout } from "./oci-layout.ts";
-import { openTar } from "./open-tar.ts";
+import { openTar } from "./tar-files.ts";
 import type { TemporaryOptions } from "./temporary-file.ts";
 
 export type ArchiveOptions = TemporaryOptions & {
@@ -57,7 +58,7 @@ export async function openImageIn(files: ArchiveFiles, options: ArchiveOptions):
 async function openFiles(path: string, options: ArchiveOptions): Promise<ArchiveFiles> {
   // The path itself is the caller's and may be a link; nothing below it may.
   const place = await realpath(path).catch((error: unknown) => Promise.reject(openError(error, path)));
-  if ((await onDisk(`looking at ${path}`, stat(place))).isDirectory()) return directoryFiles(place);
+  if ((await lookThrough(place))?.isDirectory() === true) return directoryFiles(place);
   const opening = OpenFile.open(place, constants.O_RDONLY);
   const file = await opening.catch((error: unknown) => Promise.reject(openError(error, path)));
   return await openTar(file, path, options);

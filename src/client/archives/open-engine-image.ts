@@ -4,10 +4,16 @@
  */
 import { GranaryError } from "../../errors.ts";
 import { formatReference, parseReference } from "../../oci/reference.ts";
-import { type EngineAddress, engineAddress, formatEngineAddress } from "./engine-address.ts";
-import { askEngine, complaintOf, type EngineAnswer } from "./engine-request.ts";
+import {
+  askEngine,
+  complaintOf,
+  type EngineAddress,
+  type EngineAnswer,
+  engineAddress,
+  formatEngineAddress,
+} from "./docker-engine.ts";
 import { type OpenedArchive, openImageIn } from "./open-archive.ts";
-import { openTar } from "./open-tar.ts";
+import { openTar } from "./tar-files.ts";
 import { type TemporaryOptions, temporaryFile } from "./temporary-file.ts";
 
 export type EngineOptions = TemporaryOptions & {

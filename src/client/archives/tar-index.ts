@@ -1,13 +1,14 @@
 /**
- * Owns the index of a tar file: which entry lies where. Names are keys and nothing more; a link leads to another entry of the
- * same archive or nowhere. No entry is believed to be longer than the file.
+ * Owns the index of a tar file: which entry lies where. Only headers are read, at their places, never the content of entries, so that
+ * the index of a large archive costs a few small reads. Names are keys and nothing more; a link leads to another entry of the same
+ * archive or nowhere. No entry is believed to be longer than the file.
  */
 import { posix } from "node:path";
-import type { Header } from "tar-stream";
+import { pipeline, Readable } from "node:stream";
+import { extract, type Header } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import { abortedError } from "../../waiting/abort.ts";
+import { throwIfAborted } from "../../waiting/abort.ts";
 import type { StoredBytes } from "./archive-files.ts";
-import { BLOCK_BYTES, readTarHeader } from "./tar-header.ts";
 
 export type TarSpan = { readonly start: number; readonly size: number };
 
@@ -15,13 +16,27 @@ type TarEntry =
   | (TarSpan & { readonly kind: "file" })
   | { readonly kind: "link"; readonly to: string | undefined };
 
+type TarHeader = {
+  readonly header: Header;
+  /** Offset of the first byte of the content. */
+  readonly start: number;
+};
+
+const BLOCK_BYTES = 512;
+
+/** tar-stream takes extended headers of up to 4 MiB, of which an entry can have a few. */
+const MAX_HEADER_BLOCKS = (16 * 1024 * 1024) / BLOCK_BYTES;
+
+/** Archives from before POSIX have no magic; its types do not know the option. */
+const PARSER_OPTIONS = { allowUnknownFormat: true, highWaterMark: BLOCK_BYTES };
+
 /** A layout of a thousand images has some ten thousand. */
 const MAX_ENTRIES = 50_000;
 const MAX_HOPS = 16;
 
 const NO_TAR = "it is none, or packed by something other than gzip or zstd (then unpack it first)";
 
-export type TarIndex = ReadonlyMap<string, TarEntry>;
+type TarIndex = ReadonlyMap<string, TarEntry>;
 
 /** `path` is for messages. Throws `path-invalid` for what is no tar, `manifest-invalid` for one that is damaged, `aborted`. */
 export async function indexTar(tar: StoredBytes, path: string, signal?: AbortSignal): Promise<TarIndex> {
@@ -29,7 +44,7 @@ export async function indexTar(tar: StoredBytes, path: string, signal?: AbortSig
   let at = 0;
   try {
     for (let count = 0; ; count++) {
-      if (signal?.aborted) throw abortedError(signal, `reading ${path}`);
+      throwIfAborted(signal, `reading ${path}`);
       if (count > MAX_ENTRIES) throw new Error(`it has more than ${MAX_ENTRIES} entries`);
       const found = await readTarHeader(tar, at);
       if (found === undefined) return entries;
@@ -58,6 +73,30 @@ export function findInTar(index: TarIndex, name: string): TarSpan | undefined {
     key = entry.to;
   }
   return undefined;
+}
+
+/** The header at `offset`; undefined at the end of the archive. Throws plain errors for what is no header. */
+async function readTarHeader(tar: StoredBytes, offset: number): Promise<TarHeader | undefined> {
+  const parser = extract(PARSER_OPTIONS);
+  // Both ends are destroyed when the loop is left; an error reaches the loop.
+  pipeline(Readable.from(blocksFrom(tar, offset), { highWaterMark: 1 }), parser, () => undefined);
+  for await (const entry of parser) {
+    return { header: entry.header, start: offset + entry.offset + BLOCK_BYTES };
+  }
+  return undefined;
+}
+
+async function* blocksFrom(tar: StoredBytes, offset: number): AsyncGenerator<Uint8Array> {
+  for (let index = 0; index < MAX_HEADER_BLOCKS; index++) {
+    const block = new Uint8Array(BLOCK_BYTES);
+    const count = await tar.read(offset + index * BLOCK_BYTES, block);
+    if (count === 0 && index === 0) return;
+    if (count < BLOCK_BYTES) throw new Error("the file ends in the middle of a header");
+    // Zeros end the archive; further on they can be part of a long name.
+    if (index === 0 && block.every((byte) => byte === 0)) return;
+    yield block;
+  }
+  throw new Error("a header is too long");
 }
 
 /** As with tar itself, the last entry of a name counts. */

@@ -4,12 +4,12 @@
  */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { remove } from "../../files/disk.ts";
 import { onDisk } from "../../files/disk-error.ts";
 import { OpenFile } from "../../files/open-file.ts";
-import { abortedError } from "../../waiting/abort.ts";
+import { throwIfAborted } from "../../waiting/abort.ts";
 
 export type TemporaryOptions = {
   /** Where temporary files are made; the system's directory for them by default. Needs the room of the unpacked archive. */
@@ -27,7 +27,7 @@ export async function temporaryFile(
   try {
     let size = 0;
     for await (const chunk of chunks) {
-      if (signal?.aborted) throw abortedError(signal, "unpacking the archive");
+      throwIfAborted(signal, "unpacking the archive");
       await file.write(size, [chunk]);
       size += chunk.length;
     }
@@ -43,7 +43,7 @@ async function createNameless(directory: string): Promise<OpenFile> {
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
   const file = await onDisk(`creating a temporary file in ${directory}`, OpenFile.open(path, flags));
   try {
-    await onDisk(`removing ${path}`, rm(path));
+    await remove(path);
     return file;
   } catch (error) {
     await file.close();

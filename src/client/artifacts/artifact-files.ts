@@ -7,11 +7,14 @@ import { GranaryError } from "../../errors.ts";
 import { unsafetyOf } from "../../files/safe-relative-path.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { ImageView } from "../../oci/image-view.ts";
-import { isModelPack, MODEL_PACK_PATH } from "./model-pack.ts";
 
 const TITLE = "org.opencontainers.image.title";
 /** ORAS: the layer is the tar of a directory. */
 const UNPACK = "io.deis.oras.content.unpack";
+/** CNCF ModelPack (model-spec, docs/spec.md): the relative path of the layer's file, and the types by which its artifacts are known. */
+const MODEL_PACK_PATH = "org.cncf.model.filepath";
+const MODEL_PACK_MANIFEST = "application/vnd.cncf.model.manifest.v1+json";
+const MODEL_PACK_CONFIG = "application/vnd.cncf.model.config.v1+json";
 
 export type ArtifactFile = Descriptor & {
   /** Relative, safe, `/` between its segments, unique without regard to case. */
@@ -26,6 +29,11 @@ export type ArtifactLimits = {
   /** Of all layers together, bytes; 512 MiB by default. */
   readonly maxBytes?: number;
 };
+
+/** True when the manifest says so itself, or by the type of its config. */
+export function isModelPack({ artifactType, config }: Pick<ImageView, "artifactType" | "config">): boolean {
+  return artifactType === MODEL_PACK_MANIFEST || config.mediaType === MODEL_PACK_CONFIG;
+}
 
 /** One for each layer, in order. Throws `manifest-invalid`. */
 export function artifactFiles(

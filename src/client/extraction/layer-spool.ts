@@ -3,9 +3,8 @@
  * come over several connections and ahead of the one that is being unpacked, and an interrupted extraction goes on from
  * what is there. It unpacks nothing. A Source that is local needs none of this.
  */
-import { rm } from "node:fs/promises";
 import { GranaryError, isGranaryError } from "../../errors.ts";
-import { onDisk } from "../../files/disk-error.ts";
+import { remove } from "../../files/disk.ts";
 import { Fills, type RunningFill } from "../../fill/fills.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Repository } from "../../oci/reference.ts";
@@ -15,8 +14,8 @@ import { type HeldLayout, prepareLayout } from "../../store/layout.ts";
 import { openSpool } from "../../store/spool.ts";
 import { abortedError } from "../../waiting/abort.ts";
 import { FETCH_POLICY } from "../fetching/fetch-policy.ts";
-import { fetchSurroundings } from "../fetching/fetch-surroundings.ts";
-import type { VerbOptions } from "../fetching/verb-options.ts";
+import type { VerbOptions } from "../fetching/progress.ts";
+import { fetchSurroundings } from "../fetching/verb-fill.ts";
 
 /** Layers that are fetched at the same time; each has lanes of its own. */
 const AT_ONCE = 2;
@@ -87,7 +86,7 @@ export class LayerSpool {
     for (const reader of this.#readers.values()) reader.close();
     try {
       // While the directory is still ours: the next one may be waiting for it.
-      if (!this.#isKept) await removeAll(this.#options.directory);
+      if (!this.#isKept) await remove(this.#options.directory);
     } finally {
       await this.#layout.release();
     }
@@ -137,8 +136,4 @@ export class LayerSpool {
       close: () => reader.close(),
     };
   }
-}
-
-async function removeAll(directory: string): Promise<void> {
-  await onDisk(`removing ${directory}`, rm(directory, { recursive: true, force: true }));
 }

@@ -6,9 +6,9 @@ import { basename, dirname, join } from "node:path";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { encodedOf } from "../../oci/digest.ts";
 import type { BlobReader } from "../../source.ts";
-import { isPassing } from "../fetching/is-passing.ts";
+import { isPassing } from "../fetching/fetch-policy.ts";
+import type { VerbOptions } from "../fetching/progress.ts";
 import { openBlob } from "../fetching/read-blob.ts";
-import type { VerbOptions } from "../fetching/verb-options.ts";
 import type { Image } from "../images/image.ts";
 import { openLayerSpool } from "./layer-spool.ts";
 
@@ -21,7 +21,7 @@ export interface LayerSupply {
   giveUp(error: unknown): Promise<string | undefined>;
 }
 
-export type SupplyOptions = Pick<VerbOptions, "signal" | "clock"> & {
+type SupplyOptions = Pick<VerbOptions, "signal" | "clock"> & {
   readonly openLayer?: LayerSupply["open"];
   readonly temporaryDirectory?: string;
 };

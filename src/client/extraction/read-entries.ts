@@ -5,7 +5,6 @@
 import { type Extract, extract, type Header } from "tar-stream";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { ArchiveEnd, offsetOf } from "./archive-end.ts";
-import { ChunkMemory } from "./chunk-memory.ts";
 
 export type Entry = {
   readonly name: string;
@@ -120,6 +119,29 @@ async function feed(
     if (position !== undefined) memory.add(chunk, position);
   }
   archive.end(undefined);
+}
+
+/**
+ * The memory of the chunks that an archive came in: it is given back as soon as all bytes of a chunk are used. The garbage collector
+ * sees only the small objects in front of these buffers and would leave tens of megabytes lying about at any time.
+ */
+class ChunkMemory {
+  readonly #chunks: { readonly buffer: ArrayBuffer; readonly end: number }[] = [];
+
+  /** Takes charge of a chunk that ends at `end` of the archive, inside an entry's bytes. */
+  add({ buffer, byteOffset, length }: Uint8Array, end: number): void {
+    // Whoever made the chunk may still be filling what lies behind it in its buffer.
+    const isFilled = byteOffset + length === buffer.byteLength;
+    if (isFilled && buffer instanceof ArrayBuffer) this.#chunks.push({ buffer, end });
+  }
+
+  /** Everything in front of `position` has been used. */
+  onUsed(position: number): void {
+    for (let [first] = this.#chunks; first !== undefined && first.end <= position; [first] = this.#chunks) {
+      first.buffer.transfer(0);
+      this.#chunks.shift();
+    }
+  }
 }
 
 function describe(header: Header, body: AsyncIterable<Uint8Array>): Entry {

@@ -4,15 +4,22 @@
  */
 import type { GranaryError } from "../../errors.ts";
 import { refused } from "./entry-name.ts";
-import { type Change, type DirectoryNode, impliedDirectory, type Node, type Place, put } from "./tree.ts";
+import {
+  type Change,
+  type DirectoryNode,
+  impliedDirectory,
+  type Node,
+  put,
+  type TreePlace,
+} from "./tree-model.ts";
 
 /** As many as Linux follows (path_resolution(7)). */
 const MOST_HOPS = 40;
 
-export type Found = { readonly node: Node; readonly path: readonly string[] };
+type Found = { readonly node: Node; readonly path: readonly string[] };
 
 /** Why a path leads nowhere. */
-export type Lost = "absent" | "outside" | "loop";
+type Lost = "absent" | "outside" | "loop";
 
 /**
  * The place that `path` names, its last name not followed. Directories that are missing on the way are implied: they are put
@@ -23,10 +30,11 @@ export function placeOf(
   root: DirectoryNode,
   path: readonly string[],
   layer: number,
-): { readonly place: Place; readonly changes: readonly Change[] } {
+): { readonly place: TreePlace; readonly changes: readonly Change[] } {
   const changes: Change[] = [];
-  const parent = walk(root, path.slice(0, -1), (place, held) => {
-    if (held?.kind === "file" && held.layer === layer) throw refused(path.join("/"), "it lies below a file");
+  const parent = walk(root, path.slice(0, -1), (place, existing) => {
+    if (existing?.kind === "file" && existing.layer === layer)
+      throw refused(path.join("/"), "it lies below a file");
     const made = impliedDirectory(layer);
     changes.push(...put(place, made));
     return made;
@@ -37,7 +45,10 @@ export function placeOf(
 }
 
 /** What lies at `path`, its last name not followed; undefined where nothing does. Throws as `placeOf` does. */
-export function lookUp(root: DirectoryNode, path: readonly string[]): (Place & { node: Node }) | undefined {
+export function lookUp(
+  root: DirectoryNode,
+  path: readonly string[],
+): (TreePlace & { node: Node }) | undefined {
   const parent = walk(root, path.slice(0, -1), () => undefined);
   if (parent === "absent") return undefined;
   if (typeof parent === "string") throw lostWay(path, parent);
@@ -82,13 +93,13 @@ function lostWay(path: readonly string[], lost: Lost): GranaryError {
 }
 
 /**
- * Follows every name of `path` to a directory. `onMissing` gives the directory to use where there is none (what is `held` there
+ * Follows every name of `path` to a directory. `onMissing` gives the directory to use where there is none (what is `existing` there
  * instead is a file, or nothing), or undefined to end the walk.
  */
 function walk(
   root: DirectoryNode,
   path: readonly string[],
-  onMissing: (place: Place, held: Node | undefined) => DirectoryNode | undefined,
+  onMissing: (place: TreePlace, existing: Node | undefined) => DirectoryNode | undefined,
 ): Directory | Lost {
   const way: Directory[] = [];
   // Last first, so that the target of a link can be put in front of what is left.
@@ -101,16 +112,18 @@ function walk(
       continue;
     }
     const here = way.at(-1) ?? { node: root, path: [] };
-    const held = here.node.children.get(name);
-    if (held?.kind === "symlink") {
+    const existing = here.node.children.get(name);
+    if (existing?.kind === "symlink") {
       if (++hops > MOST_HOPS) return "loop";
-      if (held.target.startsWith("/")) way.length = 0;
-      ahead.push(...held.target.split("/").reverse());
+      if (existing.target.startsWith("/")) way.length = 0;
+      ahead.push(...existing.target.split("/").reverse());
       continue;
     }
     const at = [...here.path, name];
     const node =
-      held?.kind === "directory" ? held : onMissing({ directory: here.node, name, path: at }, held);
+      existing?.kind === "directory"
+        ? existing
+        : onMissing({ directory: here.node, name, path: at }, existing);
     if (node === undefined) return "absent";
     way.push({ node, path: at });
   }

@@ -3,11 +3,11 @@
  * the last of them the target is untouched, and whatever fails leaves nothing behind.
  */
 import { randomBytes } from "node:crypto";
-import { lstat, mkdir, readdir, realpath, rename, stat } from "node:fs/promises";
+import { chmod, readdir, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { diskError, errnoOf, unlessAbsent } from "../../files/disk-error.ts";
-import { removeTree } from "./remove-tree.ts";
+import { lookAt, makeDirectory, move, namesIn, realPathOf } from "../../files/disk.ts";
+import { errnoOf, onDisk } from "../../files/disk-error.ts";
 
 export type Staging = {
   /** Empty, ours alone, on the file system of the target. */
@@ -28,11 +28,7 @@ export async function openStaging(directory: string, replace: boolean): Promise<
   const target = await targetOf(directory, replace);
   const beside = `.${basename(target).slice(0, 80)}.granary-${randomBytes(6).toString("hex")}`;
   const path = join(dirname(target), beside);
-  try {
-    await mkdir(path, { mode: 0o700 });
-  } catch (error) {
-    throw diskError(error, `making a directory beside ${target}`);
-  }
+  await makeDirectory(path, 0o700);
   return {
     path,
     target,
@@ -42,15 +38,14 @@ export async function openStaging(directory: string, replace: boolean): Promise<
 }
 
 async function targetOf(directory: string, replace: boolean): Promise<string> {
-  const held = await unlessAbsent(`looking at ${directory}`, lstat(directory));
-  if (held === undefined) return await absentTarget(directory);
-  const target = await unlessAbsent(`looking at ${directory}`, realpath(directory));
+  if ((await lookAt(directory)) === undefined) return await absentTarget(directory);
+  const target = await realPathOf(directory);
   if (target === undefined) throw unusable(directory, "is a link to nothing", "remove it first");
   if (!(await stat(target)).isDirectory()) throw unusable(directory, "is no directory", "name another place");
   if (dirname(target) === target) throw unusable(directory, "is the root", "name a directory below it");
   // No rename can put another directory in its place: better said now than after all the work.
   if ((await stat(target)).dev !== (await stat(dirname(target))).dev) throw mountPoint(directory);
-  if (!replace && (await readdir(target)).length > 0) {
+  if (!replace && (await namesIn(target)).length > 0) {
     throw unusable(directory, "is not empty", "name another directory, or have it replaced");
   }
   return target;
@@ -58,7 +53,7 @@ async function targetOf(directory: string, replace: boolean): Promise<string> {
 
 async function absentTarget(directory: string): Promise<string> {
   const path = resolve(directory);
-  const parent = await unlessAbsent(`looking at ${dirname(path)}`, realpath(dirname(path)));
+  const parent = await realPathOf(dirname(path));
   if (parent === undefined) {
     throw unusable(dirname(path), "does not exist", "create it first");
   }
@@ -68,10 +63,10 @@ async function absentTarget(directory: string): Promise<string> {
 /** The target goes away only when its successor is complete, and comes back if that cannot take its place. */
 async function swap(path: string, target: string): Promise<void> {
   const old = `${path}-old`;
-  const isThere = (await unlessAbsent(`looking at ${target}`, lstat(target))) !== undefined;
-  if (isThere) await move(target, old);
+  const isThere = (await lookAt(target)) !== undefined;
+  if (isThere) await put(target, old);
   try {
-    await move(path, target);
+    await put(path, target);
   } catch (error) {
     if (isThere) await rename(old, target);
     throw error;
@@ -79,13 +74,12 @@ async function swap(path: string, target: string): Promise<void> {
   if (isThere) await removeTree(old);
 }
 
-async function move(from: string, to: string): Promise<void> {
+async function put(from: string, to: string): Promise<void> {
   try {
-    await rename(from, to);
+    await move(from, to);
   } catch (error) {
     const isMount = errnoOf(error) === "EBUSY" || errnoOf(error) === "EXDEV";
-    if (isMount) throw mountPoint(from);
-    throw diskError(error, `moving ${from} to ${to}`);
+    throw isMount ? mountPoint(from) : error;
   }
 }
 
@@ -96,4 +90,26 @@ function mountPoint(path: string): GranaryError {
 function unusable(path: string, what: string, advice: string): GranaryError {
   const message = `${path} ${what}: ${advice}.`;
   return new GranaryError("path-invalid", message, { target: path });
+}
+
+/**
+ * Removes an unpacked tree, also where the image's modes keep its owner out of his own directories. It follows no symbolic link. Throws
+ * `store-damaged`.
+ */
+async function removeTree(path: string): Promise<void> {
+  const doing = `removing ${path}`;
+  try {
+    await rm(path, { recursive: true, force: true });
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "EACCES" || errno === "EPERM") await onDisk(doing, openUp(path));
+    await onDisk(doing, rm(path, { recursive: true, force: true, maxRetries: 3 }));
+  }
+}
+
+async function openUp(directory: string): Promise<void> {
+  await chmod(directory, 0o700);
+  for (const entry of await readdir(directory, { withFileTypes: true })) {
+    if (entry.isDirectory()) await openUp(join(directory, entry.name));
+  }
 }

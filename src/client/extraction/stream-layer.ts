@@ -7,13 +7,13 @@ import { GranaryError, isGranaryError } from "../../errors.ts";
 import { algorithmOf, type Digest, finishDigest } from "../../oci/digest.ts";
 import type { BlobReader } from "../../source.ts";
 import { decompress } from "../archives/decompress.ts";
-import { layerInput } from "../fetching/layer-input.ts";
+import { blobChunks } from "../fetching/blob-chunks.ts";
+import type { ExtractedTree } from "./extracted-tree.ts";
 import type { Layer } from "./layers-of.ts";
 import { readEntries } from "./read-entries.ts";
 import { unpackLayer } from "./unpack-layer.ts";
-import type { Workshop } from "./workshop.ts";
 
-/** A refused name at the begin of a huge layer is told before all of it has come. */
+/** A refused name at the beginning of a huge layer is told before all of it has come. */
 const MOST_FOR_VERDICT = 64 * 1024 * 1024;
 
 /**
@@ -21,17 +21,17 @@ const MOST_FOR_VERDICT = 64 * 1024 * 1024;
  * the reader throws, also where the damage of its bytes showed itself here first (and no more than 64 MiB were left).
  */
 export async function streamLayer(
-  shop: Workshop,
+  tree: ExtractedTree,
   reader: BlobReader,
   { descriptor, diffId }: Layer,
   index: number,
   onBytes: (count: number) => void,
 ): Promise<void> {
-  const input = layerInput(reader, onBytes);
+  const input = blobChunks(reader, onBytes);
   const hash = createHash(algorithmOf(diffId));
   try {
     const plain = decompress(input.chunks, { onUsed: input.giveBack });
-    await unpackLayer(shop, readEntries(counted(plain)), index);
+    await unpackLayer(tree, readEntries(counted(plain)), index);
   } catch (error) {
     if (!isGranaryError(error, "manifest-invalid")) throw error;
     await input.drain(MOST_FOR_VERDICT);
@@ -43,8 +43,8 @@ export async function streamLayer(
 
   async function* counted(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
     for await (const chunk of chunks) {
-      shop.check();
-      shop.limits.countBytes(chunk.length);
+      tree.check();
+      tree.caps.countBytes(chunk.length);
       hash.update(chunk);
       yield chunk;
     }

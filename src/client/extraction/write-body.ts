@@ -2,9 +2,8 @@
  * Owns the way of a file's bytes to disk: small files side by side, large ones in parts as they come. Memory is bounded by the
  * queue and one part.
  */
-import { onDisk } from "../../files/disk-error.ts";
-import type { FileNode } from "./tree.ts";
-import { diskPath, type Workshop } from "./workshop.ts";
+import type { ExtractedTree } from "./extracted-tree.ts";
+import type { FileNode } from "./tree-model.ts";
 
 /** Up to here a file is written at once, by the queue. */
 const PART = 1024 * 1024;
@@ -16,18 +15,16 @@ const SMALL = 16 * 1024;
  * only until the next is asked for. Throws `store-full`, `store-damaged`, and what `body` throws.
  */
 export async function writeBody(
-  shop: Workshop,
+  tree: ExtractedTree,
   names: readonly string[],
   node: FileNode,
   body: AsyncIterable<Uint8Array>,
 ): Promise<void> {
-  const path = diskPath(shop, names);
-  const doing = `writing ${names.join("/")}`;
-  if (node.size > PART) return await writeInParts(shop, path, node, body, doing);
+  if (node.size > PART) return await writeInParts(tree, names, node, body);
   const bytes = node.size < SMALL ? Buffer.allocUnsafe(node.size) : Buffer.allocUnsafeSlow(node.size);
   if (node.size > 0) await readInto(bytes, body);
-  await shop.queue.add(node.size, async () => {
-    await onDisk(doing, shop.writer.writeFile(path, node, bytes));
+  await tree.queue.add(node.size, async () => {
+    await tree.writeFile(names, node, bytes);
     if (node.size >= SMALL) bytes.buffer.transfer(0);
   });
 }
@@ -41,23 +38,22 @@ async function readInto(bytes: Uint8Array, body: AsyncIterable<Uint8Array>): Pro
 }
 
 async function writeInParts(
-  shop: Workshop,
-  path: string,
+  tree: ExtractedTree,
+  names: readonly string[],
   node: FileNode,
   body: AsyncIterable<Uint8Array>,
-  doing: string,
 ): Promise<void> {
-  const file = await onDisk(doing, shop.writer.createFile(path));
+  const file = await tree.createFile(names);
   try {
     for await (const part of partsOf(body)) {
-      shop.check();
-      await onDisk(doing, file.append(part));
+      tree.check();
+      await file.append(part);
     }
   } catch (error) {
     await file.giveUp();
     throw error;
   }
-  await onDisk(doing, file.finish(node));
+  await file.finish(node);
 }
 
 /** The same bytes in parts of one size, each good until the next is asked for: they share their memory. */

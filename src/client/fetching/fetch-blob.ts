@@ -2,11 +2,8 @@
  * Owns bringing one blob to a path: a Fill whose Partial lies beside the path, so that it is verified, resumed within and
  * across runs, and fetched over several connections. The path itself changes only when the whole is right.
  */
-import { lstat } from "node:fs/promises";
-import { dirname } from "node:path";
 import { formatBytes } from "../../bytes/units.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
-import { unlessAbsent } from "../../files/disk-error.ts";
 import { Fill } from "../../fill/fill.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
@@ -15,14 +12,12 @@ import type { Repository } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 import { openFilePartial, removePartialFiles } from "../../store/file-partial.ts";
 import type { PartialKey } from "../../store/partial.ts";
-import { untilAborted } from "../../waiting/abort.ts";
+import { onAbort, untilAborted } from "../../waiting/abort.ts";
 import { CountedOrigin } from "./counted-origin.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
-import { fetchSurroundings } from "./fetch-surroundings.ts";
-import { holdsDigest } from "./file-digest.ts";
-import { partialOf, pathBlobs } from "./path-blobs.ts";
-import type { VerbOptions } from "./verb-options.ts";
-import { watchFill } from "./watch-fill.ts";
+import { checkPath, holdsDigest, partialOf, pathBlobs } from "./file-at-path.ts";
+import { PhaseProgress, type VerbOptions } from "./progress.ts";
+import { fetchSurroundings, watchFill } from "./verb-fill.ts";
 
 export type WantedBlob = {
   readonly repository: Repository;
@@ -57,7 +52,7 @@ export type FetchedBlob = {
  * Throws `not-found`, `unauthorized`, `denied`, `rate-limited`, `upstream-unavailable`, `upstream-protocol` (after 6 failures in
  * a row without progress), `digest-mismatch`, `size-mismatch`, `store-full`, `store-damaged`, `path-invalid`, `aborted`.
  */
-export async function fetchBlob(
+export async function fetchBlobFrom(
   source: Source,
   wanted: WantedBlob,
   path: string,
@@ -67,20 +62,16 @@ export async function fetchBlob(
   const descriptor = await describe(source, wanted, options.signal);
   options.onDescriptor?.(descriptor);
   const { digest, size } = descriptor;
-  if (await untilAborted(holdsDigest(path, digest, size), options.signal)) {
-    options.onProgress?.({ phase: "fetch", done: size, total: size });
-    return { digest, size, path, fetched: 0 };
+  const progress = new PhaseProgress("fetch", size, options.onProgress);
+  let fetched = 0;
+  if (!(await untilAborted(holdsDigest(path, digest, size), options.signal))) {
+    const origin = new CountedOrigin(source.origin(wanted.repository, digest));
+    const report = progress.part(size);
+    await fetchWhole({ descriptor, upstream: wanted.repository.registry, path, origin, report, options });
+    fetched = origin.received;
   }
-  const origin = new CountedOrigin(source.origin(wanted.repository, digest));
-  const fetch = { descriptor, upstream: wanted.repository.registry, path, origin, options };
-  try {
-    await runFill(fetch);
-  } catch (error) {
-    // Bytes from two bodies that do not fit together: once more, from nothing.
-    if (!isGranaryError(error, "digest-mismatch") || origin.breaks === 0) throw error;
-    await runFill(fetch);
-  }
-  return { digest, size, path, fetched: origin.received };
+  progress.end();
+  return { digest, size, path, fetched };
 }
 
 type Fetch = {
@@ -88,6 +79,7 @@ type Fetch = {
   readonly upstream: string;
   readonly path: string;
   readonly origin: CountedOrigin;
+  readonly report: (so: { readonly done: number }) => void;
   readonly options: FetchBlobOptions;
 };
 
@@ -102,23 +94,33 @@ async function describe(
   return { digest, size: known, mediaType };
 }
 
+/** Bytes from two bodies that do not fit together are fetched once more, from nothing. */
+async function fetchWhole(fetch: Fetch): Promise<void> {
+  try {
+    await runFill(fetch);
+  } catch (error) {
+    if (!isGranaryError(error, "digest-mismatch") || fetch.origin.breaks === 0) throw error;
+    await runFill(fetch);
+  }
+}
+
 /** Ends with the blob at its path, or throws why not. */
 async function runFill(fetch: Fetch): Promise<void> {
-  const { descriptor, path, options } = fetch;
+  const { descriptor, path, report, options } = fetch;
+  const { signal } = options;
   const fill = startFill(fetch);
-  const stop = () => void fill.stop();
-  options.signal?.addEventListener("abort", stop);
-  if (options.signal?.aborted === true) stop();
+  const stopListening = onAbort(signal, () => void fill.stop());
   try {
-    await watchFill(fill, options.onProgress);
+    await watchFill(fill, report);
   } finally {
-    options.signal?.removeEventListener("abort", stop);
+    stopListening();
     await fill.stop();
   }
   if (fill.failure === undefined) return;
-  if (options.signal?.aborted !== true) throw fill.failure;
+  if (signal?.aborted !== true) throw fill.failure;
   if (options.partial === "drop") await removePartialFiles(partialOf(path));
-  throw stoppedError(descriptor, path, options.partial === "drop" ? undefined : fill.facts.present);
+  const kept = options.partial === "drop" ? undefined : fill.facts.present;
+  throw stoppedError(descriptor, path, kept, signal);
 }
 
 function startFill({ descriptor: { digest, size }, upstream, path, origin, options }: Fetch): Fill {
@@ -133,22 +135,12 @@ function startFill({ descriptor: { digest, size }, upstream, path, origin, optio
   return new Fill(ask, around, Promise.resolve(), () => undefined);
 }
 
-async function checkPath(path: string): Promise<void> {
-  const found = await unlessAbsent(`looking at ${path}`, lstat(path));
-  if (found?.isDirectory() === true) {
-    throw new GranaryError("path-invalid", `${path} is a directory: give the name of a file.`, {
-      target: path,
-    });
-  }
-  const parent = dirname(path);
-  if (found !== undefined || (await unlessAbsent(`looking at ${parent}`, lstat(parent))) !== undefined)
-    return;
-  throw new GranaryError("path-invalid", `The directory ${parent} does not exist: create it first.`, {
-    target: parent,
-  });
-}
-
-function stoppedError({ digest, size }: Descriptor, path: string, kept: number | undefined): GranaryError {
+function stoppedError(
+  { digest, size }: Descriptor,
+  path: string,
+  kept: number | undefined,
+  { reason }: AbortSignal,
+): GranaryError {
   const rest =
     kept === undefined
       ? "nothing is kept"
@@ -157,5 +149,6 @@ function stoppedError({ digest, size }: Descriptor, path: string, kept: number |
     expected: size,
     found: kept ?? 0,
     target: path,
+    cause: reason,
   });
 }

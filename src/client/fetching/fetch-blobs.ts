@@ -2,15 +2,13 @@
  * Owns bringing many blobs of one repository to their paths: small ones beside each other, big ones one after another, equal
  * ones once. It must never use more connections than one big blob would, and never end while a fetch of its own is running.
  */
-import { copyFile, rename } from "node:fs/promises";
-import { onDisk } from "../../files/disk-error.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { type FetchBlobOptions, type FetchedBlob, fetchBlob } from "./fetch-blob.ts";
+import { type FetchBlobOptions, type FetchedBlob, fetchBlobFrom } from "./fetch-blob.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
-import { joinProgress } from "./join-progress.ts";
-import type { OnProgress } from "./progress.ts";
+import { copyWhole } from "./file-at-path.ts";
+import type { PhaseProgress } from "./progress.ts";
 
 export type BlobToFetch = {
   readonly digest: Digest;
@@ -22,51 +20,47 @@ export type BlobToFetch = {
 export type FetchBlobsOptions = Omit<FetchBlobOptions, "onDescriptor">;
 
 /** One digest, and everywhere it is wanted. */
-type Task = {
-  readonly first: BlobToFetch;
-  readonly copies: readonly BlobToFetch[];
-  readonly onProgress: OnProgress | undefined;
-};
+type Task = { readonly first: BlobToFetch; readonly copies: readonly BlobToFetch[] };
+
+/** Bytes of all distinct blobs of `wanted`: what `fetchBlobs` counts. */
+export function distinctSize(wanted: readonly Pick<BlobToFetch, "digest" | "size">[]): number {
+  const sizes = new Map(wanted.map(({ digest, size }) => [digest, size]));
+  return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+}
 
 /**
- * Fetches `wanted`, each as `fetchBlob` does it; the answers are in the same order. Progress is that of all distinct blobs
- * together. The first failure ends the others and is thrown; blobs that were whole by then stay at their paths.
+ * Fetches `wanted`, each as `fetchBlobFrom` does it; the answers are in the same order. `progress` hears of the bytes of all distinct
+ * blobs; its end is the caller's to tell, who may have more to do. The first failure ends the others and is thrown; blobs that were
+ * whole by then stay at their paths.
  */
 export async function fetchBlobs(
   source: Source,
   repository: Repository,
   wanted: readonly BlobToFetch[],
+  progress: PhaseProgress,
   options: FetchBlobsOptions = {},
 ): Promise<FetchedBlob[]> {
   const failure = new AbortController();
   const signal = AbortSignal.any([failure.signal, ...(options.signal === undefined ? [] : [options.signal])]);
   const fetched = new Map<string, FetchedBlob>();
-  const run = async ({ first, copies, onProgress }: Task) => {
-    const { onProgress: _, ...rest } = options;
-    const each = { ...rest, signal, ...(onProgress !== undefined && { onProgress }) };
-    const blob = await fetchBlob(source, { repository, ...first }, first.path, each);
+  const run = async ({ first, copies }: Task) => {
+    const each = { ...options, signal, onProgress: progress.part(first.size) };
+    const blob = await fetchBlobFrom(source, { repository, ...first }, first.path, each);
     fetched.set(first.path, blob);
     for (const { path } of copies) {
       await copyWhole(first.path, path);
       fetched.set(path, { ...blob, path, fetched: 0 });
     }
   };
-  const { small, big } = divide(tasksOf(wanted, options.onProgress));
+  const { small, big } = divide(tasksOf(wanted));
   await inParallel(small, FETCH_POLICY.lanes, run, failure);
   await inParallel(big, 1, run, failure);
   return wanted.flatMap(({ path }) => fetched.get(path) ?? []);
 }
 
-function tasksOf(wanted: readonly BlobToFetch[], onProgress: OnProgress | undefined): Task[] {
+function tasksOf(wanted: readonly BlobToFetch[]): Task[] {
   const groups = [...Map.groupBy(wanted, ({ digest }) => digest).values()];
-  const listeners = onProgress && joinProgress(sizesOf(groups), onProgress);
-  return groups.flatMap(([first, ...copies], index) =>
-    first === undefined ? [] : [{ first, copies, onProgress: listeners?.[index] }],
-  );
-}
-
-function sizesOf(groups: readonly (readonly BlobToFetch[])[]): number[] {
-  return groups.map(([first]) => first?.size ?? 0);
+  return groups.flatMap(([first, ...copies]) => (first === undefined ? [] : [{ first, copies }]));
 }
 
 /** What one connection brings anyway is small. */
@@ -97,10 +91,4 @@ async function inParallel(
   };
   await Promise.all(Array.from({ length: Math.min(atOnce, tasks.length) }, work));
   if (first !== undefined) throw first.error;
-}
-
-async function copyWhole(from: string, to: string): Promise<void> {
-  const draft = `${to}.partial`;
-  await onDisk(`copying ${from} to ${draft}`, copyFile(from, draft));
-  await onDisk(`renaming ${draft}`, rename(draft, to));
 }

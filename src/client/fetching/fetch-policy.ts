@@ -1,22 +1,38 @@
-/** Owns the numbers that the fetches of the client verbs go by: one blob at a time, whole, for somebody who waits. */
+/**
+ * Owns what the fetches of the client verbs go by: the numbers for one blob at a time, whole, for somebody who waits, and which
+ * failures another try can go on from.
+ */
+import { type ErrorCode, isGranaryError } from "../../errors.ts";
 import type { FillPolicy } from "../../fill/fill-policy.ts";
+import { VERB_RETRIES } from "../../waiting/retry-numbers.ts";
 
 const MIB = 2 ** 20;
 
 export const FETCH_POLICY: FillPolicy = {
-  // Where one connection is slow, several are not (docs/protocol.md#ollama-registry-blobs); more would only crowd out the neighbours on the line.
+  // Where one connection is slow, several are not (docs/protocol.md#ollama-registry-blobs); more would only take the line from others.
   lanes: 6,
   smallBlob: 4 * MIB,
   firstSegment: MIB,
   largestSegment: 64 * MIB,
-  attempts: 6,
-  outageMs: 120_000,
-  // Somebody sits there, and is to hear soon of a wrong name and of a registry that is not there.
-  beginMs: 10_000,
-  refusals: 1,
   lingerMs: 0,
   finish: true,
   starveMs: 5_000,
-  // Nobody hangs up on us here, and a limit that is over in a minute is no reason to fail a fetch of hours.
-  patienceMs: 60_000,
+  ...VERB_RETRIES,
 };
+
+/** Failures of the line, of a peer, of a login, and a stop: what was fetched is right as far as it goes. */
+const PASSING: readonly ErrorCode[] = [
+  "aborted",
+  "closed",
+  "upstream-unavailable",
+  "upstream-protocol",
+  "upstream-refused",
+  "rate-limited",
+  "unauthorized",
+  "denied",
+];
+
+/** True when what a failed fetch has brought is worth keeping, because another try can go on from it. */
+export function isPassing(error: unknown): boolean {
+  return isGranaryError(error, ...PASSING);
+}

@@ -8,9 +8,9 @@ import { foregroundClock } from "../../observe/clock.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { BlobReader, Source } from "../../source.ts";
-import { abortedError } from "../../waiting/abort.ts";
+import { abortedError, onAbort } from "../../waiting/abort.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
-import type { VerbOptions } from "./verb-options.ts";
+import type { VerbOptions } from "./progress.ts";
 
 type Wanted = Pick<Descriptor, "digest" | "size">;
 
@@ -62,12 +62,7 @@ async function readAll(reader: BlobReader, size: number): Promise<Uint8Array> {
 }
 
 function endedBy(reader: BlobReader, signal: AbortSignal, doing: string): BlobReader {
-  const close = () => {
-    signal.removeEventListener("abort", close);
-    reader.close();
-  };
-  signal.addEventListener("abort", close);
-  if (signal.aborted) close();
+  const stopListening = onAbort(signal, () => reader.close());
   return {
     async read(into) {
       try {
@@ -76,6 +71,9 @@ function endedBy(reader: BlobReader, signal: AbortSignal, doing: string): BlobRe
         throw signal.aborted ? abortedError(signal, doing) : error;
       }
     },
-    close,
+    close() {
+      stopListening();
+      reader.close();
+    },
   };
 }

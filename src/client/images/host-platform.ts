@@ -2,7 +2,7 @@
 import { endianness, machine } from "node:os";
 import type { Platform } from "../../oci/descriptor.ts";
 
-/** Node's names of architectures that images call otherwise. */
+/** Architectures that have one name in Node and another in images. */
 const IMAGE_NAMES = new Map([
   ["x64", "amd64"],
   ["ia32", "386"],
@@ -14,11 +14,11 @@ const IMAGE_NAMES = new Map([
  * there run in a Linux virtual machine. The variant is known only of 32-bit ARM.
  */
 export function hostPlatform(): Platform {
-  return platformOf(process.arch, machine(), endianness());
+  return platformNamed(process.arch, machine(), endianness());
 }
 
 /** From Node's name of the architecture, the kernel's name of the machine, and the order of bytes. */
-export function platformOf(arch: string, kernelName: string, order: "LE" | "BE"): Platform {
+export function platformNamed(arch: string, kernelName: string, order: "LE" | "BE"): Platform {
   if (arch === "ppc64" && order === "LE") return { os: "linux", architecture: "ppc64le" };
   const architecture = IMAGE_NAMES.get(arch) ?? arch;
   // A 64-bit kernel says "aarch64" to 32-bit programs too; then nothing is known but "arm", which means v7.

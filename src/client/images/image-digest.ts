@@ -1,4 +1,4 @@
-/** Owns imageDigest: which digest a reference stands for now, and of what. It fetches as little as tells it. */
+/** Owns the question which digest a reference stands for now, and of what. It fetches no more than the answer needs. */
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { viewImage } from "../../oci/image-view.ts";
@@ -6,8 +6,7 @@ import { isIndexType } from "../../oci/media-types.ts";
 import { pickChild } from "../../oci/pick-child.ts";
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { chooseImage } from "./choose-image.ts";
-import type { PlatformOption } from "./get-image.ts";
+import { chooseImage, type PlatformOption } from "./image.ts";
 
 export type ImageDigest = {
   readonly digest: Digest;
@@ -19,9 +18,9 @@ export type ImageDigest = {
 
 /**
  * Without a platform the digest of what `reference` names, an index where it is one; with a platform the digest of that
- * child. Throws what `getImage` throws.
+ * child. Throws what `imageFrom` throws.
  */
-export async function imageDigest(
+export async function imageDigestFrom(
   source: Source,
   reference: Reference,
   { platform }: PlatformOption = {},

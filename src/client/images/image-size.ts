@@ -4,18 +4,16 @@ import type { Digest } from "../../oci/digest.ts";
 import { isImageConfigType } from "../../oci/image-view.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import { decompress } from "../archives/decompress.ts";
-import { joinProgress } from "../fetching/join-progress.ts";
-import { layerInput } from "../fetching/layer-input.ts";
-import type { OnProgress } from "../fetching/progress.ts";
+import { blobChunks } from "../fetching/blob-chunks.ts";
+import { PhaseProgress, type VerbOptions } from "../fetching/progress.ts";
 import { openBlob } from "../fetching/read-blob.ts";
-import type { VerbOptions } from "../fetching/verb-options.ts";
 import type { Image } from "./image.ts";
 
 /** Layers of images and of charts are tars; those of models and other artifacts are files, which nobody unpacks. */
 const TAR = /[./+]tar(?:[.+]|$)/;
 
 /** Bytes of all layers as they are stored and sent, without config and manifest. */
-export function imageSize({ view }: Image): number {
+export function layersSize({ view }: Image): number {
   return view.layers.reduce((sum, { size }) => sum + size, 0);
 }
 
@@ -24,35 +22,28 @@ export function imageSize({ view }: Image): number {
  * that stands in the image twice is read once. `onProgress` counts the bytes read. Throws what a blob's reader throws,
  * `manifest-invalid` for damaged data, and `aborted`.
  */
-export async function uncompressedImageSize(image: Image, options: VerbOptions = {}): Promise<number> {
+export async function uncompressedSize(image: Image, options: VerbOptions = {}): Promise<number> {
+  const { layers } = image.view;
   const tars = new Map<Digest, Descriptor>();
-  for (const layer of image.view.layers) if (isTar(layer, image)) tars.set(layer.digest, layer);
-  const { onProgress } = options;
-  const listeners =
-    onProgress &&
-    joinProgress(
-      [...tars.values()].map(({ size }) => size),
-      onProgress,
-    );
+  for (const layer of layers) if (isTar(layer, image)) tars.set(layer.digest, layer);
+  const total = [...tars.values()].reduce((sum, { size }) => sum + size, 0);
+  const progress = new PhaseProgress("fetch", total, options.onProgress);
   const sizes = new Map<Digest, number>();
-  for (const [index, layer] of [...tars.values()].entries()) {
-    sizes.set(layer.digest, await plainSizeOf(image, layer, options, listeners?.[index]));
+  for (const layer of tars.values()) {
+    sizes.set(layer.digest, await plainSizeOf(image, layer, options, progress));
   }
-  return image.view.layers.reduce((sum, { digest, size }) => sum + (sizes.get(digest) ?? size), 0);
+  progress.end();
+  return layers.reduce((sum, { digest, size }) => sum + (sizes.get(digest) ?? size), 0);
 }
 
 async function plainSizeOf(
   { source, reference }: Image,
   layer: Descriptor,
   options: VerbOptions,
-  onProgress: OnProgress | undefined,
+  progress: PhaseProgress,
 ): Promise<number> {
   const reader = openBlob(source, reference, layer, options);
-  let done = 0;
-  const input = layerInput(reader, (count) => {
-    done += count;
-    onProgress?.({ phase: "fetch", done, total: layer.size });
-  });
+  const input = blobChunks(reader, (count) => progress.add(count));
   try {
     let size = 0;
     for await (const chunk of decompress(input.chunks)) size += chunk.length;

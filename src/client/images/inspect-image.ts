@@ -1,4 +1,4 @@
-/** Owns inspectImage: what is known of an image, as plain JSON that scripts can rely on. It asks nobody anything. */
+/** Owns what is known of an image, as plain JSON that scripts can rely on. It sends no request. */
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { type ImageView, isImageConfigType, viewImage } from "../../oci/image-view.ts";
 import { asObject, textOf } from "../../oci/json-value.ts";
@@ -6,7 +6,7 @@ import { platformsOf } from "../../oci/pick-child.ts";
 import { formatPlatform, isStated } from "../../oci/platform.ts";
 import { formatReference } from "../../oci/reference.ts";
 import type { Image } from "./image.ts";
-import { imageSize } from "./image-size.ts";
+import { layersSize } from "./image-size.ts";
 
 export type InspectedLayer = {
   readonly digest: string;
@@ -50,8 +50,8 @@ export type InspectedImage = {
   readonly annotations: Readonly<Record<string, string>>;
 };
 
-/** Everything but the unpacked size, which takes a fetch of all layers (`uncompressedImageSize`). */
-export function inspectImage(image: Image): InspectedImage {
+/** Everything but the unpacked size, which takes a fetch of all layers (`uncompressedSize`). */
+export function describeImage(image: Image): InspectedImage {
   const { reference, manifest, view, config } = image;
   const { document } = config;
   const created = textOf(document.created);
@@ -65,7 +65,7 @@ export function inspectImage(image: Image): InspectedImage {
     ...(isStated(config.platform) && { platform: formatPlatform(config.platform) }),
     ...(created !== undefined && { created }),
     ...(author !== undefined && { author }),
-    size: imageSize(image),
+    size: layersSize(image),
     configDescriptor: plain(view.config),
     config: asObject(document.config) ?? {},
     layers: view.layers.map((layer, place) => inspectLayer(layer, diffIdOf(image, place))),

@@ -5,11 +5,10 @@
 import type { Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 import { untilAborted } from "../../waiting/abort.ts";
-import { type FetchBlobOptions, fetchBlob } from "../fetching/fetch-blob.ts";
+import { type FetchBlobOptions, fetchBlobFrom } from "../fetching/fetch-blob.ts";
 import type { FetchBlobsOptions } from "../fetching/fetch-blobs.ts";
-import { fetchModelFolder } from "./fetch-model-folder.ts";
-import type { FetchedModel } from "./fetched-model.ts";
-import { modelManifest, weightsOf } from "./model-manifest.ts";
+import { fetchToFolder } from "./model-folder.ts";
+import { type FetchedModel, modelManifestFrom, weightsOf } from "./model-manifest.ts";
 import { fetchToOllamaStore } from "./ollama-store.ts";
 
 export type ModelTarget =
@@ -22,31 +21,31 @@ export type ModelTarget =
 
 /**
  * Fetches the model that `reference` names to `target`; what is there already is not fetched again. Progress is that of all
- * parts together. Throws what `modelManifest`, `fetchBlob` and the target's own function throw.
+ * parts together. Throws what `modelManifestFrom`, `fetchBlobFrom` and the target's own function throw.
  */
-export function fetchModel(
+export function fetchModelFrom(
   source: Source,
   reference: Reference,
   target: ModelTarget,
   options: FetchBlobsOptions = {},
 ): Promise<FetchedModel> {
-  if ("file" in target) return fetchModelWeights(source, reference, target.file, options);
-  if ("directory" in target) return fetchModelFolder(source, reference, target.directory, options);
+  if ("file" in target) return fetchWeightsFrom(source, reference, target.file, options);
+  if ("directory" in target) return fetchToFolder(source, reference, target.directory, options);
   return fetchToOllamaStore(source, reference, target.ollamaStore, options);
 }
 
 /**
  * The weights as the file `path`: the first layer of them, and the result names the others (`otherWeights`). A model that is not
- * there leaves no file behind. Throws what `modelBlobs` and `fetchBlob` throw.
+ * there leaves no file behind. Throws what `weightsOf` and `fetchBlobFrom` throw.
  */
-export async function fetchModelWeights(
+export async function fetchWeightsFrom(
   source: Source,
   reference: Reference,
   path: string,
   options: FetchBlobOptions = {},
 ): Promise<FetchedModel> {
-  const model = await untilAborted(modelManifest(source, reference), options.signal);
+  const model = await untilAborted(modelManifestFrom(source, reference), options.signal);
   const [layer, ...otherWeights] = weightsOf(model);
-  const blob = await fetchBlob(source, { repository: reference, ...layer }, path, options);
+  const blob = await fetchBlobFrom(source, { repository: reference, ...layer }, path, options);
   return { model, parts: [{ ...layer, path, fetched: blob.fetched }], otherWeights, fetched: blob.fetched };
 }

@@ -2,8 +2,9 @@
  * Owns the blobs' way into Ollama's store: those of another model are used again, the others come whole and verified under
  * their final names. It removes nothing of Ollama's.
  */
-import { rename, rmdir, utimes } from "node:fs/promises";
-import { onDisk } from "../../files/disk-error.ts";
+import { rmdir, utimes } from "node:fs/promises";
+import { makeRoot } from "../../files/directories.ts";
+import { move } from "../../files/disk.ts";
 import { syncDirectory } from "../../files/durable-file.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -11,29 +12,27 @@ import type { Repository } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { type FetchBlobsOptions, fetchBlobs } from "../fetching/fetch-blobs.ts";
-import { holdsDigest } from "../fetching/file-digest.ts";
-import { joinProgress } from "../fetching/join-progress.ts";
-import { makeRoot } from "./make-root.ts";
+import { holdsDigest } from "../fetching/file-at-path.ts";
+import type { PhaseProgress } from "../fetching/progress.ts";
 import type { OllamaLayout } from "./ollama-layout.ts";
 
 const BLOB_MODE = 0o644;
 
-/** Resolves with the bytes that were received for each digest. Throws what `fetchBlob` throws. */
+/** Resolves with the bytes that were received for each digest. `progress` is not ended here. Throws what `fetchBlobFrom` throws. */
 export async function fetchStoredBlobs(
   source: Source,
   repository: Repository,
   wanted: readonly Descriptor[],
   layout: OllamaLayout,
+  progress: PhaseProgress,
   options: FetchBlobsOptions,
 ): Promise<ReadonlyMap<Digest, number>> {
   await makeRoot(layout.staging);
   const distinct = [...new Map(wanted.map((part) => [part.digest, part])).values()];
-  const { held, missing } = await look(distinct, layout, options.signal);
-  const [onHeld, onMissing] = joinProgress([held, missing].map(sumOf), options.onProgress ?? (() => {}));
-  onHeld?.({ phase: "fetch", done: sumOf(held), total: sumOf(held) });
+  const { there, missing } = await look(distinct, layout, options.signal);
+  progress.add(sumOf(there));
   const staged = missing.map((part) => ({ ...part, path: layout.staged(part.digest) }));
-  const joined = { ...options, mode: BLOB_MODE, ...(onMissing !== undefined && { onProgress: onMissing }) };
-  const blobs = await fetchBlobs(source, repository, staged, joined);
+  const blobs = await fetchBlobs(source, repository, staged, progress, { ...options, mode: BLOB_MODE });
   for (const { digest, path } of staged) await place(path, layout.blob(digest));
   await syncDirectory(layout.blobs);
   await rmdir(layout.staging).catch(() => undefined); // Not empty: something else of ours is under way there.
@@ -44,21 +43,21 @@ async function look(
   wanted: readonly Descriptor[],
   layout: OllamaLayout,
   signal: AbortSignal | undefined,
-): Promise<{ readonly held: Descriptor[]; readonly missing: Descriptor[] }> {
-  const held: Descriptor[] = [];
+): Promise<{ readonly there: Descriptor[]; readonly missing: Descriptor[] }> {
+  const there: Descriptor[] = [];
   const missing: Descriptor[] = [];
   for (const part of wanted) {
     const path = layout.blob(part.digest);
-    const isHeld = await untilAborted(holdsDigest(path, part.digest, part.size), signal);
-    if (isHeld) await touch(path);
-    (isHeld ? held : missing).push(part);
+    const isThere = await untilAborted(holdsDigest(path, part.digest, part.size), signal);
+    if (isThere) await touch(path);
+    (isThere ? there : missing).push(part);
   }
-  return { held, missing };
+  return { there, missing };
 }
 
 async function place(from: string, to: string): Promise<void> {
   await touch(from);
-  await onDisk(`renaming ${from} to ${to}`, rename(from, to));
+  await move(from, to);
 }
 
 /** A blob without a manifest is safe from Ollama for an hour after its last change. It may be a stranger's: then let be. */

@@ -9,7 +9,7 @@ import type { ModelLayer } from "../../ollama/model-view.ts";
 import type { Source } from "../../source.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { readSmallBlob } from "../fetching/read-blob.ts";
-import { type ModelManifest, modelManifest } from "./model-manifest.ts";
+import { type ModelManifest, modelManifestFrom } from "./model-manifest.ts";
 
 export type ModelInspection = {
   readonly reference: string;
@@ -30,13 +30,13 @@ type TextRole = (typeof TEXT_ROLES)[number];
 const TEXT_ROLES = ["template", "system", "params", "messages"] as const;
 const LIMIT_BYTES = 2 ** 20;
 
-/** Throws what `modelManifest` and `readSmallBlob` throw. */
-export async function inspectModel(
+/** Throws what `modelManifestFrom` and `readSmallBlob` throw. */
+export async function inspectModelFrom(
   source: Source,
   reference: Reference,
   { signal }: { readonly signal?: AbortSignal } = {},
 ): Promise<ModelInspection> {
-  const model = await untilAborted(modelManifest(source, reference), signal);
+  const model = await untilAborted(modelManifestFrom(source, reference), signal);
   const read = async (part: Descriptor) =>
     part.size > LIMIT_BYTES ? undefined : readSmallBlob(source, reference, part, LIMIT_BYTES, signal);
   const config = await read(model.config);

@@ -2,10 +2,9 @@
  * Owns the file names of a model's parts in a folder: by role, numbered where there are several, in the manifest's order. A
  * name that a stranger gave is used where it is safe, and no two parts share one. Pure.
  */
-
 import { unsafetyOf } from "../../files/safe-relative-path.ts";
 import type { ModelLayer } from "../../ollama/model-view.ts";
-import { partialOf } from "../fetching/path-blobs.ts";
+import { partialOf } from "../fetching/file-at-path.ts";
 
 export const MANIFEST_FILE = "manifest.json";
 export const CONFIG_FILE = "config.json";

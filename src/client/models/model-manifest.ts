@@ -1,6 +1,6 @@
 /**
- * Owns the question what a model consists of: its manifest, bytes and view, and which of its layers are the weights. It
- * fetches no blob.
+ * Owns what a model consists of: its manifest, bytes and view, its parts, which of them are the weights, and what is told of them once
+ * they were brought to disk. It fetches no blob.
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Manifest } from "../../oci/manifest.ts";
@@ -14,11 +14,31 @@ export type ModelManifest = ModelView & {
   readonly manifest: Manifest;
 };
 
+/** A layer, or the config as a part of its own. */
+export type ModelPart = ModelLayer;
+
+export type FetchedPart = ModelPart & {
+  readonly path: string;
+  /** Body bytes that were received for it: 0 when it was there already. */
+  readonly fetched: number;
+};
+
+/** What a fetch of a model put on disk. */
+export type FetchedModel = {
+  readonly model: ModelManifest;
+  /** What lies on disk now, in the manifest's order, the config last. */
+  readonly parts: readonly FetchedPart[];
+  /** Weights that were left out because the target takes one file: the further parts of a split model, in order. */
+  readonly otherWeights: readonly ModelLayer[];
+  /** Body bytes that were received in all. */
+  readonly fetched: number;
+};
+
 /**
  * What `reference` names. Throws what `Source.manifest` throws (`not-found` names the model), and `manifest-invalid` for what
  * is no model's manifest.
  */
-export async function modelManifest(source: Source, reference: Reference): Promise<ModelManifest> {
+export async function modelManifestFrom(source: Source, reference: Reference): Promise<ModelManifest> {
   const manifest = await source.manifest(reference);
   try {
     return { reference, manifest, ...viewModel(manifest) };
@@ -29,12 +49,12 @@ export async function modelManifest(source: Source, reference: Reference): Promi
   }
 }
 
-/** The weights of the model in the manifest's order: one layer, or the parts of a split one. Throws as `modelManifest`. */
-export async function modelBlobs(source: Source, reference: Reference): Promise<ModelLayer[]> {
-  return weightsOf(await modelManifest(source, reference));
+/** Everything that the manifest lists, the config last. */
+export function partsOf({ layers, config }: Pick<ModelManifest, "layers" | "config">): ModelPart[] {
+  return [...layers, { ...config, role: "config" }];
 }
 
-/** Throws `manifest-invalid` when there are none: then there is nothing to load. */
+/** The weights in the manifest's order: one layer, or the parts of a split one. Throws `manifest-invalid` when there are none: then there is nothing to load. */
 export function weightsOf({ reference, layers }: ModelManifest): [ModelLayer, ...ModelLayer[]] {
   const [first, ...others] = layers.filter(({ role }) => role === "model");
   if (first !== undefined) return [first, ...others];

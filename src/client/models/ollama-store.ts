@@ -3,18 +3,23 @@
  * Safe beside a running `ollama serve`: that one sees a model only when all of it is there, and what it removes meanwhile is
  * fetched again.
  */
-import { stat } from "node:fs/promises";
 import { GranaryError } from "../../errors.ts";
-import { unlessAbsent } from "../../files/disk-error.ts";
+import { lookThrough } from "../../files/disk.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Reference } from "../../oci/reference.ts";
 import { storedNameOf } from "../../ollama/stored-name.ts";
 import type { Source } from "../../source.ts";
 import { untilAborted } from "../../waiting/abort.ts";
-import type { FetchBlobsOptions } from "../fetching/fetch-blobs.ts";
+import { distinctSize, type FetchBlobsOptions } from "../fetching/fetch-blobs.ts";
+import { PhaseProgress } from "../fetching/progress.ts";
 import { fetchStoredBlobs } from "./fetch-stored-blobs.ts";
-import { type FetchedModel, type ModelPart, partsOf } from "./fetched-model.ts";
-import { type ModelManifest, modelManifest } from "./model-manifest.ts";
+import {
+  type FetchedModel,
+  type ModelManifest,
+  type ModelPart,
+  modelManifestFrom,
+  partsOf,
+} from "./model-manifest.ts";
 import { ollamaLayout } from "./ollama-layout.ts";
 import { writeStoredManifest } from "./write-stored-manifest.ts";
 
@@ -23,7 +28,7 @@ const ROUNDS = 3;
 
 /**
  * Fetches all of the model into `directory`, which is what OLLAMA_MODELS points at. Throws `reference-invalid` for a name
- * that Ollama would not list (no tag, for one), and what `modelManifest` and `fetchBlob` throw.
+ * that Ollama would not list (no tag, for one), and what `modelManifestFrom` and `fetchBlobFrom` throw.
  */
 export async function fetchToOllamaStore(
   source: Source,
@@ -33,17 +38,17 @@ export async function fetchToOllamaStore(
 ): Promise<FetchedModel> {
   const name = storedNameOf(reference);
   const layout = ollamaLayout(directory);
-  const model = await untilAborted(modelManifest(source, reference), options.signal);
+  const model = await untilAborted(modelManifestFrom(source, reference), options.signal);
   const wanted = partsOf(model).map((part) => ({ ...part, path: layout.blob(part.digest) }));
   const received = new Map<Digest, number>();
-  let rest = options;
+  const progress = new PhaseProgress("fetch", distinctSize(wanted), options.onProgress);
   for (let round = 0; round < ROUNDS; round++) {
-    const blobs = await fetchStoredBlobs(source, reference, wanted, layout, rest);
+    const blobs = await fetchStoredBlobs(source, reference, wanted, layout, progress, options);
     for (const [digest, count] of blobs) received.set(digest, count + (received.get(digest) ?? 0));
     await writeStoredManifest(layout, name, model.manifest.bytes);
-    if (await areAllThere(wanted)) return fetchedModel(model, wanted, received);
-    const { onProgress: _, ...quiet } = options; // Its end has been reported.
-    rest = quiet;
+    if (!(await areAllThere(wanted))) continue;
+    progress.end();
+    return fetchedModel(model, wanted, received);
   }
   const message = `Blobs disappear from ${layout.blobs} as soon as they are there: see what removes them.`;
   throw new GranaryError("store-damaged", message, { target: layout.blobs });
@@ -52,9 +57,7 @@ export async function fetchToOllamaStore(
 type Placed = ModelPart & { readonly path: string };
 
 async function areAllThere(wanted: readonly Placed[]): Promise<boolean> {
-  const sizes = await Promise.all(
-    wanted.map(async ({ path }) => (await unlessAbsent(`looking at ${path}`, stat(path)))?.size),
-  );
+  const sizes = await Promise.all(wanted.map(async ({ path }) => (await lookThrough(path))?.size));
   return wanted.every(({ size }, index) => sizes[index] === size);
 }
 

@@ -2,9 +2,10 @@
  * Owns the manifest's way into Ollama's store: whole at once, under the spelling that is there already. It must never leave a
  * file that Ollama could take for a model.
  */
-import { mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { errnoOf, onDisk, unlessAbsent } from "../../files/disk-error.ts";
+import { namesIn } from "../../files/disk.ts";
+import { diskError, errnoOf, onDisk } from "../../files/disk-error.ts";
 import { syncDirectory } from "../../files/durable-file.ts";
 import type { StoredName } from "../../ollama/stored-name.ts";
 import type { OllamaLayout } from "./ollama-layout.ts";
@@ -35,7 +36,7 @@ export async function writeStoredManifest(
 async function spelledPath(root: string, parts: readonly string[]): Promise<string> {
   let path = root;
   for (const part of parts) {
-    const entries = (await unlessAbsent(`listing ${path}`, readdir(path))) ?? [];
+    const entries = await namesIn(path);
     const folded = part.toLowerCase();
     const isThere = entries.includes(part);
     const spelled = isThere ? part : entries.find((entry) => entry.toLowerCase() === folded);
@@ -61,9 +62,7 @@ async function moveInto(draft: string, path: string): Promise<void> {
       await mkdir(dirname(path), { recursive: true, mode: 0o755 });
       return await rename(draft, path);
     } catch (error) {
-      if (errnoOf(error) !== "ENOENT" || left <= 1) {
-        return await onDisk(`renaming ${draft} to ${path}`, Promise.reject(error));
-      }
+      if (errnoOf(error) !== "ENOENT" || left <= 1) throw diskError(error, `renaming ${draft} to ${path}`);
     }
   }
 }

@@ -4,10 +4,10 @@ import { mkdir, open, readdir, readFile, stat, writeFile } from "node:fs/promise
 import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { type CreateOptions, createImage } from "../../../src/client/archives/create-image.ts";
+import { type CreateOptions, writeImage } from "../../../src/client/archives/create-image.ts";
 import { openArchive } from "../../../src/client/archives/open-archive.ts";
 import { readSmallBlob } from "../../../src/client/fetching/read-blob.ts";
-import { getImage } from "../../../src/client/images/get-image.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { parsePlatform } from "../../../src/oci/platform.ts";
 import { formatReference } from "../../../src/oci/reference.ts";
@@ -31,7 +31,7 @@ async function prepare() {
   };
   const output = join(directory, "image.tar");
   const create = (inputs: readonly string[], options: Partial<CreateOptions> = {}) =>
-    createImage(inputs, { name: "app:v1", platform: "linux/amd64", output, ...options });
+    writeImage(inputs, { name: "app:v1", platform: "linux/amd64", output, ...options });
   return { directory, first, second, write, output, create };
 }
 
@@ -46,7 +46,7 @@ describe("an image made from tars", () => {
     const inputs = [await write("1.tar", first), await write("2.tar", second)];
     const made = await create(inputs, { name: "ghcr.io/org/app:v1", platform: "linux/arm/v7" });
     const { source, reference } = await openArchive(output);
-    const image = await getImage(source, reference, { platform: parsePlatform("linux/arm/v7") });
+    const image = await imageFrom(source, reference, { platform: parsePlatform("linux/arm/v7") });
     expect(formatReference(reference)).toBe(`ghcr.io/org/app:v1@${made.digest}`);
     expect(image.config.platform).toEqual({ os: "linux", architecture: "arm", variant: "v7" });
     expect(image.config.diffIds).toEqual([digestOf(first), digestOf(second)]);
@@ -73,7 +73,7 @@ describe("an image made from tars", () => {
     execFileSync("tar", ["-xf", output, "-C", unpacked]);
     execFileSync("tar", ["-cf", saved, "-C", unpacked, "manifest.json", "blobs"]);
     const { source, reference } = await openArchive(saved);
-    const image = await getImage(source, reference, { platform: parsePlatform("linux/amd64") });
+    const image = await imageFrom(source, reference, { platform: parsePlatform("linux/amd64") });
     expect(formatReference(reference)).toMatch(/^docker\.io\/library\/app:v1@/);
     expect(image.config.diffIds).toEqual([digestOf(first)]);
     await source.close();

@@ -10,7 +10,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { openArchive } from "../../../src/client/archives/open-archive.ts";
 import { readSmallBlob } from "../../../src/client/fetching/read-blob.ts";
-import { getImage } from "../../../src/client/images/get-image.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
 import { type GranaryError, isGranaryError } from "../../../src/errors.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { tempDirectory } from "../../support/temp-directory.ts";
@@ -33,7 +33,7 @@ const AMD64 = { os: "linux", architecture: "amd64" };
 async function readAll(path: string): Promise<Buffer[]> {
   const { source, reference } = await openArchive(path);
   try {
-    const image = await getImage(source, reference, { platform: AMD64 });
+    const image = await imageFrom(source, reference, { platform: AMD64 });
     const reads = image.view.layers.map((layer) => readSmallBlob(source, reference, layer, 1_000_000));
     return (await Promise.all(reads)).map((bytes) => Buffer.from(bytes));
   } finally {

@@ -5,7 +5,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { type ArchiveOptions, openArchive } from "../../../src/client/archives/open-archive.ts";
 import { readSmallBlob } from "../../../src/client/fetching/read-blob.ts";
-import { getImage } from "../../../src/client/images/get-image.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { formatReference } from "../../../src/oci/reference.ts";
 import { tempDirectory } from "../../support/temp-directory.ts";
@@ -31,7 +31,7 @@ const MIXED = ["none", "gzip", "zstd", "none"] as const;
 async function contentOf(path: string, options?: ArchiveOptions) {
   const { source, reference } = await openArchive(path, options);
   try {
-    const image = await getImage(source, reference, { platform: AMD64 });
+    const image = await imageFrom(source, reference, { platform: AMD64 });
     const layers: Buffer[] = [];
     for (const layer of image.view.layers) {
       layers.push(Buffer.from(await readSmallBlob(source, reference, layer, 1_000_000)));

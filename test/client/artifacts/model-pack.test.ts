@@ -1,6 +1,6 @@
 /** Which artifacts are ModelPacks (docs/protocol.md#model-artifacts). */
 import { describe, expect, test } from "vitest";
-import { isModelPack } from "../../../src/client/artifacts/model-pack.ts";
+import { isModelPack } from "../../../src/client/artifacts/artifact-files.ts";
 import { viewImage } from "../../../src/oci/image-view.ts";
 import { OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 

@@ -5,8 +5,8 @@ import { gzipSync } from "node:zlib";
 import {
   type Extraction,
   type ExtractOptions,
-  extractImage,
-} from "../../../src/client/extraction/extract-image.ts";
+  unpackImage,
+} from "../../../src/client/extraction/unpack-image.ts";
 import type { Image } from "../../../src/client/images/image.ts";
 import type { Descriptor } from "../../../src/oci/descriptor.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
@@ -69,7 +69,7 @@ export async function extractLayers(
   const { image, blobs } = memoryImage(layers, spec);
   const root = directory ?? join(await tempDirectory(), "root");
   const openLayer = ({ digest }: Descriptor) => memoryReader(blobs.get(digest) ?? Buffer.alloc(0));
-  const extraction = await extractImage(image, root, { openLayer, ...options });
+  const extraction = await unpackImage(image, root, { openLayer, ...options });
   return { root, extraction, tree: await treeOf(root) };
 }
 

@@ -2,8 +2,8 @@
 import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { diskTreeWriter } from "../../../src/client/extraction/disk-tree-writer.ts";
 import type { TreeWriter } from "../../../src/client/extraction/tree-writer.ts";
+import { diskTreeWriter } from "../../../src/client/extraction/tree-writer.ts";
 import { directory, file, link, symlink } from "../../support/tar-layer.ts";
 import { extractLayers } from "./extract-world.ts";
 

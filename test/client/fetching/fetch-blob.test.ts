@@ -1,8 +1,8 @@
-/** What a user of `granary blob fetch` and fetchBlob relies on, against a real server. */
+/** What a user of `granary blob fetch` and fetchBlobFrom relies on, against a real server. */
 import { mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { type FetchBlobOptions, fetchBlob } from "../../../src/client/fetching/fetch-blob.ts";
+import { type FetchBlobOptions, fetchBlobFrom } from "../../../src/client/fetching/fetch-blob.ts";
 import type { Progress } from "../../../src/client/fetching/progress.ts";
 import { isGranaryError } from "../../../src/errors.ts";
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
@@ -30,7 +30,7 @@ async function world({ mode = "plain", settings = {}, size = 3 * MIB, policy = {
   const path = join(directory, "blob");
   const source = sourceOf(fake, { policy });
   const fetch = (options: FetchBlobOptions = {}, to = path) =>
-    fetchBlob(source, { repository, digest }, to, { clock: new HurriedClock(), ...options });
+    fetchBlobFrom(source, { repository, digest }, to, { clock: new HurriedClock(), ...options });
   return { fake, digest, directory, path, source, size, fetch };
 }
 
@@ -56,7 +56,7 @@ test("an empty blob, and one named by sha512", async () => {
   const { fake, source, directory } = await world();
   const empty = fake.addBlob(new Uint8Array(0), repository.repository);
   const path = join(directory, "empty");
-  await fetchBlob(source, { repository, digest: empty }, path);
+  await fetchBlobFrom(source, { repository, digest: empty }, path);
   expect((await stat(path)).size).toBe(0);
 });
 
@@ -147,7 +147,7 @@ describe("statuses", () => {
     failGets(fake, { kind: "rate-limited", retryAfter: String(seconds) });
     const clock = new LeapingClock();
     const wanted = { repository, digest, size: 3 * MIB };
-    const fetching = fetchBlob(sourceOf(fake, {}, clock), wanted, path, { clock });
+    const fetching = fetchBlobFrom(sourceOf(fake, {}, clock), wanted, path, { clock });
     if (code !== undefined) return await expect(fetching).rejects.toMatchObject({ code });
     await fetching;
     expect(digestOf(await readFile(path))).toBe(digest);
@@ -195,7 +195,7 @@ describe("broken connections", () => {
     const { fake, source, digest, directory } = await world();
     await fake.pause();
     const wanted = { repository, digest, size: 3 * MIB };
-    const fetching = fetchBlob(source, wanted, join(directory, "blob"), { clock: new HurriedClock() });
+    const fetching = fetchBlobFrom(source, wanted, join(directory, "blob"), { clock: new HurriedClock() });
     await expect(fetching).rejects.toMatchObject({
       code: "upstream-unavailable",
       message: expect.stringContaining(fake.host),
@@ -300,7 +300,7 @@ test("a blob that is larger than its descriptor says is cut off with an error", 
   const { fake, source, directory, digest } = await world();
   const path = join(directory, "blob");
   const wanted = { repository, digest, size: MIB };
-  await expect(fetchBlob(source, wanted, path, { clock: new HurriedClock() })).rejects.toMatchObject({
+  await expect(fetchBlobFrom(source, wanted, path, { clock: new HurriedClock() })).rejects.toMatchObject({
     code: "size-mismatch",
   });
   expect(await readdir(directory)).not.toContain("blob");
@@ -322,7 +322,7 @@ test("a partial of another blob is not gone on from", async () => {
   const other: Digest = fake.addGeneratedBlob({ seed: 8, size: 12 * MIB }, repository.repository);
   await stopAfter(
     fake,
-    (options) => fetchBlob(source, { repository, digest: other }, path, options),
+    (options) => fetchBlobFrom(source, { repository, digest: other }, path, options),
     4 * MIB,
   );
   await fetch();

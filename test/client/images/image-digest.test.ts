@@ -1,6 +1,6 @@
 /** Shows which digest is told for a reference, what of, and how little is asked for it. */
 import { describe, expect, it } from "vitest";
-import { imageDigest } from "../../../src/client/images/image-digest.ts";
+import { imageDigestFrom } from "../../../src/client/images/image-digest.ts";
 import { parsePlatform } from "../../../src/oci/platform.ts";
 import { parseReference } from "../../../src/oci/reference.ts";
 import { placeImage, placeIndex, placeIndexOf } from "../../support/fake-images.ts";
@@ -12,7 +12,7 @@ const PLATFORMS = ["linux/amd64", "linux/arm64/v8"];
 
 function digestOf(fake: FakeRegistry, text: string, platform?: string) {
   const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
-  return imageDigest(sourceOf(fake), parseReference(`fake.test/${text}`), options);
+  return imageDigestFrom(sourceOf(fake), parseReference(`fake.test/${text}`), options);
 }
 
 function asked(fake: FakeRegistry): string[] {

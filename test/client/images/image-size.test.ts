@@ -3,8 +3,8 @@ import { randomBytes } from "node:crypto";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { Progress } from "../../../src/client/fetching/progress.ts";
-import { getImage } from "../../../src/client/images/get-image.ts";
-import { imageSize, uncompressedImageSize } from "../../../src/client/images/image-size.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
+import { layersSize, uncompressedSize } from "../../../src/client/images/image-size.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { parseReference } from "../../../src/oci/reference.ts";
 import { type ImageDocument, placeImage } from "../../support/fake-images.ts";
@@ -19,7 +19,7 @@ const NOISE = randomBytes(700_000);
 
 async function imageOf(fake: FakeRegistry, layers: NonNullable<ImageDocument["layers"]>) {
   placeImage(fake, "a/b", "1", { layers });
-  return await getImage(sourceOf(fake), parseReference("fake.test/a/b:1"));
+  return await imageFrom(sourceOf(fake), parseReference("fake.test/a/b:1"));
 }
 
 describe("the size of an image", () => {
@@ -27,8 +27,8 @@ describe("the size of an image", () => {
     const fake = await startFake({ mode: "plain" });
     const layers = [gzipSync(ZEROS), gzipSync(NOISE), Buffer.from("x")];
     const image = await imageOf(fake, layers);
-    expect(imageSize(image)).toBe(layers.reduce((sum, { length }) => sum + length, 0));
-    expect(imageSize(image)).toBeGreaterThan(NOISE.length);
+    expect(layersSize(image)).toBe(layers.reduce((sum, { length }) => sum + length, 0));
+    expect(layersSize(image)).toBeGreaterThan(NOISE.length);
     expect(fake.count({ kind: "blob" }), "blobs asked for: the config").toBe(1);
   });
 
@@ -37,8 +37,8 @@ describe("the size of an image", () => {
     const sizes = [2 ** 32 + 1, 2 ** 40 + 3];
     const layers = sizes.map((size) => ({ mediaType: TAR, digest: digestOf(Buffer.from(`${size}`)), size }));
     placeImage(fake, "a/b", "1", { manifest: { layers } });
-    const image = await getImage(sourceOf(fake), parseReference("fake.test/a/b:1"));
-    expect(imageSize(image)).toBe(2 ** 40 + 2 ** 32 + 4);
+    const image = await imageFrom(sourceOf(fake), parseReference("fake.test/a/b:1"));
+    expect(layersSize(image)).toBe(2 ** 40 + 2 ** 32 + 4);
   });
 });
 
@@ -54,15 +54,15 @@ describe("the uncompressed size of an image", () => {
       { bytes: Buffer.concat([gzipSync(ZEROS), gzipSync(NOISE)]), mediaType: DOCKER_TAR },
     ]);
     const expected = 2 * ZEROS.length + 3 * NOISE.length - 1 + 3 + 4;
-    expect(await uncompressedImageSize(image)).toBe(expected);
-    expect(imageSize(image)).not.toBe(expected);
+    expect(await uncompressedSize(image)).toBe(expected);
+    expect(layersSize(image)).not.toBe(expected);
   });
 
   it("counts what is no tar as it is, without fetching it", async () => {
     const fake = await startFake({ mode: "plain" });
     const weights = { bytes: gzipSync(ZEROS), mediaType: "application/vnd.ollama.image.model" };
     const image = await imageOf(fake, [weights, gzipSync(NOISE)]);
-    expect(await uncompressedImageSize(image)).toBe(weights.bytes.length + NOISE.length);
+    expect(await uncompressedSize(image)).toBe(weights.bytes.length + NOISE.length);
     expect(fake.bytesSentFor(digestOf(weights.bytes))).toBe(0);
   });
 
@@ -71,7 +71,7 @@ describe("the uncompressed size of an image", () => {
     const layer = gzipSync(NOISE);
     const reports: Progress[] = [];
     const image = await imageOf(fake, [layer, layer]);
-    const size = await uncompressedImageSize(image, { onProgress: (progress) => reports.push(progress) });
+    const size = await uncompressedSize(image, { onProgress: (progress) => reports.push(progress) });
     expect(size).toBe(2 * NOISE.length);
     expect(fake.bytesSentFor(digestOf(layer))).toBe(layer.length);
     expect(reports.at(-1)).toEqual({ phase: "fetch", done: layer.length, total: layer.length });
@@ -82,11 +82,11 @@ describe("the uncompressed size of an image", () => {
     const reports: Progress[] = [];
     const image = await imageOf(fake, [gzipSync(NOISE), gzipSync(ZEROS), NOISE]);
     fake.fail(/blobs/, { kind: "cut", afterBytes: 200_000 });
-    await uncompressedImageSize(image, { onProgress: (progress) => reports.push(progress) });
+    await uncompressedSize(image, { onProgress: (progress) => reports.push(progress) });
     const done = reports.map((report) => report.done);
     expect(done).toEqual(done.toSorted((a, b) => a - b));
     expect(reports.length).toBeGreaterThan(3);
-    expect(reports.at(-1)).toEqual({ phase: "fetch", done: imageSize(image), total: imageSize(image) });
+    expect(reports.at(-1)).toEqual({ phase: "fetch", done: layersSize(image), total: layersSize(image) });
   });
 
   it("ends at once when it is told to, though the registry is silent, and leaves no connection", async () => {
@@ -95,9 +95,9 @@ describe("the uncompressed size of an image", () => {
     fake.fail(/blobs/, { kind: "stall", afterBytes: 100_000 });
     const abort = new AbortController();
     const onProgress = () => abort.abort();
-    const size = uncompressedImageSize(image, { signal: abort.signal, onProgress });
+    const size = uncompressedSize(image, { signal: abort.signal, onProgress });
     await expect(size).rejects.toMatchObject({ code: "aborted" });
-    const before = uncompressedImageSize(image, { signal: AbortSignal.abort() });
+    const before = uncompressedSize(image, { signal: AbortSignal.abort() });
     await expect(before).rejects.toMatchObject({ code: "aborted" });
     await image.source.close();
     await expect.poll(() => fake.connections).toBe(0);
@@ -110,29 +110,29 @@ describe("the uncompressed size of an image", () => {
     const onProgress = () => {
       throw failure;
     };
-    await expect(uncompressedImageSize(image, { onProgress })).rejects.toBe(failure);
+    await expect(uncompressedSize(image, { onProgress })).rejects.toBe(failure);
   });
 
   it("is no number when a layer is not what its digest says", async () => {
     const fake = await startFake({ mode: "plain" });
     const image = await imageOf(fake, [NOISE]);
     fake.fail(/blobs/, { kind: "flip", offset: 600_000 }, { times: 10 });
-    await expect(uncompressedImageSize(image)).rejects.toMatchObject({ code: "digest-mismatch" });
+    await expect(uncompressedSize(image)).rejects.toMatchObject({ code: "digest-mismatch" });
   });
 
   it("is no number when only the padding after the compressed data is wrong", async () => {
     const fake = await startFake({ mode: "plain" });
     const small = gzipSync(Buffer.from("small"));
     const image = await imageOf(fake, [Buffer.concat([small, Buffer.alloc(500_000)])]);
-    expect(await uncompressedImageSize(image)).toBe(5);
+    expect(await uncompressedSize(image)).toBe(5);
     fake.fail(/blobs/, { kind: "flip", offset: 499_999 }, { times: 10 });
     const code = expect.stringMatching(/digest-mismatch|manifest-invalid/);
-    await expect(uncompressedImageSize(image)).rejects.toMatchObject({ code });
+    await expect(uncompressedSize(image)).rejects.toMatchObject({ code });
   });
 
   it("is no number when a layer is cut off inside its compression", async () => {
     const fake = await startFake({ mode: "plain" });
     const image = await imageOf(fake, [gzipSync(NOISE).subarray(0, 300_000)]);
-    await expect(uncompressedImageSize(image)).rejects.toMatchObject({ code: "manifest-invalid" });
+    await expect(uncompressedSize(image)).rejects.toMatchObject({ code: "manifest-invalid" });
   });
 });

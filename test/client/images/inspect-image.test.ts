@@ -1,7 +1,7 @@
 /** Shows what is told of an image: plain JSON, nothing left out that is known, nothing made up. */
 import { expect, it } from "vitest";
-import { getImage } from "../../../src/client/images/get-image.ts";
-import { inspectImage } from "../../../src/client/images/inspect-image.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
+import { describeImage } from "../../../src/client/images/inspect-image.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import { parsePlatform } from "../../../src/oci/platform.ts";
@@ -34,8 +34,8 @@ it("an image out of an index is told with everything that is known of it", async
     { ...other, platform: "unknown/unknown" },
   ]);
   const platform = parsePlatform("linux/arm/v7");
-  const image = await getImage(sourceOf(fake), parseReference("fake.test/a/b:1"), { platform });
-  const told = inspectImage(image);
+  const image = await imageFrom(sourceOf(fake), parseReference("fake.test/a/b:1"), { platform });
+  const told = describeImage(image);
   expect(JSON.parse(JSON.stringify(told))).toEqual(told);
   expect(told).toEqual({
     reference: "fake.test/a/b:1",
@@ -75,7 +75,7 @@ it("an artifact is told by its type, with the titles of its layers and without a
     configType: "application/vnd.oci.empty.v1+json",
     manifest: { artifactType: "application/vnd.acme", layers: [layer] },
   });
-  const told = inspectImage(await getImage(sourceOf(fake), parseReference("fake.test/a/b:1")));
+  const told = describeImage(await imageFrom(sourceOf(fake), parseReference("fake.test/a/b:1")));
   expect(told).toMatchObject({ artifactType: "application/vnd.acme", layers: [layer], config: {}, size: 4 });
   for (const absent of ["platform", "index", "created", "author"]) expect(told).not.toHaveProperty(absent);
 });
@@ -83,6 +83,6 @@ it("an artifact is told by its type, with the titles of its layers and without a
 it("diff IDs that do not go with the layers one by one are left out", async () => {
   const fake = await startFake({ mode: "plain" });
   placeImage(fake, "a/b", "1", { layers: LAYERS, config: { rootfs: { diff_ids: DIFF_IDS.slice(1) } } });
-  const told = inspectImage(await getImage(sourceOf(fake), parseReference("fake.test/a/b:1")));
+  const told = describeImage(await imageFrom(sourceOf(fake), parseReference("fake.test/a/b:1")));
   for (const layer of told.layers) expect(layer).not.toHaveProperty("diffId");
 });

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/prom
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Progress } from "../../../src/client/fetching/progress.ts";
-import { fetchModel, fetchModelWeights } from "../../../src/client/models/fetch-model.ts";
+import { fetchModelFrom, fetchWeightsFrom } from "../../../src/client/models/fetch-model.ts";
 import { parseModelName } from "../../../src/ollama/model-name.ts";
 import type { FakeRegistry } from "../../support/fake-registry.ts";
 import { addModel, type ModelParts, modelOf } from "../../support/models.ts";
@@ -29,7 +29,7 @@ describe("the weights of a model as a file", () => {
     const { source, directory } = await serving({ layers: [weights, ["license", "MIT"]] });
     const seen: Progress[] = [];
     const path = join(directory, "llama.gguf");
-    const fetched = await fetchModelWeights(source, NAME, path, {
+    const fetched = await fetchWeightsFrom(source, NAME, path, {
       onProgress: (progress) => seen.push(progress),
     });
     expect((await readFile(path)).equals(weights[1] as Buffer)).toBe(true);
@@ -41,7 +41,7 @@ describe("the weights of a model as a file", () => {
 
   test("of an unknown model leave no file behind", async () => {
     const { source, directory } = await serving({ layers: [modelOf(1, 1000)] });
-    const wanted = fetchModelWeights(source, parseModelName("team/llama:70b"), join(directory, "x.gguf"));
+    const wanted = fetchWeightsFrom(source, parseModelName("team/llama:70b"), join(directory, "x.gguf"));
     await expect(wanted).rejects.toMatchObject({
       code: "not-found",
       message: expect.stringContaining("team/llama:70b"),
@@ -51,7 +51,7 @@ describe("the weights of a model as a file", () => {
 
   test("of a model without weights leave no file behind", async () => {
     const { source, directory } = await serving({ layers: [["license", "MIT"]] });
-    const wanted = fetchModelWeights(source, NAME, join(directory, "x.gguf"));
+    const wanted = fetchWeightsFrom(source, NAME, join(directory, "x.gguf"));
     await expect(wanted).rejects.toMatchObject({ code: "manifest-invalid" });
     expect(await readdir(directory)).toEqual([]);
   });
@@ -60,7 +60,7 @@ describe("the weights of a model as a file", () => {
     const parts = [modelOf(1, 3000), modelOf(2, 4000), modelOf(3, 5000)];
     const { source, model, directory } = await serving({ layers: parts });
     const path = join(directory, "x.gguf");
-    const fetched = await fetchModelWeights(source, NAME, path);
+    const fetched = await fetchWeightsFrom(source, NAME, path);
     expect((await readFile(path)).equals(parts[0]?.[1] as Buffer)).toBe(true);
     expect(fetched.otherWeights.map(({ digest }) => digest)).toEqual(model.layers.slice(1));
   });
@@ -82,7 +82,7 @@ describe("a model as a folder", () => {
       ],
     });
     const folder = join(directory, "model");
-    const fetched = await fetchModel(source, NAME, { directory: folder });
+    const fetched = await fetchModelFrom(source, NAME, { directory: folder });
     const names = [
       "config.json",
       "license",
@@ -106,7 +106,7 @@ describe("a model as a folder", () => {
   test("names the parts of split weights so that llama.cpp loads them by the first", async () => {
     const parts = [modelOf(2, 300), modelOf(1, 400)];
     const { source, directory } = await serving({ layers: parts });
-    await fetchModel(source, NAME, { directory });
+    await fetchModelFrom(source, NAME, { directory });
     expect((await readdir(directory)).filter((name) => name.endsWith(".gguf")).sort()).toEqual([
       "model-00001-of-00002.gguf",
       "model-00002-of-00002.gguf",
@@ -125,7 +125,7 @@ describe("a model as a folder", () => {
       ],
     });
     const folder = join(directory, "model");
-    await fetchModel(source, NAME, { directory: folder });
+    await fetchModelFrom(source, NAME, { directory: folder });
     expect(await readdir(directory)).toEqual(["model"]);
     expect((await readdir(folder)).sort()).toEqual([
       "config-2.json",
@@ -143,7 +143,7 @@ describe("a model as a folder", () => {
     const [folder, elsewhere] = [join(directory, "model"), join(directory, "elsewhere")];
     await Promise.all([mkdir(folder), mkdir(elsewhere)]);
     await symlink(elsewhere, join(folder, "text_encoder"));
-    const fetched = fetchModel(source, NAME, { directory: folder });
+    const fetched = fetchModelFrom(source, NAME, { directory: folder });
     await expect(fetched).rejects.toMatchObject({ code: "path-invalid" });
     expect(await readdir(elsewhere)).toEqual([]);
   });
@@ -152,7 +152,7 @@ describe("a model as a folder", () => {
     const { fake, source, directory } = await serving({
       layers: [modelOf(1, 5 * 2 ** 20), ["license", "MIT"], ["license", "MIT"]],
     });
-    const first = await fetchModel(source, NAME, { directory });
+    const first = await fetchModelFrom(source, NAME, { directory });
     expect(await readFile(join(directory, "license-2"), "utf8")).toBe("MIT");
     expect(first.parts.map(({ role, fetched }) => [role, fetched])).toEqual([
       ["model", 5 * 2 ** 20],
@@ -161,7 +161,7 @@ describe("a model as a folder", () => {
       ["config", first.model.config.size],
     ]);
     fake.forgetRequests();
-    const again = await fetchModel(source, NAME, { directory });
+    const again = await fetchModelFrom(source, NAME, { directory });
     expect(again.fetched).toBe(0);
     expect(blobRequests(fake)).toBe(0);
   });
@@ -171,7 +171,7 @@ describe("a model as a folder", () => {
       layers: [modelOf(1, 6 * 2 ** 20), modelOf(2, 5 * 2 ** 20), ["license", "MIT"], ["template", "x"]],
     });
     const seen: Progress[] = [];
-    const fetched = await fetchModel(source, NAME, { directory }, { onProgress: (at) => seen.push(at) });
+    const fetched = await fetchModelFrom(source, NAME, { directory }, { onProgress: (at) => seen.push(at) });
     const total = fetched.model.size;
     expect(seen.every((at, index) => at.total === total && at.done > (seen[index - 1]?.done ?? -1))).toBe(
       true,
@@ -184,7 +184,7 @@ describe("a model as a folder", () => {
     const smalls = ["template", "system", "license"].map((role) => [role, role] as const);
     const { fake, source, model, directory } = await serving({ layers: [...bigs, ...smalls] });
     fake.settings.latencyMs.cdn = 200;
-    await fetchModel(source, NAME, { directory });
+    await fetchModelFrom(source, NAME, { directory });
     const asked = (digest = "") => fake.matching({ origin: "cdn", reference: digest });
     const starts = model.layers.map((digest) => asked(digest).map(({ startedAt }) => startedAt));
     const [first = [], second = [], ...rest] = starts;
@@ -200,7 +200,7 @@ describe("a model as a folder", () => {
       layers: [modelOf(1, 6 * 2 ** 20), ["license", "MIT"]],
     });
     fake.contents.blobs.delete(model.layers[1] ?? "");
-    const fetched = fetchModel(source, NAME, { directory });
+    const fetched = fetchModelFrom(source, NAME, { directory });
     await expect(fetched).rejects.toMatchObject({ code: "not-found" });
     expect(await readdir(directory)).not.toContain("manifest.json");
     expect(fake.bytesSentFor(model.layers[0] ?? "")).toBe(0);
@@ -211,11 +211,11 @@ describe("a model as a folder", () => {
     fake.settings.bandwidth.cdn = 8 * 2 ** 20;
     const stop = new AbortController();
     const onProgress = ({ done }: Progress) => done > 4 * 2 ** 20 && stop.abort();
-    const fetched = fetchModel(source, NAME, { directory }, { signal: stop.signal, onProgress });
+    const fetched = fetchModelFrom(source, NAME, { directory }, { signal: stop.signal, onProgress });
     await expect(fetched).rejects.toMatchObject({ code: "aborted" });
     fake.settings.bandwidth.cdn = undefined;
     fake.forgetRequests();
-    const again = await fetchModel(source, NAME, { directory });
+    const again = await fetchModelFrom(source, NAME, { directory });
     expect(again.parts[0]?.fetched).toBeLessThanOrEqual(20 * 2 ** 20);
     expect(fake.bytesSentFor(model.layers[0] ?? "")).toBeLessThan(24 * 2 ** 20);
     expect((await stat(join(directory, "model.gguf"))).size).toBe(24 * 2 ** 20);
@@ -224,7 +224,7 @@ describe("a model as a folder", () => {
   test("says what is in the way when the folder is a file", async () => {
     const { source, directory } = await serving({ layers: [modelOf(1, 10)] });
     await writeFile(join(directory, "file"), "");
-    const fetched = fetchModel(source, NAME, { directory: join(directory, "file") });
+    const fetched = fetchModelFrom(source, NAME, { directory: join(directory, "file") });
     await expect(fetched).rejects.toMatchObject({ code: "path-invalid" });
   });
 });

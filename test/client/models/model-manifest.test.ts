@@ -1,6 +1,6 @@
 /** What a model consists of, with the golden manifest of gemma:2b. */
 import { describe, expect, test } from "vitest";
-import { modelBlobs, modelManifest } from "../../../src/client/models/model-manifest.ts";
+import { modelManifestFrom, weightsOf } from "../../../src/client/models/model-manifest.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { DOCKER_MANIFEST, OCI_INDEX } from "../../../src/oci/media-types.ts";
 import { parseModelName } from "../../../src/ollama/model-name.ts";
@@ -34,7 +34,7 @@ function manifestOf(layers: { mediaType: string; digest: string; size: unknown }
 describe("the manifest of a model", () => {
   test("lists config and layers of gemma:2b in order", async () => {
     const { source } = await gemma();
-    const model = await modelManifest(source, GEMMA);
+    const model = await modelManifestFrom(source, GEMMA);
     expect(model.schemaVersion).toBe(2);
     expect(model.mediaType).toBe(DOCKER_MANIFEST);
     expect(model.config).toMatchObject({
@@ -51,7 +51,7 @@ describe("the manifest of a model", () => {
 
   test("is asked for as Ollama's registry expects it, under our own name", async () => {
     const { fake, source } = await gemma();
-    await modelManifest(source, GEMMA);
+    await modelManifestFrom(source, GEMMA);
     expect(fake.requests).toHaveLength(1);
     const [request] = fake.requests;
     expect(`${request?.method} ${request?.path}`).toBe("GET /v2/library/gemma/manifests/2b");
@@ -63,7 +63,7 @@ describe("the manifest of a model", () => {
     expect(digestOf(GEMMA_2B_BYTES)).toBe(GEMMA_2B_DIGEST);
     expect(GEMMA_2B_BYTES).toHaveLength(856);
     const { source } = await gemma();
-    const { manifest, size } = await modelManifest(source, GEMMA);
+    const { manifest, size } = await modelManifestFrom(source, GEMMA);
     expect(Buffer.from(manifest.bytes).equals(GEMMA_2B_BYTES)).toBe(true);
     expect(manifest.digest).toBe(GEMMA_2B_DIGEST);
     expect(size).toBe(1_678_456_656);
@@ -71,7 +71,7 @@ describe("the manifest of a model", () => {
 
   test("that is not there is not-found, and the model is named", async () => {
     const { source } = await gemma();
-    await expect(modelManifest(source, parseModelName("gemma:70b"))).rejects.toMatchObject({
+    await expect(modelManifestFrom(source, parseModelName("gemma:70b"))).rejects.toMatchObject({
       code: "not-found",
       message: expect.stringContaining("library/gemma:70b"),
     });
@@ -86,17 +86,17 @@ describe("the manifest of a model", () => {
     ["a negative size", manifestOf([{ mediaType: MODEL, digest: hex("a"), size: -1 }]), "manifest-invalid"],
   ])("is refused when it is %s", async (_, document, code) => {
     const source = await serving(document);
-    await expect(modelManifest(source, GEMMA)).rejects.toMatchObject({ name: "GranaryError", code });
+    await expect(modelManifestFrom(source, GEMMA)).rejects.toMatchObject({ name: "GranaryError", code });
   });
 
   test("is refused when it is an index", async () => {
     const source = await serving({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] }, OCI_INDEX);
-    await expect(modelManifest(source, GEMMA)).rejects.toThrow(/index of several manifests/);
+    await expect(modelManifestFrom(source, GEMMA)).rejects.toThrow(/index of several manifests/);
   });
 
   test.each([2 ** 31 + 1, 2 ** 32 + 1, 404_000_000_123])("holds a size of %d exactly", async (size) => {
     const source = await serving(manifestOf([{ mediaType: MODEL, digest: hex("a"), size }]));
-    const model = await modelManifest(source, GEMMA);
+    const model = await modelManifestFrom(source, GEMMA);
     expect(model.layers[0]?.size).toBe(size);
     expect(model.size).toBe(size + 2);
   });
@@ -105,7 +105,7 @@ describe("the manifest of a model", () => {
 describe("the weights of a model", () => {
   test("are the one layer of gemma:2b", async () => {
     const { source } = await gemma();
-    const weights = await modelBlobs(source, GEMMA);
+    const weights = weightsOf(await modelManifestFrom(source, GEMMA));
     expect(weights).toMatchObject([
       {
         mediaType: MODEL,
@@ -117,7 +117,7 @@ describe("the weights of a model", () => {
   test("that are missing are a typed error, and the model is named", async () => {
     const layers = [{ mediaType: "application/vnd.ollama.image.tensor", digest: hex("a"), size: 1 }];
     const source = await serving(manifestOf(layers));
-    await expect(modelBlobs(source, GEMMA)).rejects.toMatchObject({
+    await expect(modelManifestFrom(source, GEMMA).then(weightsOf)).rejects.toMatchObject({
       code: "manifest-invalid",
       message: expect.stringContaining("registry.ollama.ai/library/gemma:2b"),
     });
@@ -126,7 +126,7 @@ describe("the weights of a model", () => {
   test("come all, in the manifest's order", async () => {
     const layers = ["b", "a", "d"].map((digit) => ({ mediaType: MODEL, digest: hex(digit), size: 1 }));
     const source = await serving(manifestOf(layers));
-    const weights = await modelBlobs(source, GEMMA);
+    const weights = weightsOf(await modelManifestFrom(source, GEMMA));
     expect(weights.map(({ digest }) => digest)).toEqual([hex("b"), hex("a"), hex("d")]);
   });
 });

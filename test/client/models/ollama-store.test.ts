@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, utimes, writeFile } from "node:fs/p
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Progress } from "../../../src/client/fetching/progress.ts";
-import { fetchModel } from "../../../src/client/models/fetch-model.ts";
+import { fetchModelFrom } from "../../../src/client/models/fetch-model.ts";
 import type { Reference } from "../../../src/oci/reference.ts";
 import { parseModelName } from "../../../src/ollama/model-name.ts";
 import type { Source } from "../../../src/source.ts";
@@ -58,7 +58,7 @@ function interrupted(source: Source, step: () => Promise<void>): Source {
 describe("a model in Ollama's store", () => {
   test("has the layout, the bytes and the modes that Ollama writes", async () => {
     const { source, model, store } = await serving();
-    const fetched = await fetchModel(source, NAME, { ollamaStore: store });
+    const fetched = await fetchModelFrom(source, NAME, { ollamaStore: store });
     expect((await readdir(join(store, "blobs"))).sort()).toEqual(
       [...model.layers, model.config].map(blobName).sort(),
     );
@@ -73,7 +73,7 @@ describe("a model in Ollama's store", () => {
 
   test("leaves no file that Ollama would take for another model, or for nothing it knows", async () => {
     const { source, store } = await serving();
-    await fetchModel(source, NAME, { ollamaStore: store });
+    await fetchModelFrom(source, NAME, { ollamaStore: store });
     const files = await readdir(join(store, "manifests"), { recursive: true });
     expect(files.filter((path) => path.split("/").length === 4)).toEqual([
       "registry.ollama.ai/library/llama3.2/3b",
@@ -83,11 +83,11 @@ describe("a model in Ollama's store", () => {
 
   test("takes blobs of other models that are there, once they are found right", async () => {
     const { fake, source, model, store } = await serving();
-    await fetchModel(source, NAME, { ollamaStore: store });
+    await fetchModelFrom(source, NAME, { ollamaStore: store });
     const other = parseModelName("someone/tuned:q4");
     addModel(fake, other.repository, "q4", { layers: [...SMALL, ["system", "Be kind."]] });
     fake.forgetRequests();
-    const fetched = await fetchModel(source, other, { ollamaStore: store });
+    const fetched = await fetchModelFrom(source, other, { ollamaStore: store });
     expect(fetched.fetched).toBe("Be kind.".length + fetched.model.config.size);
     expect(fake.count({ kind: "blob", reference: model.layers[0] ?? "" })).toBe(0);
   });
@@ -97,7 +97,7 @@ describe("a model in Ollama's store", () => {
     const path = join(store, "blobs", blobName(model.layers[0] ?? ""));
     await mkdir(join(store, "blobs"), { recursive: true });
     await writeFile(path, Buffer.alloc(5000));
-    await fetchModel(source, NAME, { ollamaStore: store });
+    await fetchModelFrom(source, NAME, { ollamaStore: store });
     expect((await readFile(path)).equals(SMALL[0]?.[1] as Buffer)).toBe(true);
   });
 
@@ -107,14 +107,14 @@ describe("a model in Ollama's store", () => {
     await mkdir(join(store, "blobs"), { recursive: true });
     await writeFile(path, SMALL[0]?.[1] as Buffer);
     await utimes(path, new Date(0), new Date(0));
-    await fetchModel(source, NAME, { ollamaStore: store });
+    await fetchModelFrom(source, NAME, { ollamaStore: store });
     expect((await stat(path)).mtimeMs).toBeGreaterThan(Date.now() - 600_000);
   });
 
   test("has its manifest only when all blobs are there: a pull that fails leaves no model", async () => {
     const { fake, source, model, store } = await serving();
     fake.contents.blobs.delete(model.layers[2] ?? "");
-    const fetched = fetchModel(source, NAME, { ollamaStore: store });
+    const fetched = fetchModelFrom(source, NAME, { ollamaStore: store });
     await expect(fetched).rejects.toMatchObject({ code: "not-found" });
     expect(await readdir(store)).toEqual(["blobs"]);
     expect((await readdir(join(store, "blobs"))).filter((name) => name.startsWith("sha256-"))).toEqual([]);
@@ -122,14 +122,14 @@ describe("a model in Ollama's store", () => {
 
   test("fetches again what `ollama rm` of another model takes away meanwhile", async () => {
     const { source, model, store } = await serving();
-    await fetchModel(source, NAME, { ollamaStore: store });
+    await fetchModelFrom(source, NAME, { ollamaStore: store });
     const kept = join(store, "blobs", blobName(model.layers[0] ?? ""));
     const wanted = join(store, "blobs", blobName(model.layers[1] ?? ""));
     await rm(wanted);
     const seen: Progress[] = [];
     const disturbed = interrupted(source, () => rm(kept));
     const options = { onProgress: (at: Progress) => seen.push(at) };
-    const fetched = await fetchModel(disturbed, NAME, { ollamaStore: store }, options);
+    const fetched = await fetchModelFrom(disturbed, NAME, { ollamaStore: store }, options);
     expect((await readFile(kept)).equals(SMALL[0]?.[1] as Buffer)).toBe(true);
     expect(fetched.fetched).toBe(5000 + 3);
     expect(seen.every(({ done }, index) => done > (seen[index - 1]?.done ?? -1))).toBe(true);
@@ -138,10 +138,10 @@ describe("a model in Ollama's store", () => {
 
   test("keeps the spelling under which the name is there already", async () => {
     const { fake, source, store } = await serving();
-    await fetchModel(source, NAME, { ollamaStore: store });
+    await fetchModelFrom(source, NAME, { ollamaStore: store });
     const shouted = parseModelName("LLAMA3.2:3B");
     addModel(fake, shouted.repository, "3B", { layers: [LICENSE] });
-    await fetchModel(source, shouted, { ollamaStore: store });
+    await fetchModelFrom(source, shouted, { ollamaStore: store });
     expect(await readdir(join(store, "manifests/registry.ollama.ai/library"))).toEqual(["llama3.2"]);
     expect(await readdir(join(store, "manifests/registry.ollama.ai/library/llama3.2"))).toEqual(["3b"]);
   });
@@ -152,12 +152,12 @@ describe("a model in Ollama's store", () => {
     const stop = new AbortController();
     const onProgress = ({ done }: Progress) => done > 4 * 2 ** 20 && stop.abort();
     const target = { ollamaStore: store };
-    const fetched = fetchModel(source, NAME, target, { signal: stop.signal, onProgress });
+    const fetched = fetchModelFrom(source, NAME, target, { signal: stop.signal, onProgress });
     await expect(fetched).rejects.toMatchObject({ code: "aborted" });
     const blobs = await readdir(join(store, "blobs"), { withFileTypes: true });
     expect(blobs.filter((entry) => entry.isFile() && entry.name.includes("partial"))).toEqual([]);
     fake.settings.bandwidth.cdn = undefined;
-    const again = await fetchModel(source, NAME, target);
+    const again = await fetchModelFrom(source, NAME, target);
     expect(again.parts[0]?.fetched).toBeLessThanOrEqual(20 * 2 ** 20);
     expect((await readdir(join(store, "blobs"))).sort()).toEqual(
       [...model.layers, model.config].map(blobName).sort(),
@@ -168,7 +168,7 @@ describe("a model in Ollama's store", () => {
     const { fake, source, store } = await serving();
     const digest = parseModelName(`llama3.2@sha256:${"a".repeat(64)}`);
     for (const reference of [digest, { ...NAME, repository: "../../etc" }, { ...NAME, tag: ".." }]) {
-      const fetched = fetchModel(source, reference, { ollamaStore: store });
+      const fetched = fetchModelFrom(source, reference, { ollamaStore: store });
       await expect(fetched).rejects.toMatchObject({ code: "reference-invalid" });
     }
     expect(fake.requests).toEqual([]);

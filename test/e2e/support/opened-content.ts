@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { decompress } from "../../../src/client/archives/decompress.ts";
 import type { OpenedArchive } from "../../../src/client/archives/open-archive.ts";
 import { openBlob } from "../../../src/client/fetching/read-blob.ts";
-import { getImage } from "../../../src/client/images/get-image.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
 import type { Platform } from "../../../src/oci/descriptor.ts";
 import { type Digest, digestOf, finishDigest } from "../../../src/oci/digest.ts";
 import type { BlobReader } from "../../../src/source.ts";
@@ -21,7 +21,7 @@ export type OpenedContent = {
 /** Reads the image from its config to its last layer and closes the archive. */
 export async function contentOf({ source, reference }: OpenedArchive): Promise<OpenedContent> {
   try {
-    const { view, config, configBytes } = await getImage(source, reference, {
+    const { view, config, configBytes } = await imageFrom(source, reference, {
       platform: { os: "linux", architecture: "amd64" },
     });
     const layers: Digest[] = [];

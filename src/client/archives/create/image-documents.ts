@@ -8,7 +8,7 @@ import { OCI_INDEX, OCI_MANIFEST } from "../../../oci/media-types.ts";
 import { DEFAULT_TAG, DOCKER_HUB, formatReference, type Reference } from "../../../oci/reference.ts";
 import { blobName } from "../oci-layout.ts";
 
-export type ImageParts = {
+export type NewImage = {
   readonly reference: Reference;
   readonly platform: Platform;
   readonly created: Date;
@@ -16,7 +16,7 @@ export type ImageParts = {
   readonly layers: readonly Descriptor[];
 };
 
-export type ImageDocuments = {
+type ImageDocuments = {
   readonly config: Uint8Array;
   readonly manifest: Uint8Array;
   /** By the name of the file that each is stored as. */
@@ -26,9 +26,9 @@ export type ImageDocuments = {
 export const LAYER_TYPE = "application/vnd.oci.image.layer.v1.tar";
 const CONFIG_TYPE = "application/vnd.oci.image.config.v1+json";
 
-export function imageDocuments(parts: ImageParts): ImageDocuments {
-  const { reference, layers } = parts;
-  const config = encode(configOf(parts));
+export function imageDocuments(image: NewImage): ImageDocuments {
+  const { reference, layers } = image;
+  const config = encode(configOf(image));
   const manifest = encode({
     schemaVersion: 2,
     mediaType: OCI_MANIFEST,
@@ -43,7 +43,7 @@ export function imageDocuments(parts: ImageParts): ImageDocuments {
   const files = new Map([
     [blobName(digestOf(config)), config],
     [blobName(digestOf(manifest)), manifest],
-    ["index.json", encode(indexOf(parts, manifest))],
+    ["index.json", encode(indexOf(image, manifest))],
     ["manifest.json", encode([saved])],
     ["oci-layout", encode({ imageLayoutVersion: "1.0.0" })],
   ]);
@@ -51,7 +51,7 @@ export function imageDocuments(parts: ImageParts): ImageDocuments {
 }
 
 /** image-spec, config.md: one line of history per layer. */
-function configOf({ platform, created, layers }: ImageParts) {
+function configOf({ platform, created, layers }: NewImage) {
   const time = created.toISOString().replace(".000Z", "Z");
   return {
     created: time,
@@ -63,7 +63,7 @@ function configOf({ platform, created, layers }: ImageParts) {
 }
 
 /** The two annotations are what `docker save` writes: the whole name for containerd, the tag for everyone else. */
-function indexOf({ reference, platform }: ImageParts, manifest: Uint8Array) {
+function indexOf({ reference, platform }: NewImage, manifest: Uint8Array) {
   const annotations = {
     "io.containerd.image.name": formatReference(reference),
     "org.opencontainers.image.ref.name": reference.tag ?? DEFAULT_TAG,

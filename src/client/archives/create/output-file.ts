@@ -4,10 +4,10 @@
  */
 import { randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../../../errors.ts";
-import { diskError, errnoOf, onDisk, unlessAbsent } from "../../../files/disk-error.ts";
+import { lookThrough, move, remove } from "../../../files/disk.ts";
+import { diskError, errnoOf } from "../../../files/disk-error.ts";
 import { syncDirectory } from "../../../files/durable-file.ts";
 import { OpenFile } from "../../../files/open-file.ts";
 
@@ -20,7 +20,7 @@ const MODE = 0o666;
  */
 export async function writeOutput<T>(path: string, write: (file: OpenFile) => Promise<T>): Promise<T> {
   const final = resolve(path);
-  const found = await unlessAbsent(`looking at ${path}`, stat(final).catch(withinFile));
+  const found = await lookThrough(final).catch(withinFile);
   if (found?.isDirectory() === true) throw invalid(path, "it is a directory: give the name of a file");
   const draft = join(dirname(final), `.${basename(final)}.${randomUUID()}.partial`);
   const file = await createDraft(draft, path);
@@ -28,12 +28,12 @@ export async function writeOutput<T>(path: string, write: (file: OpenFile) => Pr
     const result = await write(file);
     await file.sync();
     await file.close();
-    await onDisk(`renaming ${draft}`, rename(draft, final));
+    await move(draft, final);
     await syncDirectory(dirname(final));
     return result;
   } catch (error) {
     await file.close();
-    await rm(draft, { force: true });
+    await remove(draft);
     throw error;
   }
 }

@@ -21,7 +21,7 @@ const OPTIONS = { allowUnknownFormat: true, highWaterMark: CHUNK_BYTES };
  * Hands the plain bytes of the tar at `path` to `write`, one chunk after another. Throws `path-invalid` (absent, a directory, or no
  * tar), `denied`, `manifest-invalid` (damaged compression), `store-damaged`, `aborted`, and what `write` throws.
  */
-export async function readLayer(
+export async function readTar(
   path: string,
   write: (chunk: Uint8Array) => Promise<void>,
   signal?: AbortSignal,

@@ -2,24 +2,22 @@
  * Owns the verb that unpacks an image into a directory: its layers are streamed, checked and put over each other in a staging
  * directory beside the target, which takes the target's place when all of it is right. It never writes a flattened archive.
  */
+import { formatBytes } from "../../bytes/units.ts";
 import { GranaryError } from "../../errors.ts";
+import { spaceAround } from "../../files/disk.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { BlobReader } from "../../source.ts";
-import type { VerbOptions } from "../fetching/verb-options.ts";
+import { onAbort } from "../../waiting/abort.ts";
+import { PhaseProgress, type VerbOptions } from "../fetching/progress.ts";
 import type { Image } from "../images/image.ts";
-import { diskTreeWriter } from "./disk-tree-writer.ts";
-import { finishTree } from "./finish-tree.ts";
-import { freeSpace } from "./free-space.ts";
+import { ExtractedTree } from "./extracted-tree.ts";
+import { ExtractionCaps } from "./extraction-caps.ts";
+import { finishTree, unfinishedOf } from "./finish-tree.ts";
 import { type LayerSupply, openSupply } from "./layer-supply.ts";
 import { type Layer, layersOf } from "./layers-of.ts";
-import { Limits } from "./limits.ts";
 import { openStaging, type Staging } from "./staging.ts";
 import { streamLayer } from "./stream-layer.ts";
-import { impliedDirectory } from "./tree.ts";
-import type { TreeWriter } from "./tree-writer.ts";
-import { Warnings } from "./warnings.ts";
-import type { Workshop } from "./workshop.ts";
-import { WriteQueue } from "./write-queue.ts";
+import { diskTreeWriter, type TreeWriter } from "./tree-writer.ts";
 
 export type ExtractOptions = VerbOptions & {
   /** Puts the image in the place of a directory that is not empty, which is removed. Default false. */
@@ -59,15 +57,14 @@ const MOST_ENTRIES = 1_000_000;
 /**
  * Unpacks `image` into `directory`, which must be absent or empty unless `replace` is set; its parent must exist. Modes and
  * modification times are those of the image (setuid and setgid only with `keepSpecialBits`), owners are not: everything belongs to whoever
- * runs this. Extended attributes and
- * devices are left out, with a warning. Nothing is written outside the target whatever the image says, and on any failure the
- * target is as it was; layers that were fetched before an interruption are kept for the next call.
+ * runs this. Extended attributes and devices are left out, with a warning. Nothing is written outside the target whatever the image
+ * says, and on any failure the target is as it was; layers that were fetched before an interruption are kept for the next call.
  *
  * Throws `path-invalid` (the target cannot be used), `manifest-invalid` (the image is damaged, or its names lead outside),
  * `digest-mismatch` (a layer is not what the image lists), `store-full` (no room, or more than `maxBytes` or `maxEntries`),
  * `store-damaged`, `config-invalid` (another extraction to this target is under way), `aborted`, and what the Source throws.
  */
-export async function extractImage(
+export async function unpackImage(
   image: Image,
   directory: string,
   options: ExtractOptions = {},
@@ -75,30 +72,38 @@ export async function extractImage(
   const layers = layersOf(image);
   const staging = await openStaging(directory, options.replace ?? false);
   try {
-    const extraction = await fetchAndUnpack(image, layers, staging, options);
+    const { progress, ...counts } = await fetchAndUnpack(image, layers, staging, options);
     await staging.commit();
-    return { ...extraction, directory };
+    progress.end();
+    return { ...counts, directory };
   } catch (error) {
     await staging.discard();
     throw error;
   }
 }
 
+/** What lies in the staging directory when all of it is right, and the progress whose end is told once it is in place. */
+type Unpacked = Omit<Extraction, "directory"> & { readonly progress: PhaseProgress };
+
 async function fetchAndUnpack(
   image: Image,
   layers: readonly Layer[],
   { path, target }: Staging,
   options: ExtractOptions,
-): Promise<Omit<Extraction, "directory">> {
+): Promise<Unpacked> {
   const supply = await openSupply(image, target, options);
+  const { signal } = options;
   try {
-    const extraction = await unpack(supply, layers, path, options);
+    const unpacked = await unpack(supply, layers, path, options);
     await supply.discard();
-    return extraction;
+    return unpacked;
   } catch (error) {
-    const isAborted = options.signal?.aborted === true;
-    const kept = await supply.giveUp(isAborted ? stopped(target) : error);
-    throw isAborted ? stopped(target, kept) : error;
+    if (signal?.aborted !== true) {
+      await supply.giveUp(error);
+      throw error;
+    }
+    const kept = await supply.giveUp(stoppedError(target, signal));
+    throw stoppedError(target, signal, kept);
   }
 }
 
@@ -107,60 +112,68 @@ async function unpack(
   layers: readonly Layer[],
   path: string,
   options: ExtractOptions,
-): Promise<Omit<Extraction, "directory">> {
-  const shop = await furnish(layers, path, options);
+): Promise<Unpacked> {
+  const tree = await newTree(layers, path, options);
   try {
-    await unpackLayers(shop, supply, layers, options);
-    await finishTree(shop, (done, total) => options.onProgress?.({ phase: "extract", done, total }));
+    await unpackLayers(tree, supply, layers, options);
+    const unfinished = unfinishedOf(tree);
+    const { links, directories, ready } = unfinished;
+    const total = links.length + directories.length + ready;
+    const progress = new PhaseProgress("extract", total, options.onProgress);
+    progress.add(0);
+    progress.add(ready);
+    await finishTree(tree, unfinished, (count) => progress.add(count));
+    const { bytes, entries } = tree.caps;
+    return { layers: layers.length, entries, bytes, warnings: tree.warnings.list(), progress };
   } finally {
     // What is being written must not come back after the directory was removed.
-    await shop.queue.settle();
+    await tree.queue.settle();
   }
-  const { bytes, entries } = shop.limits;
-  return { layers: layers.length, entries, bytes, warnings: shop.warnings.list() };
 }
 
-async function furnish(
+async function newTree(
   layers: readonly Layer[],
   directory: string,
   options: ExtractOptions,
-): Promise<Workshop> {
-  const free = await freeSpace(directory, totalSize(layers));
+): Promise<ExtractedTree> {
+  const free = await roomFor(totalSize(layers), directory);
   const { maxBytes = Math.min(MOST_BYTES, free), maxEntries = MOST_ENTRIES, signal } = options;
-  return {
+  return new ExtractedTree({
     directory,
-    root: impliedDirectory(0),
     writer: options.writer ?? diskTreeWriter,
-    queue: new WriteQueue(),
-    limits: new Limits(maxBytes, maxEntries),
-    warnings: new Warnings(),
+    caps: new ExtractionCaps(maxBytes, maxEntries),
     keepsSpecialBits: options.keepSpecialBits === true,
-    unmade: new Set(),
     check: () => {
-      if (signal?.aborted === true) throw stopped(directory);
+      if (signal?.aborted === true) throw stoppedError(directory, signal);
     },
-  };
+  });
 }
 
-/** One count of compressed bytes over all layers. */
+/** Free bytes on the disk of `directory`. Throws `store-full` where the image cannot fit even as it is compressed. */
+async function roomFor(least: number, directory: string): Promise<number> {
+  const { free } = await spaceAround(directory);
+  if (free >= least) return free;
+  const message = `The layers alone have ${formatBytes(least)}, and the disk has room for ${formatBytes(free)}: make room, or name another place.`;
+  throw new GranaryError("store-full", message, { expected: least, found: free });
+}
+
+/** Progress is one count of compressed bytes over all layers. */
 async function unpackLayers(
-  shop: Workshop,
+  tree: ExtractedTree,
   supply: LayerSupply,
   layers: readonly Layer[],
   { onProgress, signal }: ExtractOptions,
 ): Promise<void> {
-  const total = totalSize(layers);
-  let done = 0;
-  const onBytes = (count: number) => {
-    done += count;
-    onProgress?.({ phase: "fetch", done, total });
-  };
-  onBytes(0);
+  const progress = new PhaseProgress("fetch", totalSize(layers), onProgress);
+  progress.add(0);
   for (const [index, layer] of layers.entries()) {
-    shop.check();
+    tree.check();
     const reader = supply.open(layer.descriptor, index);
-    await whileOpen(reader, signal, () => streamLayer(shop, reader, layer, index, onBytes));
+    await whileOpen(reader, signal, () =>
+      streamLayer(tree, reader, layer, index, (count) => progress.add(count)),
+    );
   }
+  progress.end();
 }
 
 /** Closes `reader` in the end, and at once when `signal` says so: a parked read then throws. */
@@ -169,12 +182,11 @@ async function whileOpen(
   signal: AbortSignal | undefined,
   work: () => Promise<void>,
 ): Promise<void> {
-  const close = () => reader.close();
-  signal?.addEventListener("abort", close);
+  const stopListening = onAbort(signal, () => reader.close());
   try {
     await work();
   } finally {
-    signal?.removeEventListener("abort", close);
+    stopListening();
     reader.close();
   }
 }
@@ -183,10 +195,10 @@ function totalSize(layers: readonly Layer[]): number {
   return layers.reduce((sum, { descriptor }) => sum + descriptor.size, 0);
 }
 
-function stopped(target: string, kept?: string): GranaryError {
+function stoppedError(target: string, { reason }: AbortSignal, kept?: string): GranaryError {
   const rest =
     kept === undefined
       ? "nothing is kept"
       : `the layers fetched so far are kept in ${kept}, and the same command goes on from there`;
-  return new GranaryError("aborted", `Stopped extracting to ${target}: ${rest}.`, { target });
+  return new GranaryError("aborted", `Stopped extracting to ${target}: ${rest}.`, { target, cause: reason });
 }

@@ -1,6 +1,6 @@
 /** What can be told of a model without fetching its weights. */
 import { describe, expect, test } from "vitest";
-import { inspectModel } from "../../../src/client/models/inspect-model.ts";
+import { inspectModelFrom } from "../../../src/client/models/inspect-model.ts";
 import { formatReference } from "../../../src/oci/reference.ts";
 import { parseModelName } from "../../../src/ollama/model-name.ts";
 import { addModel, modelOf } from "../../support/models.ts";
@@ -16,7 +16,7 @@ describe("what can be told of a model", () => {
       config: '{"model_family":"llama","file_type":"Q4_0"}',
       layers: [modelOf(1, 5000), ["template", "{{ .Prompt }}"], ["system", "Be ürgent."], ["license", "MIT"]],
     });
-    const found = await inspectModel(sourceOf(fake), NAME);
+    const found = await inspectModelFrom(sourceOf(fake), NAME);
     expect(found).toMatchObject({
       reference: formatReference(NAME),
       digest: model.digest,
@@ -35,7 +35,7 @@ describe("what can be told of a model", () => {
       config: "none",
       layers: [["template", "x".repeat(2 ** 20 + 1)]],
     });
-    const found = await inspectModel(sourceOf(fake), NAME);
+    const found = await inspectModelFrom(sourceOf(fake), NAME);
     expect([found.config, found.texts]).toEqual([undefined, {}]);
   });
 });

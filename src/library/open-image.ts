@@ -2,11 +2,9 @@
  * Owns the way from a text to the place where an image lies, a registry, an archive or a Docker engine, and sees to it that what
  * was opened there is closed.
  */
-
 import { type OpenedArchive, openArchive } from "../client/archives/open-archive.ts";
 import { openEngineImage } from "../client/archives/open-engine-image.ts";
-import { getImage } from "../client/images/get-image.ts";
-import type { Image } from "../client/images/image.ts";
+import { type Image, imageFrom } from "../client/images/image.ts";
 import { type ImageLocation, parseImageLocation } from "../client/images/image-location.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import { parsePlatform } from "../oci/platform.ts";
@@ -14,6 +12,7 @@ import type { Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
 import { untilAborted } from "../waiting/abort.ts";
 import { type HeldSource, holdSource } from "./default-source.ts";
+import { endedBy } from "./ended-by.ts";
 import type { LibraryOptions } from "./library-options.ts";
 
 export type ImageOptions = LibraryOptions & {
@@ -27,46 +26,60 @@ export type OpenedImage = Image & {
   close(): Promise<void>;
 };
 
+/**
+ * Opens the image that `reference` means for one platform, its manifest and config read and checked; layers are read later. A
+ * reference is `[host[:port]/]repository[:tag][@digest]` in a registry, `ocifile:PATH[#NAME]` for an OCI layout, an OCI archive or
+ * what `docker save` wrote, or `docker-daemon:NAME` in the Docker engine of this machine. The caller closes the image.
+ *
+ * Throws GranaryError: `reference-invalid` (before anything is asked), `config-invalid`, `not-found` (the platforms that there
+ * are stand in the message), `unauthorized`, `denied`, `rate-limited`, `manifest-invalid`, `digest-mismatch`,
+ * `upstream-unavailable`, `upstream-protocol`, `store-full`, `store-damaged`; and the signal's reason (`aborted` without one).
+ */
+export async function openImage(reference: string, options: ImageOptions = {}): Promise<OpenedImage> {
+  const platform = platformOf(options);
+  const location = parseImageLocation(reference);
+  return await endedBy(options.signal, async () => {
+    const { source, reference: named, close } = await holdImageSource(location, options);
+    try {
+      const image = await untilAborted(imageFrom(source, named, platform), options.signal);
+      return { ...image, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  });
+}
+
+/** Gives `work` the image that a text means, or the one that the caller has open already. Throws as `openImage`, and what `work` throws. */
+export async function withImage<T>(
+  image: string | Image,
+  options: ImageOptions,
+  work: (image: Image) => Promise<T>,
+): Promise<T> {
+  if (typeof image !== "string") return await endedBy(options.signal, () => work(image));
+  const opened = await openImage(image, options);
+  try {
+    return await endedBy(options.signal, () => work(opened));
+  } finally {
+    await opened.close();
+  }
+}
+
 /** Gives `work` the Source and reference that `text` means, and closes afterwards what was opened for it. */
 export async function withImageSource<T>(
   text: string,
   options: ImageOptions,
   work: (source: Source, reference: Reference) => Promise<T>,
 ): Promise<T> {
-  const { source, reference, close } = await holdImageSource(text, options);
-  try {
-    return await untilAborted(work(source, reference), options.signal);
-  } finally {
-    await close();
-  }
-}
-
-/** The caller closes it. */
-export async function openImage(text: string, options: ImageOptions): Promise<OpenedImage> {
-  const platform = platformOf(options);
-  const { source, reference, close } = await holdImageSource(text, options);
-  try {
-    const image = await untilAborted(getImage(source, reference, platform), options.signal);
-    return { ...image, close };
-  } catch (error) {
-    await close();
-    throw error;
-  }
-}
-
-/** Gives `work` the image that a text means, or the one that the caller has open already. */
-export async function withImage<T>(
-  image: string | Image,
-  options: ImageOptions,
-  work: (image: Image) => Promise<T>,
-): Promise<T> {
-  if (typeof image !== "string") return await work(image);
-  const opened = await openImage(image, options);
-  try {
-    return await work(opened);
-  } finally {
-    await opened.close();
-  }
+  const location = parseImageLocation(text);
+  return await endedBy(options.signal, async () => {
+    const { source, reference, close } = await holdImageSource(location, options);
+    try {
+      return await untilAborted(work(source, reference), options.signal);
+    } finally {
+      await close();
+    }
+  });
 }
 
 /** Throws `reference-invalid`. */
@@ -75,18 +88,17 @@ export function platformOf({ platform }: LibraryOptions): { readonly platform?: 
 }
 
 async function holdImageSource(
-  text: string,
+  location: ImageLocation,
   options: ImageOptions,
 ): Promise<HeldSource & { readonly reference: Reference }> {
-  const location = parseImageLocation(text);
   if (location.kind === "registry") {
     return { ...(await holdSource(options)), reference: location.reference };
   }
-  const { source, reference } = await openPlace(location, options);
+  const { source, reference } = await openArchiveOrEngine(location, options);
   return { source, reference, close: () => source.close() };
 }
 
-function openPlace(
+function openArchiveOrEngine(
   location: Exclude<ImageLocation, { readonly kind: "registry" }>,
   { signal, temporaryDirectory }: ImageOptions,
 ): Promise<OpenedArchive> {

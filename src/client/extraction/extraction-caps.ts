@@ -5,7 +5,7 @@
 import { formatBytes } from "../../bytes/units.ts";
 import { GranaryError } from "../../errors.ts";
 
-export class Limits {
+export class ExtractionCaps {
   readonly #maxBytes: number;
   readonly #maxEntries: number;
   #bytes = 0;

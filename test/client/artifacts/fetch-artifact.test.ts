@@ -3,7 +3,7 @@ import { lstat, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { pullArtifact } from "../../../src/client/artifacts/pull-artifact.ts";
+import { fetchArtifactFrom } from "../../../src/client/artifacts/fetch-artifact.ts";
 import type { Progress } from "../../../src/client/fetching/progress.ts";
 import { unsafetyOf } from "../../../src/files/safe-relative-path.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
@@ -67,7 +67,7 @@ describe("an artifact's pull", () => {
       { title: "deep/er/weights.bin", content: Buffer.alloc(5 * 2 ** 20, 7) },
       { title: "empty", content: "" },
     ]);
-    const pulled = await pullArtifact(source, REFERENCE, directory);
+    const pulled = await fetchArtifactFrom(source, REFERENCE, directory);
     expect(pulled.digest).toBe(digest);
     expect(pulled.artifactType).toBe(TYPE);
     expect(pulled.files.map(({ path, size }) => [path, size])).toEqual([
@@ -92,7 +92,7 @@ describe("an artifact's pull", () => {
     ]);
     const seen: Progress[] = [];
     const onProgress = (at: Progress) => seen.push(at);
-    const pulled = await pullArtifact(source, REFERENCE, directory, { onProgress });
+    const pulled = await fetchArtifactFrom(source, REFERENCE, directory, { onProgress });
     expect(fake.count({ kind: "blob", reference: described[0]?.digest ?? "", method: "GET" })).toBe(1);
     expect((await readFile(join(directory, "b/a"))).equals(same)).toBe(true);
     expect(await modeOf(join(directory, "b/a"))).toBe("600");
@@ -104,7 +104,7 @@ describe("an artifact's pull", () => {
     const { fake, source, directory } = await world();
     const annotations = { "io.deis.oras.content.unpack": "true" };
     addArtifact(fake, [{ title: "site", content: "a tar", annotations }, { title: "plain" }]);
-    const { files } = await pullArtifact(source, REFERENCE, directory);
+    const { files } = await fetchArtifactFrom(source, REFERENCE, directory);
     expect(files.map(({ path, isArchive }) => [path, isArchive])).toEqual([
       ["site", true],
       ["plain", false],
@@ -115,10 +115,10 @@ describe("an artifact's pull", () => {
   test("pins the tag to a digest that gives the same again when the tag has moved", async () => {
     const { fake, source, above, directory } = await world();
     const { digest } = addArtifact(fake, [{ title: "a", content: "first" }]);
-    const { pinned } = await pullArtifact(source, REFERENCE, directory);
+    const { pinned } = await fetchArtifactFrom(source, REFERENCE, directory);
     expect(formatReference(pinned)).toBe(`registry.test/${REPOSITORY}@${digest}`);
     addArtifact(fake, [{ title: "a", content: "second" }]);
-    const again = await pullArtifact(source, pinned, join(above, "again"));
+    const again = await fetchArtifactFrom(source, pinned, join(above, "again"));
     expect(again.digest).toBe(digest);
     expect(await readFile(join(above, "again/a"), "utf8")).toBe("first");
   });
@@ -129,7 +129,7 @@ describe("an artifact's pull", () => {
     addArtifact(fake, [{ title: "other", annotations }], {
       artifactType: "application/vnd.cncf.model.manifest.v1+json",
     });
-    const pulled = await pullArtifact(source, REFERENCE, directory);
+    const pulled = await fetchArtifactFrom(source, REFERENCE, directory);
     expect(pulled.isModelPack).toBe(true);
     expect(await readdir(join(directory, "weights"))).toEqual(["model.gguf"]);
   });
@@ -153,7 +153,7 @@ describe("an artifact is refused before anything is fetched or written", () => {
   ])("when it has %s", async (_, layers, message) => {
     const { fake, source, above, directory } = await world();
     addArtifact(fake, [{ title: "good" }, ...layers]);
-    const pulled = pullArtifact(source, REFERENCE, directory);
+    const pulled = fetchArtifactFrom(source, REFERENCE, directory);
     await expect(pulled).rejects.toMatchObject({
       code: "manifest-invalid",
       message: expect.stringMatching(message),
@@ -165,7 +165,7 @@ describe("an artifact is refused before anything is fetched or written", () => {
   test("when it is of another type than was asked for", async () => {
     const { fake, source, above, directory } = await world();
     addArtifact(fake, [{ title: "a" }]);
-    const pulled = pullArtifact(source, REFERENCE, directory, { artifactType: "application/vnd.other" });
+    const pulled = fetchArtifactFrom(source, REFERENCE, directory, { artifactType: "application/vnd.other" });
     await expect(pulled).rejects.toMatchObject({
       code: "manifest-invalid",
       message: expect.stringMatching(/vnd\.other/),
@@ -176,11 +176,11 @@ describe("an artifact is refused before anything is fetched or written", () => {
   test("but the caps can be raised", async () => {
     const { fake, source, directory } = await world();
     addArtifact(fake, [{ title: "a", content: "12345" }, { title: "b" }]);
-    const small = pullArtifact(source, REFERENCE, directory, { maxBytes: 8 });
+    const small = fetchArtifactFrom(source, REFERENCE, directory, { maxBytes: 8 });
     await expect(small).rejects.toMatchObject({ code: "manifest-invalid" });
-    const few = pullArtifact(source, REFERENCE, directory, { maxLayers: 1 });
+    const few = fetchArtifactFrom(source, REFERENCE, directory, { maxLayers: 1 });
     await expect(few).rejects.toMatchObject({ code: "manifest-invalid" });
-    await pullArtifact(source, REFERENCE, directory, { maxBytes: 9, maxLayers: 2 });
+    await fetchArtifactFrom(source, REFERENCE, directory, { maxBytes: 9, maxLayers: 2 });
     expect((await readdir(directory)).sort()).toEqual(["a", "b"]);
   });
 });
@@ -195,7 +195,7 @@ describe("an artifact's pull that fails", () => {
     const digest = described[1]?.digest ?? "";
     if (kind === "absent") fake.contents.blobs.delete(digest);
     else fake.contents.blobs.set(digest, { size: 5 * 2 ** 20, fill: (_, into) => into.fill(4) });
-    const pulled = pullArtifact(source, REFERENCE, directory);
+    const pulled = fetchArtifactFrom(source, REFERENCE, directory);
     const code = kind === "absent" ? "not-found" : "digest-mismatch";
     await expect(pulled).rejects.toMatchObject({ code });
     expect(await readdir(above)).toEqual([]);
@@ -207,7 +207,9 @@ describe("an artifact's pull that fails", () => {
     await writeFile(join(directory, "mine"), "mine");
     const { described } = addArtifact(fake, [{ title: "a" }, { title: "b", content: "gone" }]);
     fake.contents.blobs.delete(described[1]?.digest ?? "");
-    await expect(pullArtifact(source, REFERENCE, directory)).rejects.toMatchObject({ code: "not-found" });
+    await expect(fetchArtifactFrom(source, REFERENCE, directory)).rejects.toMatchObject({
+      code: "not-found",
+    });
     expect(await readdir(directory)).toEqual(["mine"]);
   });
 
@@ -225,13 +227,13 @@ describe("an artifact's pull that fails", () => {
       fake.settings.bandwidth.registry = 4 * MIB;
       const stop = new AbortController();
       const onProgress = ({ done }: Progress) => void (done > 5 * MIB && stop.abort());
-      const stopped = pullArtifact(source, REFERENCE, directory, { signal: stop.signal, onProgress });
+      const stopped = fetchArtifactFrom(source, REFERENCE, directory, { signal: stop.signal, onProgress });
       await expect(stopped).rejects.toMatchObject({
         code: "aborted",
         message: expect.stringContaining("the same command goes on from there"),
       });
       expect(await readdir(above)).not.toContain(isNew ? "notes" : "nothing");
-      const { fetched } = await pullArtifact(source, REFERENCE, directory);
+      const { fetched } = await fetchArtifactFrom(source, REFERENCE, directory);
       expect(fetched).toBeLessThan(10 * MIB);
       expect((await readdir(directory)).toSorted()).toEqual(["a", "b"]);
       expect(await readdir(above)).toEqual(["notes"]);
@@ -242,8 +244,8 @@ describe("an artifact's pull that fails", () => {
     const { fake, source, directory } = await world();
     addArtifact(fake, [{ title: "a", content: Buffer.alloc(2 ** 20, 1) }]);
     const [first, second] = await Promise.allSettled([
-      pullArtifact(source, REFERENCE, directory),
-      pullArtifact(source, REFERENCE, directory),
+      fetchArtifactFrom(source, REFERENCE, directory),
+      fetchArtifactFrom(source, REFERENCE, directory),
     ]);
     expect([first.status, second.status].toSorted()).toEqual(["fulfilled", "rejected"]);
     expect([first, second].find(({ status }) => status === "rejected")).toMatchObject({
@@ -262,7 +264,7 @@ describe("an artifact in a directory that holds files", () => {
     await mkdir(join(directory, "d"), { recursive: true });
     await writeFile(join(directory, "a"), "here");
     await writeFile(join(directory, "d/mine"), "mine");
-    const pulled = await pullArtifact(source, REFERENCE, directory);
+    const pulled = await fetchArtifactFrom(source, REFERENCE, directory);
     expect(pulled.fetched).toBe(3);
     expect((await readdir(directory)).sort()).toEqual(["a", "d"]);
     expect((await readdir(join(directory, "d"))).sort()).toEqual(["b", "mine"]);
@@ -273,7 +275,9 @@ describe("an artifact in a directory that holds files", () => {
     addArtifact(fake, [{ title: "b" }, { title: "a", content: "theirs" }]);
     await mkdir(directory);
     await writeFile(join(directory, "a"), "mine");
-    await expect(pullArtifact(source, REFERENCE, directory)).rejects.toMatchObject({ code: "path-invalid" });
+    await expect(fetchArtifactFrom(source, REFERENCE, directory)).rejects.toMatchObject({
+      code: "path-invalid",
+    });
     expect(await readdir(directory)).toEqual(["a"]);
     expect(await readFile(join(directory, "a"), "utf8")).toBe("mine");
     expect(fake.count({ kind: "blob" })).toBe(0);
@@ -286,7 +290,9 @@ describe("an artifact in a directory that holds files", () => {
     await mkdir(join(elsewhere, "x"), { recursive: true });
     await mkdir(at === "d" ? directory : join(directory, "d"), { recursive: true });
     await symlink(elsewhere, join(directory, at));
-    await expect(pullArtifact(source, REFERENCE, directory)).rejects.toMatchObject({ code: "path-invalid" });
+    await expect(fetchArtifactFrom(source, REFERENCE, directory)).rejects.toMatchObject({
+      code: "path-invalid",
+    });
     expect(await readdir(elsewhere, { recursive: true })).toEqual(["x"]);
   });
 
@@ -295,7 +301,9 @@ describe("an artifact in a directory that holds files", () => {
     addArtifact(fake, [{ title: "a" }]);
     await writeFile(join(above, "file"), "");
     for (const place of [join(above, "file"), join(above, "no/where")]) {
-      await expect(pullArtifact(source, REFERENCE, place)).rejects.toMatchObject({ code: "path-invalid" });
+      await expect(fetchArtifactFrom(source, REFERENCE, place)).rejects.toMatchObject({
+        code: "path-invalid",
+      });
     }
     expect((await lstat(join(above, "file"))).size).toBe(0);
   });
@@ -316,7 +324,7 @@ describe("an artifact behind an index", () => {
       { mediaType: OCI_MANIFEST, digest: child.digest, size: child.size },
       attestation,
     ]);
-    const pulled = await pullArtifact(source, REFERENCE, directory);
+    const pulled = await fetchArtifactFrom(source, REFERENCE, directory);
     expect([pulled.digest, pulled.manifest.digest]).toEqual([top, child.digest]);
     expect(await readFile(join(directory, "a"), "utf8")).toBe("child");
   });
@@ -331,21 +339,21 @@ describe("an artifact behind an index", () => {
       return { mediaType: OCI_MANIFEST, digest, size, artifactType: type, platform };
     });
     addIndex(fake, children);
-    const unclear = pullArtifact(source, REFERENCE, directory);
+    const unclear = fetchArtifactFrom(source, REFERENCE, directory);
     await expect(unclear).rejects.toMatchObject({
       code: "manifest-invalid",
       message: expect.stringMatching(/several artifacts/),
     });
-    const none = pullArtifact(source, REFERENCE, directory, { artifactType: "application/vnd.x" });
+    const none = fetchArtifactFrom(source, REFERENCE, directory, { artifactType: "application/vnd.x" });
     await expect(none).rejects.toMatchObject({
       code: "manifest-invalid",
       message: expect.stringMatching(/none of its children/),
     });
-    await pullArtifact(source, REFERENCE, join(above, "t"), {
+    await fetchArtifactFrom(source, REFERENCE, join(above, "t"), {
       artifactType: "application/vnd.example.arm64",
     });
     const platform = { os: "linux", architecture: "amd64" };
-    await pullArtifact(source, REFERENCE, join(above, "p"), { platform });
+    await fetchArtifactFrom(source, REFERENCE, join(above, "p"), { platform });
     expect([await readdir(join(above, "t")), await readdir(join(above, "p"))]).toEqual([
       ["arm64"],
       ["amd64"],

@@ -1,7 +1,7 @@
 /** Shows how one image of one platform is found behind a reference, and what is refused on the way. */
 import { describe, expect, it } from "vitest";
-import { getImage } from "../../../src/client/images/get-image.ts";
 import { hostPlatform } from "../../../src/client/images/host-platform.ts";
+import { imageFrom } from "../../../src/client/images/image.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { DOCKER_SCHEMA1, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import { formatPlatform, parsePlatform } from "../../../src/oci/platform.ts";
@@ -17,7 +17,7 @@ const FOREIGN = "linux/s390x";
 
 function imageOf(fake: FakeRegistry, text: string, platform?: string) {
   const options = platform === undefined ? {} : { platform: parsePlatform(platform) };
-  return getImage(sourceOf(fake), parseReference(`fake.test/${text}`), options);
+  return imageFrom(sourceOf(fake), parseReference(`fake.test/${text}`), options);
 }
 
 describe("an index", () => {
@@ -211,7 +211,7 @@ describe("what cannot be right is refused", () => {
 
   it("a reference that is none, before anybody is asked", async () => {
     const fake = await startFake({ mode: "plain" });
-    const refused = async () => await getImage(sourceOf(fake), parseReference("!!!invalid-ref!!!"));
+    const refused = async () => await imageFrom(sourceOf(fake), parseReference("!!!invalid-ref!!!"));
     await expect(refused()).rejects.toMatchObject({ code: "reference-invalid" });
     expect(fake.requests).toEqual([]);
   });

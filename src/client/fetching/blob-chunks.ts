@@ -1,14 +1,16 @@
-/** Owns the bytes of one layer on their way in: read one after another, counted, and read to the end whatever happens above. */
+/**
+ * Owns the bytes of one blob as chunks that are read one after another, counted, and read to the end also when whoever unpacks them
+ * has stopped early: the verdict on the digest comes with the last of them.
+ */
 import type { BlobReader } from "../../source.ts";
 
-export type LayerInput = {
+export type BlobChunks = {
   /** May be left early. */
   readonly chunks: AsyncIterable<Uint8Array>;
   /** Takes a chunk back, to read into it anew: half a gigabyte of them would be much for the collector. */
   giveBack(chunk: Uint8Array): void;
   /**
-   * Reads what is left, `most` bytes of it: a reader gives its verdict on the digest with its last bytes. Throws what the reader
-   * throws.
+   * Reads what is left, at most `most` bytes of it. Throws what the reader throws.
    */
   drain(most?: number): Promise<void>;
 };
@@ -16,7 +18,7 @@ export type LayerInput = {
 const BLOCK = 64 * 1024;
 
 /** `onBytes` hears of every byte that came, also those of `drain`. The caller closes `reader`. */
-export function layerInput(reader: BlobReader, onBytes: (count: number) => void): LayerInput {
+export function blobChunks(reader: BlobReader, onBytes: (count: number) => void): BlobChunks {
   const lent = new Set<ArrayBuffer>();
   const free: ArrayBuffer[] = [];
   // A reader takes one call at a time, and whoever left `chunks` early may have left one behind.

@@ -41,7 +41,7 @@ export type Change =
   | { readonly do: "remove"; readonly path: readonly string[]; readonly node: Node };
 
 /** A place in a directory, whether something is there or not. */
-export type Place = {
+export type TreePlace = {
   readonly directory: DirectoryNode;
   readonly name: string;
   readonly path: readonly string[];
@@ -57,21 +57,21 @@ export function impliedDirectory(layer: number): DirectoryNode {
  * Puts `node` at `place`. A directory is merged into a directory that is there; anything else replaces what is there, which
  * is then in the list of changes. The node itself is the caller's to write, a new directory is in the list too.
  */
-export function put(place: Place, node: Node): Change[] {
+export function put(place: TreePlace, node: Node): Change[] {
   const { directory, name, path } = place;
-  const held = directory.children.get(name);
-  if (held?.kind === "directory" && node.kind === "directory") {
-    Object.assign(held, { layer: node.layer, mode: node.mode, mtime: node.mtime });
+  const existing = directory.children.get(name);
+  if (existing?.kind === "directory" && node.kind === "directory") {
+    Object.assign(existing, { layer: node.layer, mode: node.mode, mtime: node.mtime });
     return [];
   }
   directory.children.set(name, node);
-  const changes: Change[] = held === undefined ? [] : [{ do: "remove", path, node: held }];
+  const changes: Change[] = existing === undefined ? [] : [{ do: "remove", path, node: existing }];
   if (node.kind === "directory") changes.push({ do: "make", path });
   return changes;
 }
 
 /** Takes away what lower layers put at `place` and below it; what `layer` itself put there stays (docs/protocol.md#whiteouts). */
-export function whiteOut({ directory, name, path }: Place, layer: number): Change[] {
+export function whiteOut({ directory, name, path }: TreePlace, layer: number): Change[] {
   const node = directory.children.get(name);
   if (node === undefined) return [];
   const isLower = node.layer < layer;
@@ -80,7 +80,7 @@ export function whiteOut({ directory, name, path }: Place, layer: number): Chang
     return [{ do: "remove", path, node }];
   }
   if (node.kind !== "directory") return [];
-  // Its lower self is gone; what stays is a directory that the names below it imply.
+  // What the lower layers said of it is gone; what stays is a directory that the names below it imply.
   if (isLower) Object.assign(node, { layer, mode: IMPLIED_MODE, mtime: undefined });
   return clear(node, path, layer);
 }

@@ -1,31 +1,30 @@
 /**
- * Owns the pull of an artifact (ORAS, ModelPack): each layer becomes a file under the path that its annotation names. Nothing is
- * written before the whole manifest was found fit, and all files appear together at the end. A pull that was interrupted leaves a
- * staging directory for the next to go on from, any other failure leaves nothing.
+ * Owns bringing an artifact (ORAS, ModelPack) to disk: each layer becomes a file under the path that its annotation names. Nothing is
+ * written before the whole manifest was found fit, and all files appear together at the end. A fetch that was interrupted leaves a
+ * staging directory for the next one to go on from, any other failure leaves nothing.
  */
-import { lstat, mkdir, rm, stat } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { GranaryError } from "../../errors.ts";
-import { onDisk, unlessAbsent } from "../../files/disk-error.ts";
+import { lookAt, lookThrough, remove } from "../../files/disk.ts";
+import { onDisk } from "../../files/disk-error.ts";
 import { type Digest, encodedOf } from "../../oci/digest.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import { atDigest, type Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 import { holdDirectory } from "../../store/hold-directory.ts";
 import { untilAborted } from "../../waiting/abort.ts";
-import { fetchBlobs } from "../fetching/fetch-blobs.ts";
-import { isPassing } from "../fetching/is-passing.ts";
-import type { VerbOptions } from "../fetching/verb-options.ts";
-import { type ArtifactFile, type ArtifactLimits, artifactFiles } from "./artifact-files.ts";
+import { distinctSize, fetchBlobs } from "../fetching/fetch-blobs.ts";
+import { isPassing } from "../fetching/fetch-policy.ts";
+import { PhaseProgress, type VerbOptions } from "../fetching/progress.ts";
+import { type ArtifactFile, type ArtifactLimits, artifactFiles, isModelPack } from "./artifact-files.ts";
 import { type ArtifactChoice, findArtifact } from "./find-artifact.ts";
-import { lookBelow } from "./look-below.ts";
-import { isModelPack } from "./model-pack.ts";
-import { placeAmongOthers, placeInNew } from "./place-files.ts";
+import { lookBelow, placeAmongOthers, placeInNew } from "./place-files.ts";
 
-export type PullArtifactOptions = VerbOptions & ArtifactChoice & ArtifactLimits;
+export type FetchArtifactOptions = VerbOptions & ArtifactChoice & ArtifactLimits;
 
-export type PulledArtifact = {
-  /** What the reference named when it was pulled: pull this to get the same again, wherever the tag goes. */
+export type FetchedArtifact = {
+  /** What the reference named when it was fetched: ask for this to get the same again, whatever the tag names by then. */
   readonly pinned: Reference;
   /** The digest in `pinned`: of the index, where the reference names one. */
   readonly digest: Digest;
@@ -42,28 +41,32 @@ export type PulledArtifact = {
 const FILE_MODE = 0o600;
 
 /**
- * Pulls the artifact into `directory`: made where it is missing (its parent must exist), else its files join what is there. Equal
+ * Brings the artifact into `directory`, which is made where it is missing (its parent must exist), else its files join what is there. Equal
  * files stay, different ones are never replaced. An index is followed to its only child that fits `artifactType` and `platform`.
  *
- * Throws what `Source.manifest` and `fetchBlob` throw, `manifest-invalid` (an unsafe path, a path twice, no path, above
- * `maxLayers` or `maxBytes`, several children), `path-invalid` (something is in the way), `config-invalid` (another pull of it to
+ * Throws what `Source.manifest` and `fetchBlobFrom` throw, `manifest-invalid` (an unsafe path, a path twice, no path, above
+ * `maxLayers` or `maxBytes`, several children), `path-invalid` (something is in the way), `config-invalid` (another fetch of it to
  * the same place is under way).
  */
-export async function pullArtifact(
+export async function fetchArtifactFrom(
   source: Source,
   reference: Reference,
   directory: string,
-  options: PullArtifactOptions = {},
-): Promise<PulledArtifact> {
+  options: FetchArtifactOptions = {},
+): Promise<FetchedArtifact> {
   const found = await untilAborted(findArtifact(source, reference, options), options.signal);
   const files = artifactFiles(found.view, options);
   const root = resolve(directory);
   const isNew = await isAbsent(root);
-  const looks = isNew ? [] : await Promise.all(files.map((file) => lookBelow(root, file)));
-  const missing = files.filter((_, index) => looks[index] !== "held");
+  const looking = isNew ? [] : files.map((file) => lookBelow(root, file));
+  const looks = await untilAborted(Promise.all(looking), options.signal);
+  const missing = files.filter((_, index) => looks[index] !== "there");
   const { digest } = found.top;
-  const target = { root, isNew, digest: found.manifest.digest, options };
-  const fetched = await fetchAndPlace(source, reference, missing, target);
+  const progress = new PhaseProgress("fetch", distinctSize(files), options.onProgress);
+  progress.add(distinctSize(files) - distinctSize(missing));
+  const place = { root, isNew, digest: found.manifest.digest };
+  const fetched = await fetchAndPlace(source, reference, missing, place, progress, options);
+  progress.end();
   return {
     pinned: atDigest(reference, digest),
     digest,
@@ -76,24 +79,23 @@ export async function pullArtifact(
 }
 
 async function isAbsent(root: string): Promise<boolean> {
-  const found = await unlessAbsent(`looking at ${root}`, stat(root));
+  const found = await lookThrough(root);
   if (found?.isDirectory() === true) return false;
-  if (found !== undefined || (await unlessAbsent(`looking at ${root}`, lstat(root))) !== undefined) {
+  if (found !== undefined || (await lookAt(root)) !== undefined) {
     throw new GranaryError("path-invalid", `${root} is not a directory: give another.`, { target: root });
   }
   const parent = dirname(root);
-  if ((await unlessAbsent(`looking at ${parent}`, stat(parent))) !== undefined) return true;
+  if ((await lookThrough(parent)) !== undefined) return true;
   throw new GranaryError("path-invalid", `The directory ${parent} does not exist: create it first.`, {
     target: parent,
   });
 }
 
-type Target = {
+type DirectoryToFill = {
   readonly root: string;
   readonly isNew: boolean;
   /** Of the artifact's manifest. */
   readonly digest: Digest;
-  readonly options: PullArtifactOptions;
 };
 
 /** Resolves with the bytes that were received. The staging directory goes, unless another try can go on from it. */
@@ -101,7 +103,9 @@ async function fetchAndPlace(
   source: Source,
   reference: Reference,
   files: readonly ArtifactFile[],
-  { root, isNew, digest, options }: Target,
+  { root, isNew, digest }: DirectoryToFill,
+  progress: PhaseProgress,
+  options: FetchArtifactOptions,
 ): Promise<number> {
   const { path: staging, release } = await openStaging(root, isNew, digest);
   let isKept = false;
@@ -112,7 +116,7 @@ async function fetchAndPlace(
       from: join(staging, `${index}-${encodedOf(file.digest)}`),
     }));
     const wanted = staged.map(({ digest: each, size, from }) => ({ digest: each, size, path: from }));
-    const blobs = await fetchBlobs(source, reference, wanted, { ...options, mode: FILE_MODE });
+    const blobs = await fetchBlobs(source, reference, wanted, progress, { ...options, mode: FILE_MODE });
     await (isNew ? placeInNew(root, staged, join(staging, "tree")) : placeAmongOthers(root, staged));
     return blobs.reduce((sum, blob) => sum + blob.fetched, 0);
   } catch (error) {
@@ -120,8 +124,8 @@ async function fetchAndPlace(
     throw error;
   } finally {
     try {
-      // While the directory is still ours: the next pull may be waiting for it.
-      if (!isKept) await rm(staging, { recursive: true, force: true });
+      // While the directory is still ours: the next fetch may be waiting for it.
+      if (!isKept) await remove(staging);
     } finally {
       release();
     }
@@ -130,7 +134,7 @@ async function fetchAndPlace(
 
 /**
  * Beside a new directory, inside one that exists: there it is on the same file system. Its name is that of the artifact, so that the
- * next pull finds what an interrupted one left; one pull at a time may use it.
+ * next fetch finds what an interrupted one left; one fetch at a time may use it.
  */
 async function openStaging(root: string, isNew: boolean, digest: Digest) {
   const name = `.granary-${encodedOf(digest).slice(0, 16)}`;
