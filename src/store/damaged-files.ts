@@ -8,6 +8,8 @@ import { GranaryError } from "../errors.ts";
 import { errnoOf, onDisk, unlessAbsent } from "../files/disk-error.ts";
 import { syncDirectory } from "../files/durable-file.ts";
 import { FOLDER_MODE } from "../files/modes.ts";
+import { stampOf, TICK_MS } from "../files/open-file.ts";
+import type { Clock } from "../observe/clock.ts";
 import type { DamagedFile } from "./blob-store.ts";
 
 /** Moves what lies at `path` to `directory`, as `<name>.<number>`. False when nothing lies there. Throws `store-damaged`. */
@@ -24,8 +26,33 @@ export async function setAside(directory: string, path: string, name: string): P
   return true;
 }
 
-/** Empty when there is no such directory. */
-export async function listDamaged(directory: string): Promise<DamagedFile[]> {
+/** Lists a folder of damaged files, and looks at each of them only when something came or went since the last time. */
+export class DamagedListing {
+  readonly #directory: string;
+  readonly #clock: Pick<Clock, "now">;
+  #stamp: string | undefined;
+  #found: readonly DamagedFile[] = [];
+
+  constructor(directory: string, clock: Pick<Clock, "now">) {
+    this.#directory = directory;
+    this.#clock = clock;
+  }
+
+  /** Empty when there is no such folder. */
+  async list(): Promise<readonly DamagedFile[]> {
+    const directory = this.#directory;
+    const folder = await unlessAbsent(`looking at ${directory}`, lstat(directory, { bigint: true }));
+    if (folder === undefined) return [];
+    const stamp = stampOf(folder);
+    if (stamp === this.#stamp) return this.#found;
+    this.#found = await listDamaged(directory);
+    const isOld = this.#clock.now() - Number(folder.mtimeMs) > TICK_MS;
+    this.#stamp = isOld ? stamp : undefined;
+    return this.#found;
+  }
+}
+
+async function listDamaged(directory: string): Promise<DamagedFile[]> {
   const found: DamagedFile[] = [];
   for (const name of (await unlessAbsent(`listing ${directory}`, readdir(directory))) ?? []) {
     const path = join(directory, name);

@@ -15,7 +15,7 @@ import { type Clock, systemClock } from "../observe/clock.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf, isDigest } from "../oci/digest.ts";
 import { adoptFile, checkAdoptable } from "./adopt-file.ts";
 import type { BlobStore, ListedBlob, StoredBlob } from "./blob-store.ts";
-import { listDamaged, removeDamaged, setAside } from "./damaged-files.ts";
+import { DamagedListing, removeDamaged, setAside } from "./damaged-files.ts";
 import { removePartialFiles } from "./file-partial.ts";
 import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
 import type { Partial } from "./partial.ts";
@@ -33,13 +33,14 @@ const AT_ONCE = () => Number.POSITIVE_INFINITY;
  */
 export function openDiskBlobs(layout: Layout, clock: Clock = systemClock): BlobStore {
   const verified = new VerifiedFiles(clock);
+  const damaged = new DamagedListing(layout.damaged, clock);
   return {
     stat: (digest) => statBlob(layout, digest),
     open: (digest) => openBlob(layout, verified, digest),
     adopt: (partial, digest) => withFolders(layout, () => adoptPartial(layout, verified, partial, digest)),
     remove: (digest) => removeBlob(layout, digest),
     setAside: (digest) => setBlobAside(layout, digest),
-    damaged: () => listDamaged(layout.damaged),
+    damaged: () => damaged.list(),
     removeDamaged: (name) => removeDamaged(layout.damaged, name),
     list: (onStranger) => listBlobs(layout, onStranger),
     disk: () => withFolders(layout, () => diskOf(layout)),

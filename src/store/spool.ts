@@ -18,6 +18,9 @@ export function openSpool(layout: Layout): Spool {
   return new DiskSpool(layout);
 }
 
+/** Partials that are looked at together: each is three questions to the disk. */
+const LOOKS_AT_ONCE = 8;
+
 type Saved = Pick<SavedPartial, "digest" | "upstream">;
 
 class DiskSpool implements Spool {
@@ -53,13 +56,14 @@ class DiskSpool implements Spool {
   }
 
   async list(): Promise<SavedPartial[]> {
+    const keys = (await this.#keys()).filter((key) => !this.#isOpen(key));
     const saved: SavedPartial[] = [];
-    for (const key of await this.#keys()) {
-      if (this.#isOpen(key)) continue;
-      const entry = await this.#describe(key);
-      if (entry !== undefined) saved.push(entry);
+    for (let at = 0; at < keys.length; at += LOOKS_AT_ONCE) {
+      const looks = keys.slice(at, at + LOOKS_AT_ONCE).map((key) => this.#describe(key));
+      for (const found of await Promise.all(looks)) if (found !== undefined) saved.push(found);
     }
-    return saved;
+    // One that was opened meanwhile is its fill's to tell of.
+    return saved.filter((key) => !this.#isOpen(key));
   }
 
   /** Who opens it meanwhile waits for the end of it. */

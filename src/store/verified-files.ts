@@ -3,7 +3,7 @@
  * not. A file that was written to, replaced or touched since is not known any more. It decides nothing about files that are wrong.
  */
 
-import type { FileLook, OpenFile } from "../files/open-file.ts";
+import { type FileLook, type OpenFile, TICK_MS } from "../files/open-file.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import type { Verification } from "./blob-store.ts";
@@ -11,8 +11,6 @@ import { type FileFollower, followFile } from "./digest-follower.ts";
 
 /** Enough for every blob of a large cache; who is forgotten is hashed once more. */
 const MOST_KNOWN = 200_000;
-/** File systems date by ticks of up to 10 ms: a second write within one leaves no trace. */
-const TICK_MS = 50;
 /** What is hashed between two pauses. */
 const STEP_BYTES = 4 * 1024 * 1024;
 

@@ -73,16 +73,16 @@ export class Ledger {
   }
 
   /** Keeps room for a blob of `size` bytes until the returned release is called, for a fill that may begin by then. Idempotent. */
-  keep(of: PartialKey, size: number): () => void {
+  reserve(of: PartialKey, size: number): () => void {
     const account = this.#account(of);
     this.#change(account, { target: account.holders === 0 ? size : Math.max(account.target, size) });
-    return this.#hold(account);
+    return this.#counted(account);
   }
 
   /** The room of a fill. One of a known size needs just that, whatever was said before. */
   room(of: PartialKey, size: number, extend: () => Promise<boolean>): Room {
     const account = this.#account(of);
-    const release = this.#hold(account);
+    const release = this.#counted(account);
     let isOpen = true;
     const change = (changes: Partial<Pick<Account, "occupied" | "target">>) => {
       if (isOpen) this.#change(account, changes);
@@ -107,6 +107,7 @@ export class Ledger {
     return [...this.#accounts.values()].filter(({ holders, occupied }) => holders === 0 && occupied > 0);
   }
 
+  /** True when no fill and no reader has it, also when there is none. */
   isIdle(of: Pick<SavedPartial, "digest" | "upstream">): boolean {
     return (this.#accounts.get(keyOf(of))?.holders ?? 0) === 0;
   }
@@ -145,12 +146,12 @@ export class Ledger {
     return account;
   }
 
-  #hold(account: Account): () => void {
+  #counted(account: Account): () => void {
     this.#change(account, { holders: account.holders + 1 });
-    let isHeld = true;
+    let isCounted = true;
     return () => {
-      if (!isHeld) return;
-      isHeld = false;
+      if (!isCounted) return;
+      isCounted = false;
       const changedAt = this.#clock.now();
       this.#change(account, { holders: account.holders - 1, changedAt });
     };

@@ -88,8 +88,9 @@ export class Space {
     const measured = await this.#measure();
     // No await from here to the reservation: nobody else can be given the same bytes.
     const needed = this.#ledger.needed(key, size);
-    const fits = needed === 0 || this.#lacking(this.#balanceOf(measured), needed) <= 0;
-    if (fits) return this.#reservation(key, size);
+    const isShared = needed === 0 && !this.#ledger.isIdle(key);
+    if (isShared || this.#lacking(this.#balanceOf(measured), needed) <= 0)
+      return this.#reservation(key, size);
     return await this.#inTurn(() => this.#evictFor(key, size), undefined);
   }
 
@@ -189,7 +190,7 @@ export class Space {
     const reservation = this.#reservation(key, size);
     let hasRoom = false;
     try {
-      hasRoom = lacking <= 0 || (await this.#evict(lacking, measured, true));
+      hasRoom = lacking <= 0 || (await this.#evict(lacking, measured, needed > 0));
     } finally {
       if (!hasRoom) reservation.release();
     }
@@ -213,7 +214,7 @@ export class Space {
 
   #reservation(key: PartialKey, size: number): Reservation {
     const isShared = !this.#ledger.isIdle(key);
-    return { isShared, release: this.#ledger.keep(key, size) };
+    return { isShared, release: this.#ledger.reserve(key, size) };
   }
 
   async #refuse(bytes: number): Promise<undefined> {

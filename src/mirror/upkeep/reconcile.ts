@@ -110,6 +110,8 @@ export class Reconciliation {
         if (known === 0) counted = space.waitForCount();
         begun();
       }
+      // The budget was kept without what has been found only now.
+      if (looked > FIRST && tally.registered > 0) await space.trim();
     } finally {
       counted();
     }

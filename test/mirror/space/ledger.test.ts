@@ -20,7 +20,7 @@ const extend = async () => true;
 
 test("what is kept for a blob and what is there of it are together never more than the blob", () => {
   const book = ledger();
-  const release = book.keep(keyAt(0), 100);
+  const release = book.reserve(keyAt(0), 100);
   expect([book.occupied, book.coming]).toEqual([0, 100]);
   const room = book.room(keyAt(0), 100, extend);
   release();
@@ -41,14 +41,14 @@ test("a fill that is passed through gives back what it will not write, and who a
   room.giveBack();
   expect([book.occupied, book.coming]).toEqual([30, 0]);
   expect(book.needed(keyAt(0), 100)).toBe(70);
-  book.keep(keyAt(0), 100);
+  book.reserve(keyAt(0), 100);
   expect([book.occupied, book.coming]).toEqual([30, 70]);
   expect(book.needed(keyAt(0), 100)).toBe(0);
 });
 
 test("a fill of another size than was said needs what it has, and one without a size what it is extended to", async () => {
   const book = ledger();
-  book.keep(keyAt(0), 1_000);
+  book.reserve(keyAt(0), 1_000);
   book.room(keyAt(0), 10, extend);
   expect(book.coming).toBe(10);
   const grows = book.room(keyAt(1), 0, extend);
@@ -88,7 +88,7 @@ test("the disk's word counts for partials that nobody has, and that did not chan
 
 const steps = fc.array(
   fc.record({
-    what: fc.constantFrom("keep", "room", "occupies", "extend", "giveBack", "release", "correct"),
+    what: fc.constantFrom("reserve", "room", "occupies", "extend", "giveBack", "release", "correct"),
     key: fc.nat(2),
     of: fc.nat(9),
     bytes: fc.nat(100),
@@ -104,7 +104,7 @@ test("in any order of keeping, filling, giving back and looking at the disk the 
       const rooms: Room[] = [];
       for (const { what, key, of, bytes } of list) {
         const room = rooms[of % Math.max(1, rooms.length)];
-        if (what === "keep") releases.push(book.keep(keyAt(key), bytes));
+        if (what === "reserve") releases.push(book.reserve(keyAt(key), bytes));
         if (what === "room") rooms.push(book.room(keyAt(key), bytes, extend));
         if (what === "occupies") room?.occupies(bytes);
         if (what === "extend") void room?.extend(bytes);
