@@ -1,6 +1,6 @@
 /**
- * Owns what a request meets, in this order, and answers for every failure on the way. Before it come the limit on connections and the turn
- * of the request on its connection (connections/).
+ * Owns the steps that a request goes through, in this order, and answers every failure on the way. Before them come the limit on
+ * connections (connections/admission.ts) and the turn of the request on its connection (connections/turns.ts).
  *
  *    1. its Account is opened: it will be counted, and have a line in the log
  *    2. what cannot be understood is refused: HTTP's own rules, the Host, the target
@@ -32,7 +32,7 @@ type Request = {
   readonly account: Account;
 };
 
-/** Makes the listener of one port. It answers its own failures: nothing is thrown, and no response stays open unless its client left. */
+/** Makes the request listener of one port. It throws nothing, and leaves no response open unless its client left. */
 export function createRequestListener(
   parts: FaceParts,
 ): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
@@ -93,11 +93,11 @@ function refuseMethod(request: Request): void {
 
 function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request, error: unknown): void {
   const { incoming, outgoing, account } = request;
-  // The client left; its account says so without our help.
+  // The client left. request-log.ts sees that by itself.
   if (isGranaryError(error, "aborted") && outgoing.destroyed) return;
   account.reason = messageOf(error);
   if (isGranaryError(error, "route-unknown")) metrics.routeUnknown.inc();
-  if (!isGranaryError(error)) log.error({ err: error }, "a request failed in a way that it never should");
+  if (!isGranaryError(error)) log.error({ err: error }, "a request failed with an unexpected error");
   if (outgoing.headersSent) {
     // Part of a body is out: ending it would make it look whole (F18).
     account.outcome = "error";
@@ -113,7 +113,7 @@ function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request,
   respondJson(request, answer.status, answer.body, headers, answer.contentType);
 }
 
-/** What is not there is no failure of ours, and neither is a request that is at fault. */
+/** Only a failure of the upstream or of this mirror is an "error". */
 function outcomeOf(error: unknown, status: number): RequestOutcome {
   if (isGranaryError(error, "not-found", "route-unknown")) return "absent";
   return status < 500 ? "refused" : "error";

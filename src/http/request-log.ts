@@ -13,12 +13,12 @@ import { withoutUserInfo } from "../oci/redact.ts";
 export type RouteKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
 
 /**
- * Where an answer came from (Outcome), or why there was none: "absent" (404), "refused" (any other 4xx: the request is at fault, or its
- * sender may not), "error" (the upstream or this mirror failed).
+ * Where an answer came from (Outcome), or why there was none: "absent" (404), "refused" (any other 4xx: the request is at fault or not
+ * allowed), "error" (the upstream or this mirror failed).
  */
 export type RequestOutcome = Outcome | "absent" | "refused" | "error";
 
-/** What is known of one request so far. Plain data; whoever answers fills it in as it learns. */
+/** What is known of one request so far; the code that answers it fills it in. */
 export class Account {
   kind: RouteKind = "other";
   /** Name of a configured upstream; undefined until routing has found it. */

@@ -31,20 +31,20 @@ export type ServeSettings = {
   readonly upstreams: readonly Upstream[];
   /** How long bodies in flight may go on after `close`. */
   readonly drainMs: number;
-  /** No limits, and five minutes until a client that takes nothing is let go, when left out. */
+  /** When left out: no limits, and five minutes until a client that reads nothing is closed. */
   readonly clients?: ConnectionLimits & { readonly stallMs: number };
-  /** The addresses of this machine; those that it has when left out. */
+  /** The addresses of this machine; those of the system when left out. */
   readonly interfaces?: Interfaces;
 };
 
 export type ServingListener = {
   readonly port: number;
   readonly upstream: string;
-  /** What clients type to reach it, from as far as it can be reached. */
+  /** What clients type to reach it; from other machines, if it can be reached from there. */
   readonly url: string;
-  /** For connections to come. Throws when it cannot be used; the old certificate stays then. */
+  /** New connections get this certificate. Throws when it cannot be used, and keeps the old one. */
   renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
-  /** For requests to come. Only where a login is asked for. */
+  /** Later requests need this login. Does nothing where the listener asks for none. */
   renewLogin(login: Login): void;
 };
 

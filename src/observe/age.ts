@@ -1,6 +1,6 @@
 /**
- * Owns how old something is whose date was stored. A date from the future cannot be true (the clock is wrong now, or was then), so
- * nothing is young by it. Pure.
+ * Owns how old something is whose date was stored. A date in the future cannot be right (the clock is wrong now, or was
+ * wrong then), so such a date never makes anything young. Pure.
  */
 import { formatDuration } from "../bytes/units.ts";
 
@@ -14,7 +14,7 @@ export function isYoungerThan(lifetimeMs: number, date: number, now: number): bo
   return date <= now && now < date + lifetimeMs;
 }
 
-/** "5m ago", or that it is not known when. */
+/** "5m ago", or that the time is not known. */
 export function formatAge(date: number, now: number): string {
-  return date <= now ? `${formatDuration(now - date)} ago` : "at a time that the clock has wrong";
+  return date <= now ? `${formatDuration(now - date)} ago` : "at a time in the future (the clock was wrong)";
 }

@@ -6,7 +6,7 @@ export interface Timer {
 }
 
 export interface Clock {
-  /** Epoch ms: the date. It jumps when somebody sets it, so it is only for what is stored or shown with a date. */
+  /** Epoch ms: the date. It jumps when somebody sets the clock, so it is only for what is stored or shown with a date. */
   now(): number;
   /** Whole ms since some moment before: it never goes back, whatever the date does. Every duration is measured with it. */
   elapsed(): number;
@@ -25,8 +25,7 @@ export const systemClock: Clock = {
 };
 
 /**
- * For work that somebody waits for: its timers keep the process alive. A command that pauses between two tries has nothing
- * else that does.
+ * For work that somebody waits for: its timers keep the process alive. While a command pauses between two tries, nothing else would.
  */
 export const foregroundClock: Clock = {
   now: () => Date.now(),

@@ -5,7 +5,7 @@
 import type { Clock, Timer } from "./clock.ts";
 import type { Log } from "./log.ts";
 
-/** Trouble that did not come back for this long is over. */
+/** Trouble is over when it has not come back for this long. */
 const QUIET_MS = 10_000;
 
 const NO_TIMER: Timer = { cancel: () => undefined };
@@ -54,12 +54,12 @@ export class Episodes {
     this.#running.set(key, { begunAt: now, message, count: 1, lastAt: now, timer });
   }
 
-  /** What failed last in each running episode: what a person has to do may have become another thing since it began. */
+  /** The latest message of each running episode: what a person has to do may have changed since it began. */
   get current(): readonly string[] {
     return [...this.#running.values()].map(({ message }) => message);
   }
 
-  /** The trouble is known to be over; says so if an episode of `key` runs. */
+  /** To be called when the trouble is known to be over. Logs that if an episode of `key` runs. */
   over(key: string): void {
     const episode = this.#running.get(key);
     if (episode === undefined) return;

@@ -27,8 +27,8 @@ export type LogOptions = {
 };
 
 /**
- * A log that writes to standard output, or to `output`. A JSON line has its level as a word and its time as an ISO date. Whatever becomes
- * of standard output, the process goes on.
+ * A log that writes to standard output, or to `output`. A JSON line has its level as a word and its time as an ISO date. A failure of
+ * standard output never stops the process.
  */
 export function createLog({ level, format }: LogOptions, output?: NodeJS.WritableStream): Log {
   const isTerminal = output === undefined && process.stdout.isTTY === true;
@@ -47,7 +47,7 @@ export function createLog({ level, format }: LogOptions, output?: NodeJS.Writabl
 let lastTime = 0;
 let lastText = "";
 
-/** The time as pino wants it, an ISO date; writing one out costs as much as the rest of a line, and many lines share a millisecond. */
+/** The time in the form that pino wants. It is formatted once for each millisecond: that costs half as much as the rest of a line. */
 function isoTime(): string {
   const now = Date.now();
   if (now !== lastTime) {
@@ -57,13 +57,13 @@ function isoTime(): string {
   return lastText;
 }
 
-/** The colours of pretty lines are ours; names of registries and archives that stand in a line are shown and never obeyed. */
+/** Control characters in names of registries and archives are made visible here; those in the output are our own colours. */
 function prettyInto(output: Output, colorize: boolean): Output {
   const lines = pretty({
     colorize,
     translateTime: "SYS:HH:MM:ss.l",
     singleLine: true,
-    // A stream of its own: an error of the output's would end the one that lines go through.
+    // A separate stream: an error of the output would end the one that pino-pretty writes into.
     destination: new Writable({
       write(text: Buffer, _, done) {
         output.write(text.toString("utf8"));
@@ -78,7 +78,7 @@ function visibleInto(output: Output): Output {
   return { write: (line) => output.write(visibleText(line)) };
 }
 
-/** Pino flushes this one when the process ends, which it does for its own kind of stream alone. */
+/** Pino's own kind of stream, because pino flushes no other kind when the process ends. */
 function visibleStandardOutput(): StandardOutput {
   const output = openStandardOutput();
   const write = output.write.bind(output);
@@ -90,11 +90,11 @@ type Output = { write(line: string): unknown };
 
 type StandardOutput = ReturnType<typeof pino.destination>;
 
-/** What waits for a reader that is slow, or gone for a while (a full disk under a file): bytes. Beyond, lines are dropped. */
+/** Bytes that are kept for an output that is slow, or fails for a while (a full disk). Beyond them, lines are dropped. */
 const MOST_WAITING = 2 ** 20;
 const TRY_AGAIN_MS = 5_000;
 
-/** Whatever becomes of it, a terminal that was closed or a disk that is full, the process goes on. */
+/** The process goes on when the terminal was closed or the disk is full. */
 function openStandardOutput(): StandardOutput {
   const output = pino.destination({
     dest: 1,
@@ -109,7 +109,7 @@ function openStandardOutput(): StandardOutput {
   output.on("write", () => {
     isBroken = false;
   });
-  // Called at the end of the process; where nothing can be written it would try for ever.
+  // Called at the end of the process; when nothing can be written, it would try for ever.
   const flushSync = output.flushSync.bind(output);
   output.flushSync = () => {
     if (!isBroken) flushSync();

@@ -1,7 +1,7 @@
 /**
  * Owns the metrics of the process itself, under the names that every Prometheus client library gives them. Each is measured when the
- * metrics are asked for, and nothing runs in between: prom-client's own set also watches the event loop a hundred times a second, and
- * lists every open connection at each question.
+ * metrics are asked for, and nothing runs in between: prom-client's own set also wakes the process a hundred times a second to watch
+ * the event loop, and lists every open connection each time.
  */
 import { readdir, readFile } from "node:fs/promises";
 import { Counter, Gauge, type Registry } from "prom-client";
@@ -34,7 +34,7 @@ export function addProcessMetrics(registry: Registry): void {
   addDescriptorMetrics(registers);
 }
 
-/** Each connection and each open blob is a file descriptor. Where the system does not say how many there are, neither does this. */
+/** Each connection and each open blob needs a file descriptor. On systems without /proc these metrics are left out. */
 function addDescriptorMetrics(registers: Registry[]): void {
   new Gauge({
     name: "process_open_fds",

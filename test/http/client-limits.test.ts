@@ -129,12 +129,12 @@ describe("a client that takes nothing of what it asked for", () => {
     stalled.on("error", () => undefined).pause();
     stalled.write(request(warm));
     await until(() => server.mirror.readers === 3);
-    await until(() => troubles(server, "takes nothing").length > 0);
+    await until(() => troubles(server, "reads nothing").length > 0);
     await until(() => taken > big.byteLength);
     // The slow one is done, the stalled one gone: what is left waits for its first byte.
     await until(() => server.mirror.readers === 1 && server.mirror.pins === 1);
     expect(waiting.destroyed).toBe(false);
-    expect(troubles(server, "takes nothing")).toMatchObject([{ client: "127.0.0.1" }]);
+    expect(troubles(server, "reads nothing")).toMatchObject([{ client: "127.0.0.1" }]);
     for (const socket of [waiting, slow, stalled]) socket.resetAndDestroy();
     await until(() => server.mirror.pins === 0);
   });

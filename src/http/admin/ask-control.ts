@@ -6,8 +6,8 @@ import type { VerifyOptions, VerifyReport } from "../../mirror/upkeep/verify.ts"
 import type { ControlLine } from "./control.ts";
 
 /**
- * What the server at `path` finds; undefined when none answers there. Throws `aborted`, `denied` (it is another user's),
- * `upstream-unavailable` when it ended before it was done.
+ * The report of the server at `path`; undefined when no server answers there. Throws `aborted`, `denied` (the server is another user's),
+ * and `upstream-unavailable` when the server ended before it was done.
  */
 export async function askToVerify(path: string, options: VerifyOptions): Promise<VerifyReport | undefined> {
   const answer = await connect(path, options);
@@ -38,17 +38,17 @@ function connect(path: string, { repair, signal }: VerifyOptions): Promise<Incom
     asking.on("response", resolve);
     asking.on("error", (error) => {
       const code = "code" in error ? String(error.code) : "";
-      // Nothing there, what a server left behind, or a path that no socket can have.
+      // There is no socket, or one that a dead server left behind, or no socket can have such a path.
       if (["ENOENT", "ECONNREFUSED", "ENOTSOCK", "ENOTDIR", "EINVAL", "ENAMETOOLONG"].includes(code))
         resolve(undefined);
-      else if (code === "EACCES" || code === "EPERM") reject(anothers(path));
+      else if (code === "EACCES" || code === "EPERM") reject(otherUsers(path));
       else reject(ended({ repair, ...(signal !== undefined && { signal }) }, error));
     });
     asking.end();
   });
 }
 
-function anothers(path: string): GranaryError {
+function otherUsers(path: string): GranaryError {
   const text = `A Granary runs in this storage directory, and only the user that runs it may ask it (${path}): run this as that user, in a container with "docker exec".`;
   return new GranaryError("denied", text, { target: path });
 }

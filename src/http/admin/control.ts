@@ -19,7 +19,7 @@ export type ControlLine =
   | { readonly report: Awaited<ReturnType<Mirror["verify"]>> }
   | { readonly failure: string };
 
-/** A server that cannot be asked serves all the same: that is said, and nothing else. */
+/** Where the socket cannot be made, the log says so and the server goes on: only commands cannot reach it. */
 export async function openControl(path: string, mirror: Pick<Mirror, "verify">, log: Log): Promise<Control> {
   const server = createServer((incoming, outgoing) => void answer(mirror, incoming, outgoing));
   let remove = async () => {};
@@ -28,7 +28,8 @@ export async function openControl(path: string, mirror: Pick<Mirror, "verify">, 
     await new Promise<void>((resolve, reject) => server.once("error", reject).listen(draft, resolve));
     remove = await placeSocket(draft, path);
   } catch (error) {
-    const text = "commands cannot ask this server while it runs (granary verify): stop it for that";
+    const text =
+      "commands such as granary verify cannot reach this server while it runs: stop it to use them";
     log.warn({ reason: messageOf(error) }, text);
   }
   let closing: Promise<void> | undefined;

@@ -15,7 +15,7 @@ export type StatusParts = Pick<Observers, "log" | "metrics"> & { readonly mirror
 export type StatusPages = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
 type StatusPage = {
-  /** Whether it is answered without a login, too: probes have none. What the metrics tell is not for everybody. */
+  /** True when it is answered without a login as well, because probes have none. The metrics are not for everybody. */
   readonly isOpen: boolean;
 };
 
@@ -25,7 +25,7 @@ const PAGES: ReadonlyMap<string, StatusPage> = new Map([
   ["/metrics", { isOpen: false }],
 ]);
 
-/** The page at this path; undefined where there is none. Only for targets without a host: a URL means another host's page. */
+/** The page at this path; undefined where there is none. For paths alone: a target that is a URL means a page of another host. */
 export function statusPageOf(rawPath: string): StatusPage | undefined {
   return PAGES.get(rawPath);
 }
@@ -65,8 +65,8 @@ export function createStatusPages({ mirror, metrics, log }: StatusParts): Status
 
 /**
  * Ready means that clients can be served: upstreams may be down, the disk full, the database out of order, and what is stored or can be
- * passed through is served all the same. So such trouble is told (`degraded`) under 200: whoever sends clients elsewhere for it would
- * make an outage of it.
+ * passed through is served all the same. So such trouble is told (`degraded`) with status 200: a load balancer that sent clients
+ * elsewhere because of it would turn it into an outage.
  */
 async function readiness(mirror: Pick<Mirror, "status">) {
   const { troubles } = await mirror.status();

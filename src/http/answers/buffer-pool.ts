@@ -5,11 +5,11 @@
 
 const LARGEST = 2 ** 20;
 const SMALLEST = 2 ** 16;
-/** What open bodies together may hold before new ones get the smallest buffers. */
+/** When the buffers of all open bodies together are larger than this, new bodies get the smallest ones. */
 const BUDGET = 24 * 2 ** 20;
-/** Beyond this new ones are a quarter of that: thousands of clients that take nothing must not hold a gigabyte. */
+/** Beyond this, new buffers are a quarter of the smallest: thousands of clients that read nothing must not hold a gigabyte. */
 const CROWDED = 64 * 2 ** 20;
-/** What may lie around unused. */
+/** How many bytes of unused buffers are kept for the next bodies. */
 const SPARE = 16 * 2 ** 20;
 
 export type BufferPair = readonly [Uint8Array, Uint8Array];
@@ -19,7 +19,7 @@ export class BufferPool {
   #spareBytes = 0;
   #takenBytes = 0;
 
-  /** Two buffers for a body of `length` bytes; the taker gives them back once. */
+  /** Two buffers for a body of `length` bytes; the caller gives them back once. */
   take(length: number): BufferPair {
     const size = this.#sizeFor(length);
     this.#takenBytes += 2 * size;
@@ -29,7 +29,7 @@ export class BufferPool {
     return pair;
   }
 
-  /** `isIdle` is false while a write that names the pair may be under way: another body must not get it then. */
+  /** `isIdle` is false while a write from the pair may be under way: then no other body may get it. */
   give(pair: BufferPair, isIdle: boolean): void {
     const size = pair[0].byteLength;
     this.#takenBytes -= 2 * size;
@@ -40,11 +40,11 @@ export class BufferPool {
     else pairs.push(pair);
   }
 
-  /** Powers of two, so that spare ones fit; exact for what is smaller than all of them. */
+  /** A power of two, so that a spare pair fits many bodies; the exact length for a body smaller than that. */
   #sizeFor(length: number): number {
     if (this.#takenBytes > CROWDED) return Math.max(1, Math.min(length, SMALLEST / 4));
     if (length <= SMALLEST) return Math.max(1, length);
-    // A quarter of what is left: the last large pair leaves room for others.
+    // At most a quarter of what is left of the budget, so that no body takes all of it.
     const share = (BUDGET - this.#takenBytes) / 4;
     let size = LARGEST;
     while (size > SMALLEST && (size >= 2 * length || 2 * size > share)) size /= 2;

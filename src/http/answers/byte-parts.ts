@@ -15,21 +15,21 @@ export type ByteParts = {
   reader(): BlobReader;
 };
 
-/** Ranges so near each other are fetched as one: a request for less costs more than it saves. */
+/** Ranges with a gap of at most this many bytes are fetched as one: another request would cost more than the bytes of the gap. */
 const NEAR_BYTES = 64 * 1024;
-/** How many of the ranges to come are told at a time. */
+/** How many of the next ranges the transfer is told of, so that it can fetch them meanwhile. */
 const TOLD_AHEAD = 64;
 
 export type PartsAsk = {
-  /** Of the blob, bytes. */
+  /** Bytes of the blob. */
   readonly size: number;
   readonly ranges: readonly ByteRange[];
-  /** Its bytes may have to be fetched. */
+  /** True when its bytes may have to be fetched. */
   readonly isCold: boolean;
 };
 
 export function byteParts(blob: ReadableBlob, { size, ranges, isCold }: PartsAsk): ByteParts {
-  // Nobody who makes a blob can know it: what looked like the end of a part would end it.
+  // Random: somebody who knew the boundary could make a blob that contains it, and so end a part early.
   const boundary = randomBytes(16).toString("hex");
   const heads = ranges.map((range, index) => headOf(range, size, boundary, index === 0));
   const end = Buffer.from(`\r\n--${boundary}--\r\n`, "latin1");
@@ -44,7 +44,7 @@ export function byteParts(blob: ReadableBlob, { size, ranges, isCold }: PartsAsk
 
 type Part = { readonly range: ByteRange; readonly head: Buffer };
 
-/** Parts that one reader gives, with what lies between them. */
+/** Parts that one reader reads, with the bytes between them. */
 type Stretch = { readonly range: ByteRange; readonly parts: readonly Part[] };
 
 function headOf(range: ByteRange, size: number, boundary: string, isFirst: boolean): Buffer {
@@ -70,17 +70,17 @@ function stretchesOf(parts: readonly Part[], near: number): Stretch[] {
   return stretches;
 }
 
-/** Gives the parts one after the other; it holds no bytes of the blob. */
+/** Reads the parts one after the other, and keeps no bytes of the blob. */
 class PartsReader implements BlobReader {
   readonly #blob: ReadableBlob;
   readonly #stretches: readonly Stretch[];
   readonly #end: Buffer;
   #reader: BlobReader | undefined;
-  /** Which stretch is read, which part of it, and up to which byte of the blob. */
+  /** The stretch and the part that are being read, and the offset in the blob. */
   #stretch = 0;
   #part = 0;
   #offset = 0;
-  /** What stands before the next bytes of the blob, as far as it has not been given. */
+  /** The rest of the text that comes before the next bytes of the blob. */
   #text: Buffer;
   #isClosed = false;
 
@@ -100,7 +100,7 @@ class PartsReader implements BlobReader {
     const room = Math.min(into.length - text, part.range.end - this.#offset);
     if (room <= 0) return text;
     const count = await this.#reader.read(into.subarray(text, text + room));
-    // Whoever reads sees that the body is short of its length, and ends it for that (F2).
+    // The sender notices that the body is shorter than promised, and destroys it (F2).
     if (count === 0) return 0;
     this.#offset += count;
     if (this.#offset === part.range.end) this.#next();
@@ -119,7 +119,7 @@ class PartsReader implements BlobReader {
     return taken;
   }
 
-  /** What lies between two parts of a stretch is read past, into memory that is written over. */
+  /** Reads the bytes between two parts of a stretch and throws them away. */
   async #skipTo(start: number, reader: BlobReader, into: Uint8Array): Promise<void> {
     while (this.#offset < start) {
       const count = await reader.read(into.subarray(0, Math.min(into.length, start - this.#offset)));
@@ -138,7 +138,7 @@ class PartsReader implements BlobReader {
     this.#text = this.#stretches[this.#stretch]?.parts[this.#part]?.head ?? this.#end;
   }
 
-  /** The next reader before the last one closes: a transfer whose last reader has left is on its way to stop (F13). */
+  /** Opens the next reader before it closes the last one: a transfer begins to stop when its last reader leaves (F13). */
   #open(): void {
     const previous = this.#reader;
     const next = this.#stretches[this.#stretch];

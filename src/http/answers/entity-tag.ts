@@ -14,7 +14,7 @@ export function matchesAny(ifNoneMatch: string | undefined, digest: Digest): boo
   });
 }
 
-/** True when a Range still counts: no If-Range, or the same strong tag. A date never matches, we hand out none. */
+/** True when a Range still counts: no If-Range, or the same strong tag. A date never matches, because answers carry none. */
 export function allowsRange(ifRange: string | undefined, digest: Digest): boolean {
   return ifRange === undefined || ifRange.trim() === formatEntityTag(digest);
 }

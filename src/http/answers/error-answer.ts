@@ -20,12 +20,12 @@ export type ErrorContext = {
   readonly rateLimitedStatus: 429 | 503 | 404;
 };
 
-/** What is told to a client that can do nothing but come back. */
+/** Retry-After where the upstream named no time. */
 const RETRY_SECONDS = 5;
 
 const JSON_TYPE = "application/json";
 
-/** A 4xx without a code of its own is a refusal all the same. */
+/** Codes for an upstream's 4xx for which the specification has none. */
 const REFUSALS: Readonly<Record<number, OciErrorCode>> = {
   402: "DENIED",
   413: "SIZE_INVALID",
@@ -40,7 +40,7 @@ export function errorAnswer(error: unknown, context: ErrorContext): ErrorAnswer 
   const [status, ociCode] = statusOf(error, context);
   const mayRetry = status === 429 || status >= 502;
   const retryAfterSeconds = mayRetry ? secondsOf(facts.retryAfterMs) : undefined;
-  // A refusal is the registry's answer, in its own words; of a failure it says why.
+  // A refusal is passed on in the registry's own words. In a failure they only say why.
   if (facts.told !== undefined && status < 500 && status !== 404) {
     const body = formatErrorBodies(facts.told.map((one) => ({ ...one, code: one.code ?? ociCode })));
     return { status, contentType: JSON_TYPE, body, retryAfterSeconds };
@@ -59,8 +59,8 @@ function statusOf({ code, facts }: GranaryError, context: ErrorContext): readonl
 }
 
 /**
- * What happened at an upstream is told without the URL that was asked there: it may be another client's, and it shows how this
- * mirror reaches the registry. The log has the whole sentence.
+ * The sentence for the client, without the URL that was asked at the upstream: that may belong to another client's request, and it shows
+ * how this mirror reaches the registry. The log has the whole sentence.
  */
 function told(message: string, reason: string | undefined): string {
   return withoutUserInfo(reason === undefined ? message : `${reason}.`);
@@ -82,7 +82,7 @@ function outdated(text: string): ErrorAnswer {
 }
 
 function limited({ kind, rateLimitedStatus }: ErrorContext): readonly [number, OciErrorCode] {
-  // Where signatures are looked for, a 404 would say that there is nothing to find.
+  // For referrers a 404 would mean that there are no signatures.
   if (rateLimitedStatus === 404)
     return kind === "referrers" ? [429, "TOOMANYREQUESTS"] : [404, unknownCode(kind)];
   return [rateLimitedStatus, rateLimitedStatus === 429 ? "TOOMANYREQUESTS" : "UNAVAILABLE"];
@@ -112,7 +112,7 @@ function meaningOf(code: ErrorCode, kind: RouteKind): readonly [number, OciError
     case "upstream-refused":
       return [502, "UNAVAILABLE"];
     case "upstream-unavailable":
-      // What refers to a digest is not known now: clients that verify must neither take that for "nothing" nor for "no such API".
+      // The referrers are not known at the moment. A client that verifies signatures must not read this as "none" or as "no such API".
       return [kind === "referrers" ? 503 : 502, "UNAVAILABLE"];
     case "store-full":
     case "aborted":

@@ -7,10 +7,10 @@ import type { ServerResponse } from "node:http";
 import { formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
 import type { Account } from "../request-log.ts";
 
-/** Where an answer goes, and the account of its request; what is refused before anything is read of it has none. */
+/** Where an answer goes, and the Account of its request. A connection that is one too many is refused without an Account. */
 export type Reply = { readonly outgoing: ServerResponse; readonly account?: Account };
 
-/** Names and values in turn, the form that Node takes without another copy. Whoever sends it owns it. */
+/** Names and values in turn, the form that Node takes without another copy. The functions here add to the list that they are given. */
 export type HeaderList = string[];
 
 export const API_VERSION: readonly string[] = ["Docker-Distribution-Api-Version", "registry/2.0"];
@@ -54,7 +54,7 @@ export function respondJson(
   respond(reply, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
 }
 
-/** Refuses a request that is at fault, or whose sender may not, in the registry's own form of an error. */
+/** Refuses a request that is at fault or not allowed, with an error in the registry's form. */
 export function refuse(
   reply: Reply,
   status: number,
@@ -68,12 +68,12 @@ export function refuse(
   respondJson(reply, status, formatErrorBody(code, message), headers);
 }
 
-/** Some clients and proxies give up on headers of several KiB, and this one says less than most. */
+/** Some clients and proxies fail at headers of several KiB. */
 const MOST_WARNING = 500;
 
 /**
- * The value of a Warning header: 299 is "miscellaneous persistent warning" (RFC 7234, 5.5); clients print the text (docs/protocol.md#warnings). Always a complete
- * quoted string of printable ASCII: an escape that is cut in two would open the quotes again.
+ * The value of a Warning header: 299 is "miscellaneous persistent warning" (RFC 7234, 5.5); clients print the text
+ * (docs/protocol.md#warnings). Always a complete quoted string of printable ASCII: an escape that is cut in two would open the quotes again.
  */
 export function formatWarning(text: string): string {
   const plain = text.slice(0, MOST_WARNING).replace(/[^\x20-\x7e]/g, " ");

@@ -1,7 +1,7 @@
 /**
  * Owns "send a body": the only way in which blob bytes reach a client. Two alternating buffers, written straight to the
  * Node response; the next read runs while the current write does. A body that cannot be finished is destroyed, never
- * ended (F18), and whoever leaves ends nothing but this reader (F5, F7).
+ * ended (F18). When a client leaves, only this reader is closed (F5, F7).
  */
 import type { ServerResponse } from "node:http";
 import { GranaryError } from "../../errors.ts";
@@ -13,9 +13,9 @@ export type Body = {
   readonly outgoing: ServerResponse;
   /** Closed here, whatever happens. */
   readonly reader: BlobReader;
-  /** Bytes that `Content-Length` promises; undefined where nobody knows them: then the body ends as the reader does. */
+  /** Bytes that `Content-Length` promises; undefined where nobody knows them: then the body ends where the reader ends. */
   readonly length: number | undefined;
-  /** Writes status and headers. Called once, before the first byte or when the first byte takes longer than a moment. */
+  /** Writes status and headers. Called once: before the first byte, or after HEADERS_WAIT_MS without one. */
   readonly begin: () => void;
   /** Called when the first byte is there. */
   readonly onFirstByte: () => void;
@@ -31,7 +31,7 @@ export type Body = {
  */
 const HEADERS_WAIT_MS = 800;
 
-/** What the buffers are chosen by where no length is known. */
+/** The length by which buffers are chosen where none is known. */
 const UNTOLD_BYTES = 1024 * 1024;
 
 /**
@@ -63,7 +63,7 @@ async function copy(
 ): Promise<void> {
   const { outgoing, reader, length, begin } = body;
   let [current, next] = buffers;
-  // An empty body is whole with its headers: they wait for the reader's word that nothing is what was asked for (F18).
+  // With an empty body the headers are the whole answer, so they wait until the reader has confirmed that it is empty (F18).
   let taken = length === 0 ? await reader.read(current) : await readFirst(body, current);
   let read = taken;
   if (!outgoing.headersSent) begin();
@@ -78,7 +78,7 @@ async function copy(
   if (length !== undefined && read !== length) throw wrongLength(length, read);
 }
 
-/** The first read; when it takes longer than a moment, the headers go out before it ends. */
+/** The first read; after HEADERS_WAIT_MS the headers go out without waiting for it. */
 async function readFirst(
   { reader, begin, outgoing, onFirstByte, clock }: Body,
   into: Uint8Array,
@@ -99,7 +99,7 @@ async function readFirst(
 
 /** Nothing in Node enforces Content-Length on the way out, and a wrong body must not look like a whole one (F2). */
 function wrongLength(expected: number, found: number): GranaryError {
-  return new GranaryError("size-mismatch", `A body of ${expected} bytes was promised, ${found} came.`, {
+  return new GranaryError("size-mismatch", `A body of ${expected} bytes was promised, but ${found} came.`, {
     expected,
     found,
   });
@@ -116,7 +116,7 @@ class BodyWriter {
     this.#outgoing = outgoing;
     this.#onSent = onSent;
     this.#isGone = outgoing.destroyed;
-    // A parked read would wait for ever otherwise: nothing else tells it that nobody listens (F12).
+    // Closing the reader ends a read that waits for bytes; nothing else would tell it that the client is gone (F12).
     outgoing.once("close", () => {
       this.#isGone = true;
       this.#fail?.(clientLeft());
@@ -135,7 +135,7 @@ class BodyWriter {
         resolve();
       });
     });
-    // The caller awaits it after its next read; until then a failure is not unhandled.
+    // The caller awaits it only after its next read; until then a failure must not count as unhandled.
     written.catch(() => undefined);
     return written;
   }

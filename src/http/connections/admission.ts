@@ -32,7 +32,7 @@ export class Admission {
   readonly #onExcess: (excess: Excess, address: string) => void;
   readonly #perAddress = new Map<string, number>();
   #all = 0;
-  /** The limit that each of the connections beyond one is beyond, by `keyOf`. */
+  /** The connections beyond a limit, by `keyOf`, and which limit. */
   readonly #beyond = new Map<string, Excess>();
 
   /** `onExcess` is called with each connection that is beyond a limit. */
@@ -92,7 +92,7 @@ export class Admission {
   }
 }
 
-/** Whoever has an IPv6 network has more addresses in it than there are connections: the network counts as one. */
+/** One IPv6 client can have a whole /64 network of addresses, so the network counts as one address. */
 export function networkOf(address: string | undefined): string {
   if (address === undefined || !ipaddr.isValid(address)) return address ?? "";
   const parsed = ipaddr.process(address);

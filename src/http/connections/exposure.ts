@@ -15,7 +15,7 @@ export type Reach = "machine" | "network" | "internet";
 
 export type Exposure = {
   readonly reach: Reach;
-  /** The addresses that reach so far. */
+  /** The addresses at which it can be reached from there. */
   readonly addresses: readonly string[];
 };
 
@@ -113,7 +113,7 @@ function addressesBehind(address: string, interfaces: Interfaces): string[] {
   return [address];
 }
 
-/** What IANA has given to the internet, and the tunnels to it; all else stays in networks of one's own. */
+/** "internet" for addresses that IANA gave to the internet and for tunnels to it; all others are of local networks. */
 function reachOf(address: string): Reach {
   const bare = address.replace(/%.*$/, "");
   if (!ipaddr.isValid(bare)) return "network";

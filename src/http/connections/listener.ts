@@ -20,9 +20,9 @@ export type ListenerOptions = {
   readonly host: string | undefined;
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
   readonly drainMs: number;
-  /** How long nothing may move to a client that has closed its own direction; a minute and a half when left out. */
+  /** How long nothing may be sent to a client that has closed its own direction; 90 seconds when left out. */
   readonly silenceMs?: number;
-  /** How long a client may take nothing of what it asked for; five minutes when left out. */
+  /** How long a client may read nothing of its answer; five minutes when left out. */
   readonly stallMs?: number;
 };
 
@@ -30,7 +30,7 @@ export type ListenerOptions = {
 export type ListenerCommons = {
   readonly admission: Admission;
   readonly sentAhead: SentAhead;
-  /** Clients that misbehave are told of once for each episode. */
+  /** The log has one line for each episode of misbehaving clients. */
   readonly episodes: Episodes;
 };
 
@@ -47,20 +47,20 @@ export type Listener = {
 const SERVER_OPTIONS = {
   // A request for 1024 ranges is 22.5 KB; Node's default answers it with 431 (docs/protocol.md#connections).
   maxHeaderSize: 128 * 1024,
-  // Go keeps idle connections for 90 s (docs/protocol.md#connections): the one who closes first must not be us.
+  // Go keeps idle connections for 90 s (docs/protocol.md#connections): we must not close first.
   keepAliveTimeout: 95_000,
   headersTimeout: 60_000,
-  // A client that vanished without a word would hold its Pin for ever.
+  // Finds clients that vanished without closing; their Pins would be held for ever.
   keepAlive: true,
   keepAliveInitialDelay: 60_000,
   noDelay: true,
-  // What Node answers by itself would come out of turn (turns.ts).
+  // What Node answers by itself would come before the answers under way (turns.ts).
   requireHostHeader: false,
-  // Node's http has it by itself, its https does not (silence.ts).
+  // Node's http does this anyway, its https does not (silence.ts).
   allowHalfOpen: true,
 };
 
-/** Docker gives a handshake 10 s; whoever takes longer than this will not end it. */
+/** Docker gives up a handshake after 10 s, so no real client takes longer than this. */
 const HANDSHAKE_MS = 30_000;
 
 /** Throws `config-invalid` when the port cannot be had. */
@@ -79,14 +79,14 @@ export async function openListener(
     silenceMs,
     commons,
   );
-  // Of TLS it is the inner stream whose end counts: the client's close_notify.
+  // With TLS, the end of the inner stream counts: the client's close_notify.
   const event = tls === undefined ? "connection" : "secureConnection";
   turns.keep(server, event);
   endStalled(server, { stallMs, turns, onStalled });
   server.on("connect", (_, socket: Socket) => {
     const isAnswering = turns.isAnswering(socket);
     turns.leave(socket);
-    // What is told of the tunnel would be taken for bytes of the answer under way.
+    // A refusal would look like bytes of the answer under way.
     if (isAnswering) socket.destroy();
     else refuseTunnel(socket, silenceMs);
   });
@@ -120,13 +120,9 @@ function takeTurns(answer: Answer, silenceMs: number, { sentAhead, episodes }: L
   const tell = (trouble: string, { remoteAddress }: Socket, message: string) =>
     episodes.trouble(trouble, { client: plainAddress(remoteAddress) }, message);
   const onFlood = (socket: Socket) =>
-    tell(
-      "requests ahead",
-      socket,
-      "clients send far more requests than they take answers: closing connections",
-    );
+    tell("requests ahead", socket, "clients send requests and do not read the answers: closing connections");
   const onStalled = (socket: Socket) =>
-    tell("stalled clients", socket, "a client takes nothing of its answer: closing its connection");
+    tell("stalled clients", socket, "a client reads nothing of its answer: closing its connection");
   return { turns: new Turns({ answer, silenceMs, onFlood }, sentAhead), onStalled };
 }
 
@@ -149,14 +145,14 @@ function refuseTunnel(socket: Socket, silenceMs: number): void {
   );
   const head = ["HTTP/1.1 405 Method Not Allowed", "Allow: GET, HEAD", "Content-Type: application/json"];
   socket.on("error", () => socket.destroy());
-  // Whoever never closes its side would keep the connection.
+  // A client that never closes its side would keep the connection open.
   endWhenSilent(socket, silenceMs);
   socket.end(
     `${head.join("\r\n")}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
 }
 
-/** All that are open, also those whose handshake is under way: Node's own list has only what speaks HTTP. */
+/** All open connections, with those in a TLS handshake, which Node's own list leaves out. */
 function connectionsOf(server: Server): ReadonlySet<Socket> {
   const connections = new Set<Socket>();
   server.on("connection", (socket: Socket) => {
@@ -183,7 +179,7 @@ function portError(error: Error, port: number, host: string | undefined): Granar
   const where = `port ${port}${host === undefined ? "" : ` of ${host}`}`;
   const reasons: Readonly<Record<string, string>> = {
     EADDRINUSE: "another program listens there; stop it or give the listener another port",
-    EACCES: "this user may not; ports below 1024 usually need rights",
+    EACCES: "this user is not allowed to; ports below 1024 usually need more rights",
     EADDRNOTAVAIL: "this machine has no such address",
   };
   const reason = reasons[code] ?? messageOf(error);
@@ -202,7 +198,7 @@ async function drain(
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const outgoing of open) {
     if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
-    // A connection whose answer is out lies idle from then on, and nothing else would close it before its timeout.
+    // After its answer a connection is idle, and would stay open until its timeout.
     outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));
   }
   const timer = clock.after(drainMs, () => {

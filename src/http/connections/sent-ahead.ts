@@ -1,15 +1,13 @@
 /**
- * Owns what all clients together have sent ahead of their answers: how many bytes of it are held, and in which order it is gone on
- * with. Whoever sends one request at a time never meets it.
+ * Owns what all clients together have sent ahead of their answers (pipelining): how many bytes of it are kept, and in which order it is
+ * worked on. A client that sends one request at a time is never affected.
  */
 
-/**
- * What connections may have sent ahead: far beyond real clients, of which none does it, and far below what memory there is.
- */
+/** How many bytes may be kept. No real client sends ahead, and a small machine has ten times as much memory. */
 const MOST_BYTES = 64 * 2 ** 20;
 /**
- * How many connections go on before new ones are looked at. libuv accepts one connection in each round of its loop: where four hundred
- * go on in each, the next client waits for four hundred times as many answers.
+ * How many connections go on in one round of the event loop. libuv accepts one new connection in each round: with four hundred here, a
+ * new client would wait for four hundred answers to others.
  */
 const TURNS_A_ROUND = 4;
 
@@ -22,7 +20,7 @@ export class SentAhead {
     this.#left = mostBytes;
   }
 
-  /** Bytes that may still be held. */
+  /** Bytes that may still be kept. */
   get left(): number {
     return this.#left;
   }

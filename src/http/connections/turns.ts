@@ -1,9 +1,9 @@
 /**
- * Owns whose turn it is on a connection: one request is answered at a time, and what a client sends ahead of its answers
- * (pipelining) stays unread. Node parses all that arrives and makes a request and a response of each, some kilobytes for every
- * thirty bytes sent, so the bytes are handed to its parser in slices, and none while an answer is open.
+ * Owns the order of requests on a connection: one is answered at a time, and what a client sends ahead of its answers (pipelining) stays
+ * unread. Node parses everything that arrives, and makes a request and a response of some kilobytes for every thirty bytes sent. So its
+ * parser gets the bytes in slices, and none while an answer is open.
  *
- * It must never hold bytes back while nothing is being answered, nor those of a body that the open request still lacks.
+ * It must never keep bytes from the parser while nothing is being answered, nor the bytes of a body that the open request still waits for.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
@@ -13,13 +13,13 @@ export type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => vo
 
 export type TurnsOptions = {
   readonly answer: Answer;
-  /** How long nothing may move on a connection that has sent ahead: its end cannot be seen behind what lies unread. */
+  /** How long nothing may move on a connection that has sent ahead: while bytes are unread, its end cannot be seen. */
   readonly silenceMs: number;
   /** Called with each connection that was closed because all clients together had sent too much ahead. */
   readonly onFlood: (socket: Socket) => void;
 };
 
-/** Most requests fit into one; of the smallest there are, not more than forty do. */
+/** Most requests fit into one slice, and no more than forty of the smallest possible ones. */
 const SLICE_BYTES = 1024;
 export class Turns {
   readonly #options: TurnsOptions;
@@ -31,13 +31,13 @@ export class Turns {
     this.#sentAhead = sentAhead;
   }
 
-  /** `event` is how `server` tells of a connection. To be called before it listens. */
+  /** `event` is the one with which `server` announces a connection. To be called before it listens. */
   keep(server: Server, event: "connection" | "secureConnection"): void {
     // After Node's own listener, which has the parser listen to the connection.
     server.on(event, (socket: Socket) => {
       this.#lines.set(socket, new Line(socket, this.#options, this.#sentAhead));
     });
-    // Whoever has no say in these is answered by Node at once, and as often as it likes.
+    // Without a listener, Node answers the last two by itself, at once and out of turn.
     for (const kind of ["request", "checkContinue", "checkExpectation"]) {
       server.on(kind, (incoming: IncomingMessage, outgoing: ServerResponse) => {
         this.#lines.get(incoming.socket)?.take(incoming, outgoing);
@@ -55,7 +55,7 @@ export class Turns {
     return this.#lines.get(socket)?.isAhead === true;
   }
 
-  /** The connection speaks HTTP no more. */
+  /** To be called when a connection stops to speak HTTP. */
   leave(socket: Socket): void {
     this.#lines.get(socket)?.leave();
     this.#lines.delete(socket);
@@ -71,7 +71,7 @@ class Line {
   readonly #read = (chunk: Buffer) => this.#feed(chunk);
   /** The request that is being answered. */
   #current: IncomingMessage | undefined;
-  /** Those that came in one slice with it. */
+  /** Requests that were in one slice with it. */
   readonly #waiting: [IncomingMessage, ServerResponse][] = [];
   #ahead = 0;
 
@@ -81,7 +81,7 @@ class Line {
     this.#sentAhead = sentAhead;
     this.#parse = socket.listeners("data").map((listener) => (slice: Buffer) => listener.call(socket, slice));
     socket.removeAllListeners("data");
-    // That somebody listens also makes Node hand the bytes over to us, in place of reading them past us.
+    // With a listener, Node gives the bytes to us instead of reading them in its own native code.
     socket.on("data", this.#read);
     socket.once("close", () => this.#takeBack());
   }
@@ -137,18 +137,18 @@ class Line {
 
   get #isBusy(): boolean {
     const socket = this.#socket;
-    // Node pauses it too, for a body that nobody takes and for answers that the client does not take, and sees to it itself then.
+    // Node itself pauses a connection for a body that nobody reads or answers that the client does not read, and resumes it then.
     return this.#isAnsweringWhole || socket.writableNeedDrain || socket.isPaused();
   }
 
-  /** A request whose body is still under way is read on; whoever answers it decides how far. */
+  /** False while the body of the request is still arriving: it is read on, as far as the code that answers it wants. */
   get #isAnsweringWhole(): boolean {
     return this.#waiting.length > 0 || this.#current?.complete === true;
   }
 
   #putBack(rest: Buffer): void {
     const socket = this.#socket;
-    // A paused connection is read on until it holds so much more.
+    // A paused connection still reads until its buffer is full.
     const ahead = rest.length + socket.readableHighWaterMark;
     if (!this.#sentAhead.take(ahead)) {
       this.#options.onFlood(socket);
@@ -156,7 +156,7 @@ class Line {
       return;
     }
     this.#ahead = ahead;
-    // In this order: what is put back while it flows comes again at once.
+    // In this order: bytes that are put back into a flowing stream come again at once.
     socket.pause();
     socket.unshift(rest);
     socket.setTimeout(this.#options.silenceMs);

@@ -52,7 +52,7 @@ async function sendBlob(request: RegistryRequest, blob: ReadableBlob, outcome: O
     const length = lengthOf(ranges);
     const headers = withLength(withIdentity(request, digest, outcome), length);
     headers.push("Content-Range", formatContentRange(ranges, size));
-    // Who asks for all of it in a range would end with all of it: its end waits for the verdict as well (F18).
+    // A range that is the whole blob: its last bytes wait for the verdict like those of the whole (F18).
     const wanted = length === size ? undefined : ranges;
     return await send(request, { length, reader: () => blob.reader(wanted) }, outcome, 206);
   }
@@ -62,8 +62,8 @@ async function sendBlob(request: RegistryRequest, blob: ReadableBlob, outcome: O
 }
 
 /**
- * Nobody knows how large it is: it goes out as it comes in, whatever range was asked for (RFC 9110, 14.2 allows that). Chunks tell a client
- * whether it has all of it; one that cannot read them would take a cut for the end (F18).
+ * The whole of a blob whose size nobody knows, sent as it comes in, whatever range was asked for (RFC 9110, 14.2 allows that). Its chunks
+ * tell a client whether it has all of it. HTTP/1.0 has no chunks, so there a broken transfer would look like the end (F18).
  */
 async function sendUnsized(request: RegistryRequest, blob: ReadableBlob, outcome: Outcome): Promise<void> {
   const { incoming } = request;
@@ -100,7 +100,7 @@ async function send(
 
 /** Clients that ask for many ranges ask for fewer after a 400, and give up after anything else (docs/protocol.md#ranges). */
 function refuseRanges(request: RegistryRequest): void {
-  refuse(request, 400, ["UNSUPPORTED", "so many ranges are not answered at once; ask for fewer"]);
+  refuse(request, 400, ["UNSUPPORTED", "these are too many ranges for one request; ask for fewer"]);
 }
 
 /** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (docs/protocol.md#ranges). */

@@ -22,7 +22,7 @@ export async function drainBody(incoming: IncomingMessage): Promise<boolean> {
   });
 }
 
-/** Most requests have none; asking costs less than awaiting. */
+/** Most requests have no body; this check is cheaper than an `await`. */
 export function hasBody({ headers }: IncomingMessage): boolean {
   return headers["transfer-encoding"] !== undefined || (headers["content-length"] ?? "0") !== "0";
 }

@@ -21,7 +21,7 @@ export async function answerReferrers(request: RegistryRequest, target: Referrer
   send(request, answer, OCI_INDEX);
 }
 
-/** The bytes are in use until the client has them, or is gone. */
+/** The list stays in memory until the client has it, or is gone. */
 function send(
   request: RegistryRequest,
   { body, release, outcome, warning }: Omit<TagsAnswer, "next">,

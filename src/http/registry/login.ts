@@ -1,12 +1,12 @@
 /**
- * Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Where none is asked for, nothing is ever read of what
- * a client sends (docs/protocol.md#docker-logins).
+ * Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Elsewhere an Authorization header is never read
+ * (docs/protocol.md#docker-logins).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Login } from "../../oci/credentials.ts";
 import { type Reply, refuse } from "../answers/respond.ts";
 
-/** The login of one listener; another one from `renew` on. */
+/** The login of one listener, which `renew` can change. */
 export class LoginCheck {
   #expected: Buffer;
 
@@ -18,7 +18,7 @@ export class LoginCheck {
     this.#expected = fingerprintOf(login);
   }
 
-  /** True when the value of the Authorization header is this login. It takes as long whether a guess is near or far. */
+  /** True when the value of the Authorization header is this login. It takes the same time for every wrong guess. */
   allows(authorization: string | undefined): boolean {
     const [, encoded = ""] = /^basic\s+([A-Za-z0-9+/=_-]+)\s*$/i.exec(authorization ?? "") ?? [];
     return timingSafeEqual(fingerprint(Buffer.from(encoded, "base64").toString("utf8")), this.#expected);

@@ -1,6 +1,6 @@
 /**
- * Owns the RegistryRequest: one request that was routed, with all that answering it needs. The routes read it, add headers to it, and
- * make the URLs of ours from it that answers carry.
+ * Owns the RegistryRequest: one request after routing, with everything that answering it needs. The routes read it, add headers to it, and
+ * make from it the URLs that answers carry.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Asker, Mirror } from "../../mirror/mirror.ts";
@@ -19,7 +19,7 @@ export type RegistryRequest = {
   readonly route: Route;
   /** The path as the client wrote it, in the convention it used. */
   readonly rawPath: string;
-  /** Headers of the answer so far: what every one carries, then what the route adds. */
+  /** Headers of the answer so far: those of every answer, then those that the route adds. */
   readonly headers: HeaderList;
   /** True when the upstream is an Ollama registry. */
   readonly isOllama: boolean;

@@ -1,6 +1,6 @@
 /**
- * Owns which answer a registry request gets: it is routed to a Target, and each kind of Target has its route. What stands before that
- * (methods, logins) and what becomes of failures is request-listener.ts's; what an answer looks like is each route's own file's.
+ * Owns which answer a registry request gets: it is routed to a Target, and each kind of Target has its route. request-listener.ts does
+ * what comes before that (methods, logins) and answers failures; each route has its own file.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Mirror } from "../../mirror/mirror.ts";
@@ -29,7 +29,7 @@ export type RegistryParts = Observers & {
   readonly login: LoginCheck | undefined;
 };
 
-/** Throws what the router and the Mirror throw; parts of a body may be out by then. */
+/** Throws what the router and the Mirror throw; a part of the body may have been sent by then. */
 export function answerRegistry(
   parts: RegistryParts,
   { incoming, outgoing, account }: { incoming: IncomingMessage; outgoing: ServerResponse; account: Account },
@@ -58,7 +58,7 @@ export function answerRegistry(
 }
 
 function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): void {
-  const message = "the path names another upstream than ns; the path wins";
+  const message = "the path and ns name different upstreams; the path counts";
   log.info({ ns: withoutUserInfo(ns), upstream }, message);
 }
 

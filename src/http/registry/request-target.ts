@@ -1,6 +1,6 @@
 /**
- * Owns what a request line and a Host say, as far as it can be read at all: the target in its two forms, split from the raw text (no URL
- * object, because that one would resolve dots and escapes before routing could refuse them), and the grammar of a host. Pure.
+ * Owns the reading of a request's target, in its two forms, and the grammar of a host. The target is split as raw text: a URL object would
+ * resolve dots and escapes before routing could refuse them. Pure.
  */
 
 export type RequestTarget = {
@@ -11,7 +11,7 @@ export type RequestTarget = {
   readonly rawQuery: string;
 };
 
-/** undefined for what is neither a path nor an absolute http URL: nothing of ours can be meant by it. */
+/** undefined for what is neither a path nor an absolute http URL. */
 export function splitRequestTarget(target: string): RequestTarget | undefined {
   if (target.startsWith("/")) return { absoluteHost: undefined, ...splitQuery(target) };
   const [, host = "", rest = ""] = /^https?:\/\/(?:[^/?#]*@)?([^/?#]*)(.*)$/s.exec(target) ?? [];
