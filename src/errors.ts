@@ -1,6 +1,6 @@
 /**
  * Owns the one error class and its closed set of codes. Every failure that crosses a layer is a GranaryError;
- * nothing here knows HTTP or exit codes (http/error-answer.ts and cli/exit-code.ts each map the codes once).
+ * nothing here knows HTTP or exit codes (http/answers/error-answer.ts and cli/exit-code.ts each map the codes once).
  */
 
 export type ErrorCode =

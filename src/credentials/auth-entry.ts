@@ -33,7 +33,7 @@ function parseAuth(auth: string, rule: string) {
   const text = BASE64.test(auth) ? Buffer.from(auth, "base64").toString("utf8") : "";
   const colon = text.indexOf(":");
   if (colon < 0) throw broken(rule, '"auth" is not the base64 of user:password');
-  // Docker has written passwords with NUL bytes behind them (docker/cli, config/configfile).
+  // Docker has written passwords with NUL bytes behind them (docker/cli cli/config/configfile).
   return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, "") };
 }
 

@@ -69,7 +69,7 @@ async function findInFile(
   const keys = matchingKeys(Object.keys(file.auths), ask);
   // A helper is a whole registry's: a path in its key means nothing.
   const own = matchingKeys(Object.keys(file.credHelpers), ask).filter(({ isScoped }) => !isScoped);
-  // Whoever names a helper for a registry, or an empty name, takes it out of the store (docker/cli, config/configfile).
+  // Whoever names a helper for a registry, or an empty name, takes it out of the store (docker/cli cli/config/configfile).
   const store = own.length === 0 ? file.credsStore : undefined;
   return (
     (await fromCredHelpers(file, shown, own, helpers)) ??

@@ -18,7 +18,7 @@ export function isDigest(text: string): text is Digest {
   return PATTERN.test(text);
 }
 
-/** Throws `digest-invalid` for anything but a registered, lower-case digest (OCI image-spec, descriptor.md). */
+/** Throws `digest-invalid` for anything but a registered, lower-case digest (opencontainers/image-spec descriptor.md). */
 export function parseDigest(text: string): Digest {
   if (isDigest(text)) return text;
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;

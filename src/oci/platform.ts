@@ -17,7 +17,7 @@ const OTHER_NAMES = new Map<string, Pick<Platform, "architecture" | "variant">>(
   ["armel", { architecture: "arm", variant: "v6" }],
 ]);
 
-/** What an architecture means without a variant (image-index.md, "platform variants"). */
+/** What an architecture means without a variant (opencontainers/image-spec image-index.md, "platform variants"). */
 const UNSTATED_LEVEL = new Map([
   ["amd64", 1],
   ["arm", 7],

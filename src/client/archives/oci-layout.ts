@@ -1,5 +1,5 @@
 /**
- * Owns the reading of an OCI image layout (image-spec, image-layout.md), as a folder or in a tar: index.json, and blobs by
+ * Owns the reading of an OCI image layout (opencontainers/image-spec image-layout.md), as a folder or in a tar: index.json, and blobs by
  * digest. The names of files are built from digests that were parsed, never taken from a document.
  */
 import { GranaryError } from "../../errors.ts";
@@ -36,7 +36,7 @@ export async function findInLayout(
   return imageOf(files, chooseNamed(entries, wanted, files.path));
 }
 
-/** Where a blob lies (image-layout.md, "Blobs"). */
+/** Where a blob lies (opencontainers/image-spec image-layout.md, "Blobs"). */
 export function blobName(digest: Digest): string {
   return `blobs/${algorithmOf(digest)}/${encodedOf(digest)}`;
 }

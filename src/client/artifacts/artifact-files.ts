@@ -11,7 +11,7 @@ import type { ImageView } from "../../oci/image-view.ts";
 const TITLE = "org.opencontainers.image.title";
 /** ORAS: the layer is the tar of a directory. */
 const UNPACK = "io.deis.oras.content.unpack";
-/** CNCF ModelPack (model-spec, docs/spec.md): the relative path of the layer's file, and the types by which its artifacts are known. */
+/** CNCF ModelPack (docs/protocol.md#model-artifacts): the relative path of the layer's file, and the types by which its artifacts are known. */
 const MODEL_PACK_PATH = "org.cncf.model.filepath";
 const MODEL_PACK_MANIFEST = "application/vnd.cncf.model.manifest.v1+json";
 const MODEL_PACK_CONFIG = "application/vnd.cncf.model.config.v1+json";

@@ -18,7 +18,7 @@ const WHITEOUT = ".wh.";
 const OPAQUE = ".wh..wh..opq";
 const AUFS = ".wh..wh.";
 
-/** Throws `manifest-invalid` for absolute names, "..", NUL, and whiteouts of nothing. (image-spec, layer.md "Whiteouts") */
+/** Throws `manifest-invalid` for absolute names, "..", NUL, and whiteouts of nothing. (docs/protocol.md#whiteouts) */
 export function parseEntryName(name: string): EntryName {
   const path = namesOf(name);
   const last = path.at(-1);

@@ -19,7 +19,7 @@ function guarded() {
   const ownership = new Ownership();
   const guard = new StorageGuard({
     ownership,
-    makeFolders: async () => {
+    furnish: async () => {
       if (state.failure !== undefined) throw state.failure;
       return state.folders;
     },

@@ -50,7 +50,7 @@ export function imageDocuments(image: NewImage): ImageDocuments {
   return { config, manifest, files };
 }
 
-/** image-spec, config.md: one line of history per layer. */
+/** opencontainers/image-spec config.md: one line of history per layer. */
 function configOf({ platform, created, layers }: NewImage) {
   const time = created.toISOString().replace(".000Z", "Z");
   return {

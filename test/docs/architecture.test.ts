@@ -1,0 +1,88 @@
+/** Shows that docs/architecture.md is true of the tree: its rooms are those that are checked, its tests and its hops exist. */
+import { beforeAll, describe, expect, it } from "vitest";
+import { readPage, rowsUnder } from "./markdown.ts";
+import { readFromRoot, repositoryFiles, withFolders } from "./repository.ts";
+
+let page: string;
+let files: string[];
+beforeAll(async () => {
+  page = await readPage("docs/architecture.md");
+  files = await repositoryFiles();
+});
+
+/** The text below the heading `title`, to the next heading of its kind. */
+function sectionOf(title: string): string {
+  const [, after = ""] = page.split(`\n## ${title}\n`);
+  return after.split("\n## ")[0] ?? "";
+}
+
+describe("the rooms", () => {
+  it("are those whose order is checked, rank by rank", async () => {
+    const told: string[][] = [];
+    for (const [rank = "", room = ""] of rowsUnder(page, "rank")) {
+      if (Number(rank) === told.length) told.push([]);
+      expect(Number(rank), room).toBe(told.length - 1);
+      told.at(-1)?.push(room.replaceAll("`", ""));
+    }
+    expect(told).toEqual(await checkedRanks());
+  });
+
+  it("are there, each with a sentence", () => {
+    const known = withFolders(files);
+    for (const [, room = "", promise = ""] of rowsUnder(page, "rank")) {
+      expect(known, room).toContain(`src/${room.replaceAll("`", "")}`);
+      expect(promise, room).toMatch(/\.$/);
+    }
+  });
+});
+
+/** RANKS as .dependency-cruiser.cjs has them: rank by rank, the names of the rooms. */
+async function checkedRanks(): Promise<string[][]> {
+  const rules = await readFromRoot(".dependency-cruiser.cjs");
+  const [, list = ""] = /const RANKS = \[\n([\s\S]*?)\n\];/.exec(rules) ?? [];
+  return [...list.matchAll(/^ {2}\[([^\]]*)\]/gm)].map(([, rooms = ""]) =>
+    [...rooms.matchAll(/"([^"]+)"/g)].map(([, room = ""]) => room),
+  );
+}
+
+describe("each invariant", () => {
+  const held = () =>
+    sectionOf("Invariants")
+      .split(/^### /m)
+      .slice(1)
+      .map((text) => ({
+        name: /^F\d+/.exec(text)?.[0] ?? text,
+        tests: [...text.matchAll(/^- `([^`]+)` "(.+)"$/gm)].map(([, file = "", title = ""]) => ({
+          file,
+          title,
+        })),
+      }));
+
+  it("has a sentence, and tests that are there under the names that are told", async () => {
+    expect(held()).toHaveLength(18);
+    for (const { name, tests } of held()) {
+      expect(tests.length, name).toBeGreaterThan(0);
+      for (const { file, title } of tests)
+        expect(await readFromRoot(file), `${name}: ${title}`).toContain(title);
+    }
+  });
+
+  it("has tests that carry its number", async () => {
+    for (const { name, tests } of held()) {
+      const texts = await Promise.all(tests.map(({ file }) => readFromRoot(file)));
+      expect(
+        texts.some((text) => new RegExp(`${name}\\b`).test(text)),
+        name,
+      ).toBe(true);
+    }
+  });
+});
+
+describe("the requests that are drawn", () => {
+  it("pass files that are there, in the rooms that they are drawn in", () => {
+    const hops = [...sectionOf("Three requests").matchAll(/[\w-]+(?:\/[\w-]+)*\.ts/g)].map(([hop]) => hop);
+    expect(hops.length).toBeGreaterThan(40);
+    const sources = files.filter((file) => file.startsWith("src/"));
+    expect(hops.filter((hop) => !sources.some((file) => file.endsWith(`/${hop}`)))).toEqual([]);
+  });
+});
