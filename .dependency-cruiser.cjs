@@ -94,6 +94,7 @@ const apart = STRANGERS.map(([folder, others]) => ({
 const HOMES = [
   ["hono", "node_modules/(hono|@hono/node-server)/", "^src/http/admin/"],
   ["undici", "node_modules/undici/", "^src/upstream/"],
+  ["tldts", "node_modules/tldts/", "^src/upstream/identity/realm-trust\\.ts$"],
   [
     "better-sqlite3",
     "node_modules/(better-sqlite3|@types/better-sqlite3)/",

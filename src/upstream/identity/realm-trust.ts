@@ -1,32 +1,68 @@
 /**
- * Owns which token servers may be asked (docs/protocol.md#token-realms, CVE-2026-33540): the realm of a challenge is the
- * upstream's text, so it must be near the challenger or in the configured list before anything is sent there. Pure.
+ * Owns which token servers may be asked (docs/protocol.md#token-realms, CVE-2026-33540). The realm in a challenge is written by the
+ * upstream, so before anything is sent there it must be the challenger's own host, share its registrable domain by the public suffix list
+ * (https://publicsuffix.org), or be listed in the configuration. Where that refuses too much, `realms` allows it; where it allowed too
+ * much, a login would go to a stranger. Pure.
  */
-import ipaddr from "ipaddr.js";
+import { getDomain } from "tldts";
 
 /**
- * Suffixes under which strangers register: the label before these belongs to one owner. The common ones; a registry
- * under another needs `realms` in its configuration, which is the safe side to err on.
+ * Domains below which strangers get host names, at any depth, that are not in the private section of the public suffix list, or are there
+ * only in part. Below these, a host is trusted only by itself: registries, clouds, tunnels and CDNs, dynamic DNS, and names that contain
+ * an address.
  */
-const PUBLIC_SUFFIXES =
-  /(?:^|\.)(?:(?:co|com|net|org|gov|ac|edu|ne|or|go)\.[a-z]{2}|azurecr\.io|amazonaws\.com|(?:[a-z0-9-]+\.)*amazonaws\.com|cloudfront\.net|appspot\.com|run\.app|pkg\.dev|github\.io|gitlab\.io|pages\.dev|workers\.dev|r2\.dev|r2\.cloudflarestorage\.com|herokuapp\.com|fly\.dev|vercel\.app|netlify\.app|hf\.space|duckdns\.org|ngrok\.io|ngrok\.app)$/;
+const SHARED_DOMAINS: readonly string[] = [
+  "azurecr.io",
+  "amazonaws.com",
+  "amazonaws.com.cn",
+  "appdomain.cloud",
+  "azurecontainerapps.io",
+  "cloudapp.azure.com",
+  "contaboserver.net",
+  "fc.aliyuncs.com",
+  "github.dev",
+  "gitpod.io",
+  "googleusercontent.com",
+  "koyeb.app",
+  "ovh.net",
+  "pkg.dev",
+  "your-server.de",
+  "b-cdn.net",
+  "r2.cloudflarestorage.com",
+  "lhr.life",
+  "loca.lt",
+  "serveo.net",
+  "afraid.org",
+  "chickenkiller.com",
+  "mooo.com",
+  "nip.io",
+  "sslip.io",
+  "traefik.me",
+  "xip.io",
+];
 
-/** True when `realm` may be asked for a token that opens `challenger`; `allowed` are hosts, with or without a port. */
+/** True when `realm` may be asked for a token for `challenger`. `allowed` are configured hosts, with or without a port. */
 export function isTrustedRealm(realm: URL, challenger: URL, allowed: readonly string[]): boolean {
   if (realm.protocol !== "https:" && (realm.protocol !== "http:" || challenger.protocol === "https:")) {
     return false;
   }
   if (allowed.includes(realm.hostname) || allowed.includes(realm.host)) return true;
-  if (realm.hostname === challenger.hostname) return true;
+  if (withoutDot(realm.hostname) === withoutDot(challenger.hostname)) return true;
   const domain = registrableDomain(realm.hostname);
   return domain !== undefined && domain === registrableDomain(challenger.hostname);
 }
 
-/** "auth.docker.io" -> "docker.io"; undefined for addresses, single labels and public suffixes themselves. */
+/**
+ * "auth.docker.io" -> "docker.io": the part of a host name that belongs to one owner. undefined for addresses, single labels, public
+ * suffixes themselves, and hosts of shared domains.
+ */
 export function registrableDomain(hostname: string): string | undefined {
-  const host = hostname.toLowerCase().replace(/\.$/, "");
-  if (host.startsWith("[") || ipaddr.isValid(host)) return undefined;
-  const labels = host.split(".");
-  const suffix = PUBLIC_SUFFIXES.exec(host)?.[0].replace(/^\./, "").split(".").length ?? 1;
-  return labels.length > suffix && labels.length > 1 ? labels.slice(-(suffix + 1)).join(".") : undefined;
+  const host = withoutDot(hostname.toLowerCase());
+  if (SHARED_DOMAINS.some((shared) => host === shared || host.endsWith(`.${shared}`))) return undefined;
+  return getDomain(host, { allowPrivateDomains: true, extractHostname: false }) ?? undefined;
+}
+
+/** A name may be written with the dot of the root at its end (RFC 1034, 3.1). */
+function withoutDot(hostname: string): string {
+  return hostname.replace(/\.$/, "");
 }
