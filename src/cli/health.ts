@@ -9,7 +9,7 @@ import { TLSSocket } from "node:tls";
 import { Command } from "commander";
 import { findConfig } from "../config/config-file.ts";
 import { readCertificates } from "../config/files.ts";
-import { loadPlace, type Place } from "../config/load-places.ts";
+import { type ListenerPlace, loadPlace } from "../config/load-places.ts";
 import { GranaryError } from "../errors.ts";
 import { tlsProblem } from "../upstream/network/transport-error.ts";
 import { secureContextOf } from "../upstream/network/trust.ts";
@@ -72,7 +72,7 @@ async function askedBy({ url, config, caFile }: HealthFlags): Promise<Asked> {
  * On this machine, by its address: no name stands in the certificate for that, so exactly the configured certificate is trusted, whoever
  * signed it.
  */
-function atPlace({ port, host, certificate }: Place): Asked {
+function atPlace({ port, host, certificate }: ListenerPlace): Asked {
   const scheme = certificate === undefined ? "http" : "https";
   const url = new URL("/readyz", `${scheme}://${loopbackOf(host)}:${port}`);
   const check = (socket: TLSSocket) => {

@@ -8,7 +8,7 @@ import { DEFAULT_LISTENERS } from "./defaults.ts";
 import { readText } from "./files.ts";
 import { readListeners } from "./load.ts";
 
-export type Place = {
+export type ListenerPlace = {
   readonly port: number;
   readonly host: string | undefined;
   /** PEM text of the certificate that it shows; undefined where it speaks plain http. */
@@ -16,7 +16,7 @@ export type Place = {
 };
 
 /** The first listener whose port is known. Throws `config-invalid`, also where the system chooses all of them. */
-export async function loadPlace(file: string | undefined, env: Environment): Promise<Place> {
+export async function loadPlace(file: string | undefined, env: Environment): Promise<ListenerPlace> {
   const listeners: readonly Written[] =
     (file === undefined ? undefined : await readListeners(file, env)) ?? DEFAULT_LISTENERS;
   const index = listeners.findIndex(({ port }) => port !== 0);

@@ -12,7 +12,7 @@ import type { ManifestTarget } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { askBeyond } from "./manifests/accept.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifests/manifest-bytes.ts";
-import type { ManifestAnswer, ManifestAsk, ManifestHeadAnswer } from "./mirror.ts";
+import type { ManifestAnswer, ManifestAsker, ManifestHeadAnswer } from "./mirror.ts";
 import { type ResolvedTag, Tags } from "./tags/tags.ts";
 
 export class Manifests {
@@ -27,7 +27,7 @@ export class Manifests {
   }
 
   /** The manifest with its bytes. Codes: see Mirror. */
-  async get(client: UpstreamClient, target: ManifestTarget, ask: ManifestAsk): Promise<ManifestAnswer> {
+  async get(client: UpstreamClient, target: ManifestTarget, ask: ManifestAsker): Promise<ManifestAnswer> {
     const { reference } = target;
     const answer =
       "tag" in reference
@@ -38,14 +38,18 @@ export class Manifests {
   }
 
   /** The same without bytes: what one HEAD settles costs no GET. */
-  async head(client: UpstreamClient, target: ManifestTarget, ask: ManifestAsk): Promise<ManifestHeadAnswer> {
+  async head(
+    client: UpstreamClient,
+    target: ManifestTarget,
+    ask: ManifestAsker,
+  ): Promise<ManifestHeadAnswer> {
     const { reference } = target;
     return "tag" in reference
       ? await this.#headByTag(client, target, reference.tag, ask)
       : await this.#headByDigest(client, target, reference.digest, ask);
   }
 
-  async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
+  async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsker) {
     const resolved = await this.#tags.resolve(client, { ...target, tag }, ask, true);
     const { digest, mediaType } = resolved.record;
     const stored = await this.#bytes.stored(digest, mediaType);
@@ -58,7 +62,7 @@ export class Manifests {
   async #fetched(
     client: UpstreamClient,
     resolved: ResolvedTag,
-    ask: ManifestAsk,
+    ask: ManifestAsker,
   ): Promise<ResolvedTag & { readonly manifest: Manifest }> {
     const { record } = resolved;
     try {
@@ -76,7 +80,7 @@ export class Manifests {
     }
   }
 
-  async #headByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsk) {
+  async #headByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsker) {
     const { record, outcome, warning } = await this.#tags.resolve(client, { ...target, tag }, ask, false);
     // The document's own word for its type counts more than the header that the record may have it from (docs/protocol.md#manifest-types).
     const stored = await this.#bytes.stored(record.digest, record.mediaType);
@@ -88,7 +92,7 @@ export class Manifests {
     client: UpstreamClient,
     target: ManifestTarget,
     digest: Digest,
-    ask: ManifestAsk,
+    ask: ManifestAsker,
   ): Promise<ManifestAnswer> {
     return await askBeyond(ask.accept, async (accept) => {
       const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
@@ -101,7 +105,7 @@ export class Manifests {
     client: UpstreamClient,
     target: ManifestTarget,
     digest: Digest,
-    ask: ManifestAsk,
+    ask: ManifestAsker,
   ): Promise<ManifestHeadAnswer> {
     return await askBeyond(ask.accept, async (accept) => {
       const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);

@@ -12,7 +12,7 @@ import type { BlobTarget, ManifestTarget } from "../routing/target.ts";
 import type { BlobReader, ReadableBlob, Source } from "../source.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { onAbort, untilAborted } from "../waiting/abort.ts";
-import type { BlobAnswer, Mirror } from "./mirror.ts";
+import type { FoundBlob, Mirror } from "./mirror.ts";
 
 /** Whoever holds the Mirror may see what its credentials can read. */
 const OWNER = { loggedIn: true, userAgent: undefined } as const;
@@ -67,7 +67,7 @@ function mirrorOrigin(mirror: Mirror, target: BlobTarget): Origin {
 }
 
 /** The blob, or `aborted` at once, however long the Mirror takes to ask its upstream; it is then released when it comes. */
-async function unlessAborted(answer: Promise<BlobAnswer>, signal: AbortSignal): Promise<ReadableBlob> {
+async function unlessAborted(answer: Promise<FoundBlob>, signal: AbortSignal): Promise<ReadableBlob> {
   try {
     return (await untilAborted(answer, signal, "the request")).blob;
   } catch (error) {

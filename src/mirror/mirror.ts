@@ -21,7 +21,7 @@ export type Asker = {
   readonly userAgent: string | undefined;
 };
 
-export type ManifestAsk = Asker & {
+export type ManifestAsker = Asker & {
   /** Media types the client lists, lower case, without parameters; empty when it sent none. */
   readonly accept: readonly string[];
 };
@@ -42,7 +42,7 @@ export type ManifestAnswer = Omit<ManifestHeadAnswer, "digest" | "mediaType" | "
   readonly manifest: Manifest;
 };
 
-export type BlobAnswer = { readonly blob: ReadableBlob; readonly outcome: Outcome };
+export type FoundBlob = { readonly blob: ReadableBlob; readonly outcome: Outcome };
 
 /** A list, in memory until `release` is called: when it was sent, or nobody wants it any more. */
 type ListAnswer = {
@@ -94,11 +94,11 @@ export type MirrorStatus = {
  */
 export interface Mirror {
   /** The manifest with its bytes. */
-  manifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestAnswer>;
+  manifest(target: ManifestTarget, ask: ManifestAsker): Promise<ManifestAnswer>;
   /** The same without bytes: a cold tag costs one upstream HEAD and no GET. */
-  headManifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestHeadAnswer>;
+  headManifest(target: ManifestTarget, ask: ManifestAsker): Promise<ManifestHeadAnswer>;
   /** A pinned, readable blob; the caller calls `blob.release()` whatever happens. */
-  blob(target: BlobTarget, asker: Asker): Promise<BlobAnswer>;
+  blob(target: BlobTarget, asker: Asker): Promise<FoundBlob>;
   /** Size without any body transfer; undefined where nobody states it. */
   statBlob(
     target: BlobTarget,

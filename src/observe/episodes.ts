@@ -11,7 +11,7 @@ const QUIET_MS = 10_000;
 const NO_TIMER: Timer = { cancel: () => undefined };
 
 /** What goes into the line. */
-export type TroubleFacts = Readonly<Record<string, unknown>>;
+type TroubleFacts = Readonly<Record<string, unknown>>;
 
 type Episode = {
   readonly begunAt: number;

@@ -26,13 +26,13 @@ export type ManifestAsk = {
 export type OnAbsent = (told: readonly ToldError[]) => void;
 
 /** Headers of an upstream manifest answer, unchecked. */
-export type ManifestHead = {
+export type UncheckedHead = {
   readonly digest: Digest | undefined;
   readonly mediaType: string | undefined;
   readonly size: number | undefined;
 };
 
-export type ManifestBody = ManifestHead & { readonly bytes: Uint8Array };
+export type ManifestBody = UncheckedHead & { readonly bytes: Uint8Array };
 
 /** What an upstream tells of a blob that it has. */
 export type BlobHead = {
@@ -105,7 +105,7 @@ export interface UpstreamClient {
   readonly hasOwnAccess: boolean;
 
   /** Also throws `client-outdated` for 412 with its text. */
-  headManifest(ask: ManifestAsk): Promise<ManifestHead | undefined>;
+  headManifest(ask: ManifestAsk): Promise<UncheckedHead | undefined>;
   /** At most 16 MiB of body, else `upstream-protocol`. */
   getManifest(ask: ManifestAsk): Promise<ManifestBody | undefined>;
   /** Size by HEAD, or by a GET of one byte where HEAD does not tell. */

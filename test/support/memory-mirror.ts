@@ -6,7 +6,7 @@ import { type ByteRange, lengthOf } from "../../src/bytes/byte-range.ts";
 import { GranaryError } from "../../src/errors.ts";
 import type {
   Asker,
-  ManifestAsk,
+  ManifestAsker,
   ManifestHeadAnswer,
   Mirror,
   MirrorStatus,
@@ -47,7 +47,7 @@ export class MemoryMirror implements Mirror {
   readonly asked: {
     readonly method: keyof Mirror;
     readonly target: Target;
-    readonly asker: Asker | ManifestAsk;
+    readonly asker: Asker | ManifestAsker;
   }[] = [];
   tagsAnswer: TagsAnswer | undefined;
   referrersAnswer: ReferrersAnswer | undefined;
@@ -95,12 +95,12 @@ export class MemoryMirror implements Mirror {
     return digest;
   }
 
-  async manifest(target: ManifestTarget, ask: ManifestAsk) {
+  async manifest(target: ManifestTarget, ask: ManifestAsker) {
     const { digest, mediaType, bytes, ...facts } = this.#manifestFor("manifest", target, ask);
     return { manifest: { digest, mediaType, bytes }, ...facts };
   }
 
-  async headManifest(target: ManifestTarget, ask: ManifestAsk): Promise<ManifestHeadAnswer> {
+  async headManifest(target: ManifestTarget, ask: ManifestAsker): Promise<ManifestHeadAnswer> {
     const { bytes, ...head } = this.#manifestFor("headManifest", target, ask);
     return { ...head, size: bytes.byteLength };
   }
@@ -150,7 +150,7 @@ export class MemoryMirror implements Mirror {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  #manifestFor(method: keyof Mirror, target: ManifestTarget, ask: ManifestAsk): StoredManifest {
+  #manifestFor(method: keyof Mirror, target: ManifestTarget, ask: ManifestAsker): StoredManifest {
     this.#record(method, target, ask);
     const { upstream, repository, reference } = target;
     const key = `${upstream}/${repository} ${"tag" in reference ? reference.tag : reference.digest}`;

@@ -9,7 +9,7 @@ import { messageOf } from "../../errors.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
 import type { Observers } from "../../observe/observers.ts";
 
-export type StatusParts = Pick<Observers, "log" | "metrics"> & { readonly mirror: Pick<Mirror, "status"> };
+type StatusParts = Pick<Observers, "log" | "metrics"> & { readonly mirror: Pick<Mirror, "status"> };
 
 /** Answers a request for one of the pages. Never throws. */
 export type StatusPages = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;

@@ -12,7 +12,7 @@ const CROWDED = 64 * 2 ** 20;
 /** How many bytes of unused buffers are kept for the next bodies. */
 const SPARE = 16 * 2 ** 20;
 
-export type BufferPair = readonly [Uint8Array, Uint8Array];
+type BufferPair = readonly [Uint8Array, Uint8Array];
 
 export class BufferPool {
   readonly #spare = new Map<number, BufferPair[]>();

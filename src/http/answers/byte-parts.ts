@@ -8,7 +8,7 @@ import { formatContentRange } from "../../bytes/http-range.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 
-export type ByteParts = {
+type ByteParts = {
   readonly contentType: string;
   /** Bytes of the body, with all that stands between the parts. */
   readonly length: number;
@@ -20,7 +20,7 @@ const NEAR_BYTES = 64 * 1024;
 /** How many of the next ranges the transfer is told of, so that it can fetch them meanwhile. */
 const TOLD_AHEAD = 64;
 
-export type PartsAsk = {
+type PartsAsk = {
   /** Bytes of the blob. */
   readonly size: number;
   readonly ranges: readonly ByteRange[];

@@ -7,7 +7,7 @@ import { formatErrorBodies, formatErrorBody, joinWords, type OciErrorCode } from
 import { withoutUserInfo } from "../../oci/redact.ts";
 import type { RouteKind } from "../request-log.ts";
 
-export type ErrorAnswer = {
+type ErrorAnswer = {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;

@@ -8,7 +8,7 @@ import { formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
 import type { Account } from "../request-log.ts";
 
 /** Where an answer goes, and the Account of its request. A connection that is one too many is refused without an Account. */
-export type Reply = { readonly outgoing: ServerResponse; readonly account?: Account };
+export type Recipient = { readonly outgoing: ServerResponse; readonly account?: Account };
 
 /** Names and values in turn, the form that Node takes without another copy. The functions here add to the list that they are given. */
 export type HeaderList = string[];
@@ -23,7 +23,7 @@ const ONE_WRITE_BYTES = 16 * 1024;
 
 /** Sends `body` (Node leaves it out for HEAD) with its length. Does nothing when the client is gone. */
 export function respond(
-  { outgoing, account }: Reply,
+  { outgoing, account }: Recipient,
   status: number,
   headers: HeaderList,
   body: string | Uint8Array,
@@ -38,34 +38,34 @@ export function respond(
 }
 
 /** An answer that has no body at all, such as 304. */
-export function respondEmpty({ outgoing }: Reply, status: number, headers: HeaderList): void {
+export function respondEmpty({ outgoing }: Recipient, status: number, headers: HeaderList): void {
   if (outgoing.destroyed || outgoing.headersSent) return;
   outgoing.writeHead(status, headers);
   outgoing.end();
 }
 
 export function respondJson(
-  reply: Reply,
+  recipient: Recipient,
   status: number,
   body: string,
   headers: readonly string[] = [],
   contentType = "application/json",
 ): void {
-  respond(reply, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
+  respond(recipient, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
 }
 
 /** Refuses a request that is at fault or not allowed, with an error in the registry's form. */
 export function refuse(
-  reply: Reply,
+  recipient: Recipient,
   status: number,
   [code, message]: readonly [OciErrorCode, string],
   headers: readonly string[] = [],
 ): void {
-  if (reply.account !== undefined) {
-    reply.account.outcome = "refused";
-    reply.account.reason = message;
+  if (recipient.account !== undefined) {
+    recipient.account.outcome = "refused";
+    recipient.account.reason = message;
   }
-  respondJson(reply, status, formatErrorBody(code, message), headers);
+  respondJson(recipient, status, formatErrorBody(code, message), headers);
 }
 
 /** Some clients and proxies fail at headers of several KiB. */

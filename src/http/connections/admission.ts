@@ -9,7 +9,7 @@ import ipaddr from "ipaddr.js";
 import type { Clock } from "../../observe/clock.ts";
 import { statusPageOf } from "../admin/status-pages.ts";
 import { refuse } from "../answers/respond.ts";
-import type { Answer } from "./turns.ts";
+import type { RequestListener } from "./turns.ts";
 
 export type ConnectionLimits = {
   readonly maxConnections: number;
@@ -58,7 +58,7 @@ export class Admission {
   }
 
   /** `answer`, for connections that are within the limits. */
-  guard(answer: Answer): Answer {
+  guard(answer: RequestListener): RequestListener {
     return (incoming, outgoing) => {
       const excess = this.#beyond.size === 0 ? undefined : this.#beyond.get(keyOf(incoming.socket));
       if (excess !== undefined) outgoing.shouldKeepAlive = false;

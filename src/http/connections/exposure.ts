@@ -11,9 +11,9 @@ import { plainAddress } from "../request-log.ts";
 export type Interfaces = ReturnType<typeof networkInterfaces>;
 
 /** Who can reach an address: this machine, its own networks, or the internet. */
-export type Reach = "machine" | "network" | "internet";
+type Reach = "machine" | "network" | "internet";
 
-export type Exposure = {
+type Exposure = {
   readonly reach: Reach;
   /** The addresses at which it can be reached from there. */
   readonly addresses: readonly string[];
@@ -39,7 +39,7 @@ export function warnOfExposure(log: Log, port: number, { reach, addresses }: Exp
   log.warn({ port, addresses }, text);
 }
 
-export type ReachedListener = {
+type ReachedListener = {
   /** Where it listens; a wildcard where that is everywhere. */
   readonly address: string;
   readonly port: number;

@@ -13,7 +13,7 @@ import { plainAddress } from "../request-log.ts";
 import type { Admission } from "./admission.ts";
 import type { SentAhead } from "./sent-ahead.ts";
 import { answerHalfClosed, endStalled, endWhenSilent, SILENCE_MS, STALL_MS } from "./silence.ts";
-import { type Answer, Turns } from "./turns.ts";
+import { type RequestListener, Turns } from "./turns.ts";
 
 export type ListenerOptions = {
   readonly port: number;
@@ -116,7 +116,7 @@ function openTlsServer(tls: { readonly cert: string; readonly key: string }, por
   }
 }
 
-function takeTurns(answer: Answer, silenceMs: number, { sentAhead, episodes }: ListenerCommons) {
+function takeTurns(answer: RequestListener, silenceMs: number, { sentAhead, episodes }: ListenerCommons) {
   const tell = (trouble: string, { remoteAddress }: Socket, message: string) =>
     episodes.trouble(trouble, { client: plainAddress(remoteAddress) }, message);
   const onFlood = (socket: Socket) =>
@@ -129,7 +129,7 @@ function takeTurns(answer: Answer, silenceMs: number, { sentAhead, episodes }: L
 /** Every response that is not over yet. */
 type OpenResponses = Set<ServerResponse>;
 
-function remembering(open: OpenResponses, answer: Answer): Answer {
+function remembering(open: OpenResponses, answer: RequestListener): RequestListener {
   return (incoming, outgoing) => {
     open.add(outgoing);
     outgoing.on("close", () => open.delete(outgoing));

@@ -15,7 +15,7 @@ export const STALL_MS = 5 * 60_000;
  */
 export const SILENCE_MS = 90_000;
 
-export type StallOptions = {
+type StallOptions = {
   readonly stallMs: number;
   readonly turns: Turns;
   /** Called with each connection that is closed because its client took nothing. */

@@ -9,10 +9,10 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { SentAhead } from "./sent-ahead.ts";
 
-export type Answer = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
+export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-export type TurnsOptions = {
-  readonly answer: Answer;
+type TurnsOptions = {
+  readonly answer: RequestListener;
   /** How long nothing may move on a connection that has sent ahead: while bytes are unread, its end cannot be seen. */
   readonly silenceMs: number;
   /** Called with each connection that was closed because all clients together had sent too much ahead. */

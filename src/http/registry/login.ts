@@ -4,7 +4,7 @@
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Login } from "../../oci/credentials.ts";
-import { type Reply, refuse } from "../answers/respond.ts";
+import { type Recipient, refuse } from "../answers/respond.ts";
 
 /** The login of one listener, which `renew` can change. */
 export class LoginCheck {
@@ -26,9 +26,9 @@ export class LoginCheck {
 }
 
 /** The answer to a client without the right login. */
-export function refuseClient(reply: Reply): void {
+export function refuseClient(recipient: Recipient): void {
   const challenge = ["WWW-Authenticate", 'Basic realm="granary", charset="UTF-8"'];
-  refuse(reply, 401, ["UNAUTHORIZED", "log in to use this mirror"], challenge);
+  refuse(recipient, 401, ["UNAUTHORIZED", "log in to use this mirror"], challenge);
 }
 
 function fingerprintOf({ username, password }: Login): Buffer {

@@ -2,7 +2,7 @@
  * Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing
  * here (docs/protocol.md#ranges).
  */
-import type { ManifestHeadAnswer, ManifestAsk as MirrorAsk } from "../../mirror/mirror.ts";
+import type { ManifestAsker, ManifestHeadAnswer } from "../../mirror/mirror.ts";
 import { encodedOf } from "../../oci/digest.ts";
 import type { ManifestTarget } from "../../routing/target.ts";
 import { formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
@@ -11,7 +11,7 @@ import type { RegistryRequest } from "./registry-request.ts";
 
 export async function answerManifest(request: RegistryRequest, target: ManifestTarget): Promise<void> {
   const { incoming, mirror, account } = request;
-  const ask: MirrorAsk = { ...request.asker, accept: parseAccept(incoming.headers.accept) };
+  const ask: ManifestAsker = { ...request.asker, accept: parseAccept(incoming.headers.accept) };
   const condition = incoming.headers["if-none-match"];
   if (incoming.method === "HEAD" || condition !== undefined) {
     const head = await mirror.headManifest(target, ask);

@@ -15,7 +15,7 @@ import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 import { type Links, statedSize } from "../access/links.ts";
-import type { BlobAnswer, Outcome } from "../mirror.ts";
+import type { FoundBlob, Outcome } from "../mirror.ts";
 import type { Pins } from "../space/pins.ts";
 import type { Reservation, Space } from "../space/space.ts";
 import type { Uses } from "../space/uses.ts";
@@ -50,7 +50,7 @@ export class Blobs {
   }
 
   /** A readable blob; the caller releases it. F12: the pin is taken before the first look-up. */
-  async open(client: UpstreamClient, target: BlobTarget): Promise<BlobAnswer> {
+  async open(client: UpstreamClient, target: BlobTarget): Promise<FoundBlob> {
     const release = this.#parts.pins.pin(target.digest);
     try {
       const stated = await this.#statedOfCold(client, target);
@@ -131,7 +131,7 @@ export class Blobs {
     target: BlobTarget,
     said: number,
     unpin: () => void,
-  ): Promise<BlobAnswer> {
+  ): Promise<FoundBlob> {
     const { digest } = target;
     const settled = await this.#settled(client, target, said);
     const size = settled ?? said;
@@ -187,7 +187,7 @@ export class Blobs {
   }
 
   /** Nobody states how large it is: it is read to its end once, by everybody who asks meanwhile. */
-  async #unsized(client: UpstreamClient, target: BlobTarget, unpin: () => void): Promise<BlobAnswer> {
+  async #unsized(client: UpstreamClient, target: BlobTarget, unpin: () => void): Promise<FoundBlob> {
     const { digest } = target;
     const ask = this.#askOf(client, target, undefined);
     const room = await this.#parts.space.reserve(target, 0);

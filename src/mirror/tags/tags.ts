@@ -23,7 +23,7 @@ import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import { acceptClassOf, askBeyond, beyondUnion, hasNoSuchType, takes } from "../manifests/accept.ts";
 import { type ManifestBytes, type ManifestParts, sentAgent } from "../manifests/manifest-bytes.ts";
-import type { ManifestAsk, Outcome } from "../mirror.ts";
+import type { ManifestAsker, Outcome } from "../mirror.ts";
 import { getTag, headTag, type TagQuestion } from "./ask-tag.ts";
 import { nameOf, TagRecords } from "./tag-records.ts";
 
@@ -62,7 +62,7 @@ export class Tags {
   async resolve(
     client: UpstreamClient,
     where: Omit<TagKey, "acceptClass">,
-    { accept, userAgent }: ManifestAsk,
+    { accept, userAgent }: ManifestAsker,
     wantsBytes: boolean,
   ): Promise<ResolvedTag> {
     const { upstream, repository, tag } = where;
@@ -101,7 +101,7 @@ export class Tags {
   async refetch(
     client: UpstreamClient,
     key: TagKey,
-    { accept, userAgent }: ManifestAsk,
+    { accept, userAgent }: ManifestAsker,
   ): Promise<ResolvedTag> {
     const asked = key.acceptClass === "" ? MANIFEST_UNION : (beyondUnion(accept) ?? accept);
     return await this.#fetchByTag({ client, key, accept: asked, userAgent }, true);

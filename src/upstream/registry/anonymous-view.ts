@@ -22,7 +22,7 @@ import type { Sight, ViewAsk } from "../upstream-client.ts";
 import type { Reply } from "./ask-registry.ts";
 import { askBlob } from "./blob-size.ts";
 import { askTags } from "./list-questions.ts";
-import { askManifest, HEADLESS, headOf } from "./manifest-questions.ts";
+import { askManifest, HEADLESS, readHead } from "./manifest-questions.ts";
 import type { Uplink } from "./uplink.ts";
 
 /** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (docs/protocol.md#retries). */
@@ -137,7 +137,7 @@ async function showManifest(
 
 /** The digest that the registry itself tells for a manifest. */
 function toldBy(head: Reply, reference: string): Digest | undefined {
-  const { digest, mediaType } = headOf(head);
+  const { digest, mediaType } = readHead(head);
   if (head.isAbroad || digest === undefined || manifestTypeOf(mediaType) === undefined) return undefined;
   return isDigest(reference) && reference !== digest ? undefined : digest;
 }
@@ -147,7 +147,7 @@ async function readBy(reply: Reply, reference: string, at: At): Promise<Shown | 
   const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
   const wanted = isDigest(reference) ? reference : undefined;
   try {
-    return { digest: checkManifest({ ...headOf(reply), bytes }, reference, wanted).manifest.digest };
+    return { digest: checkManifest({ ...readHead(reply), bytes }, reference, wanted).manifest.digest };
   } catch {
     return undefined; // Whatever it is, it is not what was asked for.
   }
@@ -167,7 +167,7 @@ async function showBlob(
     throw answerError("upstream-unavailable", reply.url, "does not tell who may read a blob");
   }
   if (reply.status !== 200) return refusal(uplink, reply);
-  return headOf(reply).digest === digest ? {} : undefined;
+  return readHead(reply).digest === digest ? {} : undefined;
 }
 
 async function showTags(uplink: Uplink, repository: string, at: At): Promise<Shown | undefined> {

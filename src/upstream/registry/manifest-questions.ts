@@ -12,7 +12,7 @@ import { parseContentLength, parseDigestHeader, parseMediaType } from "../networ
 import { discardBody, readLimited } from "../network/read-body.ts";
 import { readRefusal, wordsOf } from "../network/refusal.ts";
 import { manifestUrl, repositoryAt } from "../registry-url.ts";
-import type { ManifestAsk, ManifestBody, ManifestHead } from "../upstream-client.ts";
+import type { ManifestAsk, ManifestBody, UncheckedHead } from "../upstream-client.ts";
 import { exchange, type Reply } from "./ask-registry.ts";
 import type { Uplink } from "./uplink.ts";
 
@@ -31,7 +31,7 @@ export async function headManifest(
   ask: ManifestAsk,
   at: At,
   onHeaders: OnHeaders,
-): Promise<ManifestHead | undefined> {
+): Promise<UncheckedHead | undefined> {
   const reply = await askManifest(uplink, ask, "HEAD", await identityOf(uplink, ask, at), at);
   onHeaders(reply.headers);
   if (HEADLESS.includes(reply.status)) {
@@ -40,7 +40,7 @@ export async function headManifest(
   }
   if (await isAbsent(uplink, ask, reply, at)) return undefined;
   discardBody(reply);
-  return headOf(reply);
+  return readHead(reply);
 }
 
 export async function getManifest(
@@ -54,7 +54,7 @@ export async function getManifest(
   if (await isAbsent(uplink, ask, reply, at)) return undefined;
   const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
   uplink.metrics.upstreamBytes.inc({ upstream: uplink.upstream.name, kind: "manifest" }, bytes.length);
-  return { ...headOf(reply), bytes };
+  return { ...readHead(reply), bytes };
 }
 
 function identityOf({ upstream }: Uplink, { repository }: ManifestAsk, at: At): Promise<Identity> {
@@ -108,7 +108,7 @@ async function isAbsent(
 }
 
 /** What the headers tell, unchecked. */
-export function headOf({ headers }: Reply): ManifestHead {
+export function readHead({ headers }: Reply): UncheckedHead {
   return {
     digest: parseDigestHeader(headers),
     mediaType: parseMediaType(headers["content-type"]),

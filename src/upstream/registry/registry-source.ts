@@ -10,7 +10,7 @@ import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { formatReference, type Reference, type Repository, wantedOf } from "../../oci/reference.ts";
 import type { Origin } from "../../origin.ts";
 import type { ManifestHead, Source } from "../../source.ts";
-import type { UpstreamClient, ManifestHead as UpstreamHead } from "../upstream-client.ts";
+import type { UncheckedHead, UpstreamClient } from "../upstream-client.ts";
 import { hearAbsence } from "./absence.ts";
 import { unlessHidden } from "./unless-hidden.ts";
 
@@ -106,7 +106,7 @@ class RegistrySource implements Source {
 }
 
 /** What a HEAD tells that was refused. */
-const UNTOLD: UpstreamHead = { digest: undefined, mediaType: undefined, size: undefined };
+const UNTOLD: UncheckedHead = { digest: undefined, mediaType: undefined, size: undefined };
 
 /** A refusal has its reason in a body, which the answer to a HEAD has not: the GET tells it, or does better. */
 function isMute(error: unknown): boolean {
