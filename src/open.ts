@@ -39,7 +39,7 @@ const userAgent = `granary/${version}`;
 
 /** A Mirror with its upstreams' files: certificates, keys and passwords that change under a running process. */
 export type OpenedMirror = Mirror & {
-  /** Reads them again, each for itself: one that cannot be used leaves what was there, and all others count. */
+  /** Reads them again. Where a file cannot be used, its last content stays in use; the others are not affected. */
   readFilesAgain(): Promise<readonly FileNews[]>;
 };
 
@@ -54,7 +54,7 @@ export async function openMirror(
   env: Environment = process.env,
 ): Promise<OpenedMirror> {
   const layout = await findLayout(settings.storage.directory);
-  // Its lock is the directory's: until it is held, nothing in there is touched.
+  // The database's lock is the lock of the whole directory: nothing in there is touched before it is held.
   const metadata = openSqliteMetadata(layout.database, databaseShareOf(settings.storage));
   try {
     await furnishUnlessFull(layout);
@@ -236,7 +236,7 @@ function withCredentials(upstream: Upstream, given: Credentials | undefined, log
   return upstream.credentials === undefined ? withLogins(upstream, logins) : upstream;
 }
 
-/** What files hold for a registry is not for a mirror of it: a mirror gets what they hold for its own host. */
+/** A mirror never gets the login of the registry that it mirrors: it gets what the login files have for its own host. */
 function withLogins(upstream: Upstream, logins: Logins): Upstream {
   const credentials: CredentialsOf = ({ host, repository }) =>
     logins.find({ names: registryNames(upstream, host), repository });

@@ -1,6 +1,6 @@
 /**
- * Owns what becomes of files that are read again under a running process: what changed is handed on, what cannot be used leaves what
- * was there and says why, and none keeps another from counting.
+ * Owns what happens when a running process reads files again. Each file stands for itself: what has changed is used from then on, and
+ * where a file cannot be used, its last content stays in use and the reason is told.
  */
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";

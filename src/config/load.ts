@@ -122,7 +122,10 @@ function sentenceOf(issue: z.core.$ZodIssue): string {
   return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
 }
 
-/** A key that no key can be begun as one: what follows may be a value (`password:hunter2`, without the space). */
+/**
+ * A key as it may be shown. Someone who forgets the space of `password: hunter2` makes one key of it, so only the part that looks like a
+ * key is shown.
+ */
 function shownKey(key: string): string {
   const [begun = ""] = /^[\w-]*/.exec(key) ?? [];
   return begun === key ? key : `${begun}…`;

@@ -31,7 +31,7 @@ export function readYaml(text: string, file: string): unknown {
   }
 }
 
-/** Where the first alias (`*name`) stands that no anchor (`&name`) goes before, or that is part of what it means. */
+/** Where the first alias (`*name`) stands that has no anchor (`&name`) before it, or that lies inside what its anchor names. */
 function brokenAlias(document: Document): number | undefined {
   let found: number | undefined;
   visit(document, {
@@ -84,7 +84,7 @@ function invalid(
   );
 }
 
-/** The key that the value at `offset` has, as far as it was read. A key that looks like none may be a value out of place. */
+/** The key of the value at `offset`, as far as it could be read. What does not look like a key is left out: it may be a misplaced value. */
 function pathAt(document: Document, offset: number): string {
   let path: readonly string[] = [];
   visit(document, {

@@ -14,7 +14,7 @@ const NONE_MS = 5_000;
 /** A helper may ask a person for the key of its store. */
 const TIMEOUT_MS = 30_000;
 
-/** How old an answer that was refused must be to be asked for anew: who is refused again and again does not run helpers each time. */
+/** A helper is asked again after a refusal only when its answer is older than this, so that repeated refusals do not start it each time. */
 const REFUSED_MS = 5_000;
 
 type Held = { readonly credentials: Credentials | undefined; readonly since: number; readonly until: number };

@@ -47,12 +47,12 @@ export function createLogins(options: LoginsOptions): Logins {
       places.map(({ shown }) => shown),
     );
   };
-  /** The files are read each time; what is held of helpers may have changed since, and so may a file while it was asked with. */
+  /** Files are read each time. A helper's answer is kept for a while, so after a refusal it is asked again, and the files are read again. */
   const renewable = (identity: Identity, ask: LoginAsk): Identity => ({
     ...identity,
     renew: async () => {
       helpers.forgetOld();
-      // What cannot be read in this moment is no news; that the login was refused is what there is to say.
+      // A file that cannot be read now must not replace the real error, which is that the login was refused.
       const found = await find(ask).catch(() => identity);
       return isDeepStrictEqual(found.credentials, identity.credentials) ? undefined : found;
     },

@@ -58,7 +58,7 @@ export class PasswordFile {
 
   /** undefined when there is nothing newer than `refused`: the same is not tried again. */
   async #renewed(refused: Credentials): Promise<Identity | undefined> {
-    // A file that cannot be read in this moment is no news; that it was refused is what there is to say.
+    // A file that cannot be read now must not replace the real error, which is that the password was refused.
     if (this.#held === refused) await this.readAgain().catch(() => false);
     return this.#held === refused ? undefined : this.identity();
   }

@@ -170,7 +170,7 @@ export function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): stri
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;
 }
 
-/** File systems date by ticks of up to 10 ms: a second write within one leaves no trace in the stamp. With room for slow ones. */
+/** File systems write dates in steps of up to 10 ms: two writes within one step leave the same stamp. This is longer, for slow ones. */
 export const TICK_MS = 50;
 
 function closedError(path: string, doing: string): GranaryError {

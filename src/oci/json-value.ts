@@ -79,7 +79,7 @@ const COLON = 0x3a;
 
 /**
  * Which of `bounds` the document exceeds, as the end of a sentence; undefined when it exceeds none. One pass over the bytes that makes no
- * values, so that no document is too hostile for it. It does not say that the document is JSON.
+ * values, so no document can make it slow or fill the memory. It does not say that the document is JSON.
  */
 export function excessOf(bytes: Uint8Array, bounds: JsonBounds): string | undefined {
   if (bytes.length > bounds.bytes) return `has more than ${bounds.bytes} bytes`;

@@ -59,9 +59,9 @@ export function createRouter(upstreams: Iterable<RoutedUpstream>): (input: Route
   };
 }
 
-/** The same few paths come again and again, and reading one costs more than the rest of a warm manifest's way. */
+/** The same few paths are asked for again and again, and reading one costs more than all the rest of answering a stored manifest. */
 const REMEMBERED = 2_000;
-/** Long ones are not kept: they would make that a way to fill the memory. */
+/** Longer paths are not kept, so that nobody can fill the memory with them. */
 const REMEMBERED_LENGTH = 512;
 
 function keyOf({ listenerUpstream, hostHeader, absoluteHost, rawPath, rawQuery }: RouteInput): string {
@@ -122,8 +122,8 @@ function upstreamInPath(
 }
 
 /**
- * Where nothing but the listener says which registry is meant, whoever writes a host where no repository can be called so means a
- * registry that is not configured: that is the error to tell. Hub namespaces have no dots (docs/protocol.md#podman-mirror-paths).
+ * Where only the listener says which registry is meant, and the path begins with a host where no repository can have such a name, the
+ * client means a registry that is not configured: the error says that. Hub namespaces have no dots (docs/protocol.md#podman-mirror-paths).
  */
 function checkListenerName({ names }: RoutedUpstream, path: readonly string[]): void {
   const [first = ""] = path;
@@ -223,7 +223,7 @@ function noEndpoint(path: string): GranaryError {
   return new GranaryError("not-found", `There is nothing at "${shorten(path)}".`);
 }
 
-/** What somebody wrote, as it may be told: no login that stands before a host, and no more than fits. */
+/** What somebody wrote, fit for a message: without a login before a host, and not too long. */
 function shorten(written: string): string {
   const text = withoutUserInfo(written);
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;
