@@ -1,9 +1,9 @@
 /**
- * Owns who a question is asked as: the upstream's credentials, looked up at use time where they are a look-up. The one place
- * where they are resolved; it sends nothing and keeps nothing.
+ * Owns as whom a question is asked: the upstream's credentials, which may have to be looked up at the time of use. This is the only place
+ * where that happens. It sends nothing and keeps nothing.
  */
-import { GranaryError } from "../../errors.ts";
 import { type Identity, identityWith, identityWithout } from "../../oci/credentials.ts";
+import { untilAborted } from "../../waiting/abort.ts";
 import type { At } from "../network/caller.ts";
 import type { Upstream } from "../policy.ts";
 import { repositoryAt } from "../registry-url.ts";
@@ -20,22 +20,7 @@ export async function identify(
   if (credentials === undefined) return identityWithout(name);
   if (typeof credentials !== "function") return identityWith(credentials);
   const { host } = new URL(endpoint);
-  return unlessAborted(
-    credentials({ host, repository: repositoryAt(endpoint, repository) }),
-    signal,
-    `${name}/${repository}`,
-  );
-}
-
-/** A look-up may wait for a helper program; its other callers go on waiting for it. */
-function unlessAborted<T>(waiting: Promise<T>, signal: AbortSignal, target: string): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = () => {
-      const message = `The look-up of credentials for ${target} was given up.`;
-      reject(new GranaryError("aborted", message, { target }));
-    };
-    signal.addEventListener("abort", abort);
-    if (signal.aborted) abort();
-    waiting.then(resolve, reject).finally(() => signal.removeEventListener("abort", abort));
-  });
+  // It may wait for a helper program, whose other callers go on waiting for it.
+  const lookUp = credentials({ host, repository: repositoryAt(endpoint, repository) });
+  return untilAborted(lookUp, signal, `the look-up of credentials for ${name}/${repository}`);
 }

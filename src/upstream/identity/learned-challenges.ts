@@ -1,7 +1,7 @@
 /**
- * Owns what challenges have taught: which scheme, which token server. Each repository has its own; one that has none yet begins with what
- * opened a door at the same origin last. Nothing here is kept against a failure: whoever fails with it forgets it, and the registry's next
- * challenge counts. It sends nothing.
+ * Owns what earlier challenges said: which scheme, and which token server. Each repository has its own entry; one that has none yet begins
+ * with the challenge that last led to an answer at the same origin. An entry that failed is forgotten, and the registry's next challenge
+ * counts. Entries have no lifetime: a challenge is right until the registry sends another. It sends nothing.
  */
 import { LRUCache } from "lru-cache";
 
@@ -9,7 +9,7 @@ export type Learned =
   | { readonly scheme: "basic" }
   | { readonly scheme: "bearer"; readonly realm: URL; readonly service: string | undefined };
 
-/** Of a place, what challenges depend on. */
+/** What of a destination challenges depend on. */
 type Challenger = {
   readonly url: URL;
   readonly repository: string;
@@ -18,48 +18,48 @@ type Challenger = {
 
 export class LearnedChallenges {
   readonly #own = new LRUCache<string, Learned>({ max: 4096 });
-  /** By origin: what was last seen to open something there. */
+  /** By origin: the challenge whose authorization was last accepted there. */
   readonly #proven = new LRUCache<string, Learned>({ max: 256 });
-  /** By origin alone, for asking what a token would say; a refused request does not make it forgotten. */
+  /** By origin alone, for asking what a token would say. A refused request does not delete it. */
   readonly #last = new LRUCache<string, Learned>({ max: 256 });
 
-  /** What to begin with at `place`. */
-  find(place: Challenger): Learned | undefined {
-    return this.#own.get(ownKey(place)) ?? this.#proven.get(originKey(place));
+  /** The challenge to begin with at `destination`. */
+  find(destination: Challenger): Learned | undefined {
+    return this.#own.get(ownKey(destination)) ?? this.#proven.get(originKey(destination));
   }
 
-  /** The token server that `place` was sent to, whoever was sent there; also after a refusal. */
-  findBearer(place: Challenger): Extract<Learned, { scheme: "bearer" }> | undefined {
-    const known = this.find(place) ?? this.#last.get(place.url.origin);
+  /** The token server that requests to the origin of `destination` were sent to, ours or anonymous ones; also after a refusal. */
+  findBearer(destination: Challenger): Extract<Learned, { scheme: "bearer" }> | undefined {
+    const known = this.find(destination) ?? this.#last.get(destination.url.origin);
     return known?.scheme === "bearer" ? known : undefined;
   }
 
-  learn(place: Challenger, learned: Learned): void {
-    this.#own.set(ownKey(place), learned);
-    if (!this.#last.has(place.url.origin)) this.#last.set(place.url.origin, learned);
+  learn(destination: Challenger, learned: Learned): void {
+    this.#own.set(ownKey(destination), learned);
+    if (!this.#last.has(destination.url.origin)) this.#last.set(destination.url.origin, learned);
   }
 
   /** What was sent by `learned` was not refused. */
-  proved(place: Challenger, learned: Learned): void {
-    this.#proven.set(originKey(place), learned);
-    this.#last.set(place.url.origin, learned);
+  proved(destination: Challenger, learned: Learned): void {
+    this.#proven.set(originKey(destination), learned);
+    this.#last.set(destination.url.origin, learned);
   }
 
-  /** `learned` led to nothing here. What another challenge has taught meanwhile is kept. */
-  forget(place: Challenger, learned: Learned): void {
-    const own = this.#own.get(ownKey(place));
-    if (own !== undefined && isSame(own, learned)) this.#own.delete(ownKey(place));
+  /** `learned` led to a refusal here. An entry of another challenge, which came since, is kept. */
+  forget(destination: Challenger, learned: Learned): void {
+    const own = this.#own.get(ownKey(destination));
+    if (own !== undefined && isSame(own, learned)) this.#own.delete(ownKey(destination));
   }
 
-  /** `learned` led to no token at all: nobody begins with it any more. */
-  distrust(place: Challenger, learned: Learned): void {
-    this.forget(place, learned);
+  /** `learned` led to no token at all: no repository begins with it any more. */
+  distrust(destination: Challenger, learned: Learned): void {
+    this.forget(destination, learned);
     for (const [known, key] of [
-      [this.#proven, originKey(place)],
-      [this.#last, place.url.origin],
+      [this.#proven, originKey(destination)],
+      [this.#last, destination.url.origin],
     ] as const) {
-      const held = known.get(key);
-      if (held !== undefined && isSame(held, learned)) known.delete(key);
+      const entry = known.get(key);
+      if (entry !== undefined && isSame(entry, learned)) known.delete(key);
     }
   }
 }
@@ -69,8 +69,8 @@ export function isSame(a: Learned, b: Learned): boolean {
   return a.realm.href === b.realm.href && a.service === b.service;
 }
 
-function ownKey(place: Challenger): string {
-  return `${originKey(place)} ${place.repository}`;
+function ownKey(destination: Challenger): string {
+  return `${originKey(destination)} ${destination.repository}`;
 }
 
 function originKey({ url, isStranger }: Challenger): string {

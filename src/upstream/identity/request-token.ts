@@ -1,6 +1,7 @@
 /**
- * Owns one request to a token server: `GET realm?service&scope`, with Basic where there is a password, or the OAuth2 POST where
- * there is an identity token. It caches nothing and decides no trust; no token and no password ever enters a message.
+ * Owns one request to a token server: `GET realm?service&scope`, with Basic where there is a password, or the OAuth2 POST where there is an
+ * identity token; and what the token says of itself. It keeps nothing and does not decide which servers are trusted. No token and no
+ * password ever enters a message.
  */
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -11,7 +12,7 @@ import {
   secretsOf,
 } from "../../oci/credentials.ts";
 import { joinWords } from "../../oci/error-body.ts";
-import { JSON_BOUNDS, parseJsonObject } from "../../oci/json-value.ts";
+import { asObject, JSON_BOUNDS, type JsonObject, parseJsonObject } from "../../oci/json-value.ts";
 import { redactUrl } from "../../oci/redact.ts";
 import { statusError } from "../network/answer-error.ts";
 import { formatBasic } from "../network/headers.ts";
@@ -19,18 +20,17 @@ import { discardBody, readLimited } from "../network/read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
 import { wordsOf } from "../network/refusal.ts";
 import type { Incoming, Transport } from "../network/transport.ts";
-import { postIdentityToken } from "./identity-token.ts";
 
 export type TokenAsk = {
   readonly realm: URL;
   readonly service: string | undefined;
   readonly scope: string;
   readonly credentials: Credentials | undefined;
-  /** Asks as somebody who has nothing of ours. */
+  /** Asked without our client certificate. */
   readonly isStranger: boolean;
 };
 
-export type Token = { readonly value: string; readonly lifetimeMs: number };
+type Token = { readonly value: string; readonly lifetimeMs: number };
 
 /** oras-go and go-containerregistry stop at 128 and 64 KB (docs/protocol.md#challenges-and-tokens). */
 const MAX_TOKEN_BYTES = 128 * 1024;
@@ -38,8 +38,13 @@ const MAX_TOKEN_BYTES = 128 * 1024;
 /** The token specification's value for a missing `expires_in`. */
 const DEFAULT_LIFETIME_MS = 60_000;
 
+const CLIENT_ID = "granary";
+
+/** Redirects that keep the method and the body. */
+const KEEPING = [307, 308];
+
 /**
- * Throws `unauthorized` when the server refuses (401, 403), `rate-limited`, `upstream-unavailable`, `upstream-protocol`.
+ * A token. Throws `unauthorized` when the server refuses (401, 403), `rate-limited`, `upstream-unavailable`, `upstream-protocol`.
  */
 export async function requestToken(
   transport: Transport,
@@ -62,21 +67,21 @@ export async function requestToken(
   });
 }
 
-/** What a token server says is said of tokens: no 404 or 410 of its is a word on what the token was for. */
+/** A 404 or 410 of a token server is about the token, and must not be taken for an answer about the content. */
 function tokenError(error: GranaryError): GranaryError {
   if (error.code === "rate-limited" || error.code === "upstream-unavailable") return error;
   const { told: _, ...facts } = error.facts;
   return new GranaryError("upstream-protocol", error.message, facts);
 }
 
-/** Token servers that know no OAuth2 answer 404 or 405 to a POST: they get the token as a password (token specification). */
+/** Token servers without OAuth2 answer 404 or 405 to a POST: they get the identity token as a password (token specification). */
 async function askServer(transport: Transport, ask: TokenAsk, signal: AbortSignal): Promise<Incoming> {
   const { credentials } = ask;
   if (credentials === undefined || "password" in credentials) return get(transport, ask, credentials, signal);
-  // A registry token is never bought anything with: who has one does not come here.
+  // A registry token is used as it is, so this is not reached with one.
   if ("registryToken" in credentials) return get(transport, ask, undefined, signal);
   const { identityToken, username = "<token>" } = credentials;
-  const incoming = await postIdentityToken(transport, { ...ask, identityToken }, signal);
+  const incoming = await postIdentityToken(transport, ask, identityToken, signal);
   if (incoming.status !== 404 && incoming.status !== 405) return incoming;
   discardBody(incoming);
   return get(transport, ask, { username, password: identityToken }, signal);
@@ -123,7 +128,7 @@ async function follow(
     discardBody(incoming);
     const next = nextHop(incoming);
     if (!isSameOrigin(url, next)) {
-      // And never again in this chain.
+      // Nor later in this chain, should it come back.
       authorization = undefined;
       isStranger = true;
     }
@@ -132,8 +137,55 @@ async function follow(
   throw tooManyRedirects(first);
 }
 
+/**
+ * The OAuth2 request of the token specification, with the identity token (a refresh token) in the body. The body goes to the one host that
+ * it is meant for: throws `denied` for a redirect to another. Any status is an answer; a server without OAuth2 answers 404 or 405.
+ */
+async function postIdentityToken(
+  transport: Transport,
+  ask: TokenAsk,
+  identityToken: string,
+  signal: AbortSignal,
+): Promise<Incoming> {
+  let url = ask.realm;
+  const headers = { accept: "application/json", "content-type": "application/x-www-form-urlencoded" };
+  for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
+    const body = formOf(ask, identityToken);
+    const incoming = await transport.send({
+      kind: "token",
+      method: "POST",
+      url,
+      headers,
+      isStranger: false,
+      body,
+      signal,
+    });
+    if (!isRedirect(incoming)) return incoming;
+    discardBody(incoming);
+    const next = nextHop(incoming);
+    if (!isSameOrigin(url, next) || !KEEPING.includes(incoming.status)) throw redirected(url, next);
+    url = next;
+  }
+  throw tooManyRedirects(ask.realm);
+}
+
+function formOf({ service, scope }: TokenAsk, identityToken: string): string {
+  const form = new URLSearchParams({ grant_type: "refresh_token", client_id: CLIENT_ID, scope });
+  if (service !== undefined) form.set("service", service);
+  form.set("refresh_token", identityToken);
+  return form.toString();
+}
+
+function redirected(url: URL, next: URL): GranaryError {
+  return new GranaryError(
+    "denied",
+    `The token server ${redactUrl(url)} redirects a login to ${next.protocol}//${next.host}: the identity token was not sent there.`,
+    { found: next.host, reason: `the token server ${url.host} redirects a login to ${next.host}` },
+  );
+}
+
 function parseToken(body: Buffer, url: URL): Token {
-  // No JSON is no token.
+  // A body that is not JSON has no token in it.
   const fields = parseJsonObject(body, JSON_BOUNDS.token) ?? {};
   const value = fields.token ?? fields.access_token;
   if (typeof value !== "string" || value === "" || /[^\x21-\x7e]/.test(value)) {
@@ -144,4 +196,26 @@ function parseToken(body: Buffer, url: URL): Token {
   const seconds = fields.expires_in;
   const lifetimeMs = typeof seconds === "number" && seconds > 0 ? seconds * 1000 : DEFAULT_LIFETIME_MS;
   return { value, lifetimeMs };
+}
+
+/**
+ * Whether `token` allows pulls from `repository`, by its `access` claim (distribution/distribution docs/content/spec/auth/jwt.md); undefined
+ * when it does not say: it is no JWT, or has no such claim. Its signature is for the registry to check; the token came from the server that
+ * we asked.
+ */
+export function opensPull(token: string, repository: string): boolean | undefined {
+  const access = claimsOf(token)?.access;
+  if (!Array.isArray(access)) return undefined;
+  return access.map(asObject).some((entry) => entry !== undefined && isPullOf(entry, repository));
+}
+
+function claimsOf(token: string): JsonObject | undefined {
+  const [, payload, signature] = token.split(".");
+  if (payload === undefined || signature === undefined) return undefined;
+  return parseJsonObject(Buffer.from(payload, "base64url"), JSON_BOUNDS.token);
+}
+
+function isPullOf({ type, name, actions }: JsonObject, repository: string): boolean {
+  if (type !== "repository" || name !== repository || !Array.isArray(actions)) return false;
+  return actions.includes("pull") || actions.includes("*");
 }

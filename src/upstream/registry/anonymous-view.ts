@@ -10,8 +10,8 @@ import { parseJsonObject } from "../../oci/json-value.ts";
 import { checkManifest, MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
 import { manifestTypeOf } from "../../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
-import type { Grant } from "../identity/authorizer.ts";
 import { ANONYMOUS } from "../identity/identity.ts";
+import type { Grant } from "../identity/tokens.ts";
 import { answerError, statusError } from "../network/answer-error.ts";
 import type { At, Caller } from "../network/caller.ts";
 import type { QuestionKey } from "../network/rate-limits.ts";
@@ -193,14 +193,14 @@ function refusal({ hasCertificate, clock }: Uplink, reply: Reply): Shown {
 async function grantOf({ authorizer, endpoints }: Uplink, repository: string): Promise<Grant | undefined> {
   let grant: Grant | undefined;
   for (const endpoint of endpoints.order) {
-    const place = {
+    const destination = {
       url: new URL(endpoint),
       repository: repositoryAt(endpoint, repository),
       credentials: undefined,
       isEndpoint: true,
       isStranger: true,
     };
-    grant = (await authorizer.grantOf(place).catch(() => undefined)) ?? grant;
+    grant = (await authorizer.grantOf(destination).catch(() => undefined)) ?? grant;
     if (grant === "granted") return grant;
   }
   return grant;

@@ -1,13 +1,14 @@
 /**
  * Owns one question to an upstream from the first request to the final answer: authorization, redirects by hand, and
- * a fresh challenge where a held token is refused. Credentials never follow a redirect to another origin, and are
+ * a fresh challenge where a prepared token is refused. Credentials never follow a redirect to another origin, and are
  * never put back on later in the chain (docs/protocol.md#redirects).
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { type Challenge, parseChallenges } from "../../oci/challenge.ts";
 import { describeCredentials, type Identity, secretsOf } from "../../oci/credentials.ts";
-import type { Authorization, Authorizer, Held, Place } from "../identity/authorizer.ts";
+import type { Authorizer, Destination, PreparedAuthorization } from "../identity/authorizer.ts";
 import { ANONYMOUS } from "../identity/identity.ts";
+import type { Authorization } from "../identity/tokens.ts";
 import { answerError } from "../network/answer-error.ts";
 import { discardBody } from "../network/read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
@@ -85,7 +86,12 @@ async function follow(transport: Transport, authorizer: Authorizer, question: Qu
   const { says, credentials } = question.identity;
   const secrets = secretsOf(credentials);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const reply = await askAuthorized(transport, authorizer, question, placeOf(question, url, isAbroad));
+    const reply = await askAuthorized(
+      transport,
+      authorizer,
+      question,
+      destinationOf(question, url, isAbroad),
+    );
     if (!isRedirect(reply)) {
       if (!isAbroad) refuseStranger(question, reply);
       return { ...reply, isAbroad, says: isAbroad ? undefined : says, secrets };
@@ -102,7 +108,7 @@ async function follow(transport: Transport, authorizer: Authorizer, question: Qu
 }
 
 /** A host that a redirect led to is a stranger: it is asked anonymously, for the repository that its own path names. */
-function placeOf({ repository, identity }: Question, url: URL, isAbroad: boolean): Place {
+function destinationOf({ repository, identity }: Question, url: URL, isAbroad: boolean): Destination {
   if (!isAbroad) {
     const isStranger = identity === ANONYMOUS;
     return { url, repository, credentials: identity.credentials, isEndpoint: true, isStranger };
@@ -117,16 +123,20 @@ async function askAuthorized(
   transport: Transport,
   authorizer: Authorizer,
   question: Question,
-  place: Place,
+  destination: Destination,
 ): Promise<AuthorizedAnswer> {
-  const ask = (authorization: Authorization | undefined) => send(transport, question, place, authorization);
-  const held = await authorizer.known(place);
-  let answer = await ask(held?.authorization);
-  if (answer.status !== 401) return opened(authorizer, place, held, answer);
-  if (held?.authorization !== undefined) {
-    authorizer.forget(place, held);
-    if (held.authorization.isFresh && !authorizer.asksForOther(place, held, challengesOf(answer))) {
-      refuseLogin(place, held.authorization, answer);
+  const ask = (authorization: Authorization | undefined) =>
+    send(transport, question, destination, authorization);
+  const prepared = await authorizer.known(destination);
+  let answer = await ask(prepared?.authorization);
+  if (answer.status !== 401) return opened(authorizer, destination, prepared, answer);
+  if (prepared?.authorization !== undefined) {
+    authorizer.forget(destination, prepared);
+    if (
+      prepared.authorization.isFresh &&
+      !authorizer.asksForOther(destination, prepared, challengesOf(answer))
+    ) {
+      refuseLogin(destination, prepared.authorization, answer);
       return answer;
     }
     // nvcr.io names another realm to the bearer of an expired token; without one, the true realm (docs/protocol.md#other-registries).
@@ -134,28 +144,36 @@ async function askAuthorized(
     answer = await ask(undefined);
     if (answer.status !== 401) return answer;
   }
-  const fresh = await tokenFor(question, answer, authorizer.answer(place, challengesOf(answer), held));
+  const fresh = await tokenFor(
+    question,
+    answer,
+    authorizer.answer(destination, challengesOf(answer), prepared),
+  );
   if (fresh.authorization === undefined) return answer;
   discardBody(answer);
   const second = await ask(fresh.authorization);
-  if (second.status !== 401) return opened(authorizer, place, fresh, second);
-  authorizer.forget(place, fresh);
-  refuseLogin(place, fresh.authorization, second);
+  if (second.status !== 401) return opened(authorizer, destination, fresh, second);
+  authorizer.forget(destination, fresh);
+  refuseLogin(destination, fresh.authorization, second);
   return second;
 }
 
 function opened(
   authorizer: Authorizer,
-  place: Place,
-  held: Held | undefined,
+  destination: Destination,
+  prepared: PreparedAuthorization | undefined,
   answer: AuthorizedAnswer,
 ): AuthorizedAnswer {
-  if (held !== undefined) authorizer.proved(place, held);
+  if (prepared !== undefined) authorizer.proved(destination, prepared);
   return answer;
 }
 
 /** Who gives no token is the token server: neither its failure nor its limit is the registry's. */
-async function tokenFor(question: Question, refusal: Incoming, asking: Promise<Held>): Promise<Held> {
+async function tokenFor(
+  question: Question,
+  refusal: Incoming,
+  asking: Promise<PreparedAuthorization>,
+): Promise<PreparedAuthorization> {
   try {
     return await asking;
   } catch (error) {
@@ -171,7 +189,7 @@ function challengesOf({ headers }: Incoming): Challenge[] {
 }
 
 /** A token that was asked for says "absent or private" when it is refused; what was configured says that it is wrong. */
-function refuseLogin({ credentials }: Place, { header }: Authorization, answer: Incoming): void {
+function refuseLogin({ credentials }: Destination, { header }: Authorization, answer: Incoming): void {
   if (credentials === undefined) return;
   const isOwnToken = "registryToken" in credentials;
   if (!isOwnToken && !header.startsWith("Basic ")) return;
@@ -204,7 +222,7 @@ function refuseStranger({ identity }: Question, answer: AuthorizedAnswer): void 
 async function send(
   transport: Transport,
   { kind, method, headers, signal, identity }: Question,
-  { url }: Place,
+  { url }: Destination,
   authorization: Authorization | undefined,
 ): Promise<AuthorizedAnswer> {
   const withAuthorization = authorization && { authorization: authorization.header };
