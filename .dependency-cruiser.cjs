@@ -99,7 +99,7 @@ const HOMES = [
     "better-sqlite3",
     "node_modules/(better-sqlite3|@types/better-sqlite3)/",
     // The last takes the operating system's lock through it, and reads and writes nothing.
-    "^src/(metadata/(sqlite-file|inspect-database|database-error)|store/hold-directory)\\.ts$",
+    "^src/(metadata/(sqlite-file|inspect-database|database-error)|store/lock-directory)\\.ts$",
   ],
   [
     "node:fs",

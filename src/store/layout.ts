@@ -11,7 +11,7 @@ import { errnoOf, unlessAbsent } from "../files/disk-error.ts";
 import { replaceFile } from "../files/durable-file.ts";
 import { FOLDER_MODE } from "../files/modes.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
-import { holdDirectory } from "./hold-directory.ts";
+import { holdDirectory } from "./lock-directory.ts";
 import { formatOwner } from "./partial-owner.ts";
 import { unusableError } from "./unusable.ts";
 

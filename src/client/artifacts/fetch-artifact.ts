@@ -12,7 +12,7 @@ import { type Digest, encodedOf } from "../../oci/digest.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import { atDigest, type Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { holdDirectory } from "../../store/hold-directory.ts";
+import { holdDirectory } from "../../store/lock-directory.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { distinctSize, fetchBlobs } from "../fetching/fetch-blobs.ts";
 import { isPassing } from "../fetching/fetch-policy.ts";
