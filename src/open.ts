@@ -26,7 +26,7 @@ import { type Credentials, type CredentialsOf, identityWith, identityWithout } f
 import type { Source } from "./source.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
-import { findLayout, findStorage, furnishLayout, type Layout } from "./store/layout.ts";
+import { findLayout, findStorage, type Layout, makeFolders } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import type { TlsMaterial } from "./upstream/network/trust.ts";
@@ -57,7 +57,7 @@ export async function openMirror(
   // The database's lock is the lock of the whole directory: nothing in there is touched before it is held.
   const metadata = openSqliteMetadata(layout.database, databaseShareOf(settings.storage));
   try {
-    await furnishUnlessFull(layout);
+    await makeFoldersUnlessFull(layout);
     await closeStorage(layout, observers.log);
     return await start(settings, layout, metadata, observers, env);
   } catch (error) {
@@ -67,9 +67,9 @@ export async function openMirror(
 }
 
 /** Without room for a folder the Mirror starts all the same: it tries again, says so, and passes through until then. */
-async function furnishUnlessFull(layout: Layout): Promise<void> {
+async function makeFoldersUnlessFull(layout: Layout): Promise<void> {
   try {
-    await furnishLayout(layout);
+    await makeFolders(layout);
   } catch (error) {
     if (!isGranaryError(error, "store-full")) throw error;
   }
@@ -118,7 +118,7 @@ async function start(
       metadata,
       blobs: openDiskBlobs(layout),
       spool: openSpool(layout),
-      furnish: () => furnishLayout(layout),
+      makeFolders: () => makeFolders(layout),
       budget: settings.storage,
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,

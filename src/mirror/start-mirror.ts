@@ -43,7 +43,7 @@ export type MirrorParts = {
   readonly blobs: BlobStore;
   readonly spool: Spool;
   /** Makes what is missing of the folders that `blobs` and `spool` work in; see StorageGuard. */
-  readonly furnish: () => Promise<string>;
+  readonly makeFolders: () => Promise<string>;
   readonly budget: Budget;
   readonly clock: Clock;
   readonly log: Log;
@@ -62,7 +62,7 @@ const LOOK_MS = 5_000;
 
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<Mirror> {
-  const { clock, log, metrics, random, budget, furnish } = parts;
+  const { clock, log, metrics, random, budget, makeFolders } = parts;
   const ownership = new Ownership();
   const spool = spoolOfOurs(parts.spool, ownership);
   const store = blobsOfOurs(parts.blobs, ownership);
@@ -98,7 +98,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     troubles,
   });
   const mended = () => reconciliation.begin();
-  const guard = new StorageGuard({ furnish, metadata, ownership, mended, log, troubles });
+  const guard = new StorageGuard({ makeFolders, metadata, ownership, mended, log, troubles });
   const links = new Links(metadata, clock);
   const access = new Access(
     metadata,

@@ -11,7 +11,7 @@ import { errnoOf, unlessAbsent } from "../files/disk-error.ts";
 import { replaceFile } from "../files/durable-file.ts";
 import { FOLDER_MODE } from "../files/modes.ts";
 import { algorithmOf, type Digest, type DigestAlgorithm, encodedOf } from "../oci/digest.ts";
-import { holdDirectory } from "./lock-directory.ts";
+import { lockDirectory } from "./lock-directory.ts";
 import { formatOwner } from "./partial-owner.ts";
 import { unusableError } from "./unusable.ts";
 
@@ -42,7 +42,7 @@ export type Layout = {
 };
 
 /** A Layout that this process alone may use until `release` (idempotent). */
-export type HeldLayout = Layout & { release(): Promise<void> };
+export type LockedLayout = Layout & { release(): Promise<void> };
 
 /** The paths below `directory`, without looking at the disk. */
 export function layoutOf(directory: string): Layout {
@@ -106,7 +106,7 @@ export async function findStorage(directory: string): Promise<Layout> {
  * one away and it was made again. Throws `config-invalid` when it cannot be written, `store-full`, `store-damaged` for a symbolic
  * link where a directory belongs.
  */
-export async function furnishLayout(layout: Layout): Promise<string> {
+export async function makeFolders(layout: Layout): Promise<string> {
   return await usable(layout.directory, async () => {
     await createTree(layout.directory);
     const identity = await createInside(layout, await readVersion(layout));
@@ -127,14 +127,14 @@ export async function withFolders<T>(layout: Layout, work: () => Promise<T>): Pr
   } catch (error) {
     const cause = error instanceof GranaryError ? error.cause : error;
     if (errnoOf(cause) !== "ENOENT") throw error;
-    await furnishAgain(layout);
+    await makeFoldersAgain(layout);
     return await work();
   }
 }
 
-async function furnishAgain(layout: Layout): Promise<void> {
+async function makeFoldersAgain(layout: Layout): Promise<void> {
   try {
-    await furnishLayout(layout);
+    await makeFolders(layout);
   } catch (error) {
     if (!isGranaryError(error, "config-invalid")) throw error;
     throw new GranaryError("store-damaged", error.message, { target: layout.directory, cause: error.cause });
@@ -142,11 +142,11 @@ async function furnishAgain(layout: Layout): Promise<void> {
 }
 
 /** `directory` found, held by a lock of its own, and furnished: for whoever keeps no database there. Throws what those throw. */
-export async function prepareLayout(directory: string): Promise<HeldLayout> {
+export async function prepareLayout(directory: string): Promise<LockedLayout> {
   const layout = await findLayout(directory);
-  const release = await holdDirectory(layout.directory);
+  const release = await lockDirectory(layout.directory);
   try {
-    await furnishLayout(layout);
+    await makeFolders(layout);
   } catch (error) {
     release();
     throw error;

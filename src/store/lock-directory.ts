@@ -15,23 +15,23 @@ import { FILE_MODE } from "../files/modes.ts";
 const DYING_MS = 3_000;
 
 /** So that a second user in this very process hears it at once. */
-const heldHere = new Set<string>();
+const lockedHere = new Set<string>();
 
 /**
  * Takes the lock of `directory`; returns the idempotent release. Throws `config-invalid` when anybody else holds it, in this
  * process or another.
  */
-export async function holdDirectory(directory: string): Promise<() => void> {
-  if (heldHere.has(directory)) throw inUse(directory);
-  heldHere.add(directory);
+export async function lockDirectory(directory: string): Promise<() => void> {
+  if (lockedHere.has(directory)) throw inUse(directory);
+  lockedHere.add(directory);
   try {
     const database = await lockIn(directory);
     return () => {
-      if (database.open) heldHere.delete(directory);
+      if (database.open) lockedHere.delete(directory);
       database.close();
     };
   } catch (error) {
-    heldHere.delete(directory);
+    lockedHere.delete(directory);
     throw error;
   }
 }

@@ -10,7 +10,7 @@ import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
-import { findLayout, furnishLayout, type Layout } from "../../src/store/layout.ts";
+import { findLayout, type Layout, makeFolders } from "../../src/store/layout.ts";
 import { openSpool } from "../../src/store/spool.ts";
 
 export type LargeStore = {
@@ -33,7 +33,7 @@ const PARTIAL_SIZE = 1_000_000;
 /** `blobs` rows, files for the `files` coldest of them, and 500 partials. */
 export async function makeLargeStore(directory: string, blobs: number, files: number): Promise<LargeStore> {
   const layout = await findLayout(directory);
-  await furnishLayout(layout);
+  await makeFolders(layout);
   await openSqliteMetadata(layout.database).close();
   const rows = Array.from({ length: blobs }, (_, index) => ({
     digest: digestAt(index),

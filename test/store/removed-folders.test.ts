@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { furnishLayout } from "../../src/store/layout.ts";
+import { makeFolders } from "../../src/store/layout.ts";
 import { collect } from "../support/collect.ts";
 import { digestOfPattern, patternBytes } from "../support/pattern.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
@@ -102,11 +102,11 @@ test.each([
   const aside = join(await tempDirectory(), "aside");
   renameSync(layout.directory, aside);
   make(layout.directory);
-  await expect(furnishLayout(layout)).rejects.toMatchObject({
+  await expect(makeFolders(layout)).rejects.toMatchObject({
     code: "config-invalid",
     message: expect.stringMatching(advice),
   });
   rmSync(layout.directory);
   mkdirSync(layout.directory);
-  await furnishLayout(layout);
+  await makeFolders(layout);
 });

@@ -17,7 +17,7 @@ import { isDigest } from "../../src/oci/digest.ts";
 import type { BlobReader } from "../../src/source.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
-import { furnishLayout } from "../../src/store/layout.ts";
+import { makeFolders } from "../../src/store/layout.ts";
 import type { Spool } from "../../src/store/partial.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { TlsMaterial } from "../../src/upstream/network/trust.ts";
@@ -109,7 +109,7 @@ export class MirrorWorld {
       metadata: this.#options.metadata?.(metadata) ?? metadata,
       blobs: this.#options.blobs?.(files) ?? files,
       spool: this.#options.spool?.(this.store.spool) ?? this.store.spool,
-      furnish: () => furnishLayout(this.store.layout),
+      makeFolders: () => makeFolders(this.store.layout),
       budget,
       clock,
       log: silentLog,

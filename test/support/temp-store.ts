@@ -4,7 +4,7 @@ import { lengthOf } from "../../src/bytes/byte-range.ts";
 import type { Digest, DigestAlgorithm } from "../../src/oci/digest.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
-import { findLayout, furnishLayout, type Layout } from "../../src/store/layout.ts";
+import { findLayout, type Layout, makeFolders } from "../../src/store/layout.ts";
 import type { Partial, Spool } from "../../src/store/partial.ts";
 import { openSpool } from "../../src/store/spool.ts";
 import { digestOfPattern, patternBytes } from "./pattern.ts";
@@ -22,7 +22,7 @@ export type TempStore = { readonly layout: Layout; readonly spool: Spool; readon
 /** In `directory`, or in a new one that goes with the test. Nobody holds it: that is the database's, where there is one. */
 export async function tempStore(directory?: string): Promise<TempStore> {
   const layout = await findLayout(directory ?? (await tempDirectory()));
-  await furnishLayout(layout);
+  await makeFolders(layout);
   return { layout, spool: openSpool(layout), blobs: openDiskBlobs(layout) };
 }
 

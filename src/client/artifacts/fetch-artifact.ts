@@ -12,7 +12,7 @@ import { type Digest, encodedOf } from "../../oci/digest.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import { atDigest, type Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
-import { holdDirectory } from "../../store/lock-directory.ts";
+import { lockDirectory } from "../../store/lock-directory.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { distinctSize, fetchBlobs } from "../fetching/fetch-blobs.ts";
 import { isPassing } from "../fetching/fetch-policy.ts";
@@ -140,5 +140,5 @@ async function openStaging(root: string, isNew: boolean, digest: Digest) {
   const name = `.granary-${encodedOf(digest).slice(0, 16)}`;
   const path = isNew ? join(dirname(root), `.${basename(root)}${name}`) : join(root, name);
   await onDisk(`creating ${path}`, mkdir(path, { recursive: true, mode: 0o700 }));
-  return { path, release: await holdDirectory(path) };
+  return { path, release: await lockDirectory(path) };
 }

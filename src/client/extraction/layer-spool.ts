@@ -10,7 +10,7 @@ import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { BlobReader, Source } from "../../source.ts";
 import { openDiskBlobs } from "../../store/disk-blobs.ts";
-import { type HeldLayout, prepareLayout } from "../../store/layout.ts";
+import { type LockedLayout, prepareLayout } from "../../store/layout.ts";
 import { openSpool } from "../../store/spool.ts";
 import { abortedError } from "../../waiting/abort.ts";
 import { FETCH_POLICY } from "../fetching/fetch-policy.ts";
@@ -40,7 +40,7 @@ export async function openLayerSpool(options: LayerSpoolOptions): Promise<LayerS
 
 export class LayerSpool {
   readonly #options: LayerSpoolOptions;
-  readonly #layout: HeldLayout;
+  readonly #layout: LockedLayout;
   readonly #fills: Fills;
   /** Opened with their fill, so that it does not end before its layer was read. */
   readonly #readers = new Map<number, BlobReader>();
@@ -49,7 +49,7 @@ export class LayerSpool {
   #isKept = true;
   #closing: Promise<void> | undefined;
 
-  constructor(options: LayerSpoolOptions, layout: HeldLayout) {
+  constructor(options: LayerSpoolOptions, layout: LockedLayout) {
     this.#options = options;
     this.#layout = layout;
     this.#fills = new Fills(fetchSurroundings(openSpool(layout), openDiskBlobs(layout), options.clock));

@@ -10,7 +10,7 @@ import type { Ownership } from "../space/ours-alone.ts";
 
 export type StorageGuardParts = {
   /** Makes missing folders; the answer is another text when one of them is not the one it was. */
-  readonly furnish: () => Promise<string>;
+  readonly makeFolders: () => Promise<string>;
   readonly metadata: Pick<Metadata, "putBack">;
   /** Told what is found. */
   readonly ownership: Ownership;
@@ -49,8 +49,8 @@ export class StorageGuard {
   }
 
   async #putRight(): Promise<void> {
-    const { furnish, metadata, mended, log } = this.#parts;
-    const folders = await furnish();
+    const { makeFolders, metadata, mended, log } = this.#parts;
+    const folders = await makeFolders();
     if (this.#folders !== undefined && folders !== this.#folders) this.#isMending = true;
     this.#folders = folders;
     if (await metadata.putBack()) this.#isMending = true;

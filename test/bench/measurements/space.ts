@@ -17,7 +17,7 @@ import { Episodes } from "../../../src/observe/episodes.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
-import { furnishLayout } from "../../../src/store/layout.ts";
+import { makeFolders } from "../../../src/store/layout.ts";
 import { openSpool } from "../../../src/store/spool.ts";
 import type { Bench, Measurement } from "../bench.ts";
 import { type LargeStore, makeLargeStore } from "../large-store.ts";
@@ -73,7 +73,7 @@ async function timeStart(
     metadata: openSqliteMetadata(layout.database),
     blobs: openBlobs(),
     spool: openSpool(layout),
-    furnish: () => furnishLayout(layout),
+    makeFolders: () => makeFolders(layout),
     budget: { maxSize: 2 ** 50, minFree: 0 },
     clock: systemClock,
     log: silentLog,

@@ -19,7 +19,7 @@ function guarded() {
   const ownership = new Ownership();
   const guard = new StorageGuard({
     ownership,
-    furnish: async () => {
+    makeFolders: async () => {
       if (state.failure !== undefined) throw state.failure;
       return state.folders;
     },
