@@ -1,7 +1,7 @@
 /**
- * Owns the BlobStore port. Its contract: a digest is either absent, or it is what was wholly present and verified when it came; disks
- * rot and people write to files, so an opened blob says whether this process knows its bytes to be right, and can find out. Drivers
- * never evict on their own and never read Metadata.
+ * Owns the BlobStore port. Its contract: a blob is either absent, or it was complete and verified when it was stored. Disks rot and people
+ * write to files, so an opened blob also says whether this process knows its bytes to be right, and can find out. Drivers never evict on
+ * their own and never read Metadata.
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Partial } from "./partial.ts";
@@ -12,9 +12,9 @@ export interface Verification {
   readonly verdict: Promise<boolean>;
   /** Bytes that were hashed so far, told now and then. */
   readonly done: number;
-  /** Somebody waits: no more pauses. */
+  /** Somebody waits for the verdict: no more pauses. */
   hurry(): void;
-  /** For everybody. Idempotent. */
+  /** Ends it for everybody who asked. Idempotent. */
   stop(): void;
 }
 
@@ -29,11 +29,11 @@ export interface StoredBlob {
   /** Reads at most `into.length` bytes at `offset`; returns how many, 0 at the end. Many reads may run at once. */
   read(offset: number, into: Uint8Array): Promise<number>;
   /**
-   * True when this process has hashed the bytes and found them right, and nobody has written to the file since: a look at the open
-   * file, no read. Asked after the last read, it speaks for everything that was read.
+   * True when this process has hashed the bytes and found them right, and nobody has written to the file since: this looks at the
+   * open file and reads nothing. When it is asked after the last read, the answer holds for everything that was read.
    */
   isVerified(): Promise<boolean>;
-  /** Hashes the file, off the main thread; at `pace` bytes a second (the whole at once without one) while nobody hurries it. */
+  /** Hashes the file, off the main thread; at `pace` bytes a second (without one as fast as it can) while nobody hurries it. */
   verify(pace?: () => number): Promise<Verification>;
   /** Idempotent. Bytes stay readable until then even if the blob is removed. */
   close(): Promise<void>;
@@ -65,13 +65,13 @@ export interface BlobStore {
   /** What was set aside and is still there. */
   damaged(): Promise<readonly DamagedFile[]>;
 
-  /** Deletes one of those; never what is no plain file, which nobody of ours has made. Absent is fine. */
+  /** Deletes one of those, unless it is no plain file: Granary has not made that. Absent is fine. */
   removeDamaged(name: string): Promise<void>;
 
-  /** Every blob on disk, in the order of their digests. What is no blob is passed over, and its path told to `onStranger`. */
+  /** Every blob on disk, in the order of their digests. What is no blob is left out, and its path is told to `onStranger`. */
   list(onStranger?: (path: string) => void): AsyncIterable<ListedBlob>;
 
-  /** The disk beneath: free bytes for us, and its size. */
+  /** The disk that the store lies on: bytes that we may still write, and its size. */
   disk(): Promise<{ readonly free: number; readonly size: number }>;
 }
 
@@ -85,7 +85,7 @@ export type ListedBlob = {
 
 export type DamagedFile = {
   readonly name: string;
-  /** Bytes that it holds; 0 for what is no plain file. */
+  /** Bytes; 0 for what is no plain file. */
   readonly size: number;
   /** Epoch ms. */
   readonly changedAt: number;

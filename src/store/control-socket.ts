@@ -1,17 +1,17 @@
 /**
- * Owns the place of the socket by which commands on this machine ask the server that holds a storage directory: in that directory, so that
- * the rights of its files say who may. It removes nothing but a socket, and is for who holds the directory.
+ * Owns the socket file by which commands on this machine reach the server that has the lock of a storage directory. It lies in that
+ * directory, so that file permissions decide who may use it. It deletes nothing but sockets, and is only for who has that lock.
  */
 import { chmod, lstat, rename, unlink } from "node:fs/promises";
 import { GranaryError } from "../errors.ts";
 import { onDisk, unlessAbsent } from "../files/disk-error.ts";
 
-/** What fits into a socket's address everywhere; a longer one may be cut off without a word. */
+/** What fits into a socket's address on every system; some silently cut off a longer one. */
 const MOST_PATH_BYTES = 100;
 /** For the user who runs the server, and root. */
 const SOCKET_MODE = 0o600;
 
-/** Where the socket at `path` is made. Throws `store-damaged` where there can be none; what a server left behind there goes. */
+/** Where the socket at `path` is made. Throws `store-damaged` where there can be none; a socket that an earlier server left there is deleted. */
 export async function socketDraft(path: string): Promise<string> {
   const draft = `${path}.new`;
   if (Buffer.byteLength(draft) > MOST_PATH_BYTES)
@@ -21,8 +21,9 @@ export async function socketDraft(path: string): Promise<string> {
 }
 
 /**
- * Gives the socket that listens at `draft` its name, closed to others whatever the umask says. The result removes it, unless another
- * server's lies there by then: whoever listens removes what it was made as, and must not know its name.
+ * Renames the socket that listens at `draft` to `path`, closed to others whatever the umask says. The returned function deletes it, unless
+ * another server's socket lies there by then. Node deletes the path that a server listened at when the server closes: that is the draft's,
+ * and so never another server's socket.
  */
 export async function placeSocket(draft: string, path: string): Promise<() => Promise<void>> {
   await onDisk(`changing the mode of ${draft}`, chmod(draft, SOCKET_MODE));

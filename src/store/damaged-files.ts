@@ -1,6 +1,6 @@
 /**
- * Owns the folder of what was found damaged: moved there by a rename, so that whoever looks after the disk can look at it, and out of
- * the way of what replaces it. It opens no file, follows no link, and deletes only plain files, one at a time, when told so.
+ * Owns the folder for damaged files. They are moved there by a rename, so that the operator can look at them and a good copy can take
+ * their place. It opens no file, follows no link, and deletes only plain files, one at a time, when told to.
  */
 import { lstat, mkdir, readdir, rename, unlink } from "node:fs/promises";
 import { basename, join } from "node:path";
@@ -82,7 +82,7 @@ async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-/** A rename replaces what it finds: nothing that was set aside before may be lost by it. */
+/** A rename replaces the file that it finds: what was set aside before must not be lost by that. */
 async function freePlace(directory: string, name: string): Promise<string> {
   for (let number = 1; ; number++) {
     const place = join(directory, `${name}.${number}`);

@@ -1,6 +1,6 @@
 /**
- * Owns the main thread's side of hashing: DigestFollowers, and the one worker thread that serves them all. It hashes
- * nothing itself, and the idle worker must never keep the process alive.
+ * Owns the main thread's side of hashing: DigestFollowers, and the one worker thread that works for all of them. It hashes nothing itself,
+ * and a worker without work must never keep the process alive.
  */
 import { extname } from "node:path";
 import { Worker } from "node:worker_threads";
@@ -9,7 +9,7 @@ import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { FollowedFile, FromDigestWorker, ToDigestWorker } from "./digest-worker.ts";
 import type { DigestFollower } from "./partial.ts";
 
-/** Advances are passed on in steps: a message for each 64 KiB chunk would cost more than it tells. */
+/** The worker is told of new bytes in steps of this size: a message for each chunk of 64 KiB would cost too much. */
 const POST_BYTES = 1024 * 1024;
 
 /** `.ts` when run from the sources, `.js` after the build: the compiler rewrites imports, but not this URL. */
@@ -54,7 +54,7 @@ class WorkerFollower implements FileFollower {
     this.#worker = sharedWorker();
     const { promise, resolve, reject } = Promise.withResolvers<HashedFile>();
     this.#hashed = promise;
-    // Whoever asks for the digest hears of the failure; a follower that nobody asked is no unhandled rejection.
+    // Whoever asks for the digest gets the failure; without this, a follower that nobody asks would be an unhandled rejection.
     promise.catch(() => {});
     const progressed = (done: number) => {
       this.#done = done;

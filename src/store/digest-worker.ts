@@ -8,10 +8,10 @@ import { parentPort } from "node:worker_threads";
 import { stampOf } from "../files/open-file.ts";
 import { type DigestAlgorithm, finishDigest } from "../oci/digest.ts";
 
-/** What to follow. `identity` is `dev:ino`: a path may have been given to another file meanwhile. */
+/** The file to hash. `identity` is `dev:ino`: another file may have the path by now. */
 export type FollowedFile = {
   readonly path: string;
-  /** Where the file is found that has lost its path. */
+  /** Leads to the file also after its path was removed. */
   readonly descriptor?: string;
   readonly identity: string;
   readonly algorithm: DigestAlgorithm;
@@ -42,7 +42,7 @@ type Followed = FollowedFile & {
   readable: number;
 };
 
-/** Large enough that a step's overhead vanishes, small enough that turns are a millisecond. */
+/** Large enough that the cost of a step does not matter, small enough that each follower has its turn every few milliseconds. */
 const STEP_BYTES = 1024 * 1024;
 /** How often it is told how far a large file is. */
 const TELL_BYTES = 64 * 1024 * 1024;
@@ -114,7 +114,7 @@ function openIfThere(path: string, flags: number): number | undefined {
   try {
     return openSync(path, flags);
   } catch {
-    return undefined; // The caller has another way, or says that there is none.
+    return undefined; // The caller tries another path, or reports that there is none.
   }
 }
 
@@ -125,7 +125,7 @@ function drop(id: number): void {
   closeSync(entry.open);
 }
 
-/** A failure ends this follower only. */
+/** A failure ends this follower and no other. */
 function attempt(id: number, work: () => void): void {
   try {
     work();

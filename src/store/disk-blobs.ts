@@ -1,6 +1,6 @@
 /**
- * Owns committed blobs on the local disk. Only a rename of a synced, verified Partial puts a file under its digest's name; what has
- * become of it since is verified-files.ts's to find out. It must never follow a symbolic link, never write into a blob, never evict
+ * Owns committed blobs on the local disk. Only the rename of a synced, verified Partial gives a file the name of its digest; whether its
+ * bytes are still right is found out by verified-files.ts. It must never follow a symbolic link, never write into a blob, and never evict
  * on its own.
  */
 import { constants, type Dirent } from "node:fs";
@@ -21,15 +21,15 @@ import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
 import type { Partial } from "./partial.ts";
 import { VerifiedFiles } from "./verified-files.ts";
 
-/** Files of a folder that are looked at together: as many as the threads take that Node has for that. */
+/** Files of a folder that are looked at in parallel: enough to keep the threads busy that Node has for files. */
 const LOOKS_AT_ONCE = 8;
 
-/** The whole at once. */
+/** As fast as it can. */
 const AT_ONCE = () => Number.POSITIVE_INFINITY;
 
 /**
- * Needs a prepared Layout. Adopts only Partials of the Spool of the same Layout: a rename cannot cross file systems. What is known of
- * files is known for the life of this store; `clock` must be the one that the file system dates by.
+ * Needs a prepared Layout. Adopts only Partials of the Spool of the same Layout: a rename cannot cross file systems. What it
+ * learns about files it knows until it is dropped; `clock` must be the one by which the file system dates files.
  */
 export function openDiskBlobs(layout: Layout, clock: Clock = systemClock): BlobStore {
   const verified = new VerifiedFiles(clock);
@@ -90,13 +90,13 @@ async function openForReading(path: string): Promise<OpenFile | undefined> {
   } catch (error) {
     const errno = errnoOf(error);
     if (errno === "ENOENT") return undefined;
-    // What open(2) says to O_NOFOLLOW on a symbolic link, and to a socket.
+    // The answers of open(2) for a symbolic link with O_NOFOLLOW, and for a socket.
     if (errno === "ELOOP" || errno === "ENXIO") throw strangeError(path);
     throw diskError(error, `opening ${path}`);
   }
 }
 
-/** Where the blob is there already, and known to be right, the partial's file only goes. */
+/** Where the blob is there already and known to be right, the partial's file is just deleted. */
 async function adoptPartial(
   layout: Layout,
   verified: VerifiedFiles,
@@ -113,8 +113,8 @@ async function adoptPartial(
 }
 
 /**
- * True only of what this process has verified: of the same size is not the same. A link or a file in its place is replaced by the rename
- * that follows; what no rename replaces, a directory, goes where damaged things go.
+ * True only of a file that this process has verified: the same size does not mean the same bytes. The rename that follows replaces a link
+ * or a file; it cannot replace a directory, so that is moved to the damaged files.
  */
 async function isThere(layout: Layout, verified: VerifiedFiles, digest: Digest): Promise<boolean> {
   const path = layout.blob(digest);
@@ -129,7 +129,7 @@ async function isThere(layout: Layout, verified: VerifiedFiles, digest: Digest):
 async function setBlobAside(layout: Layout, digest: Digest): Promise<void> {
   const directory = layout.blobDirectory(digest);
   const algorithm = algorithmOf(digest);
-  // Something else in the place of the folder above keeps the blob from coming as well.
+  // Something else in the place of the folder above also keeps the blob from being stored.
   const above = await unlessAbsent(`looking at ${directory}`, lstat(directory));
   if (above === undefined) return;
   const [path, name] = above.isDirectory()
@@ -154,7 +154,7 @@ async function removeBlob(layout: Layout, digest: Digest): Promise<void> {
   await unlessAbsent(`removing ${path}`, unlink(path));
 }
 
-/** O_NOFOLLOW guards only the last part of a path; the directory above could be the link. */
+/** O_NOFOLLOW looks only at the last part of a path; the directory above could be a link too. */
 async function hasOwnDirectory(layout: Layout, digest: Digest): Promise<boolean> {
   const path = layout.blobDirectory(digest);
   const found = await unlessAbsent(`looking at ${path}`, lstat(path));
@@ -164,7 +164,7 @@ async function hasOwnDirectory(layout: Layout, digest: Digest): Promise<boolean>
 
 type OnStranger = ((path: string) => void) | undefined;
 
-/** What cannot be listed keeps nothing else out; it is told at the end, so that nobody takes the list for the whole. */
+/** A folder that cannot be listed does not stop the rest; the error is thrown at the end, so that nobody takes the list for complete. */
 async function* listBlobs(layout: Layout, onStranger: OnStranger): AsyncIterable<ListedBlob> {
   const failures: unknown[] = [];
   for (const algorithm of ALGORITHMS) {
@@ -179,7 +179,7 @@ async function* listBlobs(layout: Layout, onStranger: OnStranger): AsyncIterable
   if (failures.length > 0) throw failures[0];
 }
 
-/** By name. */
+/** Sorted by name. A folder that is not there has none. */
 async function entriesOf(path: string, failures: unknown[]): Promise<Dirent[]> {
   try {
     const found = await unlessAbsent(`listing ${path}`, readdir(path, { withFileTypes: true }));

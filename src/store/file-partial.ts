@@ -1,6 +1,6 @@
 /**
- * Owns one Partial on disk: a sparse data file and its map. It must never let a map outlive its data file (a new file
- * under an old map would claim holes), and never claim a byte before it was synced (F8).
+ * Owns one Partial on disk: a sparse data file, and a map that says which bytes of it are there. It must never leave a map without its data
+ * file (with a new file the old map would claim bytes that are not there), and never claim a byte before it was synced (F8).
  */
 import { constants } from "node:fs";
 import { lstat, rm } from "node:fs/promises";
@@ -19,7 +19,7 @@ import { formatPartialMap, readPartialMap } from "./partial-map.ts";
 type Run = { readonly total: number; readonly done: Promise<void> };
 
 /**
- * Opens the Partial that `files` hold when it is sound and of this `size`, else a new empty one in their place.
+ * Opens the Partial of `files` if it is sound and has this `size`, otherwise a new empty one in its place.
  * Throws `store-full`, `store-damaged`.
  */
 export async function openFilePartial(
@@ -78,7 +78,7 @@ export class FilePartial implements Partial {
     this.#size = Math.max(this.#size, size);
   }
 
-  /** Settles when a close that has begun is over; undefined while open. */
+  /** Settles when the close is over; undefined as long as none has begun. */
   get closing(): Promise<void> | undefined {
     return this.#discarding ?? this.#closing;
   }
@@ -116,7 +116,7 @@ export class FilePartial implements Partial {
     return this.#follower;
   }
 
-  /** A call that finds a run whose copy holds all that is present shares it; one that finds news waits for the next run. */
+  /** A running checkpoint is shared if it saves all that is present now; otherwise another one follows it. */
   checkpoint(): Promise<void> {
     if (this.closing !== undefined) return Promise.reject(closedError(this.digest));
     if (this.#run === undefined) return this.#start();
@@ -150,10 +150,10 @@ export class FilePartial implements Partial {
   }
 
   async #save(total: number): Promise<void> {
-    // The copy comes before the sync: what turns present meanwhile may not be on the disk yet (F8).
+    // The copy is taken before the sync: what becomes present during the sync may not be on the disk yet (F8).
     const ranges = this.present.snapshot();
     await this.#file.syncData();
-    if (!(await this.holdsItsFile())) return; // Adopted meanwhile: a map would speak of a file that is gone.
+    if (!(await this.holdsItsFile())) return; // Adopted meanwhile: the map would be of a file that is not there.
     await replaceFile(this.#opened.files.map, formatPartialMap(this.digest, { size: this.size, ranges }));
     this.#savedTotal = total;
   }
@@ -178,7 +178,7 @@ export class FilePartial implements Partial {
     }
   }
 
-  /** Whoever asked for a checkpoint hears of its failure; a close only has to be after it. */
+  /** Waits for running checkpoints. Their failures are reported to who asked for them. */
   async #settleCheckpoints(): Promise<void> {
     while (this.#next !== undefined || this.#run !== undefined) {
       await Promise.allSettled([this.#next, this.#run?.done]);
@@ -186,13 +186,13 @@ export class FilePartial implements Partial {
   }
 }
 
-/** The map goes first and lastingly: data without a map claims nothing, a map without its data must not be found. */
+/** The map is deleted first, and so that a power cut does not bring it back: data without a map is harmless, a map without data is not. */
 export async function removePartialFiles(files: PartialFiles): Promise<void> {
   await removePartialMap(files);
   await onDisk(`removing ${files.data}`, rm(files.data, { force: true, recursive: true }));
 }
 
-/** With the draft that a crash in a checkpoint may have left. */
+/** And its draft, which a crash during a checkpoint may have left. */
 export async function removePartialMap(files: PartialFiles): Promise<void> {
   await onDisk(`removing the draft of ${files.map}`, rm(draftOf(files.map), { force: true }));
   await removeDurably(files.map);
@@ -219,7 +219,7 @@ async function openSaved(
   });
 }
 
-/** undefined for what is absent, a symbolic link, or no file: none of them can be resumed. */
+/** undefined where there is no plain file: nothing to go on from. */
 async function openIfThere(path: string): Promise<OpenFile | undefined> {
   try {
     return await OpenFile.open(path, constants.O_RDWR);

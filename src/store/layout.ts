@@ -1,7 +1,7 @@
 /**
- * Owns every path there is below the storage directory, and the layout version. File names are made from parsed
- * Digests and the names of configured upstreams (partial-owner.ts), so no text of a request can become a path. Nothing in a directory
- * is touched by who does not hold it, and what is kept there is never deleted.
+ * Owns every path below the storage directory, and the version of the layout. File names are made from parsed Digests and the names of
+ * configured upstreams (partial-owner.ts), so no text of a request can become a path. Nothing in a directory is changed before its lock is
+ * taken, and nothing that is stored there is ever deleted here.
  */
 import { constants } from "node:fs";
 import { access, lstat, mkdir, readdir, readFile, realpath, rm, stat, writeFile } from "node:fs/promises";
@@ -15,7 +15,7 @@ import { lockDirectory } from "./lock-directory.ts";
 import { formatOwner } from "./partial-owner.ts";
 import { unusableError } from "./unusable.ts";
 
-/** Raised when files move; an older Granary then refuses the directory and leaves it as it is. */
+/** Raised when files get other places; an older Granary then refuses the directory and leaves it as it is. */
 const LAYOUT_VERSION = 1;
 
 export const ALGORITHMS: readonly DigestAlgorithm[] = ["sha256", "sha512"];
@@ -28,16 +28,16 @@ export type Layout = {
   /** Absolute, symbolic links resolved once prepared. */
   readonly directory: string;
   readonly database: string;
-  /** Where damaged files are moved to; made when there is one. */
+  /** Where damaged files are moved to; created with the first of them. */
   readonly damaged: string;
-  /** Where a running server can be asked; see control-socket.ts. */
+  /** Where commands reach a running server; see control-socket.ts. */
   readonly socket: string;
   blobsOf(algorithm: DigestAlgorithm): string;
   /** `blobs/sha256/<2 hex>`: the directory that `blob` lies in. */
   blobDirectory(digest: Digest): string;
   blob(digest: Digest): string;
   partialsOf(algorithm: DigestAlgorithm): string;
-  /** Without an upstream: where a Granary that did not tell them apart kept it. */
+  /** Without an upstream: where an old Granary put it, which kept one for all upstreams. */
   partial(of: { readonly digest: Digest; readonly upstream: string | undefined }): PartialFiles;
 };
 
@@ -102,8 +102,8 @@ export async function findStorage(directory: string): Promise<Layout> {
 }
 
 /**
- * Creates what is missing, for who holds the directory; returns what names these very folders: it is another text when somebody took
- * one away and it was made again. Throws `config-invalid` when it cannot be written, `store-full`, `store-damaged` for a symbolic
+ * Creates the folders that are missing, for who has the lock of the directory. Returns a text that identifies these folders: it is another
+ * one after somebody removed a folder and it was made again. Throws `config-invalid` when it cannot be written, `store-full`, `store-damaged` for a symbolic
  * link where a directory belongs.
  */
 export async function makeFolders(layout: Layout): Promise<string> {
@@ -117,9 +117,9 @@ export async function makeFolders(layout: Layout): Promise<string> {
 }
 
 /**
- * Runs `work`; where it fails because a folder is missing, somebody removed that one under us: it is made again, and `work` runs once
- * more. Throws what `work` throws, or `store-full`, `store-damaged`: while it runs a directory that cannot be used is the disk's fault,
- * and who wants to write there goes on without.
+ * Runs `work`. If it fails because somebody removed a folder, the folder is made again, and `work` runs once more. Throws what `work` throws,
+ * or `store-full`, `store-damaged`: in a running server a directory that cannot be used counts as a failing disk, which callers can do
+ * without.
  */
 export async function withFolders<T>(layout: Layout, work: () => Promise<T>): Promise<T> {
   try {
@@ -141,7 +141,7 @@ async function makeFoldersAgain(layout: Layout): Promise<void> {
   }
 }
 
-/** `directory` found, held by a lock of its own, and furnished: for whoever keeps no database there. Throws what those throw. */
+/** Finds `directory`, locks it and makes its folders, for who has no database there (the database is a lock itself). Throws what those throw. */
 export async function prepareLayout(directory: string): Promise<LockedLayout> {
   const layout = await findLayout(directory);
   const release = await lockDirectory(layout.directory);
@@ -154,14 +154,14 @@ export async function prepareLayout(directory: string): Promise<LockedLayout> {
   return { ...layout, release: async () => release() };
 }
 
-/** Not `mkdir` with `recursive`: where a file system answers ENOENT for good, as /proc does, Node's never ends. */
+/** Not `mkdir` with `recursive`: Node's never ends where a file system always answers ENOENT, as /proc does. */
 async function createTree(path: string, mode = FOLDER_MODE): Promise<void> {
   try {
     await mkdir(path, { mode });
   } catch (error) {
     if (errnoOf(error) === "EEXIST" && (await stat(path)).isDirectory()) return;
     if (errnoOf(error) !== "ENOENT" || dirname(path) === path) throw error;
-    // What leads there is not ours alone.
+    // The folders above are not only ours.
     await createTree(dirname(path), 0o777);
     await mkdir(path, { mode });
   }
@@ -180,7 +180,7 @@ async function createInside(layout: Layout, version: number | undefined): Promis
   return identities.join(" ");
 }
 
-/** Whether a file can be made where partials are: no other question is answered as honestly. */
+/** Makes a file where partials are: no other test shows as surely that we can write there. */
 async function probe(layout: Layout): Promise<void> {
   const path = join(layout.partialsOf("sha256"), ".probe");
   await rm(path, { force: true });
@@ -188,7 +188,7 @@ async function probe(layout: Layout): Promise<void> {
   await rm(path, { force: true });
 }
 
-/** Granary 0.1 kept a file that named its process; it means nothing to anybody who holds the directory now. */
+/** Granary 0.1 wrote its process number into a file; with the lock that we have, it means nothing. */
 async function removeOldLocks(directory: string): Promise<void> {
   const isOld = (name: string) => /^granary\.lock(\.\d+(\.stale)?)?$/.test(name);
   for (const name of await readdir(directory)) {
@@ -196,10 +196,10 @@ async function removeOldLocks(directory: string): Promise<void> {
   }
 }
 
-/** How often this process has made each folder: ext4 gives a new one the number of the one that was just removed. */
+/** How often this process has made each folder: ext4 gives a new folder the inode number of the one that was just removed. */
 const timesMade = new Map<string, number>();
 
-/** Returns its identity: another text once it is not the folder that it was. */
+/** Returns a text that is another one when the folder is not the same any more. */
 async function createDirectory(path: string): Promise<string> {
   try {
     await mkdir(path, { mode: FOLDER_MODE });
@@ -243,7 +243,7 @@ function versionPath(layout: Layout): string {
   return join(layout.directory, "layout.json");
 }
 
-/** One sentence for all the ways in which a directory cannot be used: the person who reads it can act on it. */
+/** Turns errors of the file system into one sentence that says what is wrong with the directory and what to do. */
 async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -253,7 +253,7 @@ async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> 
   }
 }
 
-/** Another user's files (a volume that root filled) are told before anything is opened, by the name of the first. */
+/** Finds files of another user (a volume that root filled) before anything is opened, and names the first one. */
 async function checkOurs(layout: Layout): Promise<void> {
   const { directory, database } = layout;
   const folders = ["blobs", "partial"].flatMap((name) => [

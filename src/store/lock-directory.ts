@@ -1,8 +1,7 @@
 /**
- * Owns the lock that keeps two users out of one working directory: the operating system's own, through SQLite because Node
- * has no flock. It ends with its process, reaped or not, and holds between containers that share a volume (on NFS as far as
- * the server's lock service does). It writes no bytes, so a full disk does not keep it away. Granary's storage directory needs
- * none of this: there the database's own lock decides.
+ * Owns the lock that keeps two processes from using one working directory: a lock of the operating system, taken through SQLite because Node
+ * has no flock. It ends with the process however that ends, and works between containers that share a volume (on NFS if the server's lock
+ * service does). It writes nothing, so it works on a full disk. The storage directory of a server needs none: its database is its lock.
  */
 import { lstat, open } from "node:fs/promises";
 import { join } from "node:path";
@@ -14,7 +13,7 @@ import { FILE_MODE } from "../files/modes.ts";
 /** A process that was just killed holds its locks until the system has taken it down. */
 const DYING_MS = 3_000;
 
-/** So that a second user in this very process hears it at once. */
+/** Locked by this very process: SQLite would wait for itself. */
 const lockedHere = new Set<string>();
 
 /**
@@ -51,7 +50,7 @@ async function lockIn(directory: string): Promise<Sqlite.Database> {
 
 function lockOrClose(database: Sqlite.Database): Sqlite.Database {
   try {
-    // Never committed: the lock is the transaction, and nothing is to be written, a journal neither.
+    // Never committed: the open transaction is the lock. The journal is in memory, because nothing is to be written.
     database.pragma("journal_mode = MEMORY");
     database.exec("BEGIN EXCLUSIVE");
     return database;

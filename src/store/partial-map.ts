@@ -1,6 +1,6 @@
 /**
- * Owns the text form of a Partial's map: which bytes were synced. Reading is distrustful: a map that is torn, of another
- * blob or of another version claims nothing (F8), and it never claims a byte past the size.
+ * Owns the text form of a Partial's map: which bytes were synced. A map that is cut off, of
+ * another blob or of another version counts as empty when it is read (F8), and none claims a byte past the size.
  */
 import { constants } from "node:fs";
 import { readFile } from "node:fs/promises";
@@ -35,13 +35,13 @@ export function parsePartialMap(text: string, digest: Digest): PartialMap | unde
   return { size, ranges: pairs };
 }
 
-/** undefined when absent or unreadable: both claim nothing. */
+/** undefined when absent or unreadable: then nothing of the blob counts as present. */
 export async function readPartialMap(path: string, digest: Digest): Promise<PartialMap | undefined> {
   try {
     const text = await readFile(path, { encoding: "utf8", flag: constants.O_RDONLY | constants.O_NOFOLLOW });
     return parsePartialMap(text, digest);
   } catch {
-    return undefined; // Absent, a symbolic link, unreadable: a map is only ever a claim, and this one is not made.
+    return undefined; // Absent, a symbolic link, or unreadable.
   }
 }
 

@@ -1,10 +1,10 @@
 /**
- * Owns how the name of an upstream stands in the file names of its Partials: legible, short enough for every file system, and the
- * same for no two upstreams. Pure.
+ * Owns how the name of an upstream is written in the file names of its Partials: readable, short enough for every file system, and different
+ * for any two upstreams. Pure.
  */
 import { createHash } from "node:crypto";
 
-/** With a digest of 128 characters and what is appended to it this stays below the 255 bytes that file systems take. */
+/** With a digest of 128 characters and the endings, a name stays below the 255 bytes that file systems take. */
 const LONGEST = 80;
 const HASHED = /^~[0-9a-f]{40}$/;
 
@@ -26,7 +26,7 @@ export function parseOwner(text: string): string | undefined {
   return Buffer.from(bytes, "latin1").toString("utf8");
 }
 
-/** A dot in front would hide the file, or mean the folder. Upper and lower case are one on some file systems. */
+/** A dot in front would hide the file, or mean the folder. Some file systems do not tell upper from lower case. */
 function encodedByte(byte: number, index: number): string {
   const character = String.fromCharCode(byte);
   if (/[a-z0-9_-]/.test(character) || (character === "." && index > 0)) return character;

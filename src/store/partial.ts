@@ -1,11 +1,11 @@
 /**
- * Owns the Partial and Spool ports: a blob not yet committed, as a sparse file plus the RangeSet of what it holds,
- * and the directory of them. Drivers never decide what to fetch and never verify.
+ * Owns the Partial and Spool ports: a blob that is not committed yet, as a sparse file plus the RangeSet of the bytes
+ * that are there, and the directory of them. Drivers never decide what to fetch and never verify.
  */
 import type { RangeSet } from "../bytes/range-set.ts";
 import type { Digest } from "../oci/digest.ts";
 
-/** Whose bytes a Partial holds: what one upstream says of a digest is, until it is verified, nobody else's. */
+/** Bytes that are not verified yet are never shared between upstreams: each has its own Partial of a digest. */
 export type PartialKey = {
   readonly digest: Digest;
   /** Name of the upstream whose origins its bytes come from. */
@@ -13,9 +13,9 @@ export type PartialKey = {
 };
 
 export interface Partial extends PartialKey {
-  /** Bytes of the whole blob; of one that grows, those that are known of so far. */
+  /** Bytes of the whole blob; of one that grows, as many as are known so far. */
   readonly size: number;
-  /** What the file holds. Live: only the owner of the Partial (its Fill) adds to it, after `write` returned (F3). */
+  /** The bytes that are there. Live: only the owner of the Partial (its Fill) adds to it, after `write` returned (F3). */
   readonly present: RangeSet;
   /** True when `present` came from an earlier process or an earlier Fill (F10). */
   readonly resumed: boolean;
@@ -26,7 +26,7 @@ export interface Partial extends PartialKey {
    */
   write(offset: number, buffers: readonly Uint8Array[]): Promise<void>;
 
-  /** The blob has `size` bytes at least: for who opened it with 0 because nobody states its size. Such a one is never saved. */
+  /** The blob has at least `size` bytes: for one that was opened with 0 because nobody states its size. Such a Partial is never saved. */
   grow(size: number): void;
 
   /** Reads at most `into.length` bytes at `offset`; returns how many. The caller asks only for present bytes. */
@@ -44,7 +44,7 @@ export interface Partial extends PartialKey {
    */
   checkpoint(): Promise<void>;
 
-  /** When its file was last written to, by anybody, as the file system dates it; the number means nothing but that. */
+  /** When its file was last written to, by anybody, in nanoseconds of the file system's clock. Only good for comparing. */
   lastWrite(): Promise<bigint>;
 
   /** False once its file was adopted, or removed by somebody: whatever lies in its place now is not this Partial's. */
@@ -70,7 +70,7 @@ export interface DigestFollower {
 /** One saved Partial that no Fill has open. */
 export type SavedPartial = {
   readonly digest: Digest;
-  /** undefined for one that an older Granary left, which did not write down whose it was: nobody goes on with it. */
+  /** undefined for one of an older Granary, which did not write down whose it was: no fill resumes it. */
   readonly upstream: string | undefined;
   readonly size: number;
   /** Bytes that its map claims. */
@@ -83,7 +83,7 @@ export type SavedPartial = {
 export interface Spool {
   /**
    * Opens the saved Partial of `key`, or a new empty one. A saved one of another size, or with a map that cannot be
-   * read, is discarded first: an unreadable map claims nothing. Waits for a removal, and for a close, of the same one.
+   * read, is discarded first: an unreadable map counts as empty. Waits for a removal, and for a close, of the same one.
    */
   openPartial(key: PartialKey, size: number): Promise<Partial>;
   list(): Promise<SavedPartial[]>;

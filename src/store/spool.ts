@@ -18,7 +18,7 @@ export function openSpool(layout: Layout): Spool {
   return new DiskSpool(layout);
 }
 
-/** Partials that are looked at together: each is three questions to the disk. */
+/** Partials that are looked at in parallel: each costs three requests to the disk. */
 const LOOKS_AT_ONCE = 8;
 
 type Saved = Pick<SavedPartial, "digest" | "upstream">;
@@ -62,7 +62,7 @@ class DiskSpool implements Spool {
       const looks = keys.slice(at, at + LOOKS_AT_ONCE).map((key) => this.#describe(key));
       for (const found of await Promise.all(looks)) if (found !== undefined) saved.push(found);
     }
-    // One that was opened meanwhile is its fill's to tell of.
+    // One that was opened meanwhile is counted by its fill.
     return saved.filter((key) => !this.#isOpen(key));
   }
 

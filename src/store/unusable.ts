@@ -1,11 +1,11 @@
-/** Owns the sentence for a directory that cannot be used: which part of it, why, and what its owner can do about that. */
+/** Owns the error for a directory that cannot be used: which part of it, why, and what its owner can do about it. */
 import { lstat } from "node:fs/promises";
 import { GranaryError, messageOf } from "../errors.ts";
 import { errnoOf } from "../files/disk-error.ts";
 
 /**
  * `cause` as `config-invalid`, or `store-full` where there is no room. `path` is what could not be used: the directory, or something
- * in it. A GranaryError that is nobody's errno stays as it is.
+ * in it. A GranaryError that has no errno of the system behind it stays as it is.
  */
 export async function unusableError(
   directory: string,
@@ -44,7 +44,7 @@ async function adviceFor(errno: string | undefined, directory: string, path: str
   }
 }
 
-/** In a container the usual case: the volume was made by another user than the one that the image runs as. */
+/** The usual case in a container: the volume belongs to another user than the one that the image runs as. */
 async function ownerAdvice(directory: string, path: string): Promise<string> {
   const owner = await ownerOf(path);
   const own = process.geteuid?.();
@@ -58,6 +58,6 @@ async function ownerOf(path: string): Promise<number | undefined> {
   try {
     return (await lstat(path)).uid;
   } catch {
-    return undefined; // Not even that may be seen: the sentence does without.
+    return undefined; // Not even that can be seen: the sentence leaves it out.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Owns what this process knows of the bytes of stored files: which it has hashed and found right, and the hashing of those that it has
- * not. A file that was written to, replaced or touched since is not known any more. It decides nothing about files that are wrong.
+ * Owns what this process knows about the bytes of stored files: which of them it has hashed and found right, and the hashing of the others.
+ * It no longer knows a file that was written to, replaced or touched since. It decides nothing about files that are wrong.
  */
 
 import { type FileLook, type OpenFile, TICK_MS } from "../files/open-file.ts";
@@ -9,7 +9,7 @@ import { algorithmOf, type Digest } from "../oci/digest.ts";
 import type { Verification } from "./blob-store.ts";
 import { type FileFollower, followFile } from "./digest-follower.ts";
 
-/** Enough for every blob of a large cache; who is forgotten is hashed once more. */
+/** Enough for every blob of a large cache; a file that is forgotten is only hashed once more. */
 const MOST_KNOWN = 200_000;
 /** What is hashed between two pauses. */
 const STEP_BYTES = 4 * 1024 * 1024;
@@ -33,12 +33,12 @@ export class VerifiedFiles {
     return this.#stamps.get(digest) === stamp;
   }
 
-  /** The bytes of `digest` were hashed on their way into this file. Not believed of one that may be written to in the same tick. */
+  /** The bytes of `digest` were hashed on their way into this file. Not recorded while the file is so new that another write could leave no trace. */
   trust(digest: Digest, look: FileLook): void {
     if (!this.#isFresh(look)) remember(this.#stamps, digest, look.stamp);
   }
 
-  /** One hashing of a file for everybody who asks meanwhile; the pace is the first one's, until somebody hurries it. */
+  /** One hashing of a file for everybody who asks meanwhile; it goes at the pace of who asked first, until somebody hurries it. */
   hash(digest: Digest, file: OpenFile, look: FileLook, pace: Pace): Verification {
     if (this.#wrong.get(digest) === look.stamp) return KNOWN_WRONG;
     const key = `${digest} ${look.identity}`;
@@ -51,10 +51,10 @@ export class VerifiedFiles {
       algorithm: algorithmOf(digest),
       size: look.size,
     });
-    // What is written in the tick in which the hashing begins would leave no trace.
+    // A write in the same tick as the start of the hashing would leave no trace.
     const delayMs = this.#isFresh(look) ? TICK_MS : 0;
     const verdict = this.#settle(digest, look, follower).finally(() => this.#running.delete(key));
-    // Whoever waits for it hears of a failure; nobody has to.
+    // Whoever waits for the verdict gets the failure; nobody has to wait.
     verdict.catch(() => undefined);
     const hashing = new Hashing({ verdict, follower, size: look.size, clock: this.#clock, pace, delayMs });
     this.#running.set(key, hashing);
@@ -80,7 +80,7 @@ const KNOWN_WRONG: Verification = {
   stop: () => undefined,
 };
 
-/** As the newest; the oldest goes where there are too many. */
+/** Adds it as the newest; the oldest is forgotten when there are too many. */
 function remember(stamps: Map<Digest, string>, digest: Digest, stamp: string): void {
   stamps.delete(digest);
   stamps.set(digest, stamp);
@@ -118,7 +118,7 @@ class Hashing implements Verification {
   hurry(): void {
     if (this.#isHurried) return;
     this.#isHurried = true;
-    // The first step waits for the tick to pass, whoever hurries.
+    // The first step waits until the tick is over, also when somebody hurries.
     if (this.#end > 0) this.#step();
   }
 
