@@ -1,4 +1,4 @@
-/** Owns the rows of `blobs`: what is on disk, how large, and when it was last used. Never touches a file. */
+/** Owns the rows of `blobs`: which are on disk, how large they are, and when they were last used and verified. Never touches a file. */
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { BlobRecord, Metadata } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
@@ -32,7 +32,7 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
      ON CONFLICT DO UPDATE SET size = excluded.size, used_at = excluded.used_at, verified_at = excluded.verified_at`,
   );
   const verify = database.prepare("UPDATE blobs SET verified_at = ? WHERE digest = ?");
-  // Two questions, each of which one stretch of an index answers: as one it would go through all of it.
+  // Two queries, each of which reads one stretch of an index: as one query with OR it would read all of the index.
   const unverified = database.prepare<BlobRow>(
     `SELECT ${COLUMNS} FROM blobs WHERE verified_at < ? ORDER BY verified_at, digest LIMIT ?`,
   );
@@ -52,7 +52,7 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   const use = database.prepare("UPDATE blobs SET used_at = max(used_at, ?) WHERE digest = ?");
   const useManifest = database.prepare("UPDATE manifest_uses SET used_at = max(used_at, ?) WHERE digest = ?");
   const future = database.prepare<{ count: number }>("SELECT count(*) AS count FROM blobs WHERE used_at > ?");
-  // Their order is all that is right about them; it is kept.
+  // Only their order is right; it stays the same.
   const clamp = database.prepare(
     `UPDATE blobs SET used_at = ? - ranked.place
      FROM (SELECT digest AS ranked_digest, row_number() OVER (ORDER BY used_at DESC, digest DESC) AS place
@@ -66,7 +66,7 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
     recordVerified: async (digest, verifiedAt) => verify.run(verifiedAt, digest),
     blobsToVerify: async (since, now, limit) => {
       const rows = unverified.all(since, limit);
-      // A date from the future cannot be true, and says nothing.
+      // A date in the future cannot be true: nobody knows when the blob was verified.
       if (rows.length < limit) rows.push(...verifiedLater.all(now, limit - rows.length));
       return rows.map(blobOf);
     },
@@ -95,7 +95,7 @@ export function blobRows(database: SqlDatabase): Pick<Metadata, BlobMethods> {
   };
 }
 
-/** Digests name files, so those from a file that others can write are parsed like any other input. */
+/** Digests become names of files, so those from a database that others could write to are parsed like any other input. */
 function blobOf({ digest, size, usedAt, verifiedAt }: BlobRow): BlobRecord {
   return { digest: parseDigest(digest), size, usedAt, ...(verifiedAt > 0 && { verifiedAt }) };
 }

@@ -1,29 +1,30 @@
 /**
- * Owns how large the database may become: what is beyond that goes, coldest first, a little with each write, so that nobody waits for it. All
- * of it can be asked for again. Rows of blobs never go here: those are the Janitor's, with their files; nor do links to what is on disk.
+ * Owns how large the database may become. Beyond that, rows are deleted, least recently used first, a few with each write, so that nobody
+ * waits for it; all of them can be learned again from the upstreams. Rows of blobs are never deleted here (the Janitor does that, with
+ * their files), nor are links to content that is on disk.
  */
 import type { SqlDatabase } from "./sql-database.ts";
 
 export type DatabaseBound = {
-  /** To be called after each write: removes some of what is too much. */
-  keep(): void;
-  /** Bytes that the rows take now, with what belongs to them. */
+  /** To be called after each write: deletes some of what is too much. */
+  shrink(): void;
+  /** Bytes that the rows and their indices take now. */
   used(): number;
 };
 
-/** Of the whole: what clients can make more of than there is to know gets no more than these shares. */
+/** Parts of the whole. Clients can cause any number of these rows by what they ask for, so they get no more than this. */
 const LISTS_SHARE = 0.25;
 const ODD_TAGS_SHARE = 0.1;
 const VIEWS_SHARE = 0.1;
 
-/** What a row of a few names takes with its index, roughly. */
+/** What a short row takes with its index, roughly. */
 const ROW_BYTES = 400;
-/** Of one look at the links: how many are looked at, and how often until one is found that can go. */
+/** Links that are read at once, and how often that is done in a row until one is found that can be deleted. */
 const LINKS_PAGE = 500;
 const LINKS_PAGES = 8;
-/** One write can bring a list of many MiB, which nothing smaller makes room for at once. */
+/** One write can bring a list of many MiB, and many small rows must be deleted for that. */
 const MOST_ROUNDS = 200;
-/** Writes that pass without a look once nothing was found that can go. */
+/** After nothing was found to delete, so many writes go by before it is tried again. */
 const REST = 256;
 
 type LinkKey = { readonly upstream: string; readonly repository: string; readonly digest: string };
@@ -40,11 +41,11 @@ export function databaseBound(database: SqlDatabase, maxBytes: number): Database
     orphans(database),
     coldest(database),
   ];
-  const shrink = database.prepare("PRAGMA incremental_vacuum(256)");
+  const giveBack = database.prepare("PRAGMA incremental_vacuum(256)");
   let rest = 0;
   return {
     used,
-    keep: () => {
+    shrink: () => {
       if (rest-- > 0) return;
       rest = 0;
       for (let round = 0; round < MOST_ROUNDS && used() > maxBytes; round++) {
@@ -58,7 +59,7 @@ export function databaseBound(database: SqlDatabase, maxBytes: number): Database
         if (removed === 0) rest = REST;
         if (removed === 0) return;
       }
-      if ((size.get()?.spare ?? 0) > maxBytes / 4) shrink.all();
+      if ((size.get()?.spare ?? 0) > maxBytes / 4) giveBack.all();
     },
   };
 }
@@ -86,7 +87,7 @@ function lists(database: SqlDatabase, maxBytes: number): Round {
   return () => ((total.get()?.bytes ?? 0) > maxBytes * LISTS_SHARE ? remove() : 0);
 }
 
-/** The oldest answers for Accept lists of clients' own, and of who may read what, beyond their shares. */
+/** The oldest tags that were asked for with unusual Accept lists, and the oldest notes on who may read what, beyond their shares. */
 function surplus(database: SqlDatabase, maxBytes: number): Round {
   const most = (share: number) => Math.floor((maxBytes * share) / ROW_BYTES);
   const odd = counted(
@@ -103,7 +104,7 @@ function surplus(database: SqlDatabase, maxBytes: number): Round {
   return () => odd(most(ODD_TAGS_SHARE)) + views(most(VIEWS_SHARE));
 }
 
-/** Links to what is not here: the upstream confirms them again with one HEAD. */
+/** Links to content that is not stored: the upstream confirms them again with one HEAD. */
 function orphans(database: SqlDatabase): Round {
   const page = database.prepare<LinkKey & { isOrphan: number }>(
     `SELECT upstream, repository, digest,

@@ -1,4 +1,4 @@
-/** Owns what SQLite's errors mean: while it runs, and when its file cannot be opened, with what the person can do about it. */
+/** Owns what errors of SQLite mean, while it runs and when its file cannot be opened, and what a person can do about them. */
 import Sqlite from "better-sqlite3";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 
@@ -11,7 +11,7 @@ export function guarded<T>(work: () => T): T {
   }
 }
 
-/** A row that no database of ours would ever take; trying again, or another disk, changes nothing. */
+/** True for a row that the tables do not allow: another try, or another disk, would not help. */
 export function isRowsOwnFault(error: unknown): boolean {
   const cause = error instanceof GranaryError ? error.cause : error;
   return cause instanceof Sqlite.SqliteError && /^SQLITE_(CONSTRAINT|TOOBIG|MISMATCH|RANGE)/.test(cause.code);
@@ -27,13 +27,13 @@ export function explained<T>(path: string, work: () => T): T {
   }
 }
 
-/** By this very process, or another one. */
+/** For a database that this process or another one has open. */
 export function inUseError(path: string, cause?: unknown): GranaryError {
   const text = `The metadata file ${path} is in use by another process. Stop that one, or set storage.directory to another place.`;
   return new GranaryError("config-invalid", text, { target: path, cause, isInUse: true });
 }
 
-/** Something that is no file lies in its place. */
+/** For something in its place that is not a file. */
 export function strangeFileError(path: string, isLink: boolean): GranaryError {
   const what = isLink ? "a symbolic link, and none is followed there" : "not a plain file";
   const text = `The metadata file ${path} is ${what}. Nothing was created or changed: move it away, or put the file itself there, or point storage.directory at the place that is meant.`;
@@ -50,7 +50,7 @@ function databaseError(error: unknown): GranaryError {
   return new GranaryError(code, `The metadata failed: ${error.code}, ${error.message}.`, { cause: error });
 }
 
-/** SQLite's codes by what the person must do; whatever is none of them is taken for damage. */
+/** Sorts the codes by what a person must do; any other code counts as damage. */
 function openingError(path: string, cause: unknown): GranaryError {
   const facts = { target: path, cause };
   const code = String(cause instanceof Error && "code" in cause ? cause.code : "");

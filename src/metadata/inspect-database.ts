@@ -1,12 +1,12 @@
 /**
- * Owns what can be known of an SQLite file without writing to it: the header by hand, the rest through a connection that only
- * reads. It must never look at a file that this process has open: closing any descriptor of it drops SQLite's locks (POSIX).
+ * Owns the check of an SQLite file without writing to it: the header is read directly, the rest through a connection that only reads. It must
+ * never look at a file that this process has open: closing any descriptor of it drops SQLite's locks (POSIX).
  */
 import { closeSync, constants, existsSync, openSync, readSync, statSync } from "node:fs";
 import Sqlite from "better-sqlite3";
 import { SCHEMA_VERSION } from "./schema.ts";
 
-/** Below this a full check costs milliseconds, so it is made at every start; above it only after an unclean end. */
+/** A file up to this size is fully checked at every start, which takes milliseconds; a larger one only after an unclean end. */
 const SMALL_BYTES = 16 * 1024 * 1024;
 
 /** SQLite's file format, sections 1.3.1 and 1.3.13: the magic, and where `user_version` stands. */
@@ -14,12 +14,12 @@ const MAGIC = "SQLite format 3\0";
 const HEADER_BYTES = 100;
 const USER_VERSION_OFFSET = 60;
 
-/** What a connection that only reads a WAL database says when the disk has no room for the index that it shares. */
+/** What a read-only connection to a WAL database answers when the disk has no room for the shared index. */
 const NO_ROOM_TO_READ = /^SQLITE_(FULL|CANTOPEN|IOERR_SHM(SIZE|OPEN|MAP))$/;
 
 /**
- * Throws plain errors with a reason, and SQLite's own. False when a full disk keeps it from being read this way: then the one
- * connection that needs no shared index, the writer's, has to do the check.
+ * Throws plain errors with a reason, and SQLite's own. False when a full disk prevents the check: then
+ * the connection that writes, which needs no shared index, has to do it.
  */
 export function inspectFile(path: string, timeout: number): boolean {
   if (!existsSync(path)) return true;

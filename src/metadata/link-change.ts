@@ -1,4 +1,4 @@
-/** Owns what news make of a link, for every Metadata alike. Pure. */
+/** Owns how a change is applied to a link, the same for every Metadata. Pure. */
 import type { Confirmation, Link, LinkChange } from "./metadata.ts";
 
 /** The link after `change`. */
@@ -32,7 +32,7 @@ function withKnown(change: LinkChange, known: Link | undefined): LinkChange {
   return change.kind === "confirmed" ? { ...change, ...better(known?.confirmed, change) } : change;
 }
 
-/** A HEAD that comes after a measure tells nothing new of the size; what it leaves out was not taken back. */
+/** A measured size is not replaced by one that a HEAD states, and what an answer leaves out stays as it was. */
 function better(known: Confirmation | undefined, news: Confirmation): Confirmation {
   const mediaType = news.mediaType ?? known?.mediaType;
   const isKept = known !== undefined && !news.isMeasured && (known.isMeasured || news.size === undefined);

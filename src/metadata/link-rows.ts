@@ -1,4 +1,4 @@
-/** Owns the rows of `links`: what is known of which digest in which repository. What news make of a row is link-change.ts's. */
+/** Owns the rows of `links`: what is known of which digest in which repository. How a change is applied to a row is in link-change.ts. */
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import { changedLink } from "./link-change.ts";
 import type { Confirmation, Link, LinkChange, Metadata, RepositoryKey } from "./metadata.ts";
@@ -12,7 +12,7 @@ type LinkRow = {
   readonly mediaType: string | null;
 };
 
-/** Values of `confirmed`. Rows that are older than the column were all stated by documents, as far as anybody knows. */
+/** Values of `confirmed`. Rows from before the column was added count as stated by documents. */
 const STATED = 0;
 const SAID = 1;
 const MEASURED = 2;

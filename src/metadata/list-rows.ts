@@ -1,4 +1,4 @@
-/** Owns the rows of `lists`: the last tag lists and referrers of repositories. How a body is packed is whoever's who stores it. */
+/** Owns the rows of `lists`: the last tag lists and referrers of repositories. How a body is packed is up to who stores it. */
 import type { ListKey, ListRecord, Metadata } from "./metadata.ts";
 import type { SqlDatabase, SqlValue } from "./sql-database.ts";
 
@@ -9,8 +9,8 @@ type ListRow = {
   readonly checkedAt: number;
 };
 
-/** Pages of tags that are kept of one repository, besides its whole list: clients invent queries without end. */
-export const MOST_PAGES_KEPT = 32;
+/** Pages of tags that are stored for one repository, besides its whole list: clients can invent any number of queries. */
+export const MOST_PAGES = 32;
 
 const KEY = "upstream = ? AND repository = ? AND kind = ? AND name = ?";
 
@@ -26,7 +26,7 @@ export function listRows(database: SqlDatabase): Pick<Metadata, "recordList" | "
   const thin = database.prepare(
     `DELETE FROM lists WHERE rowid IN (
        SELECT rowid FROM lists WHERE upstream = ? AND repository = ? AND kind = 'tags' AND name <> ''
-       ORDER BY checked_at DESC, rowid DESC LIMIT -1 OFFSET ${MOST_PAGES_KEPT})`,
+       ORDER BY checked_at DESC, rowid DESC LIMIT -1 OFFSET ${MOST_PAGES})`,
   );
 
   return {

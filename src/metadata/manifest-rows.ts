@@ -1,4 +1,4 @@
-/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links that one document brings. */
+/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links that a document brings. */
 import { parseDigest } from "../oci/digest.ts";
 import type { LinkRows } from "./link-rows.ts";
 import type { Metadata } from "./metadata.ts";
@@ -19,7 +19,7 @@ export function manifestRows(
   );
   const remove = database.prepare("DELETE FROM manifests WHERE digest = ?");
   const forgetUse = database.prepare("DELETE FROM manifest_uses WHERE digest = ?");
-  // What came now is as warm as anything is: no clock is needed for that.
+  // As recently used as the last used one: that needs no clock.
   const use = database.prepare(
     `INSERT OR REPLACE INTO manifest_uses (digest, used_at)
      SELECT ?, coalesce(max(used_at), 0) FROM manifest_uses`,

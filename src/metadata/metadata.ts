@@ -1,5 +1,5 @@
 /**
- * Owns the Metadata port: what we know (blobs held, manifests, tags with freshness, links, last use). Async, though
+ * Owns the Metadata port: what we know (stored blobs, manifests, tags and when they were checked, links, last uses). Async, though
  * the SQLite driver is synchronous, so that a server database can implement it. It never touches blob files.
  */
 import type { Digest } from "../oci/digest.ts";
@@ -11,7 +11,7 @@ export type BlobRecord = {
   readonly size: number;
   /** Epoch ms. */
   readonly usedAt: number;
-  /** When its bytes were last found to be the digest's, epoch ms; without it nobody has hashed them, and they are only said to be. */
+  /** When its bytes were last found to be the digest's, epoch ms; absent when nobody has hashed them. */
   readonly verifiedAt?: number;
 };
 
@@ -36,8 +36,8 @@ export type TagRecord = TagKey & {
 export type RepositoryKey = { readonly upstream: string; readonly repository: string };
 
 /**
- * Whether a repository could be read without what only we have, and when that was probed (epoch ms). One digest in it is noted in the same
- * way, as the repository `NAME@DIGEST`.
+ * Whether a repository could be read without our credentials, and when that was tried (epoch ms). A single digest in it has such a row too,
+ * under the repository name `NAME@DIGEST`.
  */
 export type Visibility = { readonly isPublic: boolean; readonly checkedAt: number };
 
@@ -45,13 +45,13 @@ export type Visibility = { readonly isPublic: boolean; readonly checkedAt: numbe
 export type Confirmation = {
   /** Bytes; undefined where it did not say. */
   readonly size: number | undefined;
-  /** An answer with the bytes themselves told the size, or could not: no HEAD and no document knows better. */
+  /** True when an answer that carried the bytes told the size (or told none): that counts more than a HEAD or a document. */
   readonly isMeasured: boolean;
   /** What it calls the document, where it is a manifest. */
   readonly mediaType: string | undefined;
 };
 
-/** What is known of a digest in one repository: what documents there state of it is a size, and no proof that it is there. */
+/** What is known of a digest in one repository. That a document there lists it tells its size, and does not prove that it is there. */
 export type Link = {
   readonly digest: Digest;
   /** Bytes, as a descriptor there states them. */
@@ -60,11 +60,11 @@ export type Link = {
   readonly confirmed: Confirmation | undefined;
 };
 
-/** News of one link. A word of the upstream is not lost to what a document states, nor a measure to a word. */
+/** Something new about a link. What the upstream confirmed is not replaced by what a document states, nor a measured size by a stated one. */
 export type LinkChange = { readonly digest: Digest } & (
   | { readonly kind: "stated"; readonly size: number | undefined }
   | ({ readonly kind: "confirmed" } & Confirmation)
-  /** Its size turned out wrong: none is known any more. */
+  /** Its size turned out to be wrong: it is unknown from now on. */
   | { readonly kind: "unsized" }
 );
 
@@ -91,7 +91,7 @@ export interface Metadata {
   /** All of them in one transaction. Absent is fine. */
   forgetBlobs(digests: readonly Digest[]): Promise<void>;
   blob(digest: Digest): Promise<BlobRecord | undefined>;
-  /** Least recently used first (of those that are equal the lowest digest), at most `limit`; those that come after `after`. */
+  /** Least recently used first (of those that are equal the lowest digest), at most `limit`; those after `after` in this order. */
   coldestBlobs(limit: number, after?: Pick<BlobRecord, "usedAt" | "digest">): Promise<BlobRecord[]>;
   /** In the order of their digests, those after `after` (all of them after ""), at most `limit`. Throws where they cannot be read. */
   blobsAfter(after: string, limit: number): Promise<BlobRecord[]>;
@@ -101,11 +101,11 @@ export interface Metadata {
    * Blobs that were not verified between `since` and `now` (epoch ms): never verified ones first, then the longest ago; at most `limit`.
    */
   blobsToVerify(since: number, now: number, limit: number): Promise<BlobRecord[]>;
-  /** How many blobs there are, with how many bytes, and how many manifests. Kept, not counted: asking costs the same for a million. */
+  /** How many blobs there are, with how many bytes, and how many manifests. The sums are kept up to date, so this costs the same for a million. */
   sums(): Promise<{ readonly blobs: number; readonly bytes: number; readonly manifests: number }>;
-  /** Bytes that the database takes: they count against the disk's budget like blobs. */
+  /** Bytes that the database takes: they count against the disk budget, like blobs. */
   size(): Promise<number>;
-  /** Last uses, of blobs and of manifests, epoch ms, in one transaction. Unknown digests are passed over. */
+  /** Last uses, of blobs and of manifests, epoch ms, in one transaction. Unknown digests are ignored. */
   touch(uses: ReadonlyMap<Digest, number>): Promise<void>;
   /**
    * Last uses that lie after `now` cannot be true: they become ones just before `before` (at most `now`), in the order that they had. All are
@@ -115,7 +115,7 @@ export interface Metadata {
 
   /** The manifest that came from `where`, its own confirmed link, and stated ones to what it lists, in one transaction. */
   recordManifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): Promise<void>;
-  /** As it was written; the disk may have changed its bytes since, and whoever uses them must look (isSoundManifest). */
+  /** As it was written. A disk can damage its bytes: whoever uses them must check them (isSoundManifest). */
   manifest(digest: Digest): Promise<Manifest | undefined>;
   /** Absent is fine. Its links stay. */
   forgetManifest(digest: Digest): Promise<void>;
@@ -125,25 +125,25 @@ export interface Metadata {
   recordTag(record: TagRecord): Promise<void>;
   tag(key: TagKey): Promise<TagRecord | undefined>;
   forgetTag(key: TagKey): Promise<void>;
-  /** Tags of one repository that we hold, lexical order, without duplicates. */
+  /** Tags of one repository that are stored, in lexical order, without duplicates. */
   tagsOf(where: RepositoryKey): Promise<string[]>;
 
-  /** The link as it is after `change` (link-change.ts). Of this repository alone: no other one's links change. */
+  /** The link as it is after `change` (link-change.ts). The links of other repositories do not change. */
   recordLink(where: RepositoryKey, change: LinkChange): Promise<void>;
   link(where: RepositoryKey, digest: Digest): Promise<Link | undefined>;
 
   recordVisibility(where: RepositoryKey, visibility: Visibility): Promise<void>;
   visibility(where: RepositoryKey): Promise<Visibility | undefined>;
 
-  /** The last list under its key. Of the pages of one repository's tags only some are kept. */
+  /** Replaces the list under its key. Of the pages of one repository's tags only the newest are stored. */
   recordList(record: ListRecord): Promise<void>;
   list(key: ListKey): Promise<ListRecord | undefined>;
   /** Absent is fine. */
   forgetList(key: ListKey): Promise<void>;
 
   /**
-   * Sees to it that what was recorded can be found by the next start: true when that had to be mended, because somebody removed
-   * the database under us. Throws `store-full`, `store-damaged` and, where another one lies in its place, `config-invalid`, each with what
+   * Makes sure that the next start will find what was recorded. True when the database had to be written again, because somebody removed
+   * it under us. Throws `store-full`, `store-damaged` and, where another one lies in its place, `config-invalid`, each with what
    * to do.
    */
   putBack(): Promise<boolean>;

@@ -1,7 +1,7 @@
 /**
- * Owns a Metadata that a failing disk does not stop: what cannot be written waits in bounded memory and is written when the database
- * takes rows again, and what cannot be read is not known. Not known permits nothing: who has no link, or no word that a repository is
- * public, is asked for at the upstream. It must never keep bytes from a client, and never show an older row than the last one it was given.
+ * Owns a Metadata that goes on while the disk fails: what cannot be written waits in bounded memory until the database can be written again,
+ * and what cannot be read counts as unknown. Unknown never permits anything: without a link, or without knowing that a repository is public,
+ * the upstream is asked. It must never fail a client because of the database, and never return an older row than the last one it was given.
  */
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
@@ -30,14 +30,14 @@ export type PatientOptions = {
 export type PatientMetadata = Metadata & {
   /** Tries to write what waits, now. */
   flush(): Promise<void>;
-  /** `listener` is called again and again while rows wait because the disk is full: whoever can make room should. */
+  /** `listener` is called again and again while rows wait because the disk is full, so that somebody makes room. */
   onFull(listener: () => void): void;
 };
 
 const RETRY_MS = 2_000;
-/** A row alone that fails must not keep the others; so many are not alone. */
+/** One row that fails must not stop the others. After so many in a row it is not the rows. */
 const FAILURES_IN_A_ROW = 5;
-/** Reads that worked for so long after one that failed mean that it was the last. */
+/** When reads have worked for so long, the trouble is over. */
 const READS_QUIET_MS = 60_000;
 
 const WRITES = "metadata-writes";
@@ -57,7 +57,7 @@ class Patient implements PatientMetadata {
   #retry: Timer | undefined;
   #flushing: Promise<void> | undefined;
   #unreadableAt: number | undefined;
-  /** What could be read last. */
+  /** The sums that could be read last. */
   #written: Sums = { blobs: 0, bytes: 0, manifests: 0 };
   #lastSize = 0;
   #isClosed = false;
@@ -77,7 +77,7 @@ class Patient implements PatientMetadata {
 
   forgetBlobs: Metadata["forgetBlobs"] = (digests) => this.#write(this.#waiting.noBlobs(digests));
 
-  /** Not to know that something was verified costs no more than to verify it again: it never waits. */
+  /** Never waits: where it is lost, the blob is only verified once more. */
   recordVerified: Metadata["recordVerified"] = async (digest, verifiedAt) => {
     const waiting = this.#waiting.blobs.get(digest)?.value;
     if (waiting !== undefined) this.#waiting.blob({ ...waiting, verifiedAt }).wait();
@@ -86,7 +86,7 @@ class Patient implements PatientMetadata {
 
   touch: Metadata["touch"] = (uses) => this.#write(this.#waiting.used(uses));
 
-  /** Asked for again and again: what cannot be done now is nobody's trouble, and done the next time. */
+  /** Called again and again: what fails now is done the next time. */
   clampUses: Metadata["clampUses"] = async (now, before) => {
     this.#waiting.clampUses(now, before);
     if (this.#waiting.count === 0) await this.#attempt(() => this.#real.clampUses(now, before));
@@ -138,7 +138,7 @@ class Patient implements PatientMetadata {
     return waiting.reduce<Link | undefined>(changedLink, written);
   };
 
-  /** Nothing to evict is what is known when nothing can be read. */
+  /** None when they cannot be read: then nothing is evicted. */
   coldestBlobs: Metadata["coldestBlobs"] = (limit, after) =>
     this.#known(() => this.#pages.coldestBlobs(this.#real, limit, after), []);
 
@@ -148,7 +148,7 @@ class Patient implements PatientMetadata {
   manifestsAfter: Metadata["manifestsAfter"] = (after, limit) =>
     this.#pages.manifestsAfter(this.#real, after, limit);
 
-  /** What would be made of an empty answer is a decision about every file: it throws. */
+  /** Throws when it cannot be read: an empty answer would mean that no file is known. */
   blobsAfter: Metadata["blobsAfter"] = (after, limit) => this.#pages.blobsAfter(this.#real, after, limit);
 
   sums: Metadata["sums"] = async () => {
@@ -179,20 +179,20 @@ class Patient implements PatientMetadata {
     await this.#real.close();
   }
 
-  /** While rows wait all others wait behind them: an older one must not be written over a newer. */
+  /** While rows wait, all others wait behind them: otherwise an older row could be written over a newer one. */
   async #write({ write, wait }: Change): Promise<void> {
-    if (this.#waiting.count > 0) return this.#hold(wait);
+    if (this.#waiting.count > 0) return this.#keepForLater(wait);
     try {
       await write(this.#real);
     } catch (error) {
       if (this.#isClosed || isGranaryError(error, "closed")) throw error;
       if (isRowsOwnFault(error)) return this.#refused(error);
-      this.#hold(wait);
+      this.#keepForLater(wait);
       this.#unwritable(error);
     }
   }
 
-  /** What cannot be written now is not written. */
+  /** Writes it now or not at all. */
   async #attempt(write: () => Promise<void>): Promise<void> {
     try {
       await write();
@@ -201,7 +201,7 @@ class Patient implements PatientMetadata {
     }
   }
 
-  #hold(wait: () => void): void {
+  #keepForLater(wait: () => void): void {
     wait();
     this.#retryLater();
   }
@@ -213,7 +213,7 @@ class Patient implements PatientMetadata {
     });
   }
 
-  /** In the order in which they came: a size that was forgotten must not come back with the link that stated it. */
+  /** In the order in which they came: a link that states a size must not be written after the change that took it back. */
   async #flush(): Promise<void> {
     let failures = 0;
     for (const row of this.#waiting.rows()) {
@@ -236,7 +236,7 @@ class Patient implements PatientMetadata {
     else this.#retryLater();
   }
 
-  /** No other disk would make a difference: it is said, and forgotten. */
+  /** Another try would not help: it is reported and given up. */
   #refused(error: unknown): void {
     const { troubles } = this.#options;
     troubles.trouble(ROW, { reason: messageOf(error) }, "a row cannot be written to the database");
@@ -247,11 +247,11 @@ class Patient implements PatientMetadata {
     const isFull = isGranaryError(error, "store-full");
     const todo = isFull
       ? "free some space on its disk, or lower storage.maxSize"
-      : "see to its disk, and that granary may write there";
+      : "check its disk, and that granary may write there";
     this.#options.troubles.trouble(
       WRITES,
       { reason: messageOf(error), waiting: this.#waiting.count, dropped: this.#waiting.takeDropped() },
-      `The database cannot be written (${messageOf(error)}) What is learned is kept in memory and written as soon as that goes again, but lost if Granary stops before: ${todo}.`,
+      `The database cannot be written (${messageOf(error)}) What is learned stays in memory, is written as soon as that works again, and is lost if Granary stops before: ${todo}.`,
     );
     if (isFull) this.#whenFull();
   }
@@ -275,7 +275,7 @@ class Patient implements PatientMetadata {
       troubles.trouble(
         READS,
         { reason: messageOf(error) },
-        `The database cannot be read (${messageOf(error)}) What it should know is asked for again at the registries: see to its disk, and restart granary when that is well.`,
+        `The database cannot be read (${messageOf(error)}) What is stored there is asked for again at the registries: check its disk, and restart granary when that is repaired.`,
       );
       return unknown;
     }

@@ -56,25 +56,25 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (upstream, repository)
   ) STRICT, WITHOUT ROWID;
   `,
-  // What documents state of a digest is no proof that it is there: see link-rows.ts for the values of `confirmed`.
+  // That a document lists a digest does not prove that it is there. The values of `confirmed` are in link-rows.ts.
   `
   ALTER TABLE links ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE links ADD COLUMN confirmed_size INTEGER;
   ALTER TABLE links ADD COLUMN media_type TEXT;
   `,
-  // Nothing says which of the blobs so far were hashed and which were registered by their names: none counts as verified.
+  // Nobody knows which of the blobs were hashed and which were only found by their names: none counts as verified.
   `
   ALTER TABLE blobs ADD COLUMN verified_at INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX blobs_by_verification ON blobs (verified_at, digest);
   `,
-  // What strangers were seen to be given is noted for each digest: what was stored of a public repository until now counts as that.
+  // Each digest that anybody may read gets a row of its own: so does everything that is stored of a public repository.
   `
   INSERT OR IGNORE INTO visibility (upstream, repository, is_public, checked_at)
     SELECT links.upstream, links.repository || '@' || links.digest, 1, visibility.checked_at
     FROM links JOIN visibility ON visibility.upstream = links.upstream AND visibility.repository = links.repository
     WHERE visibility.is_public = 1;
   `,
-  // The lists of before were kept by queries that clients made up: they are learned again.
+  // The old lists were stored by the queries of clients. They are learned again.
   `
   DROP TABLE tag_lists;
   CREATE TABLE lists (
@@ -93,7 +93,7 @@ export const MIGRATIONS: readonly string[] = [
   ALTER TABLE manifests ADD COLUMN used_at INTEGER NOT NULL DEFAULT 0;
   CREATE INDEX manifests_by_use ON manifests (used_at);
   `,
-  // In a table of its own: a use must not write the whole manifest again.
+  // A table of its own, so that a use does not write the whole manifest again.
   `
   DROP INDEX manifests_by_use;
   ALTER TABLE manifests DROP COLUMN used_at;
@@ -107,5 +107,5 @@ export const MIGRATIONS: readonly string[] = [
   `,
 ];
 
-/** The version that this Granary writes; a higher one in a file means that a newer Granary made it. */
+/** The version that this Granary writes; a file with a higher one is of a newer Granary. */
 export const SCHEMA_VERSION = MIGRATIONS.length;

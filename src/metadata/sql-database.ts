@@ -1,5 +1,5 @@
 /**
- * Owns the few calls that the rows files need of a synchronous SQL database, so that only sqlite-metadata.ts knows the
+ * Owns the few calls that the rows files need of a synchronous SQL database, so that only sqlite-file.ts knows the
  * driver. Implementations throw GranaryErrors: `closed`, `store-full`, `store-damaged`.
  */
 
@@ -14,6 +14,6 @@ export interface SqlStatement<Row> {
 export interface SqlDatabase {
   /** Compiles once; keep the result. `Row` states what the query selects. */
   prepare<Row = never>(sql: string): SqlStatement<Row>;
-  /** Runs `work` in one transaction: all of it lasts, or none. */
+  /** Runs `work` in one transaction: all of it is written, or nothing. */
   inTransaction(work: () => void): void;
 }

@@ -1,6 +1,6 @@
 /**
- * Owns the one connection to the SQLite file, which is also the lock of the storage directory: opened without harm, migrated, and
- * brought back under its name when somebody removed the file under it. Nothing is ever deleted but what has no rows of ours.
+ * Owns the one connection to the SQLite file, which is also the lock of the storage directory. It checks the file before it writes to it,
+ * migrates it, and writes it again when somebody removed the file under it. It never deletes a file that may have rows of ours.
  */
 import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import Sqlite from "better-sqlite3";
@@ -13,13 +13,13 @@ import { KEEP_SUMS } from "./sums.ts";
 
 /** A process that was just killed holds its locks until the system has taken it down. */
 const BUSY_TIMEOUT_MS = 3_000;
-/** What the log gives back once it was written into the database: a burst on a full disk may have made it large. */
+/** The write-ahead log is cut to this size after a checkpoint: many writes on a full disk can make it large. */
 const LOG_BYTES = 4 * 1024 * 1024;
 
-/** Of the database, and so of what SQLite makes beside it: nobody else on the machine may read what was pulled by whom. */
+/** Of the database, and so of the files that SQLite makes beside it: others on the machine may not read what was pulled. */
 const MODE = 0o640;
 
-/** Files that this process has open: SQLite's locks do not keep it from itself, and looking at the file would drop them. */
+/** Files that this process has open. SQLite's locks do not stop the process that has them, and opening the file once more would drop them. */
 const openHere = new Set<string>();
 
 export class SqliteFile implements SqlDatabase {
@@ -28,7 +28,7 @@ export class SqliteFile implements SqlDatabase {
   /** Of the file that is open, `dev:ino`. */
   #identity: string | undefined;
   #isClosed = false;
-  /** While the file is put back: all rows lie in the draft and have no other place, or there is nothing to be saved. */
+  /** While the file is written again: "draft" when all rows are in the draft and nowhere else, "none" when nothing could be saved. */
   #successor: "draft" | "none" | undefined;
 
   /** Throws `store-damaged` (damaged or newer: left as it is), `store-full`, `config-invalid` (in use, not writable). */
@@ -38,7 +38,7 @@ export class SqliteFile implements SqlDatabase {
     this.#database = explained(path, () => openDatabase(path));
     this.#identity = identityOf(path);
     openHere.add(path);
-    // Of a process that was killed while it put its file back.
+    // Left by a process that was killed while it wrote its file again.
     rmSync(draftOf(path), { force: true });
   }
 
@@ -62,7 +62,7 @@ export class SqliteFile implements SqlDatabase {
   }
 
   /**
-   * False when the file lies where it should. When it is gone, everything is written anew under its name, and true. Throws
+   * False when the file is where it should be. When it is gone, all rows are written to a new file there, and the answer is true. Throws
    * `store-full`, `store-damaged` when that cannot be done, `config-invalid` when another file lies there now. Synchronous: nobody writes meanwhile.
    */
   putBack(): boolean {
@@ -79,7 +79,7 @@ export class SqliteFile implements SqlDatabase {
     guarded(() => void this.#database.close());
   }
 
-  /** The connection; between two of them it is the disk that fails, and not that somebody closed it. */
+  /** The connection. When a new one could not be opened yet, that is a failure of the disk, and nobody has closed it. */
   get #current(): Sqlite.Database {
     if (this.#database.open || this.#isClosed) return this.#database;
     throw new GranaryError(
@@ -88,7 +88,7 @@ export class SqliteFile implements SqlDatabase {
     );
   }
 
-  /** A log that was removed alone would be lost with this process: what is in it goes into the database now. */
+  /** When only the log was removed, its rows would be lost with this process: they are written into the database now. */
   #saveLog(): false {
     if (identityOf(`${this.#path}-wal`) === undefined)
       guarded(() => void this.#database.pragma("wal_checkpoint(PASSIVE)"));
@@ -106,7 +106,7 @@ export class SqliteFile implements SqlDatabase {
   /** Can be tried again where it fails in the middle. */
   #openAgain(): true {
     if (this.#successor !== undefined) {
-      // A log without its database would be taken for the new one's.
+      // SQLite would take the log of the old file for that of the new one.
       for (const end of ["-wal", "-shm"]) rmSync(`${this.#path}${end}`, { force: true });
       if (this.#successor === "draft") renameSync(draftOf(this.#path), this.#path);
       this.#successor = undefined;
@@ -117,7 +117,7 @@ export class SqliteFile implements SqlDatabase {
   }
 }
 
-/** Where the file is written anew before it gets its name. */
+/** Where the new file is written before it gets its name. */
 function draftOf(path: string): string {
   return `${path}.new`;
 }
@@ -136,32 +136,32 @@ function openDatabase(path: string): Sqlite.Database {
   }
 }
 
-/** SQLite follows links, also one to nothing, and would make its target: a file somewhere else that nobody asked for. */
+/** SQLite follows symbolic links, and creates the file that one points to: somewhere else, where nobody asked for it. */
 function checkPlain(path: string): void {
   const found = lstatSync(path, { throwIfNoEntry: false });
   if (found !== undefined && !found.isFile()) throw strangeFileError(path, found.isSymbolicLink());
 }
 
-/** An empty file is an empty database; SQLite would make one that everybody may read. What keeps it from being made, SQLite says. */
+/** An empty file is an empty database. SQLite would create one that everybody may read. If this fails, SQLite reports why. */
 function createUnlessThere(path: string): void {
   try {
     closeSync(openSync(path, constants.O_RDWR | constants.O_CREAT | constants.O_EXCL, MODE));
   } catch {
-    // It is there, or SQLite meets what there is to meet.
+    // It is there already, or SQLite will report the same failure.
   }
 }
 
 function prepareDatabase(database: Sqlite.Database, isChecked: boolean): void {
-  // A real lock of the operating system: unlike a pid, it also holds between two containers that share a volume.
+  // A real lock of the operating system: unlike a process number, it also works between two containers that share a volume.
   database.pragma("locking_mode = EXCLUSIVE");
   if (!isChecked) checkDatabase(database, true);
-  // Of a new file: what is freed can be given back to the disk. An older one uses it again for itself. Said of a file that has pages,
-  // it writes one of them, and a start on a full disk would fail.
+  // Only for a new file: then deleted rows can give their bytes back to the disk, while an older file uses them again itself. For a file that
+  // has pages already the pragma writes one of them, and a start on a full disk would fail.
   if (Number(database.pragma("page_count", { simple: true })) === 0)
     database.pragma("auto_vacuum = INCREMENTAL");
   database.pragma("journal_mode = WAL");
   database.pragma(`journal_size_limit = ${LOG_BYTES}`);
-  // A power cut may cost the last second of rows, never the file; a lost row is found again by reconcile.
+  // A power cut may cost the last rows, never the file. Lost rows of blobs are found again by reconcile.ts.
   database.pragma("synchronous = NORMAL");
   database.pragma("foreign_keys = ON");
   const version = Number(database.pragma("user_version", { simple: true }));
@@ -180,7 +180,7 @@ function migrate(database: Sqlite.Database, migration: string, version: number):
     .immediate();
 }
 
-/** False when the old file cannot be read any more: it has no name, so there is nothing left to save. Throws for want of room. */
+/** False when the old file cannot be read any more: then nothing can be saved. Throws when there is no room for the copy. */
 function copyTo(database: Sqlite.Database, draft: string): boolean {
   try {
     createUnlessThere(draft);

@@ -14,9 +14,9 @@ import { tagRows } from "./tag-rows.ts";
 import { visibilityRows } from "./visibility-rows.ts";
 
 /**
- * Opens `path`, creating it when absent, and holds it until `close`: this is the lock of the directory it lies in. Throws
+ * Opens `path`, which is created when absent, and keeps its lock until `close`: that is the lock of the storage directory. Throws
  * `store-damaged` for a damaged or newer file, which is left as it is, `store-full` when a new one has no room, and `config-invalid`
- * when anybody else holds it or it cannot be written. Beyond `maxBytes` the coldest rows go, but those of blobs.
+ * when another process has it or it cannot be written. Beyond `maxBytes` the coldest rows are deleted, except those of blobs.
  */
 export function openSqliteMetadata(path: string, maxBytes = Number.POSITIVE_INFINITY): Metadata {
   const file = new SqliteFile(path);
@@ -31,11 +31,11 @@ export function openSqliteMetadata(path: string, maxBytes = Number.POSITIVE_INFI
     recordLink: links.recordLink,
     link: links.link,
   };
-  /** What grows by what clients ask for; blobs are bounded by the disk's budget. */
+  /** For rows that clients cause by what they ask for; blobs are limited by the disk budget. */
   const bounded = <A extends readonly unknown[]>(write: (...values: A) => Promise<void>) => {
     return async (...values: A) => {
       await write(...values);
-      keepWithin(bound);
+      shrinkTo(bound);
     };
   };
   return {
@@ -51,10 +51,10 @@ export function openSqliteMetadata(path: string, maxBytes = Number.POSITIVE_INFI
   };
 }
 
-/** The row is written: that others could not be removed is the next write's business. */
-function keepWithin(bound: DatabaseBound): void {
+/** The row is written; where others could not be deleted, the next write tries again. */
+function shrinkTo(bound: DatabaseBound): void {
   try {
-    bound.keep();
+    bound.shrink();
   } catch (error) {
     if (!isGranaryError(error)) throw error;
   }

@@ -1,7 +1,7 @@
 /**
  * Owns the sums over what is stored: how many blobs with how many bytes, and how many manifests. They are added up once, when the database
- * is opened (a tenth of a second for a million blobs), and kept by triggers from then on, so that asking costs the same however many rows
- * there are. Table and triggers are temporary: they belong to the connection and lie in memory, never in the file.
+ * is opened (a tenth of a second for a million blobs); from then on triggers keep them up to date, so that reading them costs the same
+ * however many rows there are. Table and triggers are temporary: they belong to the connection and are in memory, never in the file.
  */
 
 /** For each new connection, once the tables are there (https://sqlite.org/lang_createtrigger.html, section 6: TEMP triggers). */

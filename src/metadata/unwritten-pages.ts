@@ -1,6 +1,6 @@
 /**
- * Owns pages and sums of rows as they will be once what waits is written: the written ones that nothing waiting replaces, with those that
- * wait, in one order. It writes nothing and remembers nothing of pages.
+ * Owns pages and sums of rows as they will be once the waiting rows are written: the rows of the database, without those that a waiting row
+ * replaces, together with the waiting ones, in one order. It writes nothing.
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -17,7 +17,7 @@ const verifiedAtOf = ({ verifiedAt = 0 }: BlobRecord) => verifiedAt;
 
 export class UnwrittenPages {
   readonly #waiting: Unwritten;
-  /** What is written of a row that waits, which does not change meanwhile: bytes of a blob, 0 for a manifest, undefined for none. */
+  /** What the database has of a row that waits; it does not change meanwhile. Bytes of a blob, 0 for a manifest, undefined for none. */
   readonly #written = new WeakMap<Waiting<unknown>, { readonly bytes: number | undefined }>();
 
   constructor(waiting: Unwritten) {
@@ -53,7 +53,7 @@ export class UnwrittenPages {
     return due.sort((a, b) => verifiedAtOf(a) - verifiedAtOf(b) || byDigest(a, b)).slice(0, limit);
   }
 
-  /** `written` with what waits; `from` is asked once for each row that waits. */
+  /** `written` changed by what waits; `from` is asked once for each row that waits. */
   async sums(from: Metadata, written: Sums): Promise<Sums> {
     let { blobs, bytes, manifests } = written;
     for (const [digest, waiting] of this.#waiting.blobs) {
@@ -79,7 +79,7 @@ export class UnwrittenPages {
     return bytes;
   }
 
-  /** Rows of blobs that are written, and whose last uses are not. */
+  /** Blobs that are written, but whose last uses wait. */
   async #usedRows(from: Metadata): Promise<BlobRecord[]> {
     const { blobs, uses } = this.#waiting;
     const rows: BlobRecord[] = [];

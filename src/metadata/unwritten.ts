@@ -1,6 +1,6 @@
 /**
- * Owns what was learned and could not be written: in the order in which it came, the last word on each row, in bounded memory.
- * What does not fit is forgotten oldest first: all of it can be learned again. It writes nothing itself.
+ * Owns rows that could not be written to the database and wait for that: in the order in which they came, the newest of each, in bounded
+ * memory. When that is full the oldest are dropped: all of it can be learned again. It writes nothing itself.
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -18,13 +18,13 @@ import type {
   Visibility,
 } from "./metadata.ts";
 
-/** A row that waits; `undefined` inside means that it was forgotten. */
+/** A row that waits; `value` is undefined when the row is to be deleted. */
 export type Waiting<V> = { readonly value: V | undefined };
 
 /** One change of Metadata: it is written at once, or waits. */
 export type Change = {
   readonly write: (to: Metadata) => Promise<void>;
-  /** It could not be written: it is visible here from now on, and among the `rows` until it is. */
+  /** Called when it could not be written: from now on it can be read here, and `rows` gives it out to be written. */
   readonly wait: () => void;
 };
 
@@ -40,7 +40,7 @@ export class Unwritten {
   readonly blobs = new Map<Digest, Waiting<BlobRecord>>();
   readonly manifests = new Map<Digest, Waiting<Manifest>>();
   readonly tags = new Map<string, Waiting<TagRecord>>();
-  /** What is to be done to the links that were written. */
+  /** Changes to links, to be applied to what the database has. */
   readonly links = new Map<string, readonly LinkChange[]>();
   readonly visibilities = new Map<string, Waiting<Visibility>>();
   readonly lists = new Map<string, Waiting<ListRecord>>();
@@ -53,7 +53,7 @@ export class Unwritten {
     return this.#entries.size;
   }
 
-  /** Rows that did not fit since this was asked last. */
+  /** Rows that were dropped since this was asked last. */
   takeDropped(): number {
     const dropped = this.#dropped;
     this.#dropped = 0;
@@ -102,7 +102,7 @@ export class Unwritten {
 
   manifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): Change {
     const write: Change["write"] = (to) => to.recordManifest(where, manifest, listed);
-    return { write, wait: () => this.#holdManifest(where, manifest, listed, write) };
+    return { write, wait: () => this.#waitWithManifest(where, manifest, listed, write) };
   }
 
   noManifest(digest: Digest): Change {
@@ -116,7 +116,7 @@ export class Unwritten {
   }
 
   link(where: RepositoryKey, change: LinkChange): Change {
-    return { write: (to) => to.recordLink(where, change), wait: () => this.#holdLink(where, change) };
+    return { write: (to) => to.recordLink(where, change), wait: () => this.#waitWithLink(where, change) };
   }
 
   visibility(where: RepositoryKey, value: Visibility): Change {
@@ -129,12 +129,12 @@ export class Unwritten {
     return this.#row(this.lists, "list", listKey(key), value, write, value?.body.length);
   }
 
-  /** All uses are one row: they are written in one batch. */
+  /** All uses wait as one row, and are written in one batch. */
   used(uses: ReadonlyMap<Digest, number>): Change {
-    return { write: (to) => to.touch(uses), wait: () => this.#holdUses(uses) };
+    return { write: (to) => to.touch(uses), wait: () => this.#waitWithUses(uses) };
   }
 
-  #holdUses(uses: ReadonlyMap<Digest, number>): void {
+  #waitWithUses(uses: ReadonlyMap<Digest, number>): void {
     for (const [digest, usedAt] of uses)
       this.uses.set(digest, Math.max(usedAt, this.uses.get(digest) ?? usedAt));
     const batch = new Map(this.uses);
@@ -142,7 +142,7 @@ export class Unwritten {
     this.#add("uses", { bytes, write: (to) => to.touch(batch), drop: () => this.uses.clear() });
   }
 
-  #holdManifest(
+  #waitWithManifest(
     where: RepositoryKey,
     manifest: Manifest,
     listed: readonly Listed[],
@@ -157,12 +157,12 @@ export class Unwritten {
       this.manifests.delete(digest);
       for (const at of keys) if (!this.#entries.has(`link ${at}`)) this.links.delete(at);
     };
-    // One entry for each repository: each of them has its own links, and all come in one transaction.
+    // One entry for each repository: each has its own links, and they are written with the manifest in one transaction.
     const key = `manifest ${linkKey(where, digest)}`;
     this.#add(key, { bytes: bytes.length + keys.length * ROW_BYTES, write, drop });
   }
 
-  #holdLink(where: RepositoryKey, change: LinkChange): void {
+  #waitWithLink(where: RepositoryKey, change: LinkChange): void {
     const at = this.#change(where, change);
     const changes = this.links.get(at) ?? [];
     const write: Change["write"] = async (to) => {
@@ -191,7 +191,7 @@ export class Unwritten {
     return { write, wait: () => this.#add(`${kind} ${key}`, entry, () => rows.set(key, { value })) };
   }
 
-  /** The newest of its key; `show` makes it visible to those who look. */
+  /** Replaces an earlier entry of `key`; `show` lets readers find it. */
   #add(key: string, entry: Entry, show: () => void = () => undefined): void {
     const earlier = this.#entries.get(key);
     if (earlier !== undefined) {

@@ -1,4 +1,4 @@
-/** Owns the order in which things go when room is needed: blobs and partials, least recently used first. It removes nothing. */
+/** Owns the order in which blobs and partials are evicted: least recently used first. It removes nothing. */
 import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
 import type { IdlePartial } from "./ledger.ts";
 
@@ -40,7 +40,7 @@ async function* coldestBlobs(metadata: Metadata): AsyncGenerator<Candidate> {
   }
 }
 
-/** One that was last written in the future would never go; it goes first, as nothing says how old it is. */
+/** A partial with a date in the future would never be evicted. It goes first, because nobody knows how old it is. */
 function candidateOf({ digest, upstream, occupied, changedAt }: IdlePartial, now: number): Candidate {
   return { kind: "partial", digest, upstream, size: occupied, usedAt: changedAt <= now ? changedAt : 0 };
 }

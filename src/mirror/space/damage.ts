@@ -1,6 +1,6 @@
 /**
- * Owns what is said and counted when stored bytes turn out wrong: one line for each, a number for the metrics, and a trouble that stays
- * for as long as something that was set aside lies there. What becomes of the bytes is not its.
+ * Owns how damaged blobs and manifests are reported: a line of the log and a count for each, and a trouble in the status for as long as
+ * files lie in the folder of damaged ones. What happens to the bytes is not decided here.
  */
 import { formatBytes } from "../../bytes/units.ts";
 import type { Episodes } from "../../observe/episodes.ts";
@@ -40,7 +40,7 @@ export class Damage {
     this.#parts.metrics.damaged.inc({ kind: "manifest" });
   }
 
-  /** What is set aside now. */
+  /** All files that are in the folder of damaged ones now. */
   lying(files: readonly DamagedFile[]): void {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     this.#parts.metrics.damagedBytes.set(bytes);

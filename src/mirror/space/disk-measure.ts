@@ -1,6 +1,6 @@
 /**
- * Owns what the disk says of itself: free bytes, the partials on it, what was set aside, and how large the database is. What it does not
- * say is not known, and stops nobody: fills meet what there is to meet. It decides nothing and removes nothing.
+ * Owns what is read from the disk about its space: free bytes, the partials on it, damaged files, and how large the database is. A disk that
+ * does not tell stops nobody: whether there is room shows when a fill writes. It decides nothing and removes nothing.
  */
 import { messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
@@ -17,18 +17,18 @@ export type Budget = {
 
 export type Disk = { readonly free: number; readonly size: number };
 
-/** What was seen at one moment; all in bytes. */
+/** What was found at one moment; all in bytes. */
 export type Look = {
-  /** undefined when the disk does not tell: then the budget alone counts. */
+  /** undefined when the disk does not tell: then only the budget counts. */
   readonly disk: Disk | undefined;
   readonly damaged: readonly DamagedFile[];
-  /** What of the database counts against the budget. */
+  /** The part of the database that counts against the budget. */
   readonly database: number;
 };
 
 /**
- * Blobs leave this much to the database and the maps, whatever `minFree` says: blobs can be fetched again, and what the database
- * knows cannot. Of a small disk a part of it.
+ * Blobs leave at least this much to the database and the maps, whatever `minFree` says: blobs can be fetched again, but not all that the
+ * database knows. Of a small disk it is only a share.
  */
 const DATABASE_ROOM = 64 * 1024 * 1024;
 const DATABASE_SHARE = 16;
@@ -38,7 +38,7 @@ export function minFreeOf({ minFree }: Budget, { size }: Disk): number {
   return Math.max(minFree, Math.min(DATABASE_ROOM, Math.floor(size / DATABASE_SHARE)));
 }
 
-/** What the database may grow to within the budget, and what of that is not counted: an empty one has its tables. */
+/** How large the database may become within the budget. The last is not counted: an empty database takes it for its tables. */
 const MOST_DATABASE = 2 ** 30;
 const LEAST_DATABASE = 8 * 2 ** 20;
 const DATABASE_TABLES = 4 * 2 ** 20;
@@ -59,14 +59,14 @@ export type DiskMeasureParts = {
 export class DiskMeasure {
   readonly #parts: DiskMeasureParts;
   #looking: Promise<Look> | undefined;
-  /** Bytes, when it was told last. */
+  /** Free bytes, as the disk told them last. */
   lastFree = 0;
 
   constructor(parts: DiskMeasureParts) {
     this.#parts = parts;
   }
 
-  /** Who asks while somebody looks gets the same answer: many cold requests at once cost one look. */
+  /** Who asks while the disk is being asked gets the same answer: many cold requests at once cost one question. */
   look(): Promise<Look> {
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
@@ -74,7 +74,7 @@ export class DiskMeasure {
     return this.#looking;
   }
 
-  /** What cannot be listed can be neither counted nor removed: undefined. */
+  /** undefined when they cannot be listed: then they can be neither counted nor removed. */
   async saved(): Promise<SavedPartial[] | undefined> {
     const { spool, troubles } = this.#parts;
     try {
@@ -92,7 +92,7 @@ export class DiskMeasure {
     const { blobs, metadata } = this.#parts;
     const [disk, damaged, size] = await Promise.all([
       this.#disk(),
-      // What cannot be listed counts for nothing, and is no trouble of its own.
+      // If it cannot be listed nothing is counted for it; that is not worth a trouble of its own.
       blobs.damaged().catch(() => []),
       metadata.size(),
     ]);
@@ -105,7 +105,7 @@ export class DiskMeasure {
       const disk = await blobs.disk();
       this.lastFree = disk.free;
       troubles.over("disk");
-      // Some file systems over a network have no size to tell, and then no free bytes either.
+      // Some network file systems tell a size of 0, and then no free bytes either.
       return disk.size > 0 ? disk : undefined;
     } catch (error) {
       const text = `How much is free on the disk cannot be told (${messageOf(error)}): only storage.maxSize is kept to.`;

@@ -1,7 +1,6 @@
 /**
- * Owns the removal of what has to go so that something new fits: what was set aside as damaged first, then the coldest, partials included.
- * Nothing that is being read or filled is ever removed (F12), and one thing that cannot be removed keeps no other. How much has to go is
- * space.ts's to know.
+ * Owns evictions: damaged files first, then blobs and partials, least recently used first. Nothing that is being read or filled is ever
+ * evicted (F12), and one that cannot be removed does not stop the others. How many bytes have to be freed is decided in space.ts.
  */
 import { formatBytes } from "../../bytes/units.ts";
 import { messageOf } from "../../errors.ts";
@@ -32,9 +31,9 @@ export type JanitorParts = {
 };
 
 type Victim = Candidate | { readonly kind: "damaged"; readonly name: string; readonly size: number };
-type Partial = Extract<Victim, { kind: "partial" }>;
+type IdleVictim = Extract<Victim, { kind: "partial" }>;
 
-/** Blobs that go together: their rows in one transaction, a few milliseconds, and then their files. */
+/** Blobs that are evicted together: their rows in one transaction, which takes a few milliseconds, then their files. */
 const BATCH = 128;
 
 export class Janitor {
@@ -45,12 +44,12 @@ export class Janitor {
   }
 
   /**
-   * Removes the coldest until `bytes` are freed, or nothing is left that may go; returns how many were freed. With `isAllOrNothing`
-   * nothing goes where all that may go would not be enough. Throws what Metadata throws when it cannot be read.
+   * Evicts until `bytes` are freed, or nothing is left that may be evicted; returns how many were freed. With `isAllOrNothing` nothing is
+   * evicted where everything that may be would not be enough. Throws what Metadata throws when it cannot be read.
    */
   async free(bytes: number, damaged: readonly DamagedFile[], isAllOrNothing: boolean): Promise<number> {
     await this.#parts.uses.flush();
-    /** Those that could not be removed are not tried twice. */
+    /** Those that could not be evicted are not tried twice. */
     const stubborn = new Set<string>();
     for (let freed = 0; ; ) {
       const victims = await this.#victimsFor(bytes - freed, damaged, stubborn);
@@ -61,7 +60,7 @@ export class Janitor {
     }
   }
 
-  /** Deletes a partial that nobody needs any more. True when it is gone; a failure is told. */
+  /** Deletes a partial that nobody has. True when it is gone; a failure is logged. */
   async removePartial(partial: Pick<SavedPartial, "digest" | "upstream">): Promise<boolean> {
     try {
       await this.#parts.spool.remove(partial);
@@ -98,16 +97,16 @@ export class Janitor {
     return victims;
   }
 
-  /** Coldest first; blobs that follow each other go together. Returns the bytes that were freed. */
+  /** In order; blobs that follow each other are evicted together. Returns the bytes that were freed. */
   async #evictAll(victims: readonly Victim[], stubborn: Set<string>): Promise<number> {
     let freed = Promise.resolve(0);
     for (let at = 0; at < victims.length; ) {
       const batch = batchAt(victims, at);
       at += batch.length;
       const before = freed;
-      // The rows of a batch go while the files of the one before it do.
+      // The rows of a batch are deleted while the files of the batch before it are.
       freed = sumOf(before, this.#evict(batch, stubborn));
-      freed.catch(() => undefined); // Told by the await of it below, or of a sum that it is in.
+      freed.catch(() => undefined); // Awaited below, by itself or as part of a later sum.
       await before;
     }
     return await freed;
@@ -120,7 +119,7 @@ export class Janitor {
     for (const victim of batch) if (await this.#evictOther(victim)) gone.add(victim);
     let freed = 0;
     for (const victim of batch) {
-      // Also one that somebody has begun to read: it is warm now.
+      // Perhaps somebody has begun to read it: then it is not cold any more.
       if (!gone.has(victim)) stubborn.add(keyOf(victim));
       else freed += this.#evicted(victim);
     }
@@ -142,15 +141,15 @@ export class Janitor {
     }
   }
 
-  async #evictPartial(partial: Partial): Promise<boolean> {
+  async #evictPartial(partial: IdleVictim): Promise<boolean> {
     const { pins, ledger } = this.#parts;
     if (pins.has(partial.digest) || !ledger.isIdle(partial)) return false;
     return await this.removePartial(partial);
   }
 
   /**
-   * Rows first, so that a crash leaves files that no row knows, which the next start counts again, and never a row without a file. What is
-   * found to be read by then, and what cannot be removed, gets its row back.
+   * Rows first: a crash in between leaves files without rows, which the next start registers again, and never rows without files. A blob
+   * that somebody reads by then, or that cannot be removed, gets its row back.
    */
   async #evictBlobs<B extends BlobRecord>(victims: readonly B[]): Promise<B[]> {
     const { metadata, pins } = this.#parts;

@@ -1,21 +1,21 @@
 /**
- * Owns the sums over partials: what each occupies on the disk, and what is kept for what it will still come to. Sums are kept up with each
- * change, never added up again, and everything is synchronous: who looks at them and takes room in the same tick cannot be given what
- * another one was given. It looks at no disk and removes nothing.
+ * Owns the sums over partials: the bytes that they occupy on the disk, and the bytes that are reserved for what they will still grow by. Every
+ * change updates the sums, which are never added up again. Everything is synchronous: whoever reads them and reserves room in the same tick
+ * cannot be given the same bytes as somebody else. It does not look at the disk and removes nothing.
  */
 import type { Room } from "../../fill/room.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { PartialKey, SavedPartial } from "../../store/partial.ts";
 
-/** One partial, of a fill or saved, or the room for one to come. */
+/** One partial, of a fill or idle, or the room for one that will come. */
 type Account = {
   readonly digest: Digest;
   /** As in SavedPartial. */
   readonly upstream: string | undefined;
   /** Bytes on the disk. */
   occupied: number;
-  /** Bytes that it may come to while somebody has it; what it occupies is among them. */
+  /** Bytes that it may grow to in all while somebody has it. */
   target: number;
   /** Fills that have it, and readers whose fill has not begun. */
   holders: number;
@@ -31,7 +31,7 @@ export type IdlePartial = Pick<Account, "digest" | "upstream" | "occupied" | "ch
 export class Ledger {
   readonly #clock: Pick<Clock, "now">;
   readonly #accounts = new Map<string, Account>();
-  /** Those that were closed since the disk was looked at last, with the revision: a look that began before may still tell of them. */
+  /** Accounts that were closed since the last `correct`, with the revision: a list that was begun before may still name them. */
   readonly #closed = new Map<string, number>();
   #occupied = 0;
   #coming = 0;
@@ -47,15 +47,15 @@ export class Ledger {
     return this.#occupied;
   }
 
-  /** Bytes that are kept for what partials will still come to. */
+  /** Bytes that are reserved for what partials will still grow by. */
   get coming(): number {
     return this.#coming;
   }
 
   /**
-   * Bytes that partials occupied and no longer do, since the start: it only grows. A committed blob counts as a row before its partial is
-   * closed here, so whoever reads the rows first and looks here afterwards adds what left meanwhile: it is then in one of the two, or for a
-   * moment in both, and never in none.
+   * Sum of all bytes that partials stopped occupying; it only grows. A fill records the row of its blob before it closes its partial here.
+   * Whoever reads the rows first and this ledger afterwards adds what left in between: then a blob that was committed in between is counted
+   * once or twice, and never not at all.
    */
   get left(): number {
     return this.#left;
@@ -66,20 +66,20 @@ export class Ledger {
     return this.#revision;
   }
 
-  /** Bytes that a blob of `size` bytes needs beyond what is there of it, and what is kept for it. */
+  /** Bytes that a blob of `size` bytes needs beyond what its partial occupies and what is reserved for it. */
   needed(of: PartialKey, size: number): number {
     const account = this.#accounts.get(keyOf(of));
     return account === undefined ? size : Math.max(0, size - account.occupied - comingOf(account));
   }
 
-  /** Keeps room for a blob of `size` bytes until the returned release is called, for a fill that may begin by then. Idempotent. */
+  /** Reserves room for a blob of `size` bytes, for a fill that may begin, until the returned release is called. That is idempotent. */
   reserve(of: PartialKey, size: number): () => void {
     const account = this.#account(of);
     this.#change(account, { target: account.holders === 0 ? size : Math.max(account.target, size) });
     return this.#counted(account);
   }
 
-  /** The room of a fill. One of a known size needs just that, whatever was said before. */
+  /** The room of a fill. A known size replaces what was reserved for the blob before. */
   room(of: PartialKey, size: number, extend: () => Promise<boolean>): Room {
     const account = this.#account(of);
     const release = this.#counted(account);
@@ -119,8 +119,8 @@ export class Ledger {
   }
 
   /**
-   * `saved` is what the disk says, as it was when the ledger had `revision`: it counts for every partial that nobody has and that was not
-   * changed since.
+   * `saved` was read from the disk, beginning when the ledger had `revision`. It replaces what is known of every partial that nobody has and
+   * that did not change since.
    */
   correct(saved: readonly SavedPartial[], revision: number): void {
     const found = new Map(saved.map((partial) => [keyOf(partial), partial]));

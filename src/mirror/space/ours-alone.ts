@@ -1,12 +1,12 @@
 /**
- * Owns the refusal to write or remove where the directory is not ours: two processes in one directory would take each other's
- * half-written files for their own. What can be read is read, and whatever cannot be kept passes through.
+ * Owns the rule that nothing is written or removed while another process has the storage directory: each would take the other's half-written
+ * files for its own. What is there can still be read, and new blobs are passed through.
  */
 import { GranaryError } from "../../errors.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Spool } from "../../store/partial.ts";
 
-/** Whether the storage directory is ours, as far as anybody has seen: the storage guard looks, everybody else asks here. */
+/** Whether the storage directory is ours. The storage guard finds out and writes it here; everybody else reads it. */
 export class Ownership {
   isOurs = true;
 }
@@ -38,5 +38,8 @@ export function blobsOfOurs(blobs: BlobStore, ownership: Ownership): BlobStore {
 }
 
 function refuse(): never {
-  throw new GranaryError("store-damaged", "The storage directory is in other hands than Granary's.");
+  throw new GranaryError(
+    "store-damaged",
+    "Another process has the storage directory now: nothing is written there.",
+  );
 }

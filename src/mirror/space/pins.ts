@@ -1,6 +1,6 @@
 /**
- * Owns Pins: the promise to whoever reads or fills a digest that it will not be evicted meanwhile (F12), and the answer to whether one is
- * being filled. Everything is synchronous, so that a pin taken before a look-up cannot come too late.
+ * Owns Pins: a digest that somebody reads or fills is not evicted meanwhile (F12). It also knows which digests are being filled, and which
+ * are being evicted. Everything is synchronous, so that a pin taken before a look-up cannot come too late.
  */
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -43,14 +43,14 @@ export class Pins {
     return this.#pinned.has(digest) || this.#filled.has(digest);
   }
 
-  /** Whether any upstream's fill of `digest` runs: what lies in its place is about to be replaced, and what is not there about to come. */
+  /** Whether any upstream's fill of `digest` runs: its file is about to be created or replaced, so nobody else should act on it. */
   isFilled(digest: Digest): boolean {
     return this.#filled.has(digest);
   }
 
   /**
-   * A pin that gives way: `letGo` is called when room is needed, and the digest is free in the same tick. At most one for each digest; the
-   * returned release is idempotent.
+   * A pin that does not stop an eviction: `letGo` is called before it, and must free the digest in the same tick. At most one for each
+   * digest; the returned release is idempotent.
    */
   pinUnlessNeeded(digest: Digest, letGo: () => void): () => void {
     this.#soft.set(digest, letGo);
@@ -59,7 +59,7 @@ export class Pins {
     };
   }
 
-  /** Room is needed: whoever holds `digest` only as long as nobody needs that lets go of it now. */
+  /** `digest` is about to be evicted: calls the `letGo` of `pinUnlessNeeded`, if there is one. */
   giveWay(digest: Digest): void {
     const letGo = this.#soft.get(digest);
     this.#soft.delete(digest);
@@ -74,13 +74,13 @@ export class Pins {
     };
   }
 
-  /** A file without a row is on its way out then, and is not to be registered again. */
+  /** Then its row is gone and its file will be: it must not be registered again. */
   isLeaving(digest: Digest): boolean {
     return this.#leaving.has(digest);
   }
 }
 
-/** One more; the returned release takes it back, once. */
+/** Adds one to the count of `digest`; the returned release takes it back, once. */
 function countIn(counts: Map<Digest, number>, digest: Digest): () => void {
   counts.set(digest, (counts.get(digest) ?? 0) + 1);
   let isCounted = true;

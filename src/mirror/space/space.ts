@@ -1,6 +1,7 @@
 /**
- * Owns the disk budget: whether something new fits, what is kept for it until it is there, and how much has to go for it. A cold request
- * costs a look at kept sums and at the disk's free bytes, however much is stored. Nothing goes for what would not fit all the same.
+ * Owns the disk budget: whether something new fits, the room that is reserved for it, and how much must be evicted for it. A cold request
+ * costs a look at sums that are kept up to date, and one question to the disk, however much is stored. Nothing is evicted for a blob that
+ * would not fit even then.
  */
 import { formatBytes } from "../../bytes/units.ts";
 import { messageOf } from "../../errors.ts";
@@ -24,7 +25,7 @@ import type { Ownership } from "./ours-alone.ts";
 export type SpaceParts = DiskMeasureParts &
   Omit<JanitorParts, "ledger" | "episodes"> & {
     readonly budget: Budget;
-    /** While the directory is not ours nothing may be written there: then there is no room for anything. */
+    /** While another process has the directory, nothing may be written there: then there is no room for anything. */
     readonly ownership: Ownership;
     readonly damage: Damage;
     readonly metrics: Metrics;
@@ -33,18 +34,18 @@ export type SpaceParts = DiskMeasureParts &
 /** All in bytes. */
 export type DiskUse = { readonly used: number; readonly budget: number; readonly free: number };
 
-/** Room that is kept for a fill that has not begun. */
+/** Room for a fill that has not begun. */
 export type Reservation = {
   /** True when somebody else had it already: a fill that runs, or a reader whose fill has not begun. */
   readonly isShared: boolean;
-  /** It is needed no more, or the fill keeps it by itself. Idempotent. */
+  /** It is not needed any more, or the fill has its own Room by now. Idempotent. */
   release(): void;
 };
 
 /** All in bytes. */
 type Balance = {
   readonly used: number;
-  /** What fills have still to write, and what is kept for others. */
+  /** What fills will still write, and what is reserved. */
   readonly coming: number;
   readonly disk: Disk | undefined;
 };
@@ -57,7 +58,7 @@ type Measured = {
   readonly left: number;
 };
 
-/** Longer than the time between two sweeps, so that what fails in each is one episode. */
+/** Longer than the time between two sweeps, so that a failure in each of them is one episode. */
 const QUIET_MS = 150_000;
 
 export class Space {
@@ -65,9 +66,9 @@ export class Space {
   readonly #ledger: Ledger;
   readonly #measuring: DiskMeasure;
   readonly #janitor: Janitor;
-  /** Evictions come one after another: two at once would count the same victims twice. */
+  /** Evictions run one after another: two at the same time would both count on the same victims. */
   #queue: Promise<unknown> = Promise.resolve();
-  /** Blobs that did not fit are no trouble of the store, and one line says so for all that come in a row. */
+  /** For blobs that did not fit, which is no trouble of the store: one line of the log for all that come in a row. */
   readonly #episodes: Episodes;
   #isCounted = true;
 
@@ -80,13 +81,13 @@ export class Space {
   }
 
   /**
-   * Keeps room for the fill of `key`, a blob of `size` bytes; undefined when evicting what can be evicted would not be enough: then nothing
-   * is evicted. Everybody who asks for the same one shares it. Never throws.
+   * Reserves room for a fill of `key`, a blob of `size` bytes; undefined when there would be too little even if everything that may be
+   * evicted were: then nothing is. All who ask for the same blob share its room. Never throws.
    */
   async reserve(key: PartialKey, size: number): Promise<Reservation | undefined> {
     if (!this.#parts.ownership.isOurs || !this.#isCounted) return undefined;
     const measured = await this.#measure();
-    // No await from here to the reservation: nobody else can be given the same bytes.
+    // No await from here to the reservation, so that nobody else is given the same bytes.
     const needed = this.#ledger.needed(key, size);
     const isShared = needed === 0 && !this.#ledger.isIdle(key);
     if (isShared || this.#lacking(this.#balanceOf(measured), needed) <= 0)
@@ -94,19 +95,19 @@ export class Space {
     return await this.#inTurn(() => this.#evictFor(key, size), undefined);
   }
 
-  /** The room of a fill that begins, reserved before or not. */
+  /** The room of a fill that begins; it replaces what was reserved for the blob. */
   takeRoom(key: PartialKey, size: number): Room {
     return this.#ledger.room(key, size, () => this.trim());
   }
 
-  /** Evicts what is too much for the budget, or what can go of that; false when too much is left. Never throws. */
+  /** Evicts what is over the budget, as much of it as can be evicted; false when the rest is still over it. Never throws. */
   trim(): Promise<boolean> {
     return this.#inTurn(() => this.#trim(), false);
   }
 
   /**
-   * Brings what is stored back within the budget, and what is known of partials and the gauges up to date: files may have been removed or
-   * changed by others. Runs in the background: logs, never throws.
+   * Brings what is stored back within the budget, looks at the partials on the disk, which others may have removed, and updates the gauges.
+   * Runs in the background: logs, never throws.
    */
   async sweep(): Promise<void> {
     await this.trim();
@@ -119,12 +120,12 @@ export class Space {
     return this.#ledger.revision;
   }
 
-  /** `saved` is all of use that lay on the disk when the space had `revision`. */
+  /** `saved` are all useful partials on the disk, listed after `revision` was read. */
   countPartials(saved: readonly SavedPartial[], revision: number): void {
     this.#ledger.correct(saved, revision);
   }
 
-  /** Until the returned function is called nothing new is kept: more is stored than anybody has counted yet. */
+  /** Until the returned function is called nothing new is stored: more lies on the disk than was counted. */
   waitForCount(): () => void {
     this.#isCounted = false;
     return () => {
@@ -145,7 +146,7 @@ export class Space {
     return { used: balance.used, budget: budget.maxSize, free };
   }
 
-  /** With what left the ledger meanwhile, for `#balanceOf`. */
+  /** Reads what `#balanceOf` needs. */
   async #measure(): Promise<Measured> {
     const { left } = this.#ledger;
     const [look, rows] = await Promise.all([this.#measuring.look(), this.#parts.metadata.sums()]);
@@ -153,7 +154,7 @@ export class Space {
     return { look, stored: rows.bytes, left };
   }
 
-  /** Of this very tick: nothing may be awaited between this and what is decided by it. */
+  /** True only in the tick in which it is called: nothing may be awaited before the decision that is made with it. */
   #balanceOf({ look, stored, left }: Measured): Balance {
     const damaged = look.damaged.reduce((sum, { size }) => sum + size, 0);
     const partials = this.#ledger.occupied + this.#ledger.left - left;
@@ -161,7 +162,7 @@ export class Space {
     return { used, coming: this.#ledger.coming, disk: look.disk };
   }
 
-  /** Bytes too many if `bytes` more came; infinite where no eviction could ever be enough: then none is made. */
+  /** Bytes that are missing for `bytes` more; infinite where no eviction could ever be enough. */
   #lacking({ used, coming, disk }: Balance, bytes: number): number {
     const { budget } = this.#parts;
     const overBudget = used + coming + bytes - budget.maxSize;
@@ -186,7 +187,7 @@ export class Space {
     const needed = this.#ledger.needed(key, size);
     const lacking = this.#lacking(this.#balanceOf(measured), needed);
     if (lacking === Number.POSITIVE_INFINITY) return await this.#refuse(needed);
-    // Before anything goes: what becomes free is this one's, and nobody else's.
+    // Before anything is evicted: what becomes free is for this blob, and for nobody else.
     const reservation = this.#reservation(key, size);
     let hasRoom = false;
     try {
@@ -204,7 +205,7 @@ export class Space {
     return Number.isFinite(lacking) && (await this.#evict(lacking, measured, false));
   }
 
-  /** Some file systems tell of freed bytes only seconds later: our own sum counts as well. */
+  /** Some file systems report freed bytes only seconds later: so our own sum counts too. */
   async #evict(lacking: number, { look }: Measured, isAllOrNothing: boolean): Promise<boolean> {
     const freed = await this.#janitor.free(lacking, look.damaged, isAllOrNothing);
     if (freed >= lacking) return true;
@@ -225,7 +226,7 @@ export class Space {
     return undefined;
   }
 
-  /** Whether anything new could be kept if everything else went; the person who runs this must hear when not. */
+  /** Tells the operator when nothing new could be stored even if everything else were evicted. */
   #judgeRoom({ disk, used }: Balance): void {
     const { troubles, budget } = this.#parts;
     if (disk === undefined) return;
@@ -243,8 +244,8 @@ export class Space {
   }
 
   /**
-   * Left by fills that got no byte, which hold nothing, though there is a file of each; or of a digest that another upstream has brought
-   * whole, which nobody will go on with.
+   * Deletes partials without a byte, left by fills that got none, and those of blobs that another upstream has brought whole, which no fill
+   * will resume.
    */
   async #removeUseless(saved: readonly SavedPartial[]): Promise<void> {
     const { pins, metadata } = this.#parts;

@@ -1,4 +1,4 @@
-/** Owns last uses: kept in memory and written in batches, about once a second, so that a hit costs no database write. */
+/** Owns last uses: they are collected in memory and written in batches, about once a second, so that a hit costs no database write. */
 import { messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock, Timer } from "../../observe/clock.ts";
@@ -21,15 +21,15 @@ export class Uses {
   }
 
   touch(digest: Digest): void {
-    // At the end again: the order of the entries is the order of the uses, whatever the date does.
+    // Moved to the end: the order of the entries is the order of the uses, also when somebody sets the clock back.
     this.#pending.delete(digest);
     this.#pending.set(digest, this.#clock.now());
     this.#timer ??= this.#clock.after(EVERY_MS, () => void this.#flushInBackground());
   }
 
   /**
-   * Writes what is pending, after uses from the future (the clock was ahead then) have become ones from before it: such a blob would
-   * never go. Throws what Metadata threw; nothing is lost then.
+   * Writes what is pending. Before that, stored uses with a date in the future (the clock was ahead then) get a past one: such a blob would
+   * never be evicted. Throws what Metadata throws; nothing is lost then.
    */
   async flush(): Promise<void> {
     this.#timer?.cancel();
@@ -59,7 +59,7 @@ export class Uses {
   }
 }
 
-/** Where the date fell back between two uses, their order is all that is right about them: they become the last moments before `now`. */
+/** If the clock was set back between uses only their order is right: they get the last milliseconds before `now`, in that order. */
 function keepOrder(uses: Map<Digest, number>, now: number): void {
   if ([...uses.values()].every((usedAt) => usedAt <= now)) return;
   let at = now - uses.size;

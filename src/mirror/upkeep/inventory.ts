@@ -1,7 +1,7 @@
 /**
- * Owns the look at all blobs, files and rows side by side, in the order of their digests and a page at a time, so that it takes little
- * memory however many there are, and can go on beside the serving. It changes nothing: what it tells may have changed since it was looked
- * at, and whoever acts on it looks again.
+ * Owns the comparison of all files of blobs with all rows, in the order of their digests and a page at a time: it takes little memory however
+ * many there are, and can run while clients are served. It changes nothing. What it tells may have changed by then, so whoever acts on it
+ * looks again first.
  */
 import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -19,9 +19,9 @@ export type InventoryParts = { readonly metadata: Metadata; readonly blobs: Blob
 const ROWS_AT_ONCE = 500;
 
 export type Listening = {
-  /** Hears of paths among the blobs that are none. */
+  /** Told the paths of files among the blobs that are no blobs. */
   readonly onStranger: (path: string) => void;
-  /** Hears of what kept files from being listed: rows are told without them. */
+  /** Told when files cannot be listed: their rows are told without them. */
   readonly onFailure: (error: unknown) => void;
 };
 

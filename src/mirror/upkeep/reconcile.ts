@@ -1,11 +1,11 @@
 /**
- * Owns the agreement of disk and Metadata after a start, or after somebody removed files under us: rows for blobs that have none (a lost
- * database, a crash between rename and row), none for blobs that are gone, and neither for a blob whose size is not what its row says.
- * Nothing is hashed: a file without a row is counted as one that nobody has verified, because its name is all that is known of it.
+ * Owns how rows are brought in line with the files on the disk, at a start and after somebody removed files under us. A blob without a row
+ * gets one (the database was lost, or a crash came between the rename and the row); a row without a blob is deleted; a blob whose size is
+ * not that of its row is set aside. Nothing is hashed: a blob that gets its row here counts as not verified.
  *
- * A small store is looked through before anybody is served. Of a large one the rest is looked through beside the serving, where nothing
- * wrong can be served meanwhile: what has no row is hashed first, what has another size is set aside when it is opened, what is gone is
- * fetched. A disk that fails here keeps nobody from starting: what could be looked at is put right, and the rest is said.
+ * A small store is finished before anybody is served. Of a large one only the first part is; the rest goes on in the background. Nothing
+ * wrong can be served meanwhile: a blob without a row is hashed before it is served, one of the wrong size is set aside when it is opened,
+ * one that is gone is fetched. A failing disk does not stop the start: what can be read is put right, and the failure is reported.
  */
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
@@ -30,9 +30,9 @@ export type ReconciliationParts = {
   readonly troubles: Episodes;
 };
 
-/** Blobs that are looked at before anybody is served: a few tenths of a second on a slow disk. */
+/** So many blobs are compared before anybody is served: that takes a few tenths of a second on a slow disk. */
 const FIRST = 4_000;
-/** Blobs that are put right together. */
+/** Blobs that are put right in parallel. */
 const AT_ONCE = 8;
 
 type Run = { isStopped: boolean };
@@ -55,8 +55,8 @@ export class Reconciliation {
   }
 
   /**
-   * Looks through everything, from the start again where it is at that already. Resolves when a small store was looked through, or the
-   * first part of a large one; the rest goes on in the background. Throws only `closed`.
+   * Compares everything; a comparison that is running is ended first. Resolves after all of a small store, or the first part of a large one;
+   * the rest goes on in the background. Throws only `closed`.
    */
   async begin(): Promise<void> {
     this.#run.isStopped = true;
@@ -76,13 +76,13 @@ export class Reconciliation {
 
   async #reconcile(run: Run, begun: () => void): Promise<void> {
     const tally: Tally = { registered: 0, forgotten: 0, strangers: [], reasons: [] };
-    await this.#noting(tally, () => this.#countPartials());
-    await this.#noting(tally, () => this.#reconcileBlobs(run, tally, begun));
+    await this.#unlessFailed(tally, () => this.#countPartials());
+    await this.#unlessFailed(tally, () => this.#reconcileBlobs(run, tally, begun));
     if (!run.isStopped) this.#tell(tally);
   }
 
-  /** What is no failure of the disk still ends the start. */
-  async #noting({ reasons }: Tally, work: () => Promise<void>): Promise<void> {
+  /** Notes a failure of the disk; after `closed` nothing goes on. */
+  async #unlessFailed({ reasons }: Tally, work: () => Promise<void>): Promise<void> {
     try {
       await work();
     } catch (error) {
@@ -106,11 +106,11 @@ export class Reconciliation {
         await Promise.all(items.map((item) => this.#agree(item, tally)));
         looked += items.length;
         if (looked !== FIRST) continue;
-        // Nobody knows how much is stored: a new database was put in the place of a lost one.
+        // The database was lost: nobody knows yet how much is stored.
         if (known === 0) counted = space.waitForCount();
         begun();
       }
-      // The budget was kept without what has been found only now.
+      // Until now the budget was kept without these.
       if (looked > FIRST && tally.registered > 0) await space.trim();
     } finally {
       counted();
@@ -127,15 +127,15 @@ export class Reconciliation {
   async #register({ digest, size, changedAt }: NonNullable<Item["file"]>, tally: Tally): Promise<void> {
     const { metadata, blobs, pins } = this.#parts;
     if ((await metadata.blob(digest)) !== undefined || (await blobs.stat(digest)) === undefined) return;
-    // A fill brings its own row, and what is being evicted is to have none.
+    // A fill records its own row, and a blob that is being evicted must not get one.
     if (pins.isFilled(digest) || pins.isLeaving(digest)) return;
     await metadata.recordBlob({ digest, size, usedAt: changedAt });
     tally.registered += 1;
   }
 
   /**
-   * What no map claims cannot be resumed, and may lie there in full size after a crash: it goes. What an older Granary left without writing
-   * down whose bytes they are can be nobody's.
+   * Counts the partials. One without a byte in its map cannot be resumed, and may be large after a crash: it is deleted. So are those of an
+   * older Granary, which did not write down from which upstream the bytes came.
    */
   async #countPartials(): Promise<void> {
     const { spool, space, log } = this.#parts;
@@ -153,7 +153,7 @@ export class Reconciliation {
     if (ownerless > 0)
       log.info(
         { removed: ownerless },
-        "partial blobs of an older Granary removed: whose bytes they hold is not known",
+        "partial blobs of an older Granary were removed: it is not known from which upstream their bytes came",
       );
     if (reasons[0] !== undefined) throw new Error(reasons[0]);
   }
@@ -163,13 +163,13 @@ export class Reconciliation {
     if (registered > 0 || forgotten > 0)
       log.info(
         { unverified: registered, forgotten },
-        "disk and metadata reconciled: what the database did not know is hashed before it is served",
+        "the database was brought in line with the files on the disk: blobs that it did not know are hashed before they are served",
       );
-    // Somebody else's: Granary follows no link and opens nothing that bears no digest.
+    // Granary follows no link and opens nothing that is not named by a digest.
     if (strangers.length > 0)
       log.warn(
         { count: strangers.length, first: strangers[0] },
-        "what lies among the blobs and is none is left alone, and counts against no budget",
+        "files that are no blobs lie among the blobs: they are left alone and not counted",
       );
     const text = `Not all that lies in the store could be looked at (${reasons.join(" ")}): see to the disk, and that granary may read and write there, then restart it.`;
     if (reasons.length === 0) troubles.over("reconcile");

@@ -1,7 +1,7 @@
 /**
- * Owns the scrub: blobs are hashed again in the background, the longest unverified first, so slowly that nobody notices and so steadily
- * that each has its turn within a round. How far it is stands in Metadata, so it goes on after a restart. It never counts as a use, gives
- * way when room is needed, and what it finds is sound-blobs.ts's to act on.
+ * Owns the scrub: all blobs are hashed again in the background within a given time (a round), the one that was verified longest ago first,
+ * and slowly enough not to disturb anybody. Metadata knows when each blob was verified, so it goes on after a restart. It does not count as a
+ * use and does not stop an eviction. What happens to a damaged blob is decided in sound-blobs.ts.
  */
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
@@ -25,15 +25,15 @@ export type ScrubParts = {
   readonly metrics: Metrics;
 };
 
-/** So that a large blob is done between two restarts of a machine that is switched off at night, bytes a second. */
+/** At least so many bytes a second: a large blob must be finished on a machine that is switched off every night. */
 const LEAST_RATE = 8 * 1024 * 1024;
-/** What a disk has to give beside everything else; a round that is too short for that takes longer. */
+/** At most so many bytes a second: the disk has other things to do. A round that is too short for that takes longer. */
 const MOST_RATE = 128 * 1024 * 1024;
-/** While anybody is served, this much slower. */
+/** While anybody reads, it is slower by this factor. */
 const SERVING_SHARE = 4;
-/** How often it is looked whether a blob has come due. */
+/** How often it looks for blobs that are due. */
 const LOOK_MS = 60_000;
-/** After what the disk did not give, or what somebody is changing, the next one has its turn. */
+/** Blobs that could not be hashed are skipped, so that the next one has its turn; so many are remembered. */
 const MOST_SKIPPED = 1_000;
 
 export class Scrub {
@@ -48,12 +48,12 @@ export class Scrub {
     this.#parts = parts;
   }
 
-  /** The first look comes after a while: a start has better things to do. */
+  /** The first look comes after a minute, when a start is over. */
   start(): void {
     if (this.#parts.roundMs > 0) this.#later(LOOK_MS);
   }
 
-  /** Waits for what is under way, which the end of sound-blobs.ts has ended. */
+  /** Waits for the blob that is being hashed; SoundBlobs.close ends that. */
   async stop(): Promise<void> {
     this.#isStopped = true;
     this.#timer?.cancel();
@@ -82,7 +82,7 @@ export class Scrub {
     });
   }
 
-  /** Twice as fast as needed, and due at half of the round: however many come due at once, each is done within it. */
+  /** Twice as fast as needed, and a blob is due after half a round: so each is done within the round even if all are due together. */
   async #rateNow(): Promise<number> {
     const { bytes } = await this.#parts.metadata.sums();
     const needed = bytes / (this.#parts.roundMs / 2 / 1000);
@@ -116,7 +116,7 @@ export class Scrub {
     }
   }
 
-  /** What has to go for something new is let go of, and not hashed to its end. */
+  /** An eviction of the blob ends the hashing. */
   async #hash(stored: StoredBlob): Promise<void> {
     const { sound, pins } = this.#parts;
     const verification = await stored.verify(this.#pace);

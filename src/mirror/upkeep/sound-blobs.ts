@@ -1,6 +1,6 @@
 /**
- * Owns committed blobs as they should be: what cannot be trusted any more (cut off, overwritten, something else in its place) is set
- * aside here and counts as absent, so that it is fetched again. It never decides who may have a blob.
+ * Owns the access to stored blobs that may be damaged: one that is cut off or overwritten, or whose place is taken by something else, is moved
+ * to the damaged files and counts as absent, so that it is fetched again. It never decides who may have a blob.
  */
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
@@ -27,18 +27,18 @@ export type OpenedBlob = {
   /** The caller closes it. */
   readonly stored: StoredBlob;
   /**
-   * `verified`: hashed by this process, and not written to since. `recorded`: hashed by an earlier one. `unknown`: it only bears the
-   * digest's name; nobody gets a byte of it before it was hashed, but a whole reader, who does not get the last ones.
+   * `verified`: hashed by this process, and not written to since. `recorded`: hashed by an earlier process. `unknown`: nobody has hashed it.
+   * Of an unknown one, a reader of a range gets no byte before it was hashed, and a reader of the whole does not get the last bytes.
    */
   readonly knowledge: Knowledge;
   /**
-   * Whether the bytes are right now, by hashing them; one hashing for everybody, in no haste while nobody hurries it. Whatever is wrong
+   * Hashes the file and tells whether its bytes are right; all who ask share one hashing, which is slow while nobody hurries it. A wrong blob
    * has been set aside by then. Rejects `store-damaged` when they cannot be read, `closed`.
    */
   check(isHurried: boolean): Promise<boolean>;
 };
 
-/** What all hashings together may read a second while nobody waits for them, bytes. */
+/** Bytes a second that all hashings together may read while nobody waits for them. */
 const UNHURRIED = 64 * 1024 * 1024;
 
 export class SoundBlobs {
@@ -50,8 +50,8 @@ export class SoundBlobs {
   }
 
   /**
-   * undefined when absent, or damaged until now. `likelySize` is what a descriptor states: where nobody has hashed the file, its size can
-   * be promised to nobody before that unless the two agree.
+   * undefined when absent, or damaged (then it has been set aside). `likelySize` is what a descriptor states: if nobody has hashed the file and
+   * it has another size, it is hashed first.
    */
   async open(digest: Digest, likelySize: number | undefined): Promise<OpenedBlob | undefined> {
     const stored = await this.#orSetAside(digest, this.#parts.store.open(digest));
@@ -63,11 +63,11 @@ export class SoundBlobs {
     return knowledge && { stored, knowledge, check: (isHurried) => this.check(stored, isHurried) };
   }
 
-  /** `likelySize` is what a descriptor states; a file of another size that nobody has hashed counts for nothing yet. */
+  /** `likelySize` is what a descriptor states; a file of another size that nobody has hashed counts as absent. */
   async stat(digest: Digest, likelySize: number | undefined): Promise<{ readonly size: number } | undefined> {
     const found = await this.#orSetAside(digest, this.#parts.store.stat(digest));
     if (found === undefined || found.size === likelySize) return found;
-    // A descriptor may be wrong about the size; what was hashed is right.
+    // A descriptor may be wrong about the size; a file that was hashed is right.
     const row = await this.#parts.metadata.blob(digest);
     if (row !== undefined && row.size !== found.size) await this.drop(digest, `it has ${found.size} bytes`);
     return row?.size === found.size && row.verifiedAt !== undefined ? found : undefined;
@@ -83,8 +83,8 @@ export class SoundBlobs {
   }
 
   /**
-   * What `error` says of the blob's file (`stored`, where it could be opened) is acted on; true when the store may be asked again: the blob
-   * is gone and can be fetched, or somebody has mended it meanwhile. Never throws.
+   * Does what is needed after `error` from reading the blob's file (`stored`, if it could be opened). True when the store may be asked again:
+   * the blob is gone and can be fetched, or somebody has repaired it meanwhile. Never throws.
    */
   async dropDamaged(digest: Digest, error: unknown, stored?: StoredBlob): Promise<boolean> {
     const { store, pins, log } = this.#parts;
@@ -103,7 +103,7 @@ export class SoundBlobs {
     }
   }
 
-  /** Sets aside what turned out wrong, unless somebody has put another in its place meanwhile, or is about to. Throws `store-damaged`. */
+  /** Sets aside a blob with wrong bytes, unless another file is in its place by now, or a fill of it runs. Throws `store-damaged`. */
   async setAsideUnsound(stored: StoredBlob, reason: string): Promise<void> {
     if (await this.#isInPlace(stored)) await this.#setAside(stored.digest, reason);
   }
@@ -120,7 +120,7 @@ export class SoundBlobs {
     return await outcome;
   }
 
-  /** Ends what is being hashed: whoever waits for it hears `closed`. */
+  /** Ends all hashing: whoever waits for it gets `closed`. */
   async close(): Promise<void> {
     const running = [...this.#running];
     for (const [verification] of running) verification.stop();
@@ -135,7 +135,7 @@ export class SoundBlobs {
     if (await verdict) {
       const verifiedAt = clock.now();
       if ((await metadata.blob(digest)) !== undefined) await metadata.recordVerified(digest, verifiedAt);
-      // It may have been evicted meanwhile, which is when it has no row for good.
+      // Without a row: nobody knew it until now, or it was evicted meanwhile, and then it must not get one.
       else if ((await store.stat(digest)) !== undefined && !pins.isLeaving(digest))
         await metadata.recordBlob({ digest, size, usedAt: verifiedAt, verifiedAt });
       return true;
@@ -146,7 +146,7 @@ export class SoundBlobs {
     return false;
   }
 
-  /** undefined when it turned out damaged: then it has been closed and set aside. */
+  /** undefined when it is damaged: then it has been closed and set aside. */
   async #knownOrClosed(stored: StoredBlob, likelySize: number | undefined): Promise<Knowledge | undefined> {
     const { digest, size } = stored;
     try {
@@ -170,12 +170,12 @@ export class SoundBlobs {
     return row.verifiedAt === undefined ? "unknown" : "recorded";
   }
 
-  /** A row without a file (somebody removed it) counts for nothing, and against the budget: it goes, and true. */
+  /** Deletes the row of a blob whose file is gone, which would count against the budget. True when it did. */
   async forgetAbsent(digest: Digest): Promise<boolean> {
     const { metadata, pins, store } = this.#parts;
     const row = await metadata.blob(digest);
     if (row === undefined || pins.isFilled(digest) || !(await this.#isGone(digest))) return false;
-    // A fill may have brought it in meanwhile.
+    // A fill may have begun, or brought it, meanwhile.
     if (pins.isFilled(digest)) return false;
     await metadata.forgetBlobs([digest]);
     if ((await unlessDamaged(store.stat(digest))) === undefined) return true;
@@ -183,7 +183,7 @@ export class SoundBlobs {
     return false;
   }
 
-  /** What the disk does not tell says nothing; where it says that something else lies there, the blob does not. */
+  /** A failure of the disk does not mean that it is gone; something else in its place does. */
   async #isGone(digest: Digest): Promise<boolean> {
     try {
       return (await this.#parts.store.stat(digest)) === undefined;
@@ -200,7 +200,7 @@ export class SoundBlobs {
     return now?.identity === identity;
   }
 
-  /** Row first, so that a crash leaves a file that nobody knows, and never a row that lies. */
+  /** Row first: a crash in between leaves a file without a row, and never a row of a damaged file. */
   async #setAside(digest: Digest, reason: string): Promise<void> {
     const { store, metadata, damage } = this.#parts;
     await metadata.forgetBlobs([digest]);
@@ -220,8 +220,8 @@ export class SoundBlobs {
 }
 
 /**
- * Bytes that the disk cannot give back, and files that are another user's. Not: too many open files, no memory and the like, which
- * say nothing about this one.
+ * True for errors of this file: the disk cannot read it, or it belongs to another user. False for others, such as too many open files or no
+ * memory, which have nothing to do with it.
  */
 function isUnreadable(error: unknown): boolean {
   const cause = error instanceof GranaryError ? error.cause : error;

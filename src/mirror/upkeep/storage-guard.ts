@@ -1,6 +1,6 @@
 /**
- * Owns the watch over the storage directory of a running server: what somebody removed under it is made again, and what no file of
- * ours is any more is left alone. It looks every few seconds and never keeps a client waiting.
+ * Owns the watch over the storage directory of a running server. Folders and the database that somebody removed are made again; when another
+ * process has the directory, it is left alone. It looks every few seconds and never makes a client wait.
  */
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
@@ -9,12 +9,12 @@ import type { Log } from "../../observe/log.ts";
 import type { Ownership } from "../space/ours-alone.ts";
 
 export type StorageGuardParts = {
-  /** Makes missing folders; the answer is another text when one of them is not the one it was. */
+  /** Makes missing folders; returns another text than before when a folder is not the same any more. */
   readonly makeFolders: () => Promise<string>;
   readonly metadata: Pick<Metadata, "putBack">;
-  /** Told what is found. */
+  /** Where it writes whether the directory is ours. */
   readonly ownership: Ownership;
-  /** Something was made again: rows may speak of files that are gone. */
+  /** Called after something was made again: the files of some rows may be gone. */
   readonly mended: () => Promise<void>;
   readonly log: Log;
   /** Hears of `storage`, and when it is over. */
@@ -39,7 +39,7 @@ export class StorageGuard {
       troubles.over("storage");
     } catch (error) {
       if (isGranaryError(error, "closed")) return;
-      // Another process, or somebody's other database, has the directory: nothing may be written or removed there.
+      // Another process has the directory, or another database lies there: nothing may be written or removed.
       ownership.isOurs = !isGranaryError(error, "config-invalid");
       const text = ownership.isOurs
         ? "The storage directory cannot be put right"

@@ -1,4 +1,4 @@
-/** Owns the verification of a store that nobody serves from meanwhile: the caller holds it, and opens and closes its parts. */
+/** Owns the verification of a store that no server uses meanwhile: the caller has its lock, and opens and closes its parts. */
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { Episodes } from "../../observe/episodes.ts";

@@ -1,6 +1,6 @@
 /**
- * Owns the verification of everything that is stored, as a list of named steps: what was looked at, what was found, and, when told to
- * repair, what was done about it. It fetches nothing: what was set aside or forgotten is fetched again when somebody asks for it.
+ * Owns the verification of everything that is stored, as a list of named steps. It reports what it found and, when told to repair, what it did
+ * about that. It fetches nothing: a blob that was set aside is fetched again when a client asks for it.
  */
 import { basename } from "node:path";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
@@ -15,9 +15,9 @@ import { type Item, inventory } from "./inventory.ts";
 import type { SoundBlobs } from "./sound-blobs.ts";
 
 /**
- * `damaged-manifest`, `damaged-blob`: the digest is another. `wrong-size`: of a blob. `unreadable`: the disk or the rights keep it from being
- * read. `unregistered`: a sound blob that the database does not know. `missing`: a blob that it knows and that is gone. `stranger`: among
- * the blobs and none, which is left alone.
+ * `damaged-manifest`, `damaged-blob`: its bytes have another digest. `wrong-size`: of a blob. `unreadable`: the disk or the file's permissions
+ * prevent that it is read. `unregistered`: a sound blob that the database does not know. `missing`: a blob of the database whose file is
+ * gone. `stranger`: something among the blobs that is none; it is left alone.
  */
 export type FindingKind =
   | "damaged-manifest"
@@ -41,19 +41,19 @@ export type Finding = {
 export type VerifyReport = {
   /** Sound ones. */
   readonly blobs: number;
-  /** That they have together. */
+  /** Of these blobs together. */
   readonly bytes: number;
   readonly manifests: number;
   readonly findings: readonly Finding[];
-  /** Nothing was found that is still to be repaired; strangers are nobody's fault. */
+  /** Nothing was found that still has to be repaired; strangers do not count. */
   readonly isSound: boolean;
 };
 
 export type VerifyOptions = {
-  /** Set aside what is damaged, forget what is gone, register what is sound and unknown. */
+  /** Set damaged blobs aside, delete rows of blobs that are gone, register sound blobs that have no row. */
   readonly repair: boolean;
   readonly signal?: AbortSignal;
-  /** Bytes of blobs, of those that lie there. Called now and then. */
+  /** Bytes of the blobs that are on the disk. Called now and then. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
 };
 
@@ -63,7 +63,7 @@ export type VerifyParts = {
   readonly sound: SoundBlobs;
   readonly damage: Damage;
   readonly clock: Clock;
-  /** What is read is pinned, and what is being filled is neither missing nor wrong. */
+  /** A blob is pinned while it is read; one that is being filled is neither missing nor wrong. */
   readonly pins: Pick<Pins, "pin" | "isFilled">;
 };
 
@@ -98,7 +98,7 @@ export async function verifyStore(parts: VerifyParts, options: VerifyOptions): P
   return { ...counts, findings: inPlaceOf(findings), isSound };
 }
 
-/** What lies in the place of a blob that is missing is told once, with the blob: repair does not leave that alone. */
+/** Something in the place of a missing blob is one finding, that of the blob: unlike other strangers it is moved away by a repair. */
 function inPlaceOf(findings: readonly Finding[]): Finding[] {
   const places = new Map(
     findings.filter(({ kind }) => kind === "stranger").map((found) => [basename(found.what), found]),
@@ -117,7 +117,7 @@ async function addUp(work: Work): Promise<void> {
   try {
     for await (const { size } of work.store.list()) work.total += size;
   } catch {
-    // It is told when the blobs are hashed.
+    // It is reported when the blobs are hashed.
   }
 }
 
@@ -140,7 +140,7 @@ async function verifyManifests(work: Work): Promise<void> {
   }
 }
 
-/** One after another: the disk has one head, and the hashing one thread. */
+/** One after another: more at once would be slower for a hard disk, and there is one thread for hashing. */
 async function verifyBlobs(work: Work): Promise<void> {
   const { metadata, store: blobs } = work;
   const listening = {
@@ -204,7 +204,7 @@ async function verifyOpened(work: Work, stored: StoredBlob, { row, file }: Item)
   );
 }
 
-/** The verdict; tells meanwhile how far it is, and ends the hashing when the signal says so. */
+/** The verdict. Reports progress meanwhile, and ends the hashing when the signal aborts. */
 async function verdictOf(work: Work, verification: Verification): Promise<boolean> {
   const { clock, options } = work;
   const { signal, onProgress } = options;
@@ -232,20 +232,20 @@ async function findMissing(work: Work, digest: Digest): Promise<void> {
   if (absence !== undefined) await repaired(work, "missing", digest, absence);
 }
 
-/** How to mend it, where nothing that could be the blob lies in its place; also one that came or went meanwhile is none of those. */
+/** What repairs the row of a blob whose file is missing; undefined when it is not missing after all. */
 async function absenceOf(work: Work, digest: Digest): Promise<(() => Promise<void>) | undefined> {
   const { store, metadata, sound, pins } = work;
   if (pins.isFilled(digest) || (await metadata.blob(digest)) === undefined) return undefined;
   try {
     return (await store.stat(digest)) === undefined ? () => metadata.forgetBlobs([digest]) : undefined;
   } catch (error) {
-    // What the disk does not tell says nothing; what it says is that something else lies there.
+    // An error of the system does not mean that it is missing; without one, something else lies in its place.
     if (!isGranaryError(error, "store-damaged") || error.cause !== undefined) return undefined;
     return async () => void (await sound.dropDamaged(digest, error));
   }
 }
 
-/** Notes what was found, after `mend` where repair was asked for. */
+/** Notes a finding; when repair was asked for, after `mend`. */
 async function repaired(
   work: Work,
   kind: FindingKind,
