@@ -1,12 +1,13 @@
 /**
- * Owns the login files: where they lie, and what one of them holds. They are read, never written, and their content enters no
- * message.
+ * Owns the login files of docker and podman (docs/protocol.md#login-files): where they lie, what one of them holds, and what one entry of its
+ * `auths` says. They are read and never written, and their content enters no message: errors name the file or the entry only.
  */
 import { readFile, stat } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
+import type { Credentials } from "../oci/credentials.ts";
 import { asObject, JSON_BOUNDS, type JsonObject, parseJsonObject, textOf } from "../oci/json-value.ts";
 
 export type AuthFile = {
@@ -23,6 +24,7 @@ export type AuthFilePlace = {
   readonly shown: string;
 };
 
+const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
 const MAX_BYTES = 4 * 2 ** 20;
 
 /** Where logins are looked for, in order; files that do not exist are among them. */
@@ -50,6 +52,20 @@ export async function readAuthFile({ path, shown }: AuthFilePlace): Promise<Auth
     credHelpers: objectAt(credHelpers, "credHelpers", shown),
     credsStore: textOf(document.credsStore),
   };
+}
+
+/**
+ * The credentials of `entry`; undefined when it holds none (`{}` stands where a helper keeps them). `rule` names the entry in
+ * messages. Throws `config-invalid`.
+ */
+export function parseAuthEntry(entry: JsonObject, rule: string): Credentials | undefined {
+  const login = parseLogin(entry, rule);
+  const username = login === undefined || login.username === "" ? {} : { username: login.username };
+  const registryToken = textOf(entry.registrytoken);
+  if (registryToken !== undefined) return { registryToken: headerText(registryToken, rule), rule };
+  const identityToken = textOf(entry.identitytoken);
+  if (identityToken !== undefined) return { identityToken, ...username, rule };
+  return login === undefined || login.password === "" ? undefined : { ...login, rule };
 }
 
 async function readBytes(path: string, shown: string): Promise<Uint8Array | undefined> {
@@ -86,5 +102,32 @@ function invalid(shown: string, problem: string): GranaryError {
   return new GranaryError(
     "config-invalid",
     `The login file ${shown} ${problem}. Correct it, or log in again.`,
+  );
+}
+
+function parseLogin(entry: JsonObject, rule: string) {
+  const auth = textOf(entry.auth);
+  if (auth !== undefined) return parseAuth(auth, rule);
+  const username = textOf(entry.username);
+  return username === undefined ? undefined : { username, password: textOf(entry.password) ?? "" };
+}
+
+function parseAuth(auth: string, rule: string) {
+  const text = BASE64.test(auth) ? Buffer.from(auth, "base64").toString("utf8") : "";
+  const colon = text.indexOf(":");
+  if (colon < 0) throw broken(rule, '"auth" is not the base64 of user:password');
+  // Docker has written passwords with NUL bytes behind them (docker/cli cli/config/configfile).
+  return { username: text.slice(0, colon), password: text.slice(colon + 1).replace(/\0+$/, "") };
+}
+
+function headerText(token: string, rule: string): string {
+  if (/^[\x21-\x7e]+$/.test(token)) return token;
+  throw broken(rule, '"registrytoken" holds characters that no token has');
+}
+
+function broken(rule: string, reason: string): GranaryError {
+  return new GranaryError(
+    "config-invalid",
+    `The login in ${rule} cannot be used: ${reason}. Log in again, or remove it.`,
   );
 }

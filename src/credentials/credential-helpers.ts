@@ -1,16 +1,22 @@
 /**
- * Owns one run of a credential helper (docker-credential-helpers): `docker-credential-NAME get`, the registry on stdin, JSON on
- * stdout. No shell, no secret in arguments or environment, an end to time and output; what a helper prints enters no message.
+ * Owns credential helpers (docs/protocol.md#credential-helpers): one run of `docker-credential-NAME get`, with the registry on stdin and JSON
+ * on stdout, and the short memory of its answer, so that a pull of many blobs does not start a process for each. There is no shell and no
+ * secret in arguments or environment; time and output are limited, and what a helper prints enters no message. It does not decide which
+ * helper is asked, and remembers no failure.
  */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
-import type { Readable } from "node:stream";
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import { LRUCache } from "lru-cache";
 import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import { JSON_BOUNDS, parseJsonObject, textOf } from "../oci/json-value.ts";
+import { expiringBy } from "../waiting/expiry.ts";
+import { HELPER_RETRIES } from "../waiting/retry-numbers.ts";
+import { SingleFlight } from "../waiting/single-flight.ts";
 
-export type HelperCall = {
+type HelperCall = {
   /** What follows "docker-credential-". */
   readonly helper: string;
   /** As docker names the registry: a host, or Docker Hub's `https://index.docker.io/v1/`. */
@@ -19,35 +25,99 @@ export type HelperCall = {
   readonly rule: string;
 };
 
-export type HelperOptions = {
+export type CredentialHelpersOptions = {
   readonly env: Environment;
   readonly clock: Clock;
-  readonly timeoutMs: number;
+  /** The longest run of a helper. */
+  readonly timeoutMs?: number;
 };
 
+/** `since` of the clock's `elapsed`. */
+type Answer = { readonly credentials: Credentials | undefined; readonly since: number };
+
+/** A login that was changed or ended counts after this; the tokens that helpers give live for an hour and more. */
+const FOUND_MS = 60_000;
+/** Far more than the registries and helpers of one machine. */
+const MOST_ANSWERS = 1_000;
+
 const NAME = /^[a-zA-Z0-9._-]+$/;
+/** Bytes of each output. */
 const MAX_OUTPUT = 256 * 1024;
 const NOT_FOUND = /credentials not found/i;
 
-type Ended = {
-  /** null after a signal. */
-  readonly code: number | null;
-  readonly stdout: Buffer;
-  readonly stderr: Buffer;
-};
+const execute = promisify(execFile);
 
-/** The helper's credentials; undefined when it has none for that registry. Throws `config-invalid`. */
-export async function runHelper(call: HelperCall, options: HelperOptions): Promise<Credentials | undefined> {
-  const { helper, rule } = call;
+export class CredentialHelpers {
+  readonly #env: Environment;
+  readonly #clock: Clock;
+  readonly #timeoutMs: number;
+  readonly #answers: LRUCache<string, Answer>;
+  readonly #running: SingleFlight<Credentials | undefined>;
+
+  constructor({ env, clock, timeoutMs = HELPER_RETRIES.timeoutMs }: CredentialHelpersOptions) {
+    this.#env = env;
+    this.#clock = clock;
+    this.#timeoutMs = timeoutMs;
+    this.#answers = new LRUCache({ ...expiringBy(clock), max: MOST_ANSWERS });
+    this.#running = new SingleFlight(clock);
+  }
+
+  /** Forgets answers that are more than a few seconds old, because one of them was refused. */
+  forgetOld(): void {
+    const now = this.#clock.elapsed();
+    for (const [key, { since }] of [...this.#answers.entries()]) {
+      if (now - since >= HELPER_RETRIES.refusedMs) this.#answers.delete(key);
+    }
+  }
+
+  /**
+   * The helper's credentials, at most a minute old; undefined when it has none for that registry. Callers at the same time share one run.
+   * Throws `config-invalid`.
+   */
+  async get(call: HelperCall): Promise<Credentials | undefined> {
+    const key = JSON.stringify([call.helper, call.server, call.rule]);
+    const known = this.#answers.get(key);
+    if (known !== undefined) return known.credentials;
+    return await this.#running.run(key, () => this.#ask(key, call));
+  }
+
+  async #ask(key: string, call: HelperCall): Promise<Credentials | undefined> {
+    const credentials = await runHelper(call, this.#env, this.#timeoutMs);
+    const ttl = credentials === undefined ? HELPER_RETRIES.noneMs : FOUND_MS;
+    this.#answers.set(key, { credentials, since: this.#clock.elapsed() }, { ttl });
+    return credentials;
+  }
+}
+
+async function runHelper(
+  call: HelperCall,
+  env: Environment,
+  timeoutMs: number,
+): Promise<Credentials | undefined> {
+  const { helper, rule, server } = call;
   if (!NAME.test(helper)) {
     throw invalid(
       `${rule} names a credential helper that is no name: letters, digits, "." "_" "-" may be in it`,
     );
   }
-  const { code, stdout, stderr } = await run(call, options);
-  if (code === 0) return parseAnswer(stdout, call);
-  if (NOT_FOUND.test(stdout.toString("utf8")) || NOT_FOUND.test(stderr.toString("utf8"))) return undefined;
-  throw failed(call, `ended with ${code === null ? "a signal" : `status ${code}`}`);
+  // At the end of its time or room, Node closes the pipes as well: children of the helper may hold them for longer.
+  const running = execute(`docker-credential-${helper}`, ["get"], {
+    env,
+    timeout: timeoutMs,
+    maxBuffer: MAX_OUTPUT,
+    killSignal: "SIGKILL",
+    encoding: "buffer",
+  });
+  // A helper may end before it has read its input (EPIPE).
+  running.child.stdin?.on("error", () => undefined).end(`${server}\n`);
+  try {
+    return parseAnswer((await running).stdout, call);
+  } catch (error) {
+    if (error instanceof GranaryError) throw error;
+    if (saysNotFound(error)) return undefined;
+    // Neither the error nor its message goes further: they hold what the helper printed.
+    throw failed(call, problemOf(error, timeoutMs));
+  }
 }
 
 function parseAnswer(output: Buffer, call: HelperCall): Credentials | undefined {
@@ -62,49 +132,21 @@ function parseAnswer(output: Buffer, call: HelperCall): Credentials | undefined 
   return { username: username ?? "", password: secret, rule };
 }
 
-function run(call: HelperCall, { env, clock, timeoutMs }: HelperOptions): Promise<Ended> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(`docker-credential-${call.helper}`, ["get"], { env, stdio: "pipe" });
-    const giveUp = (reason: string) => {
-      timer.cancel();
-      abandon(child);
-      reject(failed(call, reason));
-    };
-    const timer = clock.after(timeoutMs, () => giveUp(`gave no answer in ${timeoutMs / 1000} s`));
-    const tooMuch = () => giveUp(`printed more than ${MAX_OUTPUT} bytes`);
-    const stdout = collect(child.stdout, tooMuch);
-    const stderr = collect(child.stderr, tooMuch);
-    child.on("error", (error) => giveUp(spawnProblem(error)));
-    child.on("close", (code) => {
-      timer.cancel();
-      resolve({ code, stdout: Buffer.concat(stdout), stderr: Buffer.concat(stderr) });
-    });
-    child.stdin.on("error", () => undefined); // A helper need not read before it ends.
-    child.stdin.end(`${call.server}\n`);
-  });
+/** True when the helper ended by itself and said that it has no login for that registry, on either output. */
+function saysNotFound(error: unknown): boolean {
+  if (!(error instanceof Error) || !("stdout" in error) || !("stderr" in error)) return false;
+  const hasEnded = "killed" in error && error.killed === false;
+  return hasEnded && (NOT_FOUND.test(String(error.stdout)) || NOT_FOUND.test(String(error.stderr)));
 }
 
-/** The chunks of `stream` so far; `tooMuch` is called when they pass the limit. */
-function collect(stream: Readable, tooMuch: () => void): readonly Buffer[] {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  stream.on("data", (chunk: Buffer) => {
-    length += chunk.length;
-    if (length > MAX_OUTPUT) tooMuch();
-    else chunks.push(chunk);
-  });
-  return chunks;
-}
-
-/** A helper's own children may hold its pipes: nobody waits for those. */
-function abandon(child: ChildProcessWithoutNullStreams): void {
-  child.kill("SIGKILL");
-  for (const stream of [child.stdin, child.stdout, child.stderr]) stream.destroy();
-}
-
-function spawnProblem(error: Error): string {
-  const code = "code" in error ? String(error.code) : "unknown";
-  return code === "ENOENT" ? "is not in PATH" : `could not be started (${code})`;
+/** What went wrong, as the end of a sentence: a text as `code` is Node's, a number the status of the helper. */
+function problemOf(error: unknown, timeoutMs: number): string {
+  const { code, killed } = { code: undefined, killed: false, ...(error instanceof Error ? error : {}) };
+  if (code === "ERR_CHILD_PROCESS_STDIO_MAXBUFFER") return `printed more than ${MAX_OUTPUT} bytes`;
+  if (killed) return `gave no answer in ${timeoutMs / 1000} s`;
+  if (code === "ENOENT") return "is not in PATH";
+  if (typeof code === "string") return `could not be started (${code})`;
+  return `ended with ${typeof code === "number" ? `status ${code}` : "a signal"}`;
 }
 
 function failed({ helper, rule, server }: HelperCall, reason: string): GranaryError {

@@ -1,6 +1,7 @@
 /**
- * Owns which keys of a login file mean a repository: hosts, hosts with a path (`quay.io/org`), and the spellings that logins
- * have left behind over the years (`https://index.docker.io/v1/`). Pure; it never looks at what lies under a key.
+ * Owns under which names the login for an upstream's host is looked for, and which keys of a login file these names match: hosts, hosts with a
+ * path (`quay.io/org`), and older spellings (`https://index.docker.io/v1/`). The login of a registry is not for a mirror of it: a host that
+ * has none of the registry's names gets only what is kept under its own. Pure; it never looks at what a key holds.
  */
 import { canonicalHost, DOCKER_HUB } from "../oci/reference.ts";
 
@@ -20,7 +21,26 @@ export type MatchingKey = {
 
 type Scope = { readonly host: string; readonly path: string };
 
+type Named = { readonly name: string; readonly aliases: readonly string[] };
+
 const KEY = /^(https?:\/\/)?([^/]+)(\/.*)?$/i;
+
+/** The names to look under for `host` (with its port) of `upstream`, best first. */
+export function registryNames(upstream: Named, host: string): readonly string[] {
+  const names = [upstream.name, ...upstream.aliases];
+  return isOwnHost(upstream, host) ? [...new Set([...names, host])] : [host];
+}
+
+/** True when `host` is the registry itself: one of its names, on whatever port where the name says none. */
+export function isOwnHost({ name, aliases }: Named, host: string): boolean {
+  const bare = host.replace(/:\d+$/, "");
+  return [name, ...aliases].some((own) => own === bare || withoutUsualPort(own) === host);
+}
+
+/** URLs leave the usual port out, names keep it: "ghcr.io:443" is the host "ghcr.io". */
+function withoutUsualPort(name: string): string {
+  return name.replace(/:(?:443|80)$/, "");
+}
 
 /** The keys that cover `ask`, best first: the longest path, then the order of the names, then the exact spelling. */
 export function matchingKeys(keys: readonly string[], { names, repository }: LoginAsk): MatchingKey[] {

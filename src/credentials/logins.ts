@@ -8,9 +8,8 @@ import type { Clock } from "../observe/clock.ts";
 import { type Credentials, type Identity, identityWith, identityWithout } from "../oci/credentials.ts";
 import { asObject, textOf } from "../oci/json-value.ts";
 import { canonicalHost, DOCKER_HUB } from "../oci/reference.ts";
-import { parseAuthEntry } from "./auth-entry.ts";
-import { type AuthFile, authFilePlaces, readAuthFile } from "./auth-file.ts";
-import { HelperAnswers } from "./helper-answers.ts";
+import { type AuthFile, authFilePlaces, parseAuthEntry, readAuthFile } from "./auth-file.ts";
+import { CredentialHelpers } from "./credential-helpers.ts";
 import { type LoginAsk, type MatchingKey, matchingKeys } from "./login-names.ts";
 
 export type LoginsOptions = {
@@ -33,7 +32,7 @@ export interface Logins {
 const HUB_SERVER = "https://index.docker.io/v1/";
 
 export function createLogins(options: LoginsOptions): Logins {
-  const helpers = new HelperAnswers(options);
+  const helpers = new CredentialHelpers(options);
   const find = async (ask: LoginAsk): Promise<Identity> => {
     const places = authFilePlaces(options.env);
     for (const place of places) {
@@ -64,7 +63,7 @@ async function findInFile(
   file: AuthFile,
   shown: string,
   ask: LoginAsk,
-  helpers: HelperAnswers,
+  helpers: CredentialHelpers,
 ): Promise<Credentials | undefined> {
   const keys = matchingKeys(Object.keys(file.auths), ask);
   // A helper is a whole registry's: a path in its key means nothing.
@@ -83,7 +82,7 @@ async function fromCredHelpers(
   { credHelpers }: AuthFile,
   shown: string,
   keys: readonly MatchingKey[],
-  helpers: HelperAnswers,
+  helpers: CredentialHelpers,
 ): Promise<Credentials | undefined> {
   for (const { key, host } of keys) {
     const helper = textOf(credHelpers[key]);
@@ -101,7 +100,7 @@ async function fromCredsStore(
   credsStore: string,
   shown: string,
   { names }: LoginAsk,
-  helpers: HelperAnswers,
+  helpers: CredentialHelpers,
 ): Promise<Credentials | undefined> {
   const rule = `${shown} (credsStore: ${credsStore})`;
   for (const server of new Set(names.map(serverOf))) {
