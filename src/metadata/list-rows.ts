@@ -10,7 +10,7 @@ type ListRow = {
 };
 
 /** Pages of tags that are stored for one repository, besides its whole list: clients can invent any number of queries. */
-export const MOST_PAGES = 32;
+const MOST_PAGES = 32;
 
 const KEY = "upstream = ? AND repository = ? AND kind = ? AND name = ?";
 

@@ -6,6 +6,7 @@
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
+import { DATABASE_RETRIES } from "../waiting/retry-numbers.ts";
 import { isRowsOwnFault } from "./database-error.ts";
 import { changedLink } from "./link-change.ts";
 import type { Link, Metadata } from "./metadata.ts";
@@ -33,12 +34,6 @@ export type PatientMetadata = Metadata & {
   /** `listener` is called again and again while rows wait because the disk is full, so that somebody makes room. */
   onFull(listener: () => void): void;
 };
-
-const RETRY_MS = 2_000;
-/** One row that fails must not stop the others. After so many in a row it is not the rows. */
-const FAILURES_IN_A_ROW = 5;
-/** When reads have worked for so long, the trouble is over. */
-const READS_QUIET_MS = 60_000;
 
 const WRITES = "metadata-writes";
 const READS = "metadata-reads";
@@ -207,7 +202,7 @@ class Patient implements PatientMetadata {
   }
 
   #retryLater(): void {
-    this.#retry ??= this.#options.clock.after(RETRY_MS, () => {
+    this.#retry ??= this.#options.clock.after(DATABASE_RETRIES.pauseMs, () => {
       this.#retry = undefined;
       void this.flush();
     });
@@ -225,7 +220,7 @@ class Patient implements PatientMetadata {
         if (!isRowsOwnFault(error)) {
           this.#unwritable(error);
           failures += 1;
-          if (failures < FAILURES_IN_A_ROW) continue;
+          if (failures < DATABASE_RETRIES.failuresInARow) continue;
           break;
         }
         this.#refused(error);
@@ -264,7 +259,10 @@ class Patient implements PatientMetadata {
     const { troubles, clock } = this.#options;
     try {
       const found = await read();
-      if (this.#unreadableAt !== undefined && clock.elapsed() - this.#unreadableAt > READS_QUIET_MS) {
+      if (
+        this.#unreadableAt !== undefined &&
+        clock.elapsed() - this.#unreadableAt > DATABASE_RETRIES.readsQuietMs
+      ) {
         this.#unreadableAt = undefined;
         troubles.over(READS);
       }

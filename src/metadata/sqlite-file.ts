@@ -5,14 +5,13 @@
 import { closeSync, constants, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import Sqlite from "better-sqlite3";
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
+import { DATABASE_RETRIES } from "../waiting/retry-numbers.ts";
 import { explained, guarded, inUseError, strangeFileError } from "./database-error.ts";
 import { checkDatabase, inspectFile } from "./inspect-database.ts";
 import { MIGRATIONS } from "./schema.ts";
 import type { SqlDatabase, SqlStatement, SqlValue } from "./sql-database.ts";
 import { KEEP_SUMS } from "./sums.ts";
 
-/** A process that was just killed holds its locks until the system has taken it down. */
-const BUSY_TIMEOUT_MS = 3_000;
 /** The write-ahead log is cut to this size after a checkpoint: many writes on a full disk can make it large. */
 const LOG_BYTES = 4 * 1024 * 1024;
 
@@ -124,9 +123,9 @@ function draftOf(path: string): string {
 
 function openDatabase(path: string): Sqlite.Database {
   for (const end of ["", "-wal", "-shm", "-journal"]) checkPlain(`${path}${end}`);
-  const isChecked = inspectFile(path, BUSY_TIMEOUT_MS);
+  const isChecked = inspectFile(path, DATABASE_RETRIES.lockMs);
   createUnlessThere(path);
-  const database = new Sqlite(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = new Sqlite(path, { timeout: DATABASE_RETRIES.lockMs });
   try {
     prepareDatabase(database, isChecked);
     return database;

@@ -9,9 +9,7 @@ import Sqlite from "better-sqlite3";
 import { GranaryError, messageOf } from "../errors.ts";
 import { unlessAbsent } from "../files/disk-error.ts";
 import { FILE_MODE } from "../files/modes.ts";
-
-/** A process that was just killed holds its locks until the system has taken it down. */
-const DYING_MS = 3_000;
+import { DATABASE_RETRIES } from "../waiting/retry-numbers.ts";
 
 /** Locked by this very process: SQLite would wait for itself. */
 const lockedHere = new Set<string>();
@@ -42,7 +40,7 @@ async function lockIn(directory: string): Promise<Sqlite.Database> {
   try {
     // An empty file is an empty database; SQLite would make one that everybody may read.
     if (found === undefined) await (await open(path, "a", FILE_MODE)).close();
-    return lockOrClose(new Sqlite(path, { timeout: DYING_MS }));
+    return lockOrClose(new Sqlite(path, { timeout: DATABASE_RETRIES.lockMs }));
   } catch (error) {
     throw isBusy(error) ? inUse(directory, error) : cannotHold(directory, messageOf(error), error);
   }

@@ -21,7 +21,7 @@ export function formatPartialMap(digest: Digest, map: PartialMap): string {
 }
 
 /** undefined for anything but a whole, sound map of `digest`. */
-export function parsePartialMap(text: string, digest: Digest): PartialMap | undefined {
+function parsePartialMap(text: string, digest: Digest): PartialMap | undefined {
   const found = parseObject(text);
   if (found?.version !== MAP_VERSION || found.digest !== digest) return undefined;
   const { size, ranges } = found;

@@ -125,6 +125,18 @@ export const HELPER_RETRIES = {
   refusedMs: 5_000,
 } as const;
 
+/** The database (src/metadata), and the lock of a directory (src/store/lock-directory.ts). */
+export const DATABASE_RETRIES = {
+  /** The wait before rows that could not be written are tried again: somebody may have freed some space. */
+  pauseMs: 2_000,
+  /** One row that fails must not stop the others. After so many in a row it is not the rows. */
+  failuresInARow: 5,
+  /** When reads have worked for so long, the trouble is over. */
+  readsQuietMs: 60_000,
+  /** How long a lock is waited for: a process that was just killed has its locks until the system has taken it down. */
+  lockMs: 3_000,
+} as const;
+
 /** A client verb (src/client): one fetch for somebody who waits for it. The names are those of FillPolicy. */
 export const VERB_RETRIES = {
   /** So many failures in a row without a byte between them end the fetch: its partial file is kept, and the same command goes on. */

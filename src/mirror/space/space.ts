@@ -9,6 +9,7 @@ import type { Room } from "../../fill/room.ts";
 import { Episodes } from "../../observe/episodes.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { PartialKey, SavedPartial } from "../../store/partial.ts";
+import { Semaphore } from "../../waiting/semaphore.ts";
 import type { Damage } from "./damage.ts";
 import {
   type Budget,
@@ -67,7 +68,7 @@ export class Space {
   readonly #measuring: DiskMeasure;
   readonly #janitor: Janitor;
   /** Evictions run one after another: two at the same time would both count on the same victims. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Semaphore(1);
   /** For blobs that did not fit, which is no trouble of the store: one line of the log for all that come in a row. */
   readonly #episodes: Episodes;
   #isCounted = true;
@@ -173,13 +174,13 @@ export class Space {
     return Math.max(overBudget, coming + bytes + minFree - disk.free);
   }
 
-  #inTurn<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
-    const turn = this.#queue.then(work).catch((error: unknown) => {
+  async #inTurn<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
+    try {
+      return await this.#turns.run("eviction", work);
+    } catch (error) {
       this.#episodes.trouble("budget", { reason: messageOf(error) }, "keeping the disk budget failed");
       return otherwise;
-    });
-    this.#queue = turn;
-    return turn;
+    }
   }
 
   async #evictFor(key: PartialKey, size: number): Promise<Reservation | undefined> {
