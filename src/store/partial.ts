@@ -83,7 +83,8 @@ export type SavedPartial = {
 export interface Spool {
   /**
    * Opens the saved Partial of `key`, or a new empty one. A saved one of another size, or with a map that cannot be
-   * read, is discarded first: an unreadable map counts as empty. Waits for a removal, and for a close, of the same one.
+   * read, is discarded first: an unreadable map counts as empty. This is what keeps a partial from being open twice: it waits, in the
+   * order of asking, until whoever has the same one open has closed it or had it adopted, and until a removal is over.
    */
   openPartial(key: PartialKey, size: number): Promise<Partial>;
   list(): Promise<SavedPartial[]>;

@@ -7,8 +7,9 @@ import { lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import { unlessAbsent } from "../files/disk-error.ts";
 import { type DigestAlgorithm, isDigest } from "../oci/digest.ts";
+import { Semaphore } from "../waiting/semaphore.ts";
 import { type FilePartial, openFilePartial, removePartialFiles } from "./file-partial.ts";
-import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
+import { ALGORITHMS, type Layout, type PartialFiles, withFolders } from "./layout.ts";
 import type { PartialKey, SavedPartial, Spool } from "./partial.ts";
 import { readPartialMap } from "./partial-map.ts";
 import { parseOwner } from "./partial-owner.ts";
@@ -25,9 +26,12 @@ type Saved = Pick<SavedPartial, "digest" | "upstream">;
 
 class DiskSpool implements Spool {
   readonly #layout: Layout;
-  /** By path of the data file. */
-  readonly #open = new Map<string, FilePartial>();
-  readonly #opening = new Set<string>();
+  /** By path of the data file: who opens or removes it, one at a time. */
+  readonly #turns = new Semaphore(1);
+  /** `endTurn` lets the next one have it. */
+  readonly #open = new Map<string, { readonly partial: FilePartial; readonly endTurn: () => void }>();
+  /** How many wait to open it. */
+  readonly #opening = new Map<string, number>();
   readonly #removing = new Map<string, Promise<void>>();
 
   constructor(layout: Layout) {
@@ -37,21 +41,29 @@ class DiskSpool implements Spool {
   async openPartial(key: PartialKey, size: number): Promise<FilePartial> {
     const files = this.#layout.partial(key);
     const path = files.data;
-    if (this.#opening.has(path)) throw openError(key);
-    this.#opening.add(path);
+    this.#opening.set(path, (this.#opening.get(path) ?? 0) + 1);
     try {
-      await this.#removing.get(path)?.catch(() => undefined);
-      await this.#freed(key);
-      const released = () => {
-        if (this.#open.get(path) === partial) this.#open.delete(path);
-      };
-      const partial: FilePartial = await withFolders(this.#layout, () =>
-        openFilePartial(files, key, size, released),
-      );
-      this.#open.set(path, partial);
-      return partial;
+      await this.#passOnAdopted(path);
+      return await this.#openInTurn(files, key, size);
     } finally {
-      this.#opening.delete(path);
+      const others = (this.#opening.get(path) ?? 1) - 1;
+      if (others > 0) this.#opening.set(path, others);
+      else this.#opening.delete(path);
+    }
+  }
+
+  async #openInTurn(files: PartialFiles, key: PartialKey, size: number): Promise<FilePartial> {
+    const endTurn = await this.#turn(files.data);
+    try {
+      const closed = () => this.#passOn(files.data, partial);
+      const partial: FilePartial = await withFolders(this.#layout, () =>
+        openFilePartial(files, key, size, closed),
+      );
+      this.#open.set(files.data, { partial, endTurn });
+      return partial;
+    } catch (error) {
+      endTurn();
+      throw error;
     }
   }
 
@@ -78,20 +90,38 @@ class DiskSpool implements Spool {
   }
 
   async #remove(key: Saved): Promise<void> {
-    await this.#freed(key);
-    await removePartialFiles(this.#layout.partial(key));
+    const files = this.#layout.partial(key);
+    if (this.#isInUse(files.data)) {
+      await this.#passOnAdopted(files.data);
+      if (this.#isInUse(files.data) || this.#opening.has(files.data)) throw openError(key);
+    }
+    const endTurn = await this.#turn(files.data);
+    await removePartialFiles(files).finally(endTurn);
   }
 
-  /**
-   * A Fill that has just let go may still be closing its file: its map is the one to go on from. One whose file was
-   * adopted may stay open for its readers as long as it likes.
-   */
-  async #freed(key: Saved): Promise<void> {
-    const path = this.#layout.partial(key).data;
-    const earlier = this.#open.get(path);
-    if (earlier === undefined) return;
-    await earlier.closing;
-    if (this.#open.get(path) === earlier && (await earlier.holdsItsFile())) throw openError(key);
+  /** Open and not about to be closed: whoever waited for it would wait as long as its owner likes. */
+  #isInUse(path: string): boolean {
+    const open = this.#open.get(path);
+    return open !== undefined && open.partial.closing === undefined;
+  }
+
+  /** Resolves when nobody has it open or removes it, with the function that ends this turn. In the order of asking. */
+  #turn(path: string): Promise<() => void> {
+    return new Promise((begin) => void this.#turns.run(path, () => new Promise<void>((end) => begin(end))));
+  }
+
+  /** One whose file was adopted may stay open for its readers as long as it likes: the next one need not wait for it. */
+  async #passOnAdopted(path: string): Promise<void> {
+    const partial = this.#open.get(path)?.partial;
+    if (partial === undefined || partial.closing !== undefined) return;
+    if (!(await partial.holdsItsFile())) this.#passOn(path, partial);
+  }
+
+  #passOn(path: string, partial: FilePartial): void {
+    const open = this.#open.get(path);
+    if (open?.partial !== partial) return;
+    this.#open.delete(path);
+    open.endTurn();
   }
 
   #isOpen(key: Saved): boolean {

@@ -83,7 +83,9 @@ function joinCrowd(world: World): void {
 
 function join(world: World, isWhole: boolean, blob = any(world, world.blobs) ?? world.blob): void {
   const pauseMs = world.random() < 0.3 ? 15 : 0;
-  const bytesPerRead = isWhole ? 64 * KIB : 1 + Math.floor(world.random() * 200 * KIB);
+  // One that pauses after each few bytes would still read when the history is long over.
+  const least = pauseMs > 0 ? 256 : 1;
+  const bytesPerRead = isWhole ? 64 * KIB : least + Math.floor(world.random() * 200 * KIB);
   world.join(isWhole ? undefined : anyRange(world, blob), { pauseMs, bytesPerRead }, blob);
 }
 

@@ -26,7 +26,17 @@ export class MemoryPartial implements Partial {
   /** Makes the digest computation under way fail. */
   breakFollower: (error: Error) => void = () => {};
 
-  constructor(store: MemoryStore, clock: FakeClock, { digest, upstream }: PartialKey, saved: Saved) {
+  /** The next one may open it. */
+  readonly endTurn: () => void;
+
+  constructor(
+    store: MemoryStore,
+    clock: FakeClock,
+    { digest, upstream }: PartialKey,
+    saved: Saved,
+    endTurn: () => void,
+  ) {
+    this.endTurn = endTurn;
     this.#store = store;
     this.#clock = clock;
     this.#saved = saved;
@@ -98,6 +108,7 @@ export class MemoryPartial implements Partial {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#store.opened.delete(this);
+    this.endTurn();
   }
 
   async discard(): Promise<void> {

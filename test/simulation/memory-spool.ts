@@ -8,6 +8,7 @@ import { GranaryError } from "../../src/errors.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import type { BlobStore, StoredBlob } from "../../src/store/blob-store.ts";
 import type { Partial, PartialKey, Spool } from "../../src/store/partial.ts";
+import { Semaphore } from "../../src/waiting/semaphore.ts";
 import type { FakeClock } from "../support/fake-clock.ts";
 import { MemoryPartial } from "./memory-partial.ts";
 
@@ -19,6 +20,8 @@ export class MemoryStore implements Spool, BlobStore {
   readonly saved = new Map<string, Saved>();
   readonly blobs = new Map<Digest, Buffer>();
   readonly opened = new Set<MemoryPartial>();
+  /** Of this process: whose turn it is to have a partial open. */
+  #turns = new Semaphore(1);
   /** Blobs that were opened and not closed. */
   openBlobs = 0;
   /** While set, nothing can be created or written. */
@@ -43,13 +46,27 @@ export class MemoryStore implements Spool, BlobStore {
   async openPartial(key: PartialKey, size: number): Promise<Partial> {
     const { digest, upstream } = key;
     const life = this.crashes;
+    const turns = this.#turns;
+    const endTurn = await new Promise<() => void>((begin) => {
+      void turns.run(keyOf(key), () => new Promise<void>((end) => begin(end)));
+    });
+    try {
+      return await this.#openInTurn({ digest, upstream }, size, life, endTurn);
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  async #openInTurn(key: PartialKey, size: number, life: number, endTurn: () => void): Promise<Partial> {
+    const { digest } = key;
     await this.#pass(1);
     for (const partial of this.opened) {
       if (keyOf(partial) === keyOf(key) && !partial.adopted) throw new Error(`F1: ${digest} is open twice`);
     }
     if (this.full && !this.saved.has(keyOf(key))) throw noRoom();
     const saved = this.savedOf(key) ?? { bytes: Buffer.alloc(size), ranges: [] };
-    const partial = new MemoryPartial(this, this.#clock, { digest, upstream }, saved);
+    const partial = new MemoryPartial(this, this.#clock, key, saved, endTurn);
     partial.dead = life !== this.crashes;
     if (partial.dead) return partial;
     this.saved.set(keyOf(key), saved);
@@ -60,6 +77,7 @@ export class MemoryStore implements Spool, BlobStore {
   /** The process dies: what is open is gone, and only what maps claim can be trusted. */
   crash(): void {
     this.crashes += 1;
+    this.#turns = new Semaphore(1);
     for (const partial of this.opened) partial.dead = true;
     this.opened.clear();
     for (const { bytes, ranges } of this.saved.values()) {
@@ -83,6 +101,7 @@ export class MemoryStore implements Spool, BlobStore {
     }
     if (digestOf(partial.bytes) !== digest) throw new Error(`F9: ${digest} was adopted with wrong bytes`);
     partial.adopted = true;
+    partial.endTurn();
     this.blobs.set(digest, partial.bytes);
     this.saved.delete(keyOf(partial));
   }
