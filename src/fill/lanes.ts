@@ -1,217 +1,178 @@
 /**
- * Owns the Lanes at work for one Fill: how many run, what each claims next, what a failed one means, and that no wait
- * starves. The choice of bytes is next-segment.ts's, the streaming lane.ts's, what a failure means patience.ts's, and what the
- * outcome does to the Fill is the Fill's. Over 300 lines, because starting, failing and giving way change the same few facts.
+ * Owns the Lanes at work for one fill of a known size: when one starts, what each claims next, and that no wait starves. The choice of
+ * bytes is next-segment.ts's, the streaming lane.ts's, what failures mean line-state.ts's, and what becomes of the fill the Fill's.
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
-import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
-import type { Clock, Timer } from "../observe/clock.ts";
+import { type GranaryError, isGranaryError, messageOf } from "../errors.ts";
+import type { Timer } from "../observe/clock.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
-import type { Partial } from "../store/partial.ts";
-import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
 import { type Claim, Claims } from "./claims.ts";
+import type { Content } from "./content.ts";
+import type { FillSurroundings } from "./fill-ask.ts";
 import type { FillPolicy } from "./fill-policy.ts";
-import { streamClaim } from "./lane.ts";
-import { type Lane, LanePool } from "./lane-pool.ts";
-import { LaneRoom } from "./lane-room.ts";
-import { type Demand, nextSegment } from "./next-segment.ts";
-import { isServed, keepPace } from "./pace.ts";
-import { Patience } from "./patience.ts";
-import { segmentLimit, turnMs } from "./segment-limit.ts";
-import type { Waits } from "./waits.ts";
+import { Lane, streamClaim } from "./lane.ts";
+import { LineState } from "./line-state.ts";
+import { type Demand, nextSegment, segmentLimit, turnMs } from "./next-segment.ts";
+import { keepPace } from "./pace.ts";
+import type { Room } from "./room.ts";
+import { STOPPED, type Supply, type SupplyEnd, WHOLE } from "./supply.ts";
 
-/** What the lanes ask of their Fill, and tell it. */
-export interface LanesHost {
-  /** The whole blob is wanted, also where nobody waits. */
-  readonly isWanted: boolean;
-  /** The bytes of `range` are present, and who waited for them has been woken. */
-  arrived(range: ByteRange): void;
-  /** A lane failed; the lanes go on by themselves unless one of the next two is called. */
-  laneFailed(origin: Origin | undefined, error: unknown): void;
-  /** The disk had no room. The lanes back off. */
-  outOfRoom(): void;
-  /** No further try makes sense: `rejected` when what is there cannot be right, else `stalled` (F11). */
-  gaveUp(state: "stalled" | "rejected", error: GranaryError): void;
-}
+export type LanesAsk = {
+  readonly digest: Digest;
+  /** Bytes. */
+  readonly size: number;
+  readonly origin: Origin;
+  readonly policy: FillPolicy;
+};
 
 /** How often starving waits and slow lanes are looked at. */
 const PACE_MS = 250;
-/**
- * A lane more reads ahead for each so many bytes that came, or after each so many milliseconds of a line that is slower: a probe costs
- * little (docs/protocol.md#ollama-probe), and the line is soon used whole.
- */
-const RAMP_BYTES = 256 * 1024;
-const RAMP_MS = 100;
-/** A small blob that takes longer than this from its first byte on is worth more than one connection. */
-const SMALL_MS = 1_000;
-/** A lane that is cut after so much was worth its connection: the next one is made at once. */
-const WORTH_BYTES = 64 * 1024;
 
-export class Lanes {
-  readonly #size: number;
-  readonly #policy: FillPolicy;
-  readonly #clock: Clock;
-  readonly #random: () => number;
-  readonly #waits: Waits;
-  readonly #host: LanesHost;
+export class Lanes implements Supply {
+  readonly #ask: LanesAsk;
+  readonly #content: Content;
+  readonly #room: Room;
+  readonly #around: FillSurroundings;
+  readonly #line: LineState;
   readonly #claims = new Claims();
-  readonly #pool = new LanePool();
-  readonly #room: LaneRoom;
-  #patience: Patience;
-  #origins: Origin[];
-  /** Set while the lanes may work. */
-  #partial: Partial | undefined;
+  readonly #lanes = new Set<Lane>();
+  /** Set while lanes may start. */
+  #work: PromiseWithResolvers<SupplyEnd> | undefined;
   #isRangeBlind = false;
-  #received = 0;
-  #pauses = 0;
-  /** When the first byte came, and the last one, of the clock's `elapsed`. */
-  #begunAt: number | undefined;
-  #servedAt: number | undefined;
-  #backingOff: Timer | undefined;
   #pace: Timer | undefined;
 
-  constructor(
-    ask: { readonly size: number; readonly policy: FillPolicy; readonly origin: Origin },
-    around: { readonly clock: Clock; readonly random: () => number },
-    waits: Waits,
-    host: LanesHost,
-  ) {
-    this.#size = ask.size;
-    this.#policy = ask.policy;
-    this.#origins = [ask.origin];
-    this.#clock = around.clock;
-    this.#random = around.random;
-    this.#waits = waits;
-    this.#host = host;
-    this.#room = new LaneRoom(ask.policy.lanes);
-    this.#patience = new Patience(ask.policy, false);
+  constructor(ask: LanesAsk, content: Content, room: Room, around: FillSurroundings) {
+    this.#ask = ask;
+    this.#content = content;
+    this.#room = room;
+    this.#around = around;
+    const { clock, random } = around;
+    this.#line = new LineState({ ...ask, clock, random }, () => this.#schedule());
+    content.whenWanted(() => this.#schedule());
   }
 
   get count(): number {
-    return this.#pool.count;
+    return this.#lanes.size;
   }
 
-  /** The origin in use, while any is left. */
   get origin(): Origin | undefined {
-    return this.#origins[0];
+    return this.#line.origin;
   }
 
-  /** Another place to get the bytes from, for when the first has them no more. */
-  addOrigin(origin: Origin): void {
-    if (!this.#origins.some((known) => known.name === origin.name)) this.#origins.push(origin);
+  addOrigin(origin: Origin): boolean {
+    this.#line.addOrigin(origin);
+    return true;
   }
 
-  /** From here on the lanes fill `partial`. */
-  begin(partial: Partial): void {
-    this.#partial = partial;
-    this.#patience = new Patience(this.#policy, partial.present.total > 0);
-    this.schedule();
+  work(): Promise<SupplyEnd> {
+    if (this.#content.isWhole) return Promise.resolve(WHOLE);
+    this.#line.begin(this.#content.present.total > 0);
+    this.#work = Promise.withResolvers<SupplyEnd>();
+    const { promise } = this.#work;
+    this.#schedule();
+    return promise;
   }
 
-  /** No lane starts any more; resolves when those that ran have written what they had. */
   async stop(): Promise<void> {
-    this.#partial = undefined;
-    this.#backingOff?.cancel();
+    this.#finish(STOPPED);
+    await this.#endAll();
+  }
+
+  #finish(end: SupplyEnd): void {
+    this.#work?.resolve(end);
+    this.#work = undefined;
+    this.#line.stop();
     this.#pace?.cancel();
-    this.#backingOff = undefined;
     this.#pace = undefined;
-    await this.#pool.endAll();
   }
 
   /** F4: called after every new wait and every lane exit. Starts lanes while there is something for them to do. */
-  schedule(): void {
-    while (this.#backingOff === undefined && this.#pool.count < this.#awake) {
+  #schedule(): void {
+    while (!this.#line.isWaiting && this.#lanes.size < this.#awake) {
       const claim = this.#claim(undefined);
       if (claim === undefined) break;
-      this.#pool.start(
-        (lane) => this.#run(lane, claim),
-        (lane, error) => this.#ended(lane, error),
-      );
+      this.#start(claim);
     }
-    if (this.#partial !== undefined && this.#waits.count > 0) {
-      this.#pace ??= this.#clock.after(PACE_MS, () => this.#keepPace());
-    }
+    if (this.#work !== undefined && this.#content.waits.count > 0)
+      this.#pace ??= this.#around.clock.after(PACE_MS, () => this.#keepPace());
   }
 
   /** Lanes that may run now. */
   get #limit(): number {
-    // In trouble one lane tries; the others come when it got something.
-    if (this.#isRangeBlind || this.#patience.isTrying || this.#isSmall) return 1;
-    const line = this.origin?.crowd?.most ?? this.#policy.lanes;
-    return Math.max(1, Math.min(this.#room.most(this.#clock.elapsed()), line));
+    return this.#isRangeBlind ? 1 : this.#line.limit;
   }
 
   /** Those of them that do not rest. */
   get #awake(): number {
-    return Math.max(1, this.#limit - this.#room.resting(this.#clock.elapsed()));
+    return this.#isRangeBlind ? 1 : this.#line.awake;
   }
 
-  get #isSmall(): boolean {
-    if (this.#size > this.#policy.smallBlob) return false;
-    return this.#begunAt === undefined || this.#clock.elapsed() - this.#begunAt < SMALL_MS;
+  get #now(): number {
+    return this.#around.clock.elapsed();
   }
 
-  /** How long a lane may stay at one place: readers of this fill wait for it, or other fills for its connection. */
-  get #turnMs(): number | undefined {
-    const { starveMs } = this.#policy;
-    const crowd = this.origin?.crowd;
-    const line = crowd && turnMs(crowd.most + crowd.queued, crowd.most, starveMs);
-    const places = this.#claims.uncovered(this.#waits) + this.#claims.count;
-    const own = turnMs(places, this.#limit, starveMs);
-    return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
-  }
+  // --- what a lane claims ------------------------------------------------------------------------------------------
 
   /** The next claim of a lane that just finished `previous`, or of a new one. */
   #claim(previous: Claim | undefined): Claim | undefined {
-    const partial = this.#partial;
     const claims = this.#claims.list();
-    if (partial === undefined || (this.#isRangeBlind && claims.length > 0)) return undefined;
-    const now = this.#clock.elapsed();
+    if (this.#work === undefined || (this.#isRangeBlind && claims.length > 0)) return undefined;
+    const now = this.#now;
+    const { present } = this.#content;
+    const limitAt = this.#limitFor(previous, now);
     const range =
-      nextSegment(
-        this.#size,
-        partial.present,
-        claims,
-        this.#demand(previous),
-        this.#limitFor(partial, previous, now),
-      ) ?? this.#split(now);
+      nextSegment(this.#ask.size, present, claims, this.#demand(previous), limitAt) ?? this.#split(now);
     return range === undefined ? undefined : this.#claims.take(range, now);
   }
 
   /**
-   * New lanes read ahead only as bytes come in, so that a probe costs little (docs/protocol.md#ollama-probe). A range-blind origin is
-   * read from the first gap on, whoever waits where.
+   * New lanes read ahead only as bytes come in, so that a probe costs little. A range-blind origin is read from the first gap on,
+   * whoever waits where.
    */
   #demand(previous: Claim | undefined): Demand {
     if (this.#isRangeBlind) return { waits: [], readAhead: true, complete: true };
-    const readAhead = previous !== undefined || this.#pool.count <= this.#ramp;
-    return { waits: this.#waits, readAhead, complete: this.#host.isWanted };
+    const readAhead = previous !== undefined || this.#lanes.size <= this.#line.ramp;
+    return { waits: this.#content.waits, readAhead, complete: this.#content.isWanted };
   }
 
-  /** How many lanes may run beside the first to read ahead. */
-  get #ramp(): number {
-    const sinceMs = this.#begunAt === undefined ? 0 : this.#clock.elapsed() - this.#begunAt;
-    return Math.max(this.#received / Math.min(RAMP_BYTES, this.#policy.firstSegment), sinceMs / RAMP_MS);
-  }
-
-  #limitFor(
-    partial: Partial,
-    previous: ByteRange | undefined,
-    now: number,
-  ): (start: number, isWaitedFor: boolean) => number {
-    if (this.#isRangeBlind) return () => this.#size;
+  #limitFor(previous: ByteRange | undefined, now: number): (start: number, isWaitedFor: boolean) => number {
+    const { size, policy } = this.#ask;
+    if (this.#isRangeBlind) return () => size;
     const load = {
       previous,
-      free: this.#size - partial.present.total - this.#claims.remaining,
+      free: size - this.#content.present.total - this.#claims.remaining,
       lanes: this.#limit,
       speed: this.#claims.laneSpeed(now),
       turnMs: this.#turnMs,
     };
-    return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, this.#policy);
+    return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, policy);
+  }
+
+  /** How long a lane may stay at one place: readers of this fill wait for it, or other fills for its connection. */
+  get #turnMs(): number | undefined {
+    const { starveMs } = this.#ask.policy;
+    const crowd = this.origin?.crowd;
+    const line = crowd && turnMs(crowd.most + crowd.queued, crowd.most, starveMs);
+    const places = this.#claims.uncovered(this.#content.waits) + this.#claims.count;
+    const own = turnMs(places, this.#limit, starveMs);
+    return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
   }
 
   #split(now: number): ByteRange | undefined {
-    return this.#waits.count > 0 && !this.#isRangeBlind ? this.#claims.splitSlowest(now) : undefined;
+    const isWaitedFor = this.#content.waits.count > 0;
+    return isWaitedFor && !this.#isRangeBlind ? this.#claims.splitSlowest(now) : undefined;
+  }
+
+  // --- one lane ----------------------------------------------------------------------------------------------------
+
+  #start(claim: Claim): void {
+    const lane = new Lane();
+    this.#lanes.add(lane);
+    lane.done = this.#run(lane, claim).then(
+      () => this.#ended(lane, undefined),
+      (error: unknown) => this.#ended(lane, error),
+    );
   }
 
   async #run(lane: Lane, first: Claim): Promise<void> {
@@ -221,7 +182,7 @@ export class Lanes {
       try {
         await this.#stream(lane, claim);
       } finally {
-        this.#claims.release(claim, this.#clock.elapsed());
+        this.#claims.release(claim, this.#now);
         lane.brought += claim.at - claim.start;
         lane.claim = undefined;
       }
@@ -230,150 +191,102 @@ export class Lanes {
   }
 
   async #stream(lane: Lane, claim: Claim): Promise<void> {
-    const [origin] = this.#origins;
-    const partial = this.#partial;
-    if (origin === undefined || partial === undefined) return;
+    const { origin } = this;
+    if (origin === undefined || this.#work === undefined) return;
     lane.origin = origin;
     await streamClaim({
+      blob: this.#ask,
       origin,
       claim,
-      partial,
-      clock: this.#clock,
+      clock: this.#around.clock,
       signal: lane.signal,
-      arrived: (range) => this.#arrived(lane, partial, range),
-      goBlind: () => this.#goBlind(lane, claim, partial),
+      write: (offset, chunks) => this.#content.write(offset, chunks),
+      arrived: (range) => this.#arrived(lane, range),
+      goBlind: () => this.#goBlind(lane, claim),
     });
   }
 
-  /** F3: the bytes are written; mark them, then wake whoever waits for them. F11: progress forgives. */
-  #arrived(lane: Lane, partial: Partial, range: ByteRange): void {
-    partial.present.add(range);
-    this.#received += lengthOf(range);
-    lane.servedAt = this.#clock.elapsed();
-    this.#begunAt ??= lane.servedAt;
-    this.#servedAt = lane.servedAt;
-    this.#patience.progressed();
-    this.#pauses = 0;
-    this.#waits.wake(range);
-    this.#host.arrived(range);
+  #arrived(lane: Lane, range: ByteRange): void {
+    lane.servedAt = this.#now;
+    this.#line.arrived(lengthOf(range));
+    this.#content.mark(range);
+    if (this.#content.isWhole) this.#finish(WHOLE);
     // Where nobody waits, nothing else would start the lanes that read ahead.
-    if (this.#host.isWanted && this.#pool.count < this.#limit) this.schedule();
+    else if (this.#content.isWanted && this.#lanes.size < this.#limit) this.#schedule();
   }
 
   /** F15. True when this lane may go on with its body as the only lane; else the next claim starts from the first gap. */
-  async #goBlind(lane: Lane, claim: Claim, partial: Partial): Promise<boolean> {
-    if (this.#isRangeBlind && this.#claims.list().length > 1) return false;
+  async #goBlind(lane: Lane, claim: Claim): Promise<boolean> {
+    if (this.#isRangeBlind && this.#claims.count > 1) return false;
     this.#isRangeBlind = true;
-    await this.#pool.endAll(lane);
-    const gap = partial.present.firstGap({ start: 0, end: this.#size });
+    await this.#endAll(lane);
+    const gap = this.#content.present.firstGap({ start: 0, end: this.#ask.size });
     if (lane.signal.aborted || gap === undefined || gap.start !== claim.at) return false;
     claim.extend(gap.end);
     return true;
   }
 
   #ended(lane: Lane, error: unknown): void {
-    if (error !== undefined && !lane.signal.aborted && this.#partial !== undefined) this.#failed(lane, error);
-    this.schedule();
+    this.#lanes.delete(lane);
+    if (error !== undefined && !lane.signal.aborted && this.#work !== undefined) this.#failed(lane, error);
+    this.#schedule();
   }
 
   #failed(lane: Lane, error: unknown): void {
-    this.#host.laneFailed(lane.origin, error);
-    if (isGranaryError(error, "store-damaged")) this.#host.gaveUp("stalled", error);
-    else if (isGranaryError(error, "store-full")) {
-      this.#backOff(lane, error);
-      this.#host.outOfRoom();
-    } else if (isGranaryError(error, "upstream-unavailable") && lane.brought >= WORTH_BYTES) return;
-    else if (!this.#isMadeUpFor(lane, error)) this.#backOff(lane, error);
+    this.#report(lane.origin, error);
+    const end = this.#line.failed(lane, error, this.#lanes.size);
+    if (end !== undefined) this.#finish(end);
+    else if (isGranaryError(error, "store-full")) void this.#extendRoom(error);
   }
 
-  /** One lane's trouble is its own while others are served: the line takes fewer, or this range is not to be had just now. */
-  #isMadeUpFor(lane: Lane, error: unknown): boolean {
-    const now = this.#clock.elapsed();
-    const isServedNow = isServed({ servedAt: this.#servedAt }, now) && !isGranaryError(error, "closed");
-    if (this.#pool.count === 0) return isServedNow && isLimit(error) && this.#pause();
-    if (!isServedNow) return false;
-    if (lane.brought === 0 && isLimit(error)) this.#room.refused(this.#pool.count, now);
-    else this.#room.rest(now);
-    return true;
+  /** The disk had no room: lanes wait, and go on if some can be made. */
+  async #extendRoom(error: GranaryError): Promise<void> {
+    if (!(await this.#room.extend(this.#ask.size))) this.#finish({ end: "stalled", error });
   }
 
-  /** All lanes ended at about the same time, and the line has not got over it: a few short pauses come before the judgement. */
-  #pause(): boolean {
-    this.#pauses += 1;
-    if (this.#pauses > FILL_RETRIES.lastLanePauses) return false;
-    this.#wait(FILL_RETRIES.lastLanePauseMs);
-    return true;
+  #report(origin: Origin | undefined, error: unknown): void {
+    const upstream = origin?.name.split("/")[0] ?? "none";
+    const code = isGranaryError(error) ? error.code : "unexpected";
+    const { metrics, episodes, log } = this.#around;
+    metrics.laneErrors.inc({ upstream, code });
+    const facts = { digest: this.#ask.digest, origin: origin?.name, code, reason: messageOf(error) };
+    // Where we sent nothing ourselves, the circuit has said why.
+    if (isGranaryError(error) && error.facts.unsentForMs !== undefined) log.debug(facts, "a lane waits");
+    else episodes.trouble(`transfers from ${upstream}: ${code}`, facts, "a lane failed");
   }
 
-  /** Failures that come while we wait already are one failure: an upstream's restart cuts every lane at once. */
-  #backOff(lane: Lane, error: unknown): void {
-    if (this.#backingOff !== undefined) return;
-    const origin = lane.origin?.name ?? "";
-    const judged = { error, origin, now: this.#clock.elapsed(), random: this.#random() };
-    const judgement = this.#patience.judge(judged);
-    this.#room.forget();
-    if (judgement.next === "again") this.#wait(judgement.afterMs);
-    else if (judgement.next === "elsewhere") this.#dropOrigin(lane.origin, error);
-    else this.#host.gaveUp(judgement.state, asGranaryError(error));
+  /** Ends every lane but `except`; resolves when they have written what they had. */
+  async #endAll(except?: Lane): Promise<void> {
+    const others = [...this.#lanes].filter((lane) => lane !== except);
+    for (const lane of others) lane.end();
+    await Promise.all(others.map((lane) => lane.done));
   }
 
-  #wait(ms: number): void {
-    if (this.#backingOff !== undefined) return;
-    // What one origin lacks just now another may have.
-    const [first, ...others] = this.#origins;
-    if (first !== undefined) this.#origins = [...others, first];
-    this.#backingOff = this.#clock.after(ms, () => this.#tryAgain());
-  }
+  // --- that nobody starves (F17) -----------------------------------------------------------------------------------
 
-  #dropOrigin(origin: Origin | undefined, error: unknown): void {
-    this.#origins = this.#origins.filter((other) => other !== origin);
-    if (this.#origins.length > 0) this.#patience.movedOn();
-    else this.#host.gaveUp("stalled", asGranaryError(error));
-  }
-
-  #tryAgain(): void {
-    this.#backingOff = undefined;
-    this.schedule();
-  }
-
-  /** F17, and the slow tail: a lane that holds others up hands its rest over. */
+  /** A lane that holds others up gives up the rest of what it claimed. */
   #keepPace(): void {
     this.#pace = undefined;
     if (!this.#isRangeBlind) this.#endSlow();
-    this.schedule();
+    this.#schedule();
   }
 
   #endSlow(): void {
-    const now = this.#clock.elapsed();
-    const lanes = [...this.#pool];
+    const lanes = [...this.#lanes];
     const { stuck, surplus } = keepPace({
-      now,
-      servedAt: this.#servedAt,
-      starveMs: this.#policy.starveMs,
-      waits: this.#waits,
+      now: this.#now,
+      servedAt: this.#line.servedAt,
+      starveMs: this.#ask.policy.starveMs,
+      waits: this.#content.waits,
       claims: this.#claims,
       lanes,
       most: this.#limit,
       turnMs: this.#turnMs,
       isCrowded: (this.origin?.crowd?.queued ?? 0) > 0,
     });
-    for (const lane of [...stuck, ...surplus]) this.#pool.end(lane);
+    for (const lane of [...stuck, ...surplus]) lane.end();
     // One that never began, beside others that are served, stands in a queue of the line's.
     const queued = stuck.filter(({ servedAt }) => servedAt === undefined).length;
-    if (queued > 0) this.#room.refused(lanes.length - queued, now);
+    if (queued > 0) this.#line.refused(lanes.length - queued);
   }
-}
-
-/** No connection could be made, or it was closed before an answer, or that was "not so many at once". */
-function isLimit(error: unknown): boolean {
-  if (!isGranaryError(error)) return false;
-  const { upstreamStatus } = error.facts;
-  return upstreamStatus === undefined
-    ? error.code === "upstream-unavailable"
-    : [429, 503].includes(upstreamStatus);
-}
-
-function asGranaryError(error: unknown): GranaryError {
-  if (isGranaryError(error)) return error;
-  return new GranaryError("upstream-unavailable", `A transfer failed: ${messageOf(error)}`, { cause: error });
 }

@@ -4,7 +4,7 @@
  * claims end early. It starts nothing and fetches nothing.
  */
 import type { Claim, Claims } from "./claims.ts";
-import type { Lane } from "./lane-pool.ts";
+import type { Lane } from "./lane.ts";
 import type { Wait } from "./waits.ts";
 
 export type Scene = {
@@ -22,13 +22,6 @@ export type Scene = {
   /** Other fills wait for the connections of ours. */
   readonly isCrowded: boolean;
 };
-
-/** Brought by a lane within this: it is being served. */
-const SERVED_MS = 1_000;
-
-export function isServed({ servedAt }: Pick<Lane, "servedAt">, now: number): boolean {
-  return servedAt !== undefined && now - servedAt <= SERVED_MS;
-}
 
 /** Shrinks claims, and returns the lanes that are to end. */
 export function keepPace(scene: Scene): {

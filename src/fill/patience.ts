@@ -5,7 +5,6 @@
  */
 import { isGranaryError } from "../errors.ts";
 import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
-import { backoffMs } from "./backoff.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 
 export type Judgement =
@@ -169,4 +168,16 @@ function isRefusal(error: unknown): boolean {
     "upstream-refused",
     "config-invalid",
   );
+}
+
+/**
+ * Milliseconds before the `failures`-th try after a failure; `random` in [0, 1) spreads them. `patienceMs` caps what a
+ * Retry-After can make of it.
+ */
+function backoffMs(failures: number, error: unknown, random: number, patienceMs: number): number {
+  const asked = isGranaryError(error) ? (error.facts.retryAfterMs ?? 0) : 0;
+  const { firstPauseMs, longestPauseMs, jitter } = FILL_RETRIES;
+  const grown = firstPauseMs * 2 ** (failures - 1) * (1 + random * jitter);
+  const computed = Math.min(longestPauseMs * (1 - random * jitter), grown);
+  return Math.max(Math.min(asked, patienceMs), computed);
 }

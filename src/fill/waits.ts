@@ -13,6 +13,14 @@ export type Wait = Wanted & {
   readonly wake: () => void;
 };
 
+/** A reader's own view of its wait. */
+export type Parked = {
+  /** Resolves at the next wake-up that concerns its byte; the reader looks again whether that is there. */
+  readonly woken: Promise<void>;
+  /** Gives the wait up, which wakes it as well. Idempotent. */
+  leave(): void;
+};
+
 export class Waits {
   readonly #clock: Clock;
   readonly #parked = new Set<Wait>();
@@ -30,10 +38,9 @@ export class Waits {
     return this.#parked.values();
   }
 
-  /** Resolves at the next wake-up that concerns `range.start`; the caller looks again whether its byte is there. */
-  park(range: Wanted): { readonly woken: Promise<void>; leave(): void } {
+  park({ start, end, ahead }: Wanted): Parked {
     const { promise, resolve } = Promise.withResolvers<void>();
-    const wait: Wait = { ...range, parkedAt: this.#clock.elapsed(), wake: resolve };
+    const wait: Wait = { start, end, ahead, parkedAt: this.#clock.elapsed(), wake: resolve };
     this.#parked.add(wait);
     return {
       woken: promise,

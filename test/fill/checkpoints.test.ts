@@ -1,6 +1,6 @@
 /** Checkpoints: a second or 64 MiB apart while bytes arrive, one at a time, none after the stop. */
 import { expect, test } from "vitest";
-import { Checkpoints } from "../../src/fill/checkpoints.ts";
+import { Checkpoints } from "../../src/fill/open-partial.ts";
 import type { Partial } from "../../src/store/partial.ts";
 import { FakeClock, settle } from "../support/fake-clock.ts";
 

@@ -1,7 +1,7 @@
 /** How large a segment may be: small at a new place, growing, sharing the end, and small again in a crowd (F17). */
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { segmentLimit, turnMs } from "../../src/fill/segment-limit.ts";
+import { segmentLimit, turnMs } from "../../src/fill/next-segment.ts";
 import { SIMULATED_POLICY } from "../simulation/world.ts";
 
 const KIB = 1024;

@@ -5,7 +5,8 @@
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { remove } from "../../files/disk.ts";
-import { Fills, type RunningFill } from "../../fill/fills.ts";
+import type { Fill } from "../../fill/fill.ts";
+import { Fills } from "../../fill/fills.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Repository } from "../../oci/reference.ts";
 import type { BlobReader, Source } from "../../source.ts";
@@ -117,7 +118,7 @@ export class LayerSpool {
   }
 
   /** Its failure is told to its reader. */
-  async #ended(fill: RunningFill): Promise<void> {
+  async #ended(fill: Fill): Promise<void> {
     await fill.ended;
     this.#running -= 1;
     this.#startMore();

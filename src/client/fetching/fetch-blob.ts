@@ -132,7 +132,7 @@ function startFill({ descriptor: { digest, size }, upstream, path, origin, optio
   };
   const around = fetchSurroundings(spool, pathBlobs(path, options.mode ?? 0o644), options.clock);
   const ask = { digest, upstream, size, origin, policy: FETCH_POLICY };
-  return new Fill(ask, around, Promise.resolve(), () => undefined);
+  return new Fill(ask, around, () => undefined);
 }
 
 function stoppedError(

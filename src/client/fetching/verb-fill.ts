@@ -2,7 +2,8 @@
  * Owns how the Fills of client verbs are run: what they have around them, and the wait for one of them with reports of how far it is.
  * It starts and stops none.
  */
-import type { Fill, FillSurroundings } from "../../fill/fill.ts";
+import type { Fill } from "../../fill/fill.ts";
+import type { FillSurroundings } from "../../fill/fill-ask.ts";
 import type { Room } from "../../fill/room.ts";
 import { type Clock, foregroundClock, systemClock, type Timer } from "../../observe/clock.ts";
 import { Episodes } from "../../observe/episodes.ts";

@@ -4,10 +4,9 @@
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
-import type { FillAsk } from "../../fill/fill.ts";
+import type { FillAsk } from "../../fill/fill-ask.ts";
 import type { Fills } from "../../fill/fills.ts";
 import { PassThrough } from "../../fill/pass-through.ts";
-import type { UnsizedAsk } from "../../fill/unsized-fill.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
@@ -182,8 +181,9 @@ export class Blobs {
     if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
     if (room === undefined) return this.#passedThrough(ask, range);
     const fill = this.#parts.fills.obtain(ask);
-    const isMine = fill.size === undefined || fill.size === ask.size;
-    return isMine ? fill.reader(range, ahead) : failing(otherSize(ask, fill.size));
+    const [said, found] = [ask.size, fill.size];
+    if (said === undefined || found === undefined || said === found) return fill.reader(range, ahead);
+    return failing(otherSize(ask.digest, said, found));
   }
 
   /** Nobody states how large it is: it is read to its end once, by everybody who asks meanwhile. */
@@ -192,7 +192,7 @@ export class Blobs {
     const ask = this.#askOf(client, target, undefined);
     const room = await this.#parts.space.reserve(target, 0);
     const reader = (range?: ByteRange) =>
-      this.#proving(client, target, this.#doubting(client, target, 0, this.#unsizedReader(ask, room, range)));
+      this.#proving(client, target, this.#doubting(client, target, 0, this.#reader(ask, room, range)));
     const release = () => {
       room?.release();
       unpin();
@@ -200,17 +200,7 @@ export class Blobs {
     return { blob: { digest, size: undefined, reader, release }, outcome: outcomeOf(room) };
   }
 
-  #unsizedReader(ask: UnsizedAsk, room: Reservation | undefined, range: ByteRange | undefined): BlobReader {
-    if (this.#isClosed) return failing(new GranaryError("closed", "Granary is shutting down."));
-    if (room === undefined) return this.#passedThrough({ ...ask, size: undefined }, range);
-    const fill = this.#parts.fills.obtainUnsized(ask);
-    return fill.reader(range);
-  }
-
-  #passedThrough(
-    { digest, size, origin, policy }: UnsizedAsk & { readonly size: number | undefined },
-    range: ByteRange | undefined,
-  ): BlobReader {
+  #passedThrough({ digest, size, origin, policy }: FillAsk, range: ByteRange | undefined): BlobReader {
     const { clock, random, metrics } = this.#parts;
     metrics.bypasses.inc();
     const whole = { start: 0, end: size ?? Number.POSITIVE_INFINITY };
@@ -295,7 +285,7 @@ function failing(error: GranaryError): BlobReader {
 }
 
 /** F2: this client was told one size, and the running fill goes by another; one of the two descriptors is wrong. */
-function otherSize({ digest, size }: FillAsk, found: number): GranaryError {
+function otherSize(digest: Digest, size: number, found: number): GranaryError {
   const message = `${digest} was said to have ${size} bytes, and is being filled as one of ${found}.`;
   return new GranaryError("size-mismatch", message, { expected: size, found, target: digest });
 }
