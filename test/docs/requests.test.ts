@@ -50,14 +50,23 @@ async function served(world: MirrorWorld): Promise<number> {
   return serving.listeners[0]?.port ?? 0;
 }
 
-function expectPath(heading: string, worked: readonly string[]): void {
+/** Background tasks work as well now and then: only what works each time is the request's. */
+const ATTEMPTS = 10;
+
+/** Sends a request, as often as it takes to tell its path from what happens at the same time, and compares that with what is drawn. */
+async function expectPath(heading: string, send: (attempt: number) => Promise<void>): Promise<void> {
   const hops = drawn(heading);
   expect(hops.length, "files that are drawn").toBeGreaterThan(10);
-  expect(hops.filter((hop) => !worked.includes(hop))).toEqual([]);
   const rooms = new Set([...hops.map(folderOf), ...leftOut()]);
-  const others = worked.filter(
-    (file) => file.includes("/") && !rooms.has(folderOf(file)) && !rooms.has(file),
-  );
+  let others: readonly string[] | undefined;
+  for (let attempt = 0; attempt < ATTEMPTS && others?.length !== 0; attempt += 1) {
+    const worked = await filesThatWork(() => send(attempt));
+    expect(hops.filter((hop) => !worked.includes(hop))).toEqual([]);
+    const more = worked.filter(
+      (file) => file.includes("/") && !rooms.has(folderOf(file)) && !rooms.has(file),
+    );
+    others = others?.filter((file) => more.includes(file)) ?? more;
+  }
   expect(others, "rooms that work for it, and are not drawn").toEqual([]);
 }
 
@@ -68,11 +77,10 @@ describe("the path of", () => {
     world.fake.addImage("a/b", "1", { layers: [100] });
     const url = "/v2/a/b/manifests/1";
     expect((await ask(port, url)).status).toBe(200);
-    world.clock.aheadMs += 600_000;
-    const worked = await filesThatWork(async () => {
+    await expectPath("A tag", async () => {
+      world.clock.aheadMs += 600_000;
       expect((await ask(port, url)).headers["x-cache"]).toBe("REVALIDATED");
     });
-    expectPath("A tag", worked);
   });
 
   it("a warm blob", async () => {
@@ -80,22 +88,18 @@ describe("the path of", () => {
     const port = await served(world);
     const url = `/v2/a/b/blobs/${world.fake.addGeneratedBlob({ seed: 1, size: MiB })}`;
     await eventually(async () => expect((await ask(port, url)).headers["x-cache"]).toBe("HIT"));
-    const worked = await filesThatWork(async () => {
-      expect((await ask(port, url)).body).toHaveLength(MiB);
-    });
-    expectPath("A warm blob", worked);
+    await expectPath("A warm blob", async () => expect((await ask(port, url)).body).toHaveLength(MiB));
   });
 
   it("a cold range", async () => {
     const world = await startWorld();
     const port = await served(world);
-    const url = `/v2/a/b/blobs/${world.fake.addGeneratedBlob({ seed: 2, size: 8 * MiB })}`;
-    const worked = await filesThatWork(async () => {
+    await expectPath("A cold range", async (attempt) => {
+      const url = `/v2/a/b/blobs/${world.fake.addGeneratedBlob({ seed: 2 + attempt, size: 8 * MiB })}`;
       const answer = await ask(port, url, { headers: { range: `bytes=${MiB}-${2 * MiB - 1}` } });
       expect(answer).toMatchObject({ status: 206, isComplete: true });
       expect(answer.headers["x-cache"]).toBe("MISS");
     });
-    expectPath("A cold range", worked);
     expect(drawn("A cold range").length).toBeLessThanOrEqual(MOST_HOPS);
   });
 });
