@@ -64,7 +64,7 @@ export async function inspectImage(
 export async function extractImage(
   image: string | Image,
   directory: string,
-  options: ImageOptions & Omit<ExtractOptions, "openLayer" | "writer"> = {},
+  options: ImageOptions & ExtractOptions = {},
 ): Promise<Extraction> {
   return await withImage(image, options, async (opened) => {
     const extraction = await unpackImage(opened, directory, options);

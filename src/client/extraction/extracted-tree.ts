@@ -7,11 +7,11 @@ import { join } from "node:path";
 import { onDisk } from "../../files/disk-error.ts";
 import type { ExtractionCaps } from "./extraction-caps.ts";
 import {
-  type Change,
   type DirectoryNode,
   type FileNode,
   impliedDirectory,
   type SymlinkNode,
+  type TreeChange,
 } from "./tree-model.ts";
 import type { FileFacts, GrowingFile, TreeWriter } from "./tree-writer.ts";
 import { Warnings } from "./warnings.ts";
@@ -51,7 +51,7 @@ export class ExtractedTree {
   }
 
   /** Does on disk, in order, what the model lists. */
-  async carryOut(changes: readonly Change[]): Promise<void> {
+  async carryOut(changes: readonly TreeChange[]): Promise<void> {
     for (const change of changes) {
       if (change.do === "make") await this.makeDirectory(change.path);
       else if (change.node.kind !== "symlink" || !this.refusedLinks.delete(change.node)) {

@@ -5,11 +5,11 @@
 import type { GranaryError } from "../../errors.ts";
 import { refused } from "./entry-name.ts";
 import {
-  type Change,
   type DirectoryNode,
   impliedDirectory,
   type Node,
   put,
+  type TreeChange,
   type TreePlace,
 } from "./tree-model.ts";
 
@@ -30,8 +30,8 @@ export function placeOf(
   root: DirectoryNode,
   path: readonly string[],
   layer: number,
-): { readonly place: TreePlace; readonly changes: readonly Change[] } {
-  const changes: Change[] = [];
+): { readonly place: TreePlace; readonly changes: readonly TreeChange[] } {
+  const changes: TreeChange[] = [];
   const parent = walk(root, path.slice(0, -1), (place, existing) => {
     if (existing?.kind === "file" && existing.layer === layer)
       throw refused(path.join("/"), "it lies below a file");

@@ -36,7 +36,7 @@ export type DirectoryNode = {
 export type Node = FileNode | SymlinkNode | DirectoryNode;
 
 /** One thing to do on disk; `path` lists names below the root, none of them a symbolic link. */
-export type Change =
+export type TreeChange =
   | { readonly do: "make"; readonly path: readonly string[] }
   | { readonly do: "remove"; readonly path: readonly string[]; readonly node: Node };
 
@@ -57,7 +57,7 @@ export function impliedDirectory(layer: number): DirectoryNode {
  * Puts `node` at `place`. A directory is merged into a directory that is there; anything else replaces what is there, which
  * is then in the list of changes. The node itself is the caller's to write, a new directory is in the list too.
  */
-export function put(place: TreePlace, node: Node): Change[] {
+export function put(place: TreePlace, node: Node): TreeChange[] {
   const { directory, name, path } = place;
   const existing = directory.children.get(name);
   if (existing?.kind === "directory" && node.kind === "directory") {
@@ -65,13 +65,13 @@ export function put(place: TreePlace, node: Node): Change[] {
     return [];
   }
   directory.children.set(name, node);
-  const changes: Change[] = existing === undefined ? [] : [{ do: "remove", path, node: existing }];
+  const changes: TreeChange[] = existing === undefined ? [] : [{ do: "remove", path, node: existing }];
   if (node.kind === "directory") changes.push({ do: "make", path });
   return changes;
 }
 
 /** Takes away what lower layers put at `place` and below it; what `layer` itself put there stays (docs/protocol.md#whiteouts). */
-export function whiteOut({ directory, name, path }: TreePlace, layer: number): Change[] {
+export function whiteOut({ directory, name, path }: TreePlace, layer: number): TreeChange[] {
   const node = directory.children.get(name);
   if (node === undefined) return [];
   const isLower = node.layer < layer;
@@ -86,7 +86,7 @@ export function whiteOut({ directory, name, path }: TreePlace, layer: number): C
 }
 
 /** Takes away what lower layers put below `directory`, which itself stays (docs/protocol.md#whiteouts). */
-export function clear(directory: DirectoryNode, path: readonly string[], layer: number): Change[] {
+export function clear(directory: DirectoryNode, path: readonly string[], layer: number): TreeChange[] {
   const names = [...directory.children.keys()];
   return names.flatMap((name) => whiteOut({ directory, name, path: [...path, name] }, layer));
 }

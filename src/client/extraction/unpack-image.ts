@@ -33,6 +33,10 @@ export type ExtractOptions = VerbOptions & {
    * `.<target>.granary-layers`. A Source that is local needs none.
    */
   readonly temporaryDirectory?: string;
+};
+
+/** What the library leaves to itself: other layers, and another way to the disk. */
+export type UnpackOptions = ExtractOptions & {
   /** Opens a layer for reading, in place of the image's Source. Layers are opened one after another, bottom first. */
   readonly openLayer?: (descriptor: Descriptor, layerIndex: number) => BlobReader;
   /** Brings the tree to disk; a stand-in can take its place. */
@@ -67,7 +71,7 @@ const MOST_ENTRIES = 1_000_000;
 export async function unpackImage(
   image: Image,
   directory: string,
-  options: ExtractOptions = {},
+  options: UnpackOptions = {},
 ): Promise<Extraction> {
   const layers = layersOf(image);
   const staging = await openStaging(directory, options.replace ?? false);
@@ -89,7 +93,7 @@ async function fetchAndUnpack(
   image: Image,
   layers: readonly Layer[],
   { path, target }: Staging,
-  options: ExtractOptions,
+  options: UnpackOptions,
 ): Promise<Unpacked> {
   const supply = await openSupply(image, target, options);
   const { signal } = options;
@@ -111,7 +115,7 @@ async function unpack(
   supply: LayerSupply,
   layers: readonly Layer[],
   path: string,
-  options: ExtractOptions,
+  options: UnpackOptions,
 ): Promise<Unpacked> {
   const tree = await newTree(layers, path, options);
   try {
@@ -134,7 +138,7 @@ async function unpack(
 async function newTree(
   layers: readonly Layer[],
   directory: string,
-  options: ExtractOptions,
+  options: UnpackOptions,
 ): Promise<ExtractedTree> {
   const free = await roomFor(totalSize(layers), directory);
   const { maxBytes = Math.min(MOST_BYTES, free), maxEntries = MOST_ENTRIES, signal } = options;

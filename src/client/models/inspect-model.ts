@@ -25,7 +25,7 @@ export type ModelInspection = {
   readonly texts: Readonly<Partial<Record<TextRole, string>>>;
 };
 
-type TextRole = (typeof TEXT_ROLES)[number];
+export type TextRole = (typeof TEXT_ROLES)[number];
 
 const TEXT_ROLES = ["template", "system", "params", "messages"] as const;
 const LIMIT_BYTES = 2 ** 20;

@@ -14,10 +14,7 @@ export type ModelManifest = ModelView & {
   readonly manifest: Manifest;
 };
 
-/** A layer, or the config as a part of its own. */
-export type ModelPart = ModelLayer;
-
-export type FetchedPart = ModelPart & {
+export type FetchedPart = ModelLayer & {
   readonly path: string;
   /** Body bytes that were received for it: 0 when it was there already. */
   readonly fetched: number;
@@ -50,7 +47,7 @@ export async function modelManifestFrom(source: Source, reference: Reference): P
 }
 
 /** Everything that the manifest lists, the config last. */
-export function partsOf({ layers, config }: Pick<ModelManifest, "layers" | "config">): ModelPart[] {
+export function partsOf({ layers, config }: Pick<ModelManifest, "layers" | "config">): ModelLayer[] {
   return [...layers, { ...config, role: "config" }];
 }
 

@@ -7,19 +7,14 @@ import { GranaryError } from "../../errors.ts";
 import { lookThrough } from "../../files/disk.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Reference } from "../../oci/reference.ts";
+import type { ModelLayer } from "../../ollama/model-view.ts";
 import { storedNameOf } from "../../ollama/stored-name.ts";
 import type { Source } from "../../source.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { distinctSize, type FetchBlobsOptions } from "../fetching/fetch-blobs.ts";
 import { PhaseProgress } from "../fetching/progress.ts";
 import { fetchStoredBlobs } from "./fetch-stored-blobs.ts";
-import {
-  type FetchedModel,
-  type ModelManifest,
-  type ModelPart,
-  modelManifestFrom,
-  partsOf,
-} from "./model-manifest.ts";
+import { type FetchedModel, type ModelManifest, modelManifestFrom, partsOf } from "./model-manifest.ts";
 import { ollamaLayout } from "./ollama-layout.ts";
 import { writeStoredManifest } from "./write-stored-manifest.ts";
 
@@ -54,7 +49,7 @@ export async function fetchToOllamaStore(
   throw new GranaryError("store-damaged", message, { target: layout.blobs });
 }
 
-type Placed = ModelPart & { readonly path: string };
+type Placed = ModelLayer & { readonly path: string };
 
 async function areAllThere(wanted: readonly Placed[]): Promise<boolean> {
   const sizes = await Promise.all(wanted.map(async ({ path }) => (await lookThrough(path))?.size));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import {
   type Extraction,
-  type ExtractOptions,
+  type UnpackOptions,
   unpackImage,
 } from "../../../src/client/extraction/unpack-image.ts";
 import type { Image } from "../../../src/client/images/image.ts";
@@ -63,7 +63,7 @@ export function memoryImage(layers: readonly LayerSpec[], spec: ImageSpec = {}):
 /** Extracts into `root` below a new directory, or into `directory`. */
 export async function extractLayers(
   layers: readonly LayerSpec[],
-  { directory, ...options }: ExtractOptions & { readonly directory?: string } = {},
+  { directory, ...options }: UnpackOptions & { readonly directory?: string } = {},
   spec: ImageSpec = {},
 ): Promise<{ readonly root: string; readonly extraction: Extraction; readonly tree: Tree }> {
   const { image, blobs } = memoryImage(layers, spec);

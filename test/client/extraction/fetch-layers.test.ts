@@ -3,7 +3,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { expect, test } from "vitest";
-import { type ExtractOptions, unpackImage } from "../../../src/client/extraction/unpack-image.ts";
+import { type UnpackOptions, unpackImage } from "../../../src/client/extraction/unpack-image.ts";
 import type { Progress } from "../../../src/client/fetching/progress.ts";
 import { GranaryError } from "../../../src/errors.ts";
 import type { Descriptor } from "../../../src/oci/descriptor.ts";
@@ -28,7 +28,7 @@ async function registryWorld() {
   const fake = await startFake({ mode: "plain" });
   for (const bytes of blobs.values()) fake.addBlob(bytes, image.reference.repository);
   const beside = await tempDirectory();
-  const extract = (options: ExtractOptions = {}) =>
+  const extract = (options: UnpackOptions = {}) =>
     unpackImage({ ...image, source: sourceOf(fake) }, join(beside, "root"), {
       clock: new HurriedClock(),
       ...options,
