@@ -45,7 +45,7 @@ export type ManifestAnswer = Omit<ManifestHeadAnswer, "digest" | "mediaType" | "
 export type FoundBlob = { readonly blob: ReadableBlob; readonly outcome: Outcome };
 
 /** A list, in memory until `release` is called: when it was sent, or nobody wants it any more. */
-type ListAnswer = {
+export type ListAnswer = {
   /** JSON text. */
   readonly body: Uint8Array;
   readonly release: () => void;

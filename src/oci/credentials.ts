@@ -3,7 +3,7 @@
  * and no secret ever enters a message: the rule that the credentials came from is all that may be told.
  */
 
-type FromRule = {
+export type FromRule = {
   /** Where they were found, for messages: "~/.docker/config.json (auths: ghcr.io)". Never a secret. */
   readonly rule?: string;
 };
