@@ -1,12 +1,11 @@
 /**
  * Owns the sums over what is stored: how many blobs with how many bytes, and how many manifests. They are added up once, when the database
  * is opened (a tenth of a second for a million blobs); from then on triggers keep them up to date, so that reading them costs the same
- * however many rows there are. Table and triggers are temporary: they belong to the connection and are in memory, never in the file.
+ * however many rows there are. Table and triggers are temporary: they belong to the connection, and one row fits into its memory.
  */
 
 /** For each new connection, once the tables are there (https://sqlite.org/lang_createtrigger.html, section 6: TEMP triggers). */
 export const KEEP_SUMS = `
-  PRAGMA temp_store = MEMORY;
   CREATE TEMP TABLE sums (blobs INTEGER NOT NULL, bytes INTEGER NOT NULL, manifests INTEGER NOT NULL) STRICT;
   INSERT INTO temp.sums
     SELECT count(*), coalesce(sum(size), 0), (SELECT count(*) FROM main.manifests) FROM main.blobs;

@@ -66,8 +66,12 @@ export class DiskMeasure {
     this.#parts = parts;
   }
 
-  /** Who asks while the disk is being asked gets the same answer: many cold requests at once cost one question. */
-  look(): Promise<Look> {
+  /**
+   * Who asks while the disk is being asked gets the same answer: many cold requests at once cost one question. With `isFresh` it is asked
+   * again: something was removed just now.
+   */
+  look(isFresh = false): Promise<Look> {
+    if (isFresh) return this.#look();
     this.#looking ??= this.#look().finally(() => {
       this.#looking = undefined;
     });

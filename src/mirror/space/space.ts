@@ -148,9 +148,9 @@ export class Space {
   }
 
   /** Reads what `#balanceOf` needs. */
-  async #measure(): Promise<Measured> {
+  async #measure(isFresh = false): Promise<Measured> {
     const { left } = this.#ledger;
-    const [look, rows] = await Promise.all([this.#measuring.look(), this.#parts.metadata.sums()]);
+    const [look, rows] = await Promise.all([this.#measuring.look(isFresh), this.#parts.metadata.sums()]);
     this.#parts.damage.lying(look.damaged);
     return { look, stored: rows.bytes, left };
   }
@@ -184,7 +184,7 @@ export class Space {
   }
 
   async #evictFor(key: PartialKey, size: number): Promise<Reservation | undefined> {
-    const measured = await this.#measure();
+    const measured = await this.#measure(true);
     const needed = this.#ledger.needed(key, size);
     const lacking = this.#lacking(this.#balanceOf(measured), needed);
     if (lacking === Number.POSITIVE_INFINITY) return await this.#refuse(needed);
@@ -200,7 +200,7 @@ export class Space {
   }
 
   async #trim(): Promise<boolean> {
-    const measured = await this.#measure();
+    const measured = await this.#measure(true);
     const lacking = this.#lacking(this.#balanceOf(measured), 0);
     if (lacking <= 0) return true;
     return Number.isFinite(lacking) && (await this.#evict(lacking, measured, false));
@@ -210,7 +210,7 @@ export class Space {
   async #evict(lacking: number, { look }: Measured, isAllOrNothing: boolean): Promise<boolean> {
     const freed = await this.#janitor.free(lacking, look.damaged, isAllOrNothing);
     if (freed >= lacking) return true;
-    const measured = await this.#measure();
+    const measured = await this.#measure(true);
     return this.#lacking(this.#balanceOf(measured), 0) <= 0;
   }
 

@@ -107,7 +107,7 @@ export class Reconciliation {
         looked += items.length;
         if (looked !== FIRST) continue;
         // The database was lost: nobody knows yet how much is stored.
-        if (known === 0) counted = space.waitForCount();
+        if (known === 0) counted = this.#waitForCount();
         begun();
       }
       // Until now the budget was kept without these.
@@ -115,6 +115,18 @@ export class Reconciliation {
     } finally {
       counted();
     }
+  }
+
+  #waitForCount(): () => void {
+    const { space, log } = this.#parts;
+    const resume = space.waitForCount();
+    log.warn(
+      "the database does not know the blobs that are stored: new ones are passed through until all are counted",
+    );
+    return () => {
+      resume();
+      log.info("all stored blobs are counted: new ones are stored again");
+    };
   }
 
   async #agree({ digest, row, file }: Item, tally: Tally): Promise<void> {

@@ -64,7 +64,7 @@ export type VerifyParts = {
   readonly damage: Damage;
   readonly clock: Clock;
   /** A blob is pinned while it is read; one that is being filled is neither missing nor wrong. */
-  readonly pins: Pick<Pins, "pin" | "isFilled">;
+  readonly pins: Pick<Pins, "pin" | "isFilled" | "isLeaving">;
 };
 
 /** What the steps share. */
@@ -185,7 +185,7 @@ async function verifyBlob(work: Work, item: Item): Promise<void> {
 }
 
 async function verifyOpened(work: Work, stored: StoredBlob, { row, file }: Item): Promise<void> {
-  const { metadata, sound, pins, clock, counts } = work;
+  const { metadata, store, sound, pins, clock, counts } = work;
   const { digest, size } = stored;
   const isRight = await verdictOf(work, await stored.verify());
   if (pins.isFilled(digest)) return;
@@ -198,6 +198,8 @@ async function verifyOpened(work: Work, stored: StoredBlob, { row, file }: Item)
   counts.bytes += size;
   const verifiedAt = clock.now();
   if (row?.size === size) return await metadata.recordVerified(digest, verifiedAt);
+  // It was evicted while it was hashed: then it has no row for that reason.
+  if (pins.isLeaving(digest) || (await store.stat(digest)) === undefined) return;
   const usedAt = row?.usedAt ?? file?.changedAt ?? 0;
   await repaired(work, "unregistered", digest, () =>
     metadata.recordBlob({ digest, size, usedAt, verifiedAt }),
