@@ -1,5 +1,11 @@
 /** Shows that docs/architecture.md is true of the tree: its rooms are those that are checked, its tests and its hops exist. */
+import { relative } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { exitCodeOf } from "../../src/cli/exit-code.ts";
+import { type ErrorCode, GranaryError } from "../../src/errors.ts";
+import { errorAnswer } from "../../src/http/answers/error-answer.ts";
+import { parseDigest } from "../../src/oci/digest.ts";
+import { layoutOf } from "../../src/store/layout.ts";
 import { readPage, rowsUnder } from "./markdown.ts";
 import { readFromRoot, repositoryFiles, withFolders } from "./repository.ts";
 
@@ -84,5 +90,34 @@ describe("the requests that are drawn", () => {
     expect(hops.length).toBeGreaterThan(40);
     const sources = files.filter((file) => file.startsWith("src/"));
     expect(hops.filter((hop) => !sources.some((file) => file.endsWith(`/${hop}`)))).toEqual([]);
+  });
+});
+
+describe("the errors", () => {
+  it("are all there, each with the status and the exit code that it becomes", async () => {
+    const [, union = ""] =
+      /export type ErrorCode =\n([^;]*);/.exec(await readFromRoot("src/errors.ts")) ?? [];
+    const codes = [...union.matchAll(/"([a-z-]+)"/g)].map(([, code]) => code as ErrorCode);
+    const expected = codes.map((code) => {
+      const error = new GranaryError(code, "Something happened.");
+      const { status } = errorAnswer(error, { kind: "manifest", rateLimitedStatus: 429 });
+      return [`\`${code}\``, String(status), String(exitCodeOf(error))];
+    });
+    expect(rowsUnder(page, "code").map(([code, , status, exit]) => [code, status, exit])).toEqual(expected);
+  });
+});
+
+describe("what a kill leaves behind", () => {
+  it("is told of everything that lies in a storage directory", () => {
+    const layout = layoutOf("/storage");
+    const hex = "ab".repeat(32);
+    const digest = parseDigest(`sha256:${hex}`);
+    const { data, map } = layout.partial({ digest, upstream: "hub.test" });
+    const paths = [layout.blob(digest), data, map, layout.database, layout.socket, layout.damaged];
+    const told = sectionOf("What a kill leaves behind");
+    for (const path of paths) {
+      const name = relative("/storage", path).replace("/ab/", "/<2 hex>/").replace(hex, "<hex>");
+      expect(told, name).toContain(`\`${name.replace("hub.test", "<upstream>")}`);
+    }
   });
 });
