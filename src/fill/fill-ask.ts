@@ -1,4 +1,5 @@
 /** Owns what a Fill is asked for, and what all Fills of a process share: the ports that they reach disk, network and records through. */
+import type { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
@@ -18,7 +19,24 @@ export type FillAsk = PartialKey & {
   /** One of the upstream's. */
   readonly origin: Origin;
   readonly policy: FillPolicy;
+  /** Hears of the fill that begins with this ask; not of one that runs already. */
+  readonly observer?: FillObserver;
 };
+
+/** All in bytes. */
+export type FillProgress = {
+  readonly present: number;
+  /** Undefined as long as nobody knows. */
+  readonly size: number | undefined;
+};
+
+/** A Fill knows a digest; whoever asks for it knows the name that people use, and can tell them how it goes. Calls must not throw. */
+export interface FillObserver {
+  /** Its partial is open, and bytes are asked for. Called again when it starts over from nothing. */
+  begun(progress: () => FillProgress): void;
+  /** It is over: committed when there is no failure. Called once, also for one that never began. */
+  ended(failure: GranaryError | undefined): void;
+}
 
 export type FillSurroundings = {
   readonly spool: Spool;

@@ -244,10 +244,9 @@ export class Fill {
     });
     // Ended while it opened: nobody else knows of this partial.
     if (this.#state !== state) return await letGoOf(partial, this.#state);
-    if (partial.isResumed)
-      log.info({ digest: this.digest, present: partial.present.total }, "resuming a partial blob");
     this.#become({ name: "filling", partial, linger: undefined });
     this.#content.show(partial);
+    this.#ask.observer?.begun(() => ({ present: this.#content.present.total, size: this.size }));
   }
 
   async #fill(state: Filling): Promise<void> {
@@ -425,6 +424,7 @@ export class Fill {
   #leave(state: Over): void {
     this.#become(state);
     this.#around.metrics.fillsEnded.inc({ end: state.name });
+    this.#ask.observer?.ended("failure" in state ? state.failure : undefined);
     this.#leaveMap(this);
     this.#unpin();
   }

@@ -107,7 +107,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
   );
   const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });
-  const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, metrics, random });
+  const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, log, metrics, random });
   const room = new BodyRoom(LIST_MEMORY, clock);
   const tagLists = new TagLists(metadata, clock, room);
   const referrers = new Referrers({

@@ -11,7 +11,7 @@ import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
 import type { Asker, Mirror } from "../../src/mirror/mirror.ts";
 import type { Budget } from "../../src/mirror/space/disk-measure.ts";
 import { startMirror } from "../../src/mirror/start-mirror.ts";
-import { silentLog } from "../../src/observe/log.ts";
+import { type Log, silentLog } from "../../src/observe/log.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { isDigest } from "../../src/oci/digest.ts";
 import type { BlobReader } from "../../src/source.ts";
@@ -41,6 +41,8 @@ export type WorldOptions = {
   readonly others?: readonly Upstream[];
   readonly budget?: Budget;
   readonly verifyEveryMs?: number;
+  /** Silent when left out. */
+  readonly log?: Log;
   readonly metadata?: (real: Metadata) => Metadata;
   readonly blobs?: (real: BlobStore) => BlobStore;
   readonly spool?: (real: Spool) => Spool;
@@ -112,7 +114,7 @@ export class MirrorWorld {
       makeFolders: () => makeFolders(this.store.layout),
       budget,
       clock,
-      log: silentLog,
+      log: this.#options.log ?? silentLog,
       metrics,
       random: Math.random,
       verifyEveryMs: this.#options.verifyEveryMs ?? 0,

@@ -8,6 +8,7 @@ import type { FillAsk } from "../../fill/fill-ask.ts";
 import type { Fills } from "../../fill/fills.ts";
 import { PassThrough } from "../../fill/pass-through.ts";
 import type { Clock } from "../../observe/clock.ts";
+import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import type { BlobTarget } from "../../routing/target.ts";
@@ -20,6 +21,7 @@ import type { Reservation, Space } from "../space/space.ts";
 import type { Uses } from "../space/uses.ts";
 import type { SoundBlobs } from "../upkeep/sound-blobs.ts";
 import { ConfirmingOrigin } from "./confirming-origin.ts";
+import { FillLog } from "./fill-log.ts";
 import { restOf } from "./rest-of.ts";
 import { openStoredBlob } from "./stored-blob.ts";
 
@@ -31,6 +33,7 @@ export type BlobParts = {
   readonly pins: Pins;
   readonly uses: Uses;
   readonly clock: Clock;
+  readonly log: Log;
   readonly metrics: Metrics;
   readonly random: () => number;
 };
@@ -168,7 +171,8 @@ export class Blobs {
         mediaType: undefined,
       });
     });
-    return { digest, upstream: target.upstream, size, origin, policy: client.upstream.policy };
+    const observer = new FillLog(target, this.#parts);
+    return { digest, upstream: target.upstream, size, origin, policy: client.upstream.policy, observer };
   }
 
   /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
