@@ -67,7 +67,7 @@ function unpack(head: Uint8Array, chunks: Chunks, onUsed: (chunk: Uint8Array) =>
   }
 }
 
-/** Whoever asks for the next chunk is done with the one before. */
+/** A consumer that asks for the next chunk does not need the one before any more. */
 async function* telling(chunks: Chunks, onUsed: (chunk: Uint8Array) => void): Chunks {
   for await (const chunk of chunks) {
     yield chunk;
@@ -77,9 +77,9 @@ async function* telling(chunks: Chunks, onUsed: (chunk: Uint8Array) => void): Ch
 
 async function* through(kind: string, chunks: Chunks, decoder: Transform): Chunks {
   const source: { failure?: unknown } = {};
-  // It ends with the decoder, or with its source.
+  // This ends when the decoder is destroyed, or when its source ends.
   void feed(chunks, decoder).catch((error) => {
-    // What the decoder says of its data comes out of the iteration, too; what the source throws must be put in.
+    // The decoder's own errors come out of the loop below as well; an error of the source has to be handed to the decoder.
     if (decoder.errored === null) source.failure = error;
     decoder.destroy(error instanceof Error ? error : new Error(String(error)));
   });
@@ -92,7 +92,7 @@ async function* through(kind: string, chunks: Chunks, decoder: Transform): Chunk
   }
 }
 
-/** One chunk at a time: when the write returns, the decoder needs it no more. */
+/** One chunk at a time: when the write returns, the decoder does not need its memory any more. */
 async function feed(chunks: Chunks, decoder: Transform): Promise<void> {
   for await (const chunk of chunks) {
     if (decoder.destroyed) return;

@@ -108,6 +108,15 @@ describe("an archive", () => {
     }
   });
 
+  it("can be packed by a zstd whose first frame is one to skip", async () => {
+    const made = await makeImage(["none"]);
+    const tar = await tarOf(layoutEntries([made], [manifestEntry(made)]));
+    const path = join(await tempDirectory(), "x.tar");
+    const skipped = Buffer.from([0x50, 0x2a, 0x4d, 0x18, 2, 0, 0, 0, 7, 7]);
+    await writeFile(path, Buffer.concat([skipped, zstdCompressSync(tar)]));
+    await expectContent(path, made);
+  });
+
   it("can be reached by a symbolic link", async () => {
     const made = await makeImage(["gzip"]);
     const directory = await tempDirectory();
