@@ -37,7 +37,7 @@ export interface Source {
 export interface BlobReader {
   /**
    * Fills the front of `into` with the next bytes and returns how many (at least 1), or 0 after the last byte of the
-   * range. Never short of the range, never past it, or it throws (F2): `digest-mismatch`, `size-mismatch`,
+   * range. It gives exactly the range, or throws (F2): `digest-mismatch`, `size-mismatch`,
    * `upstream-unavailable`, `closed`. One call at a time.
    */
   read(into: Uint8Array): Promise<number>;
@@ -48,7 +48,7 @@ export interface BlobReader {
 /** A blob that can be read, whether it is on disk, being filled, or only passing through. */
 export interface ReadableBlob {
   readonly digest: Digest;
-  /** Bytes; undefined where nobody states them: then whoever reads the whole knows at its end. */
+  /** Bytes; undefined where nobody states them: then only a reader of the whole blob learns it, at the end. */
   readonly size: number | undefined;
   /**
    * A reader of `range`, or of the whole blob when none is given. Only a whole reader is held back at the end until

@@ -5,8 +5,8 @@
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 
 /**
- * `ENOENT` and its kind: of an error of the operating system, or of the one that a GranaryError was made from. Undefined for anything
- * else.
+ * The code of an error of the operating system, such as `ENOENT`, also where a GranaryError was made from it. Undefined for any other
+ * error.
  */
 export function errnoOf(error: unknown): string | undefined {
   if (isGranaryError(error)) return errnoOf(error.cause);

@@ -26,7 +26,7 @@ export async function replaceFile(path: string, text: string): Promise<void> {
   }
 }
 
-/** Renames and removals inside `path` outlast a power cut once this returns. Where it was removed itself, nothing has to. */
+/** Renames and removals inside `path` outlast a power cut once this returns. A directory that is gone needs no sync. */
 export async function syncDirectory(path: string): Promise<void> {
   const directory = await unlessAbsent(`opening ${path}`, OpenFile.open(path, constants.O_RDONLY));
   if (directory === undefined) return;

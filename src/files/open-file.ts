@@ -1,7 +1,7 @@
 /**
  * Owns one file descriptor: positional reads and writes, syncs, and a close that waits for them. It must never
  * close under an operation in flight: the kernel hands the number out again at once, and a late read or write would then
- * land in a stranger's file. A descriptor, not a FileHandle: equally fast, and its close can be ordered here.
+ * land in some other file. A descriptor and not a FileHandle: it is as fast, and its close can be put in order with the rest here.
  */
 import {
   type BigIntStats,
@@ -162,9 +162,9 @@ export class OpenFile {
 }
 
 /**
- * A text that is another one once somebody has written to the file, replaced it or changed its mode. It reads no bytes, so it says
- * nothing of what the disk itself has changed. The date of the last write is in it, and that of the last change of anything, which
- * nobody can set back.
+ * A text that changes whenever somebody writes to the file, replaces it or changes its mode. No byte of the file is read for it, so it
+ * cannot show what the disk itself has changed. In it are the date of the last write, and that of the last change of any kind, which
+ * no program can set back.
  */
 export function stampOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): string {
   return `${dev}:${ino}:${size}:${mtimeNs}:${ctimeNs}`;

@@ -1,11 +1,11 @@
 /**
- * Owns the check that a name from a stranger's manifest stays inside the directory it is meant for, on any system: names are
- * refused, never mended. Pure; what lies on the disk already (symbolic links) is the writer's to check.
+ * Owns the check that a name from a stranger's manifest stays inside the directory it is meant for, on any system: an unsafe name
+ * is refused, never turned into a safe one. Pure; what lies on the disk already (symbolic links) is the writer's to check.
  */
 
 const MAX_BYTES = 4096;
 const MAX_SEGMENT_BYTES = 255;
-/** Below U+0020, and the two separators of Windows: no tool that writes artifacts needs them. */
+/** Control characters, and the backslash that separates directories on Windows: no tool that writes artifacts needs them. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
 const FORBIDDEN = /[\u0000-\u001f\u007f\\]/;
 

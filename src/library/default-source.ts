@@ -10,7 +10,7 @@ import type { Source } from "../source.ts";
 import { endedBy } from "./ended-by.ts";
 import type { LibraryOptions } from "./library-options.ts";
 
-export type HeldSource = {
+export type SourceOfCall = {
   readonly source: Source;
   /** Closes what was opened here and nothing else. Idempotent. */
   close(): Promise<void>;
@@ -25,7 +25,7 @@ export async function withSource<T>(
   work: (source: Source) => Promise<T>,
 ): Promise<T> {
   return await endedBy(options.signal, async () => {
-    const { source, close } = await holdSource(options);
+    const { source, close } = await sourceFor(options);
     try {
       return await work(source);
     } finally {
@@ -35,14 +35,14 @@ export async function withSource<T>(
 }
 
 /** The caller closes it. Throws `config-invalid`. */
-export async function holdSource({
+export async function sourceFor({
   source,
   via,
   insecure,
   credentials,
   config,
   caFile,
-}: LibraryOptions): Promise<HeldSource> {
+}: LibraryOptions): Promise<SourceOfCall> {
   if (source !== undefined) return { source, close: async () => undefined };
   const settings = await loadSettings(config, process.env);
   const ca = caFile === undefined ? undefined : await readCertificates(caFile, "caFile (--ca-file)");

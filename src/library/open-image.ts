@@ -11,7 +11,7 @@ import { parsePlatform } from "../oci/platform.ts";
 import type { Reference } from "../oci/reference.ts";
 import type { Source } from "../source.ts";
 import { untilAborted } from "../waiting/abort.ts";
-import { type HeldSource, holdSource } from "./default-source.ts";
+import { type SourceOfCall, sourceFor } from "./default-source.ts";
 import { endedBy } from "./ended-by.ts";
 import type { LibraryOptions } from "./library-options.ts";
 
@@ -39,7 +39,7 @@ export async function openImage(reference: string, options: ImageOptions = {}): 
   const platform = platformOf(options);
   const location = parseImageLocation(reference);
   return await endedBy(options.signal, async () => {
-    const { source, reference: named, close } = await holdImageSource(location, options);
+    const { source, reference: named, close } = await imageSourceFor(location, options);
     try {
       const image = await untilAborted(imageFrom(source, named, platform), options.signal);
       return { ...image, close };
@@ -73,7 +73,7 @@ export async function withImageSource<T>(
 ): Promise<T> {
   const location = parseImageLocation(text);
   return await endedBy(options.signal, async () => {
-    const { source, reference, close } = await holdImageSource(location, options);
+    const { source, reference, close } = await imageSourceFor(location, options);
     try {
       return await untilAborted(work(source, reference), options.signal);
     } finally {
@@ -87,12 +87,12 @@ export function platformOf({ platform }: LibraryOptions): { readonly platform?: 
   return platform === undefined ? {} : { platform: parsePlatform(platform) };
 }
 
-async function holdImageSource(
+async function imageSourceFor(
   location: ImageLocation,
   options: ImageOptions,
-): Promise<HeldSource & { readonly reference: Reference }> {
+): Promise<SourceOfCall & { readonly reference: Reference }> {
   if (location.kind === "registry") {
-    return { ...(await holdSource(options)), reference: location.reference };
+    return { ...(await sourceFor(options)), reference: location.reference };
   }
   const { source, reference } = await openArchiveOrEngine(location, options);
   return { source, reference, close: () => source.close() };

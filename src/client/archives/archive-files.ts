@@ -28,7 +28,7 @@ export interface ArchiveFiles {
   close(): Promise<void>;
 }
 
-/** Bytes that were made here and lie in no file. */
+/** Bytes in memory, of a document that was made here. */
 export function storedInMemory(bytes: Uint8Array): StoredBytes {
   return {
     size: bytes.length,

@@ -66,7 +66,7 @@ class ArchiveSource implements Source {
     return {
       name: this.#path,
       open: async (range, signal) => openedRange(await this.#open(digest, "blob"), range, signal),
-      strike: () => undefined, // There is no other place to turn to.
+      strike: () => undefined, // An archive has no second origin that could be asked instead.
     };
   }
 

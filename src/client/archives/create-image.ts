@@ -40,8 +40,8 @@ export type CreatedImage = {
 };
 
 /**
- * Makes an image with one layer per tar, bottom first. Tars may be compressed by gzip or zstd; layers are stored plain, which each
- * reader takes and which needs no second digest. `output` is there when all of it is, or not at all. Throws `reference-invalid` (name
+ * Makes an image with one layer per tar, bottom first. Tars may be compressed by gzip or zstd; layers are stored plain, which every
+ * reader accepts, and then the digest is the diff ID as well. `output` is there when all of it is, or not at all. Throws `reference-invalid` (name
  * or platform, before anything is read), `path-invalid` (a tar that is none or absent; an output that cannot be), `config-invalid`
  * (no tar, no date), `manifest-invalid` (damaged compression), `denied`, `store-full`, `store-damaged`, `aborted`.
  */
@@ -66,7 +66,7 @@ export async function writeImage(tars: readonly string[], options: CreateOptions
   });
 }
 
-/** A name with a digest would be a promise about bytes that are not made yet. */
+/** A digest cannot be known before the image is made, so a name with a digest is refused. */
 function parseName(text: string): Reference {
   const reference = parseReference(text);
   if (reference.digest === undefined) return reference;

@@ -1,6 +1,6 @@
 /**
  * Owns the Docker engine of a machine: where it listens, one question to it, and what its failures mean. By node:http, because an
- * engine is no registry: it listens on a socket, takes no credentials, and no proxy lies between.
+ * engine is no registry: it listens on a socket, takes no credentials, and is never behind a proxy.
  */
 import { type IncomingMessage, request } from "node:http";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
@@ -14,7 +14,7 @@ export type EngineAddress =
   | { readonly host: string; readonly port: number };
 
 const DEFAULT_SOCKET = "/var/run/docker.sock";
-/** The port of a Docker engine without TLS, as IANA has it. */
+/** The port of a Docker engine without TLS, as registered with IANA. */
 const DEFAULT_PORT = 2375;
 
 const MAX_COMPLAINT_BYTES = 64 * 1024;
@@ -23,7 +23,7 @@ export type EngineAnswer = { readonly status: number; readonly body: AsyncIterab
 
 /**
  * `text` is the path of a socket, `unix://PATH`, `tcp://HOST[:PORT]` or empty. Throws `config-invalid` for what is none of them,
- * and for TLS and SSH, which are not spoken here.
+ * and for TLS and SSH, which Granary does not use with engines.
  */
 export function engineAddress(
   text: string | undefined,
@@ -36,7 +36,8 @@ export function engineAddress(
   const url = place.startsWith("tcp://") && URL.canParse(place) ? new URL(place) : undefined;
   if (url === undefined || url.hostname === "")
     throw refused(place, "it is neither unix:///PATH nor tcp://HOST:PORT");
-  if (isSet(environment.DOCKER_TLS_VERIFY)) throw refused(place, "it wants TLS, which is not spoken here");
+  if (isSet(environment.DOCKER_TLS_VERIFY))
+    throw refused(place, "it wants TLS, which Granary does not use with engines");
   return { host: url.hostname.replace(/^\[|\]$/g, ""), port: Number(url.port || DEFAULT_PORT) };
 }
 

@@ -76,7 +76,7 @@ async function readConfig(files: ArchiveFiles, { config }: SavedImage): Promise<
   return await readStored(await openPart(files, config), MAX_CONFIG_BYTES, "The config of the image");
 }
 
-/** The name of a file is a claim; who asks for an image by its ID gets that one. */
+/** The name of the file may be wrong: whoever asks for an image by its ID gets exactly that one, or an error. */
 function checkId(configBytes: Uint8Array, expected: Digest, path: string): void {
   const found = digestOf(configBytes, algorithmOf(expected));
   if (found === expected) return;

@@ -1,6 +1,6 @@
 /**
  * Owns the opening of images that lie in a file or folder: what `docker save`, skopeo, Podman, buildah, umoci and BuildKit
- * write. Which form it is, is found out by looking; where a file is both, the OCI layout in it counts.
+ * write. The form is detected; a file that is both is read as an OCI layout.
  */
 import { constants } from "node:fs";
 import { realpath } from "node:fs/promises";

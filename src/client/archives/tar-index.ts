@@ -27,7 +27,7 @@ const BLOCK_BYTES = 512;
 /** tar-stream takes extended headers of up to 4 MiB, of which an entry can have a few. */
 const MAX_HEADER_BLOCKS = (16 * 1024 * 1024) / BLOCK_BYTES;
 
-/** Archives from before POSIX have no magic; its types do not know the option. */
+/** Archives from before POSIX have no magic; tar-stream's types lack the option. */
 const PARSER_OPTIONS = { allowUnknownFormat: true, highWaterMark: BLOCK_BYTES };
 
 /** A layout of a thousand images has some ten thousand. */

@@ -1,6 +1,7 @@
 /**
- * Owns the borders of zstd frames (RFC 8878, 3.1). Node's decoder stops at the first one that lies inside a chunk and drops
- * what follows, silently; images in the chunked format of containers/storage have a frame per file. It decodes nothing.
+ * Owns the borders of zstd frames (RFC 8878, 3.1). Node's decoder stops at the first one that lies inside a chunk and silently drops
+ * what follows (nodejs/node#64741); images in the chunked format of containers/storage have a frame for each file. It decodes nothing.
+ * Remove this file when that is mended.
  */
 import { GranaryError } from "../../errors.ts";
 
@@ -19,12 +20,12 @@ type Part = {
 
 /** The same bytes without skippable frames, in chunks that never reach over the end of a frame. Throws `manifest-invalid`. */
 export async function* splitZstdFrames(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let held: Uint8Array = NOTHING; // the begin of a part whose length is not yet known
+  let rest: Uint8Array = NOTHING; // the beginning of a part whose length is not yet known
   let part: Part | undefined;
   let left = 0;
   for await (const chunk of chunks) {
-    const bytes = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
-    held = NOTHING;
+    const bytes = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
+    rest = NOTHING;
     let begin = 0;
     for (let at = 0; at < bytes.length; ) {
       if (left === 0) {
@@ -34,7 +35,7 @@ export async function* splitZstdFrames(chunks: AsyncIterable<Uint8Array>): Async
           begin = at;
         }
         if (next === undefined) {
-          held = bytes.slice(at); // A chunk is good only until the next is asked for.
+          rest = bytes.slice(at); // A chunk is good only until the next is asked for.
           break;
         }
         part = next;
@@ -44,9 +45,9 @@ export async function* splitZstdFrames(chunks: AsyncIterable<Uint8Array>): Async
       at += count;
       left -= count;
     }
-    if (held.length === 0 && part?.isKept === true) yield bytes.subarray(begin);
+    if (rest.length === 0 && part?.isKept === true) yield bytes.subarray(begin);
   }
-  if (held.length > 0 || left > 0 || part?.endsFrame === false) throw damaged("it is cut off");
+  if (rest.length > 0 || left > 0 || part?.endsFrame === false) throw damaged("it is cut off");
 }
 
 /** The part that begins at `at`; undefined when more bytes must be seen first. */

@@ -12,7 +12,7 @@ import { atDigest, formatReference, type Reference } from "../../oci/reference.t
 import type { Source } from "../../source.ts";
 
 export type ArtifactChoice = {
-  /** What the artifact must be, by its own word or its config's. */
+  /** The type that the artifact must have, as its manifest or its config states it. */
   readonly artifactType?: string;
   /** Which child of an index is meant. */
   readonly platform?: Platform;

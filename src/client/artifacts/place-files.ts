@@ -73,12 +73,12 @@ export async function placeAmongOthers(directory: string, files: readonly Placed
       undo.push(() => rm(target));
     }
   } catch (error) {
-    for (const step of undo.toReversed()) await step().catch(() => undefined); // Somebody else uses it by now.
+    for (const step of undo.toReversed()) await step().catch(() => undefined); // Somebody else has put something there by now.
     throw error;
   }
 }
 
-/** Either fails where something is; a rename would replace it. */
+/** Link and copy both fail where something exists; a rename would replace it. */
 async function linkOrCopy(from: string, to: string): Promise<void> {
   try {
     await link(from, to).catch((error) => {

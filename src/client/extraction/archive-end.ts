@@ -1,7 +1,7 @@
 /**
- * Owns the question where a tar archive ends: at two empty blocks in the place of a header (pax(1)). tar-stream reads on behind
- * them, as `tar --ignore-zeros` does; Go's reader, and so every container engine, stops. It sees what tar-stream is given, and
- * hears of the entries that it finds.
+ * Owns the question where a tar archive ends: at two empty blocks in the place of a header (pax(1)). tar-stream reads on after
+ * them, as `tar --ignore-zeros` does; Go's reader, and so every container engine, stops. It is shown what tar-stream is given, and
+ * told of the entries that tar-stream finds.
  */
 import type { Header } from "tar-stream";
 
@@ -37,7 +37,7 @@ export class ArchiveEnd {
     this.#chunk = chunk;
   }
 
-  /** To be called when the parser comes upon an entry; one behind the mark counts no more. */
+  /** To be called when the parser comes upon an entry; one after the mark does not count. */
   onEntry(header: Header): void {
     this.look();
     if (this.#isReached) return;
@@ -63,7 +63,7 @@ export class ArchiveEnd {
   }
 }
 
-/** Where the bytes of an entry begin in the archive; tar-stream says so, its types do not. */
+/** Where the bytes of an entry begin in the archive; tar-stream gives it, but its types lack it. */
 export function offsetOf(header: Header & { readonly byteOffset?: number }): number {
   return header.byteOffset ?? 0;
 }

@@ -1,6 +1,6 @@
 /**
- * Owns what the name of an archive's entry means: a place below the root, a whiteout, an opaque marker, or nothing for us.
- * Pure. No name gets past it that is absolute or climbs.
+ * Owns what the name of an archive's entry means: a place below the root, a whiteout, an opaque marker, or nothing that matters
+ * here. Pure. It refuses every name that is absolute or has a ".." in it.
  */
 import { GranaryError } from "../../errors.ts";
 
@@ -30,13 +30,13 @@ export function parseEntryName(name: string): EntryName {
   if (!last.startsWith(WHITEOUT)) return { kind: "place", path };
   const hidden = last.slice(WHITEOUT.length);
   if (hidden === "" || hidden === "." || hidden === "..")
-    throw refused(name, "it hides nothing that has a name");
+    throw refused(name, "it is a whiteout that names nothing");
   return { kind: "whiteout", path: [...parent, hidden] };
 }
 
 /**
- * The place that a hard link names. An absolute one begins at the root of the image, as in a container (kaniko writes them);
- * undefined for the root itself. Throws `manifest-invalid`.
+ * The place that a hard link names. An absolute one begins at the root of the image, as in a container (kaniko writes them).
+ * Throws `manifest-invalid`, also for the root itself.
  */
 export function parseLinkName(name: string): readonly string[] {
   const path = namesOf(name);
@@ -44,7 +44,7 @@ export function parseLinkName(name: string): readonly string[] {
   return path;
 }
 
-/** The error for a name that is not followed. */
+/** The error for a name that is refused. */
 export function refused(name: string, reason: string): GranaryError {
   const shown = name.length > 200 ? `${name.slice(0, 200)}…` : name;
   return new GranaryError("manifest-invalid", `The name "${shown}" in a layer is refused: ${reason}.`, {
@@ -55,6 +55,6 @@ export function refused(name: string, reason: string): GranaryError {
 function namesOf(name: string): string[] {
   if (name.includes("\0")) throw refused(name, "it has a NUL in it");
   const path = name.split("/").filter((part) => part !== "" && part !== ".");
-  if (path.includes("..")) throw refused(name, 'it climbs by ".."');
+  if (path.includes("..")) throw refused(name, 'it has a ".." in it');
   return path;
 }

@@ -55,7 +55,7 @@ export class ExtractedTree {
     for (const change of changes) {
       if (change.do === "make") await this.makeDirectory(change.path);
       else if (change.node.kind !== "symlink" || !this.refusedLinks.delete(change.node)) {
-        // It may be under way still.
+        // It may not be written yet.
         await this.queue.drain();
         const kind = change.node.kind === "directory" ? "directory" : "other";
         await onDisk(`removing ${shown(change.path)}`, this.#writer.remove(this.#at(change.path), kind));

@@ -20,7 +20,7 @@ import { fetchSurroundings } from "../fetching/verb-fill.ts";
 
 /** Layers that are fetched at the same time; each has lanes of its own. */
 const AT_ONCE = 2;
-/** What `close` gives fills to save how far they are. */
+/** How long `close` waits for fills to save how far they are. */
 const CLOSE_MS = 10_000;
 
 export type LayerSpoolOptions = Pick<VerbOptions, "signal" | "clock"> & {

@@ -1,6 +1,6 @@
 /**
  * Owns links: hard ones to what the model has, symbolic ones with their text untouched, and the copies that stand in for both where
- * the file system takes none. It never links to what lies outside the root: it takes no path but the model's.
+ * the file system supports none. It never links to what lies outside the root: it takes no path but the model's.
  */
 import { errnoOf } from "../../files/disk-error.ts";
 import { parseLinkName, refused } from "./entry-name.ts";
@@ -46,7 +46,7 @@ export async function makeLink(
     tree.refusedLinks.add(node);
     return;
   }
-  // What it links to may be under way still.
+  // What it links to may not be written yet.
   await tree.queue.drain();
   await tryLink(
     () => tree.link(place.path, found.path),

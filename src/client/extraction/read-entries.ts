@@ -31,7 +31,7 @@ type Pax = Readonly<Record<string, string>>;
 const PERMISSIONS = 0o7777;
 
 /**
- * The entries of `chunks`, in order, up to the end of the archive; what lies behind it is read and dropped. Throws
+ * The entries of `chunks`, in order, up to the end of the archive; what follows it is read and dropped. Throws
  * `manifest-invalid`, and what `chunks` throws. Leaving early closes `chunks`.
  */
 export async function* readEntries(
@@ -62,13 +62,13 @@ export async function* readEntries(
   }
 }
 
-/** What the parser says about what lies behind the end does not matter. */
+/** Errors of the parser about what follows the end of the archive are ignored. */
 async function* upToEnd(archive: Extract, end: ArchiveEnd): AsyncGenerator<TarEntry, void, undefined> {
   try {
     for await (const entry of archive) {
       if (end.isReached) return;
       yield entry;
-      entry.resume(); // What nobody wanted to read goes by.
+      entry.resume(); // Skips a body that nobody has read.
     }
   } catch (error) {
     end.look();
@@ -76,7 +76,7 @@ async function* upToEnd(archive: Extract, end: ArchiveEnd): AsyncGenerator<TarEn
   }
 }
 
-/** What breaks the parser breaks the body that it is in, too. */
+/** An error of the parser also ends the body that it was reading. */
 async function* bodyOf(
   entry: TarEntry,
   memory: ChunkMemory,
@@ -96,7 +96,7 @@ async function* bodyOf(
   }
 }
 
-/** Gives `chunks` to the parser up to the end of the archive, and reads the rest: it counts for the digest. */
+/** Gives `chunks` to the parser up to the end of the archive, and reads the rest as well, because the digest is over all bytes. */
 async function feed(
   chunks: AsyncIterable<Uint8Array>,
   archive: Extract,
@@ -130,7 +130,7 @@ class ChunkMemory {
 
   /** Takes charge of a chunk that ends at `end` of the archive, inside an entry's bytes. */
   add({ buffer, byteOffset, length }: Uint8Array, end: number): void {
-    // Whoever made the chunk may still be filling what lies behind it in its buffer.
+    // Whoever made the chunk may still be filling the rest of its buffer.
     const isFilled = byteOffset + length === buffer.byteLength;
     if (isFilled && buffer instanceof ArrayBuffer) this.#chunks.push({ buffer, end });
   }
@@ -198,7 +198,7 @@ function sparse(name: string): GranaryError {
   );
 }
 
-/** What neither the source nor we threw is the parser's. */
+/** An error that neither the source nor this code threw is the parser's: the archive is damaged. */
 function asDamage(error: unknown, { failure }: SourceFailure): unknown {
   return failure ?? (isGranaryError(error) ? error : damaged(messageOf(error), error));
 }

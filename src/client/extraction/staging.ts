@@ -43,7 +43,7 @@ async function targetOf(directory: string, replace: boolean): Promise<string> {
   if (target === undefined) throw unusable(directory, "is a link to nothing", "remove it first");
   if (!(await stat(target)).isDirectory()) throw unusable(directory, "is no directory", "name another place");
   if (dirname(target) === target) throw unusable(directory, "is the root", "name a directory below it");
-  // No rename can put another directory in its place: better said now than after all the work.
+  // No rename can replace a mount point: that is said before the work, not after it.
   if ((await stat(target)).dev !== (await stat(dirname(target))).dev) throw mountPoint(directory);
   if (!replace && (await namesIn(target)).length > 0) {
     throw unusable(directory, "is not empty", "name another directory, or have it replaced");
@@ -60,7 +60,7 @@ async function absentTarget(directory: string): Promise<string> {
   return join(parent, basename(path));
 }
 
-/** The target goes away only when its successor is complete, and comes back if that cannot take its place. */
+/** The target is moved aside only when the new tree is complete, and moved back if that cannot take its place. */
 async function swap(path: string, target: string): Promise<void> {
   const old = `${path}-old`;
   const isThere = (await lookAt(target)) !== undefined;

@@ -13,7 +13,10 @@ import type { Layer } from "./layers-of.ts";
 import { readEntries } from "./read-entries.ts";
 import { unpackLayer } from "./unpack-layer.ts";
 
-/** A refused name at the beginning of a huge layer is told before all of it has come. */
+/**
+ * How much more is read after an error in the archive to learn whether its bytes were wrong: a refused name at the beginning of a huge
+ * layer is told before all of the layer has come.
+ */
 const MOST_FOR_VERDICT = 64 * 1024 * 1024;
 
 /**

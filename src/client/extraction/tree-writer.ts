@@ -28,7 +28,7 @@ export type FileFacts = {
 
 /** Methods throw what the operating system says; they create and never follow or overwrite. */
 export interface TreeWriter {
-  /** Only for us, until `finishDirectory`. */
+  /** With permissions for us alone, until `finishDirectory`. */
   makeDirectory(path: string): Promise<void>;
   /** A file with everything that is in it; `bytes` are the writer's until the call returns. */
   writeFile(path: string, facts: FileFacts, bytes: Uint8Array): Promise<void>;

@@ -7,11 +7,11 @@ import type { FileNode } from "./tree-model.ts";
 
 /** Up to here a file is written at once, by the queue. */
 const PART = 1024 * 1024;
-/** Below, giving memory back costs more than the collector does. */
+/** Smaller buffers are left to the garbage collector: to give them back by hand would cost more. */
 const SMALL = 16 * 1024;
 
 /**
- * Returns when `body` is read to its end; a small file may be under way still. The bytes are copied, because a chunk is good
+ * Returns when `body` is read to its end; a small file may not be written yet. The bytes are copied, because a chunk is good
  * only until the next is asked for. Throws `store-full`, `store-damaged`, and what `body` throws.
  */
 export async function writeBody(

@@ -7,7 +7,7 @@ import type { BlobReader } from "../../source.ts";
 export type BlobChunks = {
   /** May be left early. */
   readonly chunks: AsyncIterable<Uint8Array>;
-  /** Takes a chunk back, to read into it anew: half a gigabyte of them would be much for the collector. */
+  /** Takes a chunk back, to read into it again: a new one for each read would keep the garbage collector busy. */
   giveBack(chunk: Uint8Array): void;
   /**
    * Reads what is left, at most `most` bytes of it. Throws what the reader throws.
@@ -21,7 +21,7 @@ const BLOCK = 64 * 1024;
 export function blobChunks(reader: BlobReader, onBytes: (count: number) => void): BlobChunks {
   const lent = new Set<ArrayBuffer>();
   const free: ArrayBuffer[] = [];
-  // A reader takes one call at a time, and whoever left `chunks` early may have left one behind.
+  // A reader takes one call at a time, and whoever left `chunks` early may have left one running.
   let last: Promise<Uint8Array> = Promise.resolve(new Uint8Array(0));
   const next = () => {
     last = last.then(readOnce);

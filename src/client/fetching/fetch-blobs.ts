@@ -63,7 +63,7 @@ function tasksOf(wanted: readonly BlobToFetch[]): Task[] {
   return groups.flatMap(([first, ...copies]) => (first === undefined ? [] : [{ first, copies }]));
 }
 
-/** What one connection brings anyway is small. */
+/** Small is what a fill brings over one connection anyway. */
 function divide(tasks: readonly Task[]): { readonly small: Task[]; readonly big: Task[] } {
   const isSmall = ({ first }: Task) => first.size <= FETCH_POLICY.smallBlob;
   return { small: tasks.filter(isSmall), big: tasks.filter((task) => !isSmall(task)) };

@@ -14,7 +14,7 @@ export type Progress = {
   readonly total: number;
 };
 
-/** Called from time to time, and once at the end of each phase. What it throws ends the verb. */
+/** Called from time to time, and once at the end of each phase, when its work is done. What it throws ends the verb. */
 export type OnProgress = (progress: Progress) => void;
 
 /** The options that every long verb takes. */
@@ -45,7 +45,7 @@ export class PhaseProgress {
     this.#onProgress = onProgress;
   }
 
-  /** So much more is done. Told when it is news, and no later than by `end` when it is all: until then the work may still fail. */
+  /** So much more is done. It is told, unless it is all: `end` tells that, because until then the work may still fail. */
   add(count: number): void {
     this.#done += count;
     if (this.#isOver || this.#done <= this.#told || this.#done >= this.#total) return;

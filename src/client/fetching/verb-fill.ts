@@ -36,7 +36,7 @@ export function fetchSurroundings(
     blobs,
     clock,
     log: silentLog,
-    // By a clock whose timers hold no process: nobody waits for the end of an episode.
+    // By a clock whose timers do not keep the process alive: nobody waits for the end of an episode.
     episodes: new Episodes(silentLog, systemClock),
     metrics: createMetrics(),
     random: Math.random,

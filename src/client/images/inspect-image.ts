@@ -73,7 +73,7 @@ export function describeImage(image: Image): InspectedImage {
   };
 }
 
-/** An image has none but its config's type, which would only mislead. */
+/** An image has no artifact type beside its config's type, which tells nothing: then it is left out. */
 function artifactTypeOf({ artifactType }: ImageView) {
   return artifactType === undefined || isImageConfigType(artifactType) ? {} : { artifactType };
 }
@@ -84,7 +84,7 @@ function inspectIndex(index: NonNullable<Image["index"]>) {
   return { digest: index.digest, mediaType: index.mediaType, platforms };
 }
 
-/** Only where each layer has one: some writers list none for layers that are empty, and then no place is sure. */
+/** Only where each layer has one: some writers list none for empty layers, and then it is not known which diff ID is whose. */
 function diffIdOf({ view, config }: Image, place: number): string | undefined {
   return config.diffIds.length === view.layers.length ? config.diffIds[place] : undefined;
 }

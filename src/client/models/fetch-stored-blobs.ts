@@ -60,7 +60,7 @@ async function place(from: string, to: string): Promise<void> {
   await move(from, to);
 }
 
-/** A blob without a manifest is safe from Ollama for an hour after its last change. It may be a stranger's: then let be. */
+/** A blob without a manifest is safe from Ollama for an hour after its last change. It may belong to another user: then nothing is changed. */
 async function touch(path: string): Promise<void> {
   const now = new Date();
   await utimes(path, now, now).catch(() => undefined);

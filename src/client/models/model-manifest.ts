@@ -51,7 +51,7 @@ export function partsOf({ layers, config }: Pick<ModelManifest, "layers" | "conf
   return [...layers, { ...config, role: "config" }];
 }
 
-/** The weights in the manifest's order: one layer, or the parts of a split one. Throws `manifest-invalid` when there are none: then there is nothing to load. */
+/** The weights in the manifest's order: one layer, or the parts of a split one. Throws `manifest-invalid` when there are none. */
 export function weightsOf({ reference, layers }: ModelManifest): [ModelLayer, ...ModelLayer[]] {
   const [first, ...others] = layers.filter(({ role }) => role === "model");
   if (first !== undefined) return [first, ...others];

@@ -18,7 +18,7 @@ import { type FetchedModel, type ModelManifest, modelManifestFrom, partsOf } fro
 import { ollamaLayout } from "./ollama-layout.ts";
 import { writeStoredManifest } from "./write-stored-manifest.ts";
 
-/** `ollama rm` of a model that shares blobs can take them away before our manifest protects them; hardly twice. */
+/** `ollama rm` of a model that shares blobs can take them away before our manifest protects them; twice in a row is unlikely. */
 const ROUNDS = 3;
 
 /**

@@ -72,7 +72,7 @@ function indexOf({ reference, platform }: NewImage, manifest: Uint8Array) {
   return { schemaVersion: 2, mediaType: OCI_INDEX, manifests: [listed] };
 }
 
-/** As Docker shows names, without what it takes for granted. */
+/** As Docker shows names: without the parts that it implies, `docker.io/` and `library/`. */
 function familiarName(reference: Reference): string {
   const prefix = `${DOCKER_HUB}/`;
   const name = formatReference(reference);

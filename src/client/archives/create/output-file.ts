@@ -11,7 +11,7 @@ import { diskError, errnoOf } from "../../../files/disk-error.ts";
 import { syncDirectory } from "../../../files/durable-file.ts";
 import { OpenFile } from "../../../files/open-file.ts";
 
-/** As the shell's own redirection makes them; the umask has its say. */
+/** As a shell makes the file of a redirection; the umask applies. */
 const MODE = 0o666;
 
 /**

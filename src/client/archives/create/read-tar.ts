@@ -1,6 +1,6 @@
 /**
  * Owns the reading of one tar that becomes a layer: unpacked where it is compressed, and checked to be a tar from its first header
- * to its end while it passes. It may be a pipe; it is read once and never held.
+ * to its end while it passes. It may be a pipe; it is read once and never kept in memory.
  */
 import { constants, createReadStream, fstatSync, open } from "node:fs";
 import { Socket } from "node:net";
@@ -14,7 +14,7 @@ import { abortedError, untilAborted } from "../../../waiting/abort.ts";
 import { decompress } from "../decompress.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
-/** Archives from before POSIX have no magic; tar-stream's types do not know the option. */
+/** Archives from before POSIX have no magic; tar-stream's types lack the option. */
 const OPTIONS = { allowUnknownFormat: true, highWaterMark: CHUNK_BYTES };
 
 /**
@@ -59,7 +59,7 @@ export async function readTar(
   }
 }
 
-/** A pipe is read as a socket is: a read of it as a file parks a thread, which nothing but its writer can wake. */
+/** A pipe is read as a socket: read as a file, it would block a thread that only the writer of the pipe can free. */
 async function openInput(path: string): Promise<Readable> {
   const descriptor = await promisify(open)(path, constants.O_RDONLY);
   if (fstatSync(descriptor).isFIFO()) return new Socket({ fd: descriptor, readable: true, writable: false });
