@@ -6,7 +6,7 @@ import { type ErrorCode, GranaryError } from "../../src/errors.ts";
 import { errorAnswer } from "../../src/http/answers/error-answer.ts";
 import { parseDigest } from "../../src/oci/digest.ts";
 import { layoutOf } from "../../src/store/layout.ts";
-import { readPage, rowsUnder } from "./markdown.ts";
+import { blocksOf, readPage, rowsUnder } from "./markdown.ts";
 import { readFromRoot, repositoryFiles, withFolders } from "./repository.ts";
 
 let page: string;
@@ -85,6 +85,12 @@ describe("each invariant", () => {
 });
 
 describe("the requests that are drawn", () => {
+  it("are drawn without semicolons, which end a line in Mermaid", () => {
+    const drawings = blocksOf(page).filter(({ language }) => language === "mermaid");
+    expect(drawings).toHaveLength(5);
+    expect(drawings.filter(({ text }) => text.includes(";"))).toEqual([]);
+  });
+
   it("pass files that are there, in the rooms that they are drawn in", () => {
     const hops = [...sectionOf("Three requests").matchAll(/[\w-]+(?:\/[\w-]+)*\.ts/g)].map(([hop]) => hop);
     expect(hops.length).toBeGreaterThan(40);
