@@ -56,6 +56,8 @@ export interface ErrorFacts {
   readonly told?: readonly { readonly code: string | undefined; readonly message: string }[];
   /** Set where another process holds what was to be opened. */
   readonly isInUse?: boolean;
+  /** What was named is one of these, and something else was wanted. */
+  readonly isRather?: "image" | "model" | "artifact";
   /** The message says already what to do about it. */
   readonly saysWhatToDo?: boolean;
   readonly cause?: unknown;

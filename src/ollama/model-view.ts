@@ -2,11 +2,12 @@
  * Owns the parsed view of a model's manifest: config and layers with their roles, in order. Unknown types are kept under their
  * own names, never dropped. A view never replaces the bytes.
  */
-import { GranaryError } from "../errors.ts";
+import { type ErrorFacts, GranaryError } from "../errors.ts";
 import type { Descriptor } from "../oci/descriptor.ts";
 import { viewImage } from "../oci/image-view.ts";
 import { objects, parseJsonObject, textOf } from "../oci/json-value.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import { isStated } from "../oci/platform.ts";
 
 const PREFIX = "application/vnd.ollama.image.";
 
@@ -39,7 +40,9 @@ export type ModelView = {
 export function viewModel(manifest: Pick<Manifest, "bytes" | "mediaType">): ModelView {
   const view = viewImage(manifest);
   if (view.kind === "index")
-    throw unfit("it is an index of several manifests; name one of them by its digest");
+    throw isOfPlatforms(view.children)
+      ? unfit("it is an index for several platforms", { isRather: "image" })
+      : unfit("it is an index of several manifests; name one of them by its digest");
   const document = parseJsonObject(manifest.bytes) ?? {};
   if (document.schemaVersion !== 2) {
     throw unfit(`its schema version is ${JSON.stringify(document.schemaVersion) ?? "missing"}, expected 2`);
@@ -65,6 +68,22 @@ export function roleOf(mediaType: string): string {
   return role.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^\.+/, "") || "unknown";
 }
 
-function unfit(reason: string): GranaryError {
-  return new GranaryError("manifest-invalid", `The manifest is not a model's: ${reason}.`);
+const IMAGE_LAYER = /^application\/vnd\.(?:oci\.image\.layer|docker\.image\.rootfs)\./;
+
+/** What a manifest with these layers is: those of images are layers of a file system, and one of a model's at least has a role. */
+export function kindOf(layers: readonly { readonly mediaType: string }[]): "image" | "model" | "artifact" {
+  if (layers.some(({ mediaType }) => mediaType.startsWith(PREFIX) || DOCKER_ROLES.has(mediaType)))
+    return "model";
+  return layers.length > 0 && layers.every(({ mediaType }) => IMAGE_LAYER.test(mediaType))
+    ? "image"
+    : "artifact";
+}
+
+/** Images have one; models have none. */
+function isOfPlatforms(children: readonly Descriptor[]): boolean {
+  return children.some(({ platform }) => platform !== undefined && isStated(platform));
+}
+
+function unfit(reason: string, facts?: ErrorFacts): GranaryError {
+  return new GranaryError("manifest-invalid", `The manifest is not a model's: ${reason}.`, facts);
 }

@@ -3,10 +3,11 @@
  * out, a path twice, too much. Pure: nothing has been fetched or written when it refuses.
  */
 import { formatBytes } from "../../bytes/units.ts";
-import { GranaryError } from "../../errors.ts";
+import { type ErrorFacts, GranaryError } from "../../errors.ts";
 import { unsafetyOf } from "../../files/safe-relative-path.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { ImageView } from "../../oci/image-view.ts";
+import { kindOf } from "../../ollama/model-view.ts";
 
 const TITLE = "org.opencontainers.image.title";
 /** ORAS: the layer is the tar of a directory. */
@@ -47,17 +48,19 @@ export function artifactFiles(
   if (size > maxBytes) {
     throw unfit(`its layers have ${formatBytes(size)}, at most ${formatBytes(maxBytes)} are taken`);
   }
-  const files = layers.map((layer) => fileOf(layer, isModelPack(view)));
+  const files = layers.map((layer) => fileOf(layer, view));
   refuseCollisions(files.map(({ path }) => path));
   return files;
 }
 
-function fileOf(layer: Descriptor, modelPack: boolean): ArtifactFile {
+function fileOf(layer: Descriptor, view: ImageView): ArtifactFile {
   const { annotations = {}, digest } = layer;
-  const [preferred, other] = modelPack ? [MODEL_PACK_PATH, TITLE] : [TITLE, MODEL_PACK_PATH];
+  const [preferred, other] = isModelPack(view) ? [MODEL_PACK_PATH, TITLE] : [TITLE, MODEL_PACK_PATH];
   const path = annotations[preferred] ?? annotations[other];
   if (path === undefined) {
-    throw unfit(`layer ${digest} has no ${TITLE}; if it is a container image, extract it instead`);
+    throw unfit(`layer ${digest} has no ${TITLE}, which would name its file`, {
+      isRather: kindOf(view.layers),
+    });
   }
   const unsafety = unsafetyOf(path);
   if (unsafety !== undefined) throw unfit(`the path ${JSON.stringify(path.slice(0, 100))} ${unsafety}`);
@@ -80,6 +83,6 @@ function refuseCollisions(paths: readonly string[]): void {
   }
 }
 
-function unfit(reason: string): GranaryError {
-  return new GranaryError("manifest-invalid", `The artifact cannot be pulled: ${reason}.`);
+function unfit(reason: string, facts?: ErrorFacts): GranaryError {
+  return new GranaryError("manifest-invalid", `The artifact cannot be pulled: ${reason}.`, facts);
 }

@@ -2,12 +2,12 @@
  * Owns the way from a reference to the one manifest of an artifact: itself, or the only child of an index that fits. It never
  * guesses between two.
  */
-import { GranaryError } from "../../errors.ts";
+import { type ErrorFacts, GranaryError } from "../../errors.ts";
 import type { Descriptor, Platform } from "../../oci/descriptor.ts";
 import { type ImageView, viewImage } from "../../oci/image-view.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import { isAttestation, pickChild } from "../../oci/pick-child.ts";
-import { formatPlatform } from "../../oci/platform.ts";
+import { formatPlatform, isStated } from "../../oci/platform.ts";
 import { atDigest, formatReference, type Reference } from "../../oci/reference.ts";
 import type { Source } from "../../source.ts";
 
@@ -53,7 +53,14 @@ function onlyChild(children: readonly Descriptor[], choice: ArtifactChoice, targ
   const all = children.map(describe).join(", ") || "nothing";
   if (child === undefined) throw unfit(target, `it is an index, and none of its children fits: ${all}`);
   if (others.length === 0) return child;
-  throw unfit(target, `it is an index of several artifacts; name one by its digest: ${all}`);
+  const isImage = children.some(isOfImage);
+  throw unfit(
+    target,
+    isImage
+      ? `it is an index for several platforms: ${all}`
+      : `it is an index of several artifacts; name one by its digest: ${all}`,
+    isImage ? { isRather: "image" } : {},
+  );
 }
 
 function fitting(
@@ -70,13 +77,18 @@ function fitting(
   return best === undefined ? [] : [best];
 }
 
+function isOfImage({ platform, artifactType }: Descriptor): boolean {
+  return artifactType === undefined && platform !== undefined && isStated(platform);
+}
+
 function describe({ digest, artifactType, platform }: Descriptor): string {
   const facts = [artifactType, platform && formatPlatform(platform)].filter((fact) => fact !== undefined);
   return facts.length === 0 ? digest : `${digest} (${facts.join(", ")})`;
 }
 
-function unfit(target: string, reason: string): GranaryError {
+function unfit(target: string, reason: string, facts?: ErrorFacts): GranaryError {
   return new GranaryError("manifest-invalid", `${target} cannot be pulled as an artifact: ${reason}.`, {
+    ...facts,
     target,
   });
 }

@@ -5,6 +5,7 @@
 import { GranaryError } from "../../errors.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { kindOf } from "../../ollama/model-view.ts";
 import type { Image } from "../images/image.ts";
 
 export type Layer = {
@@ -20,7 +21,7 @@ const FOREIGN = /\.(?:foreign|nondistributable)\./;
 /** Bottom first. Throws `manifest-invalid` for what is no image of a file system. */
 export function layersOf({ view, config }: Image): readonly Layer[] {
   const { layers } = view;
-  for (const [index, { mediaType }] of layers.entries()) checkType(mediaType, index);
+  for (const [index, { mediaType }] of layers.entries()) checkType(mediaType, index, layers);
   const { diffIds } = config;
   if (diffIds.length !== layers.length) {
     const found = `${layers.length} layers, and its config has ${diffIds.length} diff IDs`;
@@ -35,12 +36,14 @@ export function layersOf({ view, config }: Image): readonly Layer[] {
   });
 }
 
-function checkType(mediaType: string, index: number): void {
+function checkType(mediaType: string, index: number, layers: readonly Descriptor[]): void {
   if (LAYER.test(mediaType)) return;
-  const what = FOREIGN.test(mediaType)
+  const isForeign = FOREIGN.test(mediaType);
+  const what = isForeign
     ? `is ${mediaType}, which no registry passes on: get it from whoever made the image`
-    : `is ${mediaType}, which is no layer of a file system: this is an artifact, pull it as one`;
+    : `is ${mediaType}, which is no layer of a file system: this is an artifact`;
   throw new GranaryError("manifest-invalid", `Layer ${index + 1} of the image ${what}.`, {
     found: mediaType,
+    ...(!isForeign && { isRather: kindOf(layers) }),
   });
 }

@@ -5,7 +5,7 @@
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import { formatReference, type Reference } from "../../oci/reference.ts";
-import { type ModelLayer, type ModelView, viewModel } from "../../ollama/model-view.ts";
+import { kindOf, type ModelLayer, type ModelView, viewModel } from "../../ollama/model-view.ts";
 import type { Source } from "../../source.ts";
 
 export type ModelManifest = ModelView & {
@@ -42,7 +42,11 @@ export async function modelManifestFrom(source: Source, reference: Reference): P
   } catch (error) {
     if (!isGranaryError(error, "manifest-invalid")) throw error;
     const target = formatReference(reference);
-    throw new GranaryError(error.code, `${target}: ${error.message}`, { cause: error, target });
+    throw new GranaryError(error.code, `${target}: ${error.message}`, {
+      ...error.facts,
+      cause: error,
+      target,
+    });
   }
 }
 
@@ -57,6 +61,8 @@ export function weightsOf({ reference, layers }: ModelManifest): [ModelLayer, ..
   if (first !== undefined) return [first, ...others];
   const target = formatReference(reference);
   const found = [...new Set(layers.map(({ role }) => role))].join(", ") || "no layers";
-  const message = `${target} has no weights in one file (it has ${found}): fetch all of its layers instead.`;
-  throw new GranaryError("manifest-invalid", message, { target, expected: "model", found });
+  // A model whose weights are many files comes as a whole; so does what is no model at all.
+  const isRather = kindOf(layers) === "image" ? "image" : "model";
+  const message = `${target} has no weights in one file (it has ${found}).`;
+  throw new GranaryError("manifest-invalid", message, { target, expected: "model", found, isRather });
 }
