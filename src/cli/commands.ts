@@ -3,6 +3,7 @@ import type { Command } from "commander";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
 import { healthCommand } from "./health.ts";
+import { verbGroup } from "./help.ts";
 import { imageCreateCommand } from "./image/create.ts";
 import { imageDigestCommand } from "./image/digest.ts";
 import { imageExtractCommand } from "./image/extract.ts";
@@ -14,7 +15,6 @@ import { modelInspectCommand } from "./model/inspect.ts";
 import { modelManifestCommand } from "./model/manifest.ts";
 import { referenceParseCommand } from "./reference/parse.ts";
 import { serveCommand } from "./serve.ts";
-import { verbGroup } from "./verb-group.ts";
 import { verifyCommand } from "./verify.ts";
 
 /** New ones at each call: a Command holds what was parsed. */

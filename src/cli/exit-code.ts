@@ -1,5 +1,5 @@
-/** Owns the one mapping from an error to an exit code, which scripts rely on. */
-import { type ErrorCode, isGranaryError } from "../errors.ts";
+/** Owns exit codes, which scripts rely on: the one mapping from an error to its code, and the error for wrong usage. */
+import { type ErrorCode, GranaryError, isGranaryError } from "../errors.ts";
 
 /** How the process ends: 0 done, 1 failed, and what can be told apart. A signal ends it with 128 and the signal's number. */
 export type ExitCode = 1 | 2 | 3 | 4 | 5;
@@ -21,4 +21,9 @@ Exit codes: 0 done, 1 failed, 2 wrong usage, 3 not found, 4 not allowed, 5 diges
 
 export function exitCodeOf(error: unknown): ExitCode {
   return isGranaryError(error) ? (CODES[error.code] ?? 1) : 1;
+}
+
+/** The error for arguments and options that do not go together. */
+export function misused(sentence: string): GranaryError {
+  return new GranaryError("config-invalid", sentence);
 }

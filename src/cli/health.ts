@@ -38,11 +38,11 @@ export function healthCommand(): Command {
   return new Command("health")
     .description("Ask a running Granary whether it is ready; exit code 0 when it is, 1 when it is not.")
     .option("--url <url>", "any listener of it; wins over the configuration")
+    .option("--ca-file <file>", "with an https --url: a PEM file with the certificate authority")
     .option(
       "-c, --config <file>",
       "the configuration that it runs with: its first listener is asked (default: where serve looks)",
     )
-    .option("--ca-file <file>", "with an https --url: a PEM file with the certificate authority")
     .option("--json", "print the answer as JSON")
     .action(async (flags: HealthFlags) => {
       const asked = await askedBy(flags);

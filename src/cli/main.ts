@@ -5,9 +5,12 @@
 import { Command, CommanderError } from "commander";
 import { visibleText } from "../observe/visible-text.ts";
 import { version } from "../version.ts";
+import { type Asked, askedOf } from "./asked.ts";
 import { commands } from "./commands.ts";
+import { uselessOptions } from "./common-options.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
-import { tellFailure } from "./output.ts";
+import { withHelp } from "./help.ts";
+import { tell, tellFailure } from "./output.ts";
 
 const EXAMPLES = `
 Examples:
@@ -36,7 +39,12 @@ export async function main(argv: readonly string[]): Promise<void> {
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
   for (const command of commands()) program.addCommand(command);
-  handOn(program);
+  handOn(withHelp(program));
+  let asked: Asked | undefined;
+  program.hook("preAction", (_, command) => {
+    asked = askedOf(command);
+    tellUseless(command, asked);
+  });
   try {
     await program.parseAsync([...argv]);
   } catch (error) {
@@ -45,7 +53,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = error.exitCode === 0 ? 0 : 2;
       return;
     }
-    tellFailure(error);
+    tellFailure(error, asked);
     process.exitCode = exitCodeOf(error);
   }
 }
@@ -53,6 +61,10 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Ways to fail are not handed on by themselves to commands that were made elsewhere. */
 function handOn(parent: Command): void {
   for (const command of parent.commands) handOn(command.copyInheritedSettings(parent));
+}
+
+function tellUseless(command: Command, { verb }: Asked): void {
+  for (const option of uselessOptions(command)) tell(`granary: ${option} changes nothing for \`${verb}\`.`);
 }
 
 /** Whoever read our output has read enough (`granary --help | head`). */

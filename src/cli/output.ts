@@ -2,13 +2,33 @@
  * Owns what the command line prints: values and JSON on standard output, for scripts; sentences on standard error, for people. Nothing
  * that a terminal would obey gets past it, whoever wrote it.
  */
-import { messageOf } from "../errors.ts";
+import { isGranaryError, messageOf } from "../errors.ts";
 import { visibleLine, visibleText } from "../observe/visible-text.ts";
+import { plainWords } from "../oci/error-body.ts";
 import { adviceFor } from "./advice.ts";
+import type { Asked } from "./asked.ts";
 
-/** The message of a failure, and of what caused it where that says more. Never a stack trace. */
-export function sentenceOf(error: unknown): string {
-  return messageOf(error).split("\n")[0] ?? "";
+export type VerbAnswer = {
+  /** What --json prints. */
+  readonly json: unknown;
+  /** What scripts read without --json: on standard output, alone. */
+  readonly value?: string | Uint8Array;
+  /** What people should know although it went well: on standard error, also when quiet. */
+  readonly warnings?: readonly string[];
+  /** What people like to hear in the end: on standard error, unless quiet. */
+  readonly sentence?: string;
+};
+
+/** The value or the JSON alone on standard output, everything else on standard error. */
+export function printAnswer(
+  { json, value, warnings = [], sentence }: VerbAnswer,
+  flags: { readonly json?: boolean; readonly quiet?: boolean },
+): void {
+  for (const warning of warnings) tell(`granary: ${warning}`);
+  if (sentence !== undefined && flags.quiet !== true) tell(sentence);
+  if (flags.json === true) printJson(json);
+  else if (typeof value === "string") printLine(value);
+  else if (value !== undefined) printBytes(value);
 }
 
 export function printLine(text: string): void {
@@ -20,7 +40,7 @@ export function printJson(value: unknown): void {
 }
 
 /** Exactly these bytes; on a terminal they are text, and the prompt gets a line of its own. */
-export function printBytes(bytes: Uint8Array): void {
+function printBytes(bytes: Uint8Array): void {
   if (process.stdout.isTTY === true) printLine(Buffer.from(bytes).toString("utf8"));
   else process.stdout.write(bytes);
 }
@@ -35,10 +55,16 @@ export function tell(sentence: string): void {
   process.stderr.write(`${visibleLine(sentence)}\n`);
 }
 
-export function tellFailure(error: unknown): void {
-  const sentence = sentenceOf(error);
-  const advice = adviceFor(error);
-  tell(`granary: ${withAdvice(sentence, advice)}`);
+/** One line: the first of the error's message, and what can be done about it. Never a stack trace. */
+export function tellFailure(error: unknown, asked?: Asked): void {
+  const [sentence = ""] = messageOf(error).split("\n");
+  tell(`granary: ${withAdvice(withWords(sentence, error), adviceFor(error, asked))}`);
+}
+
+/** The Ollama registry says why it refuses a version (412) as plain text, which the message leaves out. */
+function withWords(sentence: string, error: unknown): string {
+  const text = isGranaryError(error) ? plainWords(error.facts.upstreamText ?? "") : "";
+  return text === "" ? sentence : `${sentence.replace(/\.$/, "")}: ${text.replace(/\.$/, "")}.`;
 }
 
 function withAdvice(sentence: string, advice: string | undefined): string {

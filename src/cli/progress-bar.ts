@@ -2,8 +2,7 @@
 import { SingleBar } from "cli-progress";
 import type { Progress } from "../client/fetching/progress.ts";
 import type { Clock } from "../observe/clock.ts";
-import { amountOf, clockTime, doing } from "./phase-words.ts";
-import type { ProgressDisplay } from "./progress-display.ts";
+import { amountOf, clockTime, doing, type ProgressDisplay } from "./progress-display.ts";
 import { Rate } from "./rate.ts";
 
 type Shown = { readonly phase: Progress["phase"]; readonly bar: SingleBar; readonly rate: Rate };

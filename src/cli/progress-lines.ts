@@ -1,8 +1,7 @@
 /** Owns progress in a pipe or a log file: a line when a phase begins and one when it is done, and now and then one between. */
 import type { Progress } from "../client/fetching/progress.ts";
 import type { Clock } from "../observe/clock.ts";
-import { amountOf, doing, finished } from "./phase-words.ts";
-import type { ProgressDisplay } from "./progress-display.ts";
+import { amountOf, doing, finished, type ProgressDisplay } from "./progress-display.ts";
 import { Rate } from "./rate.ts";
 
 /** Slow transfers show that they live; logs do not fill up. */

@@ -1,32 +1,99 @@
 /**
- * Owns what all client verbs have in common between parsing and the end of the process: options, signals, progress, and how an
- * answer is printed. A verb calls one library function and gives back its Answer.
+ * Owns what all long verbs have in common between parsing and the end of the process: options, signals, progress, and what is said when
+ * it ends early. A verb calls one library function and gives back its answer.
  */
+import type { Command } from "commander";
+import { isPassing } from "../client/fetching/fetch-policy.ts";
+import type { OnProgress, Progress } from "../client/fetching/progress.ts";
 import type { LibraryOptions } from "../library/library-options.ts";
+import { systemClock } from "../observe/clock.ts";
+import { type Asked, askedOf } from "./asked.ts";
 import { type CommonFlags, libraryOptionsOf } from "./common-options.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import { catchSignals } from "./interruption.ts";
-import { tellFailure } from "./output.ts";
-import { type Answer, print } from "./print.ts";
-import { showProgress } from "./show-progress.ts";
+import { printAnswer, tell, tellFailure, type VerbAnswer } from "./output.ts";
+import { progressBar } from "./progress-bar.ts";
+import { amountOf, type ProgressDisplay } from "./progress-display.ts";
+import { progressLines } from "./progress-lines.ts";
 
-/** Throws what `verb` throws, unless a signal ended it: then the failure is told here, and the exit code set. */
+/** The work in the words of who asked for it. */
+export type Work = {
+  /** "fetching gemma:2b". */
+  readonly doing: string;
+  /** Where what came so far stays when it ends early: "in gemma.gguf.partial". Nothing stays when this is left out. */
+  readonly keptWhere?: string;
+};
+
+/** Runs `verb` with the library's options and prints its answer. Never throws what `verb` throws. */
 export async function runVerb(
-  flags: CommonFlags,
-  verb: (options: LibraryOptions) => Promise<Answer>,
+  command: Command,
+  work: Work,
+  verb: (options: LibraryOptions) => Promise<VerbAnswer>,
 ): Promise<void> {
+  const flags = command.opts<CommonFlags>();
   const options = await libraryOptionsOf(flags);
+  const answer = await runShown(command, work, (ends) => verb({ ...options, ...ends }));
+  if (answer !== undefined) printAnswer(answer, flags);
+}
+
+export type WorkEnds = { readonly signal: AbortSignal; readonly onProgress: OnProgress };
+
+/**
+ * What `run` gives, with progress on standard error meanwhile. When it fails or a signal ends it, that is told, the exit code is set, and
+ * the answer is undefined.
+ */
+export async function runShown<T>(
+  command: Command,
+  work: Work,
+  run: (ends: WorkEnds) => Promise<T>,
+): Promise<T | undefined> {
   const { signal, exitCode, release } = catchSignals();
-  const progress = showProgress(flags);
+  const display = displayOf(command.opts<CommonFlags>());
   // Before a second signal can end the process: it would leave the terminal without a cursor.
-  signal.addEventListener("abort", progress.end);
+  signal.addEventListener("abort", display.end);
+  let fetched: Progress | undefined;
+  const onProgress = (progress: Progress) => {
+    if (progress.phase === "fetch") fetched = progress;
+    display.report(progress);
+  };
   try {
-    const answer = await verb({ ...options, signal, onProgress: progress.report }).finally(progress.end);
-    print(answer, flags);
+    return await run({ signal, onProgress }).finally(display.end);
   } catch (error) {
-    if (!signal.aborted) throw error;
-    tellFailure(error);
-    process.exitCode = exitCode();
+    const asked = askedOf(command);
+    const kept = signal.aborted || isPassing(error) ? keptOf(work, fetched) : undefined;
+    if (signal.aborted) tell(`granary: Stopped ${work.doing}${kept === undefined ? "" : `: ${kept}`}.`);
+    else tellFailure(error, asked);
+    if (kept !== undefined) tell(signal.aborted ? goOnBy(asked) : `${kept}. ${goOnBy(asked)}`);
+    process.exitCode = signal.aborted ? exitCode() : exitCodeOf(error);
+    return undefined;
   } finally {
     release();
   }
+}
+
+/** A bar on a terminal, lines in a pipe, nothing when quiet. */
+function displayOf({ quiet }: Pick<CommonFlags, "quiet">): ProgressDisplay {
+  if (quiet === true) return { report: () => undefined, end: () => undefined };
+  const { stderr } = process;
+  return canDraw(stderr) ? progressBar(stderr, systemClock) : progressLines(stderr, systemClock);
+}
+
+/** A dumb terminal (an editor's, a serial line's) moves no cursor. */
+function canDraw({ isTTY }: { readonly isTTY?: boolean }): boolean {
+  return isTTY === true && process.env.TERM !== "dumb";
+}
+
+function keptOf({ keptWhere }: Work, fetched: Progress | undefined): string | undefined {
+  if (keptWhere === undefined || fetched === undefined || fetched.done === 0) return undefined;
+  const { phase, done, total } = fetched;
+  const amount =
+    done === total
+      ? `all ${amountOf(phase, total)}`
+      : `${amountOf(phase, done)} of ${amountOf(phase, total)}`;
+  return `${amount} are kept ${keptWhere}`;
+}
+
+/** The command stands at the end, without a full stop: to be copied. */
+function goOnBy({ again }: Asked): string {
+  return `To go on from there: ${again}`;
 }

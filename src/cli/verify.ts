@@ -12,10 +12,9 @@ import { askToVerify } from "../http/admin/ask-control.ts";
 import type { Finding, FindingKind, VerifyOptions, VerifyReport } from "../mirror/upkeep/verify.ts";
 import { verifyStorage } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";
-import { withExamples } from "./as-verb.ts";
-import { catchSignals } from "./interruption.ts";
-import { printJson, printLine, tellFailure } from "./output.ts";
-import { showProgress } from "./show-progress.ts";
+import { withExamples } from "./help.ts";
+import { printJson, printLine } from "./output.ts";
+import { runShown } from "./run-verb.ts";
 
 type VerifyFlags = {
   readonly repair?: boolean;
@@ -55,25 +54,21 @@ export function verifyCommand(): Command {
   ]).addHelpText("after", EXITS);
 }
 
-async function run(flags: VerifyFlags): Promise<void> {
+async function run(flags: VerifyFlags, command: Command): Promise<void> {
   const directory = flags.directory ?? (await configuredDirectory(flags));
-  const { signal, exitCode, release } = catchSignals();
-  const progress = showProgress(flags);
-  signal.addEventListener("abort", progress.end);
-  const onProgress = (so: { done: number; total: number }) => progress.report({ phase: "verify", ...so });
-  try {
-    const options = { repair: flags.repair === true, signal, onProgress };
-    const report = await verify(resolve(directory), options).finally(progress.end);
-    if (flags.json === true) printJson(report);
-    else for (const line of linesOf(report, options)) printLine(line);
-    process.exitCode = report.isSound ? 0 : NOT_SOUND;
-  } catch (error) {
-    if (!signal.aborted) throw error;
-    tellFailure(error);
-    process.exitCode = exitCode();
-  } finally {
-    release();
-  }
+  const repair = flags.repair === true;
+  const report = await runShown(
+    command,
+    { doing: `verifying ${directory}` },
+    ({ signal, onProgress: report }) => {
+      const onProgress = (so: { done: number; total: number }) => report({ phase: "verify", ...so });
+      return verify(resolve(directory), { repair, signal, onProgress });
+    },
+  );
+  if (report === undefined) return;
+  if (flags.json === true) printJson(report);
+  else for (const line of linesOf(report, repair)) printLine(line);
+  process.exitCode = report.isSound ? 0 : NOT_SOUND;
 }
 
 async function configuredDirectory({ config }: VerifyFlags): Promise<string> {
@@ -112,10 +107,7 @@ const WORDS: Record<FindingKind, readonly [one: string, many: string, repaired: 
   stranger: ["other thing among the blobs", "other things among the blobs", "left alone"],
 };
 
-function linesOf(
-  { blobs, bytes, manifests, findings, isSound }: VerifyReport,
-  { repair }: VerifyOptions,
-): string[] {
+function linesOf({ blobs, bytes, manifests, findings, isSound }: VerifyReport, repair: boolean): string[] {
   const sound = `Sound: ${blobs} ${blobs === 1 ? "blob" : "blobs"} (${formatBytes(bytes)}) and ${manifests} ${manifests === 1 ? "manifest" : "manifests"}.`;
   const lines = [...Map.groupBy(findings, ({ kind }) => kind)].flatMap(([kind, found]) =>
     linesOfKind(kind, found),

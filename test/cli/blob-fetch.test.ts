@@ -191,9 +191,13 @@ describe("a signal", () => {
     const stopped = await first.ended;
     expect([stopped.code, stopped.out]).toEqual([code, ""]);
     expect(stopped.err.split("\n")[0]).toMatch(/^Fetching 24 MiB/);
-    expect(stopped.err).toMatch(
-      /MiB of 24 MiB are kept in .*blob\.partial, and the same command goes on from there\./,
-    );
+    expect(stopped.err.split("\n").slice(1)).toEqual([
+      expect.stringMatching(
+        /^granary: Stopped fetching sha256:\w+ of .*: \S+ MiB of 24 MiB are kept in .*blob\.partial\.$/,
+      ),
+      `To go on from there: granary ${args.join(" ")}`,
+      "",
+    ]);
 
     fake.settings.bandwidth.registry = undefined;
     fake.forgetRequests();

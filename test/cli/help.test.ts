@@ -62,6 +62,39 @@ test("every client verb takes the common options, and none takes a password", ()
   }
 });
 
+test("options stand in one order everywhere", () => {
+  const lists = commands()
+    .flatMap(leavesOf)
+    .map(({ options }) => options.map(({ long }) => long ?? ""));
+  const shared = [...new Set(lists.flat())].filter(
+    (name) => lists.filter((list) => list.includes(name)).length > 1,
+  );
+  const after = (first: string, second: string) =>
+    lists.some((list) => list.includes(second) && list.indexOf(first) > list.indexOf(second));
+  for (const first of shared) {
+    for (const second of shared) {
+      expect(after(first, second) && after(second, first), `${first} and ${second}`).toBe(false);
+    }
+  }
+});
+
+test.each([
+  ["image digest", ["--platform", "--via", "--config", "--json"], ["--quiet"]],
+  ["image create", ["--platform", "--json", "--quiet"], ["--via", "--insecure", "--username", "--config"]],
+  ["model fetch", ["--via", "--username", "--json", "--quiet"], ["--platform"]],
+  ["blob fetch", ["--via", "--username", "--json", "--quiet"], ["--platform"]],
+])("the help of `%s` lists the options that it uses, and no others", async (verb, used, others) => {
+  const { out } = await runMain([...verb.split(" "), "--help"]);
+  for (const option of used) expect(out).toMatch(new RegExp(`^ .*${option}\\b`, "m"));
+  for (const option of others) expect(out).not.toMatch(new RegExp(`^ .*${option}\\b`, "m"));
+});
+
+test("an option that changes nothing for a verb is taken, and that is said", async () => {
+  const { code, err } = await runMain(["model", "digest", "a/b/c/d", "--platform", "linux/arm64"]);
+  expect(code).toBe(2);
+  expect(err).toContain("granary: --platform changes nothing for `model digest`.\n");
+});
+
 test("every client verb and every group shows an example of itself", () => {
   const pathsOf = (command: Command, above: string): [string, Command][] => {
     const path = `${above} ${command.name()}`;
@@ -89,11 +122,33 @@ describe("asked for help", () => {
     [["image", "--help"]],
     [["image", "size", "--help"]],
     [["model", "help", "fetch"]],
+    [["help"]],
+    [["image", "help"]],
   ])("%j prints it on standard output and is no failure", async (args) => {
     const { code, out, err } = await runMain(args);
     expect([code, err]).toEqual([0, ""]);
     expect(out).toMatch(/^Usage: granary/);
   });
+
+  test.each([
+    [["help", "image", "extract"]],
+    [["image", "help", "extract"]],
+    [["image", "extract", "--help"]],
+    [["image", "extract", "-h"]],
+  ])("%j is the help of that verb", async (args) => {
+    expect((await runMain(args)).out).toMatch(
+      /^Usage: granary image extract \[options] <reference> <directory>\n/,
+    );
+  });
+
+  test.each([[["help", "imagine"]], [["help", "image", "imagine"]], [["image", "help", "imagine"]]])(
+    "%j, which there is not, is a mistake of use",
+    async (args) => {
+      const { code, out, err } = await runMain(args);
+      expect([code, out]).toEqual([2, ""]);
+      expect(err).toContain("unknown command 'imagine'");
+    },
+  );
 
   test.each([[[]], [["image"]], [["image", "sise"]], [["image", "size"]], [["image", "size", "a", "b"]]])(
     "%j is a mistake of use, told on standard error: exit code 2",

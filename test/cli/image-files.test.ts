@@ -95,7 +95,10 @@ describe("image extract", () => {
     child.kill("SIGINT");
     const stopped = await ended;
     expect(stopped.code).toBe(130);
-    expect(stopped.err).toContain("the same command goes on from there");
+    expect(stopped.err).toMatch(
+      /granary: Stopped extracting 127\S+org\/app:1: .* are kept beside rootfs\.\n/,
+    );
+    expect(stopped.err).toContain(`\nTo go on from there: granary ${args.join(" ")}\n`);
     await expect(stat(root)).rejects.toThrow("ENOENT");
     fake.settings.bandwidth.registry = undefined;
     fake.forgetRequests();

@@ -44,6 +44,7 @@ test.each([
   await until(() => fake.requests.length > 0);
   const before = performance.now();
   child.kill("SIGINT");
-  expect(await ended).toMatchObject({ code: 130, out: "", err: expect.stringContaining("granary: Stopped") });
+  const asked = `asking for the ${verb} of ${fake.host}${name}`;
+  expect(await ended).toEqual({ code: 130, out: "", err: `granary: Stopped ${asked}.\n` });
   expect(performance.now() - before).toBeLessThan(PROMPT_MS);
 });

@@ -147,7 +147,9 @@ describe("model fetch", () => {
     child.kill("SIGINT");
     const stopped = await ended;
     expect(stopped.code).toBe(130);
-    expect(stopped.err).toContain("the same command goes on from there");
+    expect(stopped.err).toContain(`granary: Stopped fetching ${name}: `);
+    expect(stopped.err).toContain(` are kept in ${join(directory, "tiny")}.\n`);
+    expect(stopped.err).toContain(`\nTo go on from there: granary ${args.join(" ")}\n`);
     fake.settings.bandwidth.cdn = undefined;
     fake.forgetRequests();
     expect(await run([...args, "--quiet"])).toMatchObject({ code: 0, err: "" });

@@ -1,9 +1,8 @@
 /** Shows progress as people see it: a bar on a terminal, few lines in a log, in numbers that are right. */
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { clockTime } from "../../src/cli/phase-words.ts";
 import { progressBar } from "../../src/cli/progress-bar.ts";
-import type { ProgressDisplay } from "../../src/cli/progress-display.ts";
+import { clockTime, type ProgressDisplay } from "../../src/cli/progress-display.ts";
 import { progressLines } from "../../src/cli/progress-lines.ts";
 import { Rate } from "../../src/cli/rate.ts";
 import type { Progress } from "../../src/client/fetching/progress.ts";

@@ -4,9 +4,9 @@ import { formatBytes, parseBytes } from "../../bytes/units.ts";
 import type { FetchedArtifact } from "../../client/artifacts/fetch-artifact.ts";
 import { fetchArtifact } from "../../library/artifacts.ts";
 import { formatReference } from "../../oci/reference.ts";
-import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
-import type { Answer } from "../print.ts";
+import { asVerb } from "../help.ts";
+import type { VerbAnswer } from "../output.ts";
 import { runVerb } from "../run-verb.ts";
 
 type PullFlags = CommonFlags & { readonly type?: string; readonly maxSize?: string };
@@ -18,19 +18,27 @@ export function artifactPullCommand(): Command {
     .argument("<directory>", "where its files go; different files there are never replaced")
     .option("--type <artifact-type>", "what it must be, by its own word")
     .option("--max-size <size>", "refuse more than this, such as 20GiB (default: 512MiB)")
-    .action((reference: string, directory: string, { type, maxSize, ...flags }: PullFlags) =>
-      runVerb(flags, async (options) => {
-        const limits = {
-          ...(type !== undefined && { artifactType: type }),
-          ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),
-        };
-        return answerOf(await fetchArtifact(reference, directory, { ...options, ...limits }), directory);
-      }),
+    .action((reference: string, directory: string, { type, maxSize }: PullFlags, command: Command) =>
+      runVerb(
+        command,
+        { doing: `pulling ${reference}`, keptWhere: `beside ${directory}` },
+        async (options) => {
+          const limits = {
+            ...(type !== undefined && { artifactType: type }),
+            ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),
+          };
+          return answerOf(await fetchArtifact(reference, directory, { ...options, ...limits }), directory);
+        },
+      ),
     );
-  return asVerb(command, "granary artifact pull ghcr.io/org/model:1.0 model --max-size 20GiB");
+  return asVerb(
+    command,
+    ["platform", "registry", "quiet"],
+    "granary artifact pull ghcr.io/org/model:1.0 model --max-size 20GiB",
+  );
 }
 
-function answerOf(pulled: FetchedArtifact, directory: string): Answer {
+function answerOf(pulled: FetchedArtifact, directory: string): VerbAnswer {
   const { pinned, digest, artifactType, isModelPack, files, fetched } = pulled;
   const size = files.reduce((sum, file) => sum + file.size, 0);
   const count = files.length === 1 ? "1 file" : `${files.length} files`;

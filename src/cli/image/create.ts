@@ -4,9 +4,9 @@ import { formatBytes } from "../../bytes/units.ts";
 import type { CreatedImage } from "../../client/archives/create-image.ts";
 import { createImage } from "../../library/images.ts";
 import { formatReference } from "../../oci/reference.ts";
-import { asVerb } from "../as-verb.ts";
 import type { CommonFlags } from "../common-options.ts";
-import type { Answer } from "../print.ts";
+import { asVerb } from "../help.ts";
+import type { VerbAnswer } from "../output.ts";
 import { runVerb } from "../run-verb.ts";
 
 type CreateFlags = CommonFlags & { readonly name: string; readonly output: string };
@@ -19,19 +19,20 @@ export function imageCreateCommand(): Command {
     .argument("<tar...>", "the layers, bottom first; plain, gzip or zstd")
     .requiredOption("--name <name>", "what the image is tagged with, such as org/app:1.2")
     .requiredOption("--output <file>", "the file to write; a file that is there is replaced")
-    .action((tars: string[], { name, output, ...flags }: CreateFlags) =>
-      runVerb(flags, async (options) =>
+    .action((tars: string[], { name, output }: CreateFlags, command: Command) =>
+      runVerb(command, { doing: `making ${output}` }, async (options) =>
         answerOf(await createImage(tars, { ...options, name, output }), output),
       ),
     );
   return asVerb(
     command,
+    ["platform", "quiet"],
     "granary image create rootfs.tar --name org/app:1.2 --output app.tar",
     "granary image create base.tar app.tar.gz --name org/app:1.2 --platform linux/arm64 --output app.tar",
   );
 }
 
-function answerOf({ reference, ...created }: CreatedImage, output: string): Answer {
+function answerOf({ reference, ...created }: CreatedImage, output: string): VerbAnswer {
   const name = formatReference(reference);
   return {
     json: { reference: name, ...created, path: output },

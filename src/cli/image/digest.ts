@@ -2,10 +2,9 @@
 import { Command } from "commander";
 import { imageDigest } from "../../library/images.ts";
 import { formatPlatform } from "../../oci/platform.ts";
-import { asVerb } from "../as-verb.ts";
-import type { CommonFlags } from "../common-options.ts";
+import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
+import { asVerb } from "../help.ts";
 import { runVerb } from "../run-verb.ts";
-import { IMAGE_ARGUMENT } from "./image-argument.ts";
 
 export function imageDigestCommand(): Command {
   const command = new Command("digest")
@@ -13,8 +12,8 @@ export function imageDigestCommand(): Command {
       "Print the digest that a reference stands for: of the index where it is one, with --platform of that image. --json says which.",
     )
     .argument(...IMAGE_ARGUMENT)
-    .action((reference: string, flags: CommonFlags) =>
-      runVerb(flags, async (options) => {
+    .action((reference: string, _: CommonFlags, command: Command) =>
+      runVerb(command, { doing: `asking for the digest of ${reference}` }, async (options) => {
         const { digest, kind, platform } = await imageDigest(reference, options);
         const json = { digest, kind, ...(platform !== undefined && { platform: formatPlatform(platform) }) };
         return { json, value: digest };
@@ -22,6 +21,7 @@ export function imageDigestCommand(): Command {
     );
   return asVerb(
     command,
+    ["platform", "registry"],
     "granary image digest alpine",
     "granary image digest alpine --platform linux/arm64 --json",
   );

@@ -2,12 +2,13 @@
 import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
 import type { Extraction } from "../../client/extraction/unpack-image.ts";
+import { parseImageLocation } from "../../client/images/image-location.ts";
 import { extractImage } from "../../library/images.ts";
-import { asVerb } from "../as-verb.ts";
-import { type CommonFlags, misused } from "../common-options.ts";
-import type { Answer } from "../print.ts";
-import { runVerb } from "../run-verb.ts";
-import { IMAGE_ARGUMENT } from "./image-argument.ts";
+import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
+import { misused } from "../exit-code.ts";
+import { asVerb } from "../help.ts";
+import type { VerbAnswer } from "../output.ts";
+import { runVerb, type Work } from "../run-verb.ts";
 
 type ExtractFlags = CommonFlags & {
   readonly replace?: boolean;
@@ -41,16 +42,27 @@ export function imageExtractCommand(): Command {
       "--temporary-directory <directory>",
       "for layers until they are unpacked (default: beside the directory)",
     )
-    .action((reference: string, directory: string, flags: ExtractFlags) =>
-      runVerb(flags, async (options) =>
+    .action((reference: string, directory: string, flags: ExtractFlags, command: Command) =>
+      runVerb(command, workOf(reference, directory, flags), async (options) =>
         answerOf(await extractImage(reference, directory, { ...options, ...extractOptionsOf(flags) })),
       ),
     );
   return asVerb(
     command,
+    ["platform", "registry", "quiet"],
     "granary image extract alpine rootfs",
     "granary image extract ocifile:app.tar rootfs --replace",
   );
+}
+
+/** Layers of an archive or of an engine are at hand: none of them is kept. */
+function workOf(reference: string, directory: string, { temporaryDirectory }: ExtractFlags): Work {
+  const doing = `extracting ${reference}`;
+  if (parseImageLocation(reference).kind !== "registry") return { doing };
+  return {
+    doing,
+    keptWhere: temporaryDirectory === undefined ? `beside ${directory}` : `in ${temporaryDirectory}`,
+  };
 }
 
 function extractOptionsOf(flags: ExtractFlags) {
@@ -70,7 +82,7 @@ function countOf(text: string): number {
   throw misused(`--max-entries takes a whole number above 0, not "${text}".`);
 }
 
-function answerOf({ warnings, ...extraction }: Extraction): Answer {
+function answerOf({ warnings, ...extraction }: Extraction): VerbAnswer {
   const { directory, bytes, entries } = extraction;
   return {
     json: { ...extraction, warnings },

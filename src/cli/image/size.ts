@@ -3,11 +3,10 @@ import { Command } from "commander";
 import { imageSize, uncompressedImageSize } from "../../library/images.ts";
 import { type OpenedImage, openImage } from "../../library/open-image.ts";
 import { formatPlatform, isStated } from "../../oci/platform.ts";
-import { asVerb } from "../as-verb.ts";
-import type { CommonFlags } from "../common-options.ts";
-import type { Answer } from "../print.ts";
+import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
+import { asVerb } from "../help.ts";
+import type { VerbAnswer } from "../output.ts";
 import { runVerb } from "../run-verb.ts";
-import { IMAGE_ARGUMENT } from "./image-argument.ts";
 
 type SizeFlags = CommonFlags & { readonly uncompressed?: boolean };
 
@@ -16,8 +15,8 @@ export function imageSizeCommand(): Command {
     .description("Print the size of an image's layers in bytes, as they are stored and sent.")
     .argument(...IMAGE_ARGUMENT)
     .option("--uncompressed", "print their size unpacked: fetches every layer, and keeps none")
-    .action((reference: string, flags: SizeFlags) =>
-      runVerb(flags, async (options) => {
+    .action((reference: string, flags: SizeFlags, command: Command) =>
+      runVerb(command, { doing: `measuring ${reference}` }, async (options) => {
         const image = await openImage(reference, options);
         try {
           const compressed = await imageSize(image);
@@ -31,6 +30,7 @@ export function imageSizeCommand(): Command {
     );
   return asVerb(
     command,
+    ["platform", "registry", "quiet"],
     "granary image size alpine",
     "granary image size alpine --platform linux/arm64 --uncompressed --json",
   );
@@ -38,7 +38,7 @@ export function imageSizeCommand(): Command {
 
 type Sizes = { readonly compressed: number; readonly uncompressed?: number };
 
-function answerOf({ manifest, config, warning }: OpenedImage, sizes: Sizes, value: number): Answer {
+function answerOf({ manifest, config, warning }: OpenedImage, sizes: Sizes, value: number): VerbAnswer {
   const platform = isStated(config.platform) ? { platform: formatPlatform(config.platform) } : {};
   return {
     json: { digest: manifest.digest, ...platform, ...sizes },

@@ -2,21 +2,20 @@
 import { Command } from "commander";
 import { modelManifest } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
-import { asVerb } from "../as-verb.ts";
-import type { CommonFlags } from "../common-options.ts";
+import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
+import { asVerb } from "../help.ts";
 import { runVerb } from "../run-verb.ts";
-import { MODEL_ARGUMENT } from "./model-argument.ts";
 
 export function modelDigestCommand(): Command {
   const command = new Command("digest")
     .description("Print the digest of a model's manifest: `ollama list` shows its beginning as the ID.")
     .argument(...MODEL_ARGUMENT)
-    .action((name: string, flags: CommonFlags) =>
-      runVerb(flags, async (options) => {
+    .action((name: string, _: CommonFlags, command: Command) =>
+      runVerb(command, { doing: `asking for the digest of ${name}` }, async (options) => {
         const { reference, manifest } = await modelManifest(name, options);
         const { digest } = manifest;
         return { json: { reference: formatReference(reference), digest }, value: digest };
       }),
     );
-  return asVerb(command, "granary model digest gemma:2b");
+  return asVerb(command, ["registry"], "granary model digest gemma:2b");
 }

@@ -5,11 +5,11 @@ import type { ModelTarget } from "../../client/models/fetch-model.ts";
 import type { FetchedModel } from "../../client/models/model-manifest.ts";
 import { fetchModel } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
-import { asVerb } from "../as-verb.ts";
-import { type CommonFlags, misused } from "../common-options.ts";
-import type { Answer } from "../print.ts";
+import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
+import { misused } from "../exit-code.ts";
+import { asVerb } from "../help.ts";
+import type { VerbAnswer } from "../output.ts";
 import { runVerb } from "../run-verb.ts";
-import { MODEL_ARGUMENT } from "./model-argument.ts";
 
 type FetchFlags = CommonFlags & { readonly all?: boolean; readonly ollamaStore?: string };
 
@@ -25,12 +25,16 @@ export function modelFetchCommand(): Command {
       "--ollama-store <directory>",
       "everything, so that Ollama runs it without pulling: what OLLAMA_MODELS names",
     )
-    .action(async (name: string, path: string | undefined, flags: FetchFlags) => {
+    .action(async (name: string, path: string | undefined, flags: FetchFlags, command: Command) => {
       const target = targetOf(path, flags);
-      await runVerb(flags, async (options) => answerOf(await fetchModel(name, target, options), target));
+      const work = { doing: `fetching ${name}`, keptWhere: placeOf(target) };
+      await runVerb(command, work, async (options) =>
+        answerOf(await fetchModel(name, target, options), target),
+      );
     });
   return asVerb(
     command,
+    ["registry", "quiet"],
     "granary model fetch gemma:2b gemma.gguf",
     "granary model fetch gemma:2b gemma --all",
     "granary model fetch gemma:2b --ollama-store ~/.ollama/models",
@@ -51,7 +55,13 @@ function targetOf(path: string | undefined, { all, ollamaStore }: FetchFlags): M
   return all === true ? { directory: path } : { file: path };
 }
 
-function answerOf({ model, parts, otherWeights, fetched }: FetchedModel, target: ModelTarget): Answer {
+/** Where unfinished files lie. */
+function placeOf(target: ModelTarget): string {
+  if ("file" in target) return `in ${target.file}.partial`;
+  return `in ${"directory" in target ? target.directory : target.ollamaStore}`;
+}
+
+function answerOf({ model, parts, otherWeights, fetched }: FetchedModel, target: ModelTarget): VerbAnswer {
   const size = parts.reduce((sum, part) => sum + part.size, 0);
   const [place = ""] = Object.values(target);
   const reference = formatReference(model.reference);

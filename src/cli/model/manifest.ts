@@ -2,10 +2,9 @@
 import { Command } from "commander";
 import { modelManifest } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
-import { asVerb } from "../as-verb.ts";
-import type { CommonFlags } from "../common-options.ts";
+import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
+import { asVerb } from "../help.ts";
 import { runVerb } from "../run-verb.ts";
-import { MODEL_ARGUMENT } from "./model-argument.ts";
 
 export function modelManifestCommand(): Command {
   const command = new Command("manifest")
@@ -13,12 +12,17 @@ export function modelManifestCommand(): Command {
       "Print a model's manifest byte for byte; --json prints digest, total size, config and layers with their roles.",
     )
     .argument(...MODEL_ARGUMENT)
-    .action((name: string, flags: CommonFlags) =>
-      runVerb(flags, async (options) => {
+    .action((name: string, _: CommonFlags, command: Command) =>
+      runVerb(command, { doing: `asking for the manifest of ${name}` }, async (options) => {
         const { reference, manifest, ...view } = await modelManifest(name, options);
         const json = { reference: formatReference(reference), digest: manifest.digest, ...view };
         return { json, value: manifest.bytes };
       }),
     );
-  return asVerb(command, "granary model manifest gemma:2b", "granary model manifest gemma:2b --json");
+  return asVerb(
+    command,
+    ["registry"],
+    "granary model manifest gemma:2b",
+    "granary model manifest gemma:2b --json",
+  );
 }

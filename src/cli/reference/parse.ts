@@ -2,8 +2,8 @@
 import { Command } from "commander";
 import { formatReference, parseReference } from "../../oci/reference.ts";
 import { parseModelName } from "../../ollama/model-name.ts";
-import { withExamples } from "../as-verb.ts";
-import { print } from "../print.ts";
+import { withExamples } from "../help.ts";
+import { printAnswer } from "../output.ts";
 
 type ParseFlags = { readonly model?: boolean; readonly json?: boolean };
 
@@ -19,7 +19,7 @@ export function referenceParseCommand(): Command {
       const isModel = flags.model === true || text.startsWith("ollama://");
       const reference = isModel ? parseModelName(text) : parseReference(text);
       const canonical = formatReference(reference);
-      print({ json: { ...reference, canonical }, value: canonical }, flags);
+      printAnswer({ json: { ...reference, canonical }, value: canonical }, flags);
     });
   return withExamples(command, [
     "granary reference parse alpine",
