@@ -1,9 +1,9 @@
 /**
- * Owns blobs: a pinned, readable blob from disk, from the running Fill, or passed through when there is no room. Which
- * repository has it is links.ts's, how it is fetched the Fill's.
+ * Owns where a blob comes from: the disk, a running or new Fill, or the origin itself when there is no room to keep it. Every blob that is
+ * given out is pinned. links.ts knows which repository has it, and the Fill how it is fetched.
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
-import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
+import { GranaryError } from "../../errors.ts";
 import type { FillAsk } from "../../fill/fill-ask.ts";
 import type { Fills } from "../../fill/fills.ts";
 import { PassThrough } from "../../fill/pass-through.ts";
@@ -22,6 +22,7 @@ import type { Uses } from "../space/uses.ts";
 import type { SoundBlobs } from "../upkeep/sound-blobs.ts";
 import { ConfirmingOrigin } from "./confirming-origin.ts";
 import { FillLog } from "./fill-log.ts";
+import { provingReader, tellingReader } from "./repository-reader.ts";
 import { restOf } from "./rest-of.ts";
 import { openStoredBlob } from "./stored-blob.ts";
 
@@ -40,9 +41,6 @@ export type BlobParts = {
 
 type Sized = { readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome };
 
-/** Errors that say what the bytes are, or how many. */
-const SAYS_OF_BYTES = ["size-mismatch", "digest-mismatch", "range-unsatisfiable"] as const;
-
 export class Blobs {
   readonly #parts: BlobParts;
   #isClosed = false;
@@ -56,12 +54,11 @@ export class Blobs {
     const release = this.#parts.pins.pin(target.digest);
     try {
       const stated = await this.#statedOfCold(client, target);
-      // Whatever lies here is served once this repository's own upstream has answered for it there (docs/protocol.md#private-content).
+      // Stored bytes are served once this repository's own upstream has answered for it there (docs/protocol.md#private-content).
       const size = stated ?? (await this.#parts.links.confirm(client, target, target.digest));
       this.#parts.uses.touch(target.digest);
       const stored = stated === undefined ? await this.#stored(client, target, size, release) : undefined;
       if (stored !== undefined) return { blob: stored, outcome: "hit" };
-      if (size === undefined) return await this.#unsized(client, target, release);
       return await this.#cold(client, target, size, release);
     } catch (error) {
       release();
@@ -108,7 +105,7 @@ export class Blobs {
   ): Promise<ReadableBlob | undefined> {
     const { digest } = target;
     const { sound, fills } = this.#parts;
-    // Of a fill that is running readers get what is there (F9), unless another upstream has brought the whole meanwhile.
+    // While a fill runs, its readers get what is there (F9), unless another upstream has brought the whole blob meanwhile.
     if (fills.find(target) !== undefined && (await sound.stat(digest, likelySize)) === undefined)
       return undefined;
     const opened = await sound.open(digest, likelySize);
@@ -116,44 +113,50 @@ export class Blobs {
     const { stored } = opened;
     const { size } = stored;
     return openStoredBlob(opened, release, async (error, range, offset) => {
-      // Nothing can be kept while the damaged one is in its place.
+      // While the damaged file is in its place, a new one cannot be kept.
       const isTrusted = await stored.isVerified().catch(() => false);
       const isMended = await sound.dropDamaged(digest, error, stored);
       const room = isMended ? await this.#parts.space.reserve(target, size) : undefined;
       const ask = this.#askOf(client, target, size);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
-      const reader = this.#doubting(client, target, size, this.#reader(ask, room, rest));
+      const reader = tellingReader(
+        { links: this.#parts.links, client, target, size },
+        this.#reader(ask, room, rest),
+      );
       const given = { skipped: range === undefined ? offset : 0, from: isTrusted ? undefined : stored };
       return restOf(reader, given, () => room?.release());
     });
   }
 
+  /** Where nobody states the size (`said` is undefined), the blob is read to its end once, by everybody who asks meanwhile. */
   async #cold(
     client: UpstreamClient,
     target: BlobTarget,
-    said: number,
+    said: number | undefined,
     unpin: () => void,
   ): Promise<FoundBlob> {
-    const { digest } = target;
     const settled = await this.#settled(client, target, said);
     const size = settled ?? said;
     const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
-    const room = await this.#parts.space.reserve(target, size);
-    const reader = (range?: ByteRange, ahead?: readonly ByteRange[]) => {
-      const read = this.#reader(ask, room, range, ahead);
-      return this.#proving(client, target, this.#doubting(client, target, size, read));
-    };
+    const room = await this.#parts.space.reserve(target, size ?? 0);
+    const asked = { links: this.#parts.links, client, target, size: size ?? 0 };
+    const reader = (range?: ByteRange, ahead?: readonly ByteRange[]) =>
+      provingReader(asked, tellingReader(asked, this.#reader(ask, room, range, ahead)));
     const release = () => {
       room?.release();
       unpin();
     };
-    return { blob: { digest, size, reader, release }, outcome: outcomeOf(room) };
+    return { blob: { digest: target.digest, size, reader, release }, outcome: outcomeOf(room) };
   }
 
   /** Where a running fill goes by another size than this repository knows of, the upstream settles it; undefined where it need not. */
-  async #settled(client: UpstreamClient, target: BlobTarget, said: number): Promise<number | undefined> {
+  async #settled(
+    client: UpstreamClient,
+    target: BlobTarget,
+    said: number | undefined,
+  ): Promise<number | undefined> {
     const running = this.#parts.fills.find(target);
-    if (running?.size === undefined || running.size === said) return undefined;
+    if (said === undefined || running?.size === undefined || running.size === said) return undefined;
     return await this.#parts.links.measure(client, target, target.digest);
   }
 
@@ -190,20 +193,6 @@ export class Blobs {
     return failing(otherSize(ask.digest, said, found));
   }
 
-  /** Nobody states how large it is: it is read to its end once, by everybody who asks meanwhile. */
-  async #unsized(client: UpstreamClient, target: BlobTarget, unpin: () => void): Promise<FoundBlob> {
-    const { digest } = target;
-    const ask = this.#askOf(client, target, undefined);
-    const room = await this.#parts.space.reserve(target, 0);
-    const reader = (range?: ByteRange) =>
-      this.#proving(client, target, this.#doubting(client, target, 0, this.#reader(ask, room, range)));
-    const release = () => {
-      room?.release();
-      unpin();
-    };
-    return { blob: { digest, size: undefined, reader, release }, outcome: outcomeOf(room) };
-  }
-
   #passedThrough({ digest, size, origin, policy }: FillAsk, range: ByteRange | undefined): BlobReader {
     const { clock, random, metrics } = this.#parts;
     metrics.bypasses.inc();
@@ -211,72 +200,6 @@ export class Blobs {
     const asked = { digest, size, origin, range: range ?? whole, whole: range === undefined };
     return new PassThrough(asked, policy, clock, random);
   }
-
-  /**
-   * `reader`, which gives nothing out before this repository's own upstream has answered for the blob: in most cases it has by then, as it
-   * was asked for the bytes. They may also have come from another repository meanwhile.
-   */
-  #proving(client: UpstreamClient, target: BlobTarget, reader: BlobReader): BlobReader {
-    const { links } = this.#parts;
-    const { digest } = target;
-    let isProven = false;
-    const prove = async () => {
-      if (isProven) return;
-      if ((await links.find(target, digest))?.confirmed === undefined)
-        await links.confirm(client, target, digest);
-      isProven = true;
-    };
-    const read = async (into: Uint8Array) => {
-      try {
-        const count = await reader.read(into);
-        await prove();
-        return count;
-      } catch (error) {
-        // What bytes were found to be is told to nobody who may not have them.
-        if (isGranaryError(error, ...SAYS_OF_BYTES)) await prove();
-        throw error;
-      }
-    };
-    return { read, close: () => reader.close() };
-  }
-
-  /** `reader` of what was said to have `size` bytes; an error that a wrong size can have caused makes the next ask find out the right one. */
-  #doubting(client: UpstreamClient, target: BlobTarget, size: number, reader: BlobReader): BlobReader {
-    const read = async (into: Uint8Array) => {
-      try {
-        return await reader.read(into);
-      } catch (error) {
-        if (isGranaryError(error, ...SAYS_OF_BYTES)) await this.#unsize(target, size);
-        // In the words of every other absence: whether it is here all the same is nobody's business.
-        if (isGranaryError(error, "not-found"))
-          throw await this.#parts.links.foundAbsent(client, target, target.digest);
-        throw forReader(target, error);
-      }
-    };
-    return { read, close: () => reader.close() };
-  }
-
-  /** Unless the upstream's answer has corrected it already. Of this repository alone: another one's word is another one's. */
-  async #unsize(target: BlobTarget, wrong: number): Promise<void> {
-    const { digest } = target;
-    const link = await this.#parts.links.find(target, digest);
-    const isCorrected = link?.confirmed?.isMeasured === true && link.confirmed.size !== wrong;
-    if (!isCorrected) await this.#parts.links.record(target, { kind: "unsized", digest });
-  }
-}
-
-/**
- * A transfer has readers of many repositories, and what ended it may quote the one that began it: each hears of its own. The
- * transfer's log line tells the whole.
- */
-function forReader({ upstream, repository, digest }: BlobTarget, error: unknown): unknown {
-  if (!isGranaryError(error)) return error;
-  const { reason = reasonOf(error), told = [], ...facts } = error.facts;
-  const target = `${upstream}/${repository}@${digest}`;
-  const message = `${target} could not be read: ${reason}.`;
-  // The origin says for which repository it was told.
-  const own = facts.target === `${upstream}/${repository}` ? { told } : {};
-  return new GranaryError(error.code, message, { ...facts, ...own, target, cause: error });
 }
 
 function outcomeOf(room: Reservation | undefined): Outcome {
