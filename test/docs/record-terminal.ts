@@ -54,7 +54,7 @@ try {
     { title: "a machine of the lab", lines: client.lines().slice(0, -1) },
   ];
   const description =
-    "A model is fetched twice through Granary: the first time at the speed of the line, then at once.";
+    "A model is fetched twice through Granary: first at the speed of the line, then from its disk.";
   await writeFile(join(ROOT, "docs/pictures/terminal.svg"), pictureOf(screens, COLUMNS, description));
 } finally {
   tmux("kill-server");
