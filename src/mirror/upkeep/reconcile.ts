@@ -31,9 +31,9 @@ export type ReconciliationParts = {
 };
 
 /** So many blobs are compared before anybody is served: that takes a few tenths of a second on a slow disk. */
-const FIRST = 4_000;
+const FIRST = 2_048;
 /** Blobs that are put right in parallel. */
-const AT_ONCE = 8;
+const AT_ONCE = 64;
 
 type Run = { isStopped: boolean };
 
@@ -103,7 +103,7 @@ export class Reconciliation {
       };
       for await (const items of groupsOf(inventory(this.#parts, listening), AT_ONCE)) {
         if (run.isStopped) return;
-        await Promise.all(items.map((item) => this.#agree(item, tally)));
+        await this.#agree(items, tally);
         looked += items.length;
         if (looked !== FIRST) continue;
         // The database was lost: nobody knows yet how much is stored.
@@ -129,9 +129,15 @@ export class Reconciliation {
     };
   }
 
-  async #agree({ digest, row, file }: Item, tally: Tally): Promise<void> {
-    if (file === undefined) tally.forgotten += Number(await this.#parts.sound.forgetAbsent(digest));
-    else if (row === undefined) await this.#register(file, tally);
+  async #agree(items: readonly Item[], tally: Tally): Promise<void> {
+    const withoutFile = items.filter(({ file }) => file === undefined).map(({ digest }) => digest);
+    if (withoutFile.length > 0) tally.forgotten += await this.#parts.sound.forgetAbsent(withoutFile);
+    await Promise.all(items.map((item) => this.#agreeOn(item, tally)));
+  }
+
+  async #agreeOn({ digest, row, file }: Item, tally: Tally): Promise<void> {
+    if (file === undefined) return;
+    if (row === undefined) await this.#register(file, tally);
     else if (row.size !== file.size)
       await this.#parts.sound.drop(digest, `it has ${file.size} bytes and should have ${row.size}`);
   }

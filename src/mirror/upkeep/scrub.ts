@@ -105,7 +105,7 @@ export class Scrub {
     const { store, sound, metrics, log } = this.#parts;
     try {
       const stored = await store.open(digest);
-      if (stored === undefined) return void (await sound.forgetAbsent(digest));
+      if (stored === undefined) return void (await sound.forgetAbsent([digest]));
       await this.#hash(stored).finally(() => stored.close());
       metrics.scrubbedBytes.inc(size);
     } catch (error) {

@@ -3,7 +3,7 @@
  * to the damaged files and counts as absent, so that it is fetched again. It never decides who may have a blob.
  */
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import type { Metadata } from "../../metadata/metadata.ts";
+import type { BlobRecord, Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -56,7 +56,7 @@ export class SoundBlobs {
   async open(digest: Digest, likelySize: number | undefined): Promise<OpenedBlob | undefined> {
     const stored = await this.#orSetAside(digest, this.#parts.store.open(digest));
     if (stored === undefined) {
-      await this.forgetAbsent(digest);
+      await this.forgetAbsent([digest]);
       return undefined;
     }
     const knowledge = await this.#knownOrClosed(stored, likelySize);
@@ -170,17 +170,27 @@ export class SoundBlobs {
     return row.verifiedAt === undefined ? "unknown" : "recorded";
   }
 
-  /** Deletes the row of a blob whose file is gone, which would count against the budget. True when it did. */
-  async forgetAbsent(digest: Digest): Promise<boolean> {
-    const { metadata, pins, store } = this.#parts;
-    const row = await metadata.blob(digest);
-    if (row === undefined || pins.isFilled(digest) || !(await this.#isGone(digest))) return false;
-    // A fill may have begun, or brought it, meanwhile.
-    if (pins.isFilled(digest)) return false;
-    await metadata.forgetBlobs([digest]);
-    if ((await unlessDamaged(store.stat(digest))) === undefined) return true;
+  /** Deletes the rows of those of `digests` whose files are gone: they would count against the budget. Returns how many. */
+  async forgetAbsent(digests: readonly Digest[]): Promise<number> {
+    const { metadata, pins } = this.#parts;
+    const looks = digests.map(async (digest) => {
+      const row = await metadata.blob(digest);
+      return row !== undefined && (await this.#isGone(digest)) ? row : undefined;
+    });
+    const rows = (await Promise.all(looks)).filter((row) => row !== undefined);
+    // What a fill brings gets its row from that.
+    const absent = rows.filter(({ digest }) => !pins.isFilled(digest));
+    await metadata.forgetBlobs(absent.map(({ digest }) => digest));
+    const areBack = await Promise.all(absent.map((row) => this.#isBack(row)));
+    return areBack.filter((isBack) => !isBack).length;
+  }
+
+  /** A fill may have brought the blob between the look at its file and the end of its row: then it gets its row back. */
+  async #isBack(row: BlobRecord): Promise<boolean> {
+    const { metadata, store } = this.#parts;
+    if ((await unlessDamaged(store.stat(row.digest))) === undefined) return false;
     await metadata.recordBlob(row);
-    return false;
+    return true;
   }
 
   /** A failure of the disk does not mean that it is gone; something else in its place does. */
