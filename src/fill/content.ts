@@ -2,7 +2,7 @@
  * Owns the Content of one fill: which bytes of a blob are here, where they are read from, and who waits for those that are not. It is
  * passive: readers wait on it, lanes write to it, and neither knows the other; the Fill alone says what becomes of it.
  *
- *     Fills --obtain--> Fill --show, reveal, passBy, fail------------------------+
+ *     Fills --obtain--> Fill, FillCourse --show, reveal, passBy, fail------------+
  *                        | |                                                     v
  *                        | +--reader()--> FillReader --readable, read, park--> Content --> OpenPartial or StoredBlob (disk)
  *                        |                                                       ^
@@ -71,6 +71,11 @@ export class Content {
   /** Where the blob ends; infinite while nobody knows. */
   get end(): number {
     return this.#end;
+  }
+
+  /** Bytes; undefined as long as nobody knows. */
+  get size(): number | undefined {
+    return this.#end === Number.POSITIVE_INFINITY ? undefined : this.#end;
   }
 
   get present(): RangeSet {

@@ -1,19 +1,91 @@
 /**
- * Owns one reader of a Fill: it asks the Content for its next bytes, parks while they are not there, and gets exactly its range or an
- * error (F2). It has no bytes of its own (F7); its end ends nothing but itself (F5).
+ * Owns the readers of a Fill. Each asks the Content for its next bytes, parks while they are not there, and gets exactly its range or an
+ * error (F2). It has no bytes of its own (F7); its end ends nothing but itself (F5). Of all together it is known how many they are, and
+ * when nobody has read for a while (F13).
  */
-import { formatRange } from "../bytes/byte-range.ts";
+import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
+import type { Clock, Timer } from "../observe/clock.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { BlobReader } from "../source.ts";
 import type { Content, Reading } from "./content.ts";
+import type { BlobFacts } from "./lane.ts";
 import type { Parked } from "./waits.ts";
 
 /** What the Fill hears of its readers. */
-export type ReaderEvents = {
+export type ReadersEvents = {
   /** The disk fails to give what is present. Throws what the reader is to throw where the fill cannot do without the disk. */
   readonly unreadable: (error: GranaryError) => void;
-  readonly closed: (reader: FillReader) => void;
+  readonly lastLeft: () => void;
+  /** `lingerMs` have passed since the last one left. */
+  readonly unread: () => void;
 };
+
+export type ReadersParts = {
+  readonly content: Content;
+  readonly blob: BlobFacts;
+  readonly clock: Clock;
+  /** undefined where it does not matter whether anybody reads. */
+  readonly lingerMs: number | undefined;
+};
+
+export class FillReaders {
+  readonly #parts: ReadersParts;
+  readonly #events: ReadersEvents;
+  readonly #open = new Set<FillReader>();
+  #linger: Timer | undefined;
+
+  constructor(parts: ReadersParts, events: ReadersEvents) {
+    this.#parts = parts;
+    this.#events = events;
+  }
+
+  get count(): number {
+    return this.#open.size;
+  }
+
+  /** Throws `range-unsatisfiable` for a range that is not inside the size: a byte past the end would be waited for without end. */
+  open(range: ByteRange | undefined, ahead: readonly ByteRange[] | undefined): FillReader {
+    const { digest, size: end = Number.POSITIVE_INFINITY } = this.#parts.blob;
+    for (const one of [range ?? [], ahead ?? []].flat())
+      if (one.start < 0 || one.end > end) throw outside(digest, one, end);
+    const asked = { ...(range ?? { start: 0, end }), ahead, isWhole: range === undefined };
+    const reader = new FillReader(this.#parts.content, asked, {
+      unreadable: this.#events.unreadable,
+      closed: (closed) => this.#closed(closed),
+    });
+    this.#open.add(reader);
+    this.stopLinger();
+    return reader;
+  }
+
+  /** Who was given bytes, or is being given some, hears `error`. */
+  failThoseWithBytes(error: GranaryError): void {
+    for (const reader of this.#open) if (reader.hasBytes) reader.fail(error);
+  }
+
+  /** Where nobody reads, `unread` is told unless somebody comes. */
+  linger(): void {
+    const { clock, lingerMs } = this.#parts;
+    if (this.#open.size > 0 || lingerMs === undefined) return;
+    this.#linger ??= clock.after(lingerMs, () => {
+      this.#linger = undefined;
+      this.#events.unread();
+    });
+  }
+
+  stopLinger(): void {
+    this.#linger?.cancel();
+    this.#linger = undefined;
+  }
+
+  #closed(reader: FillReader): void {
+    this.#open.delete(reader);
+    if (this.#open.size === 0) this.#events.lastLeft();
+  }
+}
+
+type ReaderEvents = Pick<ReadersEvents, "unreadable"> & { readonly closed: (reader: FillReader) => void };
 
 export class FillReader implements BlobReader {
   readonly #content: Content;
@@ -139,4 +211,9 @@ function closed(): GranaryError {
 function changed(): GranaryError {
   const reason = "the file was written to while it was read";
   return new GranaryError("digest-mismatch", `The reader was broken off: ${reason}.`, { reason });
+}
+
+function outside(digest: Digest, range: ByteRange, size: number): GranaryError {
+  const message = `${formatRange(range)} is not inside ${digest}, which has ${size} bytes.`;
+  return new GranaryError("range-unsatisfiable", message, { expected: size, found: formatRange(range) });
 }

@@ -8,9 +8,9 @@ import type { Clock, Timer } from "../observe/clock.ts";
 import type { Partial } from "../store/partial.ts";
 
 /** F14: bytes that are worth waking a reader for. */
-export const WAKE_BYTES = 256 * 1024;
+const WAKE_BYTES = 256 * 1024;
 /** F14: and how long fewer may be kept back. */
-export const WAKE_MS = 20;
+const WAKE_MS = 20;
 /** Received but unwritten bytes of one lane; past it the lane waits for the disk. */
 const MOST_PENDING = 2 * 1024 * 1024;
 

@@ -60,9 +60,12 @@ export class Lanes implements Supply {
     return this.#line.origin;
   }
 
-  addOrigin(origin: Origin): boolean {
+  get origins(): readonly string[] {
+    return this.#line.names;
+  }
+
+  addOrigin(origin: Origin): void {
     this.#line.addOrigin(origin);
-    return true;
   }
 
   work(): Promise<SupplyEnd> {

@@ -2,14 +2,14 @@
  * Owns what one fill knows of the way to its bytes: which origins are left, how many lanes the line takes just now, and whether lanes
  * wait before they try again. It learns from what lanes bring and how they fail. It starts no lane and chooses no bytes.
  */
-import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
+import { isGranaryError } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Origin } from "../origin.ts";
 import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import type { Lane } from "./lane.ts";
 import { Patience } from "./patience.ts";
-import type { SupplyEnd } from "./supply.ts";
+import { asFailure, type SupplyEnd } from "./supply.ts";
 
 export type LineParts = {
   readonly size: number;
@@ -38,6 +38,8 @@ export class LineState {
   readonly #parts: LineParts;
   readonly #tryAgain: () => void;
   #origins: Origin[];
+  /** Of all origins that it was given so far. */
+  readonly #names: Set<string>;
   #patience: Patience;
   /** Lanes that the line takes, as far as it was seen. */
   #most: number;
@@ -55,6 +57,7 @@ export class LineState {
     this.#parts = parts;
     this.#tryAgain = tryAgain;
     this.#origins = [parts.origin];
+    this.#names = new Set([parts.origin.name]);
     this.#patience = new Patience(parts.policy, false);
     this.#most = parts.policy.lanes;
   }
@@ -62,6 +65,10 @@ export class LineState {
   /** The origin in use, while any is left. */
   get origin(): Origin | undefined {
     return this.#origins[0];
+  }
+
+  get names(): readonly string[] {
+    return [...this.#names];
   }
 
   /** When a lane, also one that has ended since, last brought something, of the clock's `elapsed`. */
@@ -100,6 +107,7 @@ export class LineState {
   }
 
   addOrigin(origin: Origin): void {
+    this.#names.add(origin.name);
     if (!this.#origins.some((known) => known.name === origin.name)) this.#origins.push(origin);
   }
 
@@ -186,7 +194,7 @@ export class LineState {
     // Nobody is served: what was learned of the line says nothing any more.
     this.#most = this.#parts.policy.lanes;
     this.#resting = [];
-    if (judgement.next === "end") return { end: judgement.state, error: asGranaryError(error) };
+    if (judgement.next === "end") return { end: judgement.state, error: asFailure(error, "A transfer") };
     if (judgement.next === "elsewhere") return this.#dropOrigin(lane.origin, error);
     this.#wait(judgement.afterMs);
     return undefined;
@@ -194,7 +202,7 @@ export class LineState {
 
   #dropOrigin(origin: Origin | undefined, error: unknown): SupplyEnd | undefined {
     this.#origins = this.#origins.filter((other) => other !== origin);
-    if (this.#origins.length === 0) return { end: "stalled", error: asGranaryError(error) };
+    if (this.#origins.length === 0) return { end: "stalled", error: asFailure(error, "A transfer") };
     this.#patience.movedOn();
     return undefined;
   }
@@ -218,9 +226,4 @@ function isLimit(error: unknown): boolean {
   return upstreamStatus === undefined
     ? error.code === "upstream-unavailable"
     : [429, 503].includes(upstreamStatus);
-}
-
-function asGranaryError(error: unknown): GranaryError {
-  if (isGranaryError(error)) return error;
-  return new GranaryError("upstream-unavailable", `A transfer failed: ${messageOf(error)}`, { cause: error });
 }

@@ -9,6 +9,8 @@ import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest, finishDigest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
 import type { BlobReader } from "../source.ts";
+import type { Content, Reading } from "./content.ts";
+import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
 import type { PatiencePolicy } from "./patience.ts";
 import { ResumingBody } from "./resuming-body.ts";
 
@@ -24,6 +26,19 @@ export type PassThroughAsk = {
   /** Reads what the whole reader has been given already, so that it can be hashed. */
   readonly seed?: (offset: number, into: Uint8Array) => Promise<number>;
 };
+
+/** A reader of what `content` cannot keep, from where `reading` stands: what its reader was given already is read from there to be hashed. */
+export function passThrough(
+  { start, end, isWhole }: Reading,
+  { digest, size, origin, policy }: FillAsk,
+  content: Content,
+  { clock, random, metrics }: FillSurroundings,
+): PassThrough {
+  metrics.bypasses.inc();
+  const seed = (offset: number, into: Uint8Array) => content.read(offset, into);
+  const ask = { digest, size, origin, range: { start, end }, whole: isWhole, seed };
+  return new PassThrough(ask, policy, clock, random);
+}
 
 const SEED_BYTES = 1024 * 1024;
 

@@ -11,7 +11,7 @@ import type { FillSurroundings } from "./fill-ask.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { PassThrough } from "./pass-through.ts";
 import type { Room } from "./room.ts";
-import { STOPPED, type Supply, type SupplyEnd, WHOLE } from "./supply.ts";
+import { asFailure, isDiskFailure, STOPPED, type Supply, type SupplyEnd, WHOLE } from "./supply.ts";
 
 export type StreamAsk = {
   readonly digest: Digest;
@@ -50,10 +50,12 @@ export class Stream implements Supply {
     return this.#ask.origin;
   }
 
-  /** One stream is one origin's. */
-  addOrigin(_origin: Origin): boolean {
-    return false;
+  get origins(): readonly string[] {
+    return [this.origin.name];
   }
+
+  /** One stream is one origin's. */
+  addOrigin(_origin: Origin): void {}
 
   work(): Promise<SupplyEnd> {
     if (this.#content.isWhole) return Promise.resolve(WHOLE);
@@ -109,9 +111,8 @@ export class Stream implements Supply {
 
   #failed(error: unknown): SupplyEnd {
     const isWrong = isGranaryError(error, "digest-mismatch");
-    if (!isGranaryError(error, "store-full", "store-damaged")) this.#report(error, isWrong);
-    const message = `Reading ${this.#ask.digest} failed: ${messageOf(error)}`;
-    const failure = isGranaryError(error) ? error : new GranaryError("upstream-unavailable", message);
+    if (!isDiskFailure(error)) this.#report(error, isWrong);
+    const failure = asFailure(error, `Reading ${this.#ask.digest}`);
     return { end: isWrong ? "rejected" : "stalled", error: failure };
   }
 

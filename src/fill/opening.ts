@@ -1,20 +1,41 @@
 /**
- * Owns the look for a blob that is there already when a Fill begins: it is believed only when its bytes are right (F18), and what is
- * wrong goes out of the way of what replaces it.
+ * Owns what a Fill begins with: the blob where the store has it already, else its partial. A stored blob is believed only when its bytes
+ * are right (F18), and a wrong one goes out of the way of what replaces it.
  */
-import { GranaryError } from "../errors.ts";
+import { GranaryError, messageOf } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore, StoredBlob } from "../store/blob-store.ts";
+import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
+import { OpenPartial } from "./open-partial.ts";
+import type { Room } from "./room.ts";
+
+/** A fill of this digest may have committed between the caller's look-up and its obtain (F9). Throws `store-full`, `store-damaged`, `size-mismatch`. */
+export async function openBytes(
+  ask: FillAsk,
+  room: Room,
+  around: FillSurroundings,
+): Promise<StoredBlob | OpenPartial> {
+  const { digest, upstream, size } = ask;
+  const { blobs, spool, clock, log, episodes } = around;
+  const stored = await openSound(blobs, ask, log);
+  if (stored !== undefined) return stored;
+  const unsaved = (error: unknown) => {
+    const facts = { digest, reason: messageOf(error) };
+    episodes.trouble("checkpoints", facts, "a checkpoint could not be written");
+  };
+  const opened = await spool.openPartial({ digest, upstream }, size ?? 0);
+  return new OpenPartial(opened, { clock, room, unsaved, isSized: size !== undefined });
+}
 
 /** Without a size any right one will do. */
-export type Wanted = { readonly digest: Digest; readonly size: number | undefined };
+type Wanted = { readonly digest: Digest; readonly size: number | undefined };
 
 /**
  * undefined when there is none, or a damaged one, which has been set aside. Throws `store-damaged`, and `size-mismatch` for a right one of
  * another size than the wanted one; the caller closes.
  */
-export async function openSound(
+async function openSound(
   blobs: BlobStore,
   { digest, size }: Wanted,
   log: Log,
