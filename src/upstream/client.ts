@@ -19,12 +19,12 @@ import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
 import { viewAnonymously } from "./registry/anonymous-view.ts";
+import type { Uplink } from "./registry/ask-registry.ts";
 import { BlobOrigin } from "./registry/blob-origin.ts";
 import { headBlob, measureBlob } from "./registry/blob-size.ts";
 import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
-import type { Uplink } from "./registry/uplink.ts";
 import { endpointOf } from "./registry-url.ts";
 import type { UpstreamClient } from "./upstream-client.ts";
 

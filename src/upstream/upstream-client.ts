@@ -2,7 +2,6 @@
  * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
  * client's credentials ever come in here.
  */
-
 import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-body.ts";
 import type { Origin } from "../origin.ts";
@@ -19,7 +18,7 @@ export type ManifestAsk = {
   readonly accept: readonly string[];
   /** Sent upstream only where the Upstream says so. */
   readonly userAgent: string | undefined;
-  /** Hears in the registry's own words that it is not there, before `undefined` is the answer; the last endpoint's count. */
+  /** Called with the registry's own words when it is not there, before `undefined` is returned. With several endpoints the last one counts. */
   readonly onAbsent?: OnAbsent;
 };
 
@@ -34,29 +33,29 @@ export type UncheckedHead = {
 
 export type ManifestBody = UncheckedHead & { readonly bytes: Uint8Array };
 
-/** What an upstream tells of a blob that it has. */
+/** What an upstream says of a blob that it has. */
 export type BlobHead = {
   /** Bytes; undefined when it does not say. */
   readonly size: number | undefined;
-  /** True when an answer with bytes was looked at, which is the best that can be known. */
+  /** True when the size comes from a GET, which is more reliable than a HEAD. */
   readonly isMeasured: boolean;
 };
 
 /** A list of an upstream, in memory until `release` is called. */
-type HeldList = {
+type LoadedList = {
   /** The upstream's JSON text, as it came; without a byte order mark. */
   readonly body: Buffer;
   readonly count: number;
   readonly release: () => void;
 };
 
-export type TagsPage = HeldList & {
-  /** What the upstream asks to be asked with for the next page (its `Link; rel="next"`), without a question mark: nobody else's to read. */
+export type TagsPage = LoadedList & {
+  /** The query of the next page, from the `Link` of the upstream, without a question mark. Only the upstream knows what it means. */
   readonly next: string | undefined;
 };
 
 /** An OCI index of all referrers, from all pages. */
-export type ReferrersList = HeldList;
+export type ReferrersList = LoadedList;
 
 export type UpstreamStatus = {
   readonly name: string;
@@ -72,7 +71,7 @@ export type UpstreamStatus = {
  * "closed": a token for those who did not log in says that it does not open it. "refused": they are refused (401, 403), which registries in
  * trouble do as well. "unclear": they are refused what their own token grants. "unseen": what was asked for is not there for them, which says nothing of the repository.
  */
-export type View = "open" | "granted" | "closed" | "refused" | "unclear" | "unseen";
+type View = "open" | "granted" | "closed" | "refused" | "unclear" | "unseen";
 
 export type Sight = {
   readonly view: View;
@@ -82,9 +81,9 @@ export type Sight = {
 
 export type ViewAsk = {
   readonly repository: string;
-  /** What it is looked for with: something that the repository contains, as far as is known. */
+  /** What is asked for: something that the repository contains, as far as we know. */
   readonly by: { readonly manifest: string } | { readonly blob: Digest };
-  /** "unseen" is answer enough: no other evidence is looked at for it. */
+  /** Return "unseen" at once, without looking at other evidence. */
   readonly looksNoFurther?: boolean;
 };
 

@@ -10,7 +10,7 @@ import { isYoungerThan } from "../../observe/age.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
-import { unlessHidden } from "../../upstream/registry/unless-hidden.ts";
+import { unlessHidden } from "../../upstream/registry/absence.ts";
 import type { UpstreamClient, ViewAsk } from "../../upstream/upstream-client.ts";
 import { ACCESS_RETRIES } from "../../waiting/retry-numbers.ts";
 import { type Flight, SingleFlight } from "../../waiting/single-flight.ts";

@@ -1,16 +1,20 @@
 /**
- * Owns what a registry says while it answers that something is not there: kept beside the `undefined` of one question, for whoever asked it.
+ * Owns the two ways in which a registry says that something is not there: "absent", whose words are kept beside the `undefined` of the
+ * question, and "absent or private", which may count as absent while nothing is stored, because a client cannot have it either way. What is
+ * stored is never given up for the second.
  */
+import { isGranaryError } from "../../errors.ts";
 import type { ToldError } from "../../oci/error-body.ts";
 import type { OnAbsent } from "../upstream-client.ts";
 
 export type Absence = {
-  /** To be given to the question. */
+  /** Goes into the question. */
   readonly onAbsent: OnAbsent;
-  /** The last words; none where there were none. */
+  /** What was said last; empty when nothing was said. */
   readonly told: readonly ToldError[];
 };
 
+/** Collects what the registry says of the absence. */
 export function hearAbsence(): Absence {
   let told: readonly ToldError[] = [];
   const onAbsent: OnAbsent = (words) => {
@@ -22,4 +26,21 @@ export function hearAbsence(): Absence {
       return told;
     },
   };
+}
+
+/**
+ * The value, or what was told in its place; undefined also where the upstream would not say whether it is there or
+ * private (docs/protocol.md#docker-hub-absent-repositories).
+ */
+export async function unlessHidden<T>(
+  asking: Promise<T | undefined>,
+  onAbsent?: OnAbsent,
+): Promise<T | undefined> {
+  try {
+    return await asking;
+  } catch (error) {
+    if (!isGranaryError(error, "not-found")) throw error;
+    onAbsent?.(error.facts.told ?? []);
+    return undefined;
+  }
 }

@@ -1,8 +1,8 @@
 /**
- * Owns what somebody without anything of ours gets to see of a repository: no login, no client certificate. A 200 alone is no sight of it,
- * because sign-in pages are 200 as well: a manifest is seen by its type and digest, or by its bytes. The question itself may fail for reasons
- * of its own (the anonymous budget of a shared address is spent), and that failure is no answer: then other evidence of the same thing is
- * looked at, which is the word of the anonymous token, and whether the tags may be listed. It never asks with what only we have.
+ * Owns what somebody without our login and client certificate can see of a repository (docs/protocol.md#private-content). A 200 alone proves
+ * nothing, because sign-in pages are 200 as well: a manifest counts as seen by its type and digest, or by its bytes. The question may also
+ * fail for other reasons, such as a pull limit of our address. Then other evidence is looked at: what the anonymous token says, and whether
+ * the tags may be listed. It never asks with our login or certificate.
  */
 import { isGranaryError } from "../../errors.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
@@ -10,6 +10,7 @@ import { parseJsonObject } from "../../oci/json-value.ts";
 import { checkManifest, MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
 import { manifestTypeOf } from "../../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
+import { within } from "../../waiting/deadline.ts";
 import { ANONYMOUS } from "../identity/identity.ts";
 import type { Grant } from "../identity/tokens.ts";
 import { answerError, statusError } from "../network/answer-error.ts";
@@ -19,13 +20,12 @@ import { discardBody, readLimited } from "../network/read-body.ts";
 import { isRedirect } from "../network/redirects.ts";
 import { repositoryAt } from "../registry-url.ts";
 import type { Sight, ViewAsk } from "../upstream-client.ts";
-import type { Reply } from "./ask-registry.ts";
+import type { Reply, Uplink } from "./ask-registry.ts";
 import { askBlob } from "./blob-size.ts";
 import { askTags } from "./list-questions.ts";
 import { askManifest, HEADLESS, readHead } from "./manifest-questions.ts";
-import type { Uplink } from "./uplink.ts";
 
-/** Callers of their own: limits and failures of these questions are theirs, and those of one kind are not the other's (docs/protocol.md#retries). */
+/** These questions have callers of their own, one for each kind: their limits and failures must not count for other questions (docs/protocol.md#retries). */
 export type AnonymousCallers = { readonly content: Caller; readonly lists: Caller };
 
 type Seen = { readonly sight: Sight } | { readonly failure: unknown };
@@ -33,10 +33,10 @@ type Seen = { readonly sight: Sight } | { readonly failure: unknown };
 /** What one answer showed: the digest of a manifest, that something is there, or how it was refused. */
 type Shown = { readonly digest?: Digest } | { readonly refusedBy: number };
 
-/** So often the longest wait of who has something stored: then other evidence is looked at, while the question goes on. */
+/** How many times `offlineDeadlineMs` one piece of evidence is waited for. After that the next one is looked at, while the question goes on. */
 const PATIENCE = 3;
 
-/** A list of one tag; some registries give all of them all the same. */
+/** Bytes of a list of tags. Only one tag is asked for, but some registries send all of them. */
 const MAX_LIST_BYTES = 8 * 2 ** 20;
 
 /** Throws what the question threw, when neither it nor the other evidence tells. */
@@ -45,7 +45,8 @@ export async function viewAnonymously(
   { content, lists }: AnonymousCallers,
   { repository, by, looksNoFurther = false }: ViewAsk,
 ): Promise<Sight> {
-  const inTime = <T>(work: Promise<T>) => within(uplink, work);
+  const patienceMs = PATIENCE * uplink.upstream.policy.offlineDeadlineMs;
+  const inTime = <T>(work: Promise<T>) => within(work, patienceMs, uplink.clock);
   const kind = "manifest" in by ? "manifest HEAD" : "blob HEAD";
   const looking = lookAt(uplink, content, { kind, repository }, (at) =>
     "manifest" in by
@@ -61,7 +62,7 @@ export async function viewAnonymously(
   if (grant === "denied") return { view: "closed" };
   if (view === "refused" || grant === "refused") return { view: "refused" };
   if (view === undefined && grant === "granted") return { view: "granted" };
-  // To be allowed to list is to be allowed to read; not to be allowed to list says nothing.
+  // Who may list the tags may read; a refusal to list says nothing.
   const listing = lookAt(uplink, lists, { kind: "tags", repository }, (at) =>
     showTags(uplink, repository, at),
   );
@@ -71,14 +72,6 @@ export async function viewAnonymously(
   const seen = early ?? (await looking);
   if ("failure" in seen) throw seen.failure;
   return seen.sight;
-}
-
-/** The value of `work`, which never rejects; undefined when that takes too long to wait for. */
-function within<T>({ clock, upstream }: Uplink, work: Promise<T>): Promise<T | undefined> {
-  return new Promise((resolve) => {
-    const timer = clock.after(PATIENCE * upstream.policy.offlineDeadlineMs, () => resolve(undefined));
-    void work.then(resolve).finally(() => timer.cancel());
-  });
 }
 
 function sightOf(seen: Seen): Sight | undefined {
@@ -102,12 +95,12 @@ async function lookAt(
     const sight = await caller.withRetries(question, attempt);
     return { sight: sight ?? { view: isRefused ? "refused" : "unseen" } };
   } catch (failure) {
-    // Who shows no certificate may be turned away before there is any HTTP.
+    // A host that wants a client certificate may end the connection before there is any HTTP.
     return uplink.hasCertificate && isTurnedAway(failure) ? { sight: { view: "refused" } } : { failure };
   }
 }
 
-/** A connection was made, and came to nothing. */
+/** True when a connection was made and ended without an answer. */
 function isTurnedAway(failure: unknown): boolean {
   if (!isGranaryError(failure, "upstream-unavailable")) return false;
   const { upstreamStatus, isUnreachable, unsentForMs } = failure.facts;
@@ -149,7 +142,7 @@ async function readBy(reply: Reply, reference: string, at: At): Promise<Shown | 
   try {
     return { digest: checkManifest({ ...readHead(reply), bytes }, reference, wanted).manifest.digest };
   } catch {
-    return undefined; // Whatever it is, it is not what was asked for.
+    return undefined; // It is not the manifest that was asked for.
   }
 }
 
@@ -162,7 +155,7 @@ async function showBlob(
   const reply = await askBlob(uplink, repository, digest, "HEAD", ANONYMOUS, at);
   discardBody(reply);
   if (isRedirect(reply)) {
-    // The registry took the stranger's token and shows the way; without one, the way may lead to a page to sign in.
+    // The registry accepted the anonymous token. Without a token, the redirect may lead to a sign-in page.
     if (reply.isAuthorized) return {};
     throw answerError("upstream-unavailable", reply.url, "does not tell who may read a blob");
   }
@@ -180,16 +173,16 @@ async function showTags(uplink: Uplink, repository: string, at: At): Promise<Sho
   return Array.isArray(list?.tags) && typeof list.name === "string" ? {} : undefined;
 }
 
-/** Throws for a status that says nothing of who may read. */
+/** Throws for a status that does not tell who may read. */
 function refusal({ hasCertificate, clock }: Uplink, reply: Reply): Shown {
   const { status } = reply;
-  // nginx says 400 to who shows no certificate; 495 and 496 are what it calls that itself.
+  // nginx answers 400 when there is no client certificate; 495 and 496 are its own codes for that.
   const isRefusal = [401, 403, 404].includes(status) || (hasCertificate && [400, 495, 496].includes(status));
   if (isRefusal) return { refusedBy: status };
   throw statusError(reply, clock.now());
 }
 
-/** The word of the anonymous token, which no pull budget is spent on; undefined when it does not tell, or is not to be had now. */
+/** What the anonymous token says, which costs no pull; undefined when it does not tell, or there is none now. */
 async function grantOf({ authorizer, endpoints }: Uplink, repository: string): Promise<Grant | undefined> {
   let grant: Grant | undefined;
   for (const endpoint of endpoints.order) {

@@ -1,20 +1,38 @@
 /**
- * Owns one question to an upstream from the first request to the final answer: authorization, redirects by hand, and
- * a fresh challenge where a prepared token is refused. Credentials never follow a redirect to another origin, and are
- * never put back on later in the chain (docs/protocol.md#redirects).
+ * Owns one question to a registry from the first request to the final answer: authorization, redirects, and a new challenge when a known
+ * token is refused. Credentials never follow a redirect to another origin, and are not sent again later in that chain
+ * (docs/protocol.md#redirects).
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Metrics } from "../../observe/metrics.ts";
 import { type Challenge, parseChallenges } from "../../oci/challenge.ts";
 import { describeCredentials, type Identity, secretsOf } from "../../oci/credentials.ts";
 import type { Authorizer, Destination, PreparedAuthorization } from "../identity/authorizer.ts";
 import { ANONYMOUS } from "../identity/identity.ts";
 import type { Authorization } from "../identity/tokens.ts";
 import { answerError } from "../network/answer-error.ts";
+import type { Caller } from "../network/caller.ts";
+import type { Endpoints } from "../network/endpoints.ts";
 import { discardBody } from "../network/read-body.ts";
 import { isRedirect, isSameOrigin, MAX_REDIRECTS, nextHop, tooManyRedirects } from "../network/redirects.ts";
 import type { Incoming, Outgoing, Transport, UpstreamRequestKind } from "../network/transport.ts";
+import type { Upstream } from "../policy.ts";
 
-export type Question = {
+/** The parts that every question to one upstream is asked with. Made by upstream/client.ts only. */
+export type Uplink = {
+  readonly upstream: Upstream;
+  readonly transport: Transport;
+  readonly authorizer: Authorizer;
+  readonly endpoints: Endpoints;
+  readonly caller: Caller;
+  /** A client certificate is shown to the registry, which may let in nobody else. */
+  readonly hasCertificate: boolean;
+  readonly clock: Clock;
+  readonly metrics: Metrics;
+};
+
+type Question = {
   readonly kind: UpstreamRequestKind;
   readonly method: "GET" | "HEAD";
   readonly url: URL;
@@ -22,43 +40,41 @@ export type Question = {
   readonly repository: string;
   readonly identity: Identity;
   readonly signal: AbortSignal;
-  /** An answer that leads to another origin is the answer, and nobody goes there. */
+  /** A redirect to another origin is the answer, and is not followed. */
   readonly stays?: boolean;
-  /** Called when a redirect leaves the upstream: a failure after that is another host's. */
+  /** Called when a redirect leads to another origin: a failure after that is not the upstream's. */
   readonly onAbroad: () => void;
 };
 
+type Asking = Pick<Uplink, "transport" | "authorizer">;
+
 export type Reply = Incoming & {
-  /** Redirects led to another origin: the answer is not the upstream's own. */
+  /** A redirect led to another origin: the answer is not the upstream's own. */
   readonly isAbroad: boolean;
   /** The final request carried an Authorization. */
   readonly isAuthorized: boolean;
   /** For errors: with which credentials the upstream was asked; undefined where another host answered. */
   readonly says: string | undefined;
-  /** Of ours, which no message may quote. */
+  /** Our passwords and tokens, which no message may quote. */
   readonly secrets: readonly string[];
 };
 
 /**
- * Throws what the transport, the redirect rules and the authorizer throw, and `unauthorized` where the registry wants a login for
- * everything and got none; any other final status is an answer. Whoever is refused asks once
- * more where there is a newer identity by then: a password that was changed while this process runs.
+ * Throws what the transport, the redirect rules and the authorizer throw, and `unauthorized` when the registry wants a login for everything
+ * and got none. Any other final status is an answer. After a refusal the question is asked once more if there is a newer identity: a
+ * password that was changed while this process runs.
  */
-export async function exchange(
-  transport: Transport,
-  authorizer: Authorizer,
-  question: Question,
-): Promise<Reply> {
+export async function askRegistry(uplink: Asking, question: Question): Promise<Reply> {
   const { renew } = question.identity;
-  if (renew === undefined) return await follow(transport, authorizer, question);
-  const first = await outcomeOf(follow(transport, authorizer, question));
+  if (renew === undefined) return await follow(uplink, question);
+  const first = await outcomeOf(follow(uplink, question));
   const identity = isRefusal(first) ? await renew() : undefined;
   if (identity === undefined) {
     if ("error" in first) throw first.error;
     return first.reply;
   }
   if ("reply" in first) discardBody(first.reply);
-  return await follow(transport, authorizer, { ...question, identity });
+  return await follow(uplink, { ...question, identity });
 }
 
 type Outcome = { readonly reply: Reply } | { readonly error: unknown };
@@ -71,7 +87,7 @@ async function outcomeOf(asking: Promise<Reply>): Promise<Outcome> {
   }
 }
 
-/** Registries say it by 401 or, ECR to a token that has expired, by 403; token servers by either, and as an error here. */
+/** Registries refuse with 401, and ECR with 403 when a token has expired; token servers do both, which arrives here as an error. */
 function isRefusal(outcome: Outcome): boolean {
   if ("reply" in outcome) {
     return !outcome.reply.isAbroad && [401, 403].includes(outcome.reply.status);
@@ -80,18 +96,13 @@ function isRefusal(outcome: Outcome): boolean {
   return isGranaryError(error, "unauthorized", "denied") && error.facts.upstreamStatus !== undefined;
 }
 
-async function follow(transport: Transport, authorizer: Authorizer, question: Question): Promise<Reply> {
+async function follow(uplink: Asking, question: Question): Promise<Reply> {
   let url = question.url;
   let isAbroad = false;
   const { says, credentials } = question.identity;
   const secrets = secretsOf(credentials);
   for (let hops = 0; hops <= MAX_REDIRECTS; hops++) {
-    const reply = await askAuthorized(
-      transport,
-      authorizer,
-      question,
-      destinationOf(question, url, isAbroad),
-    );
+    const reply = await askAuthorized(uplink, question, destinationOf(question, url, isAbroad));
     if (!isRedirect(reply)) {
       if (!isAbroad) refuseStranger(question, reply);
       return { ...reply, isAbroad, says: isAbroad ? undefined : says, secrets };
@@ -107,7 +118,7 @@ async function follow(transport: Transport, authorizer: Authorizer, question: Qu
   throw tooManyRedirects(question.url);
 }
 
-/** A host that a redirect led to is a stranger: it is asked anonymously, for the repository that its own path names. */
+/** A host that a redirect led to is asked anonymously, for the repository that is named in its own path. */
 function destinationOf({ repository, identity }: Question, url: URL, isAbroad: boolean): Destination {
   if (!isAbroad) {
     const isStranger = identity === ANONYMOUS;
@@ -120,8 +131,7 @@ function destinationOf({ repository, identity }: Question, url: URL, isAbroad: b
 type AuthorizedAnswer = Incoming & { readonly isAuthorized: boolean };
 
 async function askAuthorized(
-  transport: Transport,
-  authorizer: Authorizer,
+  { transport, authorizer }: Asking,
   question: Question,
   destination: Destination,
 ): Promise<AuthorizedAnswer> {
@@ -139,7 +149,7 @@ async function askAuthorized(
       refuseLogin(destination, prepared.authorization, answer);
       return answer;
     }
-    // nvcr.io names another realm to the bearer of an expired token; without one, the true realm (docs/protocol.md#other-registries).
+    // To an expired token nvcr.io names another realm; without a token it names the right one (docs/protocol.md#other-registries).
     discardBody(answer);
     answer = await ask(undefined);
     if (answer.status !== 401) return answer;
@@ -168,7 +178,7 @@ function opened(
   return answer;
 }
 
-/** Who gives no token is the token server: neither its failure nor its limit is the registry's. */
+/** A failure or limit of the token server is not one of the registry. */
 async function tokenFor(
   question: Question,
   refusal: Incoming,
@@ -177,7 +187,7 @@ async function tokenFor(
   try {
     return await asking;
   } catch (error) {
-    // An answer that nobody reads keeps its connection.
+    // Otherwise its connection could not be used again.
     discardBody(refusal);
     question.onAbroad();
     throw error;
@@ -188,7 +198,7 @@ function challengesOf({ headers }: Incoming): Challenge[] {
   return parseChallenges(headers["www-authenticate"]);
 }
 
-/** A token that was asked for says "absent or private" when it is refused; what was configured says that it is wrong. */
+/** Throws when the refused authorization was configured: the login is wrong. A refused token that we asked for means "absent or private". */
 function refuseLogin({ credentials }: Destination, { header }: Authorization, answer: Incoming): void {
   if (credentials === undefined) return;
   const isOwnToken = "registryToken" in credentials;
@@ -203,11 +213,11 @@ function refuseLogin({ credentials }: Destination, { header }: Authorization, an
 }
 
 /**
- * A registry that sends strangers to no token server wants a login for all that it has: that is more than "absent or private". Where
- * there is a token server, a refusal may mean just that (docs/protocol.md#docker-hub-absent-repositories), and nothing more is said.
+ * Throws when the registry names no token server to requests without a login: then it wants a login for everything. When it names one, a
+ * refusal may also mean "absent or private" (docs/protocol.md#docker-hub-absent-repositories), and nothing is thrown.
  */
 function refuseStranger({ identity }: Question, answer: AuthorizedAnswer): void {
-  // Who asks as a stranger on purpose wants to know how strangers are answered.
+  // An anonymous look wants to know how strangers are answered.
   if (identity === ANONYMOUS) return;
   if (answer.status !== 401 || answer.isAuthorized) return;
   const schemes = parseChallenges(answer.headers["www-authenticate"]).map(({ scheme }) => scheme);

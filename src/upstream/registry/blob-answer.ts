@@ -1,6 +1,6 @@
 /**
- * Owns what an answer to a ranged GET of a blob really offers: which bytes, of how many. Pure; it believes headers only
- * where they agree with the question.
+ * Owns the reading of an answer to a GET of a blob: which bytes it offers, of how many, and whether it is about that blob at all. Headers are
+ * believed only where they agree with the question. Pure.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import { type ByteRange, formatRange } from "../../bytes/byte-range.ts";
@@ -9,7 +9,7 @@ import { GranaryError } from "../../errors.ts";
 import { algorithmOf, type Digest, isDigest } from "../../oci/digest.ts";
 import { parseContentLength } from "../network/headers.ts";
 
-export type BlobAnswer = {
+export type OfferedRange = {
   readonly range: ByteRange;
   /** Bytes of the whole blob. */
   readonly size: number | undefined;
@@ -17,12 +17,12 @@ export type BlobAnswer = {
 };
 
 /** `status` is 200 or 206. Throws `upstream-protocol`. `doing` opens the sentence of the error. */
-export function readBlobAnswer(
+export function readOfferedRange(
   status: number,
   headers: IncomingHttpHeaders,
   asked: ByteRange,
   doing: string,
-): BlobAnswer {
+): OfferedRange {
   if (status === 200) return wholeBlob(headers, asked, doing);
   const found = parseContentRange(headers["content-range"]);
   if (found?.range === undefined || found.range.start !== asked.start) {
@@ -40,10 +40,10 @@ export function readBlobAnswer(
   return { range: { start: asked.start, end }, size: found.size, rangeBlind: false };
 }
 
-/** F15: the whole came, though a part was asked for. Without a length, only what was asked is known to exist. */
-function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string): BlobAnswer {
+/** F15: the whole came, though a part was asked for. Without a length, only the asked part is known to exist. */
+function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string): OfferedRange {
   const size = parseContentLength(headers["content-length"]);
-  // Only the digest of nothing is empty, and of that no byte is asked for: this says nothing of the blob, nor of its size.
+  // Only one blob is empty, and no byte of it is ever asked for. So an empty answer tells nothing of this blob, not even its size.
   if (size === 0 && asked.end > asked.start) {
     throw new GranaryError(
       "upstream-protocol",
@@ -59,8 +59,8 @@ function wholeBlob(headers: IncomingHttpHeaders, asked: ByteRange, doing: string
 }
 
 /**
- * Throws `upstream-protocol` for an answer that is no word on `digest`: one that names another digest, or a page for people, such as the one
- * to sign in on, which hosts send in place of a 401. Nobody is given what lies here because of that.
+ * Throws `upstream-protocol` for an answer that is not about `digest`: it names another digest, or is a web page, such as the sign-in page
+ * that some hosts send instead of a 401. So such an answer never proves that somebody may read the blob.
  */
 export function checkIsBlob(headers: IncomingHttpHeaders, digest: Digest, doing: string): void {
   const named = String(headers["docker-content-digest"] ?? "").trim();

@@ -1,7 +1,6 @@
 /**
- * Owns the Origin of one blob in one upstream repository: opens ranges, goes back to the registry when a signed
- * redirect has expired, and notices when an upstream changes its mind about a blob. It never retries an upstream's
- * failure and never looks at the bytes.
+ * Owns the Origin of one blob in one upstream repository: it opens ranges, asks the registry again when a signed redirect has expired, and
+ * notices when the upstream states another size than before. It never repeats a failed request and never looks at the bytes.
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import { formatRangeHeader } from "../../bytes/http-range.ts";
@@ -17,17 +16,17 @@ import { discardBody, refuseEncoded } from "../network/read-body.ts";
 import { readRefusal, wordsOf } from "../network/refusal.ts";
 import { transportError } from "../network/transport-error.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
-import { exchange, type Reply } from "./ask-registry.ts";
-import { type BlobAnswer, checkIsBlob, readBlobAnswer } from "./blob-answer.ts";
-import type { Uplink } from "./uplink.ts";
+import type { Uplink } from "./ask-registry.ts";
+import { askRegistry, type Reply } from "./ask-registry.ts";
+import { checkIsBlob, type OfferedRange, readOfferedRange } from "./blob-answer.ts";
 
 /**
- * A signed target is good for many segments; asking the registry for each would double the round trips. Docker Hub's
- * and R2's live for 20 minutes and more (docs/protocol.md#ollama-registry-blobs), and an earlier end is noticed.
+ * How long a signed URL is used. Asking the registry for each segment would double the round trips. Those of Docker Hub and R2 are valid for
+ * 20 minutes and more (docs/protocol.md#ollama-registry-blobs), and an earlier end is noticed.
  */
-const TARGET_MS = 60_000;
+const SIGNED_MS = 60_000;
 
-type Target = { readonly endpoint: string; readonly url: URL; readonly until: number };
+type SignedUrl = { readonly endpoint: string; readonly url: URL; readonly until: number };
 
 export class BlobOrigin implements Origin {
   readonly name: string;
@@ -35,7 +34,7 @@ export class BlobOrigin implements Origin {
   readonly #repository: string;
   readonly #digest: Digest;
   #size: number | undefined;
-  #target: Target | undefined;
+  #signed: SignedUrl | undefined;
   #endpoint: string | undefined;
 
   constructor(uplink: Uplink, repository: string, digest: Digest) {
@@ -46,8 +45,8 @@ export class BlobOrigin implements Origin {
   }
 
   async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
-    // A CDN that serves is asked whatever has become of the registry.
-    const remembered = await this.#askTarget(range, signal);
+    // The CDN is asked first: it may serve even while the registry is away.
+    const remembered = await this.#askSigned(range, signal);
     if (remembered !== undefined) return this.#accept(remembered, range, signal);
     const attempt: Attempt<OpenedRange> = async (at) => {
       const reply = await this.#ask(range, at);
@@ -66,22 +65,22 @@ export class BlobOrigin implements Origin {
   get crowd(): Crowd | undefined {
     const { transport, endpoints } = this.#uplink;
     const [endpoint] = endpoints.order;
-    const url = this.#target?.url ?? (endpoint === undefined ? undefined : new URL(endpoint));
+    const url = this.#signed?.url ?? (endpoint === undefined ? undefined : new URL(endpoint));
     return url && transport.crowdAt(url);
   }
 
   strike(): void {
-    this.#target = undefined;
+    this.#signed = undefined;
     if (this.#endpoint !== undefined) this.#uplink.endpoints.demote(this.#endpoint);
   }
 
   /** An answer with a body to use; undefined when the registry says that the blob is not there. */
   async #ask(range: ByteRange, at: At): Promise<Reply | undefined> {
-    let reply = await this.#askRegistry(range, at);
-    if (isRefusedTarget(reply)) {
-      // The signed URL was stale when we came to it: the registry signs another (docs/protocol.md#docker-hub-blobs).
+    let reply = await this.#askAt(range, at);
+    if (isRefusedUrl(reply)) {
+      // The signed URL had expired already: the registry signs another (docs/protocol.md#docker-hub-blobs).
       discardBody(reply);
-      reply = await this.#askRegistry(range, at);
+      reply = await this.#askAt(range, at);
     }
     if (reply.status === 200 || reply.status === 206) {
       this.#remember(reply, at.endpoint);
@@ -94,56 +93,55 @@ export class BlobOrigin implements Origin {
     throw await this.#failure(reply);
   }
 
-  async #askRegistry(range: ByteRange, at: At): Promise<Reply> {
+  async #askAt(range: ByteRange, at: At): Promise<Reply> {
     const { endpoint, signal, onAbroad } = at;
-    const { transport, authorizer, upstream } = this.#uplink;
-    return exchange(transport, authorizer, {
+    return askRegistry(this.#uplink, {
       kind: "blob",
       method: "GET",
       url: blobUrl(endpoint, this.#repository, this.#digest),
       headers: rangeHeaders(range),
       repository: repositoryAt(endpoint, this.#repository),
-      identity: await identify(upstream, this.#repository, at),
+      identity: await identify(this.#uplink.upstream, this.#repository, at),
       signal,
       onAbroad,
     });
   }
 
   /**
-   * The remembered redirect target, if it still serves; whatever goes wrong there, the registry is asked next. While that is away the
-   * target is all there is: it is kept beyond its time, and its failure is the answer.
+   * The answer of the remembered signed URL, if it still serves. If anything goes wrong there, the registry is asked next. While the registry
+   * is away, the URL is used beyond its time, and its failure is the answer.
    */
-  async #askTarget(range: ByteRange, signal: AbortSignal): Promise<Reply | undefined> {
-    const target = this.#target;
+  async #askSigned(range: ByteRange, signal: AbortSignal): Promise<Reply | undefined> {
+    const signed = this.#signed;
     const { clock, caller } = this.#uplink;
-    if (target === undefined || (target.until <= clock.elapsed() && !caller.isAway)) return undefined;
+    if (signed === undefined || (signed.until <= clock.elapsed() && !caller.isAway)) return undefined;
     try {
       const answer = await this.#uplink.transport.send({
         kind: "blob",
         method: "GET",
-        url: target.url,
+        url: signed.url,
         headers: rangeHeaders(range),
         isStranger: false,
         signal,
       });
       if (answer.status === 200 || answer.status === 206) {
-        this.#endpoint = target.endpoint;
+        this.#endpoint = signed.endpoint;
         return { ...answer, isAbroad: true, isAuthorized: false, says: undefined, secrets: [] };
       }
       discardBody(answer);
     } catch (error) {
       if (caller.isAway || isGranaryError(error, "aborted", "closed")) throw error;
     }
-    if (this.#target === target) this.#target = undefined;
+    if (this.#signed === signed) this.#signed = undefined;
     return undefined;
   }
 
   #remember({ url, isAbroad, isAuthorized }: Reply, endpoint: string): void {
     if (!isAbroad || isAuthorized) return;
-    this.#target = { endpoint, url, until: this.#uplink.clock.elapsed() + TARGET_MS };
+    this.#signed = { endpoint, url, until: this.#uplink.clock.elapsed() + SIGNED_MS };
   }
 
-  /** A limit or a refusal of the CDN is not the registry's: it must not silence the whole upstream. What was told is for this repository. */
+  /** A limit or a refusal of the CDN is not the registry's, and must not stop questions to the whole upstream. */
   async #failure(reply: Reply): Promise<GranaryError> {
     const { clock } = this.#uplink;
     const isHidden = !reply.isAbroad && reply.status === 401;
@@ -159,7 +157,7 @@ export class BlobOrigin implements Origin {
     try {
       refuseEncoded(reply);
       checkIsBlob(reply.headers, this.#digest, doing);
-      const answer = readBlobAnswer(reply.status, reply.headers, asked, doing);
+      const answer = readOfferedRange(reply.status, reply.headers, asked, doing);
       this.#compare(answer, doing);
       const { upstream, metrics } = this.#uplink;
       const body = new MeasuredBody({
@@ -177,10 +175,10 @@ export class BlobOrigin implements Origin {
   }
 
   /**
-   * Totals must stay what they were; on a change the old one is forgotten, so that the next answer starts afresh. Validators are not
-   * looked at: each node of a CDN may have its own for the same bytes, and the digest decides in the end.
+   * The size must stay what it was. After a change the old one is forgotten, so that the next answer sets it anew. Validators (ETag) are not
+   * compared: each node of a CDN may have its own for the same bytes, and the digest decides in the end.
    */
-  #compare({ size }: BlobAnswer, doing: string): void {
+  #compare({ size }: OfferedRange, doing: string): void {
     const known = this.#size;
     this.#size = size ?? known;
     if (known === undefined || size === undefined || size === known) return;
@@ -193,12 +191,12 @@ export class BlobOrigin implements Origin {
   }
 }
 
-/** Expired and altered signatures are 403 at S3 and R2, 400 at others; a vanished object is worth another link too. */
-function isRefusedTarget({ isAbroad, status }: Reply): boolean {
+/** Expired signatures are answered with 403 by S3 and R2, and with 400 by others. For an object that is gone, a new URL is tried as well. */
+function isRefusedUrl({ isAbroad, status }: Reply): boolean {
   return isAbroad && [400, 401, 403, 404, 410, 416].includes(status);
 }
 
-/** What has no end that anybody knows is asked for whole. */
+/** Without a known end the whole is asked for. */
 function rangeHeaders(range: ByteRange): Record<string, string> {
   if (range.end === Number.POSITIVE_INFINITY) return {};
   return range.end > range.start ? { range: formatRangeHeader(range) } : {};

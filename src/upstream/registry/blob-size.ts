@@ -14,16 +14,16 @@ import { discardBody } from "../network/read-body.ts";
 import { readRefusal } from "../network/refusal.ts";
 import { blobUrl, repositoryAt } from "../registry-url.ts";
 import type { BlobHead } from "../upstream-client.ts";
-import { exchange, type Reply } from "./ask-registry.ts";
+import type { Uplink } from "./ask-registry.ts";
+import { askRegistry, type Reply } from "./ask-registry.ts";
 import { checkIsBlob } from "./blob-answer.ts";
-import type { Uplink } from "./uplink.ts";
 
 const FIRST_BYTE = formatRangeHeader({ start: 0, end: 1 });
 
-/** What registries say to a HEAD that they cannot answer, though a GET would be. */
+/** How registries answer a HEAD that they do not support, though they would answer a GET. */
 const HEADLESS: readonly number[] = [400, 403, 405, 406, 500, 501];
 
-/** undefined when the blob is not there. A HEAD that says nothing, or 0 of what is not empty, is followed by a GET of one byte. */
+/** undefined when the blob is not there. When the HEAD tells no size, or 0 for a blob that is not empty, a GET of one byte follows. */
 export async function headBlob(
   uplink: Uplink,
   repository: string,
@@ -38,15 +38,15 @@ export async function headBlob(
   const size = head.status === 200 ? possibleSize(digest, lengthOf(head)) : undefined;
   if (size !== undefined) return { size, isMeasured: false };
   const error = statusError(head, uplink.clock.now());
-  // URLs signed for GET refuse HEAD, and some registries do not know HEAD of blobs: then the GET can do better, which is what matters.
-  // What is refused has its reason in a body, which a HEAD has not.
+  // URLs that are signed for GET refuse a HEAD, and some registries have no HEAD of blobs: a GET may succeed there. And the reason of a
+  // refusal is in a body, which the answer to a HEAD does not have.
   const isRefused = HEADLESS.includes(head.status) || error.code === "upstream-refused";
   const isWorthGet = head.status === 200 || head.isAbroad || isRefused;
   if (!isWorthGet || error.code === "rate-limited") throw error;
   return sizeByGet(uplink, repository, digest, identity, at);
 }
 
-/** The same by a GET of one byte at once: its Content-Range, or its length, says more of the bytes than a HEAD. */
+/** The same without the HEAD: the Content-Range or the length of a GET is more reliable. */
 export async function measureBlob(
   uplink: Uplink,
   repository: string,
@@ -75,29 +75,29 @@ async function sizeByGet(
   if (status !== 416) checkIsBlob(reply.headers, digest, `GET ${redactUrl(reply.url)}`);
   const total = parseContentRange(reply.headers["content-range"])?.size;
   const size = possibleSize(digest, status === 200 ? lengthOf(reply) : total);
-  // An empty blob has no first byte: 416 with "bytes */0". Of any other, 416 to its first byte is no answer.
+  // An empty blob has no first byte: 416 with "bytes */0". For any other blob, 416 to its first byte cannot be right.
   const isThere = status === 200 || status === 206 || (status === 416 && size !== undefined);
   if (isThere) return { size, isMeasured: true };
   throw statusError(reply, uplink.clock.now());
 }
 
-/** An encoded body has another length than the blob. */
+/** Content-Length; undefined when the body is encoded, and so has another length than the blob. */
 function lengthOf({ headers }: Reply): number | undefined {
   return headers["content-encoding"] === undefined
     ? parseContentLength(headers["content-length"])
     : undefined;
 }
 
-/** One HEAD, or a GET of one byte; without our credentials it ends where a redirect leaves the registry. Whoever asks discards the body. */
+/** One HEAD, or a GET of one byte. Without our credentials it does not follow a redirect to another origin. The caller discards the body. */
 export function askBlob(
-  { transport, authorizer }: Uplink,
+  uplink: Uplink,
   repository: string,
   digest: Digest,
   method: "GET" | "HEAD",
   identity: Identity,
   { endpoint, signal, onAbroad }: At,
 ): Promise<Reply> {
-  return exchange(transport, authorizer, {
+  return askRegistry(uplink, {
     kind: "blob",
     method,
     url: blobUrl(endpoint, repository, digest),
@@ -105,7 +105,7 @@ export function askBlob(
     repository: repositoryAt(endpoint, repository),
     identity,
     signal,
-    // What a CDN makes of a HEAD is no word on who may read.
+    // How a CDN answers a HEAD does not tell who may read.
     stays: identity === ANONYMOUS,
     onAbroad,
   });

@@ -1,6 +1,6 @@
 /**
- * Owns the questions that are answered with a JSON list: tags and referrers. Bodies are handed on as they came, after a look on the way that
- * they are what they should be, and so are the queries of next pages. No list is parsed, and none is ever cut.
+ * Owns the questions that are answered with a JSON list: tags and referrers. Bodies are passed on as they came, after a check that they are
+ * such a list, and so are the queries of next pages. No list is made into values, and none is ever cut.
  */
 import type { Identity } from "../../oci/credentials.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -23,11 +23,11 @@ import {
   withQuery,
 } from "../registry-url.ts";
 import type { OnAbsent, ReferrersList, TagsPage } from "../upstream-client.ts";
-import { exchange, type Reply } from "./ask-registry.ts";
+import type { Uplink } from "./ask-registry.ts";
+import { askRegistry, type Reply } from "./ask-registry.ts";
 import { MOST_LIST_BYTES, noList, type ReadList, readList } from "./read-list.ts";
-import type { Uplink } from "./uplink.ts";
 
-/** Pages of one list of referrers. Registries put dozens of referrers on each. */
+/** The most pages of one list of referrers. Registries put dozens of referrers on each. */
 const MOST_PAGES = 200;
 
 /** undefined when the repository is not there (404). Throws `not-found` when it is absent or private (401). */
@@ -56,7 +56,7 @@ export async function listTags(
   return { body, next, count: read.found.count, release };
 }
 
-/** Whoever asks reads the body or discards it. */
+/** The caller reads the body or discards it. */
 export function askTags(
   uplink: Uplink,
   repository: string,
@@ -117,7 +117,7 @@ export async function listReferrers(
   }
 }
 
-/** A sign-in page says that there is no such API; JSON that cannot be used says nothing, and is no absence. */
+/** Anything but JSON (a sign-in page) means that there is no such API. JSON that cannot be used is a failure, and does not mean absence. */
 function isJson({ headers }: Reply): boolean {
   return /\bjson\b/i.test(headers["content-type"] ?? "");
 }
@@ -177,7 +177,7 @@ export function nextQuery(
 }
 
 function ask(
-  { transport, authorizer }: Uplink,
+  uplink: Uplink,
   kind: UpstreamRequestKind,
   url: URL,
   repository: string,
@@ -186,7 +186,7 @@ function ask(
   accept: string,
 ): Promise<Reply> {
   const headers = { accept };
-  return exchange(transport, authorizer, {
+  return askRegistry(uplink, {
     kind,
     method: "GET",
     url,
@@ -198,7 +198,7 @@ function ask(
   });
 }
 
-/** The name with the prefix of the endpoint is between us and it. */
+/** The list under the name that clients know: the registry puts the prefix of the endpoint before it. */
 function withName({ body, found, release }: ReadList, name: string, room: BodyRoom): Omit<ReadList, "found"> {
   const { beside } = found;
   if (beside === undefined) return { body, release };

@@ -1,6 +1,5 @@
 /**
- * Owns the questions about manifests: HEAD, and GET with a limit. It reads
- * headers as they are; checking digests and types is the Mirror's.
+ * Owns the questions about manifests: HEAD, and GET with a limit. It reads headers as they are; digests and types are checked by its callers.
  */
 import type { IncomingHttpHeaders } from "node:http";
 import type { Identity } from "../../oci/credentials.ts";
@@ -13,19 +12,19 @@ import { discardBody, readLimited } from "../network/read-body.ts";
 import { readRefusal, wordsOf } from "../network/refusal.ts";
 import { manifestUrl, repositoryAt } from "../registry-url.ts";
 import type { ManifestAsk, ManifestBody, UncheckedHead } from "../upstream-client.ts";
-import { exchange, type Reply } from "./ask-registry.ts";
-import type { Uplink } from "./uplink.ts";
+import type { Uplink } from "./ask-registry.ts";
+import { askRegistry, type Reply } from "./ask-registry.ts";
 
-/** What of a 412 is shown to the person who pulls. */
+/** How much of a 412 is shown to the person who pulls, bytes. */
 const MAX_TEXT_BYTES = 4096;
 
-/** Told of the headers of each manifest answer: that is where the pull budget stands. */
-export type OnHeaders = (headers: IncomingHttpHeaders) => void;
+/** Called with the headers of each manifest answer, which tell the pull budget. */
+type OnHeaders = (headers: IncomingHttpHeaders) => void;
 
-/** What registries say to a HEAD that they cannot answer, though a GET would be. */
+/** How registries answer a HEAD that they do not support, though they would answer a GET. */
 export const HEADLESS: readonly number[] = [400, 405, 406, 410, 451, 500, 501];
 
-/** One HEAD; a GET only where the registry does not know HEAD: what a GET gives must not fail for a HEAD's sake. */
+/** One HEAD; a GET as well when the registry does not support HEAD, so that this does not fail where a GET would succeed. */
 export async function headManifest(
   uplink: Uplink,
   ask: ManifestAsk,
@@ -61,18 +60,18 @@ function identityOf({ upstream }: Uplink, { repository }: ManifestAsk, at: At): 
   return identify(upstream, repository, at);
 }
 
-/** Whoever asks reads the body or discards it. */
+/** The caller reads the body or discards it. */
 export function askManifest(
-  { transport, authorizer, upstream }: Uplink,
+  uplink: Uplink,
   { repository, reference, accept, userAgent }: ManifestAsk,
   method: "GET" | "HEAD",
   identity: Identity,
   { endpoint, signal, onAbroad }: At,
 ): Promise<Reply> {
-  const forwards = upstream.forwardUserAgent && userAgent !== undefined;
+  const forwards = uplink.upstream.forwardUserAgent && userAgent !== undefined;
   const headers = { accept: accept.join(", "), ...(forwards && { "user-agent": userAgent }) };
   const url = manifestUrl(endpoint, repository, reference);
-  return exchange(transport, authorizer, {
+  return askRegistry(uplink, {
     kind: "manifest",
     method,
     url,

@@ -1,6 +1,6 @@
 /**
- * Owns the question whether a registry is there at all: its base, `/v2/`, asked without credentials. No repository is part of it, so that
- * the answer speaks of the registry alone. It never throws.
+ * Owns the question whether a registry answers at all: its base, `/v2/`, asked without credentials. It belongs to no repository, so the
+ * answer is about the registry alone. It never throws.
  */
 import { isGranaryError } from "../../errors.ts";
 import type { ProbeResult } from "../network/circuit.ts";
@@ -24,7 +24,7 @@ export async function probeBase(
   return best;
 }
 
-/** Every answer below 500 is one of a registry at work: 401 and 404 as well. */
+/** Every answer below 500 shows a working registry, 401 and 404 as well. */
 async function probeOne(transport: Transport, url: URL, signal: AbortSignal): Promise<ProbeResult> {
   try {
     const answer = await transport.send({
@@ -38,7 +38,7 @@ async function probeOne(transport: Transport, url: URL, signal: AbortSignal): Pr
     discardBody(answer);
     return answer.status < 500 ? "answered" : "troubled";
   } catch (error) {
-    // Something is there, and speaks; what it says is the questions' trouble. A line that gives few connections refuses this one as well.
+    // Broken HTTP is an answer too. And on a line that allows few connections this one may be refused while others are served.
     const isThere = isGranaryError(error, "upstream-protocol") || transport.isServing(url);
     return isThere ? "answered" : "unanswered";
   }

@@ -1,6 +1,6 @@
 /**
- * Owns the reading of a list from an upstream's answer: the bytes as they come, checked on the way to be the list that they should be, and no
- * more of them in memory than there is room for. An HTML page must never be kept as a list.
+ * Owns the reading of a list from an upstream's answer: the bytes as they come, with a check on the way that they are such a list, and no more
+ * of them in memory than there is room for. An HTML page must never be kept as a list.
  */
 import { isGranaryError } from "../../errors.ts";
 import { type FoundList, JsonListReader, type NoList } from "../../oci/json-list.ts";
@@ -10,7 +10,7 @@ import { refuseEncoded, tooLong } from "../network/read-body.ts";
 import type { Incoming } from "../network/transport.ts";
 import { transportError } from "../network/transport-error.ts";
 
-/** 300,000 tags have 15 MiB; nobody has seen a list of referrers half as large. */
+/** 300,000 tags have 15 MiB. No list of referrers half as large has been seen. */
 export const MOST_LIST_BYTES = 32 * 2 ** 20;
 export const MOST_LIST_ITEMS = 1_000_000;
 const MOST_DEPTH = 64;
@@ -23,7 +23,7 @@ export type ReadList = {
   readonly release: () => void;
 };
 
-/** What is asked of a list: its name, and the name of another member whose place is wanted. */
+/** The name of the list in the document, and of another member whose place is wanted. */
 export type ListKind = { readonly list: string; readonly beside?: string };
 
 /** Throws `upstream-protocol` when it is longer than `limit` bytes or encoded, `upstream-unavailable`, and `aborted` for want of room. */
@@ -57,7 +57,7 @@ export async function readList(
       isReserved = true;
       leave = await room.reserve(announced);
     }
-    return held(chunks, reader.end(), room);
+    return loaded(chunks, reader.end(), room);
   } catch (error) {
     throw isGranaryError(error) ? error : transportError(error, "GET", url, signal);
   } finally {
@@ -65,7 +65,7 @@ export async function readList(
   }
 }
 
-function held(chunks: Buffer[], found: FoundList | NoList, room: BodyRoom): ReadList | NoList {
+function loaded(chunks: Buffer[], found: FoundList | NoList, room: BodyRoom): ReadList | NoList {
   if ("fault" in found) return found;
   const { start } = found;
   const body = Buffer.concat(chunks).subarray(start);
@@ -77,7 +77,7 @@ function held(chunks: Buffer[], found: FoundList | NoList, room: BodyRoom): Read
   };
 }
 
-/** The error for a 200 that is no list. */
+/** The error for a 200 that is not a list. */
 export function noList({ url }: Incoming, what: string, { fault }: NoList): Error {
   return answerError("upstream-protocol", url, `answered with something that is no ${what}: it ${fault}`);
 }

@@ -11,8 +11,7 @@ import { formatReference, type Reference, type Repository, wantedOf } from "../.
 import type { Origin } from "../../origin.ts";
 import type { ManifestHead, Source } from "../../source.ts";
 import type { UncheckedHead, UpstreamClient } from "../upstream-client.ts";
-import { hearAbsence } from "./absence.ts";
-import { unlessHidden } from "./unless-hidden.ts";
+import { hearAbsence, unlessHidden } from "./absence.ts";
 
 /** `clientOf` makes the client of one registry; it is closed with the Source. */
 export function registrySource(clientOf: (registry: string) => UpstreamClient): Source {
@@ -49,7 +48,7 @@ class RegistrySource implements Source {
       if (isMute(error)) return UNTOLD;
       throw error;
     });
-    // HEAD alone does not make it absent either.
+    // A HEAD alone does not prove that it is absent.
     const told = toldHead(head ?? UNTOLD);
     if (told !== undefined && told.digest === (reference.digest ?? told.digest)) return told;
     const manifest = await this.manifest(reference);
@@ -63,7 +62,7 @@ class RegistrySource implements Source {
     throw await this.#absent(repository, `blob ${digest} of ${repository.registry}/${repository.repository}`);
   }
 
-  /** Where the registry does not say how large a blob is, only its end tells; whether that was the right one, the digest does later. */
+  /** When the registry does not tell the size, the blob is read to its end. Whether that was the right end, the digest tells later. */
   async #measured(repository: Repository, digest: Digest): Promise<number> {
     const whole = { start: 0, end: Number.POSITIVE_INFINITY };
     const opened = await this.origin(repository, digest).open(whole, new AbortController().signal);
@@ -87,7 +86,7 @@ class RegistrySource implements Source {
     target: string,
     told: readonly ToldError[] = [],
   ): Promise<GranaryError> {
-    // What could not be found is the answer, also when it cannot be told as whom we asked.
+    // That it was not found is the answer, even when we cannot tell as whom we asked.
     const says = await this.#client(repository).saysIdentity(repository.repository).catch(messageOf);
     const words = joinWords(told);
     const why = words === undefined ? "" : ` The registry says: ${words}.`;
@@ -97,18 +96,18 @@ class RegistrySource implements Source {
 
   #client({ registry }: Repository): UpstreamClient {
     if (this.#isClosed) throw new GranaryError("closed", `The source of ${registry} is closed.`);
-    const held = this.#clients.get(registry);
-    if (held !== undefined) return held;
+    const known = this.#clients.get(registry);
+    if (known !== undefined) return known;
     const client = this.#clientOf(registry);
     this.#clients.set(registry, client);
     return client;
   }
 }
 
-/** What a HEAD tells that was refused. */
+/** Stands for the answer to a HEAD that was refused. */
 const UNTOLD: UncheckedHead = { digest: undefined, mediaType: undefined, size: undefined };
 
-/** A refusal has its reason in a body, which the answer to a HEAD has not: the GET tells it, or does better. */
+/** The reason of a refusal is in a body, which the answer to a HEAD does not have: a GET tells it, or succeeds. */
 function isMute(error: unknown): boolean {
   if (!isGranaryError(error, "denied", "upstream-refused", "upstream-unavailable")) return false;
   return error.facts.upstreamStatus !== undefined && error.facts.told === undefined;
