@@ -1,7 +1,7 @@
 /** Shows progress as people see it: a bar on a terminal, few lines in a log, in numbers that are right. */
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { progressBar } from "../../src/cli/progress-bar.ts";
+import { progressBar, progressLine } from "../../src/cli/progress-bar.ts";
 import { clockTime, type ProgressDisplay } from "../../src/cli/progress-display.ts";
 import { progressLines } from "../../src/cli/progress-lines.ts";
 import { Rate } from "../../src/cli/rate.ts";
@@ -91,6 +91,36 @@ describe("the bar", () => {
     ]);
     expect(text).toContain("Fetching [========================] 100%");
     expect(text).toContain("Extracting [============            ] 50%  1 entry of 2 entries");
+  });
+});
+
+describe("the line of the bar", () => {
+  const words = {
+    share: 0.25,
+    label: "Fetching",
+    amount: "  1023.9 MiB of 3.9 GiB",
+    rate: "  102.4 MiB/s",
+    left: "  0:31 left",
+  };
+
+  test.each([
+    [200, "Fetching [======                  ] 25%  1023.9 MiB of 3.9 GiB  102.4 MiB/s  0:31 left"],
+    [80, "Fetching [====             ] 25%  1023.9 MiB of 3.9 GiB  102.4 MiB/s  0:31 left"],
+    [70, "Fetching [==     ] 25%  1023.9 MiB of 3.9 GiB  102.4 MiB/s  0:31 left"],
+    [66, "Fetching 25%  1023.9 MiB of 3.9 GiB  102.4 MiB/s  0:31 left"],
+    [55, "Fetching 25%  1023.9 MiB of 3.9 GiB  0:31 left"],
+    [40, "Fetching 25%  1023.9 MiB of 3.9 GiB"],
+    [20, "Fetching 25%"],
+    [5, "25%"],
+    [2, ""],
+  ])("at %i columns: the bar shrinks before words go, and no word is cut", (columns, line) => {
+    expect(progressLine(words, columns)).toBe(line);
+  });
+
+  test("is never as wide as the terminal", () => {
+    for (let columns = 1; columns < 200; columns++) {
+      expect(progressLine(words, columns).length).toBeLessThan(columns);
+    }
   });
 });
 
