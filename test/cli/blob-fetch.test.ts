@@ -1,7 +1,8 @@
 /** Shows `granary blob fetch` as people and scripts meet it: a real process, a real registry on loopback. */
-import { readFile, stat, writeFile } from "node:fs/promises";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { digestOf } from "../../src/oci/digest.ts";
 import { PROMPT_MS } from "../support/patience.ts";
 import { digestOfPattern, firstDifference } from "../support/pattern.ts";
 import { until } from "../support/wire.ts";
@@ -14,7 +15,7 @@ async function setUp(size = 3 * MIB) {
   const digest = fake.addGeneratedBlob({ seed: 7, size }, "org/app");
   const file = join(directory, "blob");
   const args = ["blob", "fetch", `${fake.host}/org/app`, digest, file];
-  return { fake, digest, file, args, run, start };
+  return { fake, digest, directory, file, args, run, start };
 }
 
 describe("a blob", () => {
@@ -218,5 +219,72 @@ describe("a signal", () => {
     child.kill("SIGINT");
     expect((await ended).code).toBe(130);
     expect(performance.now() - before).toBeLessThan(PROMPT_MS);
+  });
+});
+
+describe("with - as its file", () => {
+  async function toOutput(size = 3 * MIB) {
+    const world = await setUp(size);
+    const args = [...world.args.slice(0, 4), "-"];
+    return { ...world, args };
+  }
+
+  test("the bytes go to standard output, and all words to standard error", async () => {
+    const { directory, digest, start, args } = await toOutput();
+    const { child, ended } = start(args);
+    const chunks: Buffer[] = [];
+    child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
+    const { code, err } = await ended;
+    const bytes = Buffer.concat(chunks);
+    expect([code, digestOf(bytes), bytes.length]).toEqual([0, digest, 3 * MIB]);
+    expect(err).toBe(
+      "Fetching 3 MiB\nFetched 3 MiB\nThe blob was written to standard output, verified (3 MiB).\n".replace(
+        "Fetched 3 MiB",
+        /Fetched.*/.exec(err)?.[0] ?? "",
+      ),
+    );
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("wrong bytes never come to an end: exit code 5", async () => {
+    const { fake, digest, start, args } = await toOutput();
+    fake.fail(/blobs/, { kind: "flip", offset: 100 }, { times: 99 });
+    const { child, ended } = start(args);
+    let length = 0;
+    child.stdout?.on("data", (chunk: Buffer) => {
+      length += chunk.length;
+    });
+    expect((await ended).code).toBe(5);
+    expect(length).toBeLessThan(3 * MIB);
+    expect(digest).toContain("sha256:");
+  });
+
+  test("whoever stops reading ends it without a word, and the exit code says that it was not all", async () => {
+    const { fake, start, args } = await toOutput(24 * MIB);
+    fake.settings.bandwidth.registry = 8 * MIB;
+    const { child, ended } = start([...args, "--quiet"]);
+    child.stdout?.once("data", () => child.stdout?.destroy());
+    const { code, err } = await ended;
+    expect([code, err]).toEqual([141, ""]);
+  });
+
+  test("Ctrl-C ends it: nothing is kept, and nothing is said to be", async () => {
+    const { fake, digest, start, args } = await toOutput(24 * MIB);
+    fake.settings.bandwidth.registry = 4 * MIB;
+    const { child, ended } = start(args);
+    await until(() => fake.bytesSentFor(digest) > 4 * MIB);
+    child.kill("SIGINT");
+    const { code, err } = await ended;
+    expect(code).toBe(130);
+    expect(err).toMatch(/\ngranary: Stopped fetching sha256:\w+ of \S+\.\n$/);
+  });
+
+  test("JSON does not fit beside the bytes: exit code 2", async () => {
+    const { run, args } = await toOutput();
+    expect(await run([...args, "--json"])).toMatchObject({
+      code: 2,
+      out: "",
+      err: expect.stringContaining("leave out --json"),
+    });
   });
 });
