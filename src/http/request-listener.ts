@@ -3,9 +3,9 @@
  * connections (connections/admission.ts) and the turn of the request on its connection (connections/turns.ts).
  *
  *    1. its Account is opened: it will be counted, and have a line in the log
- *    2. what cannot be understood is refused: HTTP's own rules, the Host, the target
- *    3. a body that it brings is taken off the connection
- *    4. its method: this mirror is read-only
+ *    2. refused if it cannot be understood                    registry/incoming-request.ts
+ *    3. a body that it brings is taken off the connection     registry/incoming-request.ts
+ *    4. refused if it wants to write: this mirror is read-only
  *    5. /healthz and /readyz, which need no login             admin/status-pages.ts
  *    6. the login, where the listener asks for one            registry/login.ts
  *    7. /metrics                                              admin/status-pages.ts
@@ -14,14 +14,19 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGranaryError, messageOf } from "../errors.ts";
-import type { OciErrorCode } from "../oci/error-body.ts";
 import { createStatusPages, type StatusPages, statusPageOf } from "./admin/status-pages.ts";
 import { errorAnswer } from "./answers/error-answer.ts";
 import { refuse, respondJson } from "./answers/respond.ts";
-import { drainBody, hasBody } from "./registry/drain-body.ts";
+import {
+  drainBody,
+  type Fault,
+  faultOf,
+  hasBody,
+  NO_TARGET,
+  splitRequestTarget,
+} from "./registry/incoming-request.ts";
 import { refuseClient } from "./registry/login.ts";
 import { answerRegistry, type RegistryParts } from "./registry/registry-routes.ts";
-import { isHost, splitRequestTarget } from "./registry/request-target.ts";
 import type { Account, RequestLog, RequestOutcome, RouteKind } from "./request-log.ts";
 
 export type FaceParts = RegistryParts & { readonly requests: RequestLog };
@@ -63,21 +68,6 @@ async function answer(parts: FaceParts, statusPages: StatusPages, request: Reque
   } catch (error) {
     answerFailure(parts, request, error);
   }
-}
-
-type Fault = readonly [status: number, code: OciErrorCode, message: string];
-
-const NO_TARGET: Fault = [400, "NAME_INVALID", "the request names neither a path nor an http URL"];
-
-/** What HTTP itself forbids or leaves to us (RFC 9112, 3.2; RFC 9110, 10.1.1). */
-function faultOf({ httpVersion, headers }: IncomingMessage): Fault | undefined {
-  const { host, expect = "100-continue" } = headers;
-  if (host !== undefined && !isHost(host))
-    return [400, "NAME_INVALID", "the Host of the request is not a host"];
-  if (httpVersion !== "1.1") return undefined;
-  if (host === undefined) return [400, "UNSUPPORTED", "the request has no Host"];
-  if (expect.toLowerCase() === "100-continue") return undefined;
-  return [417, "UNSUPPORTED", "only 100-continue can be expected"];
 }
 
 function refuseMalformed(request: Request, [status, code, message]: Fault): void {

@@ -168,6 +168,7 @@ class Line {
   }
 
   #takeBack(): void {
+    if (this.#ahead === 0) return;
     this.#sentAhead.giveBack(this.#ahead);
     this.#ahead = 0;
   }

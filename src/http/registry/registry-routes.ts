@@ -12,11 +12,11 @@ import type { BufferPool } from "../answers/buffer-pool.ts";
 import { API_VERSION, type HeaderList, respond } from "../answers/respond.ts";
 import type { Account } from "../request-log.ts";
 import { answerBlob } from "./blob-route.ts";
+import type { RequestTarget } from "./incoming-request.ts";
 import { answerReferrers, answerTags } from "./list-routes.ts";
 import type { LoginCheck } from "./login.ts";
 import { answerManifest } from "./manifest-route.ts";
 import type { RegistryRequest } from "./registry-request.ts";
-import type { RequestTarget } from "./request-target.ts";
 
 export type RegistryParts = Observers & {
   readonly mirror: Mirror;
