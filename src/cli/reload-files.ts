@@ -1,6 +1,6 @@
 /** Owns what SIGHUP does to a running server: certificates and password files are read again, and one line of the log says so. */
 import { type FileNews, type Rereading, readAgain, rereading } from "../config/file-news.ts";
-import { readListenerTls, readPassword } from "../config/files.ts";
+import { passwordFrom, readListenerTls } from "../config/files.ts";
 import type { ListenerSettings, Settings } from "../config/settings.ts";
 import type { Serving, ServingListener } from "../http/serve.ts";
 import type { Log } from "../observe/log.ts";
@@ -36,7 +36,7 @@ function filesOf(
   }
   if (login !== undefined && files.passwordFile !== undefined) {
     const { username, password } = login;
-    const read = async () => (await readPassword(`${key}.login`, files)) ?? password;
+    const read = async () => (await passwordFrom(`${key}.login`, files)) ?? password;
     const use = (next: string) => listener.renewLogin({ username, password: next });
     found.push(rereading(`${key}.login`, password, read, use));
   }

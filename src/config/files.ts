@@ -46,7 +46,7 @@ export async function readListenerTls(
 }
 
 /** The password that is given in one of two ways; undefined when in neither. */
-export async function readPassword(
+export async function passwordFrom(
   path: string,
   {
     password,

@@ -21,7 +21,7 @@ import {
   plainUpstream,
 } from "./defaults.ts";
 import { type Filled, fillEnvironment, withoutFilled } from "./environment.ts";
-import { readListenerTls, readPassword, readText, readUpstreamTls } from "./files.ts";
+import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./files.ts";
 import { readYaml } from "./read-yaml.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
 import type {
@@ -224,7 +224,7 @@ async function credentialsOf(
   if (credentials !== undefined && isGiven) {
     throw invalid(`${path}: give either credentials: ${credentials} or username and password, not both.`);
   }
-  const secret = await readPassword(path, { password, passwordFile });
+  const secret = await passwordFrom(path, { password, passwordFile });
   if (username === undefined && secret === undefined) return undefined;
   if (username === undefined || secret === undefined) {
     throw invalid(`${path}: credentials need a username and a password (or passwordFile).`);
@@ -239,7 +239,7 @@ async function listenerSettings(written: ListenerFile, index: number): Promise<L
   const tls = await readListenerTls(files, path);
   const common = { port, host, upstream, tls, ...(Object.keys(files).length > 0 && { files }) };
   if (login === undefined) return { ...common, login: undefined };
-  const password = await readPassword(`${path}.login`, login);
+  const password = await passwordFrom(`${path}.login`, login);
   if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
   return { ...common, login: { username: login.username, password } };
 }

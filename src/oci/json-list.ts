@@ -3,7 +3,7 @@
  * its items does. It checks all of the document's form and makes no values of it, so that what is only handed on costs its bytes and no more.
  */
 
-export type ListBounds = {
+type ListBounds = {
   /** Lists and objects inside each other. */
   readonly depth: number;
   readonly items: number;

@@ -2,8 +2,10 @@
  * Owns the client of one upstream: puts transport, authorizer, circuit and endpoints together behind the
  * UpstreamClient port. It keeps no content and merges no requests.
  */
+
 import type { IncomingHttpHeaders } from "node:http";
 import type { LookupFunction } from "node:net";
+import type { Environment } from "../environment.ts";
 import { type Clock, systemClock } from "../observe/clock.ts";
 import { type Log, silentLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
@@ -13,7 +15,6 @@ import { Caller } from "./network/caller.ts";
 import { Circuit } from "./network/circuit.ts";
 import { Endpoints } from "./network/endpoints.ts";
 import { type PullBudget, parsePullBudget } from "./network/headers.ts";
-import type { ProxyEnvironment } from "./network/proxies.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
 import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
@@ -34,7 +35,7 @@ export type UpstreamClientOptions = {
   readonly log?: Log;
   readonly metrics?: Metrics;
   /** Where HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read; the process's own by default. */
-  readonly env?: ProxyEnvironment;
+  readonly env?: Environment;
   /** PEM texts: extra CAs, and a client certificate with its key. */
   readonly tls?: TlsMaterial;
   /** One fixed text for every request: hf.co and lscr.io answer by it. */

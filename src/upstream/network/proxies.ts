@@ -2,11 +2,9 @@
  * Owns which proxy a request goes through, from HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY. A mistake there is one error that
  * names the variable and says what to write; no value is ever quoted, because a proxy's URL may hold a password.
  */
+import type { Environment } from "../../environment.ts";
 import { GranaryError } from "../../errors.ts";
 import { type NoProxy, parseNoProxy } from "./no-proxy.ts";
-
-/** The environment variables that name proxies, in either spelling. */
-export type ProxyEnvironment = Readonly<Record<string, string | undefined>>;
 
 export type HttpProxy = {
   /** With its login, if it has one: for the connection, never for a message. */
@@ -28,7 +26,7 @@ const EXAMPLE =
   "http://proxy.example:3128, or http://NAME:PASSWORD@proxy.example:3128 where it wants a login";
 
 /** Throws `config-invalid` for a variable that would be used and cannot be. */
-export function readProxies(env: ProxyEnvironment): Proxies {
+export function readProxies(env: Environment): Proxies {
   const all = variable(env, "all_proxy");
   // If only HTTP_PROXY is set, it is used for https as well.
   const http = proxyFrom(variable(env, "http_proxy") ?? all);
@@ -44,7 +42,7 @@ export function readProxies(env: ProxyEnvironment): Proxies {
 }
 
 /** The lower-case name comes first, as in curl, even with an empty value, which means "no proxy". */
-function variable(env: ProxyEnvironment, lowerCase: string): Variable | undefined {
+function variable(env: Environment, lowerCase: string): Variable | undefined {
   for (const name of [lowerCase, lowerCase.toUpperCase()]) {
     const text = env[name];
     if (text !== undefined) return { name, text: text.trim() };

@@ -2,10 +2,12 @@
  * Owns one HTTP exchange with an upstream host: the fixed headers, the timeouts, the address check and the count of
  * requests. It never follows a redirect, never adds credentials and has no total timeout.
  */
+
 import type { IncomingHttpHeaders } from "node:http";
 import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { LRUCache } from "lru-cache";
+import type { Environment } from "../../environment.ts";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
@@ -16,7 +18,7 @@ import type { Upstream } from "../policy.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
 import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./dispatcher.ts";
-import { type ProxyEnvironment, readProxies } from "./proxies.ts";
+import { readProxies } from "./proxies.ts";
 import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
 
@@ -63,7 +65,7 @@ export interface Transport {
 export type TransportOptions = {
   readonly upstream: Upstream;
   readonly userAgent: string;
-  readonly env: ProxyEnvironment;
+  readonly env: Environment;
   readonly tls: TlsMaterial | undefined;
   readonly lookup: LookupFunction | undefined;
   readonly clock: Clock;

@@ -1,12 +1,14 @@
 /** Shows which variable of the environment decides about a request, and what is said about one that cannot be used. */
+
 import { describe, expect, test } from "vitest";
 import { loadSettings } from "../../../src/config/load.ts";
-import { type ProxyEnvironment, readProxies } from "../../../src/upstream/network/proxies.ts";
+import type { Environment } from "../../../src/environment.ts";
+import { readProxies } from "../../../src/upstream/network/proxies.ts";
 
-const shownFor = (env: ProxyEnvironment, url: string) => readProxies(env).proxyOf(new URL(url))?.shown;
+const shownFor = (env: Environment, url: string) => readProxies(env).proxyOf(new URL(url))?.shown;
 
 describe("the proxy of a request", () => {
-  test.each<[string, ProxyEnvironment, string, string | undefined]>([
+  test.each<[string, Environment, string, string | undefined]>([
     ["none is set", {}, "https://a.test/", undefined],
     [
       "by scheme",
@@ -94,7 +96,7 @@ describe("the proxy of a request", () => {
 });
 
 describe("a variable that cannot be used", () => {
-  test.each<[ProxyEnvironment, RegExp]>([
+  test.each<[Environment, RegExp]>([
     [
       { HTTP_PROXY: "socks5://ann:s3cret@p:1" },
       /variable HTTP_PROXY: socks5:\/\/ proxies are not supported.*http:\/\/proxy/,
