@@ -15,9 +15,8 @@ import { openMirror } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";
 import { printLine } from "./output.ts";
 import { fileReloader } from "./reload-files.ts";
+import { describeSettings, type ServeFlags, withFlags } from "./serve-flags.ts";
 import { catchServerSignals } from "./server-signals.ts";
-
-type ServeFlags = { readonly config?: string; readonly directory?: string; readonly logLevel?: string };
 
 const CONFIG_HELP = `YAML file with the settings (config/granary.yaml is an example; default: $GRANARY_CONFIG, or ${USUAL_CONFIG} if it is there)`;
 
@@ -32,12 +31,19 @@ export function serveCommand(): Command {
     )
     .option("-c, --config <file>", CONFIG_HELP)
     .option("-d, --directory <path>", "where blobs and metadata live; wins over the file")
+    .option(
+      "-p, --port <port[,port...]>",
+      "ports of the listeners, in their order; those without one keep theirs; wins over the file",
+    )
+    .option("--host <address>", "the address that all listeners listen on; wins over the file")
     .option("--log-level <level>", "trace, debug, info, warn, error or silent; wins over the file")
+    .option("--check", "check the configuration, say what would be served, and open nothing")
     .addHelpText("after", SIGNALS)
     .action(run);
 }
 
 async function run(flags: ServeFlags): Promise<void> {
+  if (flags.check === true) return await check(flags);
   const signals = catchServerSignals();
   outliveOutput();
   const config = await findConfig(flags.config, process.env);
@@ -63,6 +69,12 @@ async function run(flags: ServeFlags): Promise<void> {
   await stop(settings, serving, mirror, log);
 }
 
+/** Throws `config-invalid`, as a start would. */
+async function check(flags: ServeFlags): Promise<void> {
+  const config = await findConfig(flags.config, process.env);
+  printLine(describeSettings(withFlags(await loadSettings(config, process.env), flags), config));
+}
+
 /** Where `granary verify` asks this server. */
 function socketOf({ storage }: Settings): string {
   return layoutOf(storage.directory).socket;
@@ -74,14 +86,6 @@ function outliveOutput(): void {
     stream.removeAllListeners("error");
     stream.on("error", () => undefined);
   }
-}
-
-function withFlags(settings: Settings, { directory, logLevel }: ServeFlags): Settings {
-  return {
-    ...settings,
-    storage: { ...settings.storage, ...(directory !== undefined && { directory }) },
-    log: { ...settings.log, ...(logLevel !== undefined && { level: logLevel }) },
-  };
 }
 
 /** On a terminal, where to point which client; the log says the rest. */
