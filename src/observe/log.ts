@@ -40,7 +40,7 @@ export function createLog({ level, format }: LogOptions, output?: NodeJS.Writabl
     timestamp: isoTime,
     formatters: { level: (word: string) => ({ level: word }) },
   };
-  if (isPretty) return pino(options, prettyInto(output ?? openStandardOutput(), isTerminal));
+  if (isPretty) return pino(options, prettyInto(output ?? openStandardOutput(), isTerminal && hasColours()));
   return pino(options, output === undefined ? visibleStandardOutput() : visibleInto(output));
 }
 
@@ -55,6 +55,11 @@ function isoTime(): string {
     lastText = `,"time":"${new Date(now).toISOString()}"`;
   }
   return lastText;
+}
+
+/** Node's own rule: NO_COLOR, FORCE_COLOR, and terminals that say they are dumb. */
+function hasColours(): boolean {
+  return process.stdout.isTTY === true && process.stdout.hasColors();
 }
 
 /** Control characters in names of registries and archives are made visible here; those in the output are our own colours. */
