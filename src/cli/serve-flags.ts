@@ -1,6 +1,5 @@
-/** Owns the options of `granary serve`: what they change of the settings, and what --check says of the outcome. It opens nothing. */
-import { formatBytes } from "../bytes/units.ts";
-import { checkSettings } from "../config/check-settings.ts";
+/** Owns what the options of `granary serve` change of the settings, and what is wrong with them in the words of who typed them. Pure. */
+import { isIP } from "node:net";
 import type { ListenerSettings, Settings } from "../config/settings.ts";
 import { misused } from "./exit-code.ts";
 
@@ -11,23 +10,27 @@ export type ServeFlags = {
   readonly host?: string;
   readonly logLevel?: string;
   readonly check?: boolean;
+  readonly json?: boolean;
 };
 
-/** The settings with the options over them. Throws `config-invalid` for what does not fit, as for the same in a file. */
+/** The settings with the options over them. Throws `config-invalid` for what cannot be meant. */
 export function withFlags(settings: Settings, { directory, port, host, logLevel }: ServeFlags): Settings {
+  if (host !== undefined) checkHost(host);
+  if (directory === "") throw misused("--directory takes the path of a directory, not nothing.");
   const ports = port === undefined ? [] : portsOf(port, settings.listeners.length);
-  const listeners = settings.listeners.map((listener, index) => ({
-    ...listener,
-    port: ports[index] ?? listener.port,
-    host: host ?? listener.host,
-  }));
-  checkSettings(listeners, settings.upstreams);
   return {
     ...settings,
-    listeners,
+    listeners: withPlaces(settings.listeners, ports, host),
     storage: { ...settings.storage, ...(directory !== undefined && { directory }) },
     log: { ...settings.log, ...(logLevel !== undefined && { level: logLevel }) },
   };
+}
+
+function checkHost(host: string): void {
+  if (isIP(host) > 0 || /^[\w-][\w.-]*$/.test(host)) return;
+  throw misused(
+    `--host takes an address of this machine, without a port, such as 127.0.0.1 or ::1, not "${host}".`,
+  );
 }
 
 function portsOf(text: string, most: number): readonly number[] {
@@ -41,21 +44,31 @@ function portsOf(text: string, most: number): readonly number[] {
   );
 }
 
-/** What would be served, for people. */
-export function describeSettings(settings: Settings, config: string | undefined): string {
-  const { listeners, storage, upstreams } = settings;
-  const lines = listeners.map((listener) => `  ${describeListener(listener)}`);
-  return [
-    `${config ?? "The built-in configuration"} can be used.`,
-    "It would listen:",
-    ...lines,
-    `It would keep up to ${formatBytes(storage.maxSize)} in ${storage.directory}, and leave ${formatBytes(storage.minFree)} of the disk free.`,
-    `It could reach: ${upstreams.map(({ name }) => name).join(", ")}.`,
-  ].join("\n");
+/** A port counts for the listener at its place in the list; an address for all of them, or one would stay open to others. */
+function withPlaces(
+  listeners: readonly ListenerSettings[],
+  ports: readonly number[],
+  host: string | undefined,
+): readonly ListenerSettings[] {
+  const placed = listeners.map((listener, index) => ({
+    ...listener,
+    port: ports[index] ?? listener.port,
+    host: host ?? listener.host,
+  }));
+  checkApart(placed);
+  return placed;
 }
 
-function describeListener({ port, host, upstream, tls, login }: ListenerSettings): string {
-  const where = host === undefined ? "on all addresses" : `on ${host}`;
-  const how = `${tls === undefined ? "http" : "https"}, ${login === undefined ? "no login" : "with a login"}`;
-  return `${port === 0 ? "a port that is free" : `port ${port}`} ${where} for ${upstream} (${how})`;
+function checkApart(listeners: readonly ListenerSettings[]): void {
+  const taken = new Map<string, string>();
+  for (const { port, host, upstream } of listeners) {
+    const place = `${host ?? "*"} ${port}`;
+    const other = taken.get(place);
+    if (port !== 0 && other !== undefined) {
+      throw misused(
+        `With these options the listeners for ${other} and ${upstream} would share port ${port}: give each its own, as in --port 5000,11435.`,
+      );
+    }
+    taken.set(place, upstream);
+  }
 }

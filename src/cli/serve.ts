@@ -1,5 +1,5 @@
 /** Owns `granary serve`: settings, the Mirror, the listeners, and a stop that drains. */
-import { Command } from "commander";
+import { Command, Option } from "commander";
 import { formatDuration } from "../bytes/units.ts";
 import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
 import { loadSettings } from "../config/load.ts";
@@ -13,41 +13,53 @@ import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openMirror } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";
+import { misused } from "./exit-code.ts";
+import { withExamples } from "./help.ts";
 import { printLine } from "./output.ts";
 import { fileReloader } from "./reload-files.ts";
-import { describeSettings, type ServeFlags, withFlags } from "./serve-flags.ts";
+import { checkServe, type ServedSettings } from "./serve-check.ts";
+import { type ServeFlags, withFlags } from "./serve-flags.ts";
 import { catchServerSignals } from "./server-signals.ts";
 
 const CONFIG_HELP = `YAML file with the settings (config/granary.yaml is an example; default: $GRANARY_CONFIG, or ${USUAL_CONFIG} if it is there)`;
 
+const PORT_HELP =
+  "ports of the listeners, in their order (without a configuration: Docker Hub, the Ollama registry); those without one keep theirs; wins over the file";
+
+const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
+
 const SIGNALS = `
 Signals: SIGTERM, SIGINT and SIGQUIT stop it when transfers in flight have ended (a second one at once); SIGHUP reads certificates
-and password files again.`;
+and password files again.
+Exit codes: 0 stopped, or all is in order with --check; 2 the configuration, an option, a port or the directory cannot be used; 1 any
+other failure.`;
 
 export function serveCommand(): Command {
-  return new Command("serve")
+  const command = new Command("serve")
     .description(
       "Serve the cache. Without a configuration: Docker Hub on 5000, the Ollama registry on 11435, data in ./data.",
     )
     .option("-c, --config <file>", CONFIG_HELP)
     .option("-d, --directory <path>", "where blobs and metadata live; wins over the file")
-    .option(
-      "-p, --port <port[,port...]>",
-      "ports of the listeners, in their order; those without one keep theirs; wins over the file",
-    )
+    .option("-p, --port <port[,port...]>", PORT_HELP)
     .option("--host <address>", "the address that all listeners listen on; wins over the file")
-    .option("--log-level <level>", "trace, debug, info, warn, error or silent; wins over the file")
-    .option("--check", "check the configuration, say what would be served, and open nothing")
-    .addHelpText("after", SIGNALS)
+    .addOption(new Option("--log-level <level>", "what is logged; wins over the file").choices(LOG_LEVELS))
+    .option("--check", "check the configuration, say what would be served; open and change nothing")
+    .option("--json", "with --check: print that as one JSON value on standard output")
     .action(run);
+  const examples = [
+    "granary serve --port 5001,11436 --directory other",
+    "granary serve --config granary.yaml --check",
+  ];
+  return withExamples(command, examples).addHelpText("after", SIGNALS);
 }
 
 async function run(flags: ServeFlags): Promise<void> {
-  if (flags.check === true) return await check(flags);
+  if (flags.check === true) return await checkServe(await settingsOf(flags), flags);
+  if (flags.json === true) throw misused("--json goes with --check.");
   const signals = catchServerSignals();
   outliveOutput();
-  const config = await findConfig(flags.config, process.env);
-  const settings = withFlags(await loadSettings(config, process.env), flags);
+  const { settings, config } = await settingsOf(flags);
   const log = createLog(settings.log);
   signals.tell(log);
   log.debug({ config: config ?? "built in" }, "settings");
@@ -69,10 +81,10 @@ async function run(flags: ServeFlags): Promise<void> {
   await stop(settings, serving, mirror, log);
 }
 
-/** Throws `config-invalid`, as a start would. */
-async function check(flags: ServeFlags): Promise<void> {
+/** Throws `config-invalid`. */
+async function settingsOf(flags: ServeFlags): Promise<ServedSettings> {
   const config = await findConfig(flags.config, process.env);
-  printLine(describeSettings(withFlags(await loadSettings(config, process.env), flags), config));
+  return { config, settings: withFlags(await loadSettings(config, process.env), flags) };
 }
 
 /** Where `granary verify` asks this server. */

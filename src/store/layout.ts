@@ -102,6 +102,31 @@ export async function findStorage(directory: string): Promise<Layout> {
 }
 
 /**
+ * Whether `directory` is there; nothing is created or locked. Throws what `findLayout` would, as far as that shows without a try: where it
+ * is not there yet, also when nothing can be made in the folder above it.
+ */
+export async function checkStorage(directory: string): Promise<boolean> {
+  const root = await usable(directory, () => unlessAbsent(`looking for ${directory}`, realpath(directory)));
+  if (root === undefined) {
+    await usable(directory, () => checkParent(resolve(directory)));
+    return false;
+  }
+  const layout = layoutOf(root);
+  await usable(directory, () => readdir(root));
+  await checkOurs(layout);
+  await readVersion(layout);
+  return true;
+}
+
+/** That the nearest folder above `path` lets something be made in it. */
+async function checkParent(path: string): Promise<void> {
+  const parent = dirname(path);
+  const isThere = (await unlessAbsent(`looking for ${parent}`, stat(parent))) !== undefined;
+  if (isThere) await access(parent, constants.W_OK | constants.X_OK);
+  else await checkParent(parent);
+}
+
+/**
  * Creates the folders that are missing, for who has the lock of the directory. Returns a text that identifies these folders: it is another
  * one after somebody removed a folder and it was made again. Throws `config-invalid` when it cannot be written, `store-full`, `store-damaged` for a symbolic
  * link where a directory belongs.

@@ -27,6 +27,8 @@ export function secureContextOf(tls: TlsMaterial | undefined): SecureContext {
 export function checkKeyPair({ cert, key }: Omit<TlsMaterial, "ca">, what: string): void {
   if (cert === undefined || key === undefined) return;
   try {
+    // For OpenSSL an empty text is none, which is no mistake there.
+    if (cert === "" || key === "") throw new Error("one of the two files is empty");
     createSecureContext({ cert, key });
   } catch (error) {
     const message = `${what} and its key cannot be used together: ${messageOf(error)}.`;

@@ -1,0 +1,53 @@
+/** Owns what `granary serve --check` says: what would be served with these settings. It opens no port and changes nothing on disk. */
+import { resolve } from "node:path";
+import { formatBytes } from "../bytes/units.ts";
+import type { ListenerSettings, Settings } from "../config/settings.ts";
+import { messageOf } from "../errors.ts";
+import { clientUrls } from "../http/connections/exposure.ts";
+import { checkStorage } from "../store/layout.ts";
+import { misused } from "./exit-code.ts";
+import { printJson, printLine } from "./output.ts";
+
+export type ServedSettings = {
+  /** Valid, with the files that they name. */
+  readonly settings: Settings;
+  /** The file that they come from; undefined for the built-in ones. */
+  readonly config: string | undefined;
+};
+
+/** Throws `config-invalid` for a storage directory that cannot be used, whatever the reason: a check has two outcomes. */
+export async function checkServe(
+  { settings, config }: ServedSettings,
+  { json }: { readonly json?: boolean },
+): Promise<void> {
+  const { directory, maxSize, minFree } = settings.storage;
+  const isThere = await isStorageThere(directory);
+  const storage = { directory: resolve(directory), isThere, maxSize, minFree };
+  const listeners = settings.listeners.map(listenerView);
+  const reachable = settings.upstreams.map(({ name }) => name);
+  if (json === true) return printJson({ config: config ?? null, listeners, storage, upstreams: reachable });
+  printLine(`${config ?? "The built-in configuration"} can be used.`);
+  printLine("It would listen:");
+  for (const { url, upstream, login } of listeners) {
+    printLine(`  ${url} for ${upstream} (${login ? "with a login" : "no login"})`);
+  }
+  const [place, most, free] = [storage.directory, formatBytes(maxSize), formatBytes(minFree)];
+  printLine(
+    `It would keep up to ${most} in ${place}${isThere ? "" : " (not made yet)"}, and leave ${free} of the disk free.`,
+  );
+  printLine(`It could reach: ${reachable.join(", ")}.`);
+}
+
+async function isStorageThere(directory: string): Promise<boolean> {
+  try {
+    return await checkStorage(directory);
+  } catch (error) {
+    throw misused(messageOf(error));
+  }
+}
+
+/** A port that the system chooses is 0 in the URL. */
+function listenerView({ port, host, upstream, tls, login }: ListenerSettings) {
+  const [url] = clientUrls({ address: host ?? "::", port, cert: tls?.cert });
+  return { url, port, host: host ?? null, upstream, login: login !== undefined };
+}
