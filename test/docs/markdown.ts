@@ -31,7 +31,7 @@ export function rowsUnder(page: string, first: string): string[][] {
 }
 
 /** The text without its fenced blocks: what is read as Markdown. */
-export function withoutBlocks(page: string): string {
+function withoutBlocks(page: string): string {
   return page.replaceAll(/^( *)```\w*\n[\s\S]*?^\1```$/gm, "");
 }
 
