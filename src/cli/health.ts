@@ -9,7 +9,7 @@ import { TLSSocket } from "node:tls";
 import { Command } from "commander";
 import { findConfig } from "../config/config-file.ts";
 import { readCertificates } from "../config/files.ts";
-import { type ListenerPlace, loadPlace } from "../config/load-places.ts";
+import { type ListenerPlace, loadPlace } from "../config/load.ts";
 import { GranaryError } from "../errors.ts";
 import { tlsProblem } from "../upstream/network/transport-error.ts";
 import { secureContextOf } from "../upstream/network/trust.ts";

@@ -6,7 +6,7 @@ import { resolve } from "node:path";
 import { Command } from "commander";
 import { formatBytes } from "../bytes/units.ts";
 import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
-import { readStorage } from "../config/load.ts";
+import { loadStorage } from "../config/load.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import { askToVerify } from "../http/admin/ask-control.ts";
 import type { Finding, FindingKind, VerifyOptions, VerifyReport } from "../mirror/upkeep/verify.ts";
@@ -72,7 +72,7 @@ async function run(flags: VerifyFlags, command: Command): Promise<void> {
 }
 
 async function configuredDirectory({ config }: VerifyFlags): Promise<string> {
-  return (await readStorage(await findConfig(config, process.env), process.env)).directory;
+  return (await loadStorage(await findConfig(config, process.env), process.env)).directory;
 }
 
 async function verify(directory: string, options: VerifyOptions): Promise<VerifyReport> {

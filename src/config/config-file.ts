@@ -1,13 +1,24 @@
 /**
- * Owns which configuration file counts where a command line names none: $GRANARY_CONFIG, then the usual place, then none. `serve` and
- * `health` look in the same places, so that a health check needs no argument of its own.
+ * Owns the configuration file: where it is looked for, and how the whole of it or one section is read, filled in from the environment
+ * and checked against the schema. It fills in no defaults; load.ts does.
  */
 import { access } from "node:fs/promises";
+import type { z } from "zod";
 import type { Environment } from "../environment.ts";
+import { GranaryError } from "../errors.ts";
+import { asObject } from "../oci/json-value.ts";
+import { withoutUserInfo } from "../oci/redact.ts";
+import { type Filled, fillEnvironment } from "./environment.ts";
+import { readText } from "./files.ts";
+import { readYaml } from "./read-yaml.ts";
+import { type ConfigFile, fileSchema } from "./schema.ts";
 
 export const USUAL_CONFIG = "/etc/granary/granary.yaml";
 
-/** undefined stands for the built-in settings. A file that is named and not there is for its reader to complain of. */
+/**
+ * The file to use when the command line names none: $GRANARY_CONFIG, then the usual path if a file is there. undefined stands for the
+ * built-in settings. All verbs look in the same places. A named file that does not exist is an error of whoever reads it.
+ */
 export async function findConfig(named: string | undefined, env: Environment): Promise<string | undefined> {
   if (named !== undefined) return named;
   const { GRANARY_CONFIG: fromEnv } = env;
@@ -16,4 +27,80 @@ export async function findConfig(named: string | undefined, env: Environment): P
     () => USUAL_CONFIG,
     () => undefined,
   );
+}
+
+/** The whole file. Each variable that is filled in is added to `filled`. Throws `config-invalid`. */
+export async function readConfig(file: string, env: Environment, filled: Filled): Promise<ConfigFile> {
+  const text = await readText(file, "--config");
+  return checked(file, fillEnvironment(readYaml(text, file), env, [], filled) ?? {});
+}
+
+/** The `storage` of `file`. Nothing else in the file is looked at, so variables that hold secrets need not be set. */
+export async function readStorageSection(file: string, env: Environment): Promise<ConfigFile["storage"]> {
+  const document = asObject(readYaml(await readText(file, "--config"), file));
+  const storage = document?.storage ?? undefined;
+  return checked(file, { storage: fillEnvironment(storage, env, ["storage"]) }).storage;
+}
+
+/**
+ * The listeners of `file` as they are written, or undefined where it has none. Nothing else in the file is looked at, and logins are left
+ * out, so variables that hold secrets need not be set.
+ */
+export async function readListeners(file: string, env: Environment): Promise<ConfigFile["listeners"]> {
+  const document = asObject(readYaml(await readText(file, "--config"), file));
+  if (document?.listeners === undefined) return undefined;
+  const listeners = Array.isArray(document.listeners)
+    ? document.listeners.map(withoutLogin)
+    : document.listeners;
+  return checked(file, { listeners: fillEnvironment(listeners, env, ["listeners"]) }).listeners;
+}
+
+function withoutLogin(listener: unknown): unknown {
+  const written = asObject(listener);
+  if (written === undefined) return listener;
+  const { login: _, ...rest } = written;
+  return rest;
+}
+
+/** `document` as the schema has it. Throws `config-invalid` with one sentence that lists all that is wrong. */
+function checked(file: string, document: unknown): ConfigFile {
+  const parsed = fileSchema.safeParse(document);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(sentenceOf).join("; ");
+  throw new GranaryError("config-invalid", `${file}: ${problems}.`);
+}
+
+/** "upstreams.docker.io.lanes: expected a number from 1 to 64". */
+function sentenceOf(issue: z.core.$ZodIssue): string {
+  const at = issue.path.map((key) => withoutUserInfo(String(key)));
+  const path = at.join(".") || "the file";
+  if (issue.code === "unrecognized_keys") {
+    const keys = issue.keys.map((key) => [...at, shownKey(key)].join(".")).join(", ");
+    return `${keys}: no such key; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowedAt(issue.path)}`;
+  }
+  return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
+}
+
+/**
+ * A key as it may be shown. Someone who forgets the space of `password: hunter2` makes one key of it, so only the part that looks like a
+ * key is shown.
+ */
+function shownKey(key: string): string {
+  const [begun = ""] = /^[\w-]*/.exec(key) ?? [];
+  return begun === key ? key : `${begun}…`;
+}
+
+/** The keys that the schema has at `path`. */
+function allowedAt(path: readonly PropertyKey[]): string {
+  const [first] = path;
+  const shapes: Record<string, object | undefined> = {
+    storage: fileSchema.shape.storage.unwrap().shape,
+    log: fileSchema.shape.log.unwrap().shape,
+    clients: fileSchema.shape.clients.unwrap().shape,
+    listeners: path.includes("login")
+      ? fileSchema.shape.listeners.unwrap().element.shape.login.unwrap().shape
+      : fileSchema.shape.listeners.unwrap().element.shape,
+    upstreams: fileSchema.shape.upstreams.unwrap().valueType.unwrap().shape,
+  };
+  return Object.keys(shapes[String(first)] ?? fileSchema.shape).join(", ");
 }

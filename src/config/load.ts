@@ -1,16 +1,14 @@
 /**
- * Owns the way from a file to Settings: read, substitute secrets, check, fill in defaults. Nothing starts on a bad file, and
- * every complaint carries the path of the key and what is allowed there. Secrets never appear in a message.
+ * Owns the way from a configuration file to Settings: defaults are filled in, the files that it names are read, and all of it is checked.
+ * Nothing starts on a bad file. Every error names the key and what is allowed there; secrets never appear in a message.
  */
-import type { z } from "zod";
 import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
-import { asObject } from "../oci/json-value.ts";
-import { withoutUserInfo } from "../oci/redact.ts";
 import { readProxies } from "../upstream/network/proxies.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { checkSettings } from "./check-settings.ts";
+import { readConfig, readListeners, readStorageSection } from "./config-file.ts";
 import {
   BUILT_IN_UPSTREAMS,
   DEFAULT_CLIENTS,
@@ -20,10 +18,9 @@ import {
   DEFAULT_STORAGE,
   plainUpstream,
 } from "./defaults.ts";
-import { type Filled, fillEnvironment, withoutFilled } from "./environment.ts";
+import { type Filled, withoutFilled } from "./environment.ts";
 import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./files.ts";
-import { readYaml } from "./read-yaml.ts";
-import { type ConfigFile, fileSchema } from "./schema.ts";
+import type { ConfigFile } from "./schema.ts";
 import type {
   ClientSettings,
   ListenerSettings,
@@ -34,6 +31,14 @@ import type {
 
 type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
 type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
+type WrittenPlace = Pick<ListenerFile, "port" | "host" | "certFile">;
+
+export type ListenerPlace = {
+  readonly port: number;
+  readonly host: string | undefined;
+  /** PEM text of the certificate that it shows; undefined where it speaks plain http. */
+  readonly certificate: string | undefined;
+};
 
 /**
  * The settings of `file`, or the built-in ones when there is none. Throws `config-invalid`, also for variables of `env` that name
@@ -47,6 +52,28 @@ export async function loadSettings(file: string | undefined, env: Environment): 
   } catch (error) {
     throw withoutFilled(error, filled);
   }
+}
+
+/** Where blobs are stored, by `file`. Reads no other section, so variables that hold secrets need not be set. */
+export async function loadStorage(file: string | undefined, env: Environment): Promise<StorageSettings> {
+  return storageSettings(file === undefined ? undefined : await readStorageSection(file, env));
+}
+
+/** The first listener with a fixed port. Reads no other section. Throws `config-invalid`, also where the system chooses all of them. */
+export async function loadPlace(file: string | undefined, env: Environment): Promise<ListenerPlace> {
+  const listeners: readonly WrittenPlace[] =
+    (file === undefined ? undefined : await readListeners(file, env)) ?? DEFAULT_LISTENERS;
+  const index = listeners.findIndex(({ port }) => port !== 0);
+  const { port, host, certFile } = listeners[index] ?? {};
+  if (port === undefined) {
+    throw new GranaryError(
+      "config-invalid",
+      `${file ?? "The configuration"} leaves all ports to the system (port: 0): name a listener by --url.`,
+    );
+  }
+  const certificate =
+    certFile === undefined ? undefined : await readText(certFile, `listeners.${index}.certFile`);
+  return { port, host, certificate };
 }
 
 async function settingsOf(written: ConfigFile): Promise<Settings> {
@@ -69,81 +96,6 @@ async function settingsOf(written: ConfigFile): Promise<Settings> {
 function storageSettings({ verifyEvery, ...rest }: ConfigFile["storage"] = {}): StorageSettings {
   const verifyEveryMs = verifyEvery === "never" ? 0 : verifyEvery;
   return { ...DEFAULT_STORAGE, ...present({ ...rest, verifyEveryMs }) };
-}
-
-/** Where `file` keeps what is stored; nothing else of it is looked at, so that variables that hold secrets need not be set. */
-export async function readStorage(file: string | undefined, env: Environment): Promise<StorageSettings> {
-  if (file === undefined) return storageSettings();
-  const document = asObject(readYaml(await readText(file, "--config"), file));
-  const storage = document?.storage ?? undefined;
-  const parsed = fileSchema.safeParse({ storage: fillEnvironment(storage, env, ["storage"]) });
-  if (parsed.success) return storageSettings(parsed.data.storage);
-  throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
-}
-
-async function readConfig(file: string, env: Environment, filled: Filled): Promise<ConfigFile> {
-  const text = await readText(file, "--config");
-  const document = fillEnvironment(readYaml(text, file), env, [], filled);
-  const parsed = fileSchema.safeParse(document ?? {});
-  if (parsed.success) return parsed.data;
-  throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
-}
-
-/**
- * The listeners of `file` as they are written, or undefined where it has none. Nothing else of it is looked at, and of a login only
- * that there is one: variables that hold secrets need not be set.
- */
-export async function readListeners(file: string, env: Environment): Promise<ConfigFile["listeners"]> {
-  const document = asObject(readYaml(await readText(file, "--config"), file));
-  if (document?.listeners === undefined) return undefined;
-  const listeners = Array.isArray(document.listeners)
-    ? document.listeners.map(withoutLogin)
-    : document.listeners;
-  const parsed = fileSchema.safeParse({ listeners: fillEnvironment(listeners, env, ["listeners"]) });
-  if (parsed.success) return parsed.data.listeners;
-  throw invalid(`${file}: ${parsed.error.issues.map(sentenceOf).join("; ")}.`);
-}
-
-function withoutLogin(listener: unknown): unknown {
-  const written = asObject(listener);
-  if (written === undefined) return listener;
-  const { login: _, ...rest } = written;
-  return rest;
-}
-
-/** "upstreams.docker.io.lanes: expected a number from 1 to 64". */
-function sentenceOf(issue: z.core.$ZodIssue): string {
-  const at = issue.path.map((key) => withoutUserInfo(String(key)));
-  const path = at.join(".") || "the file";
-  if (issue.code === "unrecognized_keys") {
-    const keys = issue.keys.map((key) => [...at, shownKey(key)].join(".")).join(", ");
-    return `${keys}: no such key; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowedAt(issue.path)}`;
-  }
-  return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
-}
-
-/**
- * A key as it may be shown. Someone who forgets the space of `password: hunter2` makes one key of it, so only the part that looks like a
- * key is shown.
- */
-function shownKey(key: string): string {
-  const [begun = ""] = /^[\w-]*/.exec(key) ?? [];
-  return begun === key ? key : `${begun}…`;
-}
-
-/** The keys that the schema has at `path`. */
-function allowedAt(path: readonly PropertyKey[]): string {
-  const [first] = path;
-  const shapes: Record<string, object | undefined> = {
-    storage: fileSchema.shape.storage.unwrap().shape,
-    log: fileSchema.shape.log.unwrap().shape,
-    clients: fileSchema.shape.clients.unwrap().shape,
-    listeners: path.includes("login")
-      ? fileSchema.shape.listeners.unwrap().element.shape.login.unwrap().shape
-      : fileSchema.shape.listeners.unwrap().element.shape,
-    upstreams: fileSchema.shape.upstreams.unwrap().valueType.unwrap().shape,
-  };
-  return Object.keys(shapes[String(first)] ?? fileSchema.shape).join(", ");
 }
 
 async function upstreamSettings(name: string, written: UpstreamFile): Promise<UpstreamSettings> {
