@@ -16,36 +16,37 @@ import { progressBar } from "./progress-bar.ts";
 import { amountOf, type ProgressDisplay } from "./progress-display.ts";
 import { progressLines } from "./progress-lines.ts";
 
-/** The work in the words of who asked for it. */
-export type Work = {
+/** What a verb does, in the words of whoever typed it: for messages. */
+export type VerbWords = {
   /** "fetching gemma:2b". */
   readonly doing: string;
-  /** Where what came so far stays when it ends early: "in gemma.gguf.partial". Nothing stays when this is left out. */
+  /** Where the bytes fetched so far stay when the verb ends early: "in gemma.gguf.partial". Left out when nothing stays. */
   readonly keptWhere?: string;
 };
 
-/** Runs `verb` with the library's options and prints its answer. Never throws what `verb` throws. */
+/** Runs `verb` with the library's options and prints its answer. An error of `verb` is printed, not thrown. */
 export async function runVerb(
   command: Command,
-  work: Work,
+  words: VerbWords,
   verb: (options: LibraryOptions) => Promise<VerbAnswer>,
 ): Promise<void> {
   const flags = command.opts<CommonFlags>();
   const options = await libraryOptionsOf(flags);
-  const answer = await runShown(command, work, (ends) => verb({ ...options, ...ends }));
+  const answer = await runShown(command, words, (controls) => verb({ ...options, ...controls }));
   if (answer !== undefined) printAnswer(answer, flags);
 }
 
-export type WorkEnds = { readonly signal: AbortSignal; readonly onProgress: OnProgress };
+/** How a running verb is stopped, and how it tells of its progress. */
+export type VerbControls = { readonly signal: AbortSignal; readonly onProgress: OnProgress };
 
 /**
- * What `run` gives, with progress on standard error meanwhile. When it fails or a signal ends it, that is told, the exit code is set, and
- * the answer is undefined.
+ * Returns what `run` returns, and shows its progress on standard error meanwhile. When `run` fails or a signal ends it, this prints why,
+ * sets the exit code and returns undefined.
  */
 export async function runShown<T>(
   command: Command,
-  work: Work,
-  run: (ends: WorkEnds) => Promise<T>,
+  words: VerbWords,
+  run: (controls: VerbControls) => Promise<T>,
 ): Promise<T | undefined> {
   const { signal, exitCode, release } = catchSignals();
   const display = displayOf(command.opts<CommonFlags>());
@@ -60,8 +61,8 @@ export async function runShown<T>(
     return await run({ signal, onProgress }).finally(display.end);
   } catch (error) {
     const asked = askedOf(command);
-    const kept = signal.aborted || isPassing(error) ? keptOf(work, fetched) : undefined;
-    if (signal.aborted) tell(`granary: Stopped ${work.doing}${kept === undefined ? "" : `: ${kept}`}.`);
+    const kept = signal.aborted || isPassing(error) ? keptOf(words, fetched) : undefined;
+    if (signal.aborted) tell(`granary: Stopped ${words.doing}${kept === undefined ? "" : `: ${kept}`}.`);
     else tellFailure(error, asked);
     if (kept !== undefined) tell(signal.aborted ? goOnBy(asked) : `${kept}. ${goOnBy(asked)}`);
     process.exitCode = signal.aborted ? exitCode() : exitCodeOf(error);
@@ -83,7 +84,7 @@ function canDraw({ isTTY }: { readonly isTTY?: boolean }): boolean {
   return isTTY === true && process.env.TERM !== "dumb";
 }
 
-function keptOf({ keptWhere }: Work, fetched: Progress | undefined): string | undefined {
+function keptOf({ keptWhere }: VerbWords, fetched: Progress | undefined): string | undefined {
   if (keptWhere === undefined || fetched === undefined || fetched.done === 0) return undefined;
   const { phase, done, total } = fetched;
   const amount =

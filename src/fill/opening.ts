@@ -4,9 +4,9 @@
  */
 import { GranaryError, messageOf } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
-import type { Digest } from "../oci/digest.ts";
 import type { BlobStore, StoredBlob } from "../store/blob-store.ts";
 import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
+import type { BlobFacts } from "./lane.ts";
 import { OpenPartial } from "./open-partial.ts";
 import type { Room } from "./room.ts";
 
@@ -28,16 +28,13 @@ export async function openBytes(
   return new OpenPartial(opened, { clock, room, unsaved, isSized: size !== undefined });
 }
 
-/** Without a size any right one will do. */
-type Wanted = { readonly digest: Digest; readonly size: number | undefined };
-
 /**
  * undefined when there is none, or a damaged one, which has been set aside. Throws `store-damaged`, and `size-mismatch` for a right one of
  * another size than the wanted one; the caller closes.
  */
 async function openSound(
   blobs: BlobStore,
-  { digest, size }: Wanted,
+  { digest, size }: BlobFacts,
   log: Log,
 ): Promise<StoredBlob | undefined> {
   const stored = await blobs.open(digest);

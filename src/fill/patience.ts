@@ -22,7 +22,7 @@ export type PatiencePolicy = Pick<
 >;
 
 /** What one failure was, and when. */
-export type Failed = {
+export type FailedTry = {
   readonly error: unknown;
   /** Name of the origin. */
   readonly origin: string;
@@ -69,7 +69,7 @@ export class Patience {
   }
 
   /** What to do after a failure that nothing else makes up for. */
-  judge(failed: Failed): Judgement {
+  judge(failed: FailedTry): Judgement {
     const { error, now } = failed;
     this.#since ??= now;
     if (isGranaryError(error, "closed")) return ELSEWHERE;
@@ -98,7 +98,7 @@ export class Patience {
   }
 
   /** Our own refusal: the upstream is away, or limits us, and we know it. */
-  #wait(failed: Failed): Judgement {
+  #wait(failed: FailedTry): Judgement {
     const { error, now } = failed;
     if (isGranaryError(error, "rate-limited")) {
       return this.#isTooLong(failed) ? ELSEWHERE : { next: "again", afterMs: this.#backoff(failed, 1) };
@@ -113,7 +113,7 @@ export class Patience {
   }
 
   /** One node of many may say this for a moment, or of one range. */
-  #confirm(failed: Failed): Judgement {
+  #confirm(failed: FailedTry): Judgement {
     const said = (this.#refusals.get(failed.origin) ?? 0) + 1;
     this.#refusals.set(failed.origin, said);
     const { refusals, refusalsOnceBegun, refusalPauseMs } = FILL_RETRIES;
@@ -132,12 +132,12 @@ export class Patience {
   }
 
   /** A limit that lasts longer than anybody waits is told, not waited for. */
-  #isTooLong({ error, now }: Failed): boolean {
+  #isTooLong({ error, now }: FailedTry): boolean {
     if (!isGranaryError(error, "rate-limited")) return false;
     return (error.facts.retryAfterMs ?? 0) > this.#patienceMs(now);
   }
 
-  #backoff({ error, now, random }: Failed, failures: number): number {
+  #backoff({ error, now, random }: FailedTry, failures: number): number {
     return backoffMs(failures, error, random, this.#patienceMs(now));
   }
 

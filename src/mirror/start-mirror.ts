@@ -16,7 +16,7 @@ import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import { BodyRoom } from "../upstream/network/body-room.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { Access, type Work } from "./access/access.ts";
+import { Access, type GuardedQuestion } from "./access/access.ts";
 import { Links } from "./access/links.ts";
 import { Blobs } from "./blobs/blobs.ts";
 import { Referrers } from "./lists/referrers.ts";
@@ -137,12 +137,12 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   let closing: Promise<void> | undefined;
 
   /** The answer of the target's upstream, as far as the asker may see it. */
-  async function answered<T>(target: Target, asker: Asker, work: Work<T>): Promise<T> {
+  async function answered<T>(target: Target, asker: Asker, question: GuardedQuestion<T>): Promise<T> {
     if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
     const client = clients.get(target.upstream);
     if (client === undefined)
       throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
-    return await access.answer(client, target, asker, work);
+    return await access.answer(client, target, asker, question);
   }
 
   async function close(deadlineMs: number): Promise<void> {

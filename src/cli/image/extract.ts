@@ -8,7 +8,7 @@ import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
 import { misused } from "../exit-code.ts";
 import { asVerb } from "../help.ts";
 import type { VerbAnswer } from "../output.ts";
-import { runVerb, type Work } from "../run-verb.ts";
+import { runVerb, type VerbWords } from "../run-verb.ts";
 
 type ExtractFlags = CommonFlags & {
   readonly replace?: boolean;
@@ -43,7 +43,7 @@ export function imageExtractCommand(): Command {
       "for layers until they are unpacked (default: beside the directory)",
     )
     .action((reference: string, directory: string, flags: ExtractFlags, command: Command) =>
-      runVerb(command, workOf(reference, directory, flags), async (options) =>
+      runVerb(command, wordsOf(reference, directory, flags), async (options) =>
         answerOf(await extractImage(reference, directory, { ...options, ...extractOptionsOf(flags) })),
       ),
     );
@@ -56,7 +56,7 @@ export function imageExtractCommand(): Command {
 }
 
 /** Layers of an archive or of an engine are at hand: none of them is kept. */
-function workOf(reference: string, directory: string, { temporaryDirectory }: ExtractFlags): Work {
+function wordsOf(reference: string, directory: string, { temporaryDirectory }: ExtractFlags): VerbWords {
   const doing = `extracting ${reference}`;
   if (parseImageLocation(reference).kind !== "registry") return { doing };
   return {

@@ -12,7 +12,7 @@ import { abortedError, onAbort } from "../../waiting/abort.ts";
 import { FETCH_POLICY } from "./fetch-policy.ts";
 import type { VerbOptions } from "./progress.ts";
 
-type Wanted = Pick<Descriptor, "digest" | "size">;
+type SizedDigest = Pick<Descriptor, "digest" | "size">;
 
 /**
  * A reader of the whole blob. Failures that another try can mend are mended from the byte where it stopped, up to 6 in a row
@@ -22,7 +22,7 @@ type Wanted = Pick<Descriptor, "digest" | "size">;
 export function openBlob(
   source: Source,
   repository: Repository,
-  { digest, size }: Wanted,
+  { digest, size }: SizedDigest,
   { signal, clock = foregroundClock }: Pick<VerbOptions, "signal" | "clock"> = {},
 ): BlobReader {
   const origin = source.origin(repository, digest);
@@ -35,7 +35,7 @@ export function openBlob(
 export async function readSmallBlob(
   source: Source,
   repository: Repository,
-  wanted: Wanted,
+  wanted: SizedDigest,
   limit: number,
   signal?: AbortSignal,
 ): Promise<Uint8Array> {

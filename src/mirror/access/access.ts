@@ -18,7 +18,7 @@ import { Hidden, Strangers } from "./strangers.ts";
 import { Visit, type VisitParts } from "./visit.ts";
 
 /** What is asked for, and what its answer gives away. */
-export type Work<T> = {
+export type GuardedQuestion<T> = {
   readonly run: (client: UpstreamClient) => Promise<T>;
   /** The document or blob that is given out; undefined for a list. */
   readonly digest: (answer: T) => Digest | undefined;
@@ -47,31 +47,36 @@ export class Access {
   }
 
   /**
-   * The answer of `work`, if `asker` may see it. Throws what `work` throws, `not-found` for what the asker may not see, and the failure
+   * The answer of `question`, if `asker` may see it. Throws what `question` throws, `not-found` for what the asker may not see, and the failure
    * because of which the upstream could not tell whether he may.
    */
-  async answer<T>(client: UpstreamClient, target: Target, asker: Asker, work: Work<T>): Promise<T> {
+  async answer<T>(
+    client: UpstreamClient,
+    target: Target,
+    asker: Asker,
+    question: GuardedQuestion<T>,
+  ): Promise<T> {
     const isForAll = !client.hasOwnAccess || client.upstream.policy.privateContent === "share";
-    if (isForAll || asker.loggedIn) return await unlessShared(() => work.run(client));
+    if (isForAll || asker.loggedIn) return await unlessShared(() => question.run(client));
     const key = keyOf(target);
     this.#absent.check(key);
     try {
-      return await this.#visited(client, target, work);
+      return await this.#visited(client, target, question);
     } catch (error) {
       if (!(error instanceof Hidden) && !isGranaryError(error, "not-found")) throw error;
       throw this.#absent.remember(key, client.upstream.policy.negativeLifetimeMs, unseen(target));
     }
   }
 
-  async #visited<T>(client: UpstreamClient, target: Target, work: Work<T>): Promise<T> {
+  async #visited<T>(client: UpstreamClient, target: Target, question: GuardedQuestion<T>): Promise<T> {
     const visit = new Visit(this.#parts, client, target);
     await visit.enter();
-    const answer = await work.run(visit.client);
+    const answer = await question.run(visit.client);
     try {
-      const isStored = work.isStored?.(answer) ?? false;
-      await visit.leave(work.digest(answer), isStored, () => work.listed?.(answer) ?? []);
+      const isStored = question.isStored?.(answer) ?? false;
+      await visit.leave(question.digest(answer), isStored, () => question.listed?.(answer) ?? []);
     } catch (error) {
-      work.drop?.(answer);
+      question.drop?.(answer);
       throw error;
     }
     return answer;

@@ -68,7 +68,7 @@ export type VerifyParts = {
 };
 
 /** What the steps share. */
-type Work = VerifyParts & {
+type VerifyRun = VerifyParts & {
   readonly options: VerifyOptions;
   readonly found: (kind: FindingKind, what: string, outcome?: Partial<Finding>) => void;
   readonly counts: { blobs: number; bytes: number; manifests: number };
@@ -76,7 +76,7 @@ type Work = VerifyParts & {
   total: number;
 };
 
-const STEPS: readonly { readonly name: string; run(work: Work): Promise<void> }[] = [
+const STEPS: readonly { readonly name: string; run(work: VerifyRun): Promise<void> }[] = [
   { name: "add up what there is to hash", run: addUp },
   { name: "hash manifests", run: verifyManifests },
   { name: "hash blobs, and look for those that are gone", run: verifyBlobs },
@@ -89,9 +89,9 @@ const MANIFESTS_AT_ONCE = 50;
 export async function verifyStore(parts: VerifyParts, options: VerifyOptions): Promise<VerifyReport> {
   const findings: Finding[] = [];
   const counts = { blobs: 0, bytes: 0, manifests: 0 };
-  const found: Work["found"] = (kind, what, outcome = {}) =>
+  const found: VerifyRun["found"] = (kind, what, outcome = {}) =>
     findings.push({ kind, what, isRepaired: false, ...outcome });
-  const work: Work = { ...parts, options, found, counts, done: 0, total: 0 };
+  const work: VerifyRun = { ...parts, options, found, counts, done: 0, total: 0 };
   for (const { run } of STEPS) await run(work);
   options.onProgress?.({ done: work.total, total: work.total });
   const isSound = findings.every(({ kind, isRepaired }) => isRepaired || kind === "stranger");
@@ -113,7 +113,7 @@ function inPlaceOf(findings: readonly Finding[]): Finding[] {
   return joined.filter((found) => !told.has(found));
 }
 
-async function addUp(work: Work): Promise<void> {
+async function addUp(work: VerifyRun): Promise<void> {
   try {
     for await (const { size } of work.store.list()) work.total += size;
   } catch {
@@ -121,7 +121,7 @@ async function addUp(work: Work): Promise<void> {
   }
 }
 
-async function verifyManifests(work: Work): Promise<void> {
+async function verifyManifests(work: VerifyRun): Promise<void> {
   const { metadata, damage, options } = work;
   for (let after = ""; ; ) {
     checkAborted(options.signal);
@@ -141,7 +141,7 @@ async function verifyManifests(work: Work): Promise<void> {
 }
 
 /** One after another: more at once would be slower for a hard disk, and there is one thread for hashing. */
-async function verifyBlobs(work: Work): Promise<void> {
+async function verifyBlobs(work: VerifyRun): Promise<void> {
   const { metadata, store: blobs } = work;
   const listening = {
     onStranger: (path: string) => work.found("stranger", path),
@@ -154,7 +154,7 @@ async function verifyBlobs(work: Work): Promise<void> {
   }
 }
 
-async function verifyPinned(work: Work, item: Item, { size }: ListedBlob): Promise<void> {
+async function verifyPinned(work: VerifyRun, item: Item, { size }: ListedBlob): Promise<void> {
   const before = work.done;
   const release = work.pins.pin(item.digest);
   try {
@@ -166,7 +166,7 @@ async function verifyPinned(work: Work, item: Item, { size }: ListedBlob): Promi
   work.options.onProgress?.({ done: work.done, total: Math.max(work.done, work.total) });
 }
 
-async function verifyBlob(work: Work, item: Item): Promise<void> {
+async function verifyBlob(work: VerifyRun, item: Item): Promise<void> {
   const { digest } = item;
   let stored: StoredBlob | undefined;
   try {
@@ -184,7 +184,7 @@ async function verifyBlob(work: Work, item: Item): Promise<void> {
   }
 }
 
-async function verifyOpened(work: Work, stored: StoredBlob, { row, file }: Item): Promise<void> {
+async function verifyOpened(work: VerifyRun, stored: StoredBlob, { row, file }: Item): Promise<void> {
   const { metadata, store, sound, pins, clock, counts } = work;
   const { digest, size } = stored;
   const isRight = await verdictOf(work, await stored.verify());
@@ -207,7 +207,7 @@ async function verifyOpened(work: Work, stored: StoredBlob, { row, file }: Item)
 }
 
 /** The verdict. Reports progress meanwhile, and ends the hashing when the signal aborts. */
-async function verdictOf(work: Work, verification: Verification): Promise<boolean> {
+async function verdictOf(work: VerifyRun, verification: Verification): Promise<boolean> {
   const { clock, options } = work;
   const { signal, onProgress } = options;
   const stop = () => verification.stop();
@@ -229,13 +229,13 @@ async function verdictOf(work: Work, verification: Verification): Promise<boolea
   }
 }
 
-async function findMissing(work: Work, digest: Digest): Promise<void> {
+async function findMissing(work: VerifyRun, digest: Digest): Promise<void> {
   const absence = await absenceOf(work, digest);
   if (absence !== undefined) await repaired(work, "missing", digest, absence);
 }
 
 /** What repairs the row of a blob whose file is missing; undefined when it is not missing after all. */
-async function absenceOf(work: Work, digest: Digest): Promise<(() => Promise<void>) | undefined> {
+async function absenceOf(work: VerifyRun, digest: Digest): Promise<(() => Promise<void>) | undefined> {
   const { store, metadata, sound, pins } = work;
   if (pins.isFilled(digest) || (await metadata.blob(digest)) === undefined) return undefined;
   try {
@@ -249,7 +249,7 @@ async function absenceOf(work: Work, digest: Digest): Promise<(() => Promise<voi
 
 /** Notes a finding; when repair was asked for, after `mend`. */
 async function repaired(
-  work: Work,
+  work: VerifyRun,
   kind: FindingKind,
   what: string,
   mend: () => Promise<void>,
