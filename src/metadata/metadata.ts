@@ -33,6 +33,9 @@ export type TagRecord = TagKey & {
   readonly checkedAt: number;
 };
 
+/** A tag that is stored, for whatever clients. */
+export type KnownTag = Pick<TagRecord, "tag" | "checkedAt">;
+
 export type RepositoryKey = { readonly upstream: string; readonly repository: string };
 
 /**
@@ -126,7 +129,7 @@ export interface Metadata {
   tag(key: TagKey): Promise<TagRecord | undefined>;
   forgetTag(key: TagKey): Promise<void>;
   /** Tags of one repository that are stored, in lexical order, without duplicates. */
-  tagsOf(where: RepositoryKey): Promise<string[]>;
+  tagsOf(where: RepositoryKey): Promise<KnownTag[]>;
 
   /** The link as it is after `change` (link-change.ts). The links of other repositories do not change. */
   recordLink(where: RepositoryKey, change: LinkChange): Promise<void>;

@@ -122,9 +122,11 @@ class Patient implements PatientMetadata {
     this.#row(this.#waiting.lists.get(listKey(key)), () => this.#real.list(key));
 
   tagsOf: Metadata["tagsOf"] = async (where) => {
-    const names = new Set(await this.#known(() => this.#real.tagsOf(where), []));
-    for (const name of this.#waiting.tagsOf(where)) names.add(name);
-    return [...names].sort();
+    const written = await this.#known(() => this.#real.tagsOf(where), []);
+    const latest = new Map<string, number>();
+    for (const { tag, checkedAt } of [...written, ...this.#waiting.tagsOf(where)])
+      latest.set(tag, Math.max(checkedAt, latest.get(tag) ?? checkedAt));
+    return [...latest.keys()].sort().map((tag) => ({ tag, checkedAt: latest.get(tag) ?? 0 }));
   };
 
   link: Metadata["link"] = async (where, digest) => {

@@ -1,6 +1,6 @@
 /** Owns the rows of `tags`: what a tag pointed to when it was last checked. */
 import { parseDigest } from "../oci/digest.ts";
-import type { Metadata, TagKey, TagRecord } from "./metadata.ts";
+import type { KnownTag, Metadata, TagKey, TagRecord } from "./metadata.ts";
 import type { SqlDatabase, SqlValue } from "./sql-database.ts";
 
 type TagRow = Omit<TagRecord, "digest"> & { readonly digest: string };
@@ -21,8 +21,9 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
      FROM tags WHERE ${KEY}`,
   );
   const remove = database.prepare(`DELETE FROM tags WHERE ${KEY}`);
-  const names = database.prepare<{ tag: string }>(
-    "SELECT DISTINCT tag FROM tags WHERE upstream = ? AND repository = ? ORDER BY tag",
+  const names = database.prepare<KnownTag>(
+    `SELECT tag, MAX(checked_at) AS checkedAt FROM tags WHERE upstream = ? AND repository = ?
+     GROUP BY tag ORDER BY tag`,
   );
   return {
     recordTag: async (record) =>
@@ -32,7 +33,7 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
       return row && { ...row, digest: parseDigest(row.digest) };
     },
     forgetTag: async (key) => remove.run(...keyOf(key)),
-    tagsOf: async (where) => names.all(where.upstream, where.repository).map(({ tag }) => tag),
+    tagsOf: async (where) => names.all(where.upstream, where.repository),
   };
 }
 

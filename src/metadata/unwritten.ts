@@ -6,6 +6,7 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { changesWith } from "./link-change.ts";
 import type {
+  KnownTag,
   BlobRecord,
   LinkChange,
   Listed,
@@ -61,11 +62,9 @@ export class Unwritten {
   }
 
   /** Tags of one repository that wait. */
-  tagsOf({ upstream, repository }: RepositoryKey): string[] {
+  tagsOf({ upstream, repository }: RepositoryKey): KnownTag[] {
     const records = [...this.tags.values()].flatMap(({ value }) => value ?? []);
-    return records
-      .filter((record) => record.upstream === upstream && record.repository === repository)
-      .map(({ tag }) => tag);
+    return records.filter((record) => record.upstream === upstream && record.repository === repository);
   }
 
   /** Oldest first, also those that come meanwhile: `write` each, then say that it is `done`. */

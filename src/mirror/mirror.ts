@@ -52,6 +52,8 @@ export type ListAnswer = {
   readonly outcome: Outcome;
   /** As for a manifest. */
   readonly warning: string | undefined;
+  /** When the upstream gave it; epoch ms. */
+  readonly checkedAt: number;
 };
 
 /** `{"name", "tags"}`, as the upstream gives it. */

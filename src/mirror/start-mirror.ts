@@ -24,7 +24,7 @@ import { StoredLists } from "./lists/stored-lists.ts";
 import { TagLists } from "./lists/tag-lists.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
-import type { Asker, Mirror, MirrorStatus } from "./mirror.ts";
+import type { Asker, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
 import { Damage } from "./space/damage.ts";
 import type { Budget } from "./space/disk-measure.ts";
 import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
@@ -187,14 +187,14 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
         run: (client) => tagLists.get(client, target),
         digest: () => undefined,
         drop: ({ release }) => release(),
-        isStored: ({ outcome }) => outcome === "stale",
+        storedAt: storedAtOf,
       }),
     referrers: (target, asker) =>
       answered(target, asker, {
         run: (client) => referrers.get(client, target, asker),
         digest: () => undefined,
         drop: ({ release }) => release(),
-        isStored: ({ outcome }) => outcome === "stale",
+        storedAt: storedAtOf,
       }),
     status: async (): Promise<MirrorStatus> => {
       const [disk, sums] = await Promise.all([space.use(), metadata.sums()]);
@@ -220,6 +220,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       return closing;
     },
   };
+}
+
+function storedAtOf({ outcome, checkedAt }: ListAnswer): number | undefined {
+  return outcome === "stale" ? checkedAt : undefined;
 }
 
 /** A Fill has hashed what it commits. */

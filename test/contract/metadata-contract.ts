@@ -304,12 +304,25 @@ export function metadataContract(
       expect((await metadata.tag({ ...KEY, acceptClass: "schema1" }))?.digest).toBe(digestAt(2));
     });
 
+    test("of one repository come with the date of their last check, whatever types it was made for", async () => {
+      const { metadata } = await open();
+      await metadata.recordTag(tagRecord({ tag: "a", checkedAt: 5 }));
+      await metadata.recordTag(tagRecord({ tag: "a", acceptClass: "schema1", checkedAt: 9 }));
+      await metadata.recordTag(tagRecord({ tag: "b", checkedAt: 7 }));
+      const known = await metadata.tagsOf(HERE);
+      expect(known.map(({ tag, checkedAt }) => [tag, checkedAt])).toEqual([
+        ["a", 9],
+        ["b", 7],
+      ]);
+    });
+
     test("of one repository come in lexical order without duplicates", async () => {
       const { metadata } = await open();
       for (const tag of ["b", "a10", "a9", "A", "b"]) await metadata.recordTag(tagRecord({ tag }));
       await metadata.recordTag(tagRecord({ tag: "b", acceptClass: "schema1" }));
       await metadata.recordTag(tagRecord({ ...ELSEWHERE, tag: "other" }));
-      expect(await metadata.tagsOf(HERE)).toEqual(["A", "a10", "a9", "b"]);
+      const known = await metadata.tagsOf(HERE);
+      expect(known.map(({ tag }) => tag)).toEqual(["A", "a10", "a9", "b"]);
       expect(await metadata.tagsOf({ ...HERE, repository: "none" })).toEqual([]);
     });
 

@@ -202,6 +202,7 @@ describe("tags", () => {
       next: "next_page=a%2Fb==",
       outcome: "miss",
       warning: undefined,
+      checkedAt: 0,
     };
     const answer = await ask(server.hub, path);
     expect(answer).toMatchObject({
@@ -216,7 +217,8 @@ describe("tags", () => {
   });
 
   test("on the last page have no Link, and say when they are stale", async () => {
-    server.mirror.tagsAnswer = { body, release, next: undefined, outcome: "stale", warning: "upstream down" };
+    const facts = { outcome: "stale", warning: "upstream down", checkedAt: 0 } as const;
+    server.mirror.tagsAnswer = { body, release, next: undefined, ...facts };
     const { headers } = await ask(server.hub, "/v2/alpine/tags/list?n=0");
     expect(headers.link).toBeUndefined();
     expect(headers.warning).toBe('299 - "upstream down"');
@@ -231,7 +233,7 @@ describe("tags", () => {
 
 describe("referrers", () => {
   const body = Buffer.from('{"schemaVersion":2,"manifests":[]}');
-  const answer = { body, release: () => {}, outcome: "miss", warning: undefined } as const;
+  const answer = { body, release: () => {}, outcome: "miss", warning: undefined, checkedAt: 0 } as const;
 
   test("are an OCI index, and say that the filter was applied", async () => {
     server.mirror.referrersAnswer = { ...answer, filtered: true };

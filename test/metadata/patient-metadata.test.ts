@@ -78,7 +78,7 @@ test("all that was learned while the disk was full is written when there is room
   await clock.advance(10_000);
   expect(troubles.current).toEqual([]);
   expect(await real.blobsAfter("", 1_000_000)).toEqual([{ digest: digestAt(2), size: 20, usedAt: 2 }]);
-  expect(await real.tagsOf(WHERE)).toEqual(["new"]);
+  expect((await real.tagsOf(WHERE)).map(({ tag }) => tag)).toEqual(["new"]);
   expect((await real.tag(tagOf("new", 2)))?.digest).toBe(digestAt(3));
   expect(await real.link(WHERE, digestAt(4))).toMatchObject({ stated: undefined, confirmed: undefined });
   expect(await real.visibility(WHERE)).toEqual({ isPublic: false, checkedAt: 7 });

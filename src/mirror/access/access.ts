@@ -24,8 +24,8 @@ export type GuardedQuestion<T> = {
   readonly digest: (answer: T) => Digest | undefined;
   /** What a document lists that is given out. */
   readonly listed?: (answer: T) => readonly Digest[];
-  /** True for a list that the upstream was not asked for now. */
-  readonly isStored?: (answer: T) => boolean;
+  /** For a list that the upstream was not asked for now: when it gave that list (epoch ms). */
+  readonly storedAt?: (answer: T) => number | undefined;
   /** Called with an answer that is not given out. */
   readonly drop?: (answer: T) => void;
 };
@@ -73,8 +73,8 @@ export class Access {
     await visit.enter();
     const answer = await question.run(visit.client);
     try {
-      const isStored = question.isStored?.(answer) ?? false;
-      await visit.leave(question.digest(answer), isStored, () => question.listed?.(answer) ?? []);
+      const storedAt = question.storedAt?.(answer);
+      await visit.leave(question.digest(answer), storedAt, () => question.listed?.(answer) ?? []);
     } catch (error) {
       question.drop?.(answer);
       throw error;

@@ -62,6 +62,12 @@ export class Strangers {
     return { isPublic: known?.isPublic === true, isOld };
   }
 
+  /** True when everybody could read the repository at `date` (epoch ms) or later, as far as is known. A verdict from the future proves nothing. */
+  async wasPublicAt(where: RepositoryKey, date: number): Promise<boolean> {
+    const known = await this.#metadata.visibility(where);
+    return known?.isPublic === true && date <= known.checkedAt && known.checkedAt <= this.#clock.now();
+  }
+
   async recordPublic(where: RepositoryKey): Promise<void> {
     await this.#record(where, { isPublic: true, checkedAt: this.#clock.now() });
   }

@@ -34,10 +34,15 @@ export class Visit {
   readonly #where: RepositoryKey;
   /** What this visit has looked at, by name: each thing is looked at once. */
   readonly #seen = new Map<string, Promise<Digest | undefined>>();
+  /** True once the upstream has shown something of the repository to a stranger in this visit. */
   #hasSeen = false;
+
+  /** Epoch ms. */
+  readonly #enteredAt: number;
 
   constructor(parts: VisitParts, client: UpstreamClient, target: Target) {
     this.#parts = parts;
+    this.#enteredAt = parts.clock.now();
     this.#real = client;
     this.#target = target;
     this.#where = { upstream: client.upstream.name, repository: target.repository };
@@ -61,19 +66,32 @@ export class Visit {
   }
 
   /**
-   * Returns when what was found may be given out: a document with `digest`, or a list (undefined) that was asked for now unless it `isStored`.
-   * Throws as `enter`.
+   * Returns when what was found may be given out: a document with `digest`, or a list (undefined). `storedAt` is when the upstream gave that
+   * list (epoch ms), undefined when it was asked for it now. Throws as `enter`.
    */
-  async leave(digest: Digest | undefined, isStored: boolean, listed: () => readonly Digest[]): Promise<void> {
+  async leave(
+    digest: Digest | undefined,
+    storedAt: number | undefined,
+    listed: () => readonly Digest[],
+  ): Promise<void> {
     const { strangers } = this.#parts;
     if (digest !== undefined) await this.#prove(digest);
-    else if (!isStored) await this.#lookAround();
-    if (!(await strangers.mayRead(this.#where))) {
-      // A token says that strangers may read it, though nothing of the repository was seen before.
-      if (!this.#hasSeen) throw new Hidden(this.#where, false);
-      await strangers.recordPublic(this.#where);
-    }
+    // A list that is newer than the last look may name what was added after the repository turned private.
+    else if (storedAt === undefined || !(await strangers.wasPublicAt(this.#where, storedAt)))
+      await this.#lookAround();
+    await this.#renewVerdict();
     if (digest !== undefined) strangers.recordParts(this.#where, digest, listed);
+  }
+
+  /** Throws Hidden when strangers may not read the repository. */
+  async #renewVerdict(): Promise<void> {
+    const { strangers } = this.#parts;
+    const isPublic = await strangers.mayRead(this.#where);
+    if (!isPublic && !this.#hasSeen) throw new Hidden(this.#where, false);
+    // A token says that strangers may read it, though nothing of the repository was seen before; or it was seen in this visit, and what the
+    // visit has stored since must not be newer than the verdict.
+    if (!isPublic || (await strangers.wasPublicAt(this.#where, this.#enteredAt)))
+      await strangers.recordPublic(this.#where);
   }
 
   async #prove(digest: Digest): Promise<void> {
@@ -103,30 +121,40 @@ export class Visit {
     if (!(await strangers.mayRead(this.#where))) throw new Hidden(this.#where, false);
   }
 
-  /** For a list: looks at what the request names, else at any tag. */
+  /**
+   * For a list: looks at what the request names, else at any tag. That strangers were given the thing before counts for that thing, not for
+   * what a list may name beside it.
+   */
   async #lookAround(): Promise<void> {
     if (this.#hasSeen) return;
     const named = evidenceOf(this.#target);
     try {
-      if (named !== undefined) await this.#look(named);
+      if (named !== undefined) await this.#lookAt(named, true);
     } catch (error) {
       const isList = this.#target.kind === "referrers";
       if (!isList || !(error instanceof Hidden) || !error.isAbsent) throw error;
     }
-    if (!this.#hasSeen) await this.#look(await this.#anyTag(), false);
+    if (!this.#hasSeen) await this.#lookAt(await this.#anyTag(), false);
+  }
+
+  async #look(by: Evidence, isNamed = true): Promise<Digest | undefined> {
+    const { strangers } = this.#parts;
+    try {
+      return await this.#lookAt(by, isNamed);
+    } catch (error) {
+      // The upstream cannot tell now. What strangers were given before, and what it lists, they may still have.
+      if (error instanceof Hidden || !(await strangers.isPartOfGiven(this.#where, nameIn(by)))) throw error;
+      return undefined;
+    }
   }
 
   /** Looks at each thing once in a visit. */
-  async #look(by: Evidence, isNamed = true): Promise<Digest | undefined> {
-    const name = "blob" in by ? by.blob : by.manifest;
-    const { strangers } = this.#parts;
-    const looking = this.#seen.get(name) ?? strangers.look(this.#real, this.#where, by, isNamed).result;
+  async #lookAt(by: Evidence, isNamed: boolean): Promise<Digest | undefined> {
+    const name = nameIn(by);
+    const looking =
+      this.#seen.get(name) ?? this.#parts.strangers.look(this.#real, this.#where, by, isNamed).result;
     this.#seen.set(name, looking);
-    const digest = await looking.catch(async (error: unknown) => {
-      // The upstream cannot tell now. What strangers were given before, and what it lists, they may still have.
-      if (error instanceof Hidden || !(await strangers.isPartOfGiven(this.#where, name))) throw error;
-      return undefined;
-    });
+    const digest = await looking;
     this.#hasSeen = true;
     if (digest !== undefined) this.#seen.set(digest, looking);
     return digest;
@@ -134,7 +162,7 @@ export class Visit {
 
   /** Something that stands for the repository, where the request names nothing in it. */
   async #anyTag(): Promise<Evidence> {
-    return { manifest: (await this.#parts.metadata.tagsOf(this.#where))[0] ?? ANY_TAG };
+    return { manifest: (await this.#parts.metadata.tagsOf(this.#where))[0]?.tag ?? ANY_TAG };
   }
 
   #guarded(client: UpstreamClient): UpstreamClient {
@@ -175,6 +203,10 @@ function evidenceOf(target: Target): Evidence | undefined {
     case "manifest":
       return { manifest: "tag" in target.reference ? target.reference.tag : target.reference.digest };
   }
+}
+
+function nameIn(by: Evidence): string {
+  return "blob" in by ? by.blob : by.manifest;
 }
 
 function digestIn(target: Target): Digest | undefined {

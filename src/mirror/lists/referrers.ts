@@ -32,6 +32,8 @@ type Told = {
   readonly isFromApi: boolean;
   /** Why it may be old. */
   readonly warning: string | undefined;
+  /** When the upstream gave it; epoch ms. */
+  readonly checkedAt: number;
 };
 type LoadedList = Told & { readonly release: () => void };
 type Known = Told & { readonly until: number };
@@ -109,7 +111,9 @@ export class Referrers {
     let failure: unknown;
     try {
       const list = await client.referrers(target.repository, target.digest, this.#parts.room);
-      if (list !== undefined) return { ...list, isFromApi: true, warning: undefined };
+      if (list !== undefined) {
+        return { ...list, isFromApi: true, warning: undefined, checkedAt: this.#parts.clock.now() };
+      }
     } catch (error) {
       if (isGranaryError(error, "closed") || stored !== undefined) throw error;
       failure = error;
@@ -133,24 +137,30 @@ export class Referrers {
     const tag = `${algorithmOf(digest)}-${encodedOf(digest).slice(0, 64)}`;
     try {
       const at = { kind: "manifest", upstream, repository, reference: { tag } } as const;
-      const { manifest, warning } = await this.#parts.manifests.get(client, at, { ...asker, accept: [] });
+      const { manifest, warning, ageMs } = await this.#parts.manifests.get(client, at, {
+        ...asker,
+        accept: [],
+      });
       const isOld = failure !== undefined && warning === undefined;
-      return this.#loaded(manifest.bytes, isOld ? staleText(target, reasonOf(failure)) : warning);
+      const why = isOld ? staleText(target, reasonOf(failure)) : warning;
+      return await this.#loaded(manifest.bytes, why, ageMs);
     } catch (error) {
       if (failure !== undefined) throw failure;
-      if (isGranaryError(error, "not-found")) return this.#loaded(NONE, undefined);
+      if (isGranaryError(error, "not-found")) return await this.#loaded(NONE, undefined, 0);
       throw error;
     }
   }
 
-  async #loaded(bytes: Uint8Array, warning: string | undefined): Promise<LoadedList> {
+  async #loaded(bytes: Uint8Array, warning: string | undefined, ageMs: number): Promise<LoadedList> {
     let count = 0;
     await eachItem(bytes, "manifests", () => {
       count += 1;
     });
     // A tag of that name that is no index lists nothing.
     const body = count === 0 ? NONE : bytes;
-    return { body, count, isFromApi: false, warning, release: this.#parts.room.occupy(body) };
+    const { clock, room } = this.#parts;
+    const checkedAt = clock.now() - ageMs;
+    return { body, count, isFromApi: false, warning, checkedAt, release: room.occupy(body) };
   }
 
   /** An empty list is stored only for what this repository is known to contain, because clients can invent digests without end. */
@@ -172,28 +182,36 @@ export class Referrers {
       told.release();
       throw gaveBefore(target);
     }
-    const { body, count, isFromApi, warning } = told;
-    this.#known.set(name, { body, count, isFromApi, warning, until: clock.elapsed() + lifetimeMs });
+    const { body, count, isFromApi, warning, checkedAt } = told;
+    this.#known.set(name, {
+      body,
+      count,
+      isFromApi,
+      warning,
+      checkedAt,
+      until: clock.elapsed() + lifetimeMs,
+    });
     if (count === 0 && stored === undefined && (await links.find(target, target.digest)) === undefined)
       return;
     await this.#parts.stored.record(keyOf(target), body, isFromApi ? FROM_API : undefined);
   }
 
   async #stale(stored: StoredList, target: ReferrersTarget, why: string): Promise<ReferrersAnswer> {
-    const age = formatAge(stored.checkedAt, this.#parts.clock.now());
+    const { checkedAt } = stored;
+    const age = formatAge(checkedAt, this.#parts.clock.now());
     const { body, release } = await stored.open();
     const warning = `${staleText(target, why)}; this list is of ${age}`;
-    return await this.#answer({ body, warning }, target, "stale").finally(release);
+    return await this.#answer({ body, warning, checkedAt }, target, "stale").finally(release);
   }
 
   async #answer(
-    { body, warning }: Pick<Told, "body" | "warning">,
+    { body, warning, checkedAt }: Pick<Told, "body" | "warning" | "checkedAt">,
     { artifactType }: ReferrersTarget,
     outcome: Outcome,
   ): Promise<ReferrersAnswer> {
     const { room } = this.#parts;
     const whole: ListBody = { body, release: room.occupy(body) };
-    const facts = { warning, outcome: warning === undefined ? outcome : "stale" } as const;
+    const facts = { warning, checkedAt, outcome: warning === undefined ? outcome : "stale" } as const;
     if (artifactType === undefined) return { ...whole, filtered: false, ...facts };
     const some = await filtered(body, artifactType).finally(whole.release);
     return { body: some, release: room.occupy(some), filtered: true, ...facts };

@@ -62,7 +62,14 @@ export class TagLists {
   }
 
   #answer({ body, next }: TagsPage): TagsAnswer {
-    return { body, next, release: this.#room.occupy(body), outcome: "miss", warning: undefined };
+    return {
+      body,
+      next,
+      release: this.#room.occupy(body),
+      outcome: "miss",
+      warning: undefined,
+      checkedAt: this.#clock.now(),
+    };
   }
 
   async #ask(client: UpstreamClient, target: TagsTarget): Promise<TagsPage> {
@@ -98,14 +105,22 @@ export class TagLists {
     const query = parseTagQuery(target.query);
     const tags = query === undefined ? [] : await this.#metadata.tagsOf(target);
     if (query === undefined || tags.length === 0) return undefined;
-    const page = await pageOf(tagListOf(target.repository, tags), target.repository, query);
-    return { ...page, release: this.#room.occupy(page.body), ...staleFor(target, why) };
+    const list = tagListOf(
+      target.repository,
+      tags.map(({ tag }) => tag),
+    );
+    const page = await pageOf(list, target.repository, query);
+    const checkedAt = Math.max(...tags.map((each) => each.checkedAt));
+    return { ...page, release: this.#room.occupy(page.body), checkedAt, ...staleFor(target, why) };
   }
 
   /** The page that was seen last, else the page of the whole list that was seen last. */
   async #lastSeen(target: TagsTarget, why: string): Promise<TagsAnswer | undefined> {
     const own = await this.#stored.find(keyOf(target, target.query));
-    if (own !== undefined) return { ...(await own.open()), next: own.detail, ...staleFor(target, why) };
+    if (own !== undefined) {
+      const { detail: next, checkedAt } = own;
+      return { ...(await own.open()), next, checkedAt, ...staleFor(target, why) };
+    }
     const whole = target.query === "" ? undefined : await this.#stored.find(keyOf(target, ""));
     const page = whole && (await this.#pageOf(target, whole));
     return page && { ...page, ...staleFor(target, why) };
@@ -116,7 +131,7 @@ export class TagLists {
     if (asked === undefined) return undefined;
     const { body, release } = await whole.open();
     const page = await pageOf(body, repository, asked).finally(release);
-    return { ...page, release: this.#room.occupy(page.body) };
+    return { ...page, release: this.#room.occupy(page.body), checkedAt: whole.checkedAt };
   }
 }
 
