@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
+import { completionCommand } from "./completion.ts";
 import { healthCommand } from "./health.ts";
 import { verbGroup } from "./help.ts";
 import { imageCreateCommand } from "./image/create.ts";
@@ -28,6 +29,7 @@ export function commands(): Command[] {
     artifactGroup(),
     blobGroup(),
     referenceGroup(),
+    completionCommand(),
   ];
 }
 

@@ -40,7 +40,7 @@ export function serveCommand(): Command {
       "Serve the cache. Without a configuration: Docker Hub on 5000, the Ollama registry on 11435, data in ./data.",
     )
     .option("-c, --config <file>", CONFIG_HELP)
-    .option("-d, --directory <path>", "where blobs and metadata live; wins over the file")
+    .option("-d, --directory <directory>", "where blobs and metadata live; wins over the file")
     .option("-p, --port <port[,port...]>", PORT_HELP)
     .option("--host <address>", "the address that all listeners listen on; wins over the file")
     .addOption(new Option("--log-level <level>", "what is logged; wins over the file").choices(LOG_LEVELS))

@@ -44,7 +44,7 @@ export function verifyCommand(): Command {
       "-c, --config <file>",
       `the configuration that says where it is stored (default: $GRANARY_CONFIG, or ${USUAL_CONFIG} if it is there)`,
     )
-    .option("-d, --directory <path>", "the storage directory; wins over the configuration")
+    .option("-d, --directory <directory>", "the storage directory; wins over the configuration")
     .option("--json", "print the report as one JSON value on standard output")
     .option("-q, --quiet", "no progress on standard error")
     .action(run);

@@ -29,7 +29,7 @@ const COMMON = [
   "--json",
   "--quiet",
 ];
-const OTHERS = ["serve", "health", "verify", "parse"];
+const OTHERS = ["serve", "health", "verify", "parse", "completion"];
 
 test("the tree of commands is the promised one", () => {
   expect(commands().flatMap((command) => verbsOf(command))).toMatchInlineSnapshot(`
@@ -49,6 +49,7 @@ test("the tree of commands is the promised one", () => {
       "artifact pull <reference> <directory>",
       "blob fetch <repository> <digest> <file>",
       "reference parse <text>",
+      "completion <shell>",
     ]
   `);
 });
