@@ -1,16 +1,16 @@
 /**
- * Owns Claim and Claims: which bytes lanes have taken, and how fast they come. A claim shrinks from its end, never below
- * what its lane has received, so that no received byte is asked for twice (F6); it grows only when it is the last one.
+ * Owns Claim and Claims: which bytes each lane has reserved, and how fast they arrive. A claim shrinks from its end, never below
+ * what its lane has received, so that no received byte is requested twice (F6). It grows only when its lane is the only one (F15).
  */
 import { type ByteRange, contains } from "../bytes/byte-range.ts";
 
-/** How fast one lane is: what a request costs before its first byte, and what comes after it. */
+/** How fast one lane is: the time before the first byte of an answer, and the rate after it. */
 export type LaneSpeed = { readonly latencyMs: number; readonly bytesPerMs: number };
 
-/** A body that was shorter tells of buffers, not of the line. */
+/** A shorter time measures buffers, not the line. */
 const MEASURED_MS = 20;
 
-/** Bytes per millisecond below which nothing is distinguished: a claim that has received nothing has a rate of 0. */
+/** Bytes per millisecond. Lower rates count as this one: a claim that has received nothing has a rate of 0, and is divided by. */
 const SLOWEST = 0.001;
 
 export class Claim implements ByteRange {
@@ -47,7 +47,7 @@ export class Claim implements ByteRange {
     this.#at += bytes;
   }
 
-  /** Bytes per millisecond once they came; undefined where too few came to tell. */
+  /** Bytes per millisecond since the first bytes came; undefined while that is too short a time to measure. */
   bodyRate(now: number): number | undefined {
     if (this.#first === undefined || now - this.#first.at < MEASURED_MS) return undefined;
     return (this.#at - this.start - this.#first.bytes) / (now - this.#first.at);
@@ -58,7 +58,7 @@ export class Claim implements ByteRange {
     this.#end = Math.min(this.#end, Math.max(this.#at, offset));
   }
 
-  /** Takes what follows as well: a range-blind origin sends it anyway, and no other lane is left (F15). */
+  /** Adds the bytes up to `end`: a range-blind origin sends them anyway, and no other lane is left (F15). */
   extend(end: number): void {
     this.#end = Math.max(this.#end, end);
   }
@@ -74,10 +74,10 @@ export class Claim implements ByteRange {
   }
 }
 
-/** A slow lane's rest is divided only when it would take longer than this, and is worth a request. */
+/** What a slow lane has left is divided only if it would take longer than this, and if each half has at least SPLIT_AT_LEAST bytes. */
 const SPLIT_AFTER_MS = 2_000;
 const SPLIT_AT_LEAST = 512 * 1024;
-/** Share of the newest claim in the rate of a lane. */
+/** Weight of the newest claim in the measured speed. */
 const NEWEST = 0.3;
 
 export class Claims {
@@ -119,14 +119,14 @@ export class Claims {
 
   release(claim: Claim, now: number): void {
     this.#claims.delete(claim);
-    // One that was cut short says when, not how fast its lane was.
+    // A claim that ended early does not show how fast its lane was.
     if (claim.remaining > 0 || claim.at === claim.start) return;
     const known = this.#speed;
     const newest = speedOf(claim, now, known);
     this.#speed = known === undefined ? newest : mix(known, newest);
   }
 
-  /** What one lane does: of those that finished, the newest counting most, or the slowest that has begun; undefined while unknown. */
+  /** The speed of one lane: the mean of finished claims, weighted to the newest; before any finished, the slowest claim that has begun. */
   laneSpeed(now: number): LaneSpeed | undefined {
     if (this.#speed !== undefined) return this.#speed;
     const begun = this.list().filter((claim) => claim.at > claim.start);
@@ -135,8 +135,8 @@ export class Claims {
   }
 
   /**
-   * Half of what the slowest lane still has before it, taken from it; undefined when every lane will be done soon. An
-   * idle lane that fetches it ends the slow tail that model pullers know (ollama/ollama#1736).
+   * Takes from the slowest lane the second half of what it has left, for an idle lane to fetch; undefined when all lanes will finish soon.
+   * Without this the last part of a download is slow (ollama/ollama#1736).
    */
   splitSlowest(now: number): ByteRange | undefined {
     let slowest: Claim | undefined;
@@ -157,7 +157,7 @@ export class Claims {
   }
 }
 
-/** The rate of a body that was too short to tell is taken for the one that is known. */
+/** Where a body was too short to measure its rate, the `known` rate is used. */
 function speedOf(claim: Claim, now: number, known?: LaneSpeed): LaneSpeed {
   const bytesPerMs = claim.bodyRate(now) ?? known?.bytesPerMs ?? claim.rate(now);
   const bodyMs = (claim.at - claim.start) / Math.max(bytesPerMs, SLOWEST);

@@ -23,31 +23,34 @@ import { type Parked, Waits } from "./waits.ts";
 
 /** What a reader still wants: from its next byte to the end of its range. */
 export type Reading = Wanted & {
-  /** It asked for the whole blob: its last bytes wait for the verdict on the digest (F18). */
+  /** It asked for the whole blob, so its last bytes wait until the digest is known to be right (F18). */
   readonly isWhole: boolean;
 };
 
-/** Opens a reader of the same bytes that does without the disk; undefined where there is no origin left. */
+/** Opens a reader of the same bytes that does not use the disk; undefined when no origin is left. */
 export type Detour = (reading: Reading) => BlobReader | undefined;
 
 export type ContentParts = {
   readonly digest: Digest;
   /** Bytes; undefined where nobody states them. */
   readonly size: number | undefined;
-  /** All of it is to be fetched, whatever its readers take. */
+  /** All of the blob is to be fetched, even what no reader takes. */
   readonly isWanted: boolean;
   readonly clock: Clock;
 };
 
-/** F18: so much of a whole reader's end waits for the verdict. */
+/** F18: for a whole reader, this many bytes at the end wait for the verdict on the digest. */
 const HELD_BACK = 64 * 1024;
-/** Ollama asks for whole blobs and reads no body. Whoever has read more than this of one wants it: the rest is fetched ahead. */
+/**
+ * Ollama requests whole blobs of which it reads nothing, only to see the headers. Once a client has read more than this, it really wants the
+ * blob, and the rest is fetched ahead.
+ */
 const PROBE_BYTES = 8 * 1024 * 1024;
 
 export class Content {
-  /** Readers whose next byte is not here, oldest first: those that lanes serve. */
+  /** Readers whose next byte is not present, oldest first. Lanes fetch for these. */
   readonly waits: Waits;
-  /** Readers who have everything but the verdict. */
+  /** Readers that need only the verdict on the digest. */
   readonly #heldBack: Waits;
   readonly #digest: Digest;
   readonly #isWantedAnyway: boolean;
@@ -90,7 +93,7 @@ export class Content {
     return this.waits.count + this.#heldBack.count;
   }
 
-  /** All of it is to be fetched, by policy or because somebody has read a good part of the whole. */
+  /** All of it is to be fetched: by policy, or because a whole reader has read more than PROBE_BYTES. */
   get isWanted(): boolean {
     return this.#isWantedAnyway || this.#readFromStart > PROBE_BYTES;
   }
@@ -104,13 +107,13 @@ export class Content {
     return Math.max(0, Math.min(this.#present.endOfRunAt(start), end, border) - start);
   }
 
-  /** Everything from `start` on is here but the verdict. */
+  /** All bytes from `start` on are present, and only the verdict on the digest is missing. */
   isHeldBack({ start, isWhole }: Reading): boolean {
     if (!isWhole || this.#isRight || this.#failure !== undefined) return false;
     return this.#present.endOfRunAt(start) >= this.#end;
   }
 
-  /** At least one byte of what is present. Throws `store-damaged`. */
+  /** Reads bytes that are present; returns how many, at least 1. Throws `store-damaged`. */
   async read(offset: number, into: Uint8Array): Promise<number> {
     const count = (await this.#bytes?.read(offset, into)) ?? 0;
     if (count > 0) return count;
@@ -126,7 +129,7 @@ export class Content {
     return (await this.#bytes?.isVerified()) ?? false;
   }
 
-  /** Waits until something has changed for this reader, who looks again then. */
+  /** Parks a reader until something has changed for it; it then looks again. */
   park(reading: Reading): Parked {
     const waits = this.isHeldBack(reading) ? this.#heldBack : this.waits;
     // A reader may be held back at a byte that is here while later ones are not: those are what it waits for.
@@ -135,20 +138,20 @@ export class Content {
     return parked;
   }
 
-  /** Where to go on when the bytes cannot be kept here (F16); undefined while they can. */
+  /** Where the reader goes on when the disk cannot keep the bytes (F16); undefined while it can. */
   detour(reading: Reading): BlobReader | undefined {
     return this.#detour?.(reading);
   }
 
-  /** A reader has taken everything before `start`. */
+  /** A reader has been given everything before `start`. */
   taken({ start, isWhole }: Reading): void {
     if (isWhole) this.#readFromStart = Math.max(this.#readFromStart, start);
     if (this.isWanted) this.#wanted();
   }
 
-  // --- for who brings bytes ----------------------------------------------------------------------------------------
+  // --- for the Supply ----------------------------------------------------------------------------------------------
 
-  /** `wanted` is called after every new wait (F4), and when readers took something of what is wanted whole. */
+  /** `wanted` is called after every new wait (F4), and when a reader of a blob that is wanted whole was given bytes. */
   whenWanted(wanted: () => void): void {
     this.#wanted = wanted;
   }
@@ -158,13 +161,13 @@ export class Content {
     await this.#partial.write(offset, chunks);
   }
 
-  /** F3: the write of `range` has returned. Marks it present, then wakes whoever waits for it. */
+  /** F3: call it when the write of `range` has returned. Marks the range as present, then wakes the readers that wait in it. */
   mark(range: ByteRange): void {
     this.#partial.mark(range);
     this.waits.wake(range);
   }
 
-  /** The last byte was seen: what is present is the whole. */
+  /** The body has ended: what is present is the whole blob. */
   endHere(): void {
     this.#end = this.#present.total;
     this.#wakeAll();
@@ -172,7 +175,7 @@ export class Content {
 
   // --- for the Fill ------------------------------------------------------------------------------------------------
 
-  /** From here on these are the bytes; undefined: none. */
+  /** Readers get these bytes from now on; undefined when there are none. */
   show(bytes: OpenPartial | StoredBlob | undefined): void {
     this.#bytes = bytes;
     this.#readFromStart = 0;
@@ -185,19 +188,19 @@ export class Content {
     this.#wakeAll();
   }
 
-  /** The digest is right: whole readers get their ends. */
+  /** The digest is right: whole readers get their last bytes. */
   reveal(): void {
     this.#isRight = true;
     this.#wakeAll();
   }
 
-  /** It cannot be kept: whoever lacks something goes on elsewhere. */
+  /** The blob cannot be kept: readers that lack bytes go on with a detour. */
   passBy(detour: Detour): void {
     this.#detour = detour;
     this.#wakeAll();
   }
 
-  /** Every reader hears `error` from now on. */
+  /** Every read throws `error` from now on. */
   fail(error: GranaryError): void {
     this.#failure = error;
     this.#wakeAll();

@@ -1,4 +1,4 @@
-/** Owns what a Fill is asked for, and what all Fills of a process share: the ports that they reach disk, network and records through. */
+/** Owns what a Fill is asked for, and what all Fills of a process share: the ports to the disk, the network and the metadata. */
 import type { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
@@ -12,14 +12,14 @@ import type { FillPolicy } from "./fill-policy.ts";
 import type { Room } from "./room.ts";
 
 export type FillAsk = PartialKey & {
-  /** Bytes; undefined where nobody states them: then the blob is read to its end once, by everybody who asks meanwhile. */
+  /** Bytes; undefined when nobody states the size: the blob is then read once to its end, for everybody who asks meanwhile. */
   readonly size: number | undefined;
-  /** The upstream has said so itself: a running fill that goes by another size, which some document stated, gives way. */
+  /** The upstream itself has stated the size. A running fill that has another size, from some document, is replaced. */
   readonly isSizeSure?: boolean;
-  /** One of the upstream's. */
+  /** An origin of this upstream. */
   readonly origin: Origin;
   readonly policy: FillPolicy;
-  /** Hears of the fill that begins with this ask; not of one that runs already. */
+  /** Told about the fill if this ask starts it; not about one that runs already. */
   readonly observer?: FillObserver;
 };
 
@@ -30,11 +30,11 @@ export type FillProgress = {
   readonly size: number | undefined;
 };
 
-/** A Fill knows a digest; whoever asks for it knows the name that people use, and can tell them how it goes. Calls must not throw. */
+/** Told how a fill goes. A Fill knows only a digest; the caller knows the name that people use, and can log it. Calls must not throw. */
 export interface FillObserver {
   /** Its partial is open, and bytes are asked for. Called again when it starts over from nothing. */
   begun(progress: () => FillProgress): void;
-  /** It is over: committed when there is no failure. Called once, also for one that never began. */
+  /** The fill is over: committed when there is no failure. Called once, even if `begun` never was. */
   ended(failure: GranaryError | undefined): void;
 }
 
@@ -43,14 +43,14 @@ export type FillSurroundings = {
   readonly blobs: BlobStore;
   readonly clock: Clock;
   readonly log: Log;
-  /** Where trouble that repeats is said once. */
+  /** Logs trouble that repeats only once. */
   readonly episodes: Episodes;
   readonly metrics: Metrics;
-  /** In [0, 1): spreads retries. */
+  /** A number in [0, 1), to spread retries. */
   readonly random: () => number;
   /** Records a committed blob in Metadata. */
   readonly record: (digest: Digest, size: number) => Promise<void>;
-  /** The room that is kept for this partial, for a blob of `size` bytes; the fill releases it when it has let go of the partial. */
+  /** Reserves room for this partial of a blob of `size` bytes; the fill releases it when it has closed the partial. */
   readonly takeRoom: (of: PartialKey, size: number) => Room;
   /** Nobody evicts the digest before the returned release is called: a fill does that when it leaves the map (F12). */
   readonly pin: (digest: Digest) => () => void;

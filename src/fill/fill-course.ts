@@ -1,7 +1,7 @@
 /**
- * Owns the course of a Fill: the state that it is in, and what moves it from one to the next (fill-state.ts draws them). Each state but
- * the last ones has a step, which does its work and moves on; the steps run one after another, so that nothing is let go of while it
- * is being opened. Calls from outside only change the state, and end what the running step waits for.
+ * Owns the course of a Fill: the state that it is in, and what moves it from one to the next (fill-state.ts has a drawing). Each state but
+ * the final ones has a step, which does its work and moves on. The steps run one after another, so that a file is never closed while it is
+ * being opened. Calls from outside only change the state, and end what the running step waits for.
  */
 import { GranaryError, messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -37,7 +37,7 @@ export type CourseParts = {
   readonly content: Content;
   readonly supply: Supply;
   readonly room: Room;
-  /** Called in the tick in which the fill may no longer be found. */
+  /** Called when the fill must no longer be found, in the same tick. */
   readonly leaveMap: () => void;
 };
 
@@ -75,8 +75,8 @@ export class FillCourse {
   }
 
   /**
-   * Its size is not that of the blob, as the upstream has said by now: it ends, and what it has goes. False when its digest is
-   * being looked at already, which says more.
+   * The upstream has stated another size than the one this fill goes by: the fill ends, and its bytes are discarded. False, and nothing
+   * happens, when all bytes are present already: the digest decides then.
    */
   refute(found: number): boolean {
     if (["verifying", "uncommitted", "committed"].includes(this.#state.name)) return false;
@@ -86,7 +86,7 @@ export class FillCourse {
     return true;
   }
 
-  /** Ends now, keeping what is there: the process stops. Readers get `closed`. A verdict that is due is awaited. */
+  /** The process is stopping: ends now and keeps the bytes fetched so far. Readers get `closed`. A verdict in progress is awaited. */
   async stop(): Promise<void> {
     if (this.#state.name === "verifying") this.#state.isLast = true;
     else this.#end("paused", new GranaryError("closed", "The cache is shutting down."));
@@ -121,7 +121,7 @@ export class FillCourse {
     }
   }
 
-  /** The disk's fault is not the origin's: readers need not suffer from it (F16). */
+  /** A failure of the disk: readers go on at the origin, which may work well (F16). Any other failure ends the fill. */
   #stepFailed(error: unknown): void {
     if (isOver(this.#state)) return;
     const isLast = this.#state.name === "verifying" && this.#state.isLast;
@@ -137,7 +137,7 @@ export class FillCourse {
   async #open(state: Opening): Promise<void> {
     const { ask, around, room, content } = this.#parts;
     const opened = await openBytes(ask, room, around);
-    // Ended while it opened: nobody else knows of it.
+    // The fill ended while the file was being opened: only this step knows of the file.
     if (this.#state !== state) return await letGoOf(opened, this.#state);
     content.show(opened);
     if (opened instanceof OpenPartial) {
@@ -151,18 +151,18 @@ export class FillCourse {
   async #fill(state: Filling): Promise<void> {
     this.readers.linger();
     const ended = await this.#parts.supply.work();
-    // Whoever stops the supply changes the state before.
+    // Before the supply is stopped, the state is changed; that change decides what happens.
     if (this.#state !== state || ended.end === "stopped") return;
     if (ended.end === "whole") this.#become({ name: "verifying", partial: state.partial, isLast: false });
     else if (isDiskFailure(ended.error)) this.#bypass(ended.error);
     else this.#end(ended.end, ended.error);
   }
 
-  /** F13: what is here is saved. A reader that comes meanwhile finds the fill going on. */
+  /** F13: the bytes fetched so far are saved. If a reader comes meanwhile, the fill goes on. */
   async #pause(state: Pausing): Promise<void> {
     await this.#parts.supply.stop();
     await state.partial.save();
-    // No await from here to leaving the map: a reader() before this point is seen here, after it none finds us (F1).
+    // No await from here to leaving the map: a reader that came before is counted here, and none can come after (F1).
     if (this.#state !== state) return;
     const isWanted = this.readers.count > 0 || this.#parts.content.isWhole;
     if (isWanted) this.#become({ name: "filling", partial: state.partial });
@@ -180,7 +180,7 @@ export class FillCourse {
     else this.#end("rejected", verdict.error);
   }
 
-  /** Who was given doubtful bytes fails; who was given none goes on, with what is fetched anew. */
+  /** Readers that were given bytes, which may be wrong, fail. The others go on with what is fetched anew. */
   async #startOver(partial: OpenPartial, error: GranaryError): Promise<void> {
     this.readers.failThoseWithBytes(error);
     this.#become({ name: "opening" });
@@ -197,7 +197,7 @@ export class FillCourse {
 
   async #untilUnread(state: Uncommitted | Bypassing): Promise<void> {
     while (this.#state === state && this.readers.count > 0) await this.#changed.promise;
-    // No await since the readers were counted: whoever comes later does not find us (F1).
+    // No await since the readers were counted, so no new one can have come (F1).
     if (this.#state === state) this.#end("stalled", state.reason);
   }
 
@@ -219,17 +219,17 @@ export class FillCourse {
     if (this.#state.name === "filling") this.readers.linger();
   }
 
-  /** F13: nobody has come back while lanes went on. */
+  /** F13: no reader came while the lanes went on after the last one had left. */
   #unread(): void {
     if (this.#state.name !== "filling") return;
     this.#become({ name: "pausing", partial: this.#state.partial });
     void this.#parts.supply.stop();
   }
 
-  /** A disk that cannot give back what it took is no outage either (F16): whoever reads goes on at the origin. */
+  /** The disk cannot read what it has written: readers go on at the origin (F16). */
   #unreadable(error: GranaryError): void {
     if (isOver(this.#state)) throw "failure" in this.#state ? this.#state.failure : error;
-    // The verdict decides what becomes of the fill; this reader need not wait for it.
+    // The verdict decides what happens to the fill; this reader need not wait for that.
     if (this.#state.name === "verifying" || this.#state.name === "uncommitted") this.#openDetour();
     else if (this.#state.name !== "bypassing") this.#bypass(error);
   }
@@ -250,12 +250,12 @@ export class FillCourse {
   }
 
   #commit(file: OpenPartial | StoredBlob): void {
-    // Only now that it is recorded others count its bytes.
+    // The blob is recorded now, and its bytes are counted there: they must not be counted twice.
     if (file instanceof OpenPartial) this.#parts.room.occupies(0);
     this.#leave({ name: "committed", file });
   }
 
-  /** For good, with an error for every reader; `rejected` discards what is here, anything else keeps it. */
+  /** Ends the fill with an error for every reader. `rejected` discards the bytes fetched so far, anything else keeps them. */
   #end(name: Failed["name"], failure: GranaryError): void {
     if (isOver(this.#state)) return;
     this.#leave({ name, partial: partialIn(this.#state), failure });
@@ -283,7 +283,7 @@ export class FillCourse {
     this.#over();
   }
 
-  /** Its readers go on with the file that they have; nobody else needs to wait for that. */
+  /** The fill counts as over now; its readers finish with the file that they have. */
   async #untilFinished(): Promise<void> {
     this.#over();
     while (this.readers.count > 0) await this.#changed.promise;

@@ -1,5 +1,5 @@
 /**
- * Owns the states of a Fill: what each one means, and what it carries. What moves a fill from one to the next is fill.ts's.
+ * Owns the states of a Fill: what each one means, and what it carries. fill-course.ts moves a fill from one to the next.
  *
  *              obtain()                  present = [0,size)         digest equal, adopted
  *    (none) ----------> opening --> filling --------------> verifying --------------> committed
@@ -17,19 +17,19 @@ import { OpenPartial } from "./open-partial.ts";
 
 /** The blob is looked for in the store, then the partial is opened. */
 export type Opening = { readonly name: "opening" };
-/** Bytes are being brought. Where nobody reads, that goes on for a while (F13). */
+/** Bytes are being fetched. When nobody reads, that goes on for a while (F13). */
 export type Filling = { readonly name: "filling"; readonly partial: OpenPartial };
-/** Nobody reads: what is here is being saved. A reader that comes meanwhile finds the fill going on. */
+/** Nobody reads, so the bytes fetched so far are being saved. If a reader comes meanwhile, the fill goes on. */
 export type Pausing = { readonly name: "pausing"; readonly partial: OpenPartial };
-/** Every byte is here. `isLast`: the process stops, and nothing is begun after the verdict. */
+/** Every byte is present, and the digest is being computed. `isLast`: the process is stopping, so the fill ends after the verdict. */
 export type Verifying = { readonly name: "verifying"; readonly partial: OpenPartial; isLast: boolean };
-/** Every byte is here and right, and the store cannot take it: readers finish, and more may come. */
+/** Every byte is right, but the store cannot take the blob. Readers finish, and new ones may come. */
 export type Uncommitted = {
   readonly name: "uncommitted";
   readonly partial: OpenPartial;
   readonly reason: GranaryError;
 };
-/** The disk cannot keep the blob: each reader goes on at the origin (F16). */
+/** The disk cannot keep the blob: each reader goes on with its own request to the origin (F16). */
 export type Bypassing = {
   readonly name: "bypassing";
   readonly partial: OpenPartial | undefined;
@@ -39,7 +39,7 @@ export type Running = Opening | Filling | Pausing | Verifying | Uncommitted | By
 
 /** The store has it. Its readers go on with this file. */
 type Committed = { readonly name: "committed"; readonly file: OpenPartial | StoredBlob };
-/** Every reader hears the failure. `rejected`: what is here cannot be right. */
+/** Every reader gets the failure. `rejected`: the bytes cannot be right. */
 export type Failed = {
   readonly name: "paused" | "stalled" | "rejected";
   readonly partial: OpenPartial | undefined;
@@ -61,12 +61,12 @@ export function partialIn(state: Running | Over): OpenPartial | undefined {
   return "partial" in state ? state.partial : undefined;
 }
 
-/** What is still open in a fill that is over. */
+/** The file that a fill that is over still has open. */
 export function fileOf(state: Over): OpenPartial | StoredBlob | undefined {
   return state.name === "committed" ? state.file : state.partial;
 }
 
-/** Lets go of a file that no step works with any more, as `state` has it. */
+/** Closes, keeps or discards a file that the fill no longer uses, depending on `state`. */
 export async function letGoOf(
   file: OpenPartial | StoredBlob | undefined,
   state: Running | Over,

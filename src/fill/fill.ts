@@ -23,7 +23,7 @@ export class Fill {
   readonly #supply: Supply;
   readonly #course: FillCourse;
 
-  /** Starts in the next tick. `leaveMap` is called in the tick in which the fill may no longer be found. */
+  /** Starts in the next tick. `leaveMap` is called when the fill must no longer be found, in the same tick. */
   constructor(ask: FillAsk, around: FillSurroundings, leaveMap: (fill: Fill) => void) {
     const { digest, upstream, size, policy } = ask;
     this.digest = digest;
@@ -51,7 +51,7 @@ export class Fill {
     return this.#content.size;
   }
 
-  /** For status and tests. `size` is what is known of. */
+  /** For status and tests. `size` is what is present while nobody knows the size. */
   get facts() {
     const present = this.#content.present.total;
     return {
@@ -77,7 +77,7 @@ export class Fill {
     return "failure" in state ? state.failure : undefined;
   }
 
-  /** Names of the origins that its bytes may be from. */
+  /** Names of the origins that its bytes may come from. */
   get origins(): readonly string[] {
     return this.#supply.origins;
   }

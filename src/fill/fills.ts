@@ -1,9 +1,9 @@
 /**
  * Owns the map of running Fills: at most one per digest and upstream per process (F1). It starts and finds them, and drains them
- * when the process stops; what a Fill does is its own. Only what is verified is shared between upstreams, and that by the store.
+ * when the process stops. What a Fill does is up to the Fill. Upstreams share only verified blobs, through the store.
  *
- * A fill that has left the map may still have its partial open for a moment. The next one of its kind starts all the same: that a
- * partial is never open twice is the Spool's promise, which has its openings wait.
+ * A fill that has left the map may still have its partial open for a moment. The next fill of the same blob starts anyway: the Spool makes
+ * sure that a partial is never open twice, by letting the second one wait.
  */
 import type { PartialKey } from "../store/partial.ts";
 import { within } from "../waiting/deadline.ts";
@@ -13,7 +13,7 @@ import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
 export class Fills {
   readonly #around: FillSurroundings;
   readonly #fills = new Map<string, Fill>();
-  /** Those that have left the map and are not over. */
+  /** Fills that have left the map and are not over yet. */
   readonly #leaving = new Set<Fill>();
 
   constructor(around: FillSurroundings) {
@@ -22,7 +22,7 @@ export class Fills {
 
   /**
    * The running Fill of the digest at this upstream, or a new one. Synchronous: look-up and insert share a tick (F1). The size of a
-   * running fill wins over `ask.size`, unless the upstream itself stands behind that one.
+   * running fill counts, not `ask.size`, unless the upstream itself has stated the latter (`isSizeSure`).
    */
   obtain(ask: FillAsk): Fill {
     const running = this.find(ask);
@@ -43,7 +43,7 @@ export class Fills {
     return [...this.#fills.values()].map((fill) => fill.facts);
   }
 
-  /** Ends every fill, keeping what is there; resolves when all have let go, or after `deadlineMs`. */
+  /** Ends every fill and keeps what it has fetched; resolves when all are over, or after `deadlineMs`. */
   async drain(deadlineMs: number): Promise<void> {
     const stopping = [...this.#fills.values(), ...this.#leaving].map((fill) => fill.stop());
     await within(Promise.all(stopping), deadlineMs, this.#around.clock);
@@ -57,7 +57,7 @@ export class Fills {
   }
 }
 
-/** True when `ask` knows the size better: then the running fill has ended. */
+/** True when `ask` has the size from the upstream, and it is another one: the running fill has ended then. */
 function isRefuted(running: Fill, { size, isSizeSure = false }: FillAsk): boolean {
   return isSizeSure && size !== undefined && running.size !== size && running.refute(size);
 }

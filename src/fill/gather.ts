@@ -1,17 +1,17 @@
 /**
- * Owns the way of bytes from one lane into the Partial: chunks are gathered while a write is in flight and written with
- * one call, then marked present. It never reorders and never marks before the write returned (F3). Writing each network
- * chunk alone halves the fill's speed, and waking readers per packet is a trickle (F14).
+ * Owns how the bytes of one lane are written: chunks that arrive during a write are collected, written with one call, and then marked
+ * present. It never reorders them, and never marks bytes before their write has returned (F3). Writing each network chunk by itself would
+ * halve the speed of a fill, and readers would be woken for every packet (F14).
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Partial } from "../store/partial.ts";
 
-/** F14: bytes that are worth waking a reader for. */
+/** F14: so many bytes are written, and their readers woken, at once. */
 const WAKE_BYTES = 256 * 1024;
-/** F14: and how long fewer may be kept back. */
+/** F14: how long fewer bytes may wait for more. */
 const WAKE_MS = 20;
-/** Received but unwritten bytes of one lane; past it the lane waits for the disk. */
+/** The most bytes of one lane that are received and not written; at this many the lane waits for the disk. */
 const MOST_PENDING = 2 * 1024 * 1024;
 
 export class Gather {
@@ -30,7 +30,7 @@ export class Gather {
     partial: Pick<Partial, "write">,
     offset: number,
     clock: Clock,
-    /** Called after each write returned, with what can be read back now. */
+    /** Called when a write has returned, with the range that can be read back from now on. */
     arrived: (range: ByteRange) => void,
   ) {
     this.#partial = partial;
@@ -68,7 +68,7 @@ export class Gather {
     this.#writing = this.#writeAll();
   }
 
-  /** Runs until nothing that is worth a write is pending. A failure is kept for the lane, which is the one to act on it. */
+  /** Writes until too little is pending for another write. A failure is kept, and thrown at the lane's next call. */
   async #writeAll(): Promise<void> {
     try {
       do {
@@ -91,9 +91,9 @@ export class Gather {
 }
 
 /**
- * Gives a written chunk's memory back at once. Network buffers are 64 KiB each and die young, but outside of V8's heap: left
- * to the garbage collector they cost a full collection every 20 MiB, a third of a fill's processor time. A chunk that is
- * only a part of its buffer is left alone.
+ * Frees the memory of a written chunk at once. Network buffers are 64 KiB each, live for a short time, and lie outside of V8's heap. Left
+ * to the garbage collector they cause a full collection every 20 MiB, which takes a third of a fill's processor time. A chunk that is only a
+ * part of its buffer is left alone, since the rest may be in use.
  */
 function free(chunk: Uint8Array): void {
   const { buffer } = chunk;

@@ -1,6 +1,6 @@
 /**
- * Owns the one scheduling decision of the engine: which bytes a lane fetches next. Pure: it sees values and returns a
- * range; it must never depend on time, state or order of calls.
+ * Owns the scheduling decision of the engine: which bytes a lane fetches next. Pure: it takes values and returns a range. It must never
+ * depend on time, state or the order of calls.
  */
 import { type ByteRange, byteRange } from "../bytes/byte-range.ts";
 import type { RangeSet } from "../bytes/range-set.ts";
@@ -9,11 +9,11 @@ import type { FillPolicy } from "./fill-policy.ts";
 
 /** What a parked reader needs: the byte at `start`, and after it what follows up to `end`. */
 export type Wanted = ByteRange & {
-  /** The ranges after this one, where its client has said that it wants exactly these: what lies between is not fetched for it. */
+  /** The ranges that its client wants after this one, if it has named them; the bytes between them are then not fetched for it. */
   readonly ahead?: readonly ByteRange[] | undefined;
 };
 
-/** What the lanes should know of the outside when they choose. */
+/** What is wanted of the blob at the moment. */
 export type Demand = {
   /** Parked readers, oldest first. */
   readonly waits: Iterable<Wanted>;
@@ -30,23 +30,26 @@ export type Load = {
   readonly free: number;
   /** Lanes that this fill may use. */
   readonly lanes: number;
-  /** What one lane does; undefined while unknown. */
+  /** Undefined while unknown. */
   readonly speed: LaneSpeed | undefined;
   /** How long the lane may stay where it starts, ms: see `turnMs`. */
   readonly turnMs: number | undefined;
 };
 
-/** Never smaller than this: below it a request costs more than it brings. */
+/** The smallest segment when there are enough lanes: below this the request costs more than the bytes. */
 const SMALLEST = 64 * 1024;
-/** In a crowd smaller ones collapse: short bodies are all latency, which makes the next ones shorter. */
+/**
+ * The smallest segment when lanes take turns, where the line allows it. In smaller ones nearly all the time is latency; they measure as slow,
+ * which would make the next ones smaller still.
+ */
 const SMALLEST_TURN = 32 * 1024;
-/** Even so: on the slowest lines it is this or a reader that starves. */
+/** The smallest segment on very slow lines: with anything larger a reader would starve. */
 const SMALLEST_OF_ALL = 4 * 1024;
-/** Part of starveMs in which everybody has had a turn: the rest is for what takes longer than it did last time. */
+/** The part of starveMs in which each place has had its turn. The rest is reserve for requests that take longer than expected. */
 const TURNS = 0.5;
-/** A turn may be so much longer before somebody starves, with a little to spare. */
+/** How many times its planned length a turn may take before a reader starves, with some reserve. */
 const LONGEST_TURN = 0.8 / TURNS;
-/** What a lane should bring near the end: less makes requests dear, more leaves the other lanes idle while the last one works. */
+/** The length of a segment near the end of a blob. Shorter ones waste time on requests; longer ones keep the other lanes idle at the end. */
 const LAST_MS = 500;
 
 /**
@@ -55,8 +58,8 @@ const LAST_MS = 500;
  * 2. else the first free gap ahead of the oldest wait that has one;
  * 3. else, if the blob is to be completed, the first free gap from 0.
  *
- * A segment ends at the nearest of: `limitAt(start, isWaitedFor)` bytes (`isWaitedFor` tells rule 1), the next present byte, the next claim, the blob's end (F6),
- * and the end of the range that it is for, where the reader has said that it wants no more.
+ * A segment ends at the nearest of: `limitAt(start, isWaitedFor)` bytes (`isWaitedFor` is true under rule 1), the next present byte, the
+ * next claim, the end of the blob (F6), and the end of the wanted range if its client has named the ranges that it wants.
  */
 export function nextSegment(
   size: number,
@@ -79,7 +82,7 @@ export function nextSegment(
   return byteRange(start, end);
 }
 
-/** Rules 2 and 3: from where, and how far at the most. */
+/** Rules 2 and 3: where the segment starts, and the furthest place where it may end. */
 function ahead(
   size: number,
   present: RangeSet,
@@ -117,32 +120,32 @@ function claimAt(claims: readonly ByteRange[], offset: number): ByteRange | unde
 }
 
 /**
- * Whole bytes that a segment which starts at `start` may have. A lane grows its segments while it goes on, also where other
- * lanes took the bytes in between; it starts small again only where a reader has turned up (`isWaitedFor`).
+ * The most bytes (a whole number) for a segment that starts at `start`. The segments of a lane grow as it works through the blob, even if
+ * other lanes took the bytes in between. They start small again when the lane jumps to a reader that waits elsewhere (`isWaitedFor`).
  */
 export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, policy: FillPolicy): number {
   const { previous, speed, turnMs } = load;
   const goesOn = previous !== undefined && (!isWaitedFor || previous.end === start);
-  // A segment that only filled a small gap is no reason to go on with small ones.
+  // If the previous segment only filled a small gap, the next one is not small because of that.
   const grown = Math.max(policy.firstSegment, goesOn ? 2 * (previous.end - previous.start) : 0);
   const limit = Math.max(SMALLEST, Math.min(grown, policy.largestSegment, shareOf(load, policy)));
   if (turnMs === undefined) return Math.floor(limit);
   const turn = speed === undefined ? SMALLEST : turnBytes(speed, turnMs);
-  // A rate is bytes per millisecond, with a fraction: bytes are whole.
+  // A rate has a fraction, and a number of bytes must not.
   return Math.floor(Math.min(limit, turn));
 }
 
 /**
- * F17: how long a lane may stay at one place when `crowd` places are waited for (served ones included) and `lanes` serve them: each
- * gets its turn well within starveMs. undefined where there are lanes enough.
+ * F17: how long a lane may stay at one place when readers wait at `crowd` places (those being served included) and `lanes` lanes serve them,
+ * so that each place gets its turn well within starveMs. undefined when there are enough lanes.
  */
 export function turnMs(crowd: number, lanes: number, starveMs: number): number | undefined {
   return crowd <= lanes ? undefined : (starveMs * TURNS * lanes) / crowd;
 }
 
 /**
- * Half a fair share of what is left, so that all lanes finish at about the same time: without it the last lane of a slow upstream
- * works alone on a segment as large as everything before it.
+ * Half of the lane's share of what is left, so that all lanes finish at about the same time. Otherwise one lane of a slow upstream could end
+ * up alone with a segment as large as all that was fetched before.
  */
 function shareOf({ free, lanes, speed }: Load, { firstSegment }: FillPolicy): number {
   const least = speed === undefined ? firstSegment : Math.min(firstSegment, speed.bytesPerMs * LAST_MS);
@@ -150,12 +153,12 @@ function shareOf({ free, lanes, speed }: Load, { firstSegment }: FillPolicy): nu
 }
 
 /**
- * What fits into a turn beside the wait for the first byte. Where that alone takes the turn, less than half of it more makes no
- * difference.
+ * The bytes that fit into a turn after the wait for the first byte. If that wait takes up the whole turn, half as long again is allowed for
+ * the bytes, since less would hardly save time.
  */
 function turnBytes({ latencyMs, bytesPerMs }: LaneSpeed, turnMs: number): number {
   const bytes = bytesPerMs * Math.max(turnMs - latencyMs, latencyMs / 2);
-  // What fits if every turn took as long as starveMs allows at the most.
+  // What fits if each turn takes as long as it may before a reader starves.
   const most = bytesPerMs * turnMs * LONGEST_TURN;
   return Math.max(bytes, SMALLEST_OF_ALL, Math.min(SMALLEST_TURN, most));
 }

@@ -1,7 +1,7 @@
 /**
- * Owns who must give way so that no wait starves (F17): claims that will not reach a waiting reader in time are cut, lanes that hold a
- * place without bringing anything are ended, and where more is waited for than there are lanes, or connections, long
- * claims end early. It starts nothing and fetches nothing.
+ * Owns the decision which lanes must give something up so that no reader starves (F17). Claims that will not reach a waiting reader in time
+ * are cut. Lanes that are in the way and bring nothing are ended. Where readers wait at more places than there are lanes or connections, long
+ * claims end early. It starts no lane and fetches nothing.
  */
 import type { Claim, Claims } from "./claims.ts";
 import type { Lane } from "./lane.ts";
@@ -9,7 +9,7 @@ import type { Wait } from "./waits.ts";
 
 export type Scene = {
   readonly now: number;
-  /** When a lane of this fill, also one that has ended since, last brought something. */
+  /** When any lane of this fill last received bytes; the lane may have ended since. */
   readonly servedAt: number | undefined;
   readonly starveMs: number;
   readonly waits: Iterable<Wait>;
@@ -36,7 +36,7 @@ export function keepPace(scene: Scene): {
   return { stuck, surplus: surplusLanes(scene) };
 }
 
-/** A wait deep inside a claim that will not get there in time is taken out of it, for another lane to serve. */
+/** Where a reader waits far inside a claim whose lane will not get there in time, the claim is cut there, and another lane serves the reader. */
 function uncoverFar({ claims, now, starveMs }: Scene, hungry: readonly Wait[]): void {
   for (const wait of hungry) {
     const claim = claims.covering(wait.start);
@@ -44,7 +44,7 @@ function uncoverFar({ claims, now, starveMs }: Scene, hungry: readonly Wait[]): 
   }
 }
 
-/** As many lanes as readers lack one, those that would be longest where they are, come back after one turn. */
+/** Frees one lane for each reader that has none: the lanes with the longest work left stop after one more turn. */
 function giveWay(scene: Scene, waiting: readonly Wait[]): void {
   const { claims, lanes, most, now, turnMs, isCrowded } = scene;
   if (turnMs === undefined) return;
@@ -56,8 +56,8 @@ function giveWay(scene: Scene, waiting: readonly Wait[]): void {
 }
 
 /**
- * A body that brings nothing while somebody waits for it is asked for anew, and with it those that are as silent: their readers would
- * find that out one after another. So is one that keeps the only place for a lane which somebody waits for.
+ * The lanes to end because they bring nothing. If one silent lane has a waiting reader, all silent lanes end: otherwise each of their readers
+ * would have to starve first. The same holds when a reader waits for a free lane, and all lanes are taken.
  */
 function stuckLanes(scene: Scene, starving: readonly Wait[]): Lane[] {
   const { lanes, claims, most } = scene;
@@ -71,19 +71,19 @@ function stuckLanes(scene: Scene, starving: readonly Wait[]): Lane[] {
 }
 
 /**
- * Nothing came for a good part of what a reader can wait. One that never began counts only where somebody was served since it asked:
- * then it stands in a queue that it will not get out of in time, or was never heard.
+ * True when the lane received nothing for a quarter of starveMs. A lane without a first byte counts only if another one received bytes after
+ * it asked: then the origin is working, but this request is far back in a queue or was lost.
  */
 function isSilent({ claim, servedAt }: Lane, scene: Scene): boolean {
   if (claim === undefined) return false;
   const { now, starveMs } = scene;
-  // What was received and is not written yet is the disk's delay, not the origin's.
+  // Bytes that were received but are not written yet wait for the disk, not for the origin.
   const hasBegun = claim.at > claim.start;
   const sinceMs = now - Math.max(claim.claimedAt, hasBegun ? (servedAt ?? 0) : 0);
   return sinceMs >= starveMs / 4 && (hasBegun || (scene.servedAt ?? 0) > claim.claimedAt);
 }
 
-/** Lanes over the number that may run, which wait for a connection: what they have claimed is of use to others. */
+/** Lanes above the permitted number that still wait for a connection: other lanes can fetch what they have claimed. */
 function surplusLanes({ lanes, most }: Scene): Lane[] {
   const idle = lanes.filter(({ claim }) => claim !== undefined && claim.at === claim.start);
   return idle.slice(0, Math.max(0, lanes.length - most));

@@ -1,7 +1,7 @@
 /**
- * Owns what a failure means for a transfer: try again, go to another origin, or give up. It never concludes more than the failure
- * shows: a transfer that has begun outlives an outage, one answer of one node is confirmed before it counts, and what we
- * refused ourselves, without sending anything, is a wait and no failure. It keeps no time of its own.
+ * Owns what a failure means for a transfer: try again, use another origin, or give up. It never concludes more than the failure shows: a
+ * transfer that has begun is kept through an outage; a refusal counts only after it was repeated, since it may be one node's mistake; and
+ * where Granary itself sent nothing (an open circuit, a known limit) the transfer waits, and that is no failure. It has no clock or timer.
  */
 import { isGranaryError } from "../errors.ts";
 import { FILL_RETRIES } from "../waiting/retry-numbers.ts";
@@ -11,7 +11,7 @@ export type Judgement =
   | { readonly next: "again"; readonly afterMs: number }
   /** This origin is of no use for this blob (F11). */
   | { readonly next: "elsewhere" }
-  /** No origin can mend it: what is there cannot be right (`rejected`), or the disk takes no more (`stalled`). */
+  /** No other origin would help: the stored bytes cannot be right (`rejected`), or the disk is full (`stalled`). */
   | { readonly next: "end"; readonly state: "stalled" | "rejected" };
 
 const ELSEWHERE: Judgement = { next: "elsewhere" };
@@ -37,7 +37,7 @@ export class Patience {
   #hasBegun: boolean;
   #failures = 0;
   #resized = 0;
-  /** When this trouble began; undefined while all is well. */
+  /** When the first failure since the last progress was; undefined while there is none. */
   #since: number | undefined;
   /** Refusals in a row, by name of the origin. */
   readonly #refusals = new Map<string, number>();
@@ -48,12 +48,12 @@ export class Patience {
     this.#hasBegun = hasBegun;
   }
 
-  /** A failure was judged, and nothing has come since. */
+  /** True from a failure until bytes come again. */
   get isTrying(): boolean {
     return this.#since !== undefined;
   }
 
-  /** F11: bytes came, and everything before them is forgiven. */
+  /** F11: bytes came, so all earlier failures no longer count. */
   progressed(): void {
     this.#hasBegun = true;
     this.#failures = 0;
@@ -62,13 +62,13 @@ export class Patience {
     this.#refusals.clear();
   }
 
-  /** Another origin is asked from now on: what the last one did is not its doing. */
+  /** Another origin is asked from now on; the failures of the last one do not count against it. */
   movedOn(): void {
     this.#failures = 0;
     this.#since = undefined;
   }
 
-  /** What to do after a failure that nothing else makes up for. */
+  /** What to do after a failure, while no other lane brings bytes. */
   judge(failed: FailedTry): Judgement {
     const { error, now } = failed;
     this.#since ??= now;
@@ -80,7 +80,7 @@ export class Patience {
     if (isGranaryError(error, "store-full") && this.#isSpent) return { next: "end", state: "stalled" };
     if (isRefusal(error) && !this.#isOutage(error)) return this.#confirm(failed);
     if (this.#isTooLong(failed)) return ELSEWHERE;
-    // What is begun waits for an upstream that is away; nonsense in place of a blob is no outage.
+    // A transfer that has begun waits for an upstream that cannot be reached. A nonsensical answer is not an outage, and is not waited for.
     const isGivenUp =
       this.#hasBegun && !isGranaryError(error, "upstream-protocol") ? this.#leftMs(now) <= 0 : true;
     if (this.#isSpent && isGivenUp) return ELSEWHERE;
@@ -91,20 +91,23 @@ export class Patience {
     return this.#failures >= this.#policy.attempts;
   }
 
-  /** Said twice before any byte came, it is the size that we were told which is wrong. Later it is another document, of an incident. */
+  /**
+   * Twice another size before any byte came means that the size in the manifest is wrong. Once bytes came, the answer is more likely
+   * another document, such as an error page during an incident.
+   */
   #isResized(): boolean {
     this.#resized += 1;
     return !this.#hasBegun && this.#resized > 1;
   }
 
-  /** Our own refusal: the upstream is away, or limits us, and we know it. */
+  /** Granary sent nothing, since it knows already that the upstream cannot be reached or limits it. */
   #wait(failed: FailedTry): Judgement {
     const { error, now } = failed;
     if (isGranaryError(error, "rate-limited")) {
       return this.#isTooLong(failed) ? ELSEWHERE : { next: "again", afterMs: this.#backoff(failed, 1) };
     }
     const awayMs = isGranaryError(error) ? (error.facts.unsentForMs ?? 0) : 0;
-    // Who comes late in an outage does not wait from the start: what is known to be long away is said at once.
+    // A transfer that begins late in an outage does not wait the full time: how long the outage has lasted counts as well.
     const waitedMs = now - (this.#since ?? now);
     const { outageMs, beginMs = outageMs } = this.#policy;
     const isOver = this.#hasBegun ? waitedMs >= outageMs : Math.max(waitedMs, awayMs) >= beginMs;
@@ -112,7 +115,7 @@ export class Patience {
     return { next: "again", afterMs: FILL_RETRIES.awayPauseMs };
   }
 
-  /** One node of many may say this for a moment, or of one range. */
+  /** A refusal is asked about again, since a single node may give it for a moment, or for one range only. */
   #confirm(failed: FailedTry): Judgement {
     const said = (this.#refusals.get(failed.origin) ?? 0) + 1;
     this.#refusals.set(failed.origin, said);
@@ -122,16 +125,16 @@ export class Patience {
     return { next: "again", afterMs: refusalPauseMs * 2 ** (said - 1) };
   }
 
-  /** Registries answer 401 and 403 in an incident; neither says that bytes which were there a moment ago are gone. */
+  /** During an incident registries answer 401 and 403 too. For a transfer that has begun these do not mean that the blob is gone. */
   #isOutage(error: unknown): boolean {
     if (!this.#hasBegun || !isGranaryError(error)) return false;
     const { upstreamStatus } = error.facts;
-    // 410 and 451 are said of the content, for good; any other 4xx comes from broken front ends as well.
+    // 410 and 451 are permanent statements about the content. Broken front ends send any other 4xx as well.
     if (isGranaryError(error, "upstream-refused")) return upstreamStatus !== 410 && upstreamStatus !== 451;
     return upstreamStatus === 401 || isGranaryError(error, "denied", "unauthorized", "config-invalid");
   }
 
-  /** A limit that lasts longer than anybody waits is told, not waited for. */
+  /** A rate limit that lasts longer than clients wait is reported at once. */
   #isTooLong({ error, now }: FailedTry): boolean {
     if (!isGranaryError(error, "rate-limited")) return false;
     return (error.facts.retryAfterMs ?? 0) > this.#patienceMs(now);

@@ -1,18 +1,18 @@
 /**
- * Owns the Room port: the space on the disk that is kept for the partial of one Fill. The Fill says what it writes and what it still needs;
- * who adds that up, and what is removed for it, is not the Fill's business.
+ * Owns the Room port: the disk space that is reserved for the partial of one Fill. The Fill says what it has written and what it still needs.
+ * It does not know how that is added up, or what is removed to make room.
  */
 
 export interface Room {
-  /** The partial occupies so many bytes now, or is about to be deleted: 0. */
+  /** The partial occupies `bytes` bytes now; 0 when it is about to be deleted. */
   occupies(bytes: number): void;
   /**
-   * Makes sure that a partial of `bytes` bytes in all fits, those that it occupies included. False when it does not, whatever could be
-   * removed. Never rejects.
+   * Makes room for a partial of `bytes` bytes in total, including those that it occupies. False when there is not enough, even after all that
+   * can be removed is gone. Never rejects.
    */
   extend(bytes: number): Promise<boolean>;
-  /** Nothing more will be written: what was kept beyond what the partial occupies is free for others. */
+  /** Nothing more will be written: what was reserved beyond what the partial occupies is free for others. */
   giveBack(): void;
-  /** The Fill has let go of its partial; what it occupies stays there, and counts by itself. Idempotent. */
+  /** The Fill has closed its partial. A partial that stays on the disk is counted without a Room from now on. Idempotent. */
   release(): void;
 }

@@ -1,6 +1,6 @@
 /**
- * Owns Waits: readers parked at an offset until that byte is present. It wakes; it never reads and never decides what to
- * fetch. Oldest first, which is the order in which lanes serve them.
+ * Owns Waits: the readers that are parked at an offset until that byte is present, oldest first, which is the order in which lanes serve
+ * them. It wakes them. It never reads, and never decides what to fetch.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { Clock } from "../observe/clock.ts";
@@ -15,9 +15,9 @@ export type Wait = Wanted & {
 
 /** A reader's own view of its wait. */
 export type Parked = {
-  /** Resolves at the next wake-up that concerns its byte; the reader looks again whether that is there. */
+  /** Resolves when its byte may be present, or the fill has changed; the reader then looks again. */
   readonly woken: Promise<void>;
-  /** Gives the wait up, which wakes it as well. Idempotent. */
+  /** Ends the wait, which also resolves `woken`. Idempotent. */
   leave(): void;
 };
 
@@ -50,14 +50,14 @@ export class Waits {
     };
   }
 
-  /** Wakes whoever is parked inside `range`, whose bytes are present by now (F3). */
+  /** Wakes the readers parked inside `range`. Its bytes must be present (F3). */
   wake(range: ByteRange): void {
     for (const wait of this.#parked) {
       if (wait.start >= range.start && wait.start < range.end) this.#release(wait);
     }
   }
 
-  /** Wakes everybody: the fill failed, or its digest is known. */
+  /** Wakes every reader: the fill has failed, say, or its digest is known to be right. */
   wakeAll(): void {
     for (const wait of this.#parked) this.#release(wait);
   }
