@@ -1,6 +1,6 @@
 /**
- * Owns one Lane, and the rules by which an Origin's answer becomes bytes of a blob: it opens the claimed range and streams it into the
- * Content, no further than the claim, which may shrink meanwhile. It never chooses what to fetch, never retries, and knows no reader.
+ * Owns one Lane, and the rules by which an Origin's answer becomes bytes of a blob. A lane opens the claimed range and streams it into the
+ * Content up to the end of the claim, which may shrink meanwhile. It never chooses what to fetch, never retries, and knows no reader.
  */
 import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
@@ -17,9 +17,9 @@ export class Lane {
   claim: Claim | undefined;
   /** Where it fetches from. */
   origin: Origin | undefined;
-  /** When bytes of its came last, of the clock's `elapsed`; undefined before the first. */
+  /** When it last received bytes, of the clock's `elapsed`; undefined before the first. */
   servedAt: number | undefined;
-  /** Bytes that it brought so far. */
+  /** Bytes received so far. */
   brought = 0;
   /** Settles when it has ended and everything that it received is written. Never rejects. */
   done: Promise<void> = Promise.resolve();
@@ -28,7 +28,7 @@ export class Lane {
     return this.#abort.signal;
   }
 
-  /** What it received is still written. */
+  /** Stops it; what it has received is still written. */
   end(): void {
     this.#abort.abort();
   }
@@ -42,19 +42,19 @@ export type LaneWork = {
   readonly signal: AbortSignal;
   /** Resolves when the bytes can be read back. */
   readonly write: (offset: number, chunks: readonly Uint8Array[]) => Promise<void>;
-  /** `range` was written: it is to be marked. */
+  /** Called when `range` is written, so that it can be marked. */
   readonly arrived: (range: ByteRange) => void;
-  /** The origin answered 200 to a range: resolves true when `claim` may take the body from its start on (F15). */
+  /** Called when the origin answered 200 to a range: true when `claim` may use the body from its start on (F15). */
   readonly goBlind: () => Promise<boolean>;
 };
 
-/** What was promised to readers; without a size everything is right. */
+/** What readers were told of the blob. Without a size, any size is right. */
 export type BlobFacts = { readonly digest: Digest; readonly size: number | undefined };
 
 /**
- * Streams `claim` from where it stands to its end. Returns when it is all present; throws what the origin or the disk threw,
- * `size-mismatch` when the origin's total is not the size that readers were promised, `upstream-unavailable` on a short body.
- * What was received before a failure is present when it throws.
+ * Streams the rest of `claim`. Returns when all of it is present. Throws what the origin or the disk threw, `size-mismatch` when the origin
+ * states another size than readers were told, and `upstream-unavailable` when a body was too short. When it throws, what was received before
+ * the failure is present.
  */
 export async function streamClaim(work: LaneWork): Promise<void> {
   const { claim, origin, signal } = work;
@@ -66,8 +66,9 @@ export async function streamClaim(work: LaneWork): Promise<void> {
 }
 
 /**
- * An answer that can be used from `range.start` on: the blob has the size that was promised, and the body begins where it was asked to
- * unless the origin says that it cannot. One that cannot be used is dismissed, so that its connection ends. Throws what `open` throws, `size-mismatch`, `upstream-protocol`.
+ * Asks for `range` and checks the answer: the blob has the size that readers were told, and the body begins at `range.start`, unless the
+ * origin is range-blind. An answer that cannot be used is dismissed, which ends its connection. Throws what `open` throws, `size-mismatch`,
+ * `upstream-protocol`.
  */
 export async function openChecked(
   origin: Origin,
@@ -84,7 +85,10 @@ export async function openChecked(
   return opened;
 }
 
-/** Cuts the wanted bytes out of the chunks of a body, one after another: none of the first `skip`, and of each chunk `most` at most. */
+/**
+ * Makes a function that is given the chunks of a body in order, and returns the wanted part of each: without the first `skip` bytes of the
+ * body, and at most `most` bytes of a chunk.
+ */
 export function cutter(skip: number): (chunk: Uint8Array, most: number) => Uint8Array {
   let left = skip;
   return (chunk, most) => {
@@ -94,7 +98,7 @@ export function cutter(skip: number): (chunk: Uint8Array, most: number) => Uint8
   };
 }
 
-/** What `check` says of the answer; where it is false or throws, the answer is dismissed. */
+/** Returns what `check` returns. When that is false, or `check` throws, the answer is dismissed. */
 async function orDismiss(opened: OpenedRange, check: () => Promise<boolean>): Promise<boolean> {
   let isUsable = false;
   try {
@@ -118,7 +122,7 @@ async function receive(opened: OpenedRange, work: LaneWork): Promise<void> {
         const full = gather.push(wanted);
         if (full !== undefined) await full;
       }
-      // At the end of the answer the loop ends by itself, and the connection can be used again.
+      // No break at the end of the answer: the loop then ends by itself, and the connection can be used again.
       if (claim.remaining === 0 && claim.at < opened.range.end) break;
     }
   } finally {
@@ -145,6 +149,6 @@ function checkStart({ range: found }: OpenedRange, { name }: Origin, asked: Byte
 function shortBody({ origin, claim }: LaneWork): GranaryError {
   return new GranaryError(
     "upstream-unavailable",
-    `${origin.name} ended its answer at byte ${claim.at} without one of ${formatRange({ start: claim.at, end: claim.end })}.`,
+    `${origin.name} ended its answer at byte ${claim.at} and sent no byte of ${formatRange({ start: claim.at, end: claim.end })}.`,
   );
 }

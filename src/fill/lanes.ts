@@ -1,6 +1,6 @@
 /**
- * Owns the Lanes at work for one fill of a known size: when one starts, what each claims next, and that no wait starves. The choice of
- * bytes is next-segment.ts's, the streaming lane.ts's, what failures mean line-state.ts's, and what becomes of the fill the Fill's.
+ * Owns the Lanes at work for one fill of a known size: when one starts, what each claims next, and that no reader starves. next-segment.ts
+ * chooses the bytes, lane.ts streams them, line-state.ts decides what a failure means, and the Fill what happens to the fill.
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import { type GranaryError, isGranaryError, messageOf } from "../errors.ts";
@@ -26,7 +26,7 @@ export type LanesAsk = {
   readonly policy: FillPolicy;
 };
 
-/** How often starving waits and slow lanes are looked at. */
+/** How often the lanes are checked for readers that starve. */
 const PACE_MS = 250;
 
 export class Lanes implements Supply {
@@ -37,7 +37,7 @@ export class Lanes implements Supply {
   readonly #line: LineState;
   readonly #claims = new Claims();
   readonly #lanes = new Set<Lane>();
-  /** Set while lanes may start. */
+  /** Set while work() is in progress: lanes may start. */
   #work: PromiseWithResolvers<SupplyEnd> | undefined;
   #isRangeBlind = false;
   #pace: Timer | undefined;
@@ -106,7 +106,7 @@ export class Lanes implements Supply {
     return this.#isRangeBlind ? 1 : this.#line.limit;
   }
 
-  /** Those of them that do not rest. */
+  /** Of these, the ones that do not rest after a failure. */
   get #awake(): number {
     return this.#isRangeBlind ? 1 : this.#line.awake;
   }
@@ -130,8 +130,8 @@ export class Lanes implements Supply {
   }
 
   /**
-   * New lanes read ahead only as bytes come in, so that a probe costs little. A range-blind origin is read from the first gap on,
-   * whoever waits where.
+   * New lanes read ahead only as bytes come in, so that a client that reads only a few bytes costs little. A range-blind origin is read from
+   * the first gap on, wherever readers wait.
    */
   #demand(previous: Claim | undefined): Demand {
     if (this.#isRangeBlind) return { waits: [], readAhead: true, complete: true };
@@ -152,7 +152,7 @@ export class Lanes implements Supply {
     return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, policy);
   }
 
-  /** How long a lane may stay at one place: readers of this fill wait for it, or other fills for its connection. */
+  /** How long a lane may stay at one place, because readers of this fill wait for the lane, or other fills for its connection. */
   get #turnMs(): number | undefined {
     const { starveMs } = this.#ask.policy;
     const crowd = this.origin?.crowd;
@@ -214,11 +214,11 @@ export class Lanes implements Supply {
     this.#line.arrived(lengthOf(range));
     this.#content.mark(range);
     if (this.#content.isWhole) this.#finish(WHOLE);
-    // Where nobody waits, nothing else would start the lanes that read ahead.
+    // When no reader waits, nothing else would start the lanes that read ahead.
     else if (this.#content.isWanted && this.#lanes.size < this.#limit) this.#schedule();
   }
 
-  /** F15. True when this lane may go on with its body as the only lane; else the next claim starts from the first gap. */
+  /** F15: ends all other lanes. True when this one may go on with its body; otherwise the next claim starts at the first gap. */
   async #goBlind(lane: Lane, claim: Claim): Promise<boolean> {
     if (this.#isRangeBlind && this.#claims.count > 1) return false;
     this.#isRangeBlind = true;
@@ -242,7 +242,7 @@ export class Lanes implements Supply {
     else if (isGranaryError(error, "store-full")) void this.#extendRoom(error);
   }
 
-  /** The disk had no room: lanes wait, and go on if some can be made. */
+  /** The disk was full. The lanes wait, and go on if room could be made. */
   async #extendRoom(error: GranaryError): Promise<void> {
     if (!(await this.#room.extend(this.#ask.size))) this.#finish({ end: "stalled", error });
   }
@@ -253,21 +253,21 @@ export class Lanes implements Supply {
     const { metrics, episodes, log } = this.#around;
     metrics.laneErrors.inc({ upstream, code });
     const facts = { digest: this.#ask.digest, origin: origin?.name, code, reason: messageOf(error) };
-    // Where we sent nothing ourselves, the circuit has said why.
+    // When no request was sent, the circuit has logged why.
     if (isGranaryError(error) && error.facts.unsentForMs !== undefined) log.debug(facts, "a lane waits");
     else episodes.trouble(`transfers from ${upstream}: ${code}`, facts, "a lane failed");
   }
 
-  /** Ends every lane but `except`; resolves when they have written what they had. */
+  /** Ends every lane but `except`; resolves when all that they received is written. */
   async #endAll(except?: Lane): Promise<void> {
     const others = [...this.#lanes].filter((lane) => lane !== except);
     for (const lane of others) lane.end();
     await Promise.all(others.map((lane) => lane.done));
   }
 
-  // --- that nobody starves (F17) -----------------------------------------------------------------------------------
+  // --- no reader starves (F17) -------------------------------------------------------------------------------------
 
-  /** A lane that holds others up gives up the rest of what it claimed. */
+  /** Ends or shortens the work of lanes for which readers would wait too long. */
   #keepPace(): void {
     this.#pace = undefined;
     if (!this.#isRangeBlind) this.#endSlow();
@@ -288,7 +288,7 @@ export class Lanes implements Supply {
       isCrowded: (this.origin?.crowd?.queued ?? 0) > 0,
     });
     for (const lane of [...stuck, ...surplus]) lane.end();
-    // One that never began, beside others that are served, stands in a queue of the line's.
+    // A lane without a first byte, while others receive bytes, is in a queue: the line takes fewer connections.
     const queued = stuck.filter(({ servedAt }) => servedAt === undefined).length;
     if (queued > 0) this.#line.refused(lanes.length - queued);
   }

@@ -1,6 +1,6 @@
 /**
- * Owns what one fill knows of the way to its bytes: which origins are left, how many lanes the line takes just now, and whether lanes
- * wait before they try again. It learns from what lanes bring and how they fail. It starts no lane and chooses no bytes.
+ * Owns what one fill knows about its origins and the line to them: which origins are left, how many lanes the line takes at the moment, and
+ * whether the lanes wait before they try again. It learns from the bytes and the failures of the lanes. It starts no lane and chooses no bytes.
  */
 import { isGranaryError } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
@@ -20,16 +20,16 @@ export type LineParts = {
 };
 
 /**
- * A lane more reads ahead for each so many bytes that came, or after each so many milliseconds of a line that is slower: a probe costs
- * little, and the line is soon used whole.
+ * One more lane reads ahead for each RAMP_BYTES bytes that came, or, on a slower line, for each RAMP_MS milliseconds. So a client that reads
+ * only a few bytes costs little, and the whole line is soon in use.
  */
 const RAMP_BYTES = 256 * 1024;
 const RAMP_MS = 100;
-/** A small blob that takes longer than this from its first byte on is worth more than one connection. */
+/** A small blob gets more than one connection when this long after its first byte it is still not complete. */
 const SMALL_MS = 1_000;
-/** A lane that is cut after so much was worth its connection: the next one is made at once. */
+/** When a connection is cut after at least this many bytes, it was worth making, and the next one is made at once. */
 const WORTH_BYTES = 64 * 1024;
-/** Some lane brought something within this: the fill is being served. */
+/** The fill counts as being served while its last bytes came within this time. */
 const SERVED_MS = 1_000;
 
 const { laneRaiseMs, laneRestMs, lastLanePauseMs, lastLanePauses } = FILL_RETRIES;
@@ -38,13 +38,13 @@ export class LineState {
   readonly #parts: LineParts;
   readonly #tryAgain: () => void;
   #origins: Origin[];
-  /** Of all origins that it was given so far. */
+  /** Names of all origins that it was given so far. */
   readonly #names: Set<string>;
   #patience: Patience;
-  /** Lanes that the line takes, as far as it was seen. */
+  /** How many lanes the line seems to take. */
   #most: number;
   #raiseAt = 0;
-  /** Until when lanes rest. */
+  /** For each lane that rests after a failure: until when. */
   #resting: number[] = [];
   #pauses = 0;
   #backingOff: Timer | undefined;
@@ -71,7 +71,7 @@ export class LineState {
     return [...this.#names];
   }
 
-  /** When a lane, also one that has ended since, last brought something, of the clock's `elapsed`. */
+  /** When any lane last received bytes, of the clock's `elapsed`; the lane may have ended since. */
   get servedAt(): number | undefined {
     return this.#servedAt;
   }
@@ -84,20 +84,20 @@ export class LineState {
   /** Lanes that may run now. */
   get limit(): number {
     const { policy } = this.#parts;
-    // In trouble one lane tries; the others come when it got something.
+    // After a failure one lane tries alone; the others start when it has received bytes.
     if (this.#patience.isTrying || this.#isSmall) return 1;
     const connections = this.origin?.crowd?.most ?? policy.lanes;
     return Math.max(1, Math.min(this.#lineTakes(), connections));
   }
 
-  /** Of those that may run, how many do not rest. */
+  /** How many of the lanes that may run do not rest after a failure. */
   get awake(): number {
     const now = this.#now;
     this.#resting = this.#resting.filter((until) => until > now);
     return Math.max(1, this.limit - this.#resting.length);
   }
 
-  /** How many lanes may run beside the first to read ahead. */
+  /** How many lanes besides the first may read ahead. A fraction. */
   get ramp(): number {
     const sinceMs = this.#begunAt === undefined ? 0 : this.#now - this.#begunAt;
     return Math.max(
@@ -111,7 +111,7 @@ export class LineState {
     if (!this.#origins.some((known) => known.name === origin.name)) this.#origins.push(origin);
   }
 
-  /** Lanes begin. `hasBytes`: some of the blob is here already. */
+  /** The lanes start. `hasBytes`: some bytes of the blob are present already. */
   begin(hasBytes: boolean): void {
     this.#patience = new Patience(this.#parts.policy, hasBytes);
   }
@@ -121,7 +121,7 @@ export class LineState {
     this.#backingOff = undefined;
   }
 
-  /** A lane brought so many bytes. F11: that forgives everything before. */
+  /** A lane has received `bytes` bytes. F11: earlier failures no longer count. */
   arrived(bytes: number): void {
     this.#received += bytes;
     this.#servedAt = this.#now;
@@ -130,13 +130,13 @@ export class LineState {
     this.#pauses = 0;
   }
 
-  /** Lanes that were given nothing while `left` others are served stand in a queue of the line's: it takes no more at once. */
+  /** Some lanes got nothing while `left` others received bytes: the line takes no more than those at once. */
   refused(left: number): void {
     this.#most = Math.max(1, Math.min(this.#most, left));
     this.#raiseAt = this.#now + laneRaiseMs;
   }
 
-  /** A lane failed while `left` others run. What comes of it: a wait, fewer lanes, another origin, or the end, which is returned. */
+  /** A lane failed while `left` others run. This leads to a wait, fewer lanes, another origin, or the end, which is returned. */
   failed(lane: Lane, error: unknown, left: number): SupplyEnd | undefined {
     if (isGranaryError(error, "store-damaged")) return { end: "stalled", error };
     if (isGranaryError(error, "store-full")) return this.#backOff(lane, error);
@@ -148,7 +148,7 @@ export class LineState {
     return this.#parts.clock.elapsed();
   }
 
-  /** Something came a moment ago. */
+  /** Bytes came a moment ago. */
   get #wasServed(): boolean {
     return this.#servedAt !== undefined && this.#now - this.#servedAt <= SERVED_MS;
   }
@@ -158,7 +158,7 @@ export class LineState {
     return this.#begunAt === undefined || this.#now - this.#begunAt < SMALL_MS;
   }
 
-  /** One more than was seen to be taken is tried from time to time. */
+  /** From time to time one more lane is tried. */
   #lineTakes(): number {
     const now = this.#now;
     if (this.#most < this.#parts.policy.lanes && now >= this.#raiseAt) {
@@ -168,7 +168,7 @@ export class LineState {
     return this.#most;
   }
 
-  /** One lane's trouble is its own while others are served: the line takes fewer, or this range is not to be had just now. */
+  /** While other lanes receive bytes, one lane's failure only means that the line takes fewer lanes, or that its range fails at the moment. */
   #isMadeUpFor(lane: Lane, error: unknown, left: number): boolean {
     const isServedNow = this.#wasServed && !isGranaryError(error, "closed");
     if (left === 0) return isServedNow && isLimit(error) && this.#pause();
@@ -178,7 +178,7 @@ export class LineState {
     return true;
   }
 
-  /** All lanes ended at about the same time, and the line has not got over it: a few short pauses come before the judgement. */
+  /** All lanes ended at about the same time, and bytes came a moment ago: the last failure counts only after a few short pauses. */
   #pause(): boolean {
     this.#pauses += 1;
     if (this.#pauses > lastLanePauses) return false;
@@ -186,12 +186,12 @@ export class LineState {
     return true;
   }
 
-  /** Failures that come while we wait already are one failure: an upstream's restart cuts every lane at once. */
+  /** Failures during a wait belong to the failure that caused it: an upstream's restart cuts all lanes at once. */
   #backOff(lane: Lane, error: unknown): SupplyEnd | undefined {
     if (this.isWaiting) return undefined;
     const origin = lane.origin?.name ?? "";
     const judgement = this.#patience.judge({ error, origin, now: this.#now, random: this.#parts.random() });
-    // Nobody is served: what was learned of the line says nothing any more.
+    // No lane receives bytes: what was learned about the line is out of date.
     this.#most = this.#parts.policy.lanes;
     this.#resting = [];
     if (judgement.next === "end") return { end: judgement.state, error: asFailure(error, "A transfer") };
@@ -209,7 +209,7 @@ export class LineState {
 
   #wait(ms: number): void {
     if (this.isWaiting) return;
-    // What one origin lacks just now another may have.
+    // Another origin may have what this one lacks at the moment.
     const [first, ...others] = this.#origins;
     if (first !== undefined) this.#origins = [...others, first];
     this.#backingOff = this.#parts.clock.after(ms, () => {
@@ -219,7 +219,7 @@ export class LineState {
   }
 }
 
-/** No connection could be made, or it was closed before an answer, or that was "not so many at once". */
+/** True for failures by which servers limit connections: none could be made, it was closed before an answer, or the answer was 429 or 503. */
 function isLimit(error: unknown): boolean {
   if (!isGranaryError(error)) return false;
   const { upstreamStatus } = error.facts;

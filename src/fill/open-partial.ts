@@ -1,6 +1,6 @@
 /**
- * Owns one Partial while a fill has it open: it is hashed as it grows, saved at most a second or 64 MiB behind what arrives, and
- * adopted, saved or discarded at the end. When that end has come is the Fill's to say; what is fetched, the lanes'.
+ * Owns one Partial while a fill has it open: it is hashed as it grows, saved at least every second or every 64 MiB, and at the end adopted,
+ * saved or discarded. The Fill decides when it ends; the lanes decide what is fetched.
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import type { RangeSet } from "../bytes/range-set.ts";
@@ -16,9 +16,9 @@ const EVERY_BYTES = 64 * 1024 * 1024;
 export type OpenPartialParts = {
   readonly clock: Clock;
   readonly room: Room;
-  /** Hears of a checkpoint that could not be written. */
+  /** Called when a checkpoint could not be written. */
   readonly unsaved: (error: unknown) => void;
-  /** False where nobody knows the size: such a partial is hashed by who writes it, and nobody can go on from it later. */
+  /** False when nobody knows the size. Such a partial is hashed by its writer, and no later fill can go on from it. */
   readonly isSized: boolean;
 };
 
@@ -27,7 +27,7 @@ export class OpenPartial {
   readonly #parts: OpenPartialParts;
   readonly #follower: DigestFollower | undefined;
   #checkpoints: Checkpoints;
-  /** Of the file, when all of it was here and before it was hashed to its end. */
+  /** When the file was last written to, as the file system has it; taken before the last bytes were hashed. */
   #lastWrite: bigint | undefined;
 
   constructor(partial: Partial, parts: OpenPartialParts) {
@@ -66,7 +66,7 @@ export class OpenPartial {
     if (this.#parts.isSized) this.#checkpoints.arrived(lengthOf(range));
   }
 
-  /** What all of it hashes to; undefined where who wrote it has hashed it. Throws `store-damaged`. */
+  /** The digest of the whole file; undefined when its writer has checked the digest already. Throws `store-damaged`. */
   async hash(): Promise<Digest | undefined> {
     this.#lastWrite = await this.#partial.lastWrite();
     return await this.#follower?.digest();
@@ -77,27 +77,27 @@ export class OpenPartial {
     return (await this.#partial.lastWrite()) === this.#lastWrite;
   }
 
-  /** Saves what is there, for others to go on from; nothing may be written meanwhile. */
+  /** Saves the map of what is present, so that a later fill can go on from it. Nothing may be written meanwhile. */
   async save(): Promise<void> {
     if (!this.#parts.isSized) return;
     await this.#checkpoints.stop();
-    // Maps cannot be written when the disk is full: the last one that was is still true (F8).
+    // On a full disk the map cannot be written. The last map that was written is still true (F8).
     await this.#partial.checkpoint().catch(this.#parts.unsaved);
     this.#checkpoints = this.#newCheckpoints();
   }
 
-  /** Makes it the store's blob. Whoever reads it goes on reading the same file. */
+  /** Makes it a blob of the store. Its readers go on reading the same file. */
   async adopt(blobs: BlobStore): Promise<void> {
     await this.#checkpoints.stop();
     await blobs.adopt(this.#partial, this.#partial.digest);
   }
 
-  /** Of one that was adopted. */
+  /** Closes a partial that was adopted. */
   async close(): Promise<void> {
     await this.#partial.close();
   }
 
-  /** Saves what is there and closes; without a size nobody could go on from it, and it goes. */
+  /** Saves it and closes it. Without a size no later fill could go on from it, so it is discarded. */
   async keep(): Promise<void> {
     if (!this.#parts.isSized) return await this.discard();
     await this.save();
@@ -115,7 +115,7 @@ export class OpenPartial {
   }
 }
 
-/** When the map is saved while bytes arrive: beside the fill, never in its way. */
+/** Saves the map in the background while bytes arrive, without delaying the fill. */
 export class Checkpoints {
   readonly #partial: Pick<Partial, "checkpoint">;
   readonly #clock: Clock;
@@ -125,7 +125,7 @@ export class Checkpoints {
   #running: Promise<void> | undefined;
   #stopped = false;
 
-  /** `failed` hears of a checkpoint in the background that could not be written. */
+  /** `failed` is called when a checkpoint in the background could not be written. */
   constructor(partial: Pick<Partial, "checkpoint">, clock: Clock, failed: (error: unknown) => void) {
     this.#partial = partial;
     this.#clock = clock;
@@ -139,7 +139,7 @@ export class Checkpoints {
     else this.#timer ??= this.#clock.after(EVERY_MS, () => this.#start());
   }
 
-  /** No more checkpoints in the background; waits for one that runs. */
+  /** Stops checkpoints in the background; waits for one that runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#timer?.cancel();

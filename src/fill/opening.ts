@@ -1,6 +1,6 @@
 /**
- * Owns what a Fill begins with: the blob where the store has it already, else its partial. A stored blob is believed only when its bytes
- * are right (F18), and a wrong one goes out of the way of what replaces it.
+ * Owns what a Fill begins with: the blob if the store has it already, else its partial. A stored blob is used only when its bytes are right
+ * (F18). A damaged one is set aside, so that it can be fetched again.
  */
 import { GranaryError, messageOf } from "../errors.ts";
 import type { Log } from "../observe/log.ts";
@@ -10,7 +10,10 @@ import type { BlobFacts } from "./lane.ts";
 import { OpenPartial } from "./open-partial.ts";
 import type { Room } from "./room.ts";
 
-/** A fill of this digest may have committed between the caller's look-up and its obtain (F9). Throws `store-full`, `store-damaged`, `size-mismatch`. */
+/**
+ * The store may have the blob although the caller did not find it there: another fill may have committed it in between (F9). Throws
+ * `store-full`, `store-damaged`, `size-mismatch`.
+ */
 export async function openBytes(
   ask: FillAsk,
   room: Room,
@@ -29,8 +32,8 @@ export async function openBytes(
 }
 
 /**
- * undefined when there is none, or a damaged one, which has been set aside. Throws `store-damaged`, and `size-mismatch` for a right one of
- * another size than the wanted one; the caller closes.
+ * The stored blob, which the caller closes; undefined when there is none, or only a damaged one, which is then set aside. Throws
+ * `store-damaged`, and `size-mismatch` when the bytes are right but the size is not `size`.
  */
 async function openSound(
   blobs: BlobStore,
