@@ -6,8 +6,8 @@ import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { changesWith } from "./link-change.ts";
 import type {
-  KnownTag,
   BlobRecord,
+  KnownTag,
   LinkChange,
   Listed,
   ListKey,
