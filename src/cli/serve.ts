@@ -13,6 +13,7 @@ import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openMirror } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";
+import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
 import { withExamples } from "./help.ts";
 import { printLine } from "./output.ts";
@@ -105,16 +106,9 @@ function announce({ storage }: Settings, { listeners }: Serving): void {
   if (process.stdout.isTTY !== true) return;
   printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
   for (const { upstream, url } of listeners) {
-    printLine(`  ${url}  serves ${upstream}${hintFor(upstream, url)}`);
+    printLine(`  ${url}  serves ${upstream}${clientHint(upstream, url)}`);
   }
   printLine("Stop it with Ctrl-C.\n");
-}
-
-function hintFor(upstream: string, url: string): string {
-  if (upstream === "docker.io") return `: "registry-mirrors": ["${url}"] in /etc/docker/daemon.json`;
-  if (upstream === "registry.ollama.ai")
-    return `: ollama pull --insecure ${url.replace(/^https?:\/\//, "")}/library/MODEL`;
-  return "";
 }
 
 /** Bodies in flight first, then the fills that feed them. */
