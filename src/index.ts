@@ -6,7 +6,7 @@
 // The functions.
 
 export { fetchArtifact } from "./library/artifacts.ts";
-export { fetchBlob } from "./library/blobs.ts";
+export { fetchBlob, readBlob } from "./library/blobs.ts";
 export {
   createImage,
   extractImage,

@@ -86,6 +86,11 @@ export const FETCHING: readonly (readonly [name: string, call: Call])[] = [
       ),
   ],
   [
+    "readBlob",
+    ({ fake, layer }, options) =>
+      granary.readBlob(`${fake.host}/org/app`, layer?.digest ?? "", async () => {}, hurried(options)),
+  ],
+  [
     "uncompressedImageSize",
     ({ names }, options) => granary.uncompressedImageSize(names.image, platformed(options)),
   ],
