@@ -11,21 +11,21 @@ import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 import { lifetimeOf } from "./tag-lifetime.ts";
 
 /** `checkedHere`: when this process checked it, of the clock's `elapsed`; undefined when an earlier process did. */
-export type KnownTag = { readonly record: TagRecord; readonly checkedHere: number | undefined };
+export type RememberedTag = { readonly record: TagRecord; readonly checkedHere: number | undefined };
 
 const MOST_IN_MEMORY = 10_000;
 
 export class TagRecords {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
-  readonly #inMemory = new LRUCache<string, KnownTag>({ max: MOST_IN_MEMORY });
+  readonly #inMemory = new LRUCache<string, RememberedTag>({ max: MOST_IN_MEMORY });
 
   constructor(metadata: Metadata, clock: Clock) {
     this.#metadata = metadata;
     this.#clock = clock;
   }
 
-  async find(key: TagKey): Promise<KnownTag | undefined> {
+  async find(key: TagKey): Promise<RememberedTag | undefined> {
     return this.#inMemory.get(nameOf(key)) ?? (await this.#stored(key));
   }
 
@@ -48,13 +48,13 @@ export class TagRecords {
    * Whether it may be used without asking the upstream. It must be young by the date, which counts over a restart and may be set wrong, and
    * by the time that has passed in this process, which nobody sets.
    */
-  isFresh(client: UpstreamClient, { record, checkedHere }: KnownTag): boolean {
+  isFresh(client: UpstreamClient, { record, checkedHere }: RememberedTag): boolean {
     const lifetimeMs = lifetimeOf(record.tag, client);
     if (!isYoungerThan(lifetimeMs, record.checkedAt, this.#clock.now())) return false;
     return checkedHere === undefined || isYoungerThan(lifetimeMs, checkedHere, this.#clock.elapsed());
   }
 
-  async #stored(key: TagKey): Promise<KnownTag | undefined> {
+  async #stored(key: TagKey): Promise<RememberedTag | undefined> {
     const record = await this.#metadata.tag(key);
     // No manifest is empty; older versions of Granary believed a HEAD that said so.
     if (record === undefined || record.size === 0) return undefined;
