@@ -7,12 +7,15 @@ import { visibleLine, visibleText } from "../observe/visible-text.ts";
 import { plainWords } from "../oci/error-body.ts";
 import { adviceFor } from "./advice.ts";
 import type { Asked } from "./asked.ts";
+import { type Fact, formatFacts } from "./facts.ts";
 
 export type VerbAnswer = {
   /** What --json prints. */
   readonly json: unknown;
   /** What scripts read without --json: on standard output, alone. */
   readonly value?: string | Uint8Array;
+  /** What people read in place of `value` where standard output is a terminal. */
+  readonly facts?: (columns: number) => readonly Fact[];
   /** What people should know although it went well: on standard error, also when quiet. */
   readonly warnings?: readonly string[];
   /** What people like to hear in the end: on standard error, unless quiet. */
@@ -21,14 +24,21 @@ export type VerbAnswer = {
 
 /** The value or the JSON alone on standard output, everything else on standard error. */
 export function printAnswer(
-  { json, value, warnings = [], sentence }: VerbAnswer,
+  { json, value, facts, warnings = [], sentence }: VerbAnswer,
   flags: { readonly json?: boolean; readonly quiet?: boolean },
 ): void {
   for (const warning of warnings) tell(`granary: ${warning}`);
   if (sentence !== undefined && flags.quiet !== true) tell(sentence);
   if (flags.json === true) printJson(json);
+  else if (facts !== undefined && process.stdout.isTTY === true) printFacts(facts);
   else if (typeof value === "string") printLine(value);
   else if (value !== undefined) printBytes(value);
+}
+
+/** Some terminals do not say how wide they are. */
+function printFacts(facts: NonNullable<VerbAnswer["facts"]>): void {
+  const columns = process.stdout.columns > 0 ? process.stdout.columns : 80;
+  printLine(formatFacts(facts(columns), columns));
 }
 
 export function printLine(text: string): void {

@@ -7,6 +7,17 @@ import type { Ended } from "./run-granary.ts";
 
 export type Place = { readonly cwd: string; readonly env: Readonly<Record<string, string>> };
 
+/** The same with standard output as a terminal of so many columns. */
+export async function runAtTerminal(columns: number, args: readonly string[], place?: Place): Promise<Ended> {
+  const { isTTY, columns: before } = process.stdout;
+  Object.assign(process.stdout, { isTTY: true, columns });
+  try {
+    return await runMain(args, place);
+  } finally {
+    Object.assign(process.stdout, { isTTY, columns: before });
+  }
+}
+
 /** At `place` where one is given: its working directory, and its variables over those of the tests. */
 export async function runMain(args: readonly string[], place?: Place): Promise<Ended> {
   const leave = place === undefined ? () => {} : enter(place);

@@ -4,6 +4,7 @@ import { imageSize, uncompressedImageSize } from "../../library/images.ts";
 import { type OpenedImage, openImage } from "../../library/open-image.ts";
 import { formatPlatform, isStated } from "../../oci/platform.ts";
 import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
+import { sizeWords } from "../facts.ts";
 import { asVerb } from "../help.ts";
 import type { VerbAnswer } from "../output.ts";
 import { runVerb } from "../run-verb.ts";
@@ -12,7 +13,9 @@ type SizeFlags = CommonFlags & { readonly uncompressed?: boolean };
 
 export function imageSizeCommand(): Command {
   const command = new Command("size")
-    .description("Print the size of an image's layers in bytes, as they are stored and sent.")
+    .description(
+      "Print the size of an image's layers as they are stored and sent: a number of bytes, on a terminal with more words.",
+    )
     .argument(...IMAGE_ARGUMENT)
     .option("--uncompressed", "print their size unpacked: fetches every layer, and keeps none")
     .action((reference: string, flags: SizeFlags, command: Command) =>
@@ -39,10 +42,17 @@ export function imageSizeCommand(): Command {
 type Sizes = { readonly compressed: number; readonly uncompressed?: number };
 
 function answerOf({ manifest, config, warning }: OpenedImage, sizes: Sizes, value: number): VerbAnswer {
-  const platform = isStated(config.platform) ? { platform: formatPlatform(config.platform) } : {};
+  const { digest } = manifest;
+  const platform = isStated(config.platform) ? formatPlatform(config.platform) : undefined;
   return {
-    json: { digest: manifest.digest, ...platform, ...sizes },
+    json: { digest, ...(platform !== undefined && { platform }), ...sizes },
     value: String(value),
+    facts: () => [
+      ["Size", sizeWords(sizes.compressed)],
+      ["Unpacked", sizes.uncompressed === undefined ? undefined : sizeWords(sizes.uncompressed)],
+      ["Platform", platform],
+      ["Digest", digest],
+    ],
     ...(warning !== undefined && { warnings: [warning] }),
   };
 }

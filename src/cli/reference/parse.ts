@@ -1,7 +1,8 @@
 /** Owns `granary reference parse`: what a text means, without asking anybody. */
 import { Command } from "commander";
-import { formatReference, parseReference } from "../../oci/reference.ts";
+import { formatReference, parseReference, type Reference } from "../../oci/reference.ts";
 import { parseModelName } from "../../ollama/model-name.ts";
+import type { Fact } from "../facts.ts";
 import { withExamples } from "../help.ts";
 import { printAnswer } from "../output.ts";
 
@@ -19,10 +20,21 @@ export function referenceParseCommand(): Command {
       const isModel = flags.model === true || text.startsWith("ollama://");
       const reference = isModel ? parseModelName(text) : parseReference(text);
       const canonical = formatReference(reference);
-      printAnswer({ json: { ...reference, canonical }, value: canonical }, flags);
+      const facts = () => factsOf(reference, canonical);
+      printAnswer({ json: { ...reference, canonical }, value: canonical, facts }, flags);
     });
   return withExamples(command, [
     "granary reference parse alpine",
     "granary reference parse --model hf.co/org/model:Q4_K_M --json",
   ]);
+}
+
+function factsOf({ registry, repository, tag, digest }: Reference, canonical: string): Fact[] {
+  return [
+    ["Name", canonical],
+    ["Registry", registry],
+    ["Repository", repository],
+    ["Tag", tag],
+    ["Digest", digest],
+  ];
 }
