@@ -1,6 +1,6 @@
 /**
- * Owns a password that stands in a file of its own and changes there under a running process (ECR's does every twelve hours): read
- * at the start, and again when it is refused or when somebody says so. What a file holds never enters a message.
+ * Owns a password that is kept in a file of its own and may change while the process runs (ECR's changes every twelve hours). It is read at
+ * the start, and again when the upstream refuses it or a reload is asked for. The content of the file never appears in a message.
  */
 import { readFile } from "node:fs/promises";
 import { GranaryError, messageOf } from "../errors.ts";
@@ -22,7 +22,7 @@ export async function readPasswordFile(file: string, path: string): Promise<stri
 }
 
 export type PasswordFileOptions = {
-  /** As they were read at the start. */
+  /** User name and password, as read at the start. */
   readonly credentials: PasswordCredentials;
   readonly file: string;
   /** The key that names the file, for messages. */
@@ -32,41 +32,41 @@ export type PasswordFileOptions = {
 export class PasswordFile {
   readonly #file: string;
   readonly #path: string;
-  #held: PasswordCredentials;
+  #current: PasswordCredentials;
   #reading: Promise<boolean> | undefined;
 
   constructor({ credentials, file, path }: PasswordFileOptions) {
-    this.#held = credentials;
+    this.#current = credentials;
     this.#file = file;
     this.#path = path;
   }
 
-  /** Who asks with what is held; whoever is refused as that may `renew` it. */
+  /** The identity with the current password. A caller that is refused with it calls `renew`. */
   identity(): Identity {
-    const held = this.#held;
-    return { ...identityWith(held), renew: () => this.#renewed(held) };
+    const asked = this.#current;
+    return { ...identityWith(asked), renew: () => this.#renewed(asked) };
   }
 
-  /** True when the file holds another password than before. Throws `config-invalid`; what was held stays then. */
+  /** True when the file has another password than before. Throws `config-invalid`, and the current password stays in use. */
   readAgain(): Promise<boolean> {
-    // No await from the look-up to the insert: all who are refused at once share one reading.
+    // No await from the look-up to the insert: all callers that are refused at the same time share one read.
     this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
     return this.#reading;
   }
 
-  /** undefined when there is nothing newer than `refused`: the same is not tried again. */
+  /** undefined when the file still has the refused password: it is not tried again. */
   async #renewed(refused: Credentials): Promise<Identity | undefined> {
-    // A file that cannot be read now must not replace the real error, which is that the password was refused.
-    if (this.#held === refused) await this.readAgain().catch(() => false);
-    return this.#held === refused ? undefined : this.identity();
+    // If the file cannot be read now, that must not hide the real error: the password was refused.
+    if (this.#current === refused) await this.readAgain().catch(() => false);
+    return this.#current === refused ? undefined : this.identity();
   }
 
   async #read(): Promise<boolean> {
     const password = await readPasswordFile(this.#file, this.#path);
-    if (password === this.#held.password) return false;
-    this.#held = { ...this.#held, password };
+    if (password === this.#current.password) return false;
+    this.#current = { ...this.#current, password };
     return true;
   }
 }

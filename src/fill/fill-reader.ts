@@ -1,7 +1,7 @@
 /**
- * Owns the readers of a Fill. Each asks the Content for its next bytes, parks while they are not there, and gets exactly its range or an
- * error (F2). It has no bytes of its own (F7); its end ends nothing but itself (F5). Of all together it is known how many they are, and
- * when nobody has read for a while (F13).
+ * Owns the readers of a Fill. Each asks the Content for its next bytes, parks while they are not present, and gets exactly its range or an
+ * error (F2). A reader buffers no bytes (F7), and its end affects nothing else (F5). FillReaders knows how many there are, and when
+ * nobody has read for a while (F13).
  */
 import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
@@ -12,9 +12,9 @@ import type { Content, Reading } from "./content.ts";
 import type { BlobFacts } from "./lane.ts";
 import type { Parked } from "./waits.ts";
 
-/** What the Fill hears of its readers. */
+/** What a Fill is told about its readers. */
 export type ReadersEvents = {
-  /** The disk fails to give what is present. Throws what the reader is to throw where the fill cannot do without the disk. */
+  /** The disk fails to read bytes that are present. Throws when the readers cannot go on without the disk; the reader throws the same. */
   readonly unreadable: (error: GranaryError) => void;
   readonly lastLeft: () => void;
   /** `lingerMs` have passed since the last one left. */
@@ -25,7 +25,7 @@ export type ReadersParts = {
   readonly content: Content;
   readonly blob: BlobFacts;
   readonly clock: Clock;
-  /** undefined where it does not matter whether anybody reads. */
+  /** undefined when the fill goes on even if nobody reads. */
   readonly lingerMs: number | undefined;
 };
 
@@ -44,7 +44,7 @@ export class FillReaders {
     return this.#open.size;
   }
 
-  /** Throws `range-unsatisfiable` for a range that is not inside the size: a byte past the end would be waited for without end. */
+  /** Throws `range-unsatisfiable` for a range that is not inside the size: a reader would wait forever for a byte past the end. */
   open(range: ByteRange | undefined, ahead: readonly ByteRange[] | undefined): FillReader {
     const { digest, size: end = Number.POSITIVE_INFINITY } = this.#parts.blob;
     for (const one of [range ?? [], ahead ?? []].flat())
@@ -59,12 +59,12 @@ export class FillReaders {
     return reader;
   }
 
-  /** Who was given bytes, or is being given some, hears `error`. */
+  /** Readers that were given bytes, or are being given some, fail with `error`. */
   failThoseWithBytes(error: GranaryError): void {
     for (const reader of this.#open) if (reader.hasBytes) reader.fail(error);
   }
 
-  /** Where nobody reads, `unread` is told unless somebody comes. */
+  /** When nobody reads, calls `unread` after lingerMs, unless a reader comes before. */
   linger(): void {
     const { clock, lingerMs } = this.#parts;
     if (this.#open.size > 0 || lingerMs === undefined) return;
@@ -97,7 +97,7 @@ export class FillReader implements BlobReader {
   #failure: GranaryError | undefined;
   #isClosed = false;
   #isTaking = false;
-  /** The disk gives nothing back: what is present is of no use to this reader. */
+  /** The disk failed to read, so this reader does not use the bytes that are present. */
   #isUnreadable = false;
 
   constructor(content: Content, asked: Reading, events: ReaderEvents) {
@@ -107,7 +107,7 @@ export class FillReader implements BlobReader {
     this.#offset = asked.start;
   }
 
-  /** It was given bytes, or is being given some: a read under way has chosen its bytes already. */
+  /** It was given bytes, or is being given some: a running read counts, since its bytes are chosen already. */
   get hasBytes(): boolean {
     return this.#isTaking || this.#offset > this.#asked.start;
   }
@@ -123,7 +123,7 @@ export class FillReader implements BlobReader {
         if (taken > 0) return taken;
         continue;
       }
-      // Only from where nothing is present: what is, is never asked for again (F6).
+      // Only where the next byte is not present: present bytes are never fetched again (F6).
       this.#detour = this.#content.detour(this.#rest);
       if (this.#detour !== undefined) continue;
       if (this.#isAtEnd()) return await this.#complete();
@@ -131,7 +131,7 @@ export class FillReader implements BlobReader {
     }
   }
 
-  /** What this reader has been given can no longer be trusted: its next read throws. */
+  /** The bytes that this reader was given can no longer be trusted: its next read throws `error`. */
   fail(error: GranaryError): void {
     this.#failure = error;
     this.#parked?.leave();
@@ -149,18 +149,18 @@ export class FillReader implements BlobReader {
     return { ...this.#asked, start: this.#offset };
   }
 
-  /** A whole reader is at its end only when the digest is known to be right, also of an empty blob. */
+  /** A reader of the whole blob is at its end only when the digest is known to be right, even if the blob is empty. */
   #isAtEnd(): boolean {
     const end = Math.min(this.#asked.end, this.#content.end);
     return this.#offset >= end && !this.#content.isHeldBack(this.#rest);
   }
 
-  /** F2: never short. A range of a blob whose size nobody knew may turn out to lie beyond its end. */
+  /** F2: a reader never ends early without an error. If nobody knew the size, the range may lie beyond the end. */
   async #complete(): Promise<number> {
     const { end } = this.#asked;
     if (this.#offset >= end) return 0;
     if (end === Number.POSITIVE_INFINITY) {
-      // F18: its last bytes were given before anybody knew that they are the last.
+      // F18: its last bytes were given out before it was known that they are the last, so the file is checked here.
       if (await this.#content.isUnchanged()) return 0;
       throw changed();
     }
@@ -172,7 +172,7 @@ export class FillReader implements BlobReader {
   async #take(into: Uint8Array): Promise<number> {
     this.#isTaking = true;
     const count = await this.#readAt(into);
-    // F18: all that a slow reader was given was read by now, and must be what was hashed.
+    // F18: all bytes of this reader were read from the file by now. If the file was written to since, they may not be what was hashed.
     const isLast = this.#asked.isWhole && count > 0 && this.#offset + count === this.#asked.end;
     if (isLast && !(await this.#content.isUnchanged())) this.#failure ??= changed();
     this.#isTaking = false;
@@ -184,7 +184,7 @@ export class FillReader implements BlobReader {
     return count;
   }
 
-  /** 0 when the disk failed and the reader goes on without it. */
+  /** 0 when the disk failed, and the reader goes on without it. */
   async #readAt(into: Uint8Array): Promise<number> {
     try {
       return await this.#content.read(this.#offset, into);

@@ -1,6 +1,6 @@
 /**
- * Owns the PassThrough: a reader of a blob that is not kept, for when there is no room (F16). What it gives a reader of the whole is
- * verified before the last bytes leave (F18). It writes nothing, and fetches nothing itself: that is resuming-body.ts's.
+ * Owns the PassThrough: a reader of a blob that is not kept, for when the disk has no room (F16). For a reader of the whole blob, the digest
+ * is checked before the last bytes are given out (F18). It writes nothing; resuming-body.ts fetches.
  */
 import { createHash, type Hash } from "node:crypto";
 import type { ByteRange } from "../bytes/byte-range.ts";
@@ -16,18 +16,18 @@ import { ResumingBody } from "./resuming-body.ts";
 
 export type PassThroughAsk = {
   readonly digest: Digest;
-  /** Bytes; undefined where nobody states them: the end of the body is the end of the blob, if the digest says so. */
+  /** Bytes; undefined when nobody states the size: the blob then ends where the body ends, if the digest is right. */
   readonly size: number | undefined;
   readonly origin: Origin;
   /** Without a size its end may be infinite. */
   readonly range: ByteRange;
-  /** The reader has the whole blob from 0; `range` is what it still lacks. */
+  /** The reader asked for the whole blob; `range` is what it still lacks. */
   readonly whole: boolean;
-  /** Reads what the whole reader has been given already, so that it can be hashed. */
+  /** Reads the bytes that the reader has been given already, so that they can be hashed. */
   readonly seed?: (offset: number, into: Uint8Array) => Promise<number>;
 };
 
-/** A reader of what `content` cannot keep, from where `reading` stands: what its reader was given already is read from there to be hashed. */
+/** A reader that goes on where `reading` is, of bytes that `content` cannot keep. What was given out already is read from `content` to be hashed. */
 export function passThrough(
   { start, end, isWhole }: Reading,
   { digest, size, origin, policy }: FillAsk,
@@ -45,11 +45,11 @@ const SEED_BYTES = 1024 * 1024;
 export class PassThrough implements BlobReader {
   readonly #ask: PassThroughAsk;
   readonly #body: ResumingBody;
-  /** Of a whole reader, once it was begun. */
+  /** For a reader of the whole blob, from its first read on. */
   #hash: Hash | undefined;
   #chunks: Uint8Array[] = [];
   #isEnded = false;
-  /** What ended this reader for good. */
+  /** Every read throws it from now on. */
   #failure: { readonly error: unknown } | undefined;
 
   constructor(ask: PassThroughAsk, policy: PatiencePolicy, clock: Clock, random: () => number) {
@@ -63,7 +63,7 @@ export class PassThrough implements BlobReader {
     try {
       this.#throwFailure();
       await this.#fetch();
-      // Closed meanwhile: that is no end of the blob.
+      // If it was closed meanwhile, no chunk means that, not the end of the blob.
       this.#throwFailure();
     } catch (error) {
       throw this.#fail(error);
@@ -86,7 +86,7 @@ export class PassThrough implements BlobReader {
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 
-  /** Until there is a chunk that may leave: of a whole reader, the last one only when the digest is known to be right. */
+  /** Fetches until a chunk can be given out. A reader of the whole blob gets the last one only when the digest is right. */
   async #fetch(): Promise<void> {
     const { whole } = this.#ask;
     if (whole) this.#hash ??= await this.#seeded();
@@ -125,7 +125,7 @@ export class PassThrough implements BlobReader {
     throw new GranaryError("digest-mismatch", message, { expected: digest, found });
   }
 
-  /** From here on every read throws: what was held back must not leave at the second try (F18). */
+  /** From now on every read throws: the bytes that were held back must not be given out at a second try (F18). */
   #fail(error: unknown): unknown {
     this.#failure ??= { error };
     this.#chunks = [];

@@ -1,6 +1,6 @@
 /**
- * Owns one body of an Origin that goes on where it was cut: the chunks of a range in order, over as many connections as it takes. It
- * keeps nothing and verifies nothing but what every answer must be; when to give up is patience.ts's.
+ * Owns the body of a range that goes on where it was cut: its chunks in order, over as many connections as it takes. It keeps nothing, and
+ * checks only what openChecked does. patience.ts decides when to give up.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
@@ -13,9 +13,9 @@ import { Patience, type PatiencePolicy } from "./patience.ts";
 export type BodyAsk = {
   readonly blob: BlobFacts;
   readonly origin: Origin;
-  /** Where nobody states the size its end may be infinite: then the end of the body is the end of the blob. */
+  /** Its end may be infinite when nobody states the size: the blob then ends where the body ends. */
   readonly range: ByteRange;
-  /** Bytes of this blob came before: an outage is waited for longer. */
+  /** Some bytes of this blob came before, so it waits longer during an outage. */
   readonly hasBegun: boolean;
 };
 
@@ -46,7 +46,7 @@ export class ResumingBody {
     this.#end = ask.range.end;
   }
 
-  /** The next chunk, never empty; undefined after the last byte. Throws `closed`, and the failure that no other try can mend. */
+  /** The next chunk, never empty; undefined after the last byte. Throws `closed`, and a failure that another try would not help. */
   async next(): Promise<Uint8Array | undefined> {
     while (this.#at < this.#end) {
       if (this.#abort.signal.aborted) throw closed();
@@ -62,7 +62,7 @@ export class ResumingBody {
     this.#drop();
   }
 
-  /** undefined, or empty, where nothing came of this try. */
+  /** undefined, or an empty chunk, when this try brought nothing. */
   async #pull(): Promise<Uint8Array | undefined> {
     try {
       this.#body ??= await this.#open();
@@ -84,13 +84,13 @@ export class ResumingBody {
     const { origin, blob } = this.#ask;
     const range = { start: this.#at, end: this.#end };
     const opened = await openChecked(origin, range, blob, this.#abort.signal);
-    // An origin may know the size although nobody else states it.
+    // The origin may state the size although nobody did before.
     if (blob.size === undefined && opened.size !== undefined) this.#end = Math.min(this.#end, opened.size);
     const cut = cutter(this.#at - opened.range.start);
     return { opened, chunks: opened.body[Symbol.asyncIterator](), cut };
   }
 
-  /** The body is over: that is the end of a blob whose size nobody states, and too early for any other. */
+  /** The body has ended. For a blob whose size nobody states, that is its end; for any other it is too early. */
   #ended(): undefined {
     if (this.#end !== Number.POSITIVE_INFINITY) {
       const message = `${this.#ask.origin.name} ended at byte ${this.#at} of ${this.#end}.`;
@@ -100,13 +100,13 @@ export class ResumingBody {
   }
 
   #drop(): void {
-    // Nobody waits for the end of a body that was given up, nor for the error that its ending may throw.
+    // The end of an abandoned body is not awaited, and an error that it throws is of no interest.
     this.#body?.chunks.return?.().catch(() => {});
     this.#body?.opened.dismiss();
     this.#body = undefined;
   }
 
-  /** Throws `error` where another try makes no sense. */
+  /** Waits before the next try. Throws `error` when another try makes no sense. */
   async #pauseAfter(error: unknown): Promise<void> {
     if (isGranaryError(error, "digest-mismatch", "size-mismatch")) throw error;
     const failed = {

@@ -1,7 +1,7 @@
 /**
- * Owns the Stream: how a blob whose size nobody states is brought in. It is read once from its start into a file that grows, and
- * everybody who asks meanwhile follows that. The body keeps its last chunk back until the digest is known to be right (F18), so that
- * nobody comes to an end with wrong bytes.
+ * Owns the Stream: how a blob is fetched whose size nobody states. It is read once from its start into a growing file, from which all who
+ * ask meanwhile are served. The body holds its last chunk back until the digest is known to be right (F18), so that nobody gets wrong bytes
+ * with a regular end.
  */
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -21,7 +21,7 @@ export type StreamAsk = {
 };
 
 const READ_BYTES = 1024 * 1024;
-/** Room is taken for as much again as came so far, within these bounds. */
+/** Room is reserved for as many bytes again as came so far, within these bounds. */
 const LEAST_ROOM = 64 * 1024;
 const MOST_ROOM = 64 * 1024 * 1024;
 
@@ -32,7 +32,7 @@ export class Stream implements Supply {
   readonly #around: FillSurroundings;
   #body: PassThrough | undefined;
   #copying: Promise<SupplyEnd> = Promise.resolve(STOPPED);
-  /** Bytes of the blob that there is room for. */
+  /** How many bytes of the blob there is room for. */
   #reach = 0;
 
   constructor(ask: StreamAsk, content: Content, room: Room, around: FillSurroundings) {
@@ -54,7 +54,7 @@ export class Stream implements Supply {
     return [this.origin.name];
   }
 
-  /** One stream is one origin's. */
+  /** Does nothing: a stream stays with one origin. */
   addOrigin(_origin: Origin): void {}
 
   work(): Promise<SupplyEnd> {

@@ -1,6 +1,6 @@
 /**
- * Owns the verdict on a blob of which every byte is here: what it hashes to, and where that is right, that it becomes the store's
- * (F9). What follows for the fill and its readers is the Fill's.
+ * Owns the verdict on a blob of which every byte is present: it compares the digest, and gives a right blob to the store (F9). The Fill decides
+ * what follows for itself and its readers.
  */
 import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -11,7 +11,7 @@ import type { Supply } from "./supply.ts";
 
 export type Verdict =
   | { readonly is: "committed" }
-  /** Every byte is right, and the store cannot take it. */
+  /** Every byte is right, but the store cannot take the blob. */
   | { readonly is: "uncommitted"; readonly reason: GranaryError }
   | { readonly is: "wrong"; readonly error: GranaryError };
 
@@ -22,7 +22,7 @@ export type VerdictParts = {
   readonly around: FillSurroundings;
 };
 
-/** Readers get the end of a right one at once, before it is committed. Throws `store-damaged` when it cannot be read. */
+/** When the digest is right, readers get the last bytes at once, before the commit. Throws `store-damaged` when the file cannot be read. */
 export async function judge(partial: OpenPartial, parts: VerdictParts): Promise<Verdict> {
   const { digest, content } = parts;
   const found = (await partial.hash()) ?? digest;
@@ -31,7 +31,7 @@ export async function judge(partial: OpenPartial, parts: VerdictParts): Promise<
   return await commit(partial, parts);
 }
 
-/** F9: adopt, then metadata; the fill leaves the map after that. Readers go on with the adopted partial meanwhile and afterwards. */
+/** F9: adopts the file, then records it; only after that the fill leaves the map. Readers go on with the adopted file all the time. */
 async function commit(
   partial: OpenPartial,
   { digest, content, supply, around }: VerdictParts,
@@ -50,7 +50,7 @@ async function commit(
   return { is: "committed" };
 }
 
-/** F10: after a resume the saved bytes may be wrong; on a fresh fill they are all the origin's. */
+/** F10: after a resume the saved bytes may be the wrong ones, so the origin is blamed only when all bytes came from it in this fill. */
 function mismatch({ isResumed }: OpenPartial, found: Digest, { digest, supply, around }: VerdictParts) {
   around.log.error({ digest, found, resumed: isResumed }, "digest mismatch");
   if (!isResumed) {

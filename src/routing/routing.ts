@@ -22,7 +22,7 @@ export type RouteInput = {
   readonly hostHeader: string | undefined;
   /** `host[:port]` of an absolute-form request line: this process is used as an HTTP proxy. */
   readonly absoluteHost: string | undefined;
-  /** As it came, with its percent signs. */
+  /** As the client sent it, still percent-encoded. */
   readonly rawPath: string;
   /** Without the question mark; empty when there is none. */
   readonly rawQuery: string;
@@ -35,7 +35,7 @@ export type Route = {
   readonly target: Target | undefined;
   /** The `ns` that the client gave: answers carry `OCI-Namespace`, and links of ours repeat it. */
   readonly ns: string | undefined;
-  /** The `ns` that a path prefix of another upstream overruled; worth a line in the log. */
+  /** The `ns` of the client, when the path names another upstream, which counts; this is logged. */
   readonly overruledNs: string | undefined;
 };
 
@@ -59,7 +59,7 @@ export function createRouter(upstreams: Iterable<RoutedUpstream>): (input: Route
   };
 }
 
-/** The same few paths are asked for again and again, and reading one costs more than all the rest of answering a stored manifest. */
+/** The same few paths are requested all the time, and parsing one takes longer than the rest of an answer from a stored manifest. */
 const REMEMBERED = 2_000;
 /** Longer paths are not kept, so that nobody can fill the memory with them. */
 const REMEMBERED_LENGTH = 512;
@@ -105,8 +105,8 @@ function splitPath(rawPath: string): string[] {
 
 /**
  * The upstream that a prefix names, before `/v2/` or as the first segment after it; the latter is taken off `path`. A first segment that
- * looks like a host and is no upstream's name belongs to a repository (my.group/app, gcr.io/google.com/…): nothing is ever
- * looked up or connected to by it.
+ * looks like a host but is not the name of an upstream is part of the repository (my.group/app, gcr.io/google.com/…): it is never
+ * looked up or connected to.
  */
 function upstreamInPath(
   byHost: ByHost,
@@ -122,8 +122,8 @@ function upstreamInPath(
 }
 
 /**
- * Where only the listener says which registry is meant, and the path begins with a host where no repository can have such a name, the
- * client means a registry that is not configured: the error says that. Hub namespaces have no dots (docs/protocol.md#podman-mirror-paths).
+ * When only the listener implies the registry, and the path begins with a host name that cannot begin a repository name there, the client
+ * means a registry that is not configured. Throws an error that says so. Hub namespaces have no dots (docs/protocol.md#podman-mirror-paths).
  */
 function checkListenerName({ names }: RoutedUpstream, path: readonly string[]): void {
   const [first = ""] = path;
@@ -143,7 +143,7 @@ function upstreamBesidePath(byHost: ByHost, ns: string | undefined, input: Route
   return findHost(byHost, absoluteHost) ?? known(byHost, absoluteHost);
 }
 
-/** An own or unknown host is undefined. The ports of the schemes mean nothing; any other makes it another host. */
+/** undefined for Granary's own host and for unknown ones. Ports 80 and 443 are ignored; any other port makes it another host. */
 function findHost(byHost: ByHost, host: string | undefined): RoutedUpstream | undefined {
   if (host === undefined) return undefined;
   const name = host.toLowerCase();
@@ -184,7 +184,7 @@ function parseTarget(
   throw noEndpoint(`/v2/${path.join("/")}`);
 }
 
-/** What pages of tags are asked for with: `n` and `last`, or whatever a registry's own links carry. */
+/** The query of a page of tags: `n` and `last`, or whatever the registry puts into its links. */
 function parseListQuery(rawQuery: string): string {
   if (rawQuery.length <= MOST_QUERY && /^[!$-;=?-Z[\]_a-z|~]*$/.test(rawQuery)) return withoutNs(rawQuery);
   throw new GranaryError("reference-invalid", `"${shorten(rawQuery)}" is not the query of a list.`);
@@ -194,7 +194,7 @@ function parseRepository(upstream: RoutedUpstream, segments: readonly string[]):
   const [first = ""] = segments;
   if (upstream.names === "hub" && segments.length > 1 && looksLikeHost(first)) throw unknownUpstream(first);
   const given = segments.join("/");
-  // Hub knows its official images by this name only, and answers 401 to any other (docs/protocol.md#docker-hub-names).
+  // Hub serves its official images only under "library/", and answers 401 without it (docs/protocol.md#docker-hub-names).
   const name = upstream.names === "hub" && segments.length === 1 ? `library/${given}` : given;
   if (isNameAt(upstream.names, name)) return name;
   throw new GranaryError(
@@ -223,7 +223,7 @@ function noEndpoint(path: string): GranaryError {
   return new GranaryError("not-found", `There is nothing at "${shorten(path)}".`);
 }
 
-/** What somebody wrote, fit for a message: without a login before a host, and not too long. */
+/** A client's text for a message: without a login before a host, and not too long. */
 function shorten(written: string): string {
   const text = withoutUserInfo(written);
   return text.length > 200 ? `${text.slice(0, 200)}…` : text;

@@ -1,4 +1,4 @@
-/** Owns Target: one parsed request, as a value. Made by routing.ts (and by library callers), never by URL text elsewhere. */
+/** Owns Target: one parsed request, as a value. Only routing.ts and library callers make one; nothing else parses a URL into one. */
 import type { Digest } from "../oci/digest.ts";
 
 export type ManifestTarget = {
@@ -20,7 +20,7 @@ export type TagsTarget = {
   readonly kind: "tags";
   readonly upstream: string;
   readonly repository: string;
-  /** As the client wrote it, but for `ns`; "" when there is none. It is the upstream's to understand. */
+  /** As the client wrote it, but without `ns`; "" when there is none. It is passed to the upstream as it is. */
   readonly query: string;
 };
 
