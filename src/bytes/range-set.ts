@@ -1,6 +1,6 @@
 /**
- * Owns RangeSet: sorted, disjoint, coalesced ByteRanges, with the legal operations written on it. It never does
- * I/O and never holds an empty range. Look-ups are binary searches; an insertion next to the last one is O(1) amortised.
+ * Owns RangeSet: a set of bytes as sorted ByteRanges that neither overlap nor touch. It does no I/O and never contains an empty range. A
+ * look-up is a binary search; adding next to the last range takes constant time on average.
  */
 import type { ByteRange } from "./byte-range.ts";
 
@@ -19,7 +19,7 @@ export class RangeSet implements Iterable<ByteRange> {
     return this.#total;
   }
 
-  /** Adds `range`, joining it with what it touches; adding what is there already changes nothing. */
+  /** Adds `range` and joins it with the ranges that it touches. Adding bytes that are covered already changes nothing. */
   add(range: ByteRange): void {
     if (range.end <= range.start) return;
     const from = this.#firstEndingAtOrAfter(range.start);

@@ -1,6 +1,6 @@
 /**
- * Owns the two text forms that people write in configuration: sizes ("200GiB") and durations ("10m").
- * Pure; both directions.
+ * Owns the text forms of sizes ("200GiB") and durations ("10m"): reads them as people write them in the configuration, and writes them for
+ * people. Pure.
  */
 import { GranaryError } from "../errors.ts";
 
@@ -38,7 +38,7 @@ export function formatBytes(bytes: number): string {
   return `${bytes} B`;
 }
 
-/** Milliseconds for people: 90000 -> "1.5m". */
+/** Milliseconds as a text for people: 90000 -> "1.5m". */
 export function formatDuration(ms: number): string {
   for (const unit of ["d", "h", "m", "s"]) {
     const size = DURATIONS[unit] ?? 1;

@@ -1,6 +1,6 @@
 /**
- * Owns Digest: a content address that only parsing or hashing can make. File names are built from its parts and
- * from nothing else, so a Digest can never carry a path.
+ * Owns Digest: a content address that only parsing or hashing can make. The file names of blobs are built from it, so it must never be able to
+ * contain a path.
  */
 import { createHash, type Hash } from "node:crypto";
 import { GranaryError } from "../errors.ts";
@@ -53,8 +53,8 @@ export function finishDigest(hash: Hash, algorithm: DigestAlgorithm): Digest {
 const NOTHING: readonly string[] = [digestOf(new Uint8Array()), digestOf(new Uint8Array(), "sha512")];
 
 /**
- * `size` where it can be that of `digest`. Only the digest of nothing is empty, and that one has no other size: registries and documents
- * say 0 where they mean that they do not know.
+ * `size` if `digest` can have it, else undefined. Only the digest of no bytes has the size 0, and it has no other. Registries and documents
+ * often say 0 when they do not know the size.
  */
 export function possibleSize(digest: Digest, size: number | undefined): number | undefined {
   if (NOTHING.includes(digest)) return 0;

@@ -1,7 +1,7 @@
 /**
- * Owns the parsed views that the client verbs work on: the children of an index, config and layers of an image, and what an
- * image config says. Stricter than manifest-view.ts, which must let pass what it does not know: here every descriptor has a
- * digest and a size, or the document is `manifest-invalid`.
+ * Owns the parsed views that the client verbs work on: the children of an index, the config and layers of an image, and what an image config
+ * says. It is stricter than manifest-view.ts, which must accept what it does not know: here every descriptor has a digest and a size, or the
+ * document is `manifest-invalid`.
  */
 import { GranaryError } from "../errors.ts";
 import type { Descriptor, Platform } from "./descriptor.ts";
@@ -31,12 +31,12 @@ export type ImageView = {
 
 export type ImageConfig = {
   readonly platform: Platform;
-  /** Digests of the uncompressed layers, bottom first; empty for what is no image. */
+  /** Digests of the uncompressed layers, bottom first; empty for an artifact. */
   readonly diffIds: readonly Digest[];
   readonly document: JsonObject;
 };
 
-/** Throws `manifest-invalid`: no index and no image, schema 1, or a descriptor without digest or size. */
+/** Throws `manifest-invalid` for what is neither an index nor an image, for schema 1, and for a descriptor without digest or size. */
 export function viewImage(manifest: {
   readonly bytes: Uint8Array;
   readonly mediaType: string;
@@ -44,7 +44,9 @@ export function viewImage(manifest: {
   const { mediaType, artifactType } = viewManifest(manifest.bytes, manifest.mediaType);
   const document = parseJsonObject(manifest.bytes) ?? {};
   if (isSchema1(mediaType)) {
-    throw damaged("it is of schema 1, which registries gave up; push the image again with a newer tool");
+    throw damaged(
+      "it is of schema 1, which registries no longer support; push the image again with a newer tool",
+    );
   }
   if (isIndexType(mediaType))
     return { kind: "index", children: objects(document.manifests).map(parseDescriptor) };
@@ -61,16 +63,16 @@ export function viewImage(manifest: {
 }
 
 /**
- * What a config blob says. Throws `manifest-invalid` for an image's that is no JSON object, or has a diff ID that is no digest.
- * The config of an artifact may be anything ("{}", YAML, nothing at all): what cannot be read there reads as an unknown
- * platform without layers, and its `document` is then empty.
+ * What a config blob says. Throws `manifest-invalid` if the config of an image is not a JSON object, or has a diff ID that is not a digest.
+ * The config of an artifact may be anything ("{}", YAML, nothing at all). If it cannot be read, the result has an unknown platform, no
+ * layers and an empty `document`.
  */
 export function viewImageConfig(bytes: Uint8Array, mediaType?: string): ImageConfig {
   const isImage = mediaType === undefined || isImageConfigType(mediaType);
   const document = parseJsonObject(bytes);
   if (document === undefined && isImage) throw damaged("its config is not a JSON object");
   const diffIds = diffIdsOf(document);
-  if (diffIds === undefined && isImage) throw damaged("its config lists a diff ID that is no digest");
+  if (diffIds === undefined && isImage) throw damaged("its config lists a diff ID that is not a digest");
   return {
     platform: parsePlatformFields(document ?? {}),
     diffIds: diffIds ?? [],
@@ -78,7 +80,7 @@ export function viewImageConfig(bytes: Uint8Array, mediaType?: string): ImageCon
   };
 }
 
-/** Models of the Ollama registry use Docker's type as well. */
+/** True for models of the Ollama registry too: they use Docker's type. */
 export function isImageConfigType(mediaType: string): boolean {
   return IMAGE_CONFIG_TYPES.has(mediaType);
 }
@@ -109,7 +111,7 @@ export function parseDescriptor(fields: JsonObject): Descriptor {
   };
 }
 
-/** Absent fields read as "unknown", which no one asks for. */
+/** A missing field becomes "unknown", which matches no wanted platform. */
 function parsePlatformFields(fields: JsonObject): Platform {
   const variant = textOf(fields.variant);
   return canonicalPlatform({

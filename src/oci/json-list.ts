@@ -1,10 +1,10 @@
 /**
- * Owns the reading of a list inside a JSON object, such as `{"tags": [...]}`, while its bytes arrive: where the list lies and where each of
- * its items does. It checks all of the document's form and makes no values of it, so that what is only handed on costs its bytes and no more.
+ * Owns finding a list inside a JSON object, such as `{"tags": [...]}`, while its bytes arrive: the offsets of the list and of each item. It
+ * checks the syntax of the whole document but makes no values of it, so that a list that is only passed on needs no more memory than its bytes.
  */
 
 type ListBounds = {
-  /** Lists and objects inside each other. */
+  /** How deep lists and objects may nest. */
   readonly depth: number;
   readonly items: number;
 };
@@ -12,10 +12,13 @@ type ListBounds = {
 export type ListAsk = {
   /** The name of the list in the object. */
   readonly list: string;
-  /** The name of another member, of which the place is wanted too. */
+  /** The name of another member whose offsets are wanted too. */
   readonly beside?: string;
   readonly bounds: ListBounds;
-  /** Told of each item: where its bytes begin and end. A list that comes twice counts the last time; the first was then told as well. */
+  /**
+   * Called for each item with the offsets of its first byte and after its last. If the list appears twice, the last one counts, although
+   * the items of the first were passed to this too.
+   */
   readonly onItem?: (start: number, end: number) => void;
 };
 
@@ -24,7 +27,7 @@ export type Span = { readonly start: number; readonly end: number };
 export type FoundList = {
   /** Where the document begins: behind a byte order mark, if there is one. */
   readonly start: number;
-  /** Between the brackets of the list; empty for `null`, which is what some registries say for "none". */
+  /** Between the brackets of the list; undefined for `null`, which some registries send for an empty list. */
   readonly inside: Span | undefined;
   readonly count: number;
   readonly beside: Span | undefined;
@@ -33,7 +36,7 @@ export type FoundList = {
 export type NoList = {
   /** What is wrong with the document: the end of a sentence. */
   readonly fault: string;
-  /** Nothing but that it is another document. */
+  /** The document is sound JSON, but has no such list. */
   readonly isOther: boolean;
 };
 
@@ -43,25 +46,25 @@ const ESCAPED = [...Buffer.from('"\\/bfnrt')];
 const MOST_WORD = 400;
 const WORD = /^(?:true|false|null|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?)$/;
 
-/** What may come next, outside of texts and words. */
+/** What may come next, outside of strings and words (numbers, true, false, null). */
 type Expects = "value" | "value or end" | "name" | "name or end" | "colon" | "comma or end" | "nothing";
 
-/** Give it the bytes in turn with `push`, then ask for `end`. */
+/** Give it the bytes in order with `push`, then call `end`. */
 export class JsonListReader {
   readonly #ask: ListAsk;
-  /** Of what is open: true for objects. */
+  /** One entry for each open bracket: true for an object, false for a list. */
   readonly #open: boolean[] = [];
   #expects: Expects = "value";
   #at = 0;
   #start = 0;
   #fault: string | undefined;
-  /** The text that is being read: escaped bytes follow a backslash. */
+  /** Whether a string is being read, and whether a backslash came just before. */
   #inText: "no" | "plain" | "escape" = "no";
-  /** How many more a `\\u` needs. */
+  /** How many hexadecimal digits a `\\u` still needs. */
   #hexDigits = 0;
   #isName = false;
   #word: number[] | undefined;
-  /** The bytes of a name of the outermost object, with its quotes. */
+  /** The bytes so far of a member name of the outermost object, with its quotes. */
   #name: number[] | undefined;
   #member: string | undefined;
   #valueStart = 0;
@@ -76,7 +79,7 @@ export class JsonListReader {
     this.#ask = ask;
   }
 
-  /** False when nothing that follows can make it right. */
+  /** False when the document is wrong whatever follows. */
   push(chunk: Uint8Array): boolean {
     for (let index = 0; index < chunk.length && this.#fault === undefined; index++) {
       if (this.#inText === "plain" && this.#name === undefined) {
@@ -93,7 +96,7 @@ export class JsonListReader {
     return this.#fault === undefined;
   }
 
-  /** What was found, or why that is no such document: the end of a sentence. */
+  /** What was found, or why the document is not one with such a list. */
   end(): FoundList | NoList {
     if (this.#fault === undefined && (this.#expects !== "nothing" || this.#inText !== "no"))
       this.#fault = "ends in the middle";
@@ -240,7 +243,7 @@ export class JsonListReader {
   }
 }
 
-/** The next byte of a text from `index` that means something: most of a list is what such texts say. */
+/** The index of the next byte with a meaning inside a string, from `index` on. Skipping fast matters: most bytes of a list are in strings. */
 function endOfPlain(chunk: Uint8Array, index: number): number {
   let at = index;
   for (; at < chunk.length; at++) {
@@ -250,9 +253,9 @@ function endOfPlain(chunk: Uint8Array, index: number): number {
   return at;
 }
 
-/** undefined where the quotes hold no JSON text. */
+/** The value of a JSON string; undefined if it is not one. */
 function textOf(quoted: readonly number[]): string | undefined {
-  if (quoted.length > MOST_WORD) return ""; // None that anybody asks for.
+  if (quoted.length > MOST_WORD) return ""; // Too long to be a name that is looked for.
   try {
     return String(JSON.parse(Buffer.from(quoted).toString("utf8")));
   } catch {

@@ -1,6 +1,6 @@
 /**
- * Owns the parsed view of a manifest: its true media type and what it lists. A view never replaces the bytes, and this
- * is the only place that reads manifest JSON. Hostile documents end in `manifest-invalid`, never in a guess.
+ * Owns the parsed view of a manifest: its true media type and what it lists. A view never replaces the bytes. A hostile document ends in
+ * `manifest-invalid`, never in a guess.
  */
 import { GranaryError } from "../errors.ts";
 import { type Digest, isDigest, possibleSize } from "./digest.ts";
@@ -27,13 +27,13 @@ import {
 export type ManifestLink = { readonly digest: Digest; readonly size: number | undefined };
 
 export type ManifestView = {
-  /** From the document where it says one, else from the header, else from the document's shape. */
+  /** The one that the document states, else that of the header, else the one that the document's members show. */
   readonly mediaType: string;
-  /** True when the document itself says its type: then nobody else's word for it counts. */
+  /** True when the document itself states its type: what a header says is then ignored. */
   readonly statesType: boolean;
   /**
-   * Config, layers, children, with the sizes that are stated of them. Not the subject: a document may be said to be about anything, also
-   * about what lies elsewhere.
+   * Config, layers and children, with the sizes that the document states. Without the subject: anybody can write any digest there, also of
+   * content in another repository.
    */
   readonly links: readonly ManifestLink[];
   readonly artifactType: string | undefined;
@@ -51,12 +51,12 @@ const GENERIC = new Set([
   "binary/octet-stream",
 ]);
 
-/** RFC 6838, 4.2: what can stand in a header, and no more. */
+/** RFC 6838, section 4.2: only what can be sent in a header. */
 const MEDIA_TYPE = /^[a-z0-9][a-z0-9!#$&^_.+-]{0,126}\/[a-z0-9][a-z0-9!#$&^_.+-]{0,126}$/i;
 
 /**
- * Throws `manifest-invalid`: no JSON object, no legal media type, or an index and an image at once, by its content or by
- * what it calls itself (CVE-2021-41190).
+ * Throws `manifest-invalid` for what is not a JSON object, for an illegal media type, and for a document that is an index and an image at
+ * once, by its members or its stated type (CVE-2021-41190).
  */
 export function viewManifest(bytes: Uint8Array, contentType: string | undefined): ManifestView {
   const document = parseObject(bytes);
@@ -75,8 +75,8 @@ export function viewManifest(bytes: Uint8Array, contentType: string | undefined)
 }
 
 /**
- * True for what is no danger and no manifest that we know of: no JSON object, or one of a shape of its own. Its bytes may be handed on where
- * a digest vouches for them.
+ * True for bytes that are not a manifest of any known kind and cannot be mistaken for one: not a JSON object, or one without the members of a
+ * manifest. They may be passed on if their digest is right.
  */
 export function isForeign(bytes: Uint8Array): boolean {
   if (bytes.length === 0 || excessOf(bytes, JSON_BOUNDS.document) !== undefined) return false;
@@ -84,7 +84,7 @@ export function isForeign(bytes: Uint8Array): boolean {
   return ![manifests, layers, config, mediaType].some(isSet);
 }
 
-/** What a header calls something foreign, where that can be said again. */
+/** The media type for foreign bytes: the header's if it is legal, else application/octet-stream. */
 export function foreignTypeOf(contentType: string | undefined): string {
   const type = manifestTypeOf(contentType) ?? "";
   return isMediaType(type) ? type : OCTET_STREAM;
@@ -103,7 +103,10 @@ export function manifestTypeOf(contentType: string | undefined): string | undefi
 function trueMediaType(document: JsonObject, contentType: string | undefined): string {
   const mediaType = textOf(document.mediaType) ?? manifestTypeOf(contentType) ?? typeOfShape(document);
   if (MEDIA_TYPE.test(mediaType)) return mediaType;
-  throw new GranaryError("manifest-invalid", "The manifest states a media type that is none.");
+  throw new GranaryError(
+    "manifest-invalid",
+    "The manifest states something as its media type that is not one.",
+  );
 }
 
 function refuseAmbiguity({ manifests, layers, config }: JsonObject, mediaType: string): void {
@@ -117,7 +120,7 @@ function refuseAmbiguity({ manifests, layers, config }: JsonObject, mediaType: s
   );
 }
 
-/** Some writers say null where they mean that there is none. */
+/** Some tools write null for a missing member. */
 function isSet(value: unknown): boolean {
   return value !== undefined && value !== null;
 }

@@ -1,6 +1,6 @@
 /**
- * Owns Manifest, and the gate that every fetched one passes before it is stored, served or read: right digest, legal
- * shape, true media type. It never changes a byte. Pure.
+ * Owns Manifest, and the check that every fetched manifest passes before it is stored, served or read: its digest is right, its form is
+ * legal, its media type is the true one. It never changes a byte. Pure.
  */
 import { GranaryError, messageOf } from "../errors.ts";
 import { algorithmOf, type Digest, digestOf } from "./digest.ts";
@@ -21,7 +21,7 @@ export type Manifest = {
   readonly bytes: Uint8Array;
 };
 
-/** What came, with what its sender says of it. */
+/** A body as it came, with the digest and media type that its headers state. */
 export type UncheckedManifest = {
   readonly bytes: Uint8Array;
   readonly digest: Digest | undefined;
@@ -29,15 +29,15 @@ export type UncheckedManifest = {
 };
 
 /**
- * The most of one that is read, bytes. The distribution-spec wants registries to take 4 MiB, and some take more; four times that is beyond
- * every index seen, and a hundred of them at once still fit into memory.
+ * The largest manifest that is read, in bytes. The distribution-spec wants registries to accept 4 MiB, and some accept more. Four times that
+ * is larger than every index seen, and a hundred of them at once still fit into memory.
  */
 export const MAX_MANIFEST_BYTES = 16 * 2 ** 20;
 
 /**
- * The checked manifest and what it links. `wanted` is the digest that was asked for; without it the upstream's own header
- * is held to. What is opaque is taken as it is where a digest vouches for it; what is dangerous is not, and it is said why. Throws
- * `digest-mismatch`, `upstream-protocol`.
+ * The checked manifest and what it links. `wanted` is the digest that was asked for; without it the digest of the upstream's header must be
+ * right. Bytes that are not a known kind of manifest are accepted if their digest is right, unless they are dangerous (see isForeign).
+ * Throws `digest-mismatch`, `upstream-protocol`.
  */
 export function checkManifest(
   body: UncheckedManifest,
@@ -52,7 +52,7 @@ export function checkManifest(
     const view = viewManifest(bytes, body.mediaType);
     return { manifest: { digest, mediaType: view.mediaType, bytes }, links: view.links };
   } catch (error) {
-    // Without a digest it may be anything, and a page is none, whatever its front end adds: somebody is to sign in.
+    // A web page in place of a tag's manifest is usually a sign-in page of a front end, even if a digest header came with it.
     const isPage = wanted === undefined && /^text\/html\b/i.test(body.mediaType ?? "");
     if (digest === expected && !isPage && isForeign(bytes))
       return { manifest: { digest, mediaType: foreignTypeOf(body.mediaType), bytes }, links: [] };
@@ -68,19 +68,22 @@ type Mismatch = {
   readonly digest: Digest;
 };
 
-/** Returns only for a signed manifest of schema 1 by its tag: it is known by the digest of its bytes, whatever the header's is of. */
+/**
+ * Throws `digest-mismatch`, except for a signed manifest of schema 1 that was asked for by tag: the header's digest is that of its payload
+ * without the signatures, and Granary uses the digest of all its bytes.
+ */
 function refuseOther({ bytes }: UncheckedManifest, { target, wanted, expected, digest }: Mismatch): void {
   const isPayload = payloadDigestOf(bytes) === expected;
   if (isPayload && wanted === undefined) return;
   const message = isPayload
-    ? `${target} is a signed manifest of schema 1, whose digest says nothing of its signatures: pull it by tag, or push it again with a newer tool.`
+    ? `${target} is a signed manifest of schema 1, whose digest does not cover its signatures: pull it by tag, or push it again with a newer tool.`
     : `The manifest of ${target} hashes to ${digest}, expected ${expected}.`;
   throw new GranaryError("digest-mismatch", message, { expected, found: digest, target });
 }
 
 /**
- * What the headers tell, where a GET will tell the same; undefined where only the bytes do: something is missing, they are too many, or they
- * have another digest than the one that is named (schema 1).
+ * What the headers of a HEAD say, if a GET will say the same. undefined if only the bytes can tell: a header is missing, the manifest is too
+ * large, or its bytes have another digest than the header's (schema 1).
  */
 export function toldHead(head: {
   readonly digest: Digest | undefined;
@@ -93,7 +96,7 @@ export function toldHead(head: {
   return isSignedSchema1(mediaType) || !isMediaType(mediaType) ? undefined : { digest, mediaType, size };
 }
 
-/** Whether bytes that were stored are still those of the digest: disks and databases rot. */
+/** Whether stored bytes still have their digest: disks and databases can damage them. */
 export function isSoundManifest({ digest, bytes }: Manifest): boolean {
   return digestOf(bytes, algorithmOf(digest)) === digest;
 }

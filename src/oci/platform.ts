@@ -1,6 +1,6 @@
 /**
- * Owns Platform as people write it, `os/architecture[/variant]`, and how well one platform serves another. The names and the
- * order of variants are containerd's (its `platforms` package). Pure; which platform this machine has is the client's to say.
+ * Owns Platform as people write it, `os/architecture[/variant]`, and how well an image for one platform fits another. The names and the order
+ * of variants are those of containerd's `platforms` package. Pure: it does not find out the platform of this machine.
  */
 import { GranaryError } from "../errors.ts";
 import type { Platform } from "./descriptor.ts";
@@ -24,10 +24,10 @@ const UNSTATED_LEVEL = new Map([
   ["arm64", 8],
 ]);
 
-/** Behind every variant that surely runs. */
+/** Added to the distance of a variant of which it is not known whether it runs, so that every one that surely runs comes first. */
 const UNASKED = 1_000;
 
-/** Upper case and the names of `uname -m` are fine. Throws `reference-invalid`. */
+/** Accepts upper case and the names of `uname -m` too. Throws `reference-invalid`. */
 export function parsePlatform(text: string): Platform {
   const [os = "", architecture = "", variant, ...more] = text.split("/");
   const platform = canonicalPlatform({ os, architecture, ...(variant !== undefined && { variant }) });
@@ -40,7 +40,7 @@ export function parsePlatform(text: string): Platform {
   );
 }
 
-/** One spelling of what documents and people write: lower case, and the names that images use. */
+/** The platform in the one spelling that is used inside: lower case, with the names that images use. */
 export function canonicalPlatform({ os, architecture, variant }: Platform): Platform {
   const system = os.toLowerCase();
   const name = architecture.toLowerCase();
@@ -57,15 +57,15 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join("/");
 }
 
-/** False where a document leaves out what it is made for, as artifacts do. */
+/** False when a document does not state its platform, as with artifacts. */
 export function isStated({ os, architecture }: Platform): boolean {
   return os !== "unknown" && architecture !== "unknown";
 }
 
 /**
- * How far `offered` is from `wanted`: 0 for the very platform, undefined when it cannot be used there. A machine runs what
- * older ones of its kind run, the nearest first: arm/v7 takes v7, v6, v5. Where no variant was asked for, any is better than
- * none, after those that surely run. No other architecture stands in: an amd64 that could run 386 does not get it unasked.
+ * How far `offered` is from `wanted`: 0 for the same platform, undefined when it cannot be used. A machine also runs the older variants of
+ * its architecture, and the nearest is preferred: arm/v7 takes v7, then v6, then v5. If no variant was asked for, newer ones are offered
+ * too, after those that surely run. Another architecture is never offered: amd64 does not get 386, although it could run it.
  */
 export function distanceOf(wanted: Platform, offered: Platform): number | undefined {
   if (wanted.os !== offered.os || wanted.architecture !== offered.architecture) return undefined;
@@ -81,7 +81,7 @@ export function isMatch(wanted: Platform, offered: Platform): boolean {
   return distanceOf(wanted, offered) !== undefined;
 }
 
-/** The number of "v7"; arm64 also has "v8.1". */
+/** The variant as a number: 7 for "v7", 8.01 for "v8.1" (arm64 has such ones). */
 function levelOf({ architecture, variant }: Platform): number | undefined {
   if (variant === undefined) return UNSTATED_LEVEL.get(architecture);
   const [, level, step = "0"] = /^v?([0-9]{1,3})(?:\.([0-9]{1,2}))?$/.exec(variant) ?? [];

@@ -1,6 +1,6 @@
 /**
- * Owns the name under which Ollama's own store keeps a model, and the check that each part of it is what Ollama accepts
- * (types/model/name.go, isValidPart): so that a name can never lead anywhere else. Pure.
+ * Owns the name under which Ollama's own store keeps a model, and the check that Ollama accepts each part of it (isValidPart in Ollama's
+ * types/model/name.go), so that the path made of it never leaves the store. Pure.
  */
 import { GranaryError } from "../errors.ts";
 import { formatReference, type Reference } from "../oci/reference.ts";
@@ -20,7 +20,7 @@ const GRAMMAR: Record<keyof StoredName, RegExp> = {
   tag: /^[A-Za-z0-9_][A-Za-z0-9_.-]{0,79}$/,
 };
 
-/** Throws `reference-invalid`: no tag, a repository that is not namespace/model, or a part that Ollama would not find again. */
+/** Throws `reference-invalid` if there is no tag, if the repository is not namespace/model, or if Ollama would not accept a part. */
 export function storedNameOf(reference: Reference): StoredName {
   const [namespace = "", model = "", ...more] = reference.repository.split("/");
   const { registry: host, tag } = reference;

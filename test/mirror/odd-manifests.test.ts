@@ -73,7 +73,7 @@ describe("a signed manifest of schema 1", () => {
     const { world, payload } = await schema1World();
     const refusal = {
       code: "digest-mismatch",
-      message: `fake.test/a/b@${payload} is a signed manifest of schema 1, whose digest says nothing of its signatures: pull it by tag, or push it again with a newer tool.`,
+      message: `fake.test/a/b@${payload} is a signed manifest of schema 1, whose digest does not cover its signatures: pull it by tag, or push it again with a newer tool.`,
     };
     await expect(world.get("a/b", payload)).rejects.toMatchObject(refusal);
     await expect(world.head("a/b", payload)).rejects.toMatchObject(refusal);
