@@ -1,6 +1,6 @@
 /**
- * Owns the rules that need more than one key: names that collide, listeners without an upstream, URLs that cannot be
- * endpoints. It throws the first `config-invalid` it meets; nothing starts on a bad file.
+ * Owns the rules that the schema cannot express: names that collide, listeners without an upstream, URLs that cannot be endpoints. It throws
+ * `config-invalid` for the first one that is broken.
  */
 import { GranaryError } from "../errors.ts";
 import { isRepositoryName } from "../oci/reference.ts";

@@ -1,6 +1,6 @@
 /**
- * Owns what holds where a configuration says nothing: the built-in upstreams, the Policy, listeners and storage. The list
- * is also the allow-list: a registry that is neither here nor in the file cannot be reached (docs/protocol.md#private-addresses).
+ * Owns the defaults of the configuration: the built-in upstreams, the Policy, listeners and storage. The list of upstreams is also the
+ * allow-list: a registry that is neither here nor in the file cannot be reached (docs/protocol.md#private-addresses).
  */
 import type { Policy, Upstream } from "../upstream/policy.ts";
 
@@ -27,7 +27,7 @@ export const DEFAULT_POLICY: Policy = {
   privateContent: "refuse",
 };
 
-/** What a built-in upstream says of itself; the rest is as for any other. */
+/** What differs for a built-in upstream; the rest is as for any other. */
 type BuiltIn = Partial<Omit<Upstream, "name" | "policy">> & { readonly policy?: Partial<Policy> };
 
 export const BUILT_IN_UPSTREAMS: Readonly<Record<string, BuiltIn>> = {
@@ -42,7 +42,7 @@ export const BUILT_IN_UPSTREAMS: Readonly<Record<string, BuiltIn>> = {
     realms: ["ollama.com"],
     names: "ollama",
     forwardUserAgent: true,
-    // One connection to its CDN is slow, many are not, and 16 parts arrive at once (docs/protocol.md#ollama-registry-blobs).
+    // Its CDN is slow on one connection and fast on many; Ollama itself fetches 16 parts at once (docs/protocol.md#ollama-registry-blobs).
     policy: { lanes: 16 },
   },
   "ghcr.io": {},
@@ -58,7 +58,7 @@ export const BUILT_IN_UPSTREAMS: Readonly<Record<string, BuiltIn>> = {
   "hf.co": { aliases: ["huggingface.co"], realms: ["huggingface.co"], names: "ollama" },
 };
 
-/** An upstream as it is when nothing is said of it: reached over https by its own name. */
+/** An upstream for which nothing is configured: reached over https by its own name. */
 export function plainUpstream(name: string): Upstream {
   return {
     name,
@@ -89,9 +89,9 @@ export const DEFAULT_STORAGE = {
 };
 
 /**
- * A lab of 500 machines behind one address, each with the 16 connections of Ollama or of a parallel containerd, and half as many again.
- * A connection costs some 20 kB: all of them stay far below the memory that docker-compose.yml gives. Five minutes: a disk that is busy
- * stops a client for seconds, who looks at it for a minute or two.
+ * For one address: a lab of 500 machines behind it, each with the 16 connections of Ollama or of a parallel containerd, and half as many again.
+ * A connection costs some 20 kB, so all together stay far below the memory that docker-compose.yml gives. stallMs: a busy disk stops a client
+ * for seconds, and a person who looks into it for a minute or two; five minutes are more than both.
  */
 export const DEFAULT_CLIENTS = {
   maxConnections: 16_384,

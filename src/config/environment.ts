@@ -1,5 +1,5 @@
 /**
- * Owns `${ENV_NAME}` in the texts of the file, and that a password is never written there in the open. An unset or empty
+ * Owns `${ENV_NAME}` in the texts of the configuration file, and the rule that no password is written there in plain text. An unset or empty
  * variable is an error that names the key and the variable, never a value.
  */
 import type { Environment } from "../environment.ts";
@@ -7,10 +7,10 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
-/** What stands in place of which variable: value -> name. */
+/** The variables that were filled in: value -> name. */
 export type Filled = Map<string, string>;
 
-/** `value` (a parsed document) with every text filled in; `filled` is told of each. Throws `config-invalid`. */
+/** `value` (a parsed document) with every variable filled in; each is added to `filled`. Throws `config-invalid`. */
 export function fillEnvironment(
   value: unknown,
   env: Environment,
@@ -24,7 +24,7 @@ export function fillEnvironment(
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, inside(item, key)]));
 }
 
-/** `error`, with the names of variables in place of what they hold: whatever a message quotes may be a secret. */
+/** `error`, with the names of variables in place of their values: what a message quotes may be a secret. */
 export function withoutFilled(error: unknown, filled: Filled): unknown {
   if (!isGranaryError(error, "config-invalid")) return error;
   let { message } = error;
@@ -34,7 +34,7 @@ export function withoutFilled(error: unknown, filled: Filled): unknown {
   return message === error.message ? error : new GranaryError("config-invalid", message, error.facts);
 }
 
-/** No secret is shorter, and a shorter text would be found in the words of every sentence. */
+/** Shorter values are not replaced: no secret is that short, and such a text may be part of any word of the message. */
 const SHORTEST = 4;
 
 function fillText(text: string, env: Environment, path: readonly string[], filled: Filled): string {

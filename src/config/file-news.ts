@@ -1,33 +1,33 @@
 /**
- * Owns what happens when a running process reads files again. Each file stands for itself: what has changed is used from then on, and
- * where a file cannot be used, its last content stays in use and the reason is told.
+ * Owns what happens when a running process reads files again. Each key is handled by itself: new content is used from then on. If a file
+ * cannot be used, its last content stays in use, and the reason is reported.
  */
 import { isDeepStrictEqual } from "node:util";
 import { messageOf } from "../errors.ts";
 
 /** Some files of one key of the settings. */
 export type Rereading = {
-  /** "listeners.0", "upstreams.docker.io": where they are named. */
+  /** The key that names them: "listeners.0", "upstreams.docker.io". */
   readonly key: string;
-  /** Reads them and uses what they hold: true when that is new. Throws, and changes nothing, when it cannot be used. */
+  /** Reads them and uses their content: true when it is new. Throws, and changes nothing, when it cannot be used. */
   read(): Promise<boolean>;
 };
 
 export type FileNews = {
   readonly key: string;
   readonly isNew: boolean;
-  /** A sentence: why what was there stays. */
+  /** A sentence: why the last content stays in use. */
   readonly problem?: string;
 };
 
-/** `held` is what is in use now; `use` gets what is new, and throws when that cannot be used. */
+/** `inUse` is the content in use now; `use` is given new content, and throws when that cannot be used. */
 export function rereading<T>(
   key: string,
-  held: T,
+  inUse: T,
   read: () => Promise<T>,
   use: (found: T) => void,
 ): Rereading {
-  let current = held;
+  let current = inUse;
   return {
     key,
     async read() {

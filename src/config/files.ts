@@ -1,6 +1,6 @@
 /**
- * Owns the files that settings name, beside the configuration itself: certificates, keys and passwords. They are read and checked
- * at the start, and again under a running process; a file that cannot be used is one `config-invalid` with the key that names it.
+ * Owns the files that the configuration names: certificates, keys and passwords. They are read and checked at the start, and again on a
+ * reload. A file that cannot be used is a `config-invalid` error with the key that names it.
  */
 import { readFile } from "node:fs/promises";
 import { readPasswordFile } from "../credentials/password-file.ts";
@@ -45,7 +45,7 @@ export async function readListenerTls(
   return { cert, key };
 }
 
-/** The password that is given in one of two ways; undefined when in neither. */
+/** The password, given as `password` or in `passwordFile`; undefined when there is neither. */
 export async function passwordFrom(
   path: string,
   {
@@ -58,14 +58,14 @@ export async function passwordFrom(
   return await readPasswordFile(passwordFile, `${path}.passwordFile`);
 }
 
-/** The PEM text of certificate authorities. `path` says where the file was named. */
+/** The PEM text of certificate authorities. `path` is the key that names the file. */
 export async function readCertificates(file: string, path: string): Promise<string> {
   const text = await readText(file, path);
   checkCertificates(text, `${path}: the file ${file}`);
   return text;
 }
 
-/** The text of a file that `path` names. */
+/** The text of `file`; `path` is the key that names it. */
 export async function readText(file: string, path: string): Promise<string> {
   try {
     return await readFile(file, "utf8");

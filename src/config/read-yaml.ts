@@ -1,6 +1,6 @@
 /**
- * Owns the reading of YAML: what is wrong is told by line, column and key, in our own words. The library's quote what stands there, and that
- * may be a secret: `password: *SECRET` is an alias to it, and `!SECRET` a tag.
+ * Owns the reading of YAML. Errors name line, column and key, in Granary's own words: the library's messages quote the text of the file, which
+ * may be a secret. In `password: *SECRET` it is an alias, in `!SECRET` a tag.
  */
 import {
   type Document,
@@ -14,7 +14,7 @@ import {
 } from "yaml";
 import { GranaryError } from "../errors.ts";
 
-/** The document as plain values. Throws `config-invalid`; `file` opens the sentence. */
+/** The document as plain values. Throws `config-invalid` with a message that begins with `file`. */
 export function readYaml(text: string, file: string): unknown {
   const lines = new LineCounter();
   const document = parseDocument(text, { lineCounter: lines });
@@ -26,12 +26,12 @@ export function readYaml(text: string, file: string): unknown {
   try {
     return document.toJS();
   } catch {
-    // Of what is left that can go wrong only aliases are known: to themselves, or so many that a few lines become gigabytes.
+    // The only known causes that are left are aliases: to themselves, or so many that a few lines become gigabytes.
     throw new GranaryError("config-invalid", `${file} is not YAML: ${wordsFor("BAD_ALIAS")}.`);
   }
 }
 
-/** Where the first alias (`*name`) stands that has no anchor (`&name`) before it, or that lies inside what its anchor names. */
+/** The offset of the first alias (`*name`) that has no anchor (`&name`) before it, or that lies inside the value of its anchor. */
 function brokenAlias(document: Document): number | undefined {
   let found: number | undefined;
   visit(document, {
@@ -47,20 +47,20 @@ function brokenAlias(document: Document): number | undefined {
 
 type Code = YAMLError["code"];
 
-/** What people do about it; what is not here is told by line and column alone. */
+/** What is wrong, in words. For any other code the message has only line and column. */
 const WORDS: Partial<Record<Code, string>> = {
   ALIAS_PROPS: "an alias (*) has a tag or an anchor",
   BAD_ALIAS: "an alias (*) leads to no anchor (&); a value that begins with * goes in quotes",
-  BAD_DQ_ESCAPE: 'a "..." text has a \\ that means nothing; write it in single quotes',
+  BAD_DQ_ESCAPE: 'a "..." text has a \\ that is no valid escape; write the text in single quotes',
   BAD_INDENT: "the indentation does not fit the lines above",
-  BAD_SCALAR_START: "a value begins with a character that YAML keeps for itself; put it in quotes",
-  DUPLICATE_KEY: "the same key stands there twice",
-  MISSING_CHAR: "a bracket, a quote, a comma, or the space behind a colon is missing",
-  MULTILINE_IMPLICIT_KEY: "a colon with a space behind it is missing on the line above",
+  BAD_SCALAR_START: "a value begins with a character that is reserved in YAML; put the value in quotes",
+  DUPLICATE_KEY: "the same key is there twice",
+  MISSING_CHAR: "a bracket, a quote, a comma, or the space after a colon is missing",
+  MULTILINE_IMPLICIT_KEY: "a colon with a space after it is missing on the line above",
   MULTIPLE_DOCS: "there is more than one document",
   TAB_AS_INDENT: "lines are indented with tabs; use spaces",
   TAG_RESOLVE_FAILED: "a tag (!) that is not known; a value that begins with ! goes in quotes",
-  UNEXPECTED_TOKEN: "something stands there that does not belong there",
+  UNEXPECTED_TOKEN: "something is there that is not expected at this place",
 };
 
 function wordsFor(code: Code): string {
@@ -84,7 +84,7 @@ function invalid(
   );
 }
 
-/** The key of the value at `offset`, as far as it could be read. What does not look like a key is left out: it may be a misplaced value. */
+/** The key of the value at `offset`; "" when a part of it does not look like a key, since that may be a misplaced value. */
 function pathAt(document: Document, offset: number): string {
   let path: readonly string[] = [];
   visit(document, {

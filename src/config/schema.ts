@@ -1,6 +1,6 @@
 /**
- * Owns the shape of the configuration file: which keys there are, what is allowed in each, and the sentence that a reader
- * of `config/granary.schema.json` sees for it. Parsing gives plain values; defaults are filled in by load.ts.
+ * Owns the schema of the configuration file: its keys, what is allowed in each, and the descriptions in `config/granary.schema.json` and
+ * docs/configuration.md. Parsing gives plain values; load.ts fills in the defaults.
  */
 import { z } from "zod";
 import { parseBytes, parseDuration } from "../bytes/units.ts";

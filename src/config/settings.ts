@@ -6,7 +6,7 @@ import type { Login } from "../oci/credentials.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
 
-/** Where certificate, key and the login's password stand; read again when somebody says so. */
+/** Paths of the certificate, the key and the file with the login's password; read again on a reload. */
 export type ListenerFiles = {
   readonly certFile?: string | undefined;
   readonly keyFile?: string | undefined;
@@ -18,9 +18,9 @@ export type ListenerSettings = {
   readonly port: number;
   /** The address to listen on; undefined means all of them, IPv6 too where there is any. */
   readonly host: string | undefined;
-  /** Name of the upstream that a bare `/v2/...` means here. */
+  /** Name of the upstream that a request means here when it names none. */
   readonly upstream: string;
-  /** With it every request must carry these by Basic authentication. */
+  /** If set, every request must carry these by Basic authentication. */
   readonly login: Login | undefined;
   /** PEM texts; with them the listener speaks https. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
@@ -33,14 +33,14 @@ export type StorageSettings = {
   readonly maxSize: number;
   /** Bytes of the disk that stay free whatever the budget says. */
   readonly minFree: number;
-  /** Within which each stored blob is hashed again; 0 or nothing: never. */
+  /** Each stored blob is hashed again within this time; 0 or undefined: never. */
   readonly verifyEveryMs?: number;
 };
 
 export type ClientSettings = {
   readonly maxConnections: number;
   readonly maxConnectionsPerAddress: number;
-  /** How long a client may take nothing of what it asked for. */
+  /** How long a client may take no byte of what it asked for. */
   readonly stallMs: number;
 };
 
@@ -49,9 +49,9 @@ export type LogSettings = { readonly level: string; readonly format: "auto" | "p
 /** An Upstream with the texts of the PEM files that it names. */
 export type UpstreamSettings = Upstream & {
   readonly tls: TlsMaterial | undefined;
-  /** Whoever opens the upstream looks its credentials up in docker's and podman's login files, at use time. */
+  /** Credentials are looked up in the login files of docker and podman, at each use. */
   readonly credentialsFrom?: "docker-config";
-  /** Where the password of `credentials` stands; it is read anew when it is refused. */
+  /** Path of the file with the password of `credentials`; it is read again when the password is refused. */
   readonly passwordFile?: string;
 };
 
@@ -61,7 +61,7 @@ export type Settings = {
   readonly upstreams: readonly UpstreamSettings[];
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
-  /** How long bodies in flight may go on after a stop was asked for. */
+  /** How long running transfers may go on after a stop was asked for. */
   readonly drainMs: number;
   readonly log: LogSettings;
 };

@@ -1,8 +1,7 @@
 /**
- * Owns the client of one upstream: puts transport, authorizer, circuit and endpoints together behind the
- * UpstreamClient port. It keeps no content and merges no requests.
+ * Owns the making of an UpstreamClient: it puts transport, authorizer, circuit and endpoints of one upstream together behind that port. It
+ * keeps no content and merges no requests.
  */
-
 import type { IncomingHttpHeaders } from "node:http";
 import type { LookupFunction } from "node:net";
 import type { Environment } from "../environment.ts";
@@ -38,13 +37,13 @@ export type UpstreamClientOptions = {
   readonly env?: Environment;
   /** PEM texts: extra CAs, and a client certificate with its key. */
   readonly tls?: TlsMaterial;
-  /** One fixed text for every request: hf.co and lscr.io answer by it. */
+  /** The same for every request: hf.co and lscr.io answer differently depending on it. */
   readonly userAgent?: string;
-  /** Replaces the system's name resolution; its results are guarded all the same. */
+  /** Replaces the system's name resolution; its results pass the address guard as well. */
   readonly lookup?: LookupFunction;
 };
 
-/** The caller closes it. Nothing is sent before the first question. */
+/** The caller closes it. Nothing is sent before the first call of one of its methods. */
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
   const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
   const closing = new AbortController();
@@ -61,7 +60,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const probe = () => probeBase(transport, endpoints, closing.signal);
   const circuit = new Circuit({ ...shared, probe, onChange: reportTo(upstream.name, log, metrics) });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
-  // Limits and failures of anonymous probes are theirs: they say nothing about requests with our credentials.
+  // Anonymous requests have a circuit of their own: their limits and failures say nothing about requests with our credentials.
   const anonymousCaller = () => {
     const own = new Circuit({ ...shared, onChange: () => undefined });
     return new Caller({ ...shared, circuit: own, endpoints: order(), closing: closing.signal });
@@ -78,7 +77,8 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     clock,
     metrics,
   };
-  // A look-up may find a login tomorrow: what is told today without asking would then be believed for too long.
+  // Credentials that are looked up for each request count as own access: they may be found tomorrow, and an answer that was given today
+  // without a check would still be remembered then.
   const hasOwnAccess = upstream.credentials !== undefined || hasCertificate;
 
   let rateLimit: PullBudget | undefined;
@@ -136,7 +136,8 @@ function about(kind: QuestionKey["kind"], { repository }: { readonly repository:
 function reportTo(upstream: string, log: Log, metrics: Metrics): (isOpen: boolean, reason?: string) => void {
   return (isOpen, reason) => {
     metrics.circuitOpen.set({ upstream }, isOpen ? 1 : 0);
-    if (isOpen) log.warn({ upstream, reason }, "upstream is answered for locally");
+    if (isOpen)
+      log.warn({ upstream, reason }, "upstream is not asked for now: answers come from what is stored");
     else log.info({ upstream }, "upstream answers again");
   };
 }
