@@ -5,7 +5,8 @@
 import { type IncomingMessage, request } from "node:http";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { errnoOf } from "../../files/disk-error.ts";
-import { asObject, parseJsonObject, textOf } from "../../oci/json-value.ts";
+import { plainWords } from "../../oci/error-body.ts";
+import { parseJsonObject, textOf } from "../../oci/json-value.ts";
 import { abortedError } from "../../waiting/abort.ts";
 
 /** In the form that node:http takes. */
@@ -71,7 +72,7 @@ export async function askEngine(
   }
 }
 
-/** What the engine says of a request that it did not fulfil; one line. */
+/** What the engine says of a request that it did not fulfil: one line that may be shown, empty where it says nothing. */
 export async function complaintOf({ body }: EngineAnswer): Promise<string> {
   const chunks: Uint8Array[] = [];
   let size = 0;
@@ -81,8 +82,11 @@ export async function complaintOf({ body }: EngineAnswer): Promise<string> {
     if (size > MAX_COMPLAINT_BYTES) break;
   }
   const bytes = Buffer.concat(chunks);
-  const text = textOf(asObject(parseJsonObject(bytes))?.message) ?? bytes.toString();
-  return text.trim().split("\n")[0]?.slice(0, 300) ?? "";
+  const message = textOf(parseJsonObject(bytes)?.message);
+  const text = (message ?? bytes.toString()).trim();
+  // A page is of something in front of the engine, and JSON without a message says nothing to people.
+  if (message === undefined && /^[<{[]/.test(text)) return "";
+  return plainWords(text.split("\n")[0] ?? "").slice(0, 300);
 }
 
 function send(address: EngineAddress, path: string, signal: AbortSignal | undefined) {

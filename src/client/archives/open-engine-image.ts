@@ -56,10 +56,17 @@ async function refusal(answer: EngineAnswer, address: EngineAddress, wanted: str
   const place = formatEngineAddress(address);
   const complaint = await complaintOf(answer);
   const facts = { target: wanted, upstreamStatus: answer.status };
+  const said = complaint === "" ? "" : `: ${complaint}`;
   if (answer.status === 404) {
-    const message = `The Docker engine at ${place} has no image ${wanted}: "docker images" lists what it has.`;
+    const why = said === "" || isNoSuchImage(complaint) ? "" : ` It says${said.replace(/\.$/, "")}.`;
+    const message = `The Docker engine at ${place} has no image ${wanted}: "docker images" lists what it has.${why}`;
     return new GranaryError("not-found", message, facts);
   }
-  const message = `The Docker engine at ${place} answered ${answer.status} for ${wanted}: ${complaint}`;
+  const message = `The Docker engine at ${place} answered ${answer.status} for ${wanted}${said}`;
   return new GranaryError("upstream-unavailable", message, facts);
+}
+
+/** The engine's usual words for a 404 repeat ours. Others are of a path, a proxy or an engine that is none. */
+function isNoSuchImage(complaint: string): boolean {
+  return /^no such image\b/i.test(complaint);
 }

@@ -106,6 +106,35 @@ describe("an image of a Docker engine", () => {
     });
   });
 
+  it.each([
+    [
+      "what it says beside that there is no such image",
+      404,
+      "page not found",
+      /lists what it has\. It says: page not found\.$/,
+    ],
+    [
+      "its words, which cannot steer a terminal",
+      500,
+      '{"message":"\\u001b[2Jno\\u202espace"}',
+      /: no space$/,
+    ],
+    [
+      "its status, where a page in front of it answers",
+      502,
+      "<html>Bad Gateway</html>",
+      /answered 502 for docker\.io\/library\/x:latest$/,
+    ],
+    ["its status, where it says nothing", 500, "", /answered 500 for docker\.io\/library\/x:latest$/],
+  ])("fails with %s", async (_, status, body, message) => {
+    const { socket } = await startEngine((__, response) => {
+      response.writeHead(status).end(body);
+    });
+    await expect(openEngineImage("x", { socket })).rejects.toMatchObject({
+      message: expect.stringMatching(message),
+    });
+  });
+
   it("fails when the engine breaks off, or sends no archive", async () => {
     const { tar } = await savedTar();
     const broken = await startEngine((request, response) => {
