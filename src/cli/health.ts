@@ -3,7 +3,7 @@
  * people, scripts and container health checks. It needs no login: /readyz asks for none.
  */
 import { X509Certificate } from "node:crypto";
-import { get, type RequestOptions } from "node:http";
+import { get, type IncomingMessage, type RequestOptions } from "node:http";
 import { get as getTls } from "node:https";
 import { TLSSocket } from "node:tls";
 import { Command } from "commander";
@@ -11,6 +11,8 @@ import { findConfig } from "../config/config-file.ts";
 import { readCertificates } from "../config/files.ts";
 import { type ListenerPlace, loadPlace } from "../config/load.ts";
 import { GranaryError } from "../errors.ts";
+import { plainWords } from "../oci/error-body.ts";
+import { parseJsonObject, textOf } from "../oci/json-value.ts";
 import { tlsProblem } from "../upstream/network/transport-error.ts";
 import { secureContextOf } from "../upstream/network/trust.ts";
 import { printJson, printLine } from "./output.ts";
@@ -46,16 +48,20 @@ export function healthCommand(): Command {
     .option("--json", "print the answer as JSON")
     .action(async (flags: HealthFlags) => {
       const asked = await askedBy(flags);
-      const status = await statusOf(asked);
+      const { status, troubles } = await readinessOf(asked);
       const { shown: url } = asked;
       const isReady = status === 200;
-      if (flags.json === true) printJson({ url, status, ready: isReady });
-      else
-        printLine(
-          isReady ? `Granary at ${url} is ready.` : `Granary at ${url} is not ready: it answers ${status}.`,
-        );
+      if (flags.json === true)
+        printJson({ url, status, ready: isReady, ...(troubles.length > 0 && { troubles }) });
+      else printLine(sentenceOf(url, status, troubles));
       process.exitCode = isReady ? 0 : 1;
     });
+}
+
+function sentenceOf(url: string, status: number, troubles: readonly string[]): string {
+  const why = troubles.map((trouble) => trouble.replace(/[.\s]+$/, "")).join("; ");
+  if (status !== 200) return `Granary at ${url} is not ready: it answers ${status}${why && `, ${why}`}.`;
+  return why === "" ? `Granary at ${url} is ready.` : `Granary at ${url} is ready, with trouble: ${why}.`;
 }
 
 async function askedBy({ url, config, caFile }: HealthFlags): Promise<Asked> {
@@ -91,15 +97,38 @@ function loopbackOf(host: string | undefined): string {
   return host.includes(":") ? `[${host.replace(/[[\]]/g, "")}]` : host;
 }
 
-/** The status that `/readyz` answers. */
-function statusOf({ url, tls, check }: Asked): Promise<number> {
+type Readiness = {
+  /** Of the answer of `/readyz`. */
+  readonly status: number;
+  /** What it says is wrong, in words that may be shown. */
+  readonly troubles: readonly string[];
+};
+
+const MOST_BYTES = 64 * 1024;
+
+async function readinessOf(asked: Asked): Promise<Readiness> {
+  const response = await answerOf(asked);
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of response as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size > MOST_BYTES) break;
+    }
+  } catch {
+    // The status tells enough.
+  }
+  const troubles = parseJsonObject(Buffer.concat(chunks))?.troubles;
+  const told = Array.isArray(troubles) ? troubles.flatMap((trouble) => textOf(trouble) ?? []) : [];
+  return { status: response.statusCode ?? 0, troubles: told.map(plainWords) };
+}
+
+function answerOf({ url, tls, check }: Asked): Promise<IncomingMessage> {
   return new Promise((resolve, reject) => {
     const options: RequestOptions = { timeout: TIMEOUT_MS, agent: false };
     const request = url.protocol === "https:" ? getTls(url, { ...options, ...tls }) : get(url, options);
-    request.on("response", (response) => {
-      response.resume();
-      resolve(response.statusCode ?? 0);
-    });
+    request.on("response", resolve);
     request.on("socket", (socket) => {
       socket.once("secureConnect", () => {
         const problem = socket instanceof TLSSocket ? check(socket) : undefined;

@@ -53,6 +53,48 @@ test.each([
   expect(err).not.toContain("check the address");
 });
 
+test("why the Ollama registry refuses a version (412), whether it is asked directly or through a Granary", async () => {
+  const text = "This model needs a newer\u001b[31m version of Ollama.";
+  const expected = /This model needs a newer version of Ollama\.\n$/;
+  const fake = await startFake({
+    mode: "ollama",
+    settings: { outdated: { unlessUserAgent: /^none$/, text } },
+  });
+  fake.addImage("library/model", "7b", { layers: [100] });
+  for (const verb of ["manifest", "digest"]) {
+    const direct = await runMain(["model", verb, `${fake.host}/library/model:7b`]);
+    expect(direct.code).toBeGreaterThan(0);
+    expect(direct.err, verb).toMatch(expected);
+  }
+  await using server = await serveMemory();
+  server.mirror.failure = new GranaryError("client-outdated", "x", {
+    upstreamStatus: 412,
+    upstreamText: text,
+  });
+  const via = ["--via", `http://127.0.0.1:${server.ollama}`];
+  const { err } = await runMain(["model", "manifest", "model:7b", ...via]);
+  expect(err).toMatch(expected);
+});
+
+test.each([
+  [
+    "health says why it is not ready",
+    new Error("the database is gone"),
+    [],
+    /not ready: it answers 503, the database is gone\.\n$/,
+  ],
+  ["health tells trouble", undefined, ["The disk is full."], /is ready, with trouble: The disk is full\.\n$/],
+])("%s", async (_, failure, troubles, expected) => {
+  await using server = await serveMemory();
+  server.mirror.statusFailure = failure;
+  server.mirror.troubles = troubles;
+  const url = `http://127.0.0.1:${server.hub}`;
+  const { out } = await runMain(["health", "--url", url]);
+  expect(out).toMatch(expected);
+  const { out: json } = await runMain(["health", "--url", url, "--json"]);
+  expect(JSON.parse(json)).toMatchObject({ ready: failure === undefined, troubles: [expect.any(String)] });
+});
+
 function told(message: string) {
   return [{ code: undefined, message }];
 }

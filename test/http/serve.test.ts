@@ -80,9 +80,14 @@ describe("what operators ask", () => {
     });
   });
 
-  test("not ready is a 503", async () => {
+  test("not ready is a 503 with the reason", async () => {
     server.mirror.statusFailure = new Error("the database is gone");
-    expect((await ask(server.hub, "/readyz")).status).toBe(503);
+    const answer = await ask(server.hub, "/readyz");
+    expect(answer.status).toBe(503);
+    expect(JSON.parse(answer.body.toString())).toEqual({
+      status: "not ready",
+      troubles: ["the database is gone"],
+    });
     expect((await ask(server.hub, "/metrics")).status).toBe(503);
     expect((await ask(server.hub, "/healthz")).status).toBe(200);
   });

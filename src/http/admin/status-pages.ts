@@ -37,8 +37,9 @@ export function createStatusPages({ mirror, metrics, log }: StatusParts): Status
     try {
       return context.json(await readiness(mirror));
     } catch (error) {
-      log.error({ reason: messageOf(error) }, "not ready");
-      return context.json({ status: "not ready" }, 503);
+      const reason = messageOf(error);
+      log.error({ reason }, "not ready");
+      return context.json({ status: "not ready", troubles: [reason] }, 503);
     }
   });
   app.get("/metrics", async (context) => {
