@@ -1,6 +1,6 @@
 /**
- * Owns the schema of the configuration file: its keys, what is allowed in each, and the descriptions in `config/granary.schema.json` and
- * docs/configuration.md. Parsing gives plain values; load.ts fills in the defaults.
+ * Owns the schema of the configuration file: its keys, what is allowed in each, and the descriptions in `config/granary.schema.json`
+ * (docs/configuration.md lists the same keys). Parsing gives plain values; load.ts fills in the defaults.
  */
 import { z } from "zod";
 import { parseBytes, parseDuration } from "../bytes/units.ts";
