@@ -45,8 +45,6 @@ export type ToldError = {
 const MOST = 5;
 /** Characters of one sentence: more than anybody reads. */
 const LONGEST = 1_000;
-/** Characters of a detail that is no text: a larger one is data for programs. */
-const LONGEST_DETAIL = 200;
 
 const CODE = /^[A-Z][A-Z0-9_]{0,63}$/;
 
@@ -105,20 +103,17 @@ function fromItem(item: unknown): Raw[] {
   if (typeof item === "string") return [{ message: item }];
   const fields = asObject(item);
   const code = textOf(fields?.code);
-  const detail = detailOf(fields?.detail);
+  const detail = textOf(fields?.detail);
   const message = textOf(fields?.message) ?? (detail === undefined ? textOf(fields?.title) : undefined);
   if (message === undefined && detail === undefined)
     return code === undefined ? [] : [{ code, message: code }];
   return [{ code, message: withDetail(message, detail) }];
 }
 
-/** distribution-spec, "Error Codes": `detail` is "unstructured" and optional. It often has the reason, where the message only names the code. */
-function detailOf(detail: unknown): string | undefined {
-  if (typeof detail !== "object" || detail === null) return textOf(detail);
-  const text = JSON.stringify(detail);
-  return Object.keys(detail).length === 0 || text.length > LONGEST_DETAIL ? undefined : text;
-}
-
+/**
+ * distribution-spec, "Error Codes": `detail` may be anything. A text often has the reason, where the message only names the code. Objects
+ * and lists are data for programs, such as the scope that was asked for.
+ */
 function withDetail(message: string | undefined, detail: string | undefined): string {
   if (message === undefined || detail === undefined) return message ?? detail ?? "";
   return message.includes(detail) ? message : `${message.replace(/[.:\s]+$/, "")}: ${detail}`;

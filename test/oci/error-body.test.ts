@@ -17,11 +17,10 @@ describe("the words of an error body", () => {
       ["unknown error: the bucket is gone"],
     ],
     [
-      "a detail that is an object",
-      '{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown","detail":{"Tag":"7b"}}]}',
-      ['manifest unknown: {"Tag":"7b"}'],
+      "a detail for programs",
+      '{"errors":[{"message":"no","detail":{"Tag":"7b"}},{"message":"nor","detail":[{"Action":"pull"}]}]}',
+      ["no", "nor"],
     ],
-    ["a detail that is an object, alone", '{"errors":[{"detail":{"why":"full"}}]}', ['{"why":"full"}']],
     ["a detail that says the same", '{"errors":[{"message":"no such tag","detail":"tag"}]}', ["no such tag"]],
     [
       "a detail that is empty",
@@ -32,11 +31,6 @@ describe("the words of an error body", () => {
       "a detail that is no words",
       '{"errors":[{"message":"a","detail":null},{"message":"b","detail":7}]}',
       ["a", "b"],
-    ],
-    [
-      "a detail for programs",
-      JSON.stringify({ errors: [{ message: "no", detail: { trace: "x".repeat(300) } }] }),
-      ["no"],
     ],
     ["texts", '{"errors":["one","two"]}', ["one", "two"]],
     ["Hugging Face's", '{"error":"sharded GGUF is not supported"}', ["sharded GGUF is not supported"]],
@@ -83,10 +77,6 @@ describe("the words of an error body", () => {
     ["token eyJhbGciOi.eyJzdWIi.sig is old", "token … is old"],
     ["password=hunter2&user=a", "password=…&user=a"],
     ['{"errors":[{"message":"no","detail":"Bearer abcdefgH.ijkl"}]}', "no: Bearer …"],
-    [
-      '{"errors":[{"message":"no","detail":{"token":"abc","url":"https://a.test/x?sig=1"}}]}',
-      'no: {"token":"…","url":"https://a.test/x"}',
-    ],
     ["Basic access is all you have", "Basic access is all you have"],
     ["see https://www.docker.com/increase-rate-limit", "see https://www.docker.com/increase-rate-limit"],
   ])("show no secret: %s", (body, shown) => {
