@@ -4,7 +4,7 @@
  */
 import { isGranaryError, messageOf } from "../errors.ts";
 import { visibleLine, visibleText } from "../observe/visible-text.ts";
-import { plainWords } from "../oci/error-body.ts";
+import { joinWords, readErrorWords } from "../oci/error-body.ts";
 import { adviceFor } from "./advice.ts";
 import type { Asked } from "./asked.ts";
 import { type Fact, formatFacts } from "./facts.ts";
@@ -71,10 +71,11 @@ export function tellFailure(error: unknown, asked?: Asked): void {
   tell(`granary: ${withAdvice(withWords(sentence, error), adviceFor(error, asked))}`);
 }
 
-/** The Ollama registry says why it refuses a version (412) as plain text, which the message leaves out. */
+/** Why a version is refused (412) is kept as it was sent, which the message leaves out: plain text of Ollama's registry, JSON of others. */
 function withWords(sentence: string, error: unknown): string {
-  const text = isGranaryError(error) ? plainWords(error.facts.upstreamText ?? "") : "";
-  return text === "" ? sentence : `${sentence.replace(/\.$/, "")}: ${text.replace(/\.$/, "")}.`;
+  const text = isGranaryError(error) ? (error.facts.upstreamText ?? "") : "";
+  const words = joinWords(readErrorWords(Buffer.from(text), undefined));
+  return words === undefined ? sentence : `${sentence.replace(/\.$/, "")}: ${words}.`;
 }
 
 function withAdvice(sentence: string, advice: string | undefined): string {

@@ -25,6 +25,20 @@ test.each([
 });
 
 test.each([
+  ["pull newer models with a newer version", "text/plain"],
+  [
+    JSON.stringify({ errors: [{ code: "X", message: "pull newer models with a newer version" }] }),
+    "application/json",
+  ],
+])("a version that is refused hears why, in whatever form: %s", async (body, type) => {
+  const fake = await startFake({ mode: "plain" });
+  const fault = { kind: "status", status: 412, body, headers: { "content-type": type } } as const;
+  fake.fail(/manifests/, fault, { times: Number.POSITIVE_INFINITY });
+  const { err } = await runMain(["model", "manifest", `${fake.host}/me/tiny:q4`]);
+  expect(err).toMatch(/answered 412: pull newer models with a newer version\.\n$/);
+});
+
+test.each([
   [
     new GranaryError("upstream-refused", "x", {
       upstreamStatus: 400,
