@@ -1,6 +1,7 @@
 /** Shows that a person reads why a registry refused, in its own words, whether it was asked through a Granary or directly. */
 import { expect, test } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
+import { addModel, modelOf } from "../support/models.ts";
 import { runMain } from "../support/run-main.ts";
 import { serveMemory } from "../support/serve-memory.ts";
 import { startFake } from "../support/start-upstream.ts";
@@ -107,6 +108,22 @@ test.each([
   expect(out).toMatch(expected);
   const { out: json } = await runMain(["health", "--url", url, "--json"]);
   expect(JSON.parse(json)).toMatchObject({ ready: failure === undefined, troubles: [expect.any(String)] });
+});
+
+test("a blob that is gone is told with the registry's reason", async () => {
+  const fake = await startFake({ mode: "plain" });
+  addModel(fake, "me/tiny", "q4", { layers: [modelOf(3, 9_000)] });
+  const body = JSON.stringify({ errors: [{ code: "BLOB_UNKNOWN", message: "removed for its license" }] });
+  const fault = {
+    kind: "status",
+    status: 404,
+    body,
+    headers: { "content-type": "application/json" },
+  } as const;
+  fake.fail(/blobs/, fault, { times: Number.POSITIVE_INFINITY });
+  const { code, err } = await runMain(["model", "inspect", `${fake.host}/me/tiny:q4`]);
+  expect(code).toBe(3);
+  expect(err).toMatch(/has no blob sha256:[0-9a-f]{64}\. The registry says: removed for its license\./);
 });
 
 function told(message: string) {

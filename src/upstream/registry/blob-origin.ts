@@ -6,6 +6,7 @@ import type { ByteRange } from "../../bytes/byte-range.ts";
 import { formatRangeHeader } from "../../bytes/http-range.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { joinWords, type ToldError } from "../../oci/error-body.ts";
 import { redactUrl } from "../../oci/redact.ts";
 import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
 import { identify } from "../identity/identity.ts";
@@ -48,8 +49,11 @@ export class BlobOrigin implements Origin {
     // The CDN is asked first: it may serve even while the registry is away.
     const remembered = await this.#askSigned(range, signal);
     if (remembered !== undefined) return this.#accept(remembered, range, signal);
+    let told: readonly ToldError[] = [];
     const attempt: Attempt<OpenedRange> = async (at) => {
-      const reply = await this.#ask(range, at);
+      const reply = await this.#ask(range, at, (words) => {
+        told = words;
+      });
       this.#endpoint = at.endpoint;
       return reply && this.#accept(reply, range, signal);
     };
@@ -59,7 +63,11 @@ export class BlobOrigin implements Origin {
       attempt,
     );
     if (opened !== undefined) return opened;
-    throw new GranaryError("not-found", `${this.name} has no blob ${this.#digest}.`, { target: this.name });
+    const words = joinWords(told);
+    const why = words === undefined ? "" : `. The registry says: ${words}`;
+    throw new GranaryError("not-found", `${this.name} has no blob ${this.#digest}${why}.`, {
+      target: this.name,
+    });
   }
 
   get crowd(): Crowd | undefined {
@@ -74,8 +82,12 @@ export class BlobOrigin implements Origin {
     if (this.#endpoint !== undefined) this.#uplink.endpoints.demote(this.#endpoint);
   }
 
-  /** An answer with a body to use; undefined when the registry says that the blob is not there. */
-  async #ask(range: ByteRange, at: At): Promise<Reply | undefined> {
+  /** An answer with a body to use; undefined when the registry says that the blob is not there, in the words that `onAbsent` hears. */
+  async #ask(
+    range: ByteRange,
+    at: At,
+    onAbsent: (told: readonly ToldError[]) => void,
+  ): Promise<Reply | undefined> {
     let reply = await this.#askAt(range, at);
     if (isRefusedUrl(reply)) {
       // The signed URL had expired already: the registry signs another (docs/protocol.md#docker-hub-blobs).
@@ -87,7 +99,7 @@ export class BlobOrigin implements Origin {
       return reply;
     }
     if (!reply.isAbroad && reply.status === 404) {
-      discardBody(reply);
+      onAbsent(await wordsOf(reply, this.#uplink.clock));
       return undefined;
     }
     throw await this.#failure(reply);
