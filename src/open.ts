@@ -2,13 +2,17 @@
  * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
-import { plainUpstream } from "./config/defaults.ts";
 import { type FileNews, type Rereading, readAgain, rereading } from "./config/file-news.ts";
 import { readUpstreamTls } from "./config/files.ts";
+import {
+  passwordFileOf,
+  type ReachOptions,
+  reachedUpstream,
+  withOwnCredentials,
+} from "./config/reached-upstream.ts";
 import type { Settings, UpstreamSettings } from "./config/settings.ts";
-import { isOwnHost, registryNames } from "./credentials/login-names.ts";
-import { createLogins, type Logins } from "./credentials/logins.ts";
-import { PasswordFile } from "./credentials/password-file.ts";
+import { createLogins } from "./credentials/logins.ts";
+import type { PasswordFile } from "./credentials/password-file.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
 import type { Metadata } from "./metadata/metadata.ts";
@@ -22,15 +26,12 @@ import { type Clock, foregroundClock } from "./observe/clock.ts";
 import { type Log, silentLog } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import type { Observers } from "./observe/observers.ts";
-import { type Credentials, type CredentialsOf, identityWith, identityWithout } from "./oci/credentials.ts";
 import type { Source } from "./source.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { findLayout, findStorage, type Layout, makeFolders } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
-import type { TlsMaterial } from "./upstream/network/trust.ts";
-import type { Upstream } from "./upstream/policy.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
@@ -143,26 +144,6 @@ function filesOf(
   return password === undefined ? files : [...files, { key, read: () => password.readAgain() }];
 }
 
-function passwordFileOf({
-  name,
-  credentials,
-  passwordFile: file,
-}: UpstreamSettings): PasswordFile | undefined {
-  if (file === undefined || credentials === undefined) return undefined;
-  if (typeof credentials === "function" || !("password" in credentials)) return undefined;
-  return new PasswordFile({ credentials, file, path: `upstreams.${name}.passwordFile` });
-}
-
-/** Without the keys that are for whoever opens it. */
-function withOwnCredentials(
-  { tls: _, credentialsFrom, passwordFile: __, ...upstream }: UpstreamSettings,
-  password: PasswordFile | undefined,
-  logins: Logins,
-): Upstream {
-  if (credentialsFrom !== undefined) return withLogins(upstream, logins);
-  return password === undefined ? upstream : { ...upstream, credentials: async () => password.identity() };
-}
-
 /**
  * Verifies the storage directory `directory`, which no server may hold meanwhile. Throws `config-invalid` where there is none or it is in
  * use, `store-damaged` for a database or layout that cannot be used, `aborted`.
@@ -178,20 +159,7 @@ export async function verifyStorage(directory: string, options: VerifyOptions): 
   }
 }
 
-export type SourceOptions = {
-  /** Whose upstreams are reached by their settings; any other registry by its own name. */
-  readonly settings: Settings;
-  /** Base URL of a Granary, or of any registry, that is asked in place of the registry that a name implies. */
-  readonly via?: string;
-  /** Plain HTTP to the registries that names imply. */
-  readonly insecure?: boolean;
-  /**
-   * Given by the caller: they win over everything that is configured, and go to the registry that a name implies, or to `via`. Without
-   * them the settings' count, and where those are silent the login files.
-   */
-  readonly credentials?: Credentials;
-  /** PEM text of certificate authorities that are trusted beside the usual ones and those of the settings. */
-  readonly ca?: string;
+export type SourceOptions = ReachOptions & {
   /** Where login files, their helpers and proxies are; the process's own by default. */
   readonly env?: Environment;
   /** For requests; by default timers keep the process alive, because somebody waits. */
@@ -203,73 +171,13 @@ export type SourceOptions = {
  * A registry that no setting names may lie on a private address: whoever names it on a command line means it.
  */
 export function openSource({
-  settings,
-  via,
-  insecure,
-  credentials,
-  ca,
   env = process.env,
   clock = foregroundClock,
+  ...options
 }: SourceOptions): Source {
   const logins = createLogins({ env, clock });
   return registrySource((registry) => {
-    const configured = configuredOf(settings, registry);
-    const { tls: ownTls } = configured;
-    const reached = {
-      ...withOwnCredentials(configured, passwordFileOf(configured), logins),
-      ...(insecure === true && { endpoints: [`http://${registry}`], internal: true }),
-      ...(via !== undefined && viaEndpoint(via, registry)),
-    };
-    const upstream = withCredentials(reached, credentials, logins);
-    const tls = withAuthority(ownTls, ca);
+    const { upstream, tls } = reachedUpstream(registry, options, logins);
     return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
   });
-}
-
-function withAuthority(tls: TlsMaterial | undefined, ca: string | undefined): TlsMaterial | undefined {
-  if (ca === undefined) return tls;
-  return { ...tls, ca: tls?.ca === undefined ? ca : `${tls.ca}\n${ca}` };
-}
-
-function withCredentials(upstream: Upstream, given: Credentials | undefined, logins: Logins): Upstream {
-  if (given !== undefined) return { ...upstream, credentials: givenTo(upstream, given) };
-  return upstream.credentials === undefined ? withLogins(upstream, logins) : upstream;
-}
-
-/** A mirror never gets the login of the registry that it mirrors: it gets what the login files have for its own host. */
-function withLogins(upstream: Upstream, logins: Logins): Upstream {
-  const credentials: CredentialsOf = ({ host, repository }) =>
-    logins.find({ names: registryNames(upstream, host), repository });
-  return { ...upstream, credentials };
-}
-
-/** Not for mirrors that stand beside the registry's own endpoints; where none is its own, they are the registry. */
-function givenTo(upstream: Upstream, given: Credentials): CredentialsOf {
-  const credentials = { rule: "the caller", ...given };
-  const hosts = upstream.endpoints.map((endpoint) => new URL(endpoint).host);
-  const hasOwn = hosts.some((host) => isOwnHost(upstream, host));
-  return async ({ host }) =>
-    !hasOwn || isOwnHost(upstream, host) ? identityWith(credentials) : identityWithout(host);
-}
-
-function configuredOf(settings: Settings, registry: string): UpstreamSettings {
-  const isNamed = ({ name, aliases }: UpstreamSettings) => name === registry || aliases.includes(registry);
-  const plain = { ...plainUpstream(registry), internal: true, tls: undefined };
-  return settings.upstreams.find(isNamed) ?? { ...plain, endpoints: [`${schemeOf(registry)}://${registry}`] };
-}
-
-/** Docker and go-containerregistry speak plain HTTP to this very machine as well. */
-function schemeOf(registry: string): "http" | "https" {
-  return /^(?:localhost|127\.[0-9.]+|\[::1\])(?::|$)/.test(registry) ? "http" : "https";
-}
-
-/** The registry's own credentials are not for a mirror of it. */
-function viaEndpoint(via: string, registry: string) {
-  return {
-    endpoints: [via.replace(/\/+$/, "")],
-    ns: registry,
-    internal: true,
-    realms: [],
-    credentials: undefined,
-  };
 }
