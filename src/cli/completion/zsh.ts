@@ -66,8 +66,10 @@ function optionSpec({ names, value, label, help }: OptionNode): string {
   return `${quoted(`(${names.join(" ")})`)}{${names.map(spell).join(",")}}${quoted(`${text}${takes}`)}`;
 }
 
+/** Where nothing is known of an argument, it must not stand in the way of options (`_guard`). */
 function argumentSpec({ kind, label, isVariadic }: ArgumentNode): string {
-  return quoted(`${isVariadic ? "*" : ""}:${messageOf(label)}:${actionOf(kind)}`);
+  const action = kind === "text" ? `_guard "^-*" ${label}` : actionOf(kind);
+  return quoted(`${isVariadic ? "*" : ""}:${messageOf(label)}:${action}`);
 }
 
 function actionOf(kind: ValueKind): string {
