@@ -49,6 +49,7 @@ test("the surface is this and no more", () => {
       "parsePlatform",
       "parseReference",
       "pullArtifact",
+      "readBlob",
       "silentLog",
       "systemClock",
       "uncompressedImageSize",
