@@ -12,15 +12,15 @@ import { tempDirectory } from "../support/temp-directory.ts";
 
 const MIB = 2 ** 20;
 
+/** Compressed once for all tests of a file. */
+const IMAGE = memoryImage([[file("a", patternBytes(1, 0, MIB))], [file("b", patternBytes(2, 0, 6 * MIB))]]);
+
 export type CallOptions = Pick<granary.LibraryOptions, "signal" | "onProgress">;
 
 export async function libraryWorld() {
   const fake = await startFake({ mode: "plain" });
   const directory = await tempDirectory();
-  const { image, blobs } = memoryImage([
-    [file("a", patternBytes(1, 0, MIB))],
-    [file("b", patternBytes(2, 0, 6 * MIB))],
-  ]);
+  const { image, blobs } = IMAGE;
   for (const bytes of [...blobs.values(), image.configBytes]) fake.addBlob(bytes, "org/app");
   fake.addManifest("org/app", "1", image.manifest.bytes, OCI_MANIFEST);
   addModel(fake, "org/model", "1", {
