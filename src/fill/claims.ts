@@ -136,15 +136,16 @@ export class Claims {
 
   /**
    * Takes from the slowest lane the second half of what it has left, for an idle lane to fetch; undefined when all lanes will finish soon.
-   * Without this the last part of a download is slow (ollama/ollama#1736).
+   * Without this the last part of a download is slow (ollama/ollama#1736). A lane without a first byte has no speed yet: that its answer is
+   * late does not show that its body is slow, and what the origin sends of it would be lost. pace.ts ends it where a reader starves for it.
    */
   splitSlowest(now: number): ByteRange | undefined {
     let slowest: Claim | undefined;
     let longestMs = SPLIT_AFTER_MS;
     for (const claim of this.#claims) {
       const leftMs = claim.msUntil(claim.end, now);
-      const begun = now - claim.claimedAt > SPLIT_AFTER_MS / 2;
-      if (begun && claim.remaining >= 2 * SPLIT_AT_LEAST && leftMs > longestMs) {
+      const isMeasured = claim.at > claim.start && now - claim.claimedAt > SPLIT_AFTER_MS / 2;
+      if (isMeasured && claim.remaining >= 2 * SPLIT_AT_LEAST && leftMs > longestMs) {
         slowest = claim;
         longestMs = leftMs;
       }

@@ -45,7 +45,8 @@ describe("the slowest claim", () => {
   });
 
   test.each([
-    ["has just begun", 500, 0],
+    ["has just begun", 500, 1],
+    ["has no byte yet, which says nothing of its speed (F6)", 60_000, 0],
     ["is done soon", 5_000, 15 * MIB],
     ["has too little left to be worth a request", 60_000, 16 * MIB - MIB + 1],
   ])("is left alone when it %s", (_name, now, received) => {
