@@ -22,7 +22,7 @@ export function addProcessMetrics(registry: Registry): void {
     name: "process_start_time_seconds",
     help: "When this process started, in seconds since 1970.",
     registers,
-  }).set(Math.round(performance.timeOrigin / 1000));
+  }).set(performance.timeOrigin / 1000);
   new Gauge({
     name: "process_resident_memory_bytes",
     help: "Memory of this process, in bytes.",

@@ -305,7 +305,8 @@ describe("an upstream in trouble", () => {
       asked,
     );
     world.clock.holdsTimers = false;
-    expect((await world.mirror.status()).upstreams[0]).toMatchObject({ circuit: "open" });
+    // It is looked at again and again meanwhile, so it may be "probing" at this moment.
+    expect((await world.mirror.status()).upstreams[0]?.circuit).not.toBe("closed");
     expect(await world.metric("upstream_circuit_open")).toBe(1);
   });
 
