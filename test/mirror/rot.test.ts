@@ -171,7 +171,7 @@ describe("four bytes of a stored blob are overwritten", () => {
 
 describe("a stored manifest that the database gives back wrong", () => {
   it("is fetched again, and is an error when the upstream is gone", async () => {
-    const world = await startWorld({ upstream: { policy: { offlineDeadlineMs: 200 } } });
+    const world = await startWorld();
     world.fake.addImage("a/b", "1", { layers: [10] });
     const { digest } = (await world.get("a/b", "1")).manifest;
     const spoil = async () => {

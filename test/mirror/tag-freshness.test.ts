@@ -7,6 +7,7 @@ import { startFake } from "../support/start-upstream.ts";
 import { until } from "../support/wire.ts";
 
 const LIFETIME_MS = 600_000;
+/** For an upstream that gives no answer. One that does is given the time that a busy machine needs. */
 const impatient = { upstream: { policy: { offlineDeadlineMs: 3_000 } } };
 const WARNING = /^stale: fake\.test could not be asked/;
 
@@ -137,15 +138,15 @@ describe("a stored tag", () => {
 
 describe("an upstream in trouble", () => {
   it.each([
-    ["answers 500", { kind: "status", status: 500 }],
-    ["answers 503", { kind: "status", status: 503 }],
-    ["answers 429", { kind: "rate-limited" }],
-    ["answers 403", { kind: "status", status: 403 }],
-    ["answers 401", { kind: "status", status: 401 }],
-    ["resets connections", { kind: "reset" }],
-    ["sends no headers", { kind: "hang" }],
-  ] as const)("%s: the stored tag is served, with a warning", async (_name, fault) => {
-    const { world, image } = await worldWithOldTag(impatient);
+    ["answers 500", { kind: "status", status: 500 }, {}],
+    ["answers 503", { kind: "status", status: 503 }, {}],
+    ["answers 429", { kind: "rate-limited" }, {}],
+    ["answers 403", { kind: "status", status: 403 }, {}],
+    ["answers 401", { kind: "status", status: 401 }, {}],
+    ["resets connections", { kind: "reset" }, {}],
+    ["sends no headers", { kind: "hang" }, impatient],
+  ] as const)("%s: the stored tag is served, with a warning", async (_name, fault, options) => {
+    const { world, image } = await worldWithOldTag(options);
     world.fake.fail(/manifests/, fault, { times: 100 });
     const { manifest, outcome, warning } = await world.get("a/b", "1");
     expect(manifest.digest).toBe(image.manifestDigest);

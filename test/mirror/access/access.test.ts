@@ -15,7 +15,7 @@ const HOUR_MS = 3_600_000;
 async function worldWithSecret(
   privateContent: "refuse" | "share" = "refuse",
   offlineDeadlineMs = 20_000,
-  headersMs = 5_000,
+  headersMs = 20_000,
 ) {
   const world = await startWorld({
     mode: "hub",
@@ -207,7 +207,7 @@ describe("an absent tag says nothing about who may read the repository", () => {
   });
 
   it("a slow probe does not hold up what was public before", async () => {
-    const { world, open } = await worldWithSecret("refuse", 3_000);
+    const { world, open } = await worldWithSecret("refuse", 3_000, 600_000);
     await world.get("library/alpine", "3");
     await world.read("library/alpine", open.configDigest);
     world.clock.aheadMs += HOUR_MS + 1;
