@@ -306,8 +306,10 @@ describe("an upstream in trouble", () => {
       asked,
     );
     world.clock.holdsTimers = false;
-    // It is looked at again and again meanwhile, so it may be "probing" at this moment.
-    expect((await world.mirror.status()).upstreams[0]?.circuit).not.toBe("closed");
+    // It is looked at again and again meanwhile, and is "probing" for that moment.
+    await eventually(async () =>
+      expect((await world.mirror.status()).upstreams[0]).toMatchObject({ circuit: "open" }),
+    );
     expect(await world.metric("upstream_circuit_open")).toBe(1);
   });
 
