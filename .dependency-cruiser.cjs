@@ -12,6 +12,7 @@ const RANKS = [
   ["origin.ts"],
   ["source.ts"],
   ["upstream/policy.ts", "upstream/registry-url.ts", "store", "metadata", "credentials"],
+  ["records"],
   ["upstream/network"],
   ["upstream/identity"],
   ["upstream/upstream-client.ts"],

@@ -15,8 +15,7 @@ import { createLogins } from "./credentials/logins.ts";
 import type { PasswordFile } from "./credentials/password-file.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
-import type { Metadata } from "./metadata/metadata.ts";
-import { openSqliteMetadata } from "./metadata/sqlite-metadata.ts";
+import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
@@ -26,6 +25,7 @@ import { type Clock, foregroundClock } from "./observe/clock.ts";
 import { type Log, silentLog } from "./observe/log.ts";
 import { createMetrics } from "./observe/metrics.ts";
 import type { Observers } from "./observe/observers.ts";
+import { openRecords, type Records } from "./records/records.ts";
 import type { Source } from "./source.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
@@ -44,6 +44,9 @@ export type OpenedMirror = Mirror & {
   readFilesAgain(): Promise<readonly FileNews[]>;
 };
 
+/** The same with everything that only a server needs. */
+export type OpenedCache = OpenedMirror & { readonly records: Records };
+
 /**
  * Opens the storage directory and everything on it. The caller closes the Mirror, which also lets go of the directory.
  * Throws `config-invalid` (directory not usable, or in use), `store-damaged` (database or layout). `env` says where login files and
@@ -54,15 +57,24 @@ export async function openMirror(
   observers: Observers,
   env: Environment = process.env,
 ): Promise<OpenedMirror> {
+  return await openCache(settings, observers, env);
+}
+
+/** As openMirror. */
+export async function openCache(
+  settings: Settings,
+  observers: Observers,
+  env: Environment = process.env,
+): Promise<OpenedCache> {
   const layout = await findLayout(settings.storage.directory);
   // The database's lock is the lock of the whole directory: nothing in there is touched before it is held.
-  const metadata = openSqliteMetadata(layout.database, databaseShareOf(settings.storage));
+  const database = openDatabase(layout.database, databaseShareOf(settings.storage));
   try {
     await makeFoldersUnlessFull(layout);
     await closeStorage(layout, observers.log);
-    return await start(settings, layout, metadata, observers, env);
+    return await start(settings, layout, database, observers, env);
   } catch (error) {
-    await metadata.close();
+    await database.close();
     throw error;
   }
 }
@@ -92,11 +104,12 @@ async function closeStorage(layout: Layout, log: Log): Promise<void> {
 async function start(
   settings: Settings,
   layout: Layout,
-  metadata: Metadata,
+  { metadata }: Database,
   observers: Observers,
   env: Environment,
-): Promise<OpenedMirror> {
+): Promise<OpenedCache> {
   const logins = createLogins({ env, clock: observers.clock });
+  const records = openRecords(observers);
   const clients: UpstreamClient[] = [];
   const files: Rereading[] = [];
   try {
@@ -107,6 +120,7 @@ async function start(
       const client = createUpstreamClient({
         upstream,
         userAgent,
+        events: records.events,
         ...(tls !== undefined && { tls }),
         ...observers,
       });
@@ -116,6 +130,7 @@ async function start(
     const mirror = await startMirror({
       ...observers,
       clients,
+      records,
       metadata,
       blobs: openDiskBlobs(layout),
       spool: openSpool(layout),
@@ -124,7 +139,7 @@ async function start(
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
     });
-    return { ...mirror, readFilesAgain: () => readAgain(files) };
+    return { ...mirror, records, readFilesAgain: () => readAgain(files) };
   } catch (error) {
     await Promise.allSettled(clients.map((client) => client.close()));
     throw error;
@@ -150,7 +165,7 @@ function filesOf(
  */
 export async function verifyStorage(directory: string, options: VerifyOptions): Promise<VerifyReport> {
   const layout = await findStorage(directory);
-  const metadata = openSqliteMetadata(layout.database);
+  const { metadata } = openDatabase(layout.database);
   try {
     const observers = { log: silentLog, metrics: createMetrics(), clock: foregroundClock };
     return await verifyAlone({ metadata, store: openDiskBlobs(layout), ...observers }, options);

@@ -11,7 +11,7 @@ import type { Mirror } from "../mirror/mirror.ts";
 import { systemClock } from "../observe/clock.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
-import { openMirror } from "../open.ts";
+import { openCache } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";
 import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
@@ -65,8 +65,8 @@ async function run(flags: ServeFlags): Promise<void> {
   signals.tell(log);
   log.debug({ config: config ?? "built in" }, "settings");
   const observers = { log, metrics: createMetrics(), clock: systemClock };
-  const mirror = await openMirror(settings, observers);
-  const serving = await serve(settings, mirror, observers).catch(async (error: unknown) => {
+  const mirror = await openCache(settings, observers);
+  const serving = await serve(settings, mirror, observers, mirror.records).catch(async (error: unknown) => {
     await mirror.close(0);
     throw error;
   });

@@ -6,6 +6,7 @@ import type { Mirror } from "../mirror/mirror.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Observers } from "../observe/observers.ts";
 import type { Login } from "../oci/credentials.ts";
+import { openRecords, type Records } from "../records/records.ts";
 import { createRouter } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { BufferPool } from "./answers/buffer-pool.ts";
@@ -54,14 +55,20 @@ export type Serving = {
   close(): Promise<void>;
 };
 
-/** Throws `config-invalid` when a port cannot be had; nothing listens then. */
-export async function serve(settings: ServeSettings, mirror: Mirror, observers: Observers): Promise<Serving> {
+/** Throws `config-invalid` when a port cannot be had; nothing listens then. Without `records` nothing of the requests is kept. */
+export async function serve(
+  settings: ServeSettings,
+  mirror: Mirror,
+  observers: Observers,
+  records: Records = openRecords(observers),
+): Promise<Serving> {
   const { drainMs, upstreams, clients } = settings;
   const stalling = clients === undefined ? {} : { stallMs: clients.stallMs };
   const commons = commonsOf(clients ?? NO_LIMITS, observers);
   const common = {
     ...observers,
     mirror,
+    records,
     pool: new BufferPool(),
     requests: new RequestLog(observers),
     router: createRouter(upstreams),

@@ -1,6 +1,6 @@
 /**
  * Owns the Metadata driver over SQLite: each kind of row from its own file, all of them over one connection. How the file is opened
- * and kept is sqlite-file.ts's.
+ * and kept is sqlite-file.ts's, and what else lies in it is database.ts's.
  */
 import { isGranaryError } from "../errors.ts";
 import { blobRows } from "./blob-rows.ts";
@@ -9,17 +9,12 @@ import { linkRows } from "./link-rows.ts";
 import { listRows } from "./list-rows.ts";
 import { manifestRows } from "./manifest-rows.ts";
 import type { Metadata } from "./metadata.ts";
-import { SqliteFile } from "./sqlite-file.ts";
+import type { SqliteFile } from "./sqlite-file.ts";
 import { tagRows } from "./tag-rows.ts";
 import { visibilityRows } from "./visibility-rows.ts";
 
-/**
- * Opens `path`, which is created when absent, and keeps its lock until `close`: that is the lock of the storage directory. Throws
- * `store-damaged` for a damaged or newer file, which is left as it is, `store-full` when a new one has no room, and `config-invalid`
- * when another process has it or it cannot be written. Beyond `maxBytes` the coldest rows are deleted, except those of blobs.
- */
-export function openSqliteMetadata(path: string, maxBytes = Number.POSITIVE_INFINITY): Metadata {
-  const file = new SqliteFile(path);
+/** The Metadata in `file`; its `close` closes the file. Beyond `maxBytes` the coldest rows are deleted, except those of blobs. */
+export function sqliteMetadata(file: SqliteFile, maxBytes: number): Metadata {
   const bound = databaseBound(file, maxBytes);
   const links = linkRows(file);
   const rows = {

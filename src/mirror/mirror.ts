@@ -19,6 +19,8 @@ export type Asker = {
   /** True when the listener verified a login: such a client may see what our credentials can read. */
   readonly loggedIn: boolean;
   readonly userAgent: string | undefined;
+  /** Its plain address; nothing where this process itself asks. */
+  readonly client?: string | undefined;
 };
 
 export type ManifestAsker = Asker & {

@@ -11,6 +11,7 @@ import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Records } from "../records/records.ts";
 import type { Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
@@ -50,6 +51,7 @@ export type MirrorParts = {
   readonly metrics: Metrics;
   /** In [0, 1): spreads retries. */
   readonly random: () => number;
+  readonly records: Records;
   /** Within which each stored blob is hashed again; 0 or nothing: never. */
   readonly verifyEveryMs?: number;
 };

@@ -8,6 +8,7 @@ import type { Environment } from "../environment.ts";
 import { type Clock, systemClock } from "../observe/clock.ts";
 import { type Log, silentLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
+import type { EventTeller } from "../records/events.ts";
 import { Authorizer } from "./identity/authorizer.ts";
 import { identify } from "./identity/identity.ts";
 import { Caller } from "./network/caller.ts";
@@ -33,6 +34,8 @@ export type UpstreamClientOptions = {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly metrics?: Metrics;
+  /** Hears when the upstream goes away and when it is back. */
+  readonly events?: EventTeller;
   /** Where HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read; the process's own by default. */
   readonly env?: Environment;
   /** PEM texts: extra CAs, and a client certificate with its key. */
@@ -47,7 +50,7 @@ export type UpstreamClientOptions = {
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
   const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
   const closing = new AbortController();
-  const { env = process.env, tls, userAgent = "granary", lookup } = options;
+  const { env = process.env, tls, userAgent = "granary", lookup, events } = options;
   const transport = createTransport({ upstream, userAgent, env, tls, lookup, clock, log, metrics });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
   const order = () =>
@@ -58,7 +61,11 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const endpoints = order();
   const shared = { name: upstream.name, clock };
   const probe = () => probeBase(transport, endpoints, closing.signal);
-  const circuit = new Circuit({ ...shared, probe, onChange: reportTo(upstream.name, log, metrics) });
+  const circuit = new Circuit({
+    ...shared,
+    probe,
+    onChange: reportTo(upstream.name, { log, metrics, events }),
+  });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
   // Anonymous requests have a circuit of their own: their limits and failures say nothing about requests with our credentials.
   const anonymousCaller = () => {
@@ -133,11 +140,26 @@ function about(kind: QuestionKey["kind"], { repository }: { readonly repository:
   return { kind, repository };
 }
 
-function reportTo(upstream: string, log: Log, metrics: Metrics): (isOpen: boolean, reason?: string) => void {
+type Reported = {
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly events: EventTeller | undefined;
+};
+
+function reportTo(
+  upstream: string,
+  { log, metrics, events }: Reported,
+): (isOpen: boolean, reason?: string) => void {
   return (isOpen, reason) => {
     metrics.circuitOpen.set({ upstream }, isOpen ? 1 : 0);
-    if (isOpen)
+    if (isOpen) {
       log.warn({ upstream, reason }, "upstream is not asked for now: answers come from what is stored");
-    else log.info({ upstream }, "upstream answers again");
+      const why = reason === undefined ? "" : ` (${reason})`;
+      const text = `${upstream} is not asked for now, and answers come from what is stored${why}`;
+      events?.tell("upstream-down", text, { upstream, reason });
+    } else {
+      log.info({ upstream }, "upstream answers again");
+      events?.tell("upstream-up", `${upstream} answers again`, { upstream });
+    }
   };
 }

@@ -6,7 +6,7 @@
 import { createHash } from "node:crypto";
 import { mkdirSync, writeFileSync } from "node:fs";
 import Sqlite from "better-sqlite3";
-import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
+import { openDatabase } from "../../src/metadata/database.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
@@ -34,7 +34,7 @@ const PARTIAL_SIZE = 1_000_000;
 export async function makeLargeStore(directory: string, blobs: number, files: number): Promise<LargeStore> {
   const layout = await findLayout(directory);
   await makeFolders(layout);
-  await openSqliteMetadata(layout.database).close();
+  await openDatabase(layout.database).metadata.close();
   const rows = Array.from({ length: blobs }, (_, index) => ({
     digest: digestAt(index),
     usedAt: FIRST_USE + index,

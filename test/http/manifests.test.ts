@@ -154,6 +154,7 @@ describe("what the mirror is told about the client", () => {
     expect(server.mirror.asked[0]?.asker).toEqual({
       accept: [],
       userAgent: "ollama/0.32.15",
+      client: "127.0.0.1",
       loggedIn: false,
     });
   });

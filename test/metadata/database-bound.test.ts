@@ -2,7 +2,8 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
+import { openDatabase } from "../../src/metadata/database.ts";
+import type { Metadata } from "../../src/metadata/metadata.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
@@ -15,7 +16,7 @@ const HERE = { upstream: "reg.test", repository: "a/b" };
 
 async function bounded() {
   const path = join(await tempDirectory(), "granary.db");
-  const metadata = openSqliteMetadata(path, BOUND);
+  const metadata = openDatabase(path, BOUND).metadata;
   onTestFinished(() => metadata.close());
   const fileBytes = () =>
     ["", "-wal"].reduce((sum, end) => sum + (statSync(path + end, { throwIfNoEntry: false })?.size ?? 0), 0);
@@ -28,7 +29,7 @@ function manifestOf(index: number, size: number) {
 }
 
 /** A manifest with its tag and a layer on disk, used until now. */
-async function live(metadata: ReturnType<typeof openSqliteMetadata>) {
+async function live(metadata: Metadata) {
   const manifest = manifestOf(-1, 500);
   const layer = digestOf(Buffer.from("layer"));
   await metadata.recordManifest(HERE, manifest, [{ digest: layer, size: 5 }]);

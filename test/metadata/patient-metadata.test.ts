@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
+import { openDatabase } from "../../src/metadata/database.ts";
 import { patientMetadata } from "../../src/metadata/patient-metadata.ts";
-import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
 import { Episodes } from "../../src/observe/episodes.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
@@ -16,7 +16,7 @@ const WHERE = { upstream: "docker.io", repository: "library/alpine" };
 
 async function world(path?: string) {
   const at = path ?? join(await tempDirectory(), "granary.db");
-  const real = openSqliteMetadata(at);
+  const real = openDatabase(at).metadata;
   const { metadata: behind, faults } = faulty(real);
   const clock = new FakeClock();
   const troubles = new Episodes(silentLog, clock, Number.POSITIVE_INFINITY);

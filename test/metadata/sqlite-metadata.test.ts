@@ -15,9 +15,9 @@ import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { GranaryError } from "../../src/errors.ts";
+import { openDatabase } from "../../src/metadata/database.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import { MIGRATIONS, SCHEMA_VERSION } from "../../src/metadata/schema.ts";
-import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { metadataContract } from "../contract/metadata-contract.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
@@ -33,7 +33,7 @@ async function databasePath(): Promise<string> {
 
 /** Closed when the test is over. */
 function opened(path: string): Metadata {
-  const metadata = openSqliteMetadata(path);
+  const metadata = openDatabase(path).metadata;
   onTestFinished(() => metadata.close());
   return metadata;
 }
@@ -41,7 +41,7 @@ function opened(path: string): Metadata {
 /** A closed database with enough rows to have many pages. */
 async function filledDatabase(): Promise<string> {
   const path = await databasePath();
-  const metadata = openSqliteMetadata(path);
+  const metadata = openDatabase(path).metadata;
   for (let index = 0; index < 500; index++) {
     await metadata.recordBlob({ digest: digestOf(Buffer.from(`${index}`)), size: index, usedAt: index });
   }
@@ -51,7 +51,7 @@ async function filledDatabase(): Promise<string> {
 
 function refusalOf(path: string): unknown {
   try {
-    void openSqliteMetadata(path).close();
+    void openDatabase(path).metadata.close();
     return undefined;
   } catch (error) {
     return error;
@@ -134,7 +134,7 @@ test("a missing and an empty file become a new database of the newest schema", a
   for (const make of [() => {}, (path: string) => writeFileSync(path, "")]) {
     const path = await databasePath();
     make(path);
-    const metadata = openSqliteMetadata(path);
+    const metadata = openDatabase(path).metadata;
     expect(await metadata.sums()).toEqual({ blobs: 0, bytes: 0, manifests: 0 });
     await metadata.close();
     const file = new Sqlite(path, { readonly: true });
@@ -151,7 +151,7 @@ test("every migration leads from the version before it, and opening twice runs n
     older.pragma(`user_version = ${version}`);
     older.close();
     for (let turn = 0; turn < 2; turn++) {
-      const metadata = openSqliteMetadata(path);
+      const metadata = openDatabase(path).metadata;
       await metadata.recordBlob({ digest: digestOf(Buffer.from(`${turn}`)), size: 1, usedAt: 1 });
       expect((await metadata.sums()).blobs).toBe(turn + 1);
       await metadata.close();
@@ -168,9 +168,9 @@ test("what was recorded before SIGKILL is there afterwards", async () => {
   const path = await databasePath();
   const source = (name: string) => JSON.stringify(new URL(`../../src/${name}`, import.meta.url).href);
   const script = `
-    const { openSqliteMetadata } = await import(${source("metadata/sqlite-metadata.ts")});
+    const { openDatabase } = await import(${source("metadata/database.ts")});
     const { digestOf } = await import(${source("oci/digest.ts")});
-    const metadata = openSqliteMetadata(process.argv[1]);
+    const metadata = openDatabase(process.argv[1]).metadata;
     for (let size = 0; ; size++) {
       await metadata.recordBlob({ digest: digestOf(Buffer.from("" + size)), size, usedAt: size });
       process.stdout.write(size + "\\n");
@@ -274,10 +274,10 @@ describe("a file that somebody removed under us", () => {
 
 /** What another process is told that wants the file. */
 async function heldByOther(path: string): Promise<string> {
-  const source = JSON.stringify(new URL("../../src/metadata/sqlite-metadata.ts", import.meta.url).href);
+  const source = JSON.stringify(new URL("../../src/metadata/database.ts", import.meta.url).href);
   const script = `
-    const { openSqliteMetadata } = await import(${source});
-    try { openSqliteMetadata(process.argv[1]); console.log("free"); } catch (error) { console.log(error.message); }
+    const { openDatabase } = await import(${source});
+    try { openDatabase(process.argv[1]).metadata; console.log("free"); } catch (error) { console.log(error.message); }
     process.exit();`;
   const child = spawn(process.execPath, ["--input-type=module", "-e", script, path]);
   let text = "";

@@ -6,14 +6,15 @@ import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
+import { openDatabase } from "../../src/metadata/database.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
-import { openSqliteMetadata } from "../../src/metadata/sqlite-metadata.ts";
 import type { Asker, Mirror } from "../../src/mirror/mirror.ts";
 import type { Budget } from "../../src/mirror/space/disk-measure.ts";
 import { startMirror } from "../../src/mirror/start-mirror.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { isDigest } from "../../src/oci/digest.ts";
+import { openRecords } from "../../src/records/records.ts";
 import type { BlobReader } from "../../src/source.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
@@ -102,7 +103,7 @@ export class MirrorWorld {
     const metrics = createMetrics();
     // What is known of files is known to one process.
     const files = openDiskBlobs(this.store.layout);
-    const metadata = openSqliteMetadata(this.store.layout.database);
+    const metadata = openDatabase(this.store.layout.database).metadata;
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
       createUpstreamClient({ upstream: one, clock, metrics, env: {}, ...(tls !== undefined && { tls }) }),
     );
@@ -117,6 +118,7 @@ export class MirrorWorld {
       log: this.#options.log ?? silentLog,
       metrics,
       random: Math.random,
+      records: openRecords({ clock }),
       verifyEveryMs: this.#options.verifyEveryMs ?? 0,
     });
     this.metrics = metrics;

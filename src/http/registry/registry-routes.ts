@@ -6,6 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Mirror } from "../../mirror/mirror.ts";
 import type { Observers } from "../../observe/observers.ts";
 import { withoutUserInfo } from "../../oci/redact.ts";
+import type { Records } from "../../records/records.ts";
 import type { createRouter, Route } from "../../routing/routing.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import type { BufferPool } from "../answers/buffer-pool.ts";
@@ -27,6 +28,7 @@ export type RegistryParts = Observers & {
   readonly upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
   /** Undefined where no login is asked for: Authorization is then never looked at (docs/protocol.md#docker-logins). */
   readonly login: LoginCheck | undefined;
+  readonly records: Records;
 };
 
 /** Throws what the router and the Mirror throw; a part of the body may have been sent by then. */
@@ -51,7 +53,7 @@ export function answerRegistry(
     account,
     route,
     rawPath: requestTarget.rawPath,
-    asker: { loggedIn: login !== undefined, userAgent },
+    asker: { loggedIn: login !== undefined, userAgent, client: account.client },
     headers: commonHeaders(route),
     isOllama: upstreams.get(route.upstream)?.names === "ollama",
   });

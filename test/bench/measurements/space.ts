@@ -4,7 +4,7 @@
  */
 import { cpSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { openSqliteMetadata } from "../../../src/metadata/sqlite-metadata.ts";
+import { openDatabase } from "../../../src/metadata/database.ts";
 import type { Mirror } from "../../../src/mirror/mirror.ts";
 import { Damage } from "../../../src/mirror/space/damage.ts";
 import { Ownership } from "../../../src/mirror/space/ours-alone.ts";
@@ -17,6 +17,7 @@ import { Episodes } from "../../../src/observe/episodes.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { openRecords } from "../../../src/records/records.ts";
 import { makeFolders } from "../../../src/store/layout.ts";
 import { openSpool } from "../../../src/store/spool.ts";
 import type { Bench, Measurement } from "../bench.ts";
@@ -70,7 +71,7 @@ async function timeStart(
   const startedAt = performance.now();
   const mirror = await startMirror({
     clients: [],
-    metadata: openSqliteMetadata(layout.database),
+    metadata: openDatabase(layout.database).metadata,
     blobs: openBlobs(),
     spool: openSpool(layout),
     makeFolders: () => makeFolders(layout),
@@ -79,6 +80,7 @@ async function timeStart(
     log: silentLog,
     metrics: createMetrics(),
     random: Math.random,
+    records: openRecords({ clock: systemClock }),
   });
   const ms = performance.now() - startedAt;
   bench.note(`start ${when}: ${ms.toFixed(0)} ms`);
@@ -90,7 +92,7 @@ async function timeStart(
 /** The files as they lie there when a process is killed: the log of the database was not written into it. */
 function afterKill(store: LargeStore): LargeStore {
   const { layout } = store;
-  const metadata = openSqliteMetadata(layout.database);
+  const metadata = openDatabase(layout.database).metadata;
   void metadata.recordVerified(digestOf(new Uint8Array(), "sha256"), 1);
   void metadata.touch(new Map());
   const copy = join(layout.directory, "killed.db");
@@ -100,7 +102,7 @@ function afterKill(store: LargeStore): LargeStore {
 }
 
 async function timeSpace({ layout, openBlobs, blobs, blobSize }: LargeStore) {
-  const metadata = openSqliteMetadata(layout.database);
+  const metadata = openDatabase(layout.database).metadata;
   const [clock, log, metrics] = [systemClock, silentLog, createMetrics()];
   const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
   const spool = openSpool(layout);

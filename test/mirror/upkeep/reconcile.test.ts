@@ -1,6 +1,6 @@
 /** Shows what a look through a store makes of files and rows that others are at meanwhile. */
 import { expect, onTestFinished, test } from "vitest";
-import { openSqliteMetadata } from "../../../src/metadata/sqlite-metadata.ts";
+import { openDatabase } from "../../../src/metadata/database.ts";
 import { Damage } from "../../../src/mirror/space/damage.ts";
 import { Ownership } from "../../../src/mirror/space/ours-alone.ts";
 import { Pins } from "../../../src/mirror/space/pins.ts";
@@ -17,7 +17,7 @@ import { adoptPattern, tempStore } from "../../support/temp-store.ts";
 
 async function world() {
   const { layout, blobs, spool } = await tempStore();
-  const metadata = openSqliteMetadata(layout.database);
+  const metadata = openDatabase(layout.database).metadata;
   onTestFinished(() => metadata.close());
   const [clock, log, metrics] = [new FakeClock(), silentLog, createMetrics()];
   const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);

@@ -1,0 +1,26 @@
+/**
+ * Owns what lies in the one database file of a storage directory: the Metadata, and beside it a port for each other kind of rows, all over
+ * one connection. A new kind of rows has a file of its own and becomes a field here. How the file is opened is sqlite-file.ts's.
+ */
+import type { Metadata } from "./metadata.ts";
+import { SqliteFile } from "./sqlite-file.ts";
+import { sqliteMetadata } from "./sqlite-metadata.ts";
+
+export type Database = {
+  readonly metadata: Metadata;
+  /** Closes the file, and with it every port above; `metadata.close` does the same. Nothing of them may be called after it. */
+  close(): Promise<void>;
+};
+
+/**
+ * Opens `path`, which is created when absent, and keeps its lock until `close`: that is the lock of the storage directory. Throws
+ * `store-damaged` for a damaged or newer file, which is left as it is, `store-full` when a new one has no room, and `config-invalid`
+ * when another process has it or it cannot be written. Beyond `maxBytes` the coldest rows of the Metadata are deleted, except those of blobs.
+ */
+export function openDatabase(path: string, maxBytes = Number.POSITIVE_INFINITY): Database {
+  const file = new SqliteFile(path);
+  return {
+    metadata: sqliteMetadata(file, maxBytes),
+    close: async () => file.close(),
+  };
+}
