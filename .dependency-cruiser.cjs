@@ -42,7 +42,7 @@ const RANKS = [
 const STRANGERS = [
   ["client", ["mirror", "routing", "upstream", "http", "config", "metadata"]],
   ["http", ["client", "config", "metadata", "fill"]],
-  ["config", ["client", "http", "mirror", "fill", "routing"]],
+  ["config", ["client", "http", "mirror", "fill"]],
   ["fill", ["upstream", "metadata"]],
 ];
 

@@ -21,6 +21,7 @@ import {
 import { type Filled, withoutFilled } from "./environment.ts";
 import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./files.ts";
 import type { ConfigFile } from "./schema.ts";
+import { keepSettings } from "./sections/keep.ts";
 import type {
   ClientSettings,
   ListenerSettings,
@@ -87,6 +88,7 @@ async function settingsOf(written: ConfigFile): Promise<Settings> {
     listeners,
     storage: storageSettings(written.storage),
     upstreams,
+    keep: keepSettings(written.keep ?? [], upstreams),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { parseBytes, parseDuration } from "../bytes/units.ts";
 import { isGranaryError } from "../errors.ts";
+import { keepSection } from "./sections/keep.ts";
 
 const SIZE = "a size in bytes or with a unit, such as 512MiB or 200GiB";
 const DURATION = "a duration in milliseconds or with a unit, such as 500ms, 30s or 10m";
@@ -123,6 +124,7 @@ export const fileSchema = z.strictObject({
     .record(z.string().min(1), upstream)
     .optional()
     .describe("Registries by name, beside the built-in ones."),
+  keep: keepSection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections

@@ -3,6 +3,7 @@
  * Plain data; no file, no environment and no text form of a number is left in it.
  */
 import type { Login } from "../oci/credentials.ts";
+import type { NamePattern } from "../routing/name-pattern.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
 
@@ -59,6 +60,8 @@ export type Settings = {
   readonly listeners: readonly ListenerSettings[];
   readonly storage: StorageSettings;
   readonly upstreams: readonly UpstreamSettings[];
+  /** What is never evicted; nothing when left out. */
+  readonly keep?: readonly NamePattern[];
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

@@ -61,6 +61,17 @@ describe("a configuration file", () => {
     expect(hub?.aliases).toContain("index.docker.io");
   });
 
+  test("says what is never evicted, and refuses a pattern that cannot be read by its place", async () => {
+    const { keep = [] } = await load("keep: ['alpine:3.*', 'ollama:llama3.2']\n");
+    expect(keep.map(({ text }) => text)).toEqual([
+      "docker.io/library/alpine:3.*",
+      "registry.ollama.ai/library/llama3.2",
+    ]);
+    expect(await complaint("keep: [alpine, gchr.io/org/app]\n")).toMatch(
+      /keep\.1: "gchr\.io\/org\/app": no upstream "gchr\.io" is configured\. Near to it: /,
+    );
+  });
+
   test("says how many connections clients may have, and how long one may take nothing", async () => {
     const { clients } = await load("clients: {maxConnections: 500, stall: 90s}\n");
     expect(clients).toEqual({ maxConnections: 500, maxConnectionsPerAddress: 12_288, stallMs: 90_000 });
