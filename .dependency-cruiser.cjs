@@ -13,6 +13,7 @@ const RANKS = [
   ["source.ts"],
   ["upstream/policy.ts", "upstream/registry-url.ts", "store", "metadata", "credentials"],
   ["records"],
+  ["jobs"],
   ["upstream/network"],
   ["upstream/identity"],
   ["upstream/upstream-client.ts"],

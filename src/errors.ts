@@ -21,6 +21,7 @@ export type ErrorCode =
   | "manifest-invalid"
   | "upstream-unavailable"
   | "upstream-protocol"
+  | "conflict"
   | "store-full"
   | "store-damaged"
   | "aborted"
@@ -115,6 +116,7 @@ const REASONS: Readonly<Record<ErrorCode, string>> = {
   "manifest-invalid": "the manifest that came cannot be used",
   "upstream-unavailable": "the registry does not answer",
   "upstream-protocol": "the registry answered with something that cannot be used",
+  conflict: "something else speaks against it right now",
   "store-full": "there is no room on the disk",
   "store-damaged": "the store cannot be read",
   aborted: "it was given up",

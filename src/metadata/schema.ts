@@ -105,6 +105,12 @@ export const MIGRATIONS: readonly string[] = [
   INSERT INTO manifest_uses (digest, used_at) SELECT digest, 0 FROM manifests;
   CREATE INDEX visibility_by_age ON visibility (checked_at);
   `,
+  `
+  CREATE TABLE jobs (
+    id INTEGER PRIMARY KEY,
+    body TEXT NOT NULL
+  ) STRICT;
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

@@ -102,6 +102,8 @@ function meaningOf(code: ErrorCode, kind: RouteKind): readonly [number, OciError
       return [403, "DENIED"];
     case "client-outdated":
       return [412, "UNSUPPORTED"];
+    case "conflict":
+      return [409, "UNSUPPORTED"];
     case "range-unsatisfiable":
       return [416, "UNSUPPORTED"];
     case "unauthorized": // Our login failed upstream: nothing that the client's own could mend.
