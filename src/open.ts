@@ -15,6 +15,7 @@ import { createLogins } from "./credentials/logins.ts";
 import type { PasswordFile } from "./credentials/password-file.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
+import { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
@@ -45,7 +46,7 @@ export type OpenedMirror = Mirror & {
 };
 
 /** The same with everything that only a server needs. */
-export type OpenedCache = OpenedMirror & { readonly records: Records };
+export type OpenedCache = OpenedMirror & { readonly records: Records; readonly jobs: Jobs };
 
 /**
  * Opens the storage directory and everything on it. The caller closes the Mirror, which also lets go of the directory.
@@ -57,14 +58,24 @@ export async function openMirror(
   observers: Observers,
   env: Environment = process.env,
 ): Promise<OpenedMirror> {
-  return await openCache(settings, observers, env);
+  return await openDirectory(settings, observers, env);
 }
 
-/** As openMirror. */
+/** As openMirror; jobs that ran when the last process ended go on. `close` ends them first. */
 export async function openCache(
   settings: Settings,
   observers: Observers,
   env: Environment = process.env,
+): Promise<OpenedCache> {
+  const cache = await openDirectory(settings, observers, env);
+  await cache.jobs.open();
+  return cache;
+}
+
+async function openDirectory(
+  settings: Settings,
+  observers: Observers,
+  env: Environment,
 ): Promise<OpenedCache> {
   const layout = await findLayout(settings.storage.directory);
   // The database's lock is the lock of the whole directory: nothing in there is touched before it is held.
@@ -104,12 +115,13 @@ async function closeStorage(layout: Layout, log: Log): Promise<void> {
 async function start(
   settings: Settings,
   layout: Layout,
-  { metadata }: Database,
+  { metadata, jobs: rows }: Database,
   observers: Observers,
   env: Environment,
 ): Promise<OpenedCache> {
   const logins = createLogins({ env, clock: observers.clock });
   const records = openRecords(observers);
+  const jobs = new Jobs({ ...observers, rows, events: records.events });
   const clients: UpstreamClient[] = [];
   const files: Rereading[] = [];
   try {
@@ -139,7 +151,11 @@ async function start(
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
     });
-    return { ...mirror, records, readFilesAgain: () => readAgain(files) };
+    const close = async (deadlineMs: number) => {
+      await jobs.close(deadlineMs);
+      await mirror.close(deadlineMs);
+    };
+    return { ...mirror, records, jobs, close, readFilesAgain: () => readAgain(files) };
   } catch (error) {
     await Promise.allSettled(clients.map((client) => client.close()));
     throw error;

@@ -8,6 +8,7 @@ import type { JobRows } from "../metadata/job-rows.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
+import type { EventTeller } from "../records/events.ts";
 import { within } from "../waiting/deadline.ts";
 import { type JobRecord, NO_PROGRESS } from "./job.ts";
 import { bodyOf, JobHistory, recordOf, type StoredJob } from "./job-history.ts";
@@ -17,13 +18,7 @@ import { jsonBytesOf, MOST_JSON_BYTES, RunningJob } from "./running-job.ts";
 export type JobsParts = {
   readonly rows: JobRows;
   /** Hears of each job that begins or ends. */
-  readonly events: {
-    tell(
-      kind: "job-begun" | "job-ended",
-      text: string,
-      facts: Readonly<Record<string, string | number>>,
-    ): void;
-  };
+  readonly events: EventTeller;
   readonly clock: Clock;
   readonly log: Log;
 };

@@ -3,10 +3,11 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
 import type { JobControls, JobKind } from "../../src/jobs/job-kind.ts";
-import { Jobs, type JobsParts } from "../../src/jobs/jobs.ts";
+import { Jobs } from "../../src/jobs/jobs.ts";
 import { type JobRow, type JobRows, jobRows } from "../../src/metadata/job-rows.ts";
 import { SqliteFile } from "../../src/metadata/sqlite-file.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import { Events } from "../../src/records/events.ts";
 import { FakeClock, settle } from "../support/fake-clock.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
@@ -56,7 +57,8 @@ async function openJobs(
   clock = new FakeClock(),
 ): Promise<World> {
   const told: string[] = [];
-  const events: JobsParts["events"] = { tell: (_, text) => void told.push(text) };
+  const events = new Events(clock);
+  events.subscribe(({ text }) => void told.push(text));
   const jobs = new Jobs({ rows, events, clock, log: silentLog });
   for (const kind of kinds) jobs.register(kind);
   await jobs.open();
