@@ -6,7 +6,7 @@
 /** From the bottom up: each rank may import those before it. A room is a folder, or one file of a folder. */
 const RANKS = [
   ["errors.ts", "version.ts", "environment.ts"],
-  ["bytes"],
+  ["bytes", "purpose.ts"],
   ["oci", "observe"],
   ["ollama", "waiting", "files"],
   ["origin.ts"],

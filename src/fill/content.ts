@@ -10,19 +10,22 @@
  *                                                    |
  *                                                    +--> Origin (network)
  */
-import type { ByteRange } from "../bytes/byte-range.ts";
+import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Purpose } from "../purpose.ts";
 import type { BlobReader } from "../source.ts";
 import type { StoredBlob } from "../store/blob-store.ts";
+import { Meter } from "./meter.ts";
 import type { Wanted } from "./next-segment.ts";
 import { OpenPartial } from "./open-partial.ts";
 import { type Parked, Waits } from "./waits.ts";
 
 /** What a reader still wants: from its next byte to the end of its range. */
 export type Reading = Wanted & {
+  readonly purpose: Purpose;
   /** It asked for the whole blob, so its last bytes wait until the digest is known to be right (F18). */
   readonly isWhole: boolean;
 };
@@ -52,6 +55,8 @@ export class Content {
   readonly waits: Waits;
   /** Readers that need only the verdict on the digest. */
   readonly #heldBack: Waits;
+  readonly #clock: Clock;
+  readonly #meter = new Meter();
   readonly #digest: Digest;
   readonly #isWantedAnyway: boolean;
   #end: number;
@@ -66,6 +71,7 @@ export class Content {
   constructor({ digest, size, isWanted, clock }: ContentParts) {
     this.waits = new Waits(clock);
     this.#heldBack = new Waits(clock);
+    this.#clock = clock;
     this.#digest = digest;
     this.#isWantedAnyway = isWanted;
     this.#end = size ?? Number.POSITIVE_INFINITY;
@@ -83,6 +89,11 @@ export class Content {
 
   get present(): RangeSet {
     return this.#present;
+  }
+
+  /** What has come lately. */
+  get bytesPerSecond(): number {
+    return this.#meter.perSecond(this.#clock.elapsed());
   }
 
   get isWhole(): boolean {
@@ -164,6 +175,7 @@ export class Content {
   /** F3: call it when the write of `range` has returned. Marks the range as present, then wakes the readers that wait in it. */
   mark(range: ByteRange): void {
     this.#partial.mark(range);
+    this.#meter.add(lengthOf(range), this.#clock.elapsed());
     this.waits.wake(range);
   }
 

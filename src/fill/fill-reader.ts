@@ -7,6 +7,7 @@ import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
+import { isBackground, PURPOSES, type Purpose, rankOf, type Wanting } from "../purpose.ts";
 import type { BlobReader } from "../source.ts";
 import type { Content, Reading } from "./content.ts";
 import type { BlobFacts } from "./lane.ts";
@@ -34,6 +35,10 @@ export class FillReaders {
   readonly #events: ReadersEvents;
   readonly #open = new Set<FillReader>();
   #linger: Timer | undefined;
+  /** How many of the open ones have each purpose, the most urgent first. */
+  readonly #purposes = PURPOSES.map(() => 0);
+  /** Of the last reader that left. */
+  #lastPurpose: Purpose = "ahead";
 
   constructor(parts: ReadersParts, events: ReadersEvents) {
     this.#parts = parts;
@@ -44,17 +49,38 @@ export class FillReaders {
     return this.#open.size;
   }
 
+  /**
+   * The most urgent purpose of those who read at this moment. What goes on for a while after the last one left is read ahead for the next
+   * client, or is what the last one wanted it for.
+   */
+  get purpose(): Purpose {
+    const urgent = PURPOSES[this.#purposes.findIndex((count) => count > 0)];
+    return urgent ?? (isBackground(this.#lastPurpose) ? this.#lastPurpose : "ahead");
+  }
+
+  /** Oldest first. */
+  [Symbol.iterator](): Iterator<FillReader> {
+    return this.#open.values();
+  }
+
   /** Throws `range-unsatisfiable` for a range that is not inside the size: a reader would wait forever for a byte past the end. */
-  open(range: ByteRange | undefined, ahead: readonly ByteRange[] | undefined): FillReader {
+  open(
+    range: ByteRange | undefined,
+    ahead: readonly ByteRange[] | undefined,
+    wanting: Wanting = UNNAMED,
+  ): FillReader {
     const { digest, size: end = Number.POSITIVE_INFINITY } = this.#parts.blob;
     for (const one of [range ?? [], ahead ?? []].flat())
       if (one.start < 0 || one.end > end) throw outside(digest, one, end);
-    const asked = { ...(range ?? { start: 0, end }), ahead, isWhole: range === undefined };
-    const reader = new FillReader(this.#parts.content, asked, {
+    const { purpose } = wanting;
+    const asked = { ...(range ?? { start: 0, end }), ahead, purpose, isWhole: range === undefined };
+    const whose = { wanting, since: this.#parts.clock.now() };
+    const reader = new FillReader(this.#parts.content, asked, whose, {
       unreadable: this.#events.unreadable,
       closed: (closed) => this.#closed(closed),
     });
     this.#open.add(reader);
+    this.#count(purpose, 1);
     this.stopLinger();
     return reader;
   }
@@ -81,13 +107,32 @@ export class FillReaders {
 
   #closed(reader: FillReader): void {
     this.#open.delete(reader);
+    this.#lastPurpose = reader.wanting.purpose;
+    this.#count(this.#lastPurpose, -1);
     if (this.#open.size === 0) this.#events.lastLeft();
+  }
+
+  #count(purpose: Purpose, change: 1 | -1): void {
+    const rank = rankOf(purpose);
+    this.#purposes[rank] = (this.#purposes[rank] ?? 0) + change;
   }
 }
 
 type ReaderEvents = Pick<ReadersEvents, "unreadable"> & { readonly closed: (reader: FillReader) => void };
 
+/** Whoever does not say what for is a client that waits. */
+const UNNAMED: Wanting = { purpose: "waited" };
+
+type Whose = {
+  readonly wanting: Wanting;
+  /** Epoch ms. */
+  readonly since: number;
+};
+
 export class FillReader implements BlobReader {
+  readonly wanting: Wanting;
+  /** When it came, epoch ms. */
+  readonly since: number;
   readonly #content: Content;
   readonly #asked: Reading;
   readonly #events: ReaderEvents;
@@ -100,7 +145,9 @@ export class FillReader implements BlobReader {
   /** The disk failed to read, so this reader does not use the bytes that are present. */
   #isUnreadable = false;
 
-  constructor(content: Content, asked: Reading, events: ReaderEvents) {
+  constructor(content: Content, asked: Reading, { wanting, since }: Whose, events: ReaderEvents) {
+    this.wanting = wanting;
+    this.since = since;
     this.#content = content;
     this.#asked = asked;
     this.#events = events;
@@ -110,6 +157,16 @@ export class FillReader implements BlobReader {
   /** It was given bytes, or is being given some: a running read counts, since its bytes are chosen already. */
   get hasBytes(): boolean {
     return this.#isTaking || this.#offset > this.#asked.start;
+  }
+
+  /** The next byte that it needs. */
+  get at(): number {
+    return this.#offset;
+  }
+
+  /** It waits for bytes that are not here, or for the verdict on the digest. */
+  get isWaiting(): boolean {
+    return this.#parked !== undefined;
   }
 
   async read(into: Uint8Array): Promise<number> {

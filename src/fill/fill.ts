@@ -7,11 +7,12 @@ import type { ByteRange } from "../bytes/byte-range.ts";
 import type { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
+import type { Wanting } from "../purpose.ts";
 import type { BlobReader } from "../source.ts";
 import { Content } from "./content.ts";
 import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
 import { FillCourse } from "./fill-course.ts";
-import { told } from "./fill-state.ts";
+import { type FillFacts, factsOf } from "./fill-facts.ts";
 import { Lanes } from "./lanes.ts";
 import { Stream } from "./stream.ts";
 import type { Supply } from "./supply.ts";
@@ -22,12 +23,15 @@ export class Fill {
   readonly #content: Content;
   readonly #supply: Supply;
   readonly #course: FillCourse;
+  /** Epoch ms. */
+  readonly #begunAt: number;
 
   /** Starts in the next tick. `leaveMap` is called when the fill must no longer be found, in the same tick. */
   constructor(ask: FillAsk, around: FillSurroundings, leaveMap: (fill: Fill) => void) {
     const { digest, upstream, size, policy } = ask;
     this.digest = digest;
     this.upstream = upstream;
+    this.#begunAt = around.clock.now();
     const room = around.takeRoom(this, size ?? 0);
     const unpin = around.pin(digest);
     const isWanted = policy.finish || (size !== undefined && size <= policy.smallBlob);
@@ -51,19 +55,17 @@ export class Fill {
     return this.#content.size;
   }
 
-  /** For status and tests. `size` is what is present while nobody knows the size. */
-  get facts() {
-    const present = this.#content.present.total;
-    return {
+  /** For status and tests. */
+  get facts(): FillFacts {
+    return factsOf({
       digest: this.digest,
       upstream: this.upstream,
-      state: told(this.#course.state),
-      size: this.size ?? present,
-      present,
-      lanes: this.#supply.count,
-      readers: this.#course.readers.count,
-      waits: this.#content.waiting,
-    };
+      begunAt: this.#begunAt,
+      state: this.#course.state,
+      content: this.#content,
+      supply: this.#supply,
+      readers: this.#course.readers,
+    });
   }
 
   /** Resolves when it is over: its blob is committed, or it has let go of its partial. */
@@ -87,11 +89,11 @@ export class Fill {
   }
 
   /**
-   * A reader of `range`, or of the whole; `ahead` is what its client reads after that. Synchronous: from here on the fill does not pause.
-   * Throws `range-unsatisfiable` for a range that is not inside the size.
+   * A reader of `range`, or of the whole; `ahead` is what its client reads after that; `wanting` says what for, by default for a client that
+   * waits. Synchronous: from here on the fill does not pause. Throws `range-unsatisfiable` for a range that is not inside the size.
    */
-  reader(range?: ByteRange, ahead?: readonly ByteRange[]): BlobReader {
-    return this.#course.readers.open(range, ahead);
+  reader(range?: ByteRange, ahead?: readonly ByteRange[], wanting?: Wanting): BlobReader {
+    return this.#course.readers.open(range, ahead, wanting);
   }
 
   /** See FillCourse. */

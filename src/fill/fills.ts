@@ -9,6 +9,7 @@ import type { PartialKey } from "../store/partial.ts";
 import { within } from "../waiting/deadline.ts";
 import { Fill } from "./fill.ts";
 import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
+import type { FillFacts } from "./fill-facts.ts";
 
 export class Fills {
   readonly #around: FillSurroundings;
@@ -39,7 +40,7 @@ export class Fills {
     return this.#fills.get(keyOf(key));
   }
 
-  status(): Fill["facts"][] {
+  status(): FillFacts[] {
     return [...this.#fills.values()].map((fill) => fill.facts);
   }
 

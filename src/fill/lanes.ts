@@ -56,6 +56,10 @@ export class Lanes implements Supply {
     return this.#lanes.size;
   }
 
+  get places(): readonly number[] {
+    return this.#claims.list().map(({ at }) => at);
+  }
+
   get origin(): Origin | undefined {
     return this.#line.origin;
   }
@@ -157,7 +161,7 @@ export class Lanes implements Supply {
     const { starveMs } = this.#ask.policy;
     const crowd = this.origin?.crowd;
     const line = crowd && turnMs(crowd.most + crowd.queued, crowd.most, starveMs);
-    const places = this.#claims.uncovered(this.#content.waits) + this.#claims.count;
+    const places = this.#claims.uncovered(this.#content.waits.pressing) + this.#claims.count;
     const own = turnMs(places, this.#limit, starveMs);
     return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
   }
@@ -280,7 +284,7 @@ export class Lanes implements Supply {
       now: this.#now,
       servedAt: this.#line.servedAt,
       starveMs: this.#ask.policy.starveMs,
-      waits: this.#content.waits,
+      waits: this.#content.waits.pressing,
       claims: this.#claims,
       lanes,
       most: this.#limit,

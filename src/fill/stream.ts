@@ -46,6 +46,10 @@ export class Stream implements Supply {
     return this.#body === undefined ? 0 : 1;
   }
 
+  get places(): readonly number[] {
+    return this.#body === undefined ? [] : [this.#content.present.total];
+  }
+
   get origin(): Origin {
     return this.#ask.origin;
   }

@@ -17,6 +17,8 @@ export const STOPPED: SupplyEnd = { end: "stopped" };
 export interface Supply {
   /** Connections at work. */
   readonly count: number;
+  /** Where each of them goes on in the blob. */
+  readonly places: readonly number[];
   /** The origin in use; undefined when none is left. */
   readonly origin: Origin | undefined;
   /** Names of the origins that it was given so far and can use: its bytes may come from any of them. */

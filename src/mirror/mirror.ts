@@ -2,8 +2,10 @@
  * Owns the Mirror port: the whole engine behind one facade. It answers any Target from disk or by filling from
  * upstream, and knows nothing of HTTP. Failures are GranaryErrors; http/ maps their codes.
  */
+import type { FillFacts } from "../fill/fill-facts.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import type { Purpose } from "../purpose.ts";
 import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "../routing/target.ts";
 import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
@@ -21,6 +23,11 @@ export type Asker = {
   readonly userAgent: string | undefined;
   /** Its plain address; nothing where this process itself asks. */
   readonly client?: string | undefined;
+  /** What a blob is wanted for; a client that waits, by default. */
+  readonly purpose?: Purpose | undefined;
+  /** The tag and the pull that it belongs to, where the asker knows them: shown, and nothing is decided by them. */
+  readonly tag?: string | undefined;
+  readonly pull?: string | undefined;
 };
 
 export type ManifestAsker = Asker & {
@@ -71,17 +78,8 @@ export type ReferrersAnswer = ListAnswer & {
 };
 
 export type MirrorStatus = {
-  readonly fills: readonly {
-    readonly digest: Digest;
-    /** Whose bytes they are: two upstreams' transfers of one digest are two. */
-    readonly upstream: string;
-    readonly state: string;
-    readonly size: number;
-    readonly present: number;
-    readonly lanes: number;
-    readonly readers: number;
-    readonly waits: number;
-  }[];
+  /** Two upstreams' transfers of one digest are two. */
+  readonly fills: readonly FillFacts[];
   readonly pins: number;
   readonly upstreams: readonly UpstreamStatus[];
   readonly disk: { readonly used: number; readonly budget: number; readonly free: number };

@@ -11,6 +11,7 @@ import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
+import type { Wanting } from "../purpose.ts";
 import type { Records } from "../records/records.ts";
 import type { Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
@@ -178,7 +179,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       }),
     blob: (target, asker) =>
       answered(target, asker, {
-        run: (client) => blobs.open(client, target),
+        run: (client) => blobs.open(client, target, wantingOf(target, asker)),
         digest: () => target.digest,
         drop: ({ blob }) => blob.release(),
       }),
@@ -222,6 +223,10 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       return closing;
     },
   };
+}
+
+function wantingOf({ repository }: Target, { purpose = "waited", client, tag, pull }: Asker): Wanting {
+  return { purpose, serves: { repository, client, tag, pull } };
 }
 
 function storedAtOf({ outcome, checkedAt }: ListAnswer): number | undefined {

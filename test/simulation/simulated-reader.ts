@@ -5,6 +5,7 @@
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { isGranaryError } from "../../src/errors.ts";
 import type { Clock } from "../../src/observe/clock.ts";
+import type { Wanting } from "../../src/purpose.ts";
 import type { BlobReader } from "../../src/source.ts";
 import { firstDifference } from "../support/pattern.ts";
 import type { SimulatedBlob } from "./world.ts";
@@ -16,6 +17,8 @@ export type ReaderOptions = {
   /** Pause between two reads. */
   readonly pauseMs?: number;
   readonly bytesPerRead?: number;
+  /** By default it is a client that waits. */
+  readonly wanting?: Wanting;
 };
 
 export class SimulatedReader {

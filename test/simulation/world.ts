@@ -126,7 +126,8 @@ export class World {
 
   /** A reader of `range`, or of the whole. A committed blob is opened by a fill that ends at once. */
   join(range?: ByteRange, options: ReaderOptions = {}, blob: SimulatedBlob = this.blob): SimulatedReader {
-    const reader = new SimulatedReader(this.clock, this.obtain(blob).reader(range), blob, range, options);
+    const opened = this.obtain(blob).reader(range, undefined, options.wanting);
+    const reader = new SimulatedReader(this.clock, opened, blob, range, options);
     this.readers.push(reader);
     return reader;
   }

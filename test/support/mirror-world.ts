@@ -233,8 +233,8 @@ export async function readAll(reader: BlobReader): Promise<Buffer> {
   }
 }
 
-function askOf({ loggedIn = false, userAgent, accept = [] }: Ask) {
-  return { loggedIn, userAgent, accept };
+function askOf({ loggedIn = false, userAgent, accept = [], upstream: _, ...who }: Ask) {
+  return { ...who, loggedIn, userAgent, accept };
 }
 
 function manifestTarget(repository: string, reference: string, { upstream = UPSTREAM }: Ask) {

@@ -11,6 +11,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
+import type { Wanting } from "../../purpose.ts";
 import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
@@ -50,16 +51,17 @@ export class Blobs {
   }
 
   /** A readable blob; the caller releases it. F12: the pin is taken before the first look-up. */
-  async open(client: UpstreamClient, target: BlobTarget): Promise<FoundBlob> {
+  async open(client: UpstreamClient, target: BlobTarget, wanting: Wanting): Promise<FoundBlob> {
     const release = this.#parts.pins.pin(target.digest);
     try {
       const stated = await this.#statedOfCold(client, target);
       // Stored bytes are served once this repository's own upstream has answered for it there (docs/protocol.md#private-content).
       const size = stated ?? (await this.#parts.links.confirm(client, target, target.digest));
       this.#parts.uses.touch(target.digest);
-      const stored = stated === undefined ? await this.#stored(client, target, size, release) : undefined;
+      const stored =
+        stated === undefined ? await this.#stored(client, target, size, wanting, release) : undefined;
       if (stored !== undefined) return { blob: stored, outcome: "hit" };
-      return await this.#cold(client, target, size, release);
+      return await this.#cold(client, target, size, wanting, release);
     } catch (error) {
       release();
       throw error;
@@ -101,6 +103,7 @@ export class Blobs {
     client: UpstreamClient,
     target: BlobTarget,
     likelySize: number | undefined,
+    wanting: Wanting,
     release: () => void,
   ): Promise<ReadableBlob | undefined> {
     const { digest } = target;
@@ -117,7 +120,7 @@ export class Blobs {
       const isTrusted = await stored.isVerified().catch(() => false);
       const isMended = await sound.dropDamaged(digest, error, stored);
       const room = isMended ? await this.#parts.space.reserve(target, size) : undefined;
-      const ask = this.#askOf(client, target, size);
+      const ask = this.#askOf(client, target, size, wanting);
       const rest = range === undefined ? undefined : { start: offset, end: range.end };
       const reader = tellingReader(
         { links: this.#parts.links, client, target, size },
@@ -133,11 +136,12 @@ export class Blobs {
     client: UpstreamClient,
     target: BlobTarget,
     said: number | undefined,
+    wanting: Wanting,
     unpin: () => void,
   ): Promise<FoundBlob> {
     const settled = await this.#settled(client, target, said);
     const size = settled ?? said;
-    const ask = { ...this.#askOf(client, target, size), isSizeSure: settled !== undefined };
+    const ask = { ...this.#askOf(client, target, size, wanting), isSizeSure: settled !== undefined };
     const room = await this.#parts.space.reserve(target, size ?? 0);
     const asked = { links: this.#parts.links, client, target, size: size ?? 0 };
     const reader = (range?: ByteRange, ahead?: readonly ByteRange[]) =>
@@ -160,7 +164,7 @@ export class Blobs {
     return await this.#parts.links.measure(client, target, target.digest);
   }
 
-  #askOf<S extends number | undefined>(client: UpstreamClient, target: BlobTarget, size: S) {
+  #askOf(client: UpstreamClient, target: BlobTarget, size: number | undefined, wanting: Wanting) {
     const { repository, digest } = target;
     const { links } = this.#parts;
     const origin = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
@@ -174,13 +178,14 @@ export class Blobs {
         mediaType: undefined,
       });
     });
-    const observer = new FillLog(target, this.#parts);
-    return { digest, upstream: target.upstream, size, origin, policy: client.upstream.policy, observer };
+    const observer = new FillLog(target, this.#parts, wanting);
+    const { policy } = client.upstream;
+    return { digest, upstream: target.upstream, size, origin, policy, observer, ...wanting };
   }
 
   /** The fill is obtained only now, when somebody reads: until then nothing is asked of the upstream. */
   #reader(
-    ask: FillAsk,
+    ask: FillAsk & Wanting,
     room: Reservation | undefined,
     range: ByteRange | undefined,
     ahead?: readonly ByteRange[],
@@ -189,7 +194,7 @@ export class Blobs {
     if (room === undefined) return this.#passedThrough(ask, range);
     const fill = this.#parts.fills.obtain(ask);
     const [said, found] = [ask.size, fill.size];
-    if (said === undefined || found === undefined || said === found) return fill.reader(range, ahead);
+    if (said === undefined || found === undefined || said === found) return fill.reader(range, ahead, ask);
     return failing(otherSize(ask.digest, said, found));
   }
 

@@ -1,5 +1,5 @@
 /**
- * Owns what the log tells of one transfer, by the name of the repository that it was begun for: that it begins, how far it is (every ten
+ * Owns what the log tells of one transfer, by the name (and the tag, where it is known) that it was begun for: that it begins, how far it is (every ten
  * seconds), and how it ended. It decides nothing.
  */
 import { formatBytes, formatDuration } from "../../bytes/units.ts";
@@ -7,6 +7,7 @@ import { type GranaryError, isGranaryError } from "../../errors.ts";
 import type { FillObserver, FillProgress } from "../../fill/fill-ask.ts";
 import type { Timer } from "../../observe/clock.ts";
 import type { Observers } from "../../observe/observers.ts";
+import { isBackground, type Purpose, type Wanting } from "../../purpose.ts";
 import type { BlobTarget } from "../../routing/target.ts";
 
 const EVERY_MS = 10_000;
@@ -15,6 +16,8 @@ export class FillLog implements FillObserver {
   readonly #observers: Pick<Observers, "log" | "clock">;
   readonly #name: string;
   readonly #digest: string;
+  /** Told where it is not for a client that waits. */
+  readonly #purpose: Purpose | undefined;
   #progress: (() => FillProgress) | undefined;
   /** Bytes that were here, and the clock's `elapsed`, when it began. */
   #presentAtStart = 0;
@@ -24,9 +27,11 @@ export class FillLog implements FillObserver {
   constructor(
     { upstream, repository, digest }: Pick<BlobTarget, "upstream" | "repository" | "digest">,
     observers: Pick<Observers, "log" | "clock">,
+    { purpose, serves }: Wanting = { purpose: "waited" },
   ) {
     this.#observers = observers;
-    this.#name = `${upstream}/${repository}`;
+    this.#name = `${upstream}/${repository}${serves?.tag === undefined ? "" : `:${serves.tag}`}`;
+    this.#purpose = isBackground(purpose) ? purpose : undefined;
     this.#digest = digest;
   }
 
@@ -80,7 +85,8 @@ export class FillLog implements FillObserver {
   }
 
   #tell(level: "info" | "warn", text: string, facts: Readonly<Record<string, unknown>>): void {
-    this.#observers.log[level]({ blob: `${this.#name}@${this.#digest}`, ...facts }, text);
+    const blob = `${this.#name}@${this.#digest}`;
+    this.#observers.log[level]({ blob, purpose: this.#purpose, ...facts }, text);
   }
 }
 

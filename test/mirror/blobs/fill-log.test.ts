@@ -55,6 +55,21 @@ describe("a transfer of one blob", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("is told by its tag where that is known, and by what it is for where nobody waits for it", () => {
+    const { lines, log } = collect();
+    const serves = { repository: "library/alpine", tag: "3.22" };
+    const told = new FillLog(target, { log, clock: new FakeClock() }, { purpose: "warm", serves });
+    told.begun(() => ({ present: 0, size: 5 * MiB }));
+    expect(lines).toMatchObject([
+      {
+        blob: `docker.io/library/alpine:3.22@${target.digest}`,
+        purpose: "warm",
+        msg: "fetching a blob of 5 MiB for docker.io/library/alpine:3.22",
+      },
+    ]);
+    told.ended(undefined);
+  });
+
   it("that goes on from a part, or whose size nobody knows, says so", () => {
     const { lines, log } = collect();
     const clock = new FakeClock();
