@@ -12,7 +12,7 @@ import { type Over, type Running, told } from "./fill-state.ts";
 import type { Supply } from "./supply.ts";
 
 /** Those who read the same for the same reason are one. */
-export type Served = Serves & {
+type Served = Serves & {
   readonly purpose: Purpose;
   /** When the first of them came, epoch ms. */
   readonly since: number;
