@@ -33,7 +33,7 @@ const RANKS = [
   ["client/images", "http/registry", "http/admin"],
   ["client/models", "client/artifacts", "client/extraction", "http/request-listener.ts"],
   ["http/connections"],
-  ["http/serve.ts"],
+  ["http/serve.ts", "http/serve-socket.ts"],
   ["open.ts"],
   ["library"],
   ["cli", "index.ts"],
@@ -94,7 +94,7 @@ const apart = STRANGERS.map(([folder, others]) => ({
 
 /** [what, the only places that may import it] */
 const HOMES = [
-  ["hono", "node_modules/(hono|@hono/node-server)/", "^src/http/admin/"],
+  ["hono", "node_modules/(hono|@hono/node-server|@hono/zod-openapi)/", "^src/http/admin/"],
   ["undici", "node_modules/undici/", "^src/upstream/"],
   ["tldts", "node_modules/tldts/", "^src/upstream/identity/realm-trust\\.ts$"],
   [

@@ -20,11 +20,8 @@ import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
 import { startMirror } from "./mirror/start-mirror.ts";
-import type { VerifyOptions, VerifyReport } from "./mirror/upkeep/verify.ts";
-import { verifyAlone } from "./mirror/upkeep/verify-alone.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
-import { type Log, silentLog } from "./observe/log.ts";
-import { createMetrics } from "./observe/metrics.ts";
+import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
 import { openRecords, type Records } from "./records/records.ts";
 import type { Source } from "./source.ts";
@@ -83,7 +80,7 @@ async function openDirectory(
   try {
     await makeFoldersUnlessFull(layout);
     await closeStorage(layout, observers.log);
-    return await start(settings, layout, database, observers, env);
+    return await start(settings, layout, database, observers, { env });
   } catch (error) {
     await database.close();
     throw error;
@@ -117,7 +114,7 @@ async function start(
   layout: Layout,
   { metadata, jobs: rows }: Database,
   observers: Observers,
-  env: Environment,
+  { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<OpenedCache> {
   const logins = createLogins({ env, clock: observers.clock });
   const records = openRecords(observers);
@@ -150,6 +147,7 @@ async function start(
       budget: settings.storage,
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
+      isAtRest,
     });
     const close = async (deadlineMs: number) => {
       await jobs.close(deadlineMs);
@@ -176,17 +174,19 @@ function filesOf(
 }
 
 /**
- * Verifies the storage directory `directory`, which no server may hold meanwhile. Throws `config-invalid` where there is none or it is in
- * use, `store-damaged` for a database or layout that cannot be used, `aborted`.
+ * Opens the storage directory of `settings`, which no server may hold meanwhile, for one command: nothing in it changes but what the command
+ * asks for, nothing is evicted, and no login is known. Throws `config-invalid` where there is no storage directory or it is in use,
+ * `store-damaged` for a database or layout that cannot be used. The caller closes it.
  */
-export async function verifyStorage(directory: string, options: VerifyOptions): Promise<VerifyReport> {
-  const layout = await findStorage(directory);
-  const { metadata } = openDatabase(layout.database);
+export async function openAtRest(settings: Settings, observers: Observers): Promise<OpenedCache> {
+  const layout = await findStorage(settings.storage.directory);
+  const database = openDatabase(layout.database);
+  const storage = { ...settings.storage, maxSize: Number.POSITIVE_INFINITY, minFree: 0 };
   try {
-    const observers = { log: silentLog, metrics: createMetrics(), clock: foregroundClock };
-    return await verifyAlone({ metadata, store: openDiskBlobs(layout), ...observers }, options);
-  } finally {
-    await metadata.close();
+    return await start({ ...settings, storage }, layout, database, observers, { env: {}, isAtRest: true });
+  } catch (error) {
+    await database.close();
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
+import { statusCommand } from "./admin/status.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
 import { completionCommand } from "./completion.ts";
@@ -23,6 +24,7 @@ export function commands(): Command[] {
   return [
     serveCommand(),
     healthCommand(),
+    statusCommand(),
     verifyCommand(),
     imageGroup(),
     modelGroup(),

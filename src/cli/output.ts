@@ -35,9 +35,13 @@ export function printAnswer(
   else if (value !== undefined) printBytes(value);
 }
 
-/** Some terminals do not say how wide they are. */
+/** Of standard output, and 80 where it does not say: some terminals, and what is no terminal. */
+export function columnsOfOutput(): number {
+  return process.stdout.columns > 0 ? process.stdout.columns : 80;
+}
+
 function printFacts(facts: NonNullable<VerbAnswer["facts"]>): void {
-  const columns = process.stdout.columns > 0 ? process.stdout.columns : 80;
+  const columns = columnsOfOutput();
   printLine(formatFacts(facts(columns), columns));
 }
 

@@ -5,14 +5,17 @@ import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
 import { loadSettings } from "../config/load.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
-import { openControl } from "../http/admin/control.ts";
+import { adminListener } from "../http/admin/admin-listener.ts";
+import { createAdminApp } from "../http/admin/app.ts";
 import { type Serving, serve } from "../http/serve.ts";
+import { serveSocket } from "../http/serve-socket.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { systemClock } from "../observe/clock.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openCache } from "../open.ts";
 import { layoutOf } from "../store/layout.ts";
+import { adminParts } from "./admin/parts-of.ts";
 import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
 import { withExamples } from "./help.ts";
@@ -70,7 +73,8 @@ async function run(flags: ServeFlags): Promise<void> {
     await mirror.close(0);
     throw error;
   });
-  const control = await openControl(socketOf(settings), mirror, log);
+  const admin = createAdminApp(adminParts({ cache: mirror, ...observers }));
+  const socket = await serveSocket(socketOf(settings), adminListener(admin), log);
   announce(settings, serving);
   signals.onReload(fileReloader(settings, serving, mirror, log));
   const signal = await signals.stop;
@@ -78,7 +82,7 @@ async function run(flags: ServeFlags): Promise<void> {
     { signal },
     `stopping: transfers in flight get ${formatDuration(settings.drainMs)}; again to stop at once`,
   );
-  await control.close();
+  await socket.close();
   await stop(settings, serving, mirror, log);
 }
 
@@ -88,7 +92,7 @@ async function settingsOf(flags: ServeFlags): Promise<ServedSettings> {
   return { config, settings: withFlags(await loadSettings(config, process.env), flags) };
 }
 
-/** Where `granary verify` asks this server. */
+/** Where commands on this machine ask this server. */
 function socketOf({ storage }: Settings): string {
   return layoutOf(storage.directory).socket;
 }

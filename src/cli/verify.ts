@@ -2,68 +2,46 @@
  * Owns `granary verify`: everything that is stored is read and compared with its digest, by the server that holds the storage directory
  * where one runs, else by this process.
  */
-import { resolve } from "node:path";
 import { Command } from "commander";
 import { formatBytes } from "../bytes/units.ts";
-import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
-import { loadStorage } from "../config/load.ts";
-import { GranaryError, isGranaryError } from "../errors.ts";
-import { askToVerify } from "../http/admin/ask-control.ts";
-import type { Finding, FindingKind, VerifyOptions, VerifyReport } from "../mirror/upkeep/verify.ts";
-import { verifyStorage } from "../open.ts";
-import { layoutOf } from "../store/layout.ts";
-import { withExamples } from "./help.ts";
+import { GranaryError } from "../errors.ts";
+import { type VerifyLine, verifyLineSchema } from "../http/admin/routes/verify-routes.ts";
+import type { AdminClient } from "./admin/admin-client.ts";
+import { asAdminVerb } from "./admin/admin-options.ts";
+import { askServer } from "./admin/ask-server.ts";
 import { printJson, printLine } from "./output.ts";
-import { runShown } from "./run-verb.ts";
+import { runShown, type VerbControls } from "./run-verb.ts";
 
 type VerifyFlags = {
   readonly repair?: boolean;
-  readonly config?: string;
-  readonly directory?: string;
   readonly json?: boolean;
-  readonly quiet?: boolean;
 };
 
 /** What is not sound and not repaired is what it is for a client: bytes that are not the digest's. */
 const NOT_SOUND = 5;
 
-const EXITS = `
-Exit codes: 0 all is sound, or has been repaired; 5 something is left that --repair would mend; 1 it could not be verified;
-2 wrong usage, or no such storage directory; 130 after Ctrl-C.`;
-
 export function verifyCommand(): Command {
   const command = new Command("verify")
     .description(
-      "Hash everything that is stored and say what is damaged, missing or unknown; beside a running server too, which then does it itself. Nothing is fetched.",
+      "Hash everything that is stored and say what is damaged, missing or unknown; beside a running server too, which then does it itself. Nothing is fetched. Exit code 5 says that something is left that --repair would mend.",
     )
     .option(
       "--repair",
       'set aside what is damaged (in the folder "damaged"), forget what is gone, register what is sound and unknown',
     )
-    .option(
-      "-c, --config <file>",
-      `the configuration that says where it is stored (default: $GRANARY_CONFIG, or ${USUAL_CONFIG} if it is there)`,
-    )
-    .option("-d, --directory <directory>", "the storage directory; wins over the configuration")
-    .option("--json", "print the report as one JSON value on standard output")
-    .option("-q, --quiet", "no progress on standard error")
     .action(run);
-  return withExamples(command, [
+  return asAdminVerb(
+    command,
+    ["alone", "quiet"],
     "granary verify --directory /srv/granary",
     "granary verify --repair",
-  ]).addHelpText("after", EXITS);
+  );
 }
 
 async function run(flags: VerifyFlags, command: Command): Promise<void> {
-  const directory = flags.directory ?? (await configuredDirectory(flags));
   const repair = flags.repair === true;
-  const report = await runShown(
-    command,
-    { doing: `verifying ${directory}` },
-    ({ signal, onProgress: report }) => {
-      const onProgress = (so: { done: number; total: number }) => report({ phase: "verify", ...so });
-      return verify(resolve(directory), { repair, signal, onProgress });
-    },
+  const report = await runShown(command, { doing: "verifying what is stored" }, ({ signal, onProgress }) =>
+    askServer(command, { alone: true }, (client) => verify(client, { repair, signal, onProgress })),
   );
   if (report === undefined) return;
   if (flags.json === true) printJson(report);
@@ -71,29 +49,24 @@ async function run(flags: VerifyFlags, command: Command): Promise<void> {
   process.exitCode = report.isSound ? 0 : NOT_SOUND;
 }
 
-async function configuredDirectory({ config }: VerifyFlags): Promise<string> {
-  return (await loadStorage(await findConfig(config, process.env), process.env)).directory;
-}
+type VerifyReport = Extract<VerifyLine, { report: unknown }>["report"];
+type Finding = VerifyReport["findings"][number];
+type FindingKind = Finding["kind"];
 
-async function verify(directory: string, options: VerifyOptions): Promise<VerifyReport> {
-  const { socket } = layoutOf(directory);
-  const asked = await askToVerify(socket, options);
-  if (asked !== undefined) return asked;
-  try {
-    return await verifyStorage(directory, options);
-  } catch (error) {
-    throw isInUse(error) ? unasked(socket, error) : error;
+type Verification = VerbControls & { readonly repair: boolean };
+
+async function verify(
+  client: AdminClient,
+  { repair, signal, onProgress }: Verification,
+): Promise<VerifyReport> {
+  const question = { method: "POST", path: "/api/v1/verify", query: { repair }, signal } as const;
+  for await (const line of client.lines(verifyLineSchema, question)) {
+    if ("progress" in line) onProgress({ phase: "verify", ...line.progress });
+    else if ("report" in line) return line.report;
+    else throw new GranaryError(line.error.code, line.error.message);
   }
-}
-
-/** Another process holds the directory, and did not answer. */
-function isInUse(error: unknown): boolean {
-  return isGranaryError(error, "config-invalid") && error.facts.isInUse === true;
-}
-
-function unasked(socket: string, cause: unknown): GranaryError {
-  const text = `The storage directory is held by a Granary that cannot be asked: nothing answers at ${socket}. Stop it, or start it again, and try once more.`;
-  return new GranaryError("config-invalid", text, { target: socket, cause });
+  const text = `The Granary at ${client.where} ended before the verification was done.`;
+  throw new GranaryError("upstream-unavailable", text, { saysWhatToDo: true });
 }
 
 /** What each kind is called, one and many, and what repair makes of it. */

@@ -35,6 +35,26 @@ export async function readConfig(file: string, env: Environment, filled: Filled)
   return checked(file, fillEnvironment(readYaml(text, file), env, [], filled) ?? {});
 }
 
+/**
+ * The whole file without its secrets and without the files of certificates that it names, for who asks nobody and lets nobody in: variables
+ * that hold secrets need not be set. Throws `config-invalid`.
+ */
+export async function readWithoutSecrets(file: string, env: Environment): Promise<ConfigFile> {
+  const document = withoutSecrets(readYaml(await readText(file, "--config"), file));
+  return checked(file, fillEnvironment(document, env) ?? {});
+}
+
+const SECRET_KEYS = ["login", "username", "password", "passwordFile", "credentials", "token", "tokenFile"];
+const CERTIFICATE_KEYS = ["caFile", "certFile", "keyFile", "clientCertFile", "clientKeyFile"];
+
+function withoutSecrets(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutSecrets);
+  const object = asObject(value);
+  if (object === undefined) return value;
+  const kept = Object.entries(object).filter(([key]) => ![...SECRET_KEYS, ...CERTIFICATE_KEYS].includes(key));
+  return Object.fromEntries(kept.map(([key, item]) => [key, withoutSecrets(item)]));
+}
+
 /** The `storage` of `file`. Nothing else in the file is looked at, so variables that hold secrets need not be set. */
 export async function readStorageSection(file: string, env: Environment): Promise<ConfigFile["storage"]> {
   const document = asObject(readYaml(await readText(file, "--config"), file));

@@ -8,7 +8,7 @@ import type { PasswordCredentials } from "../oci/credentials.ts";
 import { readProxies } from "../upstream/network/proxies.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { checkSettings } from "./check-settings.ts";
-import { readConfig, readListeners, readStorageSection } from "./config-file.ts";
+import { readConfig, readListeners, readStorageSection, readWithoutSecrets } from "./config-file.ts";
 import {
   BUILT_IN_UPSTREAMS,
   DEFAULT_CLIENTS,
@@ -53,6 +53,11 @@ export async function loadSettings(file: string | undefined, env: Environment): 
   } catch (error) {
     throw withoutFilled(error, filled);
   }
+}
+
+/** The settings of `file`, or the built-in ones, without any secret and certificate: to look into what is stored. Throws `config-invalid`. */
+export async function loadWithoutSecrets(file: string | undefined, env: Environment): Promise<Settings> {
+  return await settingsOf(file === undefined ? {} : await readWithoutSecrets(file, env));
 }
 
 /** Where blobs are stored, by `file`. Reads no other section, so variables that hold secrets need not be set. */

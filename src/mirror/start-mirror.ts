@@ -55,6 +55,11 @@ export type MirrorParts = {
   readonly records: Records;
   /** Within which each stored blob is hashed again; 0 or nothing: never. */
   readonly verifyEveryMs?: number;
+  /**
+   * For one command over a directory that no server uses: nothing is put right, swept, watched or hashed by itself, so that only what the
+   * command asks for changes anything.
+   */
+  readonly isAtRest?: boolean;
 };
 
 const SWEEP_MS = 60_000;
@@ -122,10 +127,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     episodes,
   });
 
-  await reconciliation.begin();
-  await guard.look();
-  const stopSweeping = regularly(clock, SWEEP_MS, () => space.sweep());
-  const stopLooking = regularly(clock, LOOK_MS, () => guard.look());
+  const upkeep: (() => Promise<void>)[] = [];
   const verifying = {
     metadata,
     store,
@@ -136,7 +138,13 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   };
   const roundMs = parts.verifyEveryMs ?? 0;
   const scrub = new Scrub({ metadata, store, sound, pins, roundMs, clock, log, metrics });
-  scrub.start();
+  if (parts.isAtRest !== true) {
+    await reconciliation.begin();
+    await guard.look();
+    upkeep.push(regularly(clock, SWEEP_MS, () => space.sweep()));
+    upkeep.push(regularly(clock, LOOK_MS, () => guard.look()));
+    scrub.start();
+  }
   let closing: Promise<void> | undefined;
 
   /** The answer of the target's upstream, as far as the asker may see it. */
@@ -150,8 +158,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
 
   async function close(deadlineMs: number): Promise<void> {
     blobs.close();
-    await stopSweeping();
-    await stopLooking();
+    for (const stop of upkeep) await stop();
     const scrubbed = scrub.stop();
     await reconciliation.stop();
     await sound.close();

@@ -1,0 +1,99 @@
+/**
+ * Owns how a command finds the Granary that it asks: the one that is named, else the one that runs in the storage directory, else, where the
+ * verb allows it, that directory opened in this process. There is one implementation of every verb: the admin face.
+ */
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { findConfig } from "../../config/config-file.ts";
+import { readText } from "../../config/files.ts";
+import { loadStorage } from "../../config/load.ts";
+import { GranaryError, isGranaryError } from "../../errors.ts";
+import { layoutOf } from "../../store/layout.ts";
+import { misused } from "../exit-code.ts";
+import { AdminClient } from "./admin-client.ts";
+import type { AdminFlags } from "./admin-options.ts";
+import { openAlone } from "./alone.ts";
+import { isServed, socketWay, urlWay } from "./ways.ts";
+
+export type AskOptions = {
+  /** Where no server runs, the storage directory is opened in this process. */
+  readonly alone?: boolean;
+};
+
+/**
+ * Calls `ask` with a client of the Granary that `command` means, and ends what was opened for it. Throws `config-invalid` for options that
+ * do not go together or a directory that cannot be opened, `upstream-unavailable` where nobody answers, and what `ask` throws.
+ */
+export async function askServer<T>(
+  command: Command,
+  options: AskOptions,
+  ask: (client: AdminClient) => Promise<T>,
+): Promise<T> {
+  const flags = command.opts<AdminFlags>();
+  const named = await namedServer(flags, process.env);
+  if (named !== undefined) return await ask(named);
+  const directory = resolve(flags.directory ?? (await configuredDirectory(flags)));
+  const { socket } = layoutOf(directory);
+  if (await isServed(socket)) return await ask(new AdminClient(socketWay(socket, directory)));
+  if (options.alone !== true) throw nobody(directory);
+  const { way, close } = await openAlone(directory, flags).catch((error: unknown) => {
+    throw isInUse(error) ? unasked(socket, error) : error;
+  });
+  try {
+    return await ask(new AdminClient(way));
+  } finally {
+    await close();
+  }
+}
+
+/** A directory or configuration that is typed wins over a server that the environment names. */
+async function namedServer(
+  flags: AdminFlags,
+  { GRANARY_SERVER, GRANARY_TOKEN }: NodeJS.ProcessEnv,
+): Promise<AdminClient | undefined> {
+  const { server, tokenFile, directory, config } = flags;
+  if (server !== undefined && directory !== undefined)
+    throw misused("Give either --server or --directory: each says which Granary is meant.");
+  const isLocal = directory !== undefined || config !== undefined;
+  const url = server ?? (isLocal || GRANARY_SERVER === "" ? undefined : GRANARY_SERVER);
+  if (url === undefined) {
+    if (tokenFile === undefined) return undefined;
+    throw misused("--token-file goes with --server: on this machine no token is needed.");
+  }
+  const token = tokenFile === undefined ? GRANARY_TOKEN : await readText(tokenFile, "--token-file");
+  return new AdminClient(urlWay(serverUrl(url), checkedToken(token, tokenFile)));
+}
+
+function serverUrl(text: string): URL {
+  const url = URL.parse(text);
+  if (url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "")
+    return url;
+  throw misused(`--server takes the URL of an admin face, such as http://127.0.0.1:5080.`);
+}
+
+/** What cannot stand in a header is no token; it is not shown. */
+function checkedToken(text: string | undefined, file: string | undefined): string | undefined {
+  const token = text?.trim();
+  if (token === undefined || (token === "" && file === undefined)) return undefined;
+  if (/^[\x21-\x7e]{1,4096}$/.test(token)) return token;
+  throw misused(`${file === undefined ? "$GRANARY_TOKEN" : `The file ${file}`} holds no token.`);
+}
+
+async function configuredDirectory({ config }: AdminFlags): Promise<string> {
+  return (await loadStorage(await findConfig(config, process.env), process.env)).directory;
+}
+
+function nobody(directory: string): GranaryError {
+  const text = `No Granary runs in ${directory}: start one there with granary serve, or say which one is meant with --directory, --config or --server.`;
+  return new GranaryError("upstream-unavailable", text, { target: directory, saysWhatToDo: true });
+}
+
+/** Another process holds the directory, and did not answer. */
+function isInUse(error: unknown): boolean {
+  return isGranaryError(error, "config-invalid") && error.facts.isInUse === true;
+}
+
+function unasked(socket: string, cause: unknown): GranaryError {
+  const text = `The storage directory is held by a Granary that cannot be asked: nothing answers at ${socket}. Stop it, or start it again, and try once more.`;
+  return new GranaryError("config-invalid", text, { target: socket, cause });
+}

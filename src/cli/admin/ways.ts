@@ -1,0 +1,132 @@
+/**
+ * Owns the ways to an admin face: the socket in a storage directory, the admin listener at a URL, and an application in this process. They
+ * differ in nothing but how bytes get there.
+ */
+import { type IncomingMessage, type RequestOptions, request } from "node:http";
+import { request as requestTls } from "node:https";
+import { GranaryError, messageOf } from "../../errors.ts";
+import { tlsProblem } from "../../upstream/network/transport-error.ts";
+import type { AdminWay } from "./admin-client.ts";
+
+/** There is no socket, or one that a dead server left behind, or no socket can have such a path. */
+const NOBODY = ["ENOENT", "ECONNREFUSED", "ENOTSOCK", "ENOTDIR", "EINVAL", "ENAMETOOLONG"];
+
+/** Whether a server answers at the socket `path`. Throws `denied` where it is another user's. */
+export async function isServed(path: string): Promise<boolean> {
+  try {
+    const answer = await exchange({ socketPath: path, path: "/api/v1/openapi.json", method: "HEAD" });
+    answer.resume();
+    return true;
+  } catch (error) {
+    if (NOBODY.includes(codeOf(error))) return false;
+    throw unreached(error, path);
+  }
+}
+
+export function socketWay(path: string, where: string): AdminWay {
+  return {
+    where,
+    send: (method, target, body, signal) =>
+      sent({ socketPath: path, path: target, method }, body, signal, (error) => unreached(error, path)),
+  };
+}
+
+/** `token` is sent with every question, and to nobody but `url`: an answer that points elsewhere is not followed. */
+export function urlWay(url: URL, token: string | undefined): AdminWay {
+  const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
+  const base = url.pathname.replace(/\/+$/, "");
+  return {
+    where: url.origin,
+    send: (method, target, body, signal) => {
+      const place = { protocol: url.protocol, host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port };
+      const options = { ...place, path: `${base}${target}`, method, headers };
+      return sent(options, body, signal, (error) => unanswered(url, error));
+    },
+  };
+}
+
+/** The application itself; `app` answers as a server would. */
+export function inProcessWay(app: { request: App }, where: string): AdminWay {
+  return {
+    where,
+    async send(method, target, body, signal) {
+      const answer = await app.request(target, {
+        method,
+        ...(body !== undefined && { body, headers: { "Content-Type": "application/json" } }),
+        ...(signal !== undefined && { signal }),
+      });
+      return { status: answer.status, body: abortable(answer.body, signal) };
+    },
+  };
+}
+
+type App = (target: string, init: RequestInit) => Response | Promise<Response>;
+
+/** Whoever asked is gone when they abort: the body is given up, which is what the application hears of a client that left. */
+async function* abortable(
+  body: ReadableStream<Uint8Array> | null,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array> {
+  if (body === null) return;
+  const reader = body.getReader();
+  const leave = () => void reader.cancel();
+  signal?.addEventListener("abort", leave);
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    signal?.removeEventListener("abort", leave);
+    await reader.cancel();
+  }
+}
+
+async function sent(
+  options: RequestOptions,
+  body: string | undefined,
+  signal: AbortSignal | undefined,
+  failed: (error: unknown) => GranaryError,
+) {
+  try {
+    const answer = await exchange({ ...options, ...(signal !== undefined && { signal }) }, body);
+    return { status: answer.statusCode ?? 0, body: answer };
+  } catch (error) {
+    if (signal?.aborted === true) throw new GranaryError("aborted", "It was stopped.", { cause: error });
+    throw failed(error);
+  }
+}
+
+function exchange(options: RequestOptions, body?: string): Promise<IncomingMessage> {
+  const ask = options.protocol === "https:" ? requestTls : request;
+  const framing =
+    body === undefined
+      ? {}
+      : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) };
+  return new Promise((resolve, reject) => {
+    const asking = ask({ ...options, agent: false, headers: { ...options.headers, ...framing } });
+    asking.on("response", resolve);
+    asking.on("error", reject);
+    asking.end(body);
+  });
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+function unreached(error: unknown, path: string): GranaryError {
+  if (["EACCES", "EPERM"].includes(codeOf(error))) {
+    const text = `A Granary runs in this storage directory, and only the user that runs it may ask it (${path}): run this as that user, in a container with "docker exec".`;
+    return new GranaryError("denied", text, { target: path });
+  }
+  const text = `The Granary that runs in this storage directory gave no answer: ${messageOf(error)}.`;
+  return new GranaryError("upstream-unavailable", text, { cause: error, saysWhatToDo: true });
+}
+
+function unanswered(url: URL, error: unknown): GranaryError {
+  const problem = tlsProblem(codeOf(error), url) ?? messageOf(error);
+  const text = `${url.origin} gives no answer: ${problem}. Check the address, and that a Granary runs there.`;
+  return new GranaryError("upstream-unavailable", text, { cause: error, saysWhatToDo: true });
+}

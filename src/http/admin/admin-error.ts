@@ -1,0 +1,58 @@
+/**
+ * Owns how the admin face tells a failure: `{"error": {"code", "message"}}` with a code of GranaryError, and the HTTP status of each code.
+ * Pure. A failure that is none of ours becomes a 500 without details.
+ */
+import { z } from "@hono/zod-openapi";
+import { type ErrorCode, GranaryError } from "../../errors.ts";
+import { withoutUserInfo } from "../../oci/redact.ts";
+
+type AdminStatus = 400 | 401 | 403 | 404 | 409 | 416 | 429 | 500 | 502 | 503;
+
+/** What a person or a program asks wrongly is a 400 here, where the registry face has an answer of the registry API. */
+const STATUS: Readonly<Record<ErrorCode, AdminStatus>> = {
+  "reference-invalid": 400,
+  "digest-invalid": 400,
+  "config-invalid": 400,
+  "path-invalid": 400,
+  "route-unknown": 404,
+  "not-found": 404,
+  unauthorized: 401,
+  denied: 403,
+  "client-outdated": 502,
+  "rate-limited": 429,
+  "upstream-refused": 502,
+  conflict: 409,
+  "range-unsatisfiable": 416,
+  "digest-mismatch": 502,
+  "size-mismatch": 502,
+  "manifest-invalid": 502,
+  "upstream-unavailable": 502,
+  "upstream-protocol": 502,
+  "store-full": 503,
+  "store-damaged": 500,
+  aborted: 503,
+  closed: 503,
+};
+
+const CODES = Object.keys(STATUS) as [ErrorCode, ...ErrorCode[]];
+
+export const errorSchema = z
+  .object({
+    error: z.object({
+      code: z.enum(CODES).openapi({ description: "What happened; docs/architecture.md lists the codes." }),
+      message: z.string().openapi({ description: "A sentence for people, with the values in it." }),
+    }),
+  })
+  .openapi("Error");
+
+type AdminErrorBody = z.infer<typeof errorSchema>;
+
+/** The sentence is the same as on the command line; a login inside a URL is never part of it. */
+export function adminError(error: unknown): { readonly status: AdminStatus; readonly body: AdminErrorBody } {
+  if (!(error instanceof GranaryError)) {
+    const message = "Something unexpected went wrong; the log of the server says what.";
+    return { status: 500, body: { error: { code: "store-damaged", message } } };
+  }
+  const { code, message } = error;
+  return { status: STATUS[code], body: { error: { code, message: withoutUserInfo(message) } } };
+}

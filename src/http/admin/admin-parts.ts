@@ -1,0 +1,15 @@
+/**
+ * Owns AdminParts: the ports that the admin face speaks to, one field for each area. An area adds its field here, its routes in `routes/`
+ * and the port itself in `cli/admin/parts-of.ts`; nothing else knows all of them.
+ */
+import type { Mirror } from "../../mirror/mirror.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Log } from "../../observe/log.ts";
+
+export type AdminParts = {
+  readonly mirror: Pick<Mirror, "status" | "verify">;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** When this process began to serve; epoch ms. */
+  readonly startedAt: number;
+};

@@ -1,0 +1,83 @@
+/**
+ * Owns the admin face as one application over the ports of AdminParts: its routes, the one form of an error, and the OpenAPI document that is
+ * made from the schemas that check the requests. Who may ask is decided before: by the mode of the socket, or by the guards of the listener.
+ */
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { bodyLimit } from "hono/body-limit";
+import { GranaryError, messageOf } from "../../errors.ts";
+import { version } from "../../version.ts";
+import { adminError } from "./admin-error.ts";
+import type { AdminParts } from "./admin-parts.ts";
+import type { AdminApp } from "./app-kind.ts";
+import { statusRoutes } from "./routes/status-routes.ts";
+import { verifyRoutes } from "./routes/verify-routes.ts";
+
+/** Requests are a few names and switches. */
+const MOST_BODY_BYTES = 2 ** 20;
+
+/** One line for each file of routes. */
+export function createAdminApp(parts: AdminParts): AdminApp {
+  const app = emptyApp(parts);
+  statusRoutes(app, parts);
+  verifyRoutes(app, parts);
+  app.doc31("/api/v1/openapi.json", {
+    openapi: "3.1.0",
+    info: {
+      title: "Granary",
+      version,
+      description: "Everything that can be asked of a running Granary, and done with it.",
+    },
+  });
+  return app;
+}
+
+function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
+  const app = new OpenAPIHono({
+    defaultHook: (result) => {
+      if (!result.success) throw unfit(result.target, result.error.issues);
+    },
+  });
+  app.use(
+    bodyLimit({
+      maxSize: MOST_BODY_BYTES,
+      onError: () => {
+        throw new GranaryError("config-invalid", `A request has at most ${MOST_BODY_BYTES} bytes here.`);
+      },
+    }),
+  );
+  app.notFound(({ req }) => {
+    const text = `There is no ${req.method} ${req.path} here; /api/v1/openapi.json lists what there is.`;
+    return failure(new GranaryError("not-found", text));
+  });
+  app.onError((error) => {
+    if (!(error instanceof GranaryError) && !isHttp(error))
+      log.error({ err: error, reason: messageOf(error) }, "a request to the admin face failed unexpectedly");
+    return failure(isHttp(error) ? new GranaryError("config-invalid", sentence(messageOf(error))) : error);
+  });
+  return app;
+}
+
+function failure(error: unknown): Response {
+  const { status, body } = adminError(error);
+  return Response.json(body, { status });
+}
+
+type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };
+
+/** Names what is wrong as the settings do: "query repair: expected a boolean". */
+function unfit(where: string, issues: readonly Issue[]): GranaryError {
+  const problems = issues.map(({ path, message }) => {
+    const at = [where, path.map(String).join(".")].filter(Boolean).join(" ");
+    return `${at}: ${message.replace(/^Invalid input: /, "")}`;
+  });
+  return new GranaryError("config-invalid", sentence(problems.join("; ")));
+}
+
+/** Hono's own refusals of a request (a body that is no JSON) are Responses with a status. */
+function isHttp(error: unknown): boolean {
+  return error instanceof Error && "status" in error && "getResponse" in error;
+}
+
+function sentence(text: string): string {
+  return `${text.replace(/\.$/, "")}.`;
+}

@@ -1,0 +1,83 @@
+/** Shows what every route of the admin face has in common: one form of an error, and a document that describes all of them. */
+import { expect, test } from "vitest";
+import { GranaryError } from "../../../src/errors.ts";
+import type { AdminParts } from "../../../src/http/admin/admin-parts.ts";
+import { createAdminApp } from "../../../src/http/admin/app.ts";
+import { systemClock } from "../../../src/observe/clock.ts";
+import { silentLog } from "../../../src/observe/log.ts";
+
+/** A Mirror that fails in the way that is asked for. */
+function appWith(status: () => Promise<never>) {
+  const parts: Pick<AdminParts, "mirror"> = { mirror: { status, verify: status } };
+  return createAdminApp({ ...parts, log: silentLog, clock: systemClock, startedAt: 0 } as AdminParts);
+}
+
+const failing = (error: unknown) => appWith(() => Promise.reject(error));
+
+async function answerOf(app: ReturnType<typeof appWith>, path: string, init: RequestInit = {}) {
+  const answer = await app.request(path, init);
+  return { status: answer.status, type: answer.headers.get("content-type"), body: await answer.json() };
+}
+
+test("a failure is told with its code and its sentence, and a status that fits it", async () => {
+  const refused = new GranaryError("denied", "It is private.");
+  expect(await answerOf(failing(refused), "/api/v1/status")).toEqual({
+    status: 403,
+    type: "application/json",
+    body: { error: { code: "denied", message: "It is private." } },
+  });
+  const secret = new GranaryError("upstream-unavailable", "https://me:secret@lab.test answered 502.");
+  const { status, body } = await answerOf(failing(secret), "/api/v1/status");
+  expect(status).toBe(502);
+  expect(JSON.stringify(body)).not.toContain("secret");
+});
+
+test("a failure that nobody foresaw gives nothing away", async () => {
+  const { status, body } = await answerOf(failing(new Error("password hunter2")), "/api/v1/status");
+  expect(status).toBe(500);
+  expect(JSON.stringify(body)).not.toContain("hunter2");
+});
+
+test.each([
+  ["a path that is none", "/api/v1/nothing", {}, 404, "not-found", "There is no GET /api/v1/nothing here"],
+  [
+    "a query that does not fit",
+    "/api/v1/verify?repair=perhaps",
+    { method: "POST" },
+    400,
+    "config-invalid",
+    "query repair",
+  ],
+  ["a method that is none", "/api/v1/status", { method: "DELETE" }, 404, "not-found", "There is no DELETE"],
+  [
+    "a body that is too long",
+    "/api/v1/verify",
+    { method: "POST", body: "x".repeat(2 ** 20 + 1) },
+    400,
+    "config-invalid",
+    "at most 1048576 bytes",
+  ],
+])("%s is told in the same form", async (_, path, init, status, code, sentence) => {
+  const told = await answerOf(failing(new Error("not reached")), path, init);
+  expect(told).toMatchObject({
+    status,
+    body: { error: { code, message: expect.stringContaining(sentence) } },
+  });
+});
+
+test("the OpenAPI document describes every route, with a summary, a tag and the form of errors", async () => {
+  const { body } = await answerOf(failing(new Error("not reached")), "/api/v1/openapi.json");
+  const { openapi, paths } = body as {
+    openapi: string;
+    paths: Record<string, Record<string, { summary?: string; tags?: string[] }>>;
+  };
+  expect(openapi).toBe("3.1.0");
+  expect(Object.keys(paths)).toEqual(expect.arrayContaining(["/api/v1/status", "/api/v1/verify"]));
+  for (const [path, methods] of Object.entries(paths)) {
+    for (const [method, { summary, tags }] of Object.entries(methods)) {
+      expect(path, `${method} ${path}`).toMatch(/^\/api\/v1\//);
+      expect(summary, `${method} ${path}`).toBeTruthy();
+      expect(tags, `${method} ${path}`).toHaveLength(1);
+    }
+  }
+});
