@@ -76,7 +76,6 @@ export type { BlobReader, ManifestHead, ReadableBlob, Source } from "./source.ts
 
 // What a Mirror or a Source is made with.
 
-export type { FileNews } from "./config/file-news.ts";
 export type { ReachOptions } from "./config/reached-upstream.ts";
 export type {
   ClientSettings,

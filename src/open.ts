@@ -2,17 +2,14 @@
  * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
-import { type FileNews, type Rereading, readAgain, rereading } from "./config/file-news.ts";
-import { readUpstreamTls } from "./config/files.ts";
 import {
   passwordFileOf,
   type ReachOptions,
   reachedUpstream,
   withOwnCredentials,
 } from "./config/reached-upstream.ts";
-import type { Settings, UpstreamSettings } from "./config/settings.ts";
+import type { Settings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
-import type { PasswordFile } from "./credentials/password-file.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
 import { Jobs } from "./jobs/jobs.ts";
@@ -23,7 +20,10 @@ import { startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
 import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
+import { OpenedUpstreams } from "./opened-upstreams.ts";
 import { openRecords, type Records } from "./records/records.ts";
+import { type ReloadPart, renewing } from "./reloading/reload-part.ts";
+import { renewParts } from "./reloading/reloads.ts";
 import type { Source } from "./source.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
@@ -31,19 +31,25 @@ import { findLayout, findStorage, type Layout, makeFolders } from "./store/layou
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
-import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
 
 const userAgent = `granary/${version}`;
 
-/** A Mirror with its upstreams' files: certificates, keys and passwords that change under a running process. */
+/** A Mirror that can take other settings while it runs. */
 export type OpenedMirror = Mirror & {
-  /** Reads them again. Where a file cannot be used, its last content stays in use; the others are not affected. */
-  readFilesAgain(): Promise<readonly FileNews[]>;
+  /**
+   * Uses upstreams, budget and rules of other settings from now on, also new certificates and passwords; pulls in flight go on. What else
+   * differs needs another Mirror. Throws `config-invalid`, and changes nothing then.
+   */
+  renew(settings: Settings): Promise<void>;
 };
 
 /** The same with everything that only a server needs. */
-export type OpenedCache = OpenedMirror & { readonly records: Records; readonly jobs: Jobs };
+export type OpenedCache = OpenedMirror & {
+  readonly records: Records;
+  readonly jobs: Jobs;
+  readonly reloadParts: readonly ReloadPart<Settings>[];
+};
 
 /**
  * Opens the storage directory and everything on it. The caller closes the Mirror, which also lets go of the directory.
@@ -119,26 +125,22 @@ async function start(
   const logins = createLogins({ env, clock: observers.clock });
   const records = openRecords(observers);
   const jobs = new Jobs({ ...observers, rows, events: records.events });
-  const clients: UpstreamClient[] = [];
-  const files: Rereading[] = [];
+  const upstreams = new OpenedUpstreams((configured) => {
+    const { tls } = configured;
+    const upstream = withOwnCredentials(configured, passwordFileOf(configured), logins);
+    const { events } = records;
+    return createUpstreamClient({
+      upstream,
+      userAgent,
+      events,
+      ...(tls !== undefined && { tls }),
+      ...observers,
+    });
+  });
   try {
-    for (const configured of settings.upstreams) {
-      const { tls } = configured;
-      const password = passwordFileOf(configured);
-      const upstream = withOwnCredentials(configured, password, logins);
-      const client = createUpstreamClient({
-        upstream,
-        userAgent,
-        events: records.events,
-        ...(tls !== undefined && { tls }),
-        ...observers,
-      });
-      clients.push(client);
-      files.push(...filesOf(configured, client, password));
-    }
     const mirror = await startMirror({
       ...observers,
-      clients,
+      clients: upstreams.open(settings.upstreams),
       records,
       metadata,
       blobs: openDiskBlobs(layout),
@@ -153,24 +155,20 @@ async function start(
       await jobs.close(deadlineMs);
       await mirror.close(deadlineMs);
     };
-    return { ...mirror, records, jobs, close, readFilesAgain: () => readAgain(files) };
+    const reloadParts = [
+      renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) =>
+        mirror.renewBudget(storage),
+      ),
+      renewing<Settings>(["storage.verifyEvery"], ({ storage }) =>
+        mirror.renewVerifying(storage.verifyEveryMs ?? 0),
+      ),
+      upstreams.reloadPart((clients) => mirror.renewUpstreams(clients)),
+    ];
+    return { ...mirror, records, jobs, close, reloadParts, renew: (next) => renewParts(reloadParts, next) };
   } catch (error) {
-    await Promise.allSettled(clients.map((client) => client.close()));
+    await upstreams.close();
     throw error;
   }
-}
-
-/** The upstream's own files: read again when somebody says so, its password also when it is refused. */
-function filesOf(
-  configured: UpstreamSettings,
-  client: UpstreamClient,
-  password: PasswordFile | undefined,
-): Rereading[] {
-  const key = `upstreams.${configured.name}`;
-  const read = () => readUpstreamTls(configured, key);
-  const tls = rereading(key, configured.tls, read, (found) => client.renewTls(found));
-  const files = configured.tls === undefined ? [] : [tls];
-  return password === undefined ? files : [...files, { key, read: () => password.readAgain() }];
 }
 
 /**

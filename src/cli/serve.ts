@@ -1,8 +1,7 @@
 /** Owns `granary serve`: settings, the Mirror, the listeners, and a stop that drains. */
 import { Command, Option } from "commander";
 import { formatDuration } from "../bytes/units.ts";
-import { findConfig, USUAL_CONFIG } from "../config/config-file.ts";
-import { loadSettings } from "../config/load.ts";
+import { USUAL_CONFIG } from "../config/config-file.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { adminListener } from "../http/admin/admin-listener.ts";
@@ -14,15 +13,16 @@ import { systemClock } from "../observe/clock.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openCache } from "../open.ts";
+import { type ReloadPart, renewing } from "../reloading/reload-part.ts";
 import { layoutOf } from "../store/layout.ts";
 import { adminParts } from "./admin/parts-of.ts";
 import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
 import { withExamples } from "./help.ts";
 import { printLine } from "./output.ts";
-import { fileReloader } from "./reload-files.ts";
-import { checkServe, type ServedSettings } from "./serve-check.ts";
-import { type ServeFlags, withFlags } from "./serve-flags.ts";
+import { reloadBySignal, settingsReader, settingsReload } from "./reload-settings.ts";
+import { checkServe } from "./serve-check.ts";
+import type { ServeFlags } from "./serve-flags.ts";
 import { catchServerSignals } from "./server-signals.ts";
 
 const CONFIG_HELP = `YAML file with the settings (config/granary.yaml is an example; default: $GRANARY_CONFIG, or ${USUAL_CONFIG} if it is there)`;
@@ -33,8 +33,8 @@ const PORT_HELP =
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
 const SIGNALS = `
-Signals: SIGTERM, SIGINT and SIGQUIT stop it when transfers in flight have ended (a second one at once); SIGHUP reads certificates
-and password files again.
+Signals: SIGTERM, SIGINT and SIGQUIT stop it when transfers in flight have ended (a second one at once); SIGHUP reads the
+settings, certificates and password files again.
 Exit codes: 0 stopped, or all is in order with --check; 2 the configuration, an option, a port or the directory cannot be used; 1 any
 other failure.`;
 
@@ -59,11 +59,12 @@ export function serveCommand(): Command {
 }
 
 async function run(flags: ServeFlags): Promise<void> {
-  if (flags.check === true) return await checkServe(await settingsOf(flags), flags);
+  const read = settingsReader(flags, process.env);
+  if (flags.check === true) return await checkServe(await read(), flags);
   if (flags.json === true) throw misused("--json goes with --check.");
   const signals = catchServerSignals();
   outliveOutput();
-  const { settings, config } = await settingsOf(flags);
+  const { settings, config } = await read();
   const log = createLog(settings.log);
   signals.tell(log);
   log.debug({ config: config ?? "built in" }, "settings");
@@ -76,20 +77,36 @@ async function run(flags: ServeFlags): Promise<void> {
   const admin = createAdminApp(adminParts({ cache: mirror, ...observers }));
   const socket = await serveSocket(socketOf(settings), adminListener(admin), log);
   announce(settings, serving);
-  signals.onReload(fileReloader(settings, serving, mirror, log));
+  const drain = drainOf(settings);
+  const reload = settingsReload(
+    settings,
+    read,
+    [...mirror.reloadParts, logLevel(log), drain.reloadPart, serving.reloadPart],
+    { log, events: mirror.records.events },
+  );
+  signals.onReload(() => reloadBySignal(reload, log));
   const signal = await signals.stop;
   log.info(
     { signal },
-    `stopping: transfers in flight get ${formatDuration(settings.drainMs)}; again to stop at once`,
+    `stopping: transfers in flight get ${formatDuration(drain.ms)}; again to stop at once`,
   );
   await socket.close();
-  await stop(settings, serving, mirror, log);
+  await stop(drain.ms, serving, mirror, log);
 }
 
-/** Throws `config-invalid`. */
-async function settingsOf(flags: ServeFlags): Promise<ServedSettings> {
-  const config = await findConfig(flags.config, process.env);
-  return { config, settings: withFlags(await loadSettings(config, process.env), flags) };
+/** How long transfers may go on after a stop was asked for; see Settings. */
+function drainOf({ drainMs }: Settings) {
+  const drain = { ms: drainMs };
+  const reloadPart = renewing<Settings>(["drain"], (next) => {
+    drain.ms = next.drainMs;
+  });
+  return Object.assign(drain, { reloadPart });
+}
+
+function logLevel(log: Log): ReloadPart<Settings> {
+  return renewing(["log.level"], (next) => {
+    log.level = next.log.level;
+  });
 }
 
 /** Where commands on this machine ask this server. */
@@ -116,11 +133,11 @@ function announce({ storage }: Settings, { listeners }: Serving): void {
 }
 
 /** Bodies in flight first, then the fills that feed them. */
-async function stop(settings: Settings, serving: Serving, mirror: Mirror, log: Log): Promise<void> {
+async function stop(drainMs: number, serving: Serving, mirror: Mirror, log: Log): Promise<void> {
   try {
     await serving.close();
   } finally {
-    await mirror.close(settings.drainMs).catch((error: unknown) => {
+    await mirror.close(drainMs).catch((error: unknown) => {
       log.error({ reason: messageOf(error) }, "closing the store failed");
       process.exitCode = 1;
     });

@@ -3,7 +3,7 @@
  * Nothing starts on a bad file. Every error names the key and what is allowed there; secrets never appear in a message.
  */
 import type { Environment } from "../environment.ts";
-import { GranaryError } from "../errors.ts";
+import { GranaryError, messageOf } from "../errors.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
 import { readProxies } from "../upstream/network/proxies.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
@@ -20,6 +20,7 @@ import {
 } from "./defaults.ts";
 import { type Filled, withoutFilled } from "./environment.ts";
 import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./files.ts";
+import { NamedFiles } from "./named-files.ts";
 import type { ConfigFile } from "./schema.ts";
 import { keepSettings } from "./sections/keep.ts";
 import type {
@@ -46,18 +47,32 @@ export type ListenerPlace = {
  * proxies and cannot be used: better now than at the first request.
  */
 export async function loadSettings(file: string | undefined, env: Environment): Promise<Settings> {
+  return (await loadAgain(file, env, new NamedFiles())).settings;
+}
+
+/**
+ * The same, where `files` has what earlier calls have read: a certificate or password file that cannot be used now keeps its last content,
+ * and is one sentence of `problems`. So a half-written certificate stops nothing else from being renewed.
+ */
+export async function loadAgain(
+  file: string | undefined,
+  env: Environment,
+  files: NamedFiles,
+): Promise<{ readonly settings: Settings; readonly problems: readonly string[] }> {
   readProxies(env);
   const filled: Filled = new Map();
   try {
-    return await settingsOf(file === undefined ? {} : await readConfig(file, env, filled));
+    const settings = await settingsOf(file === undefined ? {} : await readConfig(file, env, filled), files);
+    return { settings, problems: files.problems().map((each) => messageOf(withoutFilled(each, filled))) };
   } catch (error) {
+    files.problems();
     throw withoutFilled(error, filled);
   }
 }
 
 /** The settings of `file`, or the built-in ones, without any secret and certificate: to look into what is stored. Throws `config-invalid`. */
 export async function loadWithoutSecrets(file: string | undefined, env: Environment): Promise<Settings> {
-  return await settingsOf(file === undefined ? {} : await readWithoutSecrets(file, env));
+  return await settingsOf(file === undefined ? {} : await readWithoutSecrets(file, env), new NamedFiles());
 }
 
 /** Where blobs are stored, by `file`. Reads no other section, so variables that hold secrets need not be set. */
@@ -82,12 +97,16 @@ export async function loadPlace(file: string | undefined, env: Environment): Pro
   return { port, host, certificate };
 }
 
-async function settingsOf(written: ConfigFile): Promise<Settings> {
+async function settingsOf(written: ConfigFile, files: NamedFiles): Promise<Settings> {
   const names = new Set([...Object.keys(BUILT_IN_UPSTREAMS), ...Object.keys(written.upstreams ?? {})]);
   const upstreams = await Promise.all(
-    [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {})),
+    [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {}, files)),
   );
-  const listeners = await Promise.all((written.listeners ?? DEFAULT_LISTENERS).map(listenerSettings));
+  const listeners = await Promise.all(
+    (written.listeners ?? DEFAULT_LISTENERS).map((listener, index) =>
+      listenerSettings(listener, index, files),
+    ),
+  );
   checkSettings(listeners, upstreams);
   return {
     listeners,
@@ -105,7 +124,11 @@ function storageSettings({ verifyEvery, ...rest }: ConfigFile["storage"] = {}): 
   return { ...DEFAULT_STORAGE, ...present({ ...rest, verifyEveryMs }) };
 }
 
-async function upstreamSettings(name: string, written: UpstreamFile): Promise<UpstreamSettings> {
+async function upstreamSettings(
+  name: string,
+  written: UpstreamFile,
+  files: NamedFiles,
+): Promise<UpstreamSettings> {
   const { policy, ...builtIn } = BUILT_IN_UPSTREAMS[name] ?? {};
   const plain = plainUpstream(name);
   const own = present({
@@ -123,11 +146,18 @@ async function upstreamSettings(name: string, written: UpstreamFile): Promise<Up
     ...plain,
     ...present(builtIn),
     ...own,
-    credentials: await credentialsOf(name, written),
+    credentials: await credentialsOf(name, written, files),
     policy: { ...plain.policy, ...policy, ...policyOf(written) },
   };
   const from = present({ credentialsFrom: written.credentials, passwordFile: written.passwordFile });
-  return { ...upstream, ...from, tls: await readUpstreamTls(upstream, `upstreams.${name}`) };
+  const { caFile, clientCertFile, clientKeyFile } = upstream;
+  const path = `upstreams.${name}`;
+  const read = () => readUpstreamTls({ caFile, clientCertFile, clientKeyFile }, path);
+  return {
+    ...upstream,
+    ...from,
+    tls: await files.upstreamTls([path, caFile, clientCertFile, clientKeyFile], read),
+  };
 }
 
 function policyOf(written: UpstreamFile): Partial<Policy> {
@@ -177,13 +207,16 @@ function policyOf(written: UpstreamFile): Partial<Policy> {
 async function credentialsOf(
   name: string,
   { username, password, passwordFile, credentials }: UpstreamFile,
+  files: NamedFiles,
 ): Promise<PasswordCredentials | undefined> {
   const path = `upstreams.${name}`;
   const isGiven = username !== undefined || password !== undefined || passwordFile !== undefined;
   if (credentials !== undefined && isGiven) {
     throw invalid(`${path}: give either credentials: ${credentials} or username and password, not both.`);
   }
-  const secret = await passwordFrom(path, { password, passwordFile });
+  const secret = await files.password([path, password, passwordFile], () =>
+    passwordFrom(path, { password, passwordFile }),
+  );
   if (username === undefined && secret === undefined) return undefined;
   if (username === undefined || secret === undefined) {
     throw invalid(`${path}: credentials need a username and a password (or passwordFile).`);
@@ -191,14 +224,21 @@ async function credentialsOf(
   return { username, password: secret };
 }
 
-async function listenerSettings(written: ListenerFile, index: number): Promise<ListenerSettings> {
+async function listenerSettings(
+  written: ListenerFile,
+  index: number,
+  named: NamedFiles,
+): Promise<ListenerSettings> {
   const path = `listeners.${index}`;
   const { port, host, upstream, login, certFile, keyFile } = written;
   const files = present({ certFile, keyFile, passwordFile: login?.passwordFile });
-  const tls = await readListenerTls(files, path);
+  const tls = await named.listenerTls([path, certFile, keyFile], () => readListenerTls(files, path));
   const common = { port, host, upstream, tls, ...(Object.keys(files).length > 0 && { files }) };
   if (login === undefined) return { ...common, login: undefined };
-  const password = await passwordFrom(`${path}.login`, login);
+  const key = `${path}.login`;
+  const password = await named.password([key, login.password, login.passwordFile], () =>
+    passwordFrom(key, login),
+  );
   if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
   return { ...common, login: { username: login.username, password } };
 }

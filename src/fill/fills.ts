@@ -44,6 +44,12 @@ export class Fills {
     return [...this.#fills.values()].map((fill) => fill.facts);
   }
 
+  /** Resolves when every fill from `upstream` that there is now is over. */
+  async over(upstream: string): Promise<void> {
+    const running = [...this.#fills.values(), ...this.#leaving].filter((fill) => fill.upstream === upstream);
+    await Promise.all(running.map((fill) => fill.ended));
+  }
+
   /** Ends every fill and keeps what it has fetched; resolves when all are over, or after `deadlineMs`. */
   async drain(deadlineMs: number): Promise<void> {
     const stopping = [...this.#fills.values(), ...this.#leaving].map((fill) => fill.stop());

@@ -76,6 +76,8 @@ export class RequestLog {
     const status = outgoing.headersSent ? outgoing.statusCode : 0;
     this.#counters.requests(account, outcome, status).inc();
     const isQuiet = account.kind === "status";
+    // A child keeps the level that it was made with; that of the log can change while it runs.
+    if (this.#log.level !== this.#observers.log.level) this.#log.level = this.#observers.log.level;
     if (!this.#log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
     const { upstream, bytes, client, reason, startedAt } = account;
     const { method, url, headers } = incoming;

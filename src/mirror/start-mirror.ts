@@ -21,12 +21,13 @@ import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access, type GuardedQuestion } from "./access/access.ts";
 import { Links } from "./access/links.ts";
 import { Blobs } from "./blobs/blobs.ts";
+import { CurrentUpstreams } from "./current-upstreams.ts";
 import { Referrers } from "./lists/referrers.ts";
 import { StoredLists } from "./lists/stored-lists.ts";
 import { TagLists } from "./lists/tag-lists.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
-import type { Asker, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
+import type { Asker, FoundBlob, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
 import { Damage } from "./space/damage.ts";
 import type { Budget } from "./space/disk-measure.ts";
 import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
@@ -68,8 +69,17 @@ const LIST_MEMORY = 64 * 2 ** 20;
 /** How long the storage directory may be gone unnoticed. */
 const LOOK_MS = 5_000;
 
+/** A running Mirror, and what settings can change of it. */
+export type StartedMirror = Mirror & {
+  /** All upstreams from now on; a client that is not among them any more is closed when no pull needs it. */
+  renewUpstreams(clients: readonly UpstreamClient[]): void;
+  renewBudget(budget: Budget): void;
+  /** As `verifyEveryMs`. */
+  renewVerifying(everyMs: number): void;
+};
+
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
-export async function startMirror(parts: MirrorParts): Promise<Mirror> {
+export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const { clock, log, metrics, random, budget, makeFolders } = parts;
   const ownership = new Ownership();
   const spool = spoolOfOurs(parts.spool, ownership);
@@ -78,7 +88,6 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
   // Trouble with upstreams comes and goes.
   const episodes = new Episodes(log, clock);
-  const clients = new Map(parts.clients.map((client) => [client.upstream.name, client]));
   const metadata = patientMetadata(parts.metadata, { clock, troubles });
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
@@ -99,6 +108,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     takeRoom: (of, size) => space.takeRoom(of, size),
     pin: (digest) => pins.pinFill(digest),
   });
+  const upstreams = new CurrentUpstreams(parts.clients, clock, (upstream) => fills.over(upstream));
   const sound = new SoundBlobs({ store, metadata, pins, damage, clock, log });
   const reconciliation = new Reconciliation({
     ...{ metadata, blobs: store, spool, sound, space, pins },
@@ -147,13 +157,25 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
   }
   let closing: Promise<void> | undefined;
 
-  /** The answer of the target's upstream, as far as the asker may see it. */
-  async function answered<T>(target: Target, asker: Asker, question: GuardedQuestion<T>): Promise<T> {
+  /** The answer of the target's upstream, as far as the asker may see it. `keep` gives the answer with what is to be done when it is over. */
+  async function answered<T>(
+    target: Target,
+    asker: Asker,
+    question: GuardedQuestion<T>,
+    keep?: (answer: T, whenOver: () => void) => T,
+  ): Promise<T> {
     if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
-    const client = clients.get(target.upstream);
-    if (client === undefined)
+    const held = upstreams.hold(target.upstream);
+    if (held === undefined)
       throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
-    return await access.answer(client, target, asker, question);
+    let isKept = false;
+    try {
+      const answer = await access.answer(held.client, target, asker, question);
+      isKept = keep !== undefined;
+      return keep === undefined ? answer : keep(answer, held.release);
+    } finally {
+      if (!isKept) held.release();
+    }
   }
 
   async function close(deadlineMs: number): Promise<void> {
@@ -167,7 +189,7 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
     try {
       await uses.flush();
     } finally {
-      await Promise.allSettled(parts.clients.map((client) => client.close()));
+      await upstreams.close();
       await metadata.close();
     }
   }
@@ -185,11 +207,16 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
         digest: ({ digest }) => digest,
       }),
     blob: (target, asker) =>
-      answered(target, asker, {
-        run: (client) => blobs.open(client, target, wantingOf(target, asker)),
-        digest: () => target.digest,
-        drop: ({ blob }) => blob.release(),
-      }),
+      answered(
+        target,
+        asker,
+        {
+          run: (client) => blobs.open(client, target, wantingOf(target, asker)),
+          digest: () => target.digest,
+          drop: ({ blob }) => blob.release(),
+        },
+        releasingBoth,
+      ),
     statBlob: (target, asker) =>
       answered(target, asker, { run: (client) => blobs.stat(client, target), digest: () => target.digest }),
     tags: (target, asker) =>
@@ -208,13 +235,12 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       }),
     status: async (): Promise<MirrorStatus> => {
       const [disk, sums] = await Promise.all([space.use(), metadata.sums()]);
-      const upstreams = parts.clients.map((client) => client.status());
       const running = fills.status();
       reportFills(metrics, running);
       return {
         fills: running,
         pins: pins.count,
-        upstreams,
+        upstreams: upstreams.clients.map((client) => client.status()),
         disk,
         blobs: sums.blobs,
         manifests: sums.manifests,
@@ -225,6 +251,9 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
       if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
       return await verifyStore(verifying, options);
     },
+    renewUpstreams: (clients) => upstreams.replace(clients),
+    renewBudget: (next) => space.renewBudget(next),
+    renewVerifying: (everyMs) => scrub.renew(everyMs),
     close: (deadlineMs) => {
       closing ??= close(deadlineMs);
       return closing;
@@ -234,6 +263,16 @@ export async function startMirror(parts: MirrorParts): Promise<Mirror> {
 
 function wantingOf({ repository }: Target, { purpose = "waited", client, tag, pull }: Asker): Wanting {
   return { purpose, serves: { repository, client, tag, pull } };
+}
+
+/** While the blob is read, its upstream's client is needed too. */
+function releasingBoth({ blob, outcome }: FoundBlob, whenOver: () => void): FoundBlob {
+  const { digest, size } = blob;
+  const release = () => {
+    whenOver();
+    blob.release();
+  };
+  return { blob: { digest, size, reader: (...asked) => blob.reader(...asked), release }, outcome };
 }
 
 function storedAtOf({ outcome, checkedAt }: ListAnswer): number | undefined {

@@ -27,7 +27,7 @@ const RETRY_SECONDS = 5;
 
 /** What all listeners of a process share. */
 export class Admission {
-  readonly #limits: ConnectionLimits;
+  #limits: ConnectionLimits;
   readonly #clock: Clock;
   readonly #onExcess: (excess: Excess, address: string) => void;
   readonly #perAddress = new Map<string, number>();
@@ -40,6 +40,15 @@ export class Admission {
     this.#limits = limits;
     this.#clock = clock;
     this.#onExcess = onExcess;
+  }
+
+  get limits(): ConnectionLimits {
+    return this.#limits;
+  }
+
+  /** Count for connections that are made from now on. */
+  renew(limits: ConnectionLimits): void {
+    this.#limits = limits;
   }
 
   /** To be called before `server` listens. Counts plain connections, whatever is spoken over them. */

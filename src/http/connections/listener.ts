@@ -40,6 +40,8 @@ export type Listener = {
   readonly address: string;
   /** Connections that are made from now on see this certificate; those that are open go on. Throws when it cannot be used. */
   renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
+  /** Count from now on. */
+  renewPatience(patience: Pick<ListenerOptions, "drainMs" | "stallMs">): void;
   /** Takes no more connections, lets bodies in flight go on for `drainMs`, then destroys them. Idempotent. */
   close(): Promise<void>;
 };
@@ -69,7 +71,8 @@ export async function openListener(
   parts: FaceParts,
   commons: ListenerCommons,
 ): Promise<Listener> {
-  const { tls, port, host, drainMs, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
+  const { tls, port, host, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
+  let { drainMs } = options;
   const server: Server | TlsServer =
     tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
   const open: OpenResponses = new Set();
@@ -100,11 +103,22 @@ export async function openListener(
     renewTls: (next) => {
       if ("setSecureContext" in server) server.setSecureContext(next);
     },
+    renewPatience: (next) => {
+      drainMs = next.drainMs;
+      server.timeout = next.stallMs ?? STALL_MS;
+    },
     close: () => {
       closed ??= drain(server, { open, connections }, drainMs, parts);
       return closed;
     },
   };
+}
+
+/** Throws `config-invalid` where another program has the port, and leaves it free. A certificate is not tried. */
+export async function tryPlace(port: number, host: string | undefined): Promise<void> {
+  const server = createServer();
+  await listen(server, port, host);
+  await new Promise((resolve) => server.close(resolve));
 }
 
 function openTlsServer(tls: { readonly cert: string; readonly key: string }, port: number): TlsServer {

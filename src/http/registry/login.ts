@@ -6,15 +6,11 @@ import { createHash, timingSafeEqual } from "node:crypto";
 import type { Login } from "../../oci/credentials.ts";
 import { type Recipient, refuse } from "../answers/respond.ts";
 
-/** The login of one listener, which `renew` can change. */
+/** The login of one listener. */
 export class LoginCheck {
-  #expected: Buffer;
+  readonly #expected: Buffer;
 
   constructor(login: Login) {
-    this.#expected = fingerprintOf(login);
-  }
-
-  renew(login: Login): void {
     this.#expected = fingerprintOf(login);
   }
 

@@ -19,15 +19,16 @@ import type { LoginCheck } from "./login.ts";
 import { answerManifest } from "./manifest-route.ts";
 import type { RegistryRequest } from "./registry-request.ts";
 
+/** What is not readonly here changes when settings change, from one request to the next. */
 export type RegistryParts = Observers & {
   readonly mirror: Mirror;
   readonly pool: BufferPool;
   /** Name of the upstream that this listener implies. */
-  readonly listenerUpstream: string;
-  readonly router: ReturnType<typeof createRouter>;
-  readonly upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
+  listenerUpstream: string;
+  router: ReturnType<typeof createRouter>;
+  upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
   /** Undefined where no login is asked for: Authorization is then never looked at (docs/protocol.md#docker-logins). */
-  readonly login: LoginCheck | undefined;
+  login: LoginCheck | undefined;
   readonly records: Records;
 };
 

@@ -72,13 +72,21 @@ export class Space {
   /** For blobs that did not fit, which is no trouble of the store: one line of the log for all that come in a row. */
   readonly #episodes: Episodes;
   #isCounted = true;
+  #budget: Budget;
 
   constructor(parts: SpaceParts) {
     this.#parts = parts;
+    this.#budget = parts.budget;
     this.#ledger = new Ledger(parts.clock);
     this.#measuring = new DiskMeasure(parts);
     this.#episodes = new Episodes(parts.log, parts.clock, QUIET_MS);
     this.#janitor = new Janitor({ ...parts, ledger: this.#ledger, episodes: this.#episodes });
+  }
+
+  /** Counts from now on; what is beyond it then is evicted. */
+  renewBudget(budget: Budget): void {
+    this.#budget = budget;
+    void this.sweep();
   }
 
   /**
@@ -139,7 +147,8 @@ export class Space {
     const measured = await this.#measure();
     const balance = this.#balanceOf(measured);
     this.#judgeRoom(balance);
-    const { metrics, budget } = this.#parts;
+    const { metrics } = this.#parts;
+    const budget = this.#budget;
     const free = balance.disk?.free ?? this.#measuring.lastFree;
     metrics.diskUsed.set(balance.used);
     metrics.diskBudget.set(budget.maxSize);
@@ -165,7 +174,7 @@ export class Space {
 
   /** Bytes that are missing for `bytes` more; infinite where no eviction could ever be enough. */
   #lacking({ used, coming, disk }: Balance, bytes: number): number {
-    const { budget } = this.#parts;
+    const budget = this.#budget;
     const overBudget = used + coming + bytes - budget.maxSize;
     if (bytes > budget.maxSize) return Number.POSITIVE_INFINITY;
     if (disk === undefined) return overBudget;
@@ -220,7 +229,7 @@ export class Space {
   }
 
   async #refuse(bytes: number): Promise<undefined> {
-    const facts = { size: formatBytes(bytes), budget: formatBytes(this.#parts.budget.maxSize) };
+    const facts = { size: formatBytes(bytes), budget: formatBytes(this.#budget.maxSize) };
     this.#episodes.trouble("refused", facts, "no room for a blob: passing it through without keeping it");
     const measured = await this.#measure();
     this.#judgeRoom(this.#balanceOf(measured));
@@ -229,7 +238,8 @@ export class Space {
 
   /** Tells the operator when nothing new could be stored even if everything else were evicted. */
   #judgeRoom({ disk, used }: Balance): void {
-    const { troubles, budget } = this.#parts;
+    const { troubles } = this.#parts;
+    const budget = this.#budget;
     if (disk === undefined) return;
     const minFree = minFreeOf(budget, disk);
     if (disk.free + used >= minFree && disk.size > minFree) troubles.over("room");

@@ -40,17 +40,25 @@ export class Scrub {
   readonly #parts: ScrubParts;
   readonly #skipped = new Set<Digest>();
   #rate = LEAST_RATE;
+  #roundMs: number;
   #timer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(parts: ScrubParts) {
     this.#parts = parts;
+    this.#roundMs = parts.roundMs;
+  }
+
+  /** See `roundMs`; counts from the next blob on. */
+  renew(roundMs: number): void {
+    this.#roundMs = roundMs;
+    if (this.#timer === undefined) this.start();
   }
 
   /** The first look comes after a minute, when a start is over. */
   start(): void {
-    if (this.#parts.roundMs > 0) this.#later(LOOK_MS);
+    if (this.#roundMs > 0) this.#later(LOOK_MS);
   }
 
   /** Waits for the blob that is being hashed; SoundBlobs.close ends that. */
@@ -85,14 +93,16 @@ export class Scrub {
   /** Twice as fast as needed, and a blob is due after half a round: so each is done within the round even if all are due together. */
   async #rateNow(): Promise<number> {
     const { bytes } = await this.#parts.metadata.sums();
-    const needed = bytes / (this.#parts.roundMs / 2 / 1000);
+    const needed = bytes / (this.#roundMs / 2 / 1000);
     return Math.min(MOST_RATE, Math.max(LEAST_RATE, needed));
   }
 
   readonly #pace = () => this.#rate / (this.#parts.pins.count > 0 ? SERVING_SHARE : 1);
 
   async #next(): Promise<BlobRecord | undefined> {
-    const { metadata, clock, roundMs, pins } = this.#parts;
+    const { metadata, clock, pins } = this.#parts;
+    const roundMs = this.#roundMs;
+    if (roundMs <= 0) return undefined;
     const now = clock.now();
     if (this.#skipped.size > MOST_SKIPPED) this.#skipped.clear();
     const due = await metadata.blobsToVerify(now - roundMs / 2, now, this.#skipped.size + 1);
