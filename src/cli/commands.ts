@@ -17,6 +17,7 @@ import { modelInspectCommand } from "./model/inspect.ts";
 import { modelManifestCommand } from "./model/manifest.ts";
 import { referenceParseCommand } from "./reference/parse.ts";
 import { serveCommand } from "./serve.ts";
+import { setupCommand } from "./setup/setup.ts";
 import { verifyCommand } from "./verify.ts";
 
 /** New ones at each call: a Command holds what was parsed. */
@@ -26,6 +27,7 @@ export function commands(): Command[] {
     healthCommand(),
     statusCommand(),
     verifyCommand(),
+    setupCommand(),
     imageGroup(),
     modelGroup(),
     artifactGroup(),

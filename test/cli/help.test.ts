@@ -39,6 +39,7 @@ test("the tree of commands is the promised one", () => {
       "health",
       "status",
       "verify",
+      "setup <client>",
       "image size <reference>",
       "image digest <reference>",
       "image inspect <reference>",
