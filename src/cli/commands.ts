@@ -1,5 +1,6 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
+import { reloadCommand } from "./admin/reload.ts";
 import { statusCommand } from "./admin/status.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
@@ -26,6 +27,7 @@ export function commands(): Command[] {
     serveCommand(),
     healthCommand(),
     statusCommand(),
+    reloadCommand(),
     verifyCommand(),
     setupCommand(),
     imageGroup(),

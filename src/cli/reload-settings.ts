@@ -31,7 +31,7 @@ export function settingsReader(flags: ServeFlags, env: Environment): () => Promi
 }
 
 export type SettingsReload = {
-  /** See Reloads.run; the log has a line of it. */
+  /** See Reloads.run; the log has a line of what came of it, for SIGHUP, where nobody waits for an answer. */
   run(isTrial?: boolean): Promise<ReloadReport>;
 };
 
@@ -44,24 +44,18 @@ export function settingsReload(
   const reloads = new Reloads({ started, read, parts, keysOf: keysOfSettings });
   return {
     run: async (isTrial = false) => {
-      const report = await reloads.run(isTrial);
-      if (!isTrial) tell(report, log);
-      if (!isTrial) events.tell("settings-reloaded", sentenceOf(report), { changes: report.applied.length });
-      return report;
+      if (isTrial) return await reloads.run(true);
+      try {
+        const report = await reloads.run();
+        tell(report, log);
+        events.tell("settings-reloaded", sentenceOf(report), { changes: report.applied.length });
+        return report;
+      } catch (error) {
+        log.error({ reason: messageOf(error) }, "the settings cannot be used: nothing was changed");
+        throw error;
+      }
     },
   };
-}
-
-/** What SIGHUP does: nobody waits for the answer, so the log has the reason as well. */
-export async function reloadBySignal(reload: SettingsReload, log: Log): Promise<void> {
-  try {
-    await reload.run();
-  } catch (error) {
-    log.error(
-      { signal: "SIGHUP", reason: messageOf(error) },
-      "the settings cannot be used: nothing was changed",
-    );
-  }
 }
 
 function sentenceOf({ applied, needRestart }: ReloadReport): string {

@@ -20,7 +20,7 @@ import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
 import { withExamples } from "./help.ts";
 import { printLine } from "./output.ts";
-import { reloadBySignal, settingsReader, settingsReload } from "./reload-settings.ts";
+import { settingsReader, settingsReload } from "./reload-settings.ts";
 import { checkServe } from "./serve-check.ts";
 import type { ServeFlags } from "./serve-flags.ts";
 import { catchServerSignals } from "./server-signals.ts";
@@ -74,9 +74,6 @@ async function run(flags: ServeFlags): Promise<void> {
     await mirror.close(0);
     throw error;
   });
-  const admin = createAdminApp(adminParts({ cache: mirror, ...observers }));
-  const socket = await serveSocket(socketOf(settings), adminListener(admin), log);
-  announce(settings, serving);
   const drain = drainOf(settings);
   const reload = settingsReload(
     settings,
@@ -84,7 +81,10 @@ async function run(flags: ServeFlags): Promise<void> {
     [...mirror.reloadParts, logLevel(log), drain.reloadPart, serving.reloadPart],
     { log, events: mirror.records.events },
   );
-  signals.onReload(() => reloadBySignal(reload, log));
+  const admin = createAdminApp(adminParts({ cache: mirror, reload: reload.run, ...observers }));
+  const socket = await serveSocket(socketOf(settings), adminListener(admin), log);
+  announce(settings, serving);
+  signals.onReload(() => reload.run().then(ignored, ignored));
   const signal = await signals.stop;
   log.info(
     { signal },
@@ -93,6 +93,9 @@ async function run(flags: ServeFlags): Promise<void> {
   await socket.close();
   await stop(drain.ms, serving, mirror, log);
 }
+
+/** The log has it already. */
+function ignored(): void {}
 
 /** How long transfers may go on after a stop was asked for; see Settings. */
 function drainOf({ drainMs }: Settings) {

@@ -38,6 +38,7 @@ test("the tree of commands is the promised one", () => {
       "serve",
       "health",
       "status",
+      "reload",
       "verify",
       "setup <client>",
       "image size <reference>",

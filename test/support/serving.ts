@@ -28,6 +28,8 @@ export type ServingOptions = {
 
 export type Serving = {
   readonly port: number;
+  /** Its configuration file. */
+  readonly config: string;
   readonly child: ChildProcess;
   /** The log so far, as JSON lines. */
   lines(): string[];
@@ -62,7 +64,7 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     if (answer.status !== 200) throw new Error(`not ready: ${answer.status}`);
     return (JSON.parse(answer.body.toString()) as { troubles?: string[] }).troubles ?? [];
   };
-  return { port, child, lines: () => text.split("\n").filter(Boolean), get, troubles, kill };
+  return { port, config: file, child, lines: () => text.split("\n").filter(Boolean), get, troubles, kill };
 }
 
 async function configure({

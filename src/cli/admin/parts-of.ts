@@ -1,10 +1,19 @@
 /** Owns which part of a process answers which area of the admin face: in a running server, and in a directory that is opened alone. */
+import { GranaryError } from "../../errors.ts";
 import type { AdminParts } from "../../http/admin/admin-parts.ts";
 import type { Observers } from "../../observe/observers.ts";
 import type { OpenedCache } from "../../open.ts";
 
-export type ServerParts = Observers & { readonly cache: OpenedCache };
+export type ServerParts = Observers & {
+  readonly cache: OpenedCache;
+  /** undefined where a directory is opened alone: there is no process whose settings could change. */
+  readonly reload?: AdminParts["settings"]["reload"];
+};
 
-export function adminParts({ cache, log, clock }: ServerParts): AdminParts {
-  return { mirror: cache, log, clock, startedAt: clock.now() };
+export function adminParts({ cache, reload = reloadNothing, log, clock }: ServerParts): AdminParts {
+  return { mirror: cache, settings: { reload }, log, clock, startedAt: clock.now() };
+}
+
+async function reloadNothing(): Promise<never> {
+  throw new GranaryError("config-invalid", "No server runs here whose settings could be read again.");
 }

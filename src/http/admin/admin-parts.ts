@@ -5,9 +5,14 @@
 import type { Mirror } from "../../mirror/mirror.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
+import type { ReloadReport } from "../../reloading/reload-part.ts";
 
 export type AdminParts = {
   readonly mirror: Pick<Mirror, "status" | "verify">;
+  readonly settings: {
+    /** See Reloads; throws `config-invalid` where no server runs. */
+    reload(isTrial: boolean): Promise<ReloadReport>;
+  };
   readonly log: Log;
   readonly clock: Clock;
   /** When this process began to serve; epoch ms. */

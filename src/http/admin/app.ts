@@ -9,6 +9,7 @@ import { version } from "../../version.ts";
 import { adminError } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import type { AdminApp } from "./app-kind.ts";
+import { reloadRoutes } from "./routes/reload-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
 import { verifyRoutes } from "./routes/verify-routes.ts";
 
@@ -20,6 +21,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   const app = emptyApp(parts);
   statusRoutes(app, parts);
   verifyRoutes(app, parts);
+  reloadRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {

@@ -16,13 +16,10 @@ export function answers<Schema extends z.ZodType>(schema: Schema, description: s
 /** A switch in a query: true, false, 1, 0, yes, no. */
 export const flag = z.stringbool().openapi({ type: "boolean" });
 
-/**
- * Of every route that changes something: with `dryRun` the answer says exactly what would happen, and nothing does.
- * @public
- */
+/** Of every route that changes something: with `dryRun` the answer says exactly what would happen, and nothing does. */
 export const changeQuery = z.object({ dryRun: flag.default(false) });
 
-/** The answers of a change: what happened, or with `dryRun` what would. @public */
+/** The answers of a change: what happened, or with `dryRun` what would. */
 export function changed<Shape extends z.ZodRawShape>(shape: Shape) {
   return z.object({ ...shape, dryRun: z.literal(true).optional() });
 }
