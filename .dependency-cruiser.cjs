@@ -19,7 +19,7 @@ const RANKS = [
   ["upstream/upstream-client.ts"],
   ["upstream/registry"],
   ["upstream/client.ts", "fill", "routing"],
-  ["mirror/absence", "mirror/space", "mirror/current-upstreams.ts"],
+  ["mirror/absence", "mirror/space", "mirror/rules", "mirror/current-upstreams.ts"],
   ["mirror/upkeep"],
   ["mirror/mirror.ts"],
   ["mirror/access"],

@@ -118,7 +118,7 @@ async function closeStorage(layout: Layout, log: Log): Promise<void> {
 async function start(
   settings: Settings,
   layout: Layout,
-  { metadata, jobs: rows }: Database,
+  { metadata, contents, rules, jobs: rows }: Database,
   observers: Observers,
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<OpenedCache> {
@@ -143,10 +143,13 @@ async function start(
       clients: upstreams.open(settings.upstreams),
       records,
       metadata,
+      contents,
+      rules,
       blobs: openDiskBlobs(layout),
       spool: openSpool(layout),
       makeFolders: () => makeFolders(layout),
       budget: settings.storage,
+      keep: settings.keep ?? [],
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
       isAtRest,

@@ -2,14 +2,19 @@
  * Owns what lies in the one database file of a storage directory: the Metadata, and beside it a port for each other kind of rows, all over
  * one connection. A new kind of rows has a file of its own and becomes a field here. How the file is opened is sqlite-file.ts's.
  */
+
+import { type ContentRows, contentRows } from "./content-rows.ts";
 import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Metadata } from "./metadata.ts";
+import { type RuleRows, ruleRows } from "./rule-rows.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { sqliteMetadata } from "./sqlite-metadata.ts";
 
 export type Database = {
   readonly metadata: Metadata;
   readonly jobs: JobRows;
+  readonly contents: ContentRows;
+  readonly rules: RuleRows;
   /** Closes the file, and with it every port above; `metadata.close` does the same. Nothing of them may be called after it. */
   close(): Promise<void>;
 };
@@ -24,6 +29,8 @@ export function openDatabase(path: string, maxBytes = Number.POSITIVE_INFINITY):
   return {
     metadata: sqliteMetadata(file, maxBytes),
     jobs: jobRows(file),
+    contents: contentRows(file),
+    rules: ruleRows(file),
     close: async () => file.close(),
   };
 }

@@ -1,5 +1,6 @@
-/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links that a document brings. */
+/** Owns the rows of `manifests`: exact bytes and media type by digest, with the links and edges that a document brings. */
 import { parseDigest } from "../oci/digest.ts";
+import { edgeWriter } from "./edge-rows.ts";
 import type { LinkRows } from "./link-rows.ts";
 import type { Metadata } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
@@ -10,6 +11,7 @@ export function manifestRows(
   database: SqlDatabase,
   links: LinkRows,
 ): Pick<Metadata, "recordManifest" | "manifest" | "forgetManifest" | "manifestsAfter"> {
+  const edges = edgeWriter(database);
   const upsert = database.prepare(
     `INSERT INTO manifests (digest, media_type, bytes) VALUES (?, ?, ?)
      ON CONFLICT DO UPDATE SET media_type = excluded.media_type, bytes = excluded.bytes`,
@@ -39,6 +41,7 @@ export function manifestRows(
     recordManifest: async (where, { digest, mediaType, bytes }, listed) =>
       database.inTransaction(() => {
         upsert.run(digest, mediaType, bytes);
+        edges.put({ digest, mediaType, bytes });
         use.run(digest);
         const own = { size: bytes.length, isMeasured: true, mediaType };
         links.put(where, { kind: "confirmed", digest, ...own });

@@ -111,6 +111,46 @@ export const MIGRATIONS: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  // What a manifest lists, so that "how much of it is here" and "what goes with it" are one query each. Manifests of today are read again in
+  // the background: their place in that work is the row of edge_backfill, which goes when it is done.
+  `
+  CREATE TABLE edges (
+    parent TEXT NOT NULL,
+    child TEXT NOT NULL,
+    role TEXT NOT NULL,
+    place INTEGER NOT NULL,
+    platform TEXT,
+    size INTEGER,
+    media_type TEXT,
+    PRIMARY KEY (parent, child, role)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX edges_by_child ON edges (child);
+  CREATE TRIGGER edges_of_manifest AFTER DELETE ON manifests
+    BEGIN DELETE FROM edges WHERE parent = old.digest; END;
+  CREATE TABLE edge_backfill (after_digest TEXT NOT NULL) STRICT;
+  INSERT INTO edge_backfill (after_digest) SELECT '' WHERE EXISTS (SELECT 1 FROM manifests);
+
+  CREATE TABLE tag_uses (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    used_at INTEGER NOT NULL,
+    PRIMARY KEY (upstream, repository, tag)
+  ) STRICT, WITHOUT ROWID;
+  CREATE TRIGGER uses_of_tag AFTER DELETE ON tags
+    WHEN NOT EXISTS (SELECT 1 FROM tags
+      WHERE upstream = old.upstream AND repository = old.repository AND tag = old.tag)
+    BEGIN DELETE FROM tag_uses
+      WHERE upstream = old.upstream AND repository = old.repository AND tag = old.tag; END;
+
+  CREATE TABLE rules (
+    kind TEXT NOT NULL,
+    pattern TEXT NOT NULL,
+    detail TEXT,
+    made_at INTEGER NOT NULL,
+    PRIMARY KEY (kind, pattern)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

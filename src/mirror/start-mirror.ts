@@ -4,8 +4,10 @@
  */
 import { GranaryError } from "../errors.ts";
 import { Fills } from "../fill/fills.ts";
+import type { ContentRows } from "../metadata/content-rows.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { patientMetadata } from "../metadata/patient-metadata.ts";
+import type { RuleRows } from "../metadata/rule-rows.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
@@ -13,6 +15,8 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Wanting } from "../purpose.ts";
 import type { Records } from "../records/records.ts";
+import type { NamePattern } from "../routing/name-pattern.ts";
+import { storedPattern } from "../routing/stored-pattern.ts";
 import type { Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
@@ -28,6 +32,7 @@ import { TagLists } from "./lists/tag-lists.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, FoundBlob, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
+import { Keep } from "./rules/keep.ts";
 import { Damage } from "./space/damage.ts";
 import type { Budget } from "./space/disk-measure.ts";
 import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
@@ -43,11 +48,15 @@ import { verifyStore } from "./upkeep/verify.ts";
 export type MirrorParts = {
   readonly clients: readonly UpstreamClient[];
   readonly metadata: Metadata;
+  readonly contents: ContentRows;
+  readonly rules: RuleRows;
   readonly blobs: BlobStore;
   readonly spool: Spool;
   /** Makes what is missing of the folders that `blobs` and `spool` work in; see StorageGuard. */
   readonly makeFolders: () => Promise<string>;
   readonly budget: Budget;
+  /** Keep rules of the settings. */
+  readonly keep?: readonly NamePattern[];
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -93,7 +102,13 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const uses = new Uses(metadata, clock, log);
   const damage = new Damage({ log, metrics, troubles });
   const stored = { metadata, blobs: store, spool, pins, uses, damage };
-  const space = new Space({ ...stored, budget, ownership, clock, log, metrics, troubles });
+  const named = parts.clients.map((client) => client.upstream);
+  const keep = new Keep(
+    { contents: parts.contents, rows: parts.rules, clock, parse: (text) => storedPattern(text, named) },
+    parts.keep ?? [],
+  );
+  const isKept = (digest: Digest) => keep.isKept(digest);
+  const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles });
   // What can be fetched again gives way to what cannot.
   metadata.onFull(() => void space.trim());
   const fills = new Fills({

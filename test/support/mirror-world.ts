@@ -15,6 +15,7 @@ import { type Log, silentLog } from "../../src/observe/log.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { isDigest } from "../../src/oci/digest.ts";
 import { openRecords } from "../../src/records/records.ts";
+import { parsePattern } from "../../src/routing/name-pattern.ts";
 import type { BlobReader } from "../../src/source.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
@@ -41,6 +42,8 @@ export type WorldOptions = {
   /** Further upstreams, which may be other fakes. */
   readonly others?: readonly Upstream[];
   readonly budget?: Budget;
+  /** Patterns. */
+  readonly keep?: readonly string[];
   readonly verifyEveryMs?: number;
   /** Silent when left out. */
   readonly log?: Log;
@@ -103,13 +106,19 @@ export class MirrorWorld {
     const metrics = createMetrics();
     // What is known of files is known to one process.
     const files = openDiskBlobs(this.store.layout);
-    const metadata = openDatabase(this.store.layout.database).metadata;
+    const { metadata, contents, rules } = openDatabase(this.store.layout.database);
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
       createUpstreamClient({ upstream: one, clock, metrics, env: {}, ...(tls !== undefined && { tls }) }),
     );
     const mirror = await startMirror({
       clients,
       metadata: this.#options.metadata?.(metadata) ?? metadata,
+      contents,
+      rules,
+      keep:
+        this.#options.keep?.map((text) =>
+          parsePattern(text, [{ name: UPSTREAM, aliases: [], names: "oci" }]),
+        ) ?? [],
       blobs: this.#options.blobs?.(files) ?? files,
       spool: this.#options.spool?.(this.store.spool) ?? this.store.spool,
       makeFolders: () => makeFolders(this.store.layout),

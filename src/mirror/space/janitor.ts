@@ -1,6 +1,6 @@
 /**
  * Owns evictions: damaged files first, then blobs and partials, least recently used first. Nothing that is being read or filled is ever
- * evicted (F12), and one that cannot be removed does not stop the others. How many bytes have to be freed is decided in space.ts.
+ * evicted (F12), nor what a keep rule stands for, and one that cannot be removed does not stop the others. How many bytes have to be freed is decided in space.ts.
  */
 import { formatBytes } from "../../bytes/units.ts";
 import { messageOf } from "../../errors.ts";
@@ -9,6 +9,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { BlobStore, DamagedFile } from "../../store/blob-store.ts";
 import type { SavedPartial, Spool } from "../../store/partial.ts";
 import { type Candidate, coldest } from "./coldest.ts";
@@ -18,6 +19,8 @@ import type { Uses } from "./uses.ts";
 
 export type JanitorParts = {
   readonly metadata: Metadata;
+  /** Whether a person wants this blob kept, whatever else must go. */
+  readonly isKept: (digest: Digest) => Promise<boolean>;
   readonly blobs: BlobStore;
   readonly spool: Spool;
   readonly pins: Pins;
@@ -77,7 +80,7 @@ export class Janitor {
     damaged: readonly DamagedFile[],
     stubborn: ReadonlySet<string>,
   ): Promise<Victim[]> {
-    const { metadata, ledger, pins, clock } = this.#parts;
+    const { metadata, ledger, pins, clock, isKept } = this.#parts;
     const victims: Victim[] = [];
     let lacking = bytes;
     const take = (victim: Victim) => {
@@ -91,6 +94,7 @@ export class Janitor {
     if (lacking <= 0) return victims;
     for await (const candidate of coldest(metadata, ledger.idle(), clock.now())) {
       if (pins.has(candidate.digest) || stubborn.has(keyOf(candidate))) continue;
+      if (await isKept(candidate.digest)) continue;
       take(candidate);
       if (lacking <= 0) break;
     }

@@ -69,9 +69,12 @@ async function timeStart(
   use: (mirror: Mirror) => Promise<number>,
 ): Promise<{ readonly ms: number; readonly found: number }> {
   const startedAt = performance.now();
+  const { metadata, contents, rules } = openDatabase(layout.database);
   const mirror = await startMirror({
     clients: [],
-    metadata: openDatabase(layout.database).metadata,
+    metadata,
+    contents,
+    rules,
     blobs: openBlobs(),
     spool: openSpool(layout),
     makeFolders: () => makeFolders(layout),
@@ -110,6 +113,7 @@ async function timeSpace({ layout, openBlobs, blobs, blobSize }: LargeStore) {
   const measured = new Space({
     ...{ metadata, blobs: openBlobs(), spool, pins: new Pins(metrics), uses: new Uses(metadata, clock, log) },
     ...{ damage: new Damage({ log, metrics, troubles }), ownership: new Ownership(), budget },
+    isKept: async () => false,
     ...{ clock, log, metrics, troubles },
   });
   measured.countPartials(await spool.list(), measured.revision);

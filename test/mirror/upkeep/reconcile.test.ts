@@ -25,7 +25,8 @@ async function world() {
   const [pins, uses] = [new Pins(metrics), new Uses(metadata, clock, log)];
   const budget = { maxSize: 2 ** 40, minFree: 0 };
   const shared = { metadata, blobs, spool, pins, clock, log, metrics, troubles };
-  const space = new Space({ ...shared, uses, damage, budget, ownership: new Ownership() });
+  const isKept = async () => false;
+  const space = new Space({ ...shared, isKept, uses, damage, budget, ownership: new Ownership() });
   const sound = new SoundBlobs({ store: blobs, metadata, pins, damage, clock, log });
   const reconciliation = new Reconciliation({ ...shared, sound, space });
   onTestFinished(() => reconciliation.stop());

@@ -1,0 +1,153 @@
+/**
+ * Owns keep rules: what a pattern stands for is not evicted, now and later. Rules of the settings and rules that were made by command stand side
+ * by side. Whether a digest is kept is looked up when something must go, never when something is served. It removes nothing.
+ */
+import { LRUCache } from "lru-cache";
+import type { ContentRows } from "../../metadata/content-rows.ts";
+import type { RepositoryKey } from "../../metadata/metadata.ts";
+import type { RuleRows } from "../../metadata/rule-rows.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import { expiringBy } from "../../waiting/expiry.ts";
+
+export type KeepRule = {
+  readonly pattern: NamePattern;
+  /** Rules of the settings are taken back there. */
+  readonly from: "settings" | "command";
+  /** Epoch ms; undefined for those of the settings. */
+  readonly madeAt: number | undefined;
+};
+
+export type KeepParts = {
+  readonly contents: ContentRows;
+  readonly rows: RuleRows;
+  readonly clock: Clock;
+  /** Reads the canonical text of a pattern; undefined for one whose upstream is not configured any more. */
+  readonly parse: (text: string) => NamePattern | undefined;
+};
+
+const KIND = "keep";
+/** How long "is kept" is believed: a tag that moved leaves its old digest unkept after that. That something is not kept is never remembered. */
+const BELIEVED_MS = 60_000;
+const REMEMBERED = 200_000;
+/** More repositories than that share no digest that somebody wants to keep by the name of one of them. */
+const MOST_REPOSITORIES = 5_000;
+const MOST_TAGS = 20_000;
+
+export class Keep {
+  readonly #parts: KeepParts;
+  readonly #kept: LRUCache<Digest, true>;
+  #ofSettings: readonly NamePattern[];
+  #ofCommands: Promise<KeepRule[]> | undefined;
+
+  constructor(parts: KeepParts, ofSettings: readonly NamePattern[]) {
+    this.#parts = parts;
+    this.#ofSettings = ofSettings;
+    this.#kept = new LRUCache({ max: REMEMBERED, ttl: BELIEVED_MS, ...expiringBy(parts.clock) });
+  }
+
+  /** Other rules in the settings from now on. */
+  renew(ofSettings: readonly NamePattern[]): void {
+    this.#ofSettings = ofSettings;
+    this.#kept.clear();
+  }
+
+  /** All rules; those of the settings first. */
+  async rules(): Promise<KeepRule[]> {
+    const settings = this.#ofSettings.map(
+      (pattern) => ({ pattern, from: "settings", madeAt: undefined }) as const,
+    );
+    return [...settings, ...(await this.#commands())];
+  }
+
+  async add(pattern: NamePattern): Promise<void> {
+    const madeAt = this.#parts.clock.now();
+    await this.#parts.rows.record({ kind: KIND, pattern: pattern.text, detail: undefined, madeAt });
+    this.#changed();
+  }
+
+  /** True when there was such a rule. One of the settings is not touched. */
+  async takeBack(pattern: NamePattern): Promise<boolean> {
+    const wasThere = await this.#parts.rows.forget(KIND, pattern.text);
+    this.#changed();
+    return wasThere;
+  }
+
+  /** The rule that keeps what has this name; undefined when none does. */
+  async ruleFor(
+    where: RepositoryKey,
+    named: { readonly tag?: string; readonly digest?: Digest },
+  ): Promise<KeepRule | undefined> {
+    return (await this.rules()).find(({ pattern }) => matches(pattern, { ...where, ...named }));
+  }
+
+  /** True when a rule keeps `digest`, a blob or a manifest, as part of whatever has a name that the rule stands for. */
+  async isKept(digest: Digest): Promise<boolean> {
+    const rules = await this.rules();
+    if (rules.length === 0) return false;
+    if (this.#kept.get(digest) === true) return true;
+    const isKept = await this.#isNeeded(
+      digest,
+      rules.map(({ pattern }) => pattern),
+    );
+    if (isKept) this.#kept.set(digest, true);
+    return isKept;
+  }
+
+  async #isNeeded(digest: Digest, patterns: readonly NamePattern[]): Promise<boolean> {
+    const { contents } = this.#parts;
+    let above: ReadonlySet<Digest> | undefined;
+    for (const where of await contents.repositoriesWith(digest, MOST_REPOSITORIES)) {
+      const near = patterns.filter((pattern) => isIn(pattern, where));
+      if (near.some(({ tag, digest }) => tag === undefined && digest === undefined)) return true;
+      if (near.length === 0) continue;
+      above ??= new Set(await contents.ancestorsOf(digest));
+      if (await this.#isNamed(where, above, near)) return true;
+    }
+    return false;
+  }
+
+  /** Whether one of `above` has a name in this repository that one of `patterns` stands for. */
+  async #isNamed(
+    where: RepositoryKey,
+    above: ReadonlySet<Digest>,
+    patterns: readonly NamePattern[],
+  ): Promise<boolean> {
+    for (const digest of above)
+      if (patterns.some((pattern) => matches(pattern, { ...where, digest }))) return true;
+    const tags = await this.#parts.contents.tagsIn(where, MOST_TAGS);
+    return tags.some(
+      ({ tag, digest }) =>
+        above.has(digest) && patterns.some((pattern) => matches(pattern, { ...where, tag, digest })),
+    );
+  }
+
+  #commands(): Promise<KeepRule[]> {
+    this.#ofCommands ??= this.#read().catch((error: unknown) => {
+      this.#ofCommands = undefined;
+      throw error;
+    });
+    return this.#ofCommands;
+  }
+
+  async #read(): Promise<KeepRule[]> {
+    const { rows, parse } = this.#parts;
+    const rules: KeepRule[] = [];
+    for (const { pattern: text, madeAt } of await rows.of(KIND)) {
+      const pattern = parse(text);
+      if (pattern !== undefined) rules.push({ pattern, from: "command", madeAt });
+    }
+    return rules;
+  }
+
+  #changed(): void {
+    this.#ofCommands = undefined;
+    this.#kept.clear();
+  }
+}
+
+/** Whether the repository is one that `pattern` speaks of, whatever tag or digest it names there. */
+function isIn({ upstream, repository, text }: NamePattern, where: RepositoryKey): boolean {
+  return matches({ upstream, repository, text, tag: undefined, digest: undefined }, where);
+}
