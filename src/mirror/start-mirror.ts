@@ -21,6 +21,7 @@ import type { Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import { BodyRoom } from "../upstream/network/body-room.ts";
+import type { Upstream } from "../upstream/policy.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access, type GuardedQuestion } from "./access/access.ts";
 import { Links } from "./access/links.ts";
@@ -102,9 +103,14 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const uses = new Uses(metadata, clock, log);
   const damage = new Damage({ log, metrics, troubles });
   const stored = { metadata, blobs: store, spool, pins, uses, damage };
-  const named = parts.clients.map((client) => client.upstream);
+  const configured = (): readonly Upstream[] => upstreams.clients.map((client) => client.upstream);
   const keep = new Keep(
-    { contents: parts.contents, rows: parts.rules, clock, parse: (text) => storedPattern(text, named) },
+    {
+      contents: parts.contents,
+      rows: parts.rules,
+      clock,
+      parse: (text) => storedPattern(text, configured()),
+    },
     parts.keep ?? [],
   );
   const isKept = (digest: Digest) => keep.isKept(digest);
