@@ -118,21 +118,21 @@ async function closeStorage(layout: Layout, log: Log): Promise<void> {
 async function start(
   settings: Settings,
   layout: Layout,
-  { metadata, contents, rules, jobs: rows }: Database,
+  database: Database,
   observers: Observers,
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<OpenedCache> {
   const logins = createLogins({ env, clock: observers.clock });
-  const records = openRecords(observers);
-  const jobs = new Jobs({ ...observers, rows, events: records.events });
+  const { metadata, contents, rules } = database;
+  const records = openRecords({ ...observers, rows: database.records, isAtRest });
+  const jobs = new Jobs({ ...observers, rows: database.jobs, events: records.events });
   const upstreams = new OpenedUpstreams((configured) => {
     const { tls } = configured;
     const upstream = withOwnCredentials(configured, passwordFileOf(configured), logins);
-    const { events } = records;
     return createUpstreamClient({
       upstream,
       userAgent,
-      events,
+      records,
       ...(tls !== undefined && { tls }),
       ...observers,
     });

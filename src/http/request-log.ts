@@ -8,6 +8,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Observers } from "../observe/observers.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
+import type { RequestEnd, RequestRecord } from "../records/request-record.ts";
 
 /** What a request is for; a label of metrics. */
 export type RouteKind = "base" | "manifest" | "blob" | "tags" | "referrers" | "status" | "other";
@@ -26,6 +27,8 @@ export class Account {
   outcome: RequestOutcome | undefined;
   /** Why it failed, for the log; never a secret. */
   reason: string | undefined;
+  /** What the records keep of it; nothing until it is routed. */
+  record: RequestRecord | undefined;
   /** Of the clock's `elapsed`. */
   readonly startedAt: number;
   /** The client's address. */
@@ -49,6 +52,8 @@ export class Account {
     if (bytes === 0) return;
     this.#bytes += bytes;
     this.#counters.bytes(this).inc(bytes);
+    if (isFailure(this.outcome)) this.record?.refused(bytes);
+    else this.record?.sent(bytes);
   }
 }
 
@@ -75,6 +80,7 @@ export class RequestLog {
     const outcome = outcomeOf(account, outgoing);
     const status = outgoing.headersSent ? outgoing.statusCode : 0;
     this.#counters.requests(account, outcome, status).inc();
+    account.record?.end(endOf(account, outcome));
     const isQuiet = account.kind === "status";
     // A child keeps the level that it was made with; that of the log can change while it runs.
     if (this.#log.level !== this.#observers.log.level) this.#log.level = this.#observers.log.level;
@@ -114,6 +120,31 @@ function shownAgent(agent: string | undefined): string | undefined {
 
 function outcomeOf({ outcome }: Account, outgoing: ServerResponse): RequestOutcome | "aborted" | "none" {
   return outgoing.writableFinished || outcome === "error" ? (outcome ?? "none") : "aborted";
+}
+
+function endOf({ reason }: Account, outcome: RequestOutcome | "aborted" | "none"): RequestEnd {
+  const isWhole = outcome !== "aborted" && !isFailure(outcome);
+  return { from: sourceOf(outcome), isWhole, failure: isFailure(outcome) ? (reason ?? outcome) : undefined };
+}
+
+function isFailure(outcome: string | undefined): boolean {
+  return outcome === "absent" || outcome === "refused" || outcome === "error";
+}
+
+/** Without asking the registry for the bytes, or not. */
+function sourceOf(outcome: RequestOutcome | "aborted" | "none"): RequestEnd["from"] {
+  switch (outcome) {
+    case "hit":
+    case "revalidated":
+    case "stale":
+      return "stored";
+    case "miss":
+    case "shared":
+    case "bypass":
+      return "upstream";
+    default:
+      return "nowhere";
+  }
 }
 
 /** Without the query, and without user information, in whatever form it is written. */

@@ -6,6 +6,7 @@
 import { type ContentRows, contentRows } from "./content-rows.ts";
 import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Metadata } from "./metadata.ts";
+import { type RecordRows, recordRows } from "./record-rows.ts";
 import { type RuleRows, ruleRows } from "./rule-rows.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { sqliteMetadata } from "./sqlite-metadata.ts";
@@ -15,6 +16,7 @@ export type Database = {
   readonly jobs: JobRows;
   readonly contents: ContentRows;
   readonly rules: RuleRows;
+  readonly records: RecordRows;
   /** Closes the file, and with it every port above; `metadata.close` does the same. Nothing of them may be called after it. */
   close(): Promise<void>;
 };
@@ -31,6 +33,7 @@ export function openDatabase(path: string, maxBytes = Number.POSITIVE_INFINITY):
     jobs: jobRows(file),
     contents: contentRows(file),
     rules: ruleRows(file),
+    records: recordRows(file, maxBytes),
     close: async () => file.close(),
   };
 }

@@ -3,6 +3,8 @@
  * entry that was ever released must never be edited; add another.
  */
 
+import { RECORD_TABLES } from "./record-tables.ts";
+
 /** Tables are STRICT, so that a wrong type fails when it is written and not when it is served. */
 export const MIGRATIONS: readonly string[] = [
   `
@@ -151,6 +153,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (kind, pattern)
   ) STRICT, WITHOUT ROWID;
   `,
+  RECORD_TABLES,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

@@ -211,6 +211,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       await uses.flush();
     } finally {
       await upstreams.close();
+      parts.records.close();
       await metadata.close();
     }
   }

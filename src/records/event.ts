@@ -22,7 +22,7 @@ const EVENT_KINDS = [
 
 export type EventKind = (typeof EVENT_KINDS)[number];
 
-type EventFact = string | number | boolean;
+export type EventFact = string | number | boolean;
 
 /** What is told with the sentence, for programs. The fact `client` is the plain address of a client, and is kept only as long as addresses are. */
 export type EventFacts = Readonly<Record<string, EventFact | undefined>>;
@@ -39,19 +39,26 @@ export type ToldEvent = {
   readonly facts: Readonly<Record<string, EventFact>>;
 };
 
-const MOST_TEXT = 600;
-const MOST_FACTS = 16;
-const MOST_FACT = 300;
+const MOST_TEXT = 400;
+const MOST_FACT = 200;
+/** Characters of all facts of one event together, as JSON. */
+const MOST_FACTS = 1_000;
 
 /** `text` and `facts` in their bounds: longer ones are cut, further ones and undefined ones are left out. */
 export function boundedEvent(text: string, facts: EventFacts): Pick<ToldEvent, "text" | "facts"> {
-  const kept = Object.entries(facts).flatMap(([name, value]) =>
-    value === undefined ? [] : [[name, typeof value === "string" ? cut(value, MOST_FACT) : value] as const],
-  );
-  return { text: cut(text, MOST_TEXT), facts: Object.fromEntries(kept.slice(0, MOST_FACTS)) };
+  const kept: Record<string, EventFact> = {};
+  let left = MOST_FACTS;
+  for (const [name, value] of Object.entries(facts)) {
+    if (value === undefined) continue;
+    const short = typeof value === "string" ? cut(value, MOST_FACT) : value;
+    left -= JSON.stringify([name, short]).length;
+    if (left < 0) break;
+    kept[name] = short;
+  }
+  return { text: cut(text, MOST_TEXT), facts: kept };
 }
 
 /** At most `most` characters; what was cut off is shown by an ellipsis. */
-function cut(text: string, most: number): string {
+export function cut(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

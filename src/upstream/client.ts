@@ -8,7 +8,7 @@ import type { Environment } from "../environment.ts";
 import { type Clock, systemClock } from "../observe/clock.ts";
 import { type Log, silentLog } from "../observe/log.ts";
 import { createMetrics, type Metrics } from "../observe/metrics.ts";
-import type { EventTeller } from "../records/events.ts";
+import type { Records } from "../records/records.ts";
 import { Authorizer } from "./identity/authorizer.ts";
 import { identify } from "./identity/identity.ts";
 import { Caller } from "./network/caller.ts";
@@ -34,8 +34,8 @@ export type UpstreamClientOptions = {
   readonly clock?: Clock;
   readonly log?: Log;
   readonly metrics?: Metrics;
-  /** Hears when the upstream goes away and when it is back. */
-  readonly events?: EventTeller;
+  /** Hear when the upstream goes away and when it is back, and what is fetched from it. */
+  readonly records?: UpstreamRecords;
   /** Where HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY are read; the process's own by default. */
   readonly env?: Environment;
   /** PEM texts: extra CAs, and a client certificate with its key. */
@@ -46,11 +46,16 @@ export type UpstreamClientOptions = {
   readonly lookup?: LookupFunction;
 };
 
+type UpstreamRecords = {
+  readonly events: Pick<Records["events"], "tell">;
+  readonly traffic: Pick<Records["traffic"], "fetched">;
+};
+
 /** The caller closes it. Nothing is sent before the first call of one of its methods. */
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
   const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
   const closing = new AbortController();
-  const { env = process.env, tls, userAgent = "granary", lookup, events } = options;
+  const { env = process.env, tls, userAgent = "granary", lookup, records } = options;
   const transport = createTransport({ upstream, userAgent, env, tls, lookup, clock, log, metrics });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
   const order = () =>
@@ -64,7 +69,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const circuit = new Circuit({
     ...shared,
     probe,
-    onChange: reportTo(upstream.name, { log, metrics, events }),
+    onChange: reportTo(upstream.name, { log, metrics, events: records?.events }),
   });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
   // Anonymous requests have a circuit of their own: their limits and failures say nothing about requests with our credentials.
@@ -83,6 +88,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     hasCertificate,
     clock,
     metrics,
+    onFetched: (repository, bytes) => records?.traffic.fetched(upstream.name, repository, bytes),
   };
   // Credentials that are looked up for each request count as own access: they may be found tomorrow, and an answer that was given today
   // without a check would still be remembered then.
@@ -143,7 +149,7 @@ function about(kind: QuestionKey["kind"], { repository }: { readonly repository:
 type Reported = {
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly events: EventTeller | undefined;
+  readonly events: UpstreamRecords["events"] | undefined;
 };
 
 function reportTo(

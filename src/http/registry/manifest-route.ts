@@ -22,6 +22,7 @@ export async function answerManifest(request: RegistryRequest, target: ManifestT
   const answer = await mirror.manifest(target, ask);
   const { bytes, digest, mediaType } = answer.manifest;
   account.outcome = answer.outcome;
+  account.record?.found(answer.manifest);
   const { outcome, warning, ageMs } = answer;
   const headers = withIdentity(request, { digest, mediaType, outcome, warning, ageMs });
   headers.push("Content-Type", mediaType);
@@ -29,11 +30,13 @@ export async function answerManifest(request: RegistryRequest, target: ManifestT
 }
 
 function respondNotModified(request: RegistryRequest, head: ManifestHeadAnswer): void {
+  request.account.record?.saw(head.digest);
   request.account.outcome = head.outcome;
   respondEmpty(request, 304, withIdentity(request, head));
 }
 
 function respondHead(request: RegistryRequest, head: ManifestHeadAnswer): void {
+  request.account.record?.saw(head.digest);
   request.account.outcome = head.outcome;
   const headers = withIdentity(request, head);
   headers.push("Content-Type", head.mediaType, "Content-Length", String(head.size));

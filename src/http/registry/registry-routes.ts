@@ -7,7 +7,9 @@ import type { Mirror } from "../../mirror/mirror.ts";
 import type { Observers } from "../../observe/observers.ts";
 import { withoutUserInfo } from "../../oci/redact.ts";
 import type { Records } from "../../records/records.ts";
+import type { RecordedRequest } from "../../records/request-record.ts";
 import type { createRouter, Route } from "../../routing/routing.ts";
+import type { Target } from "../../routing/target.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import type { BufferPool } from "../answers/buffer-pool.ts";
 import { API_VERSION, type HeaderList, respond } from "../answers/respond.ts";
@@ -38,11 +40,12 @@ export function answerRegistry(
   { incoming, outgoing, account }: { incoming: IncomingMessage; outgoing: ServerResponse; account: Account },
   requestTarget: RequestTarget,
 ): Promise<void> | void {
-  const { mirror, metrics, clock, pool, router, listenerUpstream, upstreams, login } = parts;
+  const { mirror, metrics, clock, pool, router, listenerUpstream, upstreams, login, records } = parts;
   const { "user-agent": userAgent, host: hostHeader } = incoming.headers;
   const route = router({ ...requestTarget, listenerUpstream, hostHeader });
   account.upstream = route.upstream;
   account.kind = route.target?.kind ?? "base";
+  if (route.target !== undefined) account.record = records.open(recordedOf(incoming, account, route.target));
   if (route.overruledNs !== undefined) tellOverruled(parts, route.overruledNs, route.upstream);
   return answerRoute({
     mirror,
@@ -58,6 +61,20 @@ export function answerRegistry(
     headers: commonHeaders(route),
     isOllama: upstreams.get(route.upstream)?.names === "ollama",
   });
+}
+
+function recordedOf(incoming: IncomingMessage, { client }: Account, target: Target): RecordedRequest {
+  const { kind, upstream, repository } = target;
+  const common = {
+    client,
+    userAgent: incoming.headers["user-agent"],
+    upstream,
+    repository,
+    isHead: incoming.method === "HEAD",
+  };
+  if (kind === "manifest") return { ...common, kind, reference: target.reference };
+  if (kind === "blob") return { ...common, kind, reference: { digest: target.digest } };
+  return { ...common, kind: "list", reference: undefined };
 }
 
 function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): void {

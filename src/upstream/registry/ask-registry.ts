@@ -30,6 +30,8 @@ export type Uplink = {
   readonly hasCertificate: boolean;
   readonly clock: Clock;
   readonly metrics: Metrics;
+  /** Hears of each part of a body of content as it comes, in bytes. */
+  readonly onFetched: (repository: string, bytes: number) => void;
 };
 
 type Question = {

@@ -171,13 +171,16 @@ export class BlobOrigin implements Origin {
       checkIsBlob(reply.headers, this.#digest, doing);
       const answer = readOfferedRange(reply.status, reply.headers, asked, doing);
       this.#compare(answer, doing);
-      const { upstream, metrics } = this.#uplink;
+      const { upstream, metrics, onFetched } = this.#uplink;
       const body = new MeasuredBody({
         stream: reply.body,
         length: answer.range.end - answer.range.start,
         doing,
         toError: (error) => transportError(error, "GET", reply.url, signal),
-        count: (bytes) => metrics.upstreamBytes.inc({ upstream: upstream.name, kind: "blob" }, bytes),
+        count: (bytes) => {
+          metrics.upstreamBytes.inc({ upstream: upstream.name, kind: "blob" }, bytes);
+          onFetched(this.#repository, bytes);
+        },
       });
       return { ...answer, body, dismiss: () => body.dismiss() };
     } catch (error) {

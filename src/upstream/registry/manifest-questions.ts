@@ -53,6 +53,7 @@ export async function getManifest(
   if (await isAbsent(uplink, ask, reply, at)) return undefined;
   const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
   uplink.metrics.upstreamBytes.inc({ upstream: uplink.upstream.name, kind: "manifest" }, bytes.length);
+  uplink.onFetched(ask.repository, bytes.length);
   return { ...readHead(reply), bytes };
 }
 

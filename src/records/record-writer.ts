@@ -1,0 +1,134 @@
+/**
+ * Owns when the records are written: every few seconds while something happens, all of it in one transaction, and never while a client waits. What
+ * cannot be written stays in memory, in its bounds, and is tried again. It also deletes what is too old.
+ */
+import { isGranaryError, messageOf } from "../errors.ts";
+import { isRowsOwnFault } from "../metadata/database-error.ts";
+import type { RecordRows } from "../metadata/record-rows.ts";
+import type { Clock, Timer } from "../observe/clock.ts";
+import { Episodes } from "../observe/episodes.ts";
+import type { Log } from "../observe/log.ts";
+import type { Events } from "./events.ts";
+import type { Pulls } from "./pulls.ts";
+import { type RecordSettings, RetentionClock } from "./retention.ts";
+import type { Traffic } from "./traffic.ts";
+
+export type WriterParts = {
+  readonly rows: RecordRows;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly events: Events;
+  readonly pulls: Pulls;
+  readonly traffic: Traffic;
+  readonly settings: () => RecordSettings;
+  /** Pulls up to this id are of an earlier process. */
+  readonly earlierPulls: number;
+};
+
+const EVERY_MS = 5_000;
+const PRUNE_EVERY_MS = 10 * 60_000;
+/** So many rows may come between two times, whatever the clock says. */
+const PRUNE_EVERY_ROWS = 1_000;
+const TROUBLE = "records";
+
+export class RecordWriter {
+  readonly #parts: WriterParts;
+  readonly #troubles: Episodes;
+  readonly #retention: RetentionClock;
+  #timer: Timer | undefined;
+  #isClosed = false;
+  #endedUpTo: number;
+  #prunedAt: number | undefined;
+  #rowsSince = 0;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+    this.#troubles = new Episodes(parts.log, parts.clock, Number.POSITIVE_INFINITY);
+    this.#retention = new RetentionClock(parts.clock);
+    this.#endedUpTo = parts.earlierPulls;
+  }
+
+  /** Something happened that will have to be written. Costs nothing while that is known. */
+  arm(): void {
+    if (this.#timer !== undefined || this.#isClosed) return;
+    this.#timer = this.#parts.clock.after(EVERY_MS, () => {
+      this.#timer = undefined;
+      this.#parts.pulls.settle();
+      this.flush();
+      if (!this.#isQuiet) this.arm();
+    });
+  }
+
+  /** Writes what there is, now. Never throws. */
+  flush(): void {
+    const { rows, events, pulls, traffic } = this.#parts;
+    const batch = {
+      events: events.unwritten(),
+      pulls: pulls.unwritten(),
+      traffic: traffic.unwritten(),
+      endedUpTo: this.#endedUpTo,
+    };
+    const count = batch.events.length + batch.pulls.length + batch.traffic.length;
+    if (count === 0 && this.#endedUpTo === 0) return;
+    try {
+      rows.write(batch);
+    } catch (error) {
+      if (!isRowsOwnFault(error)) {
+        this.#failed(error);
+        return;
+      }
+    }
+    this.#endedUpTo = 0;
+    events.written();
+    pulls.written();
+    traffic.written();
+    this.#troubles.over(TROUBLE);
+    this.#rowsSince += count;
+    this.#prune();
+  }
+
+  /** Ends what runs, and writes it. Nothing may be told afterwards. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    this.#parts.pulls.settle(true);
+    this.flush();
+  }
+
+  /** Deletes what the settings say, now. */
+  prune(): void {
+    const retention = this.#retention.of(this.#parts.settings());
+    this.#parts.events.forgetClients(
+      retention.clients === "all" ? Number.POSITIVE_INFINITY : retention.clients.first,
+    );
+    try {
+      this.#parts.rows.prune(retention);
+      this.#prunedAt = this.#parts.clock.elapsed();
+      this.#rowsSince = 0;
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #prune(): void {
+    const now = this.#parts.clock.elapsed();
+    const isDue = this.#prunedAt === undefined || now - this.#prunedAt >= PRUNE_EVERY_MS;
+    if (isDue || this.#rowsSince >= PRUNE_EVERY_ROWS) this.prune();
+  }
+
+  get #isQuiet(): boolean {
+    const { events, pulls, traffic } = this.#parts;
+    return pulls.isQuiet && events.unwritten().length === 0 && traffic.unwritten().length === 0;
+  }
+
+  #failed(error: unknown): void {
+    if (isGranaryError(error, "closed")) return;
+    const reason = messageOf(error);
+    this.#troubles.trouble(
+      TROUBLE,
+      { reason },
+      `What was pulled and how much cannot be written to the database (${reason}) It stays in memory, is written as soon as that works again, and is lost if Granary stops before.`,
+    );
+  }
+}

@@ -1,0 +1,171 @@
+/**
+ * Owns Traffic: bytes to clients and from upstreams, pulls, hits and misses, by hour, upstream and repository, and by day and client. What a
+ * request does is to add to numbers in memory; record-writer.ts takes them from here every few seconds. It never writes itself.
+ */
+import type { RecordRows } from "../metadata/record-rows.ts";
+import type { TrafficDelta, TrafficQuery, TrafficRow } from "../metadata/traffic-rows.ts";
+import { addTraffic, isNoTraffic, noTraffic, type TrafficSums } from "../metadata/traffic-sums.ts";
+import type { Clock } from "../observe/clock.ts";
+import { dayOf, hourOf } from "./local-time.ts";
+import { OTHERS, PendingTraffic } from "./pending-traffic.ts";
+
+/** Numbers to add to. Whoever takes one gives it back by `letGo`; until then it is not forgotten. */
+export type TrafficCell = { readonly sums: TrafficSums; holders: number };
+
+/** Bytes that did not have to come over the internet. Negative where more was fetched than was served, as by warm-ups. */
+export type SavedSums = Readonly<TrafficSums> & { readonly saved: number };
+
+export type TrafficTotals = {
+  readonly today: SavedSums;
+  readonly all: SavedSums & {
+    /** The day of the first number ("2026-11-28"); undefined when there is none yet. */
+    readonly since: string | undefined;
+  };
+};
+
+type RepositoryCell = TrafficCell & { readonly upstream: string; readonly repository: string };
+type Day = { readonly name: string; readonly sums: TrafficSums };
+
+export type TrafficParts = {
+  readonly clock: Clock;
+  /** Without them nothing is kept over a restart. */
+  readonly rows: Pick<RecordRows, "traffic" | "total"> | undefined;
+  readonly keepsClients: () => boolean;
+  /** Called when there are numbers again that are not written. */
+  readonly onChange: () => void;
+};
+
+export class Traffic {
+  readonly #parts: TrafficParts;
+  readonly #cells = new Map<string, RepositoryCell>();
+  readonly #clients = new Map<string, TrafficCell>();
+  readonly #pending = new PendingTraffic();
+  /** Of all time, without what the cells have now. */
+  readonly #all: TrafficSums = noTraffic();
+  #since: string | undefined;
+  #today: Day;
+
+  /** Throws what the database throws. */
+  constructor(parts: TrafficParts) {
+    this.#parts = parts;
+    const { clock, rows } = parts;
+    const name = dayOf(clock.now());
+    this.#today = { name, sums: noTraffic() };
+    if (rows === undefined) return;
+    const { since, sums } = rows.total();
+    this.#since = since;
+    addTraffic(this.#all, sums);
+    for (const row of rows.traffic({ by: "day", since: name }))
+      if (row.name === name) addTraffic(this.#today.sums, row);
+  }
+
+  /** The numbers of one repository. `repository` must be one that exists, not one that a client only asked for; without one: the others. */
+  take(upstream: string, repository = OTHERS): TrafficCell {
+    const key = `${upstream}\n${repository}`;
+    let cell = this.#cells.get(key);
+    if (cell === undefined) {
+      cell = { upstream, repository, sums: noTraffic(), holders: 0 };
+      this.#cells.set(key, cell);
+    }
+    cell.holders += 1;
+    this.#parts.onChange();
+    return cell;
+  }
+
+  /** The numbers of one client; undefined where addresses are not kept. */
+  takeClient(client: string | undefined): TrafficCell | undefined {
+    if (client === undefined || !this.#parts.keepsClients()) return undefined;
+    let cell = this.#clients.get(client);
+    if (cell === undefined) {
+      cell = { sums: noTraffic(), holders: 0 };
+      this.#clients.set(client, cell);
+    }
+    cell.holders += 1;
+    return cell;
+  }
+
+  letGo(cell: TrafficCell): void {
+    cell.holders -= 1;
+  }
+
+  /** Body bytes that came from an upstream for `repository`, as they come. */
+  fetched(upstream: string, repository: string, bytes: number): void {
+    const cell = this.take(upstream, repository);
+    cell.sums.fetched += bytes;
+    this.letGo(cell);
+  }
+
+  /** A pull of something that exists began. */
+  pulled(pull: { readonly upstream: string; readonly repository: string; readonly client: string }): void {
+    for (const cell of [this.take(pull.upstream, pull.repository), this.takeClient(pull.client)]) {
+      if (cell === undefined) continue;
+      cell.sums.pulls += 1;
+      this.letGo(cell);
+    }
+  }
+
+  /** Today's, and those of all time. Cheap: nothing is read. */
+  totals(): TrafficTotals {
+    this.collect();
+    return { today: withSaved(this.#today.sums), all: { ...withSaved(this.#all), since: this.#since } };
+  }
+
+  /** Newest period, or most served bytes, first. Throws what the database throws. */
+  find(query: TrafficQuery): (SavedSums & { readonly name: string })[] {
+    this.collect();
+    const found = new Map<string, TrafficSums>();
+    for (const { name, ...sums } of [
+      ...(this.#parts.rows?.traffic(query) ?? []),
+      ...this.#pending.find(query),
+    ]) {
+      const known = found.get(name);
+      if (known === undefined) found.set(name, sums);
+      else addTraffic(known, sums);
+    }
+    const rows: TrafficRow[] = [...found].map(([name, sums]) => ({ name, ...sums }));
+    const isPeriod = ["hour", "day", "month"].includes(query.by);
+    rows.sort((a, b) => (isPeriod ? Number(a.name < b.name) - Number(a.name > b.name) : b.served - a.served));
+    return rows.map(({ name, ...sums }) => ({ name, ...withSaved(sums) }));
+  }
+
+  /** What is to be written. */
+  unwritten(): readonly TrafficDelta[] {
+    this.collect();
+    return this.#pending.deltas;
+  }
+
+  /** All that `unwritten` gave was written, or can never be. */
+  written(): void {
+    this.#pending.written();
+  }
+
+  /** Moves the numbers of the cells to those of this hour. */
+  collect(): void {
+    const now = this.#parts.clock.now();
+    const [hour, day] = [hourOf(now), dayOf(now)];
+    if (this.#today.name !== day) this.#today = { name: day, sums: noTraffic() };
+    for (const [key, cell] of this.#cells) {
+      if (!isNoTraffic(cell.sums)) {
+        this.#since ??= day;
+        addTraffic(this.#all, cell.sums);
+        addTraffic(this.#today.sums, cell.sums);
+        this.#pending.add(hour, cell.upstream, cell.repository, cell.sums);
+        empty(cell.sums);
+      } else if (cell.holders === 0) this.#cells.delete(key);
+    }
+    for (const [client, cell] of this.#clients) {
+      if (!isNoTraffic(cell.sums)) {
+        if (this.#parts.keepsClients()) this.#pending.addClient(hour, client, cell.sums);
+        empty(cell.sums);
+      } else if (cell.holders === 0) this.#clients.delete(client);
+    }
+  }
+}
+
+function empty(sums: TrafficSums): void {
+  Object.assign(sums, noTraffic());
+}
+
+function withSaved(sums: Readonly<TrafficSums>): SavedSums {
+  return { ...sums, saved: sums.served - sums.fetched };
+}
