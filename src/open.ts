@@ -22,6 +22,7 @@ import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
 import { OpenedUpstreams } from "./opened-upstreams.ts";
 import { openRecords, type Records } from "./records/records.ts";
+import { DEFAULT_RECORDS } from "./records/retention.ts";
 import { type ReloadPart, renewing } from "./reloading/reload-part.ts";
 import { renewParts } from "./reloading/reloads.ts";
 import type { Source } from "./source.ts";
@@ -124,7 +125,7 @@ async function start(
 ): Promise<OpenedCache> {
   const logins = createLogins({ env, clock: observers.clock });
   const { metadata, contents, rules } = database;
-  const records = openRecords({ ...observers, rows: database.records, isAtRest });
+  const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const jobs = new Jobs({ ...observers, rows: database.jobs, events: records.events });
   const upstreams = new OpenedUpstreams((configured) => {
     const { tls } = configured;
@@ -165,6 +166,7 @@ async function start(
       renewing<Settings>(["storage.verifyEvery"], ({ storage }) =>
         mirror.renewVerifying(storage.verifyEveryMs ?? 0),
       ),
+      renewing<Settings>(["traffic"], ({ traffic = DEFAULT_RECORDS }) => records.renew(traffic)),
       upstreams.reloadPart((clients) => mirror.renewUpstreams(clients)),
     ];
     return { ...mirror, records, jobs, close, reloadParts, renew: (next) => renewParts(reloadParts, next) };

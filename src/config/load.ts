@@ -23,6 +23,7 @@ import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./file
 import { NamedFiles } from "./named-files.ts";
 import type { ConfigFile } from "./schema.ts";
 import { keepSettings } from "./sections/keep.ts";
+import { trafficSettings } from "./sections/traffic.ts";
 import type {
   ClientSettings,
   ListenerSettings,
@@ -113,6 +114,7 @@ async function settingsOf(written: ConfigFile, files: NamedFiles): Promise<Setti
     storage: storageSettings(written.storage),
     upstreams,
     keep: keepSettings(written.keep ?? [], upstreams),
+    traffic: trafficSettings(written.traffic ?? {}),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },

@@ -3,17 +3,12 @@
  * (docs/configuration.md lists the same keys). Parsing gives plain values; load.ts fills in the defaults.
  */
 import { z } from "zod";
-import { parseBytes, parseDuration } from "../bytes/units.ts";
-import { isGranaryError } from "../errors.ts";
 import { keepSection } from "./sections/keep.ts";
-
-const SIZE = "a size in bytes or with a unit, such as 512MiB or 200GiB";
-const DURATION = "a duration in milliseconds or with a unit, such as 500ms, 30s or 10m";
+import { trafficSection } from "./sections/traffic.ts";
+import { DURATION, duration, SIZE, size } from "./units.ts";
 
 const FROM_ENV = "write it as $" + "{ENV_NAME}";
 
-const size = unit(parseBytes, SIZE);
-const duration = unit(parseDuration, DURATION);
 const count = z.int().min(1).max(64);
 const connections = z.int().min(1).max(1_000_000);
 
@@ -125,6 +120,7 @@ export const fileSchema = z.strictObject({
     .optional()
     .describe("Registries by name, beside the built-in ones."),
   keep: keepSection.optional(),
+  traffic: trafficSection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections
@@ -160,21 +156,6 @@ export type ConfigFile = z.infer<typeof fileSchema>;
 /** The schema that editors use. Sizes and durations are what people write, not what they become. */
 export function jsonSchema(): unknown {
   return z.toJSONSchema(fileSchema, { io: "input" });
-}
-
-/** A number that people write with a unit. */
-function unit(parse: (text: string | number) => number, wanted: string) {
-  return z
-    .union([z.string(), z.number().nonnegative()], { error: `expected ${wanted}` })
-    .transform((text, context) => {
-      try {
-        return parse(text);
-      } catch (error) {
-        if (!isGranaryError(error)) throw error;
-        context.addIssue({ code: "custom", message: `expected ${wanted}` });
-        return z.NEVER;
-      }
-    });
 }
 
 function optional<Shape extends Record<string, z.ZodType>>(

@@ -3,6 +3,7 @@
  * Plain data; no file, no environment and no text form of a number is left in it.
  */
 import type { Login } from "../oci/credentials.ts";
+import type { RecordSettings } from "../records/retention.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
@@ -62,6 +63,8 @@ export type Settings = {
   readonly upstreams: readonly UpstreamSettings[];
   /** What is never evicted; nothing when left out. */
   readonly keep?: readonly NamePattern[];
+  /** How long is kept what was pulled, and by whom. */
+  readonly traffic?: RecordSettings;
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */
