@@ -91,6 +91,7 @@ export type StartedMirror = Mirror & {
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const { clock, log, metrics, random, budget, makeFolders } = parts;
+  const { events } = parts.records;
   const ownership = new Ownership();
   const spool = spoolOfOurs(parts.spool, ownership);
   const store = blobsOfOurs(parts.blobs, ownership);
@@ -101,7 +102,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const metadata = patientMetadata(parts.metadata, { clock, troubles });
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
-  const damage = new Damage({ log, metrics, troubles });
+  const damage = new Damage({ log, metrics, troubles, events });
   const stored = { metadata, blobs: store, spool, pins, uses, damage };
   const configured = (): readonly Upstream[] => upstreams.clients.map((client) => client.upstream);
   const keep = new Keep(
@@ -114,7 +115,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     parts.keep ?? [],
   );
   const isKept = (digest: Digest) => keep.isKept(digest);
-  const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles });
+  const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles, events });
   // What can be fetched again gives way to what cannot.
   metadata.onFull(() => void space.trim());
   const fills = new Fills({
@@ -145,8 +146,8 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     async (upstream, digest) =>
       fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
   );
-  const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes });
-  const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, log, metrics, random });
+  const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes, events });
+  const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, log, metrics, random, events });
   const room = new BodyRoom(LIST_MEMORY, clock);
   const tagLists = new TagLists(metadata, clock, room);
   const referrers = new Referrers({

@@ -13,6 +13,7 @@ import { Authorizer } from "./identity/authorizer.ts";
 import { identify } from "./identity/identity.ts";
 import { Caller } from "./network/caller.ts";
 import { Circuit } from "./network/circuit.ts";
+import { CircuitReport } from "./network/circuit-report.ts";
 import { Endpoints } from "./network/endpoints.ts";
 import { type PullBudget, parsePullBudget } from "./network/headers.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
@@ -66,10 +67,12 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const endpoints = order();
   const shared = { name: upstream.name, clock };
   const probe = () => probeBase(transport, endpoints, closing.signal);
-  const circuit = new Circuit({
+  const report = new CircuitReport(upstream.name, { clock, log, metrics, events: records?.events });
+  const circuit: Circuit = new Circuit({
     ...shared,
     probe,
-    onChange: reportTo(upstream.name, { log, metrics, events: records?.events }),
+    onChange: (isOpen, reason) => report.changed(isOpen, reason, circuit.isAway),
+    onLimited: (reason) => report.limited(reason),
   });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
   // Anonymous requests have a circuit of their own: their limits and failures say nothing about requests with our credentials.
@@ -144,28 +147,4 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
 
 function about(kind: QuestionKey["kind"], { repository }: { readonly repository: string }): QuestionKey {
   return { kind, repository };
-}
-
-type Reported = {
-  readonly log: Log;
-  readonly metrics: Metrics;
-  readonly events: UpstreamRecords["events"] | undefined;
-};
-
-function reportTo(
-  upstream: string,
-  { log, metrics, events }: Reported,
-): (isOpen: boolean, reason?: string) => void {
-  return (isOpen, reason) => {
-    metrics.circuitOpen.set({ upstream }, isOpen ? 1 : 0);
-    if (isOpen) {
-      log.warn({ upstream, reason }, "upstream is not asked for now: answers come from what is stored");
-      const why = reason === undefined ? "" : ` (${reason})`;
-      const text = `${upstream} is not asked for now, and answers come from what is stored${why}`;
-      events?.tell("upstream-down", text, { upstream, reason });
-    } else {
-      log.info({ upstream }, "upstream answers again");
-      events?.tell("upstream-up", `${upstream} answers again`, { upstream });
-    }
-  };
 }

@@ -81,6 +81,8 @@ export class MirrorWorld {
   readonly store: TempStore;
   readonly clock = new HurriedClock();
   readonly #options: WorldOptions;
+  /** Everything that was told in this world, also before a restart. */
+  readonly records = openRecords({ clock: this.clock });
   metrics: Metrics = createMetrics();
   #running: { readonly mirror: Mirror; readonly metadata: Metadata } | undefined;
 
@@ -108,7 +110,14 @@ export class MirrorWorld {
     const files = openDiskBlobs(this.store.layout);
     const { metadata, contents, rules } = openDatabase(this.store.layout.database);
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
-      createUpstreamClient({ upstream: one, clock, metrics, env: {}, ...(tls !== undefined && { tls }) }),
+      createUpstreamClient({
+        upstream: one,
+        clock,
+        metrics,
+        env: {},
+        records: this.records,
+        ...(tls !== undefined && { tls }),
+      }),
     );
     const mirror = await startMirror({
       clients,
@@ -127,7 +136,7 @@ export class MirrorWorld {
       log: this.#options.log ?? silentLog,
       metrics,
       random: Math.random,
-      records: openRecords({ clock }),
+      records: this.records,
       verifyEveryMs: this.#options.verifyEveryMs ?? 0,
     });
     this.metrics = metrics;

@@ -12,6 +12,7 @@ import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import type { Wanting } from "../../purpose.ts";
+import type { EventTeller } from "../../records/events.ts";
 import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
@@ -37,6 +38,8 @@ export type BlobParts = {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Hears of fills. */
+  readonly events?: EventTeller;
   readonly random: () => number;
 };
 

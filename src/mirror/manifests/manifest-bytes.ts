@@ -12,6 +12,7 @@ import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../../o
 import { type ManifestView, viewManifest } from "../../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { payloadDigestOf } from "../../oci/schema1.ts";
+import type { EventTeller } from "../../records/events.ts";
 import type { ManifestHead } from "../../source.ts";
 import { type Absence, hearAbsence, unlessHidden } from "../../upstream/registry/absence.ts";
 import type { ManifestBody, UpstreamClient } from "../../upstream/upstream-client.ts";
@@ -29,6 +30,8 @@ export type ManifestParts = {
   readonly uses: Uses;
   readonly clock: Clock;
   readonly damage: Damage;
+  /** Hears of tags that move. */
+  readonly events?: EventTeller;
 };
 
 /** A manifest in memory, with what it lists. */
@@ -168,10 +171,21 @@ export class ManifestBytes {
     wanted?: Digest,
   ): Promise<Manifest> {
     const target = `${upstream}/${repository}${wanted === undefined ? ":" : "@"}${reference}`;
-    const { manifest, links } = checkManifest(body, target, wanted);
+    const { manifest, links } = this.#checked(body, target, wanted);
     await this.#parts.links.recordManifest({ upstream, repository }, manifest, links);
     this.#cached(manifest);
     return manifest;
+  }
+
+  #checked(body: ManifestBody, target: string, wanted: Digest | undefined) {
+    try {
+      return checkManifest(body, target, wanted);
+    } catch (error) {
+      const text = `a manifest for ${target} came with wrong bytes: nothing of it is kept`;
+      if (isGranaryError(error, "digest-mismatch"))
+        this.#parts.events?.tell("digest-mismatch", text, { target });
+      throw error;
+    }
   }
 
   /** `digest` was just served. Its client asks for the blobs next, so they are marked as used now and are not evicted first. */

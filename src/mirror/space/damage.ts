@@ -7,6 +7,7 @@ import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { EventTeller } from "../../records/events.ts";
 import type { DamagedFile } from "../../store/blob-store.ts";
 
 export type DamageParts = {
@@ -14,6 +15,7 @@ export type DamageParts = {
   readonly metrics: Metrics;
   /** Hears of `damage`, and when it is over. */
   readonly troubles: Episodes;
+  readonly events?: EventTeller;
 };
 
 const TROUBLE = "damage";
@@ -32,11 +34,15 @@ export class Damage {
       "a stored blob is damaged: set aside, it will be fetched again",
     );
     this.#parts.metrics.damaged.inc({ kind: "blob" });
+    const text = `a stored blob is damaged, because ${reason}: set aside, it will be fetched again`;
+    this.#parts.events?.tell("digest-mismatch", text, { digest, reason });
     this.#trouble();
   }
 
   manifest(digest: Digest): void {
-    this.#parts.log.error({ digest }, "a stored manifest is damaged: forgotten, it will be fetched again");
+    const text = "a stored manifest is damaged: forgotten, it will be fetched again";
+    this.#parts.log.error({ digest }, text);
+    this.#parts.events?.tell("digest-mismatch", text, { digest });
     this.#parts.metrics.damaged.inc({ kind: "manifest" });
   }
 

@@ -10,6 +10,7 @@ import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { EventTeller } from "../../records/events.ts";
 import type { BlobStore, DamagedFile } from "../../store/blob-store.ts";
 import type { SavedPartial, Spool } from "../../store/partial.ts";
 import { type Candidate, coldest } from "./coldest.ts";
@@ -31,6 +32,8 @@ export type JanitorParts = {
   readonly metrics: Metrics;
   /** Hears of evictions that failed. */
   readonly episodes: Episodes;
+  /** Hears of each round of evictions. */
+  readonly events?: EventTeller;
 };
 
 type Victim = Candidate | { readonly kind: "damaged"; readonly name: string; readonly size: number };
@@ -41,6 +44,8 @@ const BATCH = 128;
 
 export class Janitor {
   readonly #parts: JanitorParts;
+  /** Of the round that runs. */
+  #evictions = 0;
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
@@ -52,6 +57,16 @@ export class Janitor {
    */
   async free(bytes: number, damaged: readonly DamagedFile[], isAllOrNothing: boolean): Promise<number> {
     await this.#parts.uses.flush();
+    this.#evictions = 0;
+    const freed = await this.#free(bytes, damaged, isAllOrNothing);
+    const count = this.#evictions;
+    if (count === 0) return freed;
+    const text = `${count === 1 ? "one blob" : `${count} blobs`} used longest ago (${formatBytes(freed)}) made room`;
+    this.#parts.events?.tell("evicted", text, { blobs: count, bytes: freed });
+    return freed;
+  }
+
+  async #free(bytes: number, damaged: readonly DamagedFile[], isAllOrNothing: boolean): Promise<number> {
     /** Those that could not be evicted are not tried twice. */
     const stubborn = new Set<string>();
     for (let freed = 0; ; ) {
@@ -193,6 +208,7 @@ export class Janitor {
     const { metrics, log } = this.#parts;
     const { kind, size } = victim;
     metrics.evictions.inc({ kind });
+    this.#evictions += 1;
     log.info({ digest: nameOf(victim), kind, size: formatBytes(size) }, "evicted");
     return size;
   }

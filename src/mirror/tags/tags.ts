@@ -180,9 +180,16 @@ export class Tags {
     this.#missing.seen(nameOf(record));
     const moved = head.digest !== record.digest;
     if (moved) await this.#replace(question, record, head);
+    // The same tag, asked for with unusual types, is the same move.
+    if (moved && record.acceptClass === "") this.#tellMoved(record, head);
     this.#failed.delete(nameOf(record));
     const outcome = moved ? "miss" : "revalidated";
     return { record: await this.#records.record(record, head), outcome, warning: undefined };
+  }
+
+  #tellMoved({ upstream, repository, tag, digest: from }: TagRecord, { digest: to }: ManifestHead): void {
+    const text = `${upstream}/${repository}:${tag} moved to ${to}`;
+    this.#parts.events?.tell("tag-moved", text, { upstream, repository, tag, from, to });
   }
 
   /** Moves the tag only once the new manifest is stored: Docker Hub may answer the HEAD and refuse the GET. */

@@ -37,6 +37,8 @@ export type CircuitOptions = {
   readonly probe?: () => Promise<ProbeResult>;
   /** Called on each change; `true` while requests are answered locally. */
   readonly onChange: (isOpen: boolean, reason: string | undefined) => void;
+  /** Called with each 429 that comes. */
+  readonly onLimited?: (reason: string) => void;
 };
 
 type Away = {
@@ -122,6 +124,7 @@ export class Circuit {
   #failed(question: QuestionKey, error: GranaryError): void {
     if (isGranaryError(error, "rate-limited")) {
       this.#limits.met(question, error);
+      this.#options.onLimited?.(error.message);
       this.#report(error.message);
       return;
     }
