@@ -3,6 +3,7 @@
  * through this and nothing else. It never retries on its own account: that decision is the Fill's.
  */
 import type { ByteRange } from "./bytes/byte-range.ts";
+import type { Purpose } from "./purpose.ts";
 
 /** What an origin really serves for one ask. The asked range and the answered range are different facts. */
 export type OpenedRange = {
@@ -35,12 +36,16 @@ export type Crowd = {
   readonly queued: number;
 };
 
+/** What an answer is wanted for at this moment. Live: while a request waits for its turn, somebody may begin to wait for its bytes. */
+export type WantedFor = { readonly purpose: Purpose };
+
 export interface Origin {
   /** For logs and strikes: upstream and repository, never a URL. Two origins with one name are the same. */
   readonly name: string;
 
   /**
    * Opens `range` of the blob; one without an end (infinite) is answered with the whole, from byte 0. `signal` ends the request and its body; only the Fill owns it (F5).
+   * Where requests have to wait for each other, the most urgent go first; without `wantedFor` a client waits.
    *
    * Throws `not-found` (the blob is not there), `unauthorized`, `denied`, `rate-limited` (with retryAfterMs),
    * `range-unsatisfiable`, `upstream-unavailable` (worth another try), `upstream-protocol` (wrong Content-Range,
@@ -48,7 +53,7 @@ export interface Origin {
    *
    * An expired signed redirect is resolved again inside the call, not failed.
    */
-  open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange>;
+  open(range: ByteRange, signal: AbortSignal, wantedFor?: WantedFor): Promise<OpenedRange>;
 
   /** undefined while the host has given every connection that was asked for. */
   readonly crowd?: Crowd | undefined;

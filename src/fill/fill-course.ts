@@ -24,6 +24,7 @@ import {
   type Uncommitted,
   type Verifying,
 } from "./fill-state.ts";
+import type { LaneOrder } from "./lane-order.ts";
 import { OpenPartial } from "./open-partial.ts";
 import { openBytes } from "./opening.ts";
 import { passThrough } from "./pass-through.ts";
@@ -34,6 +35,7 @@ import { judge } from "./verdict.ts";
 export type CourseParts = {
   readonly ask: FillAsk;
   readonly around: FillSurroundings;
+  readonly order: LaneOrder;
   readonly content: Content;
   readonly supply: Supply;
   readonly room: Room;
@@ -63,6 +65,7 @@ export class FillCourse {
         unreadable: (error) => this.#unreadable(error),
         lastLeft: () => this.#lastLeft(),
         unread: () => this.#unread(),
+        purposeChanged: () => parts.order.changed(),
       },
     );
     const { promise, resolve } = Promise.withResolvers<void>();

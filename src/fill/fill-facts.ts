@@ -33,6 +33,8 @@ export type FillFacts = {
   readonly waits: number;
   /** The most urgent of those who want it at this moment. */
   readonly purpose: Purpose;
+  /** For how many ms by now it has left the line to clients; undefined while it need not. */
+  readonly heldForMs: number | undefined;
   /** Epoch ms. */
   readonly begunAt: number;
   /** Over the last seconds. */
@@ -54,6 +56,8 @@ export type FillParts = Pick<FillFacts, "digest" | "upstream" | "begunAt"> & {
   readonly content: Content;
   readonly supply: Supply;
   readonly readers: FillReaders;
+  /** The clock's `elapsed`. */
+  readonly now: number;
 };
 
 export function factsOf({
@@ -64,6 +68,7 @@ export function factsOf({
   content,
   supply,
   readers,
+  now,
 }: FillParts): FillFacts {
   const { present } = content;
   const size = content.size ?? present.total;
@@ -77,6 +82,7 @@ export function factsOf({
     readers: readers.count,
     waits: content.waiting,
     purpose: readers.purpose,
+    heldForMs: supply.heldSince === undefined ? undefined : now - supply.heldSince,
     begunAt,
     bytesPerSecond: content.bytesPerSecond,
     serves: servedBy(readers),

@@ -20,6 +20,8 @@ export type ReadersEvents = {
   readonly lastLeft: () => void;
   /** `lingerMs` have passed since the last one left. */
   readonly unread: () => void;
+  /** The most urgent purpose of those who read is another one now. */
+  readonly purposeChanged: () => void;
 };
 
 export type ReadersParts = {
@@ -113,8 +115,10 @@ export class FillReaders {
   }
 
   #count(purpose: Purpose, change: 1 | -1): void {
+    const before = this.purpose;
     const rank = rankOf(purpose);
     this.#purposes[rank] = (this.#purposes[rank] ?? 0) + change;
+    if (this.purpose !== before) this.#events.purposeChanged();
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { GranaryError } from "../errors.ts";
+import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
 import type { Wanting } from "../purpose.ts";
@@ -13,6 +14,7 @@ import { Content } from "./content.ts";
 import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
 import { FillCourse } from "./fill-course.ts";
 import { type FillFacts, factsOf } from "./fill-facts.ts";
+import type { LaneOrder } from "./lane-order.ts";
 import { Lanes } from "./lanes.ts";
 import { Stream } from "./stream.ts";
 import type { Supply } from "./supply.ts";
@@ -23,14 +25,16 @@ export class Fill {
   readonly #content: Content;
   readonly #supply: Supply;
   readonly #course: FillCourse;
+  readonly #clock: Clock;
   /** Epoch ms. */
   readonly #begunAt: number;
 
   /** Starts in the next tick. `leaveMap` is called when the fill must no longer be found, in the same tick. */
-  constructor(ask: FillAsk, around: FillSurroundings, leaveMap: (fill: Fill) => void) {
+  constructor(ask: FillAsk, around: FillSurroundings, order: LaneOrder, leaveMap: (fill: Fill) => void) {
     const { digest, upstream, size, policy } = ask;
     this.digest = digest;
     this.upstream = upstream;
+    this.#clock = around.clock;
     this.#begunAt = around.clock.now();
     const room = around.takeRoom(this, size ?? 0);
     const unpin = around.pin(digest);
@@ -39,14 +43,19 @@ export class Fill {
     const supply =
       size === undefined
         ? new Stream(ask, content, room, around)
-        : new Lanes({ ...ask, size }, content, room, around);
+        : new Lanes(
+            { ...ask, size, order, purpose: () => this.#course.readers.purpose },
+            content,
+            room,
+            around,
+          );
     const leave = () => {
       leaveMap(this);
       unpin();
     };
     this.#content = content;
     this.#supply = supply;
-    this.#course = new FillCourse({ ask, around, content, supply, room, leaveMap: leave });
+    this.#course = new FillCourse({ ask, around, order, content, supply, room, leaveMap: leave });
     void Promise.resolve().then(() => this.#course.run());
   }
 
@@ -65,6 +74,7 @@ export class Fill {
       content: this.#content,
       supply: this.#supply,
       readers: this.#course.readers,
+      now: this.#clock.elapsed(),
     });
   }
 

@@ -10,15 +10,19 @@ import { within } from "../waiting/deadline.ts";
 import { Fill } from "./fill.ts";
 import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
 import type { FillFacts } from "./fill-facts.ts";
+import { LaneOrder } from "./lane-order.ts";
 
 export class Fills {
   readonly #around: FillSurroundings;
+  /** Which of them may use the line. */
+  readonly #order: LaneOrder;
   readonly #fills = new Map<string, Fill>();
   /** Fills that have left the map and are not over yet. */
   readonly #leaving = new Set<Fill>();
 
   constructor(around: FillSurroundings) {
     this.#around = around;
+    this.#order = new LaneOrder(around.clock, around.log);
   }
 
   /**
@@ -31,7 +35,7 @@ export class Fills {
       running.addOrigin(ask.origin);
       return running;
     }
-    const fill = new Fill(ask, this.#around, (left) => this.#leave(left));
+    const fill = new Fill(ask, this.#around, this.#order, (left) => this.#leave(left));
     this.#fills.set(keyOf(ask), fill);
     return fill;
   }

@@ -6,7 +6,7 @@ import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { OpenedRange, Origin } from "../origin.ts";
+import type { OpenedRange, Origin, WantedFor } from "../origin.ts";
 import type { Claim } from "./claims.ts";
 import { Gather } from "./gather.ts";
 
@@ -40,6 +40,7 @@ export type LaneWork = {
   readonly claim: Claim;
   readonly clock: Clock;
   readonly signal: AbortSignal;
+  readonly wantedFor: WantedFor;
   /** Resolves when the bytes can be read back. */
   readonly write: (offset: number, chunks: readonly Uint8Array[]) => Promise<void>;
   /** Called when `range` is written, so that it can be marked. */
@@ -59,7 +60,8 @@ export type BlobFacts = { readonly digest: Digest; readonly size: number | undef
 export async function streamClaim(work: LaneWork): Promise<void> {
   const { claim, origin, signal } = work;
   while (claim.remaining > 0) {
-    const opened = await openChecked(origin, { start: claim.at, end: claim.end }, work.blob, signal);
+    const range = { start: claim.at, end: claim.end };
+    const opened = await openChecked(origin, range, work.blob, signal, work.wantedFor);
     if (opened.rangeBlind && !(await orDismiss(opened, work.goBlind))) return;
     await receive(opened, work);
   }
@@ -75,8 +77,9 @@ export async function openChecked(
   range: ByteRange,
   blob: BlobFacts,
   signal: AbortSignal,
+  wantedFor: WantedFor,
 ): Promise<OpenedRange> {
-  const opened = await origin.open(range, signal);
+  const opened = await origin.open(range, signal, wantedFor);
   await orDismiss(opened, async () => {
     checkSize(opened, origin, blob);
     if (!opened.rangeBlind) checkStart(opened, origin, range);

@@ -2,16 +2,18 @@
  * Owns the Lanes at work for one fill of a known size: when one starts, what each claims next, and that no reader starves. next-segment.ts
  * chooses the bytes, lane.ts streams them, line-state.ts decides what a failure means, and the Fill what happens to the fill.
  */
-import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import { type ByteRange, contains, lengthOf } from "../bytes/byte-range.ts";
 import { type GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Timer } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Origin } from "../origin.ts";
+import type { Origin, WantedFor } from "../origin.ts";
+import type { Purpose } from "../purpose.ts";
 import { type Claim, Claims } from "./claims.ts";
 import type { Content } from "./content.ts";
 import type { FillSurroundings } from "./fill-ask.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { Lane, streamClaim } from "./lane.ts";
+import type { LaneOrder, LineUser } from "./lane-order.ts";
 import { LineState } from "./line-state.ts";
 import { type Demand, nextSegment, segmentLimit, turnMs } from "./next-segment.ts";
 import { keepPace } from "./pace.ts";
@@ -24,12 +26,15 @@ export type LanesAsk = {
   readonly size: number;
   readonly origin: Origin;
   readonly policy: FillPolicy;
+  /** What it is wanted for at this moment. */
+  readonly purpose: () => Purpose;
+  readonly order: LaneOrder;
 };
 
 /** How often the lanes are checked for readers that starve. */
 const PACE_MS = 250;
 
-export class Lanes implements Supply {
+export class Lanes implements Supply, LineUser {
   readonly #ask: LanesAsk;
   readonly #content: Content;
   readonly #room: Room;
@@ -40,6 +45,7 @@ export class Lanes implements Supply {
   /** Set while work() is in progress: lanes may start. */
   #work: PromiseWithResolvers<SupplyEnd> | undefined;
   #isRangeBlind = false;
+  #leaveLine: () => void = () => {};
   #pace: Timer | undefined;
 
   constructor(ask: LanesAsk, content: Content, room: Room, around: FillSurroundings) {
@@ -54,6 +60,30 @@ export class Lanes implements Supply {
 
   get count(): number {
     return this.#lanes.size;
+  }
+
+  get purpose(): Purpose {
+    return this.#ask.purpose();
+  }
+
+  get aliveAt(): number | undefined {
+    const alive = [...this.#lanes].map(({ claim, servedAt }) =>
+      Math.max(claim?.claimedAt ?? 0, servedAt ?? 0),
+    );
+    return alive.length === 0 ? undefined : Math.max(...alive);
+  }
+
+  get heldSince(): number | undefined {
+    return this.#ask.order.heldSince(this);
+  }
+
+  /** What the lanes have received is kept; what is under way is lost. */
+  yield(): void {
+    for (const lane of this.#lanes) lane.end();
+  }
+
+  resume(): void {
+    this.#schedule();
   }
 
   get places(): readonly number[] {
@@ -75,6 +105,7 @@ export class Lanes implements Supply {
   work(): Promise<SupplyEnd> {
     if (this.#content.isWhole) return Promise.resolve(WHOLE);
     this.#line.begin(this.#content.present.total > 0);
+    this.#leaveLine = this.#ask.order.join(this);
     this.#work = Promise.withResolvers<SupplyEnd>();
     const { promise } = this.#work;
     this.#schedule();
@@ -89,6 +120,7 @@ export class Lanes implements Supply {
   #finish(end: SupplyEnd): void {
     this.#work?.resolve(end);
     this.#work = undefined;
+    this.#leaveLine();
     this.#line.stop();
     this.#pace?.cancel();
     this.#pace = undefined;
@@ -123,8 +155,10 @@ export class Lanes implements Supply {
 
   /** The next claim of a lane that just finished `previous`, or of a new one. */
   #claim(previous: Claim | undefined): Claim | undefined {
+    // Before anything is looked at: it may let other lanes of this fill begin, which claim something.
+    if (this.#work === undefined || !this.#ask.order.mayRun(this)) return undefined;
     const claims = this.#claims.list();
-    if (this.#work === undefined || (this.#isRangeBlind && claims.length > 0)) return undefined;
+    if (this.#isRangeBlind && claims.length > 0) return undefined;
     const now = this.#now;
     const { present } = this.#content;
     const limitAt = this.#limitFor(previous, now);
@@ -175,11 +209,13 @@ export class Lanes implements Supply {
 
   #start(claim: Claim): void {
     const lane = new Lane();
+    lane.claim = claim;
     this.#lanes.add(lane);
     lane.done = this.#run(lane, claim).then(
       () => this.#ended(lane, undefined),
       (error: unknown) => this.#ended(lane, error),
     );
+    if (this.#lanes.size === 1) this.#ask.order.changed();
   }
 
   async #run(lane: Lane, first: Claim): Promise<void> {
@@ -207,10 +243,25 @@ export class Lanes implements Supply {
       claim,
       clock: this.#around.clock,
       signal: lane.signal,
+      wantedFor: this.#wantedFor(claim),
       write: (offset, chunks) => this.#content.write(offset, chunks),
       arrived: (range) => this.#arrived(lane, range),
       goBlind: () => this.#goBlind(lane, claim),
     });
+  }
+
+  /** Of the lanes of a client's fill, those that somebody waits for are more urgent than those that read ahead. */
+  #wantedFor(claim: Claim): WantedFor {
+    const isWaitedFor = () => [...this.#content.waits.pressing].some(({ start }) => contains(claim, start));
+    const purposeOf = () => {
+      const { purpose } = this;
+      return purpose === "waited" && !isWaitedFor() ? "ahead" : purpose;
+    };
+    return {
+      get purpose() {
+        return purposeOf();
+      },
+    };
   }
 
   #arrived(lane: Lane, range: ByteRange): void {

@@ -8,6 +8,7 @@ import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import { algorithmOf, type Digest, finishDigest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
+import type { Purpose } from "../purpose.ts";
 import type { BlobReader } from "../source.ts";
 import type { Content, Reading } from "./content.ts";
 import type { FillAsk, FillSurroundings } from "./fill-ask.ts";
@@ -23,20 +24,22 @@ export type PassThroughAsk = {
   readonly range: ByteRange;
   /** The reader asked for the whole blob; `range` is what it still lacks. */
   readonly whole: boolean;
+  /** What it is wanted for; a client waits for it, by default. */
+  readonly purpose?: Purpose;
   /** Reads the bytes that the reader has been given already, so that they can be hashed. */
   readonly seed?: (offset: number, into: Uint8Array) => Promise<number>;
 };
 
 /** A reader that goes on where `reading` is, of bytes that `content` cannot keep. What was given out already is read from `content` to be hashed. */
 export function passThrough(
-  { start, end, isWhole }: Reading,
+  { start, end, isWhole, purpose }: Reading,
   { digest, size, origin, policy }: FillAsk,
   content: Content,
   { clock, random, metrics }: FillSurroundings,
 ): PassThrough {
   metrics.bypasses.inc();
   const seed = (offset: number, into: Uint8Array) => content.read(offset, into);
-  const ask = { digest, size, origin, range: { start, end }, whole: isWhole, seed };
+  const ask = { digest, size, origin, range: { start, end }, whole: isWhole, purpose, seed };
   return new PassThrough(ask, policy, clock, random);
 }
 
@@ -54,9 +57,14 @@ export class PassThrough implements BlobReader {
 
   constructor(ask: PassThroughAsk, policy: PatiencePolicy, clock: Clock, random: () => number) {
     this.#ask = ask;
-    const { digest, size, origin, range, seed } = ask;
+    const { digest, size, origin, range, purpose = "waited", seed } = ask;
     const hasBegun = range.start > 0 && seed !== undefined;
-    this.#body = new ResumingBody({ blob: { digest, size }, origin, range, hasBegun }, policy, clock, random);
+    this.#body = new ResumingBody(
+      { blob: { digest, size }, origin, range, purpose, hasBegun },
+      policy,
+      clock,
+      random,
+    );
   }
 
   async read(into: Uint8Array): Promise<number> {

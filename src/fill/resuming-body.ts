@@ -6,6 +6,7 @@ import type { ByteRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { OpenedRange, Origin } from "../origin.ts";
+import type { Purpose } from "../purpose.ts";
 import { sleep } from "../waiting/sleep.ts";
 import { type BlobFacts, cutter, openChecked } from "./lane.ts";
 import { Patience, type PatiencePolicy } from "./patience.ts";
@@ -15,6 +16,8 @@ export type BodyAsk = {
   readonly origin: Origin;
   /** Its end may be infinite when nobody states the size: the blob then ends where the body ends. */
   readonly range: ByteRange;
+  /** What it is wanted for. */
+  readonly purpose: Purpose;
   /** Some bytes of this blob came before, so it waits longer during an outage. */
   readonly hasBegun: boolean;
 };
@@ -83,7 +86,7 @@ export class ResumingBody {
   async #open(): Promise<Body> {
     const { origin, blob } = this.#ask;
     const range = { start: this.#at, end: this.#end };
-    const opened = await openChecked(origin, range, blob, this.#abort.signal);
+    const opened = await openChecked(origin, range, blob, this.#abort.signal, this.#ask);
     // The origin may state the size although nobody did before.
     if (blob.size === undefined && opened.size !== undefined) this.#end = Math.min(this.#end, opened.size);
     const cut = cutter(this.#at - opened.range.start);

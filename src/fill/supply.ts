@@ -19,6 +19,8 @@ export interface Supply {
   readonly count: number;
   /** Where each of them goes on in the blob. */
   readonly places: readonly number[];
+  /** Since when it leaves the line to more urgent transfers, of the clock's `elapsed`; undefined while it need not. */
+  readonly heldSince?: number | undefined;
   /** The origin in use; undefined when none is left. */
   readonly origin: Origin | undefined;
   /** Names of the origins that it was given so far and can use: its bytes may come from any of them. */

@@ -5,6 +5,7 @@
  */
 import { describe, expect, test } from "vitest";
 import { isGranaryError } from "../../src/errors.ts";
+import type { Purpose } from "../../src/purpose.ts";
 import { OPEN_LINE } from "./simulated-line.ts";
 import { HELD_BACK, type SimulatedReader } from "./simulated-reader.ts";
 import { type SimulatedBlob, World } from "./world.ts";
@@ -86,7 +87,14 @@ function join(world: World, isWhole: boolean, blob = any(world, world.blobs) ?? 
   // One that pauses after each few bytes would still read when the history is long over.
   const least = pauseMs > 0 ? 256 : 1;
   const bytesPerRead = isWhole ? 64 * KIB : least + Math.floor(world.random() * 200 * KIB);
-  world.join(isWhole ? undefined : anyRange(world, blob), { pauseMs, bytesPerRead }, blob);
+  const wanting = { purpose: purposeOf(world.readers.length) };
+  world.join(isWhole ? undefined : anyRange(world, blob), { pauseMs, bytesPerRead, wanting }, blob);
+}
+
+/** Most are clients that wait; some want it in advance. */
+function purposeOf(index: number): Purpose {
+  if (index % 5 === 3) return "warm";
+  return index % 11 === 5 ? "prefetch" : "waited";
 }
 
 function changeWeather(world: World, isFair: boolean): void {
@@ -136,7 +144,9 @@ function calm(world: World): void {
 
 function checkFairness(world: World): void {
   for (const reader of world.readers) {
-    const { waitingSince, longestWaitMs, outcome } = reader;
+    const { waitingSince, longestWaitMs, outcome, purpose } = reader;
+    // What is wanted in advance may have to wait for clients.
+    if (purpose !== "waited") continue;
     const isHeld = reader.whole && reader.at >= reader.blob.size - HELD_BACK;
     const isWaiting = waitingSince !== undefined && outcome === "reading" && !isHeld;
     const nowMs = isWaiting ? world.clock.now() - waitingSince : 0;

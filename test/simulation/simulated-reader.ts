@@ -5,7 +5,7 @@
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { isGranaryError } from "../../src/errors.ts";
 import type { Clock } from "../../src/observe/clock.ts";
-import type { Wanting } from "../../src/purpose.ts";
+import type { Purpose, Wanting } from "../../src/purpose.ts";
 import type { BlobReader } from "../../src/source.ts";
 import { firstDifference } from "../support/pattern.ts";
 import type { SimulatedBlob } from "./world.ts";
@@ -26,6 +26,7 @@ export class SimulatedReader {
   readonly start: number;
   readonly end: number;
   readonly whole: boolean;
+  readonly purpose: Purpose;
   at: number;
   /** Epoch ms since when it waits for its next bytes; undefined while it does not. */
   waitingSince: number | undefined;
@@ -53,6 +54,7 @@ export class SimulatedReader {
     this.start = range?.start ?? 0;
     this.end = range?.end ?? blob.size;
     this.whole = range === undefined;
+    this.purpose = options.wanting?.purpose ?? "waited";
     this.at = this.start;
     this.over = this.#run(options);
   }

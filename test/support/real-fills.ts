@@ -10,6 +10,7 @@ import { Episodes } from "../../src/observe/episodes.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import type { Digest } from "../../src/oci/digest.ts";
+import type { Wanting } from "../../src/purpose.ts";
 import type { BlobReader } from "../../src/source.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
@@ -32,9 +33,9 @@ export type RealFills = {
 
 type FilledBlob = {
   readonly digest: Digest;
-  readonly reader: (range?: ByteRange) => BlobReader;
+  readonly reader: (range?: ByteRange, wanting?: Wanting) => BlobReader;
   /** Reads to the end, checks every byte, and returns how many there were. */
-  readonly read: (range?: ByteRange, readBytes?: number) => Promise<number>;
+  readonly read: (range?: ByteRange, readBytes?: number, wanting?: Wanting) => Promise<number>;
 };
 
 type Options = {
@@ -73,14 +74,14 @@ export async function realFills(options: Options = {}): Promise<RealFills> {
 
   const blob = (seed: number, size: number): FilledBlob => {
     const digest = fake.addGeneratedBlob({ seed, size });
-    const reader = (range?: ByteRange) => {
+    const reader = (range?: ByteRange, wanting?: Wanting) => {
       const origin = client.blobOrigin("library/test", digest);
       return fills
         .obtain({ digest, upstream: upstream.name, size, origin, policy: upstream.policy })
-        .reader(range);
+        .reader(range, undefined, wanting);
     };
-    const read = (range?: ByteRange, readBytes = 256 * 1024) =>
-      readChecked(reader(range), seed, range?.start ?? 0, readBytes);
+    const read = (range?: ByteRange, readBytes = 256 * 1024, wanting?: Wanting) =>
+      readChecked(reader(range, wanting), seed, range?.start ?? 0, readBytes);
     return { digest, reader, read };
   };
   return { fake, fills, store, recorded, blob };

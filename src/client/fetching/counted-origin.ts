@@ -3,7 +3,7 @@
  * stopped. It changes nothing of what passes.
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
-import type { OpenedRange, Origin } from "../../origin.ts";
+import type { OpenedRange, Origin, WantedFor } from "../../origin.ts";
 
 export class CountedOrigin implements Origin {
   readonly name: string;
@@ -18,8 +18,8 @@ export class CountedOrigin implements Origin {
     this.#origin = origin;
   }
 
-  async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
-    const opened = await this.#origin.open(range, signal);
+  async open(range: ByteRange, signal: AbortSignal, wantedFor?: WantedFor): Promise<OpenedRange> {
+    const opened = await this.#origin.open(range, signal, wantedFor);
     return { ...opened, body: this.#count(opened.body), dismiss: () => opened.dismiss() };
   }
 

@@ -5,6 +5,7 @@
 import { formatBytes } from "../../bytes/units.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { Fill } from "../../fill/fill.ts";
+import { LaneOrder } from "../../fill/lane-order.ts";
 import type { Descriptor } from "../../oci/descriptor.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import { OCTET_STREAM } from "../../oci/media-types.ts";
@@ -132,7 +133,7 @@ function startFill({ descriptor: { digest, size }, upstream, path, origin, optio
   };
   const around = fetchSurroundings(spool, pathBlobs(path, options.mode ?? 0o644), options.clock);
   const ask = { digest, upstream, size, origin, policy: FETCH_POLICY };
-  return new Fill(ask, around, () => undefined);
+  return new Fill(ask, around, new LaneOrder(around.clock, around.log), () => undefined);
 }
 
 function stoppedError(

@@ -201,11 +201,14 @@ export class Blobs {
     return failing(otherSize(ask.digest, said, found));
   }
 
-  #passedThrough({ digest, size, origin, policy }: FillAsk, range: ByteRange | undefined): BlobReader {
+  #passedThrough(
+    { digest, size, origin, policy, purpose }: FillAsk & Wanting,
+    range: ByteRange | undefined,
+  ): BlobReader {
     const { clock, random, metrics } = this.#parts;
     metrics.bypasses.inc();
     const whole = { start: 0, end: size ?? Number.POSITIVE_INFINITY };
-    const asked = { digest, size, origin, range: range ?? whole, whole: range === undefined };
+    const asked = { digest, size, origin, range: range ?? whole, whole: range === undefined, purpose };
     return new PassThrough(asked, policy, clock, random);
   }
 }

@@ -1,6 +1,6 @@
 /** Owns the Origin that the Mirror hands to a Fill: the one of a repository, whose answers with bytes prove that the repository has the blob. */
 import type { ByteRange } from "../../bytes/byte-range.ts";
-import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
+import type { Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
 
 export class ConfirmingOrigin implements Origin {
   readonly name: string;
@@ -19,8 +19,8 @@ export class ConfirmingOrigin implements Origin {
     return this.#origin.crowd;
   }
 
-  async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
-    const opened = await this.#origin.open(range, signal);
+  async open(range: ByteRange, signal: AbortSignal, wantedFor?: WantedFor): Promise<OpenedRange> {
+    const opened = await this.#origin.open(range, signal, wantedFor);
     const { size } = opened;
     if (this.#last !== undefined && this.#last.size === size) return opened;
     try {

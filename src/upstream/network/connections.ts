@@ -1,15 +1,20 @@
 /**
  * Owns how many connections to one host are open at once. There is no limit until the host refuses a connection while it serves others;
- * from then on requests wait here for their turn instead of being refused there. A refusal while nothing is served is an ordinary failure.
- * It opens no connection itself.
+ * from then on requests wait here for their turn instead of being refused there: small questions first, then what is wanted most urgently,
+ * and of equals the oldest. A refusal while nothing is served is an ordinary failure. It opens no connection itself.
  */
 import { isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
-import type { Crowd } from "../../origin.ts";
+import type { Crowd, WantedFor } from "../../origin.ts";
+import { rankOf } from "../../purpose.ts";
 import { abortedError, onAbort } from "../../waiting/abort.ts";
 import { CONNECTION_RETRIES } from "../../waiting/retry-numbers.ts";
 
-type Waiting = { readonly go: () => void };
+type Waiting = {
+  readonly go: () => void;
+  /** undefined for a small question. */
+  readonly wantedFor: WantedFor | undefined;
+};
 
 export class Connections {
   readonly #clock: Clock;
@@ -37,17 +42,17 @@ export class Connections {
 
   /**
    * Runs `attempt` when there is room for it, and again after a refusal that only shows a limit. `whenOver` gets the function to call when
-   * the connection of the answer is free again. An urgent request goes before those that wait. Throws what `attempt` throws, and `aborted`
-   * when `signal` ends the wait.
+   * the connection of the answer is free again. `wantedFor` is undefined for a small question, which goes before everything that waits.
+   * Throws what `attempt` throws, and `aborted` when `signal` ends the wait.
    */
   async use<T>(
     attempt: () => Promise<T>,
     whenOver: (answer: T, free: () => void) => void,
     signal: AbortSignal,
-    isUrgent: boolean,
+    wantedFor: WantedFor | undefined,
   ): Promise<T> {
     for (;;) {
-      await this.#turn(signal, isUrgent);
+      await this.#turn(signal, wantedFor);
       try {
         const answer = await attempt();
         this.#answered += 1;
@@ -64,9 +69,9 @@ export class Connections {
   }
 
   /** No await before the place is taken: requests of the same tick must see each other. */
-  #turn(signal: AbortSignal, isUrgent: boolean): Promise<void> | void {
+  #turn(signal: AbortSignal, wantedFor: WantedFor | undefined): Promise<void> | void {
     this.#raise();
-    if (this.#open < this.#most && (isUrgent || this.#queue.length === 0)) {
+    if (this.#open < this.#most && (wantedFor === undefined || this.#queue.length === 0)) {
       this.#open += 1;
       return;
     }
@@ -77,9 +82,9 @@ export class Connections {
           stopListening();
           resolve();
         },
+        wantedFor,
       };
-      if (isUrgent) this.#queue.unshift(waiting);
-      else this.#queue.push(waiting);
+      this.#queue.push(waiting);
       stopListening = onAbort(signal, () => {
         this.#queue = this.#queue.filter((other) => other !== waiting);
         reject(abortedError(signal, "a request that waited for a connection"));
@@ -93,8 +98,16 @@ export class Connections {
     this.#raise();
     while (this.#open < this.#most && this.#queue.length > 0) {
       this.#open += 1;
-      this.#queue.shift()?.go();
+      this.#next()?.go();
     }
+  }
+
+  #next(): Waiting | undefined {
+    const urgencies = this.#queue.map(({ wantedFor }) =>
+      wantedFor === undefined ? -1 : rankOf(wantedFor.purpose),
+    );
+    const [first] = this.#queue.splice(urgencies.indexOf(Math.min(...urgencies)), 1);
+    return first;
   }
 
   /** True when a connection was refused while others are served: the host gives no more than those. */

@@ -13,7 +13,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { redactUrl } from "../../oci/redact.ts";
-import type { Crowd } from "../../origin.ts";
+import type { Crowd, WantedFor } from "../../origin.ts";
 import type { Upstream } from "../policy.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
@@ -36,7 +36,12 @@ export type Outgoing = {
   readonly body?: string;
   /** Ends the request and its body. */
   readonly signal: AbortSignal;
+  /** Of a blob: by default a client waits for it. */
+  readonly wantedFor?: WantedFor | undefined;
 };
+
+/** Of a blob of which nobody says more. */
+const CLIENT: WantedFor = { purpose: "waited" };
 
 export type Incoming = {
   readonly status: number;
@@ -130,10 +135,15 @@ export function createTransport(options: TransportOptions): Transport {
 
   return {
     async send(outgoing) {
-      const { kind, url, signal } = outgoing;
+      const { kind, url, signal, wantedFor = CLIENT } = outgoing;
       refuseLiteral(url, isInternal);
       const whenOver = ({ body }: Incoming, free: () => void) => body.once("close", free);
-      return await connectionsTo(url).use(() => attempt(outgoing), whenOver, signal, kind !== "blob");
+      return await connectionsTo(url).use(
+        () => attempt(outgoing),
+        whenOver,
+        signal,
+        kind === "blob" ? wantedFor : undefined,
+      );
     },
     crowdAt: ({ origin }) => hosts.get(origin)?.crowd,
     isServing: ({ origin }) => hosts.get(origin)?.isServing === true,

@@ -8,6 +8,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { type Challenge, parseChallenges } from "../../oci/challenge.ts";
 import { describeCredentials, type Identity, secretsOf } from "../../oci/credentials.ts";
+import type { WantedFor } from "../../origin.ts";
 import type { Authorizer, Destination, PreparedAuthorization } from "../identity/authorizer.ts";
 import { ANONYMOUS } from "../identity/identity.ts";
 import type { Authorization } from "../identity/tokens.ts";
@@ -42,6 +43,7 @@ type Question = {
   readonly repository: string;
   readonly identity: Identity;
   readonly signal: AbortSignal;
+  readonly wantedFor?: WantedFor | undefined;
   /** A redirect to another origin is the answer, and is not followed. */
   readonly stays?: boolean;
   /** Called when a redirect leads to another origin: a failure after that is not the upstream's. */
@@ -233,7 +235,7 @@ function refuseStranger({ identity }: Question, answer: AuthorizedAnswer): void 
 
 async function send(
   transport: Transport,
-  { kind, method, headers, signal, identity }: Question,
+  { kind, method, headers, signal, identity, wantedFor }: Question,
   { url }: Destination,
   authorization: Authorization | undefined,
 ): Promise<AuthorizedAnswer> {
@@ -245,6 +247,7 @@ async function send(
     headers: { ...headers, ...withAuthorization },
     isStranger: identity === ANONYMOUS,
     signal,
+    wantedFor,
   };
   return { ...(await transport.send(outgoing)), isAuthorized: authorization !== undefined };
 }

@@ -8,7 +8,7 @@ import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { joinWords, type ToldError } from "../../oci/error-body.ts";
 import { redactUrl } from "../../oci/redact.ts";
-import type { Crowd, OpenedRange, Origin } from "../../origin.ts";
+import type { Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
 import { identify } from "../identity/identity.ts";
 import { hiddenError } from "../network/answer-error.ts";
 import type { At, Attempt } from "../network/caller.ts";
@@ -27,6 +27,7 @@ import { checkIsBlob, type OfferedRange, readOfferedRange } from "./blob-answer.
  */
 const SIGNED_MS = 60_000;
 
+type Asked = { readonly wantedFor: WantedFor | undefined };
 type SignedUrl = { readonly endpoint: string; readonly url: URL; readonly until: number };
 
 export class BlobOrigin implements Origin {
@@ -45,13 +46,13 @@ export class BlobOrigin implements Origin {
     this.#digest = digest;
   }
 
-  async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange> {
+  async open(range: ByteRange, signal: AbortSignal, wantedFor?: WantedFor): Promise<OpenedRange> {
     // The CDN is asked first: it may serve even while the registry is away.
-    const remembered = await this.#askSigned(range, signal);
+    const remembered = await this.#askSigned(range, signal, wantedFor);
     if (remembered !== undefined) return this.#accept(remembered, range, signal);
     let told: readonly ToldError[] = [];
     const attempt: Attempt<OpenedRange> = async (at) => {
-      const reply = await this.#ask(range, at, (words) => {
+      const reply = await this.#ask(range, { ...at, wantedFor }, (words) => {
         told = words;
       });
       this.#endpoint = at.endpoint;
@@ -85,7 +86,7 @@ export class BlobOrigin implements Origin {
   /** An answer with a body to use; undefined when the registry says that the blob is not there, in the words that `onAbsent` hears. */
   async #ask(
     range: ByteRange,
-    at: At,
+    at: At & Asked,
     onAbsent: (told: readonly ToldError[]) => void,
   ): Promise<Reply | undefined> {
     let reply = await this.#askAt(range, at);
@@ -105,8 +106,8 @@ export class BlobOrigin implements Origin {
     throw await this.#failure(reply);
   }
 
-  async #askAt(range: ByteRange, at: At): Promise<Reply> {
-    const { endpoint, signal, onAbroad } = at;
+  async #askAt(range: ByteRange, at: At & Asked): Promise<Reply> {
+    const { endpoint, signal, onAbroad, wantedFor } = at;
     return askRegistry(this.#uplink, {
       kind: "blob",
       method: "GET",
@@ -115,6 +116,7 @@ export class BlobOrigin implements Origin {
       repository: repositoryAt(endpoint, this.#repository),
       identity: await identify(this.#uplink.upstream, this.#repository, at),
       signal,
+      wantedFor,
       onAbroad,
     });
   }
@@ -123,7 +125,11 @@ export class BlobOrigin implements Origin {
    * The answer of the remembered signed URL, if it still serves. If anything goes wrong there, the registry is asked next. While the registry
    * is away, the URL is used beyond its time, and its failure is the answer.
    */
-  async #askSigned(range: ByteRange, signal: AbortSignal): Promise<Reply | undefined> {
+  async #askSigned(
+    range: ByteRange,
+    signal: AbortSignal,
+    wantedFor: WantedFor | undefined,
+  ): Promise<Reply | undefined> {
     const signed = this.#signed;
     const { clock, caller } = this.#uplink;
     if (signed === undefined || (signed.until <= clock.elapsed() && !caller.isAway)) return undefined;
@@ -135,6 +141,7 @@ export class BlobOrigin implements Origin {
         headers: rangeHeaders(range),
         isStranger: false,
         signal,
+        wantedFor,
       });
       if (answer.status === 200 || answer.status === 206) {
         this.#endpoint = signed.endpoint;

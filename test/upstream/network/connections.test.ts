@@ -1,6 +1,8 @@
 /** How many connections a host gives: learned from refusals while others are served, and from nothing else. */
 import { describe, expect, it } from "vitest";
 import { GranaryError } from "../../../src/errors.ts";
+import type { WantedFor } from "../../../src/origin.ts";
+import type { Purpose } from "../../../src/purpose.ts";
 import { Connections } from "../../../src/upstream/network/connections.ts";
 import { FakeClock, settle } from "../../support/fake-clock.ts";
 
@@ -12,7 +14,11 @@ function host(clock: FakeClock, most: number) {
   const frees: (() => void)[] = [];
   const seen = { open: 0, refusals: 0 };
   const settings = { most };
-  const ask = (signal = new AbortController().signal, isUrgent = false) =>
+  const ask = (
+    signal = new AbortController().signal,
+    isUrgent = false,
+    wantedFor: WantedFor = { purpose: "waited" },
+  ) =>
     connections.use(
       async () => {
         if (seen.open >= settings.most) {
@@ -28,7 +34,7 @@ function host(clock: FakeClock, most: number) {
           free();
         }),
       signal,
-      isUrgent,
+      isUrgent ? undefined : wantedFor,
     );
   return { connections, frees, seen, settings, ask };
 }
@@ -75,6 +81,28 @@ describe("connections to one host", () => {
     frees.shift()?.();
     await settle();
     expect(order).toEqual(["question", "body"]);
+  });
+
+  it("serve the most urgent bodies first, as urgent as they are when a connection is free", async () => {
+    const { frees, ask } = host(new FakeClock(), 1);
+    await ask();
+    const order: string[] = [];
+    const becomes: { purpose: Purpose } = { purpose: "ahead" };
+    const queue = (name: string, wantedFor: WantedFor) =>
+      void ask(undefined, false, wantedFor).then(() => order.push(name));
+    queue("warm", { purpose: "warm" });
+    queue("ahead", { purpose: "ahead" });
+    queue("joined", becomes);
+    queue("prefetch", { purpose: "prefetch" });
+    queue("waited", { purpose: "waited" });
+    await settle();
+    // Its reader got there meanwhile: it is older than the other that waits.
+    becomes.purpose = "waited";
+    for (let served = 0; served < 5; served++) {
+      frees.shift()?.();
+      await settle();
+    }
+    expect(order).toEqual(["joined", "waited", "ahead", "prefetch", "warm"]);
   });
 
   it("are tried one more after a while, so that a limit that is gone is noticed", async () => {
