@@ -35,7 +35,7 @@ const RANKS = [
   ["http/connections"],
   ["http/serve.ts", "http/serve-socket.ts", "opened-upstreams.ts"],
   ["open.ts"],
-  ["library"],
+  ["library", "doctor"],
   ["cli", "index.ts"],
 ];
 
@@ -106,7 +106,7 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$|^src/observe/process-metrics\\.ts$",
+    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$|^src/(observe/process-metrics|doctor/run-program)\\.ts$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],

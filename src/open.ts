@@ -8,7 +8,7 @@ import {
   reachedUpstream,
   withOwnCredentials,
 } from "./config/reached-upstream.ts";
-import type { Settings } from "./config/settings.ts";
+import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
@@ -32,6 +32,7 @@ import { findLayout, findStorage, type Layout, makeFolders } from "./store/layou
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
+import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
 
 const userAgent = `granary/${version}`;
@@ -199,6 +200,14 @@ export type SourceOptions = ReachOptions & {
   /** For requests; by default timers keep the process alive, because somebody waits. */
   readonly clock?: Clock;
 };
+
+/** A client of one upstream of the settings, with its own login: to ask it something beside a server. Nothing is sent yet; the caller closes it. */
+export function openUpstream(configured: UpstreamSettings): UpstreamClient {
+  const [env, clock] = [process.env, foregroundClock];
+  const { tls } = configured;
+  const upstream = withOwnCredentials(configured, passwordFileOf(configured), createLogins({ env, clock }));
+  return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
+}
 
 /**
  * A Source that asks registries directly and keeps nothing. Nothing is sent before the first question; the caller closes it.

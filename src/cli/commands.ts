@@ -5,6 +5,7 @@ import { statusCommand } from "./admin/status.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
 import { completionCommand } from "./completion.ts";
+import { doctorCommand } from "./doctor/doctor.ts";
 import { healthCommand } from "./health.ts";
 import { verbGroup } from "./help.ts";
 import { imageCreateCommand } from "./image/create.ts";
@@ -30,6 +31,7 @@ export function commands(): Command[] {
     reloadCommand(),
     verifyCommand(),
     setupCommand(),
+    doctorCommand(),
     imageGroup(),
     modelGroup(),
     artifactGroup(),

@@ -98,7 +98,10 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const hasOwnAccess = upstream.credentials !== undefined || hasCertificate;
 
   let rateLimit: PullBudget | undefined;
+  let clockAheadMs: number | undefined;
   const onHeaders = (headers: IncomingHttpHeaders) => {
+    const upstreamTime = Date.parse(headers.date ?? "");
+    if (!Number.isNaN(upstreamTime)) clockAheadMs = clock.now() - upstreamTime;
     const seen = parsePullBudget(headers, clock.now());
     if (seen === undefined) return;
     rateLimit = seen;
@@ -135,7 +138,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       const [endpoint = ""] = endpoints.order;
       return (await identify(upstream, repository, { endpoint, signal: closing.signal })).says;
     },
-    status: () => ({ name: upstream.name, ...circuit.state, rateLimit }),
+    status: () => ({ name: upstream.name, ...circuit.state, rateLimit, clockAheadMs }),
     renewTls: (next) => transport.renewTls(next),
     async close() {
       circuit.close();

@@ -64,6 +64,8 @@ export type UpstreamStatus = {
   readonly retryAt: number | undefined;
   readonly reason: string | undefined;
   readonly rateLimit: PullBudget | undefined;
+  /** How far this machine's clock is ahead of the upstream's, as its last answer said; ms, with a second's error. */
+  readonly clockAheadMs?: number | undefined;
 };
 
 /**

@@ -41,6 +41,7 @@ test("the tree of commands is the promised one", () => {
       "reload",
       "verify",
       "setup <client>",
+      "doctor",
       "image size <reference>",
       "image digest <reference>",
       "image inspect <reference>",

@@ -74,7 +74,7 @@ function ownAuthority(listener: ListenerSettings | undefined): string | undefine
 }
 
 /** A URL, or a host with or without a port, as people say it. */
-function typedUrl(text: string, kind: ClientKind): string {
+export function typedUrl(text: string, kind: ClientKind): string {
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
   const url = URL.parse(hasScheme ? text : `http://${text}`);
   const isGood = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";

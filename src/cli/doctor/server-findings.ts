@@ -1,0 +1,105 @@
+/** Owns what the doctor finds out about the Granary of this machine: its settings, whether it runs, its storage, listeners and upstreams. */
+import { isDeepStrictEqual } from "node:util";
+import type { Command } from "commander";
+import { formatDuration } from "../../bytes/units.ts";
+import { findConfig } from "../../config/config-file.ts";
+import { loadSettings } from "../../config/load.ts";
+import type { Settings, UpstreamSettings } from "../../config/settings.ts";
+import { checkListeners } from "../../doctor/check-listeners.ts";
+import { checkStorageSettings } from "../../doctor/check-storage.ts";
+import { checkUpstream } from "../../doctor/check-upstream.ts";
+import { type Finding, says, sentence } from "../../doctor/finding.ts";
+import { messageOf } from "../../errors.ts";
+import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
+import { openUpstream } from "../../open.ts";
+import { askServer } from "../admin/ask-server.ts";
+
+export type ServerFlags = {
+  readonly config?: string;
+  readonly directory?: string;
+  readonly upstream?: readonly string[];
+};
+
+/** What was found, and the settings where they can be used. */
+export type CheckedServer = {
+  readonly findings: readonly Finding[];
+  readonly settings: Settings | undefined;
+};
+
+export async function checkServer(command: Command, flags: ServerFlags): Promise<CheckedServer> {
+  const { good, wrong } = says("settings");
+  const file = await findConfig(flags.config, process.env);
+  const settings = await loadSettings(file, process.env).catch((error: unknown) =>
+    wrong(sentence(messageOf(error)), "Mend the settings; granary serve --check says when they can be used."),
+  );
+  if ("level" in settings) return { findings: [settings], settings: undefined };
+  const placed = flags.directory === undefined ? settings : withDirectory(settings, flags.directory);
+  const running = await statusOf(command);
+  const upstreams = await upstreamsToAsk(placed, flags.upstream);
+  const parts = await Promise.all([
+    checkStorageSettings(placed.storage, running.status?.disk.used),
+    checkListeners(placed.listeners),
+    ...upstreams.map(askUpstream),
+  ]);
+  const findings = [
+    good(`${file ?? "The built-in settings"} can be used.`),
+    ...running.findings,
+    ...parts.flat(),
+  ];
+  return { findings: withoutRepeats(findings), settings: placed };
+}
+
+function withDirectory(settings: Settings, directory: string): Settings {
+  return { ...settings, storage: { ...settings.storage, directory } };
+}
+
+async function statusOf(
+  command: Command,
+): Promise<{ readonly status?: Status; readonly findings: readonly Finding[] }> {
+  const { good, wrong } = says("server");
+  try {
+    const status = await askServer(command, {}, (client) => client.get(statusSchema, "/api/v1/status"));
+    const up = formatDuration(Math.max(0, status.now - status.startedAt));
+    const troubles = status.troubles.map((trouble) => wrong(sentence(trouble)));
+    const away = status.upstreams.filter(({ circuit }) => circuit === "open");
+    const silent = away.map(({ name, reason = "it fails" }) =>
+      wrong(sentence(`${name} is not asked for now: ${reason}`)),
+    );
+    return { status, findings: [good(`Granary ${status.version} runs, for ${up}.`), ...troubles, ...silent] };
+  } catch (error) {
+    return { findings: [wrong(sentence(messageOf(error)))] };
+  }
+}
+
+/** Those that were named; else those of the listeners, and those of which the settings say something. */
+async function upstreamsToAsk(
+  settings: Settings,
+  named: readonly string[] | undefined,
+): Promise<UpstreamSettings[]> {
+  const { upstreams, listeners } = settings;
+  if (named !== undefined) return upstreams.filter(({ name }) => named.includes(name));
+  const builtIn = (await loadSettings(undefined, {})).upstreams;
+  const isUsed = ({ name }: UpstreamSettings) => listeners.some(({ upstream }) => upstream === name);
+  const isSet = (each: UpstreamSettings) => !builtIn.some((other) => isDeepStrictEqual(other, each));
+  return upstreams.filter((each) => isUsed(each) || isSet(each));
+}
+
+async function askUpstream(configured: UpstreamSettings): Promise<Finding[]> {
+  const client = openUpstream(configured);
+  try {
+    return await checkUpstream(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Listeners and the server tell the same trouble; the clock is one. */
+function withoutRepeats(findings: readonly Finding[]): Finding[] {
+  const seen = new Set<string>();
+  return findings.filter(({ area, level, text }) => {
+    const key = area === "clock" ? `clock ${level}` : level === "wrong" ? text : `${area} ${text}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}

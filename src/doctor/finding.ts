@@ -1,0 +1,36 @@
+/** Owns what the doctor says: one sentence for each thing that was looked at, and what to do where it is wrong. Plain data. */
+
+export type Finding = {
+  /** What was looked at: "settings", "upstream docker.io", "docker". */
+  readonly area: string;
+  /** "note": it works, and somebody may want to know this. Only "wrong" makes the whole wrong. */
+  readonly level: "good" | "note" | "wrong";
+  /** A sentence. */
+  readonly text: string;
+  /** What to do about it, a sentence. */
+  readonly todo?: string;
+};
+
+/** Findings of one area. */
+export type Says = {
+  good(text: string): Finding;
+  note(text: string, todo?: string): Finding;
+  wrong(text: string, todo?: string): Finding;
+};
+
+export function says(area: string): Says {
+  const finding = (level: Finding["level"]) => (text: string, todo?: string) => ({
+    area,
+    level,
+    text,
+    ...(todo !== undefined && { todo }),
+  });
+  return { good: finding("good"), note: finding("note"), wrong: finding("wrong") };
+}
+
+/** A sentence that carries its own advice ("...: do this") stays one sentence. */
+export function sentence(text: string): string {
+  const whole = text.trim();
+  const begin = /^https?:/.test(whole) ? whole.slice(0, 1) : whole.slice(0, 1).toUpperCase();
+  return `${begin}${whole.slice(1)}${/[.!?]$/.test(whole) ? "" : "."}`;
+}

@@ -1,0 +1,57 @@
+/**
+ * Owns the proof of the good case: a small image is pulled by the client, and the server's own counts say whether that came through it. The
+ * image is taken out of the client again where it was not there before.
+ */
+import { formatBytes } from "../bytes/units.ts";
+import type { ClientCheck, ClientContext } from "./client-check.ts";
+import { type Finding, says } from "./finding.ts";
+
+/** What a server has answered of one upstream so far. */
+export type Served = { readonly requests: number; readonly bytes: number };
+
+/** Undefined where the server does not tell. */
+export type CountServed = () => Promise<Served | undefined>;
+
+/** For somebody who waits: the server counts a request when it is over, which can be a moment after the client has all of it. */
+const LOOKS = 20;
+const PAUSE_MS = 250;
+
+export async function provePull(
+  client: string,
+  { pull }: ClientCheck,
+  image: string,
+  context: ClientContext,
+  { count, pause }: { readonly count: CountServed; readonly pause: (ms: number) => Promise<void> },
+): Promise<Finding[]> {
+  const { good, note, wrong } = says(client);
+  if (pull === undefined) return [];
+  const before = await count();
+  if (before === undefined)
+    return [note("Nothing was pulled: the server's counts cannot be read, so it would prove nothing.")];
+  const { isDone, why } = await pull(image, context);
+  if (!isDone)
+    return [wrong(`${image} could not be pulled: ${why}`, "See the findings above, and the log of Granary.")];
+  let served: Served = { requests: 0, bytes: 0 };
+  for (let look = 0; look < LOOKS; look++) {
+    const after = await count();
+    served = {
+      requests: (after?.requests ?? 0) - before.requests,
+      bytes: (after?.bytes ?? 0) - before.bytes,
+    };
+    if (served.requests > 0) break;
+    await pause(PAUSE_MS);
+  }
+  if (served.requests <= 0) {
+    return [
+      wrong(
+        `${image} was pulled, and not a byte of it came through Granary: the client went to the registry itself.`,
+        "See the findings above: a mirror that fails is passed without a word.",
+      ),
+    ];
+  }
+  return [
+    good(
+      `${image} was pulled, and came through Granary (${served.requests} requests, ${formatBytes(served.bytes)}).`,
+    ),
+  ];
+}
