@@ -77,6 +77,7 @@ export type { BlobReader, ManifestHead, ReadableBlob, Source } from "./source.ts
 // What a Mirror or a Source is made with.
 
 export type { ReachOptions } from "./config/reached-upstream.ts";
+export type { PassageSettings } from "./config/sections/passage.ts";
 export type {
   ClientSettings,
   ListenerFiles,

@@ -16,7 +16,7 @@ import { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
-import { startMirror } from "./mirror/start-mirror.ts";
+import { type PassagePart, startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
 import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
@@ -125,7 +125,7 @@ async function start(
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<OpenedCache> {
   const logins = createLogins({ env, clock: observers.clock });
-  const { metadata, contents, rules } = database;
+  const { metadata, contents, rules, sightings } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const jobs = new Jobs({ ...observers, rows: database.jobs, events: records.events });
   const upstreams = new OpenedUpstreams((configured) => {
@@ -151,7 +151,9 @@ async function start(
       spool: openSpool(layout),
       makeFolders: () => makeFolders(layout),
       budget: settings.storage,
+      sightings,
       keep: settings.keep ?? [],
+      passage: passageOf(settings),
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
       isAtRest,
@@ -169,12 +171,23 @@ async function start(
       ),
       renewing<Settings>(["traffic"], ({ traffic = DEFAULT_RECORDS }) => records.renew(traffic)),
       upstreams.reloadPart((clients) => mirror.renewUpstreams(clients)),
+      renewing<Settings>(["upstreams"], (next) => mirror.renewPassage(passageOf(next))),
     ];
     return { ...mirror, records, jobs, close, reloadParts, renew: (next) => renewParts(reloadParts, next) };
   } catch (error) {
     await upstreams.close();
     throw error;
   }
+}
+
+/** What the settings say of what may pass, of all upstreams together. */
+function passageOf({ upstreams }: Settings): PassagePart {
+  const rulesOf = (kind: "allow" | "deny") =>
+    upstreams.flatMap(({ passage }) =>
+      (passage?.[kind] ?? []).map((pattern) => ({ kind, pattern, from: "settings" as const })),
+    );
+  const cooldowns = new Map(upstreams.map(({ name, passage }) => [name, passage?.cooldownMs ?? 0]));
+  return { rules: [...rulesOf("allow"), ...rulesOf("deny")], cooldowns };
 }
 
 /**

@@ -64,16 +64,27 @@ export class OpenedUpstreams {
 
   #known(configured: UpstreamSettings): Opened | undefined {
     const known = this.#opened.find(({ client }) => client.upstream.name === configured.name);
-    if (known === undefined || isDeepStrictEqual(known.configured, configured)) return known;
+    if (known === undefined) return undefined;
+    const { client } = known;
+    const [before, after] = [asReached(known.configured), asReached(configured)];
+    if (isDeepStrictEqual(before, after)) return { configured, client };
     const { tls } = configured;
-    if (!isDeepStrictEqual({ ...known.configured, tls }, configured)) return undefined;
-    return { configured, client: known.client, renew: () => known.client.renewTls(tls) };
+    if (!isDeepStrictEqual({ ...before, tls }, after)) return undefined;
+    return { configured, client, renew: () => client.renewTls(tls) };
   }
 
   #added(opened: readonly Opened[]): readonly Opened[] {
     const known = new Set(this.#opened.map(({ client }) => client));
     return opened.filter(({ client }) => !known.has(client));
   }
+}
+
+/** Keys of an upstream that are for others than its client, which stays when they change. */
+const OUTSIDE: readonly (keyof UpstreamSettings)[] = ["passage"];
+
+function asReached(configured: UpstreamSettings): object {
+  const keys: readonly string[] = OUTSIDE;
+  return Object.fromEntries(Object.entries(configured).filter(([key]) => !keys.includes(key)));
 }
 
 async function closeAll(opened: readonly Opened[]): Promise<void> {

@@ -23,6 +23,7 @@ import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./file
 import { NamedFiles } from "./named-files.ts";
 import type { ConfigFile } from "./schema.ts";
 import { keepSettings } from "./sections/keep.ts";
+import { passageSettings } from "./sections/passage.ts";
 import { trafficSettings } from "./sections/traffic.ts";
 import type {
   ClientSettings,
@@ -100,9 +101,13 @@ export async function loadPlace(file: string | undefined, env: Environment): Pro
 
 async function settingsOf(written: ConfigFile, files: NamedFiles): Promise<Settings> {
   const names = new Set([...Object.keys(BUILT_IN_UPSTREAMS), ...Object.keys(written.upstreams ?? {})]);
-  const upstreams = await Promise.all(
+  const reached = await Promise.all(
     [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {}, files)),
   );
+  const upstreams = reached.map((upstream) => {
+    const passage = passageSettings(written.upstreams?.[upstream.name] ?? {}, upstream.name, reached);
+    return { ...upstream, passage };
+  });
   const listeners = await Promise.all(
     (written.listeners ?? DEFAULT_LISTENERS).map((listener, index) =>
       listenerSettings(listener, index, files),

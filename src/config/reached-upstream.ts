@@ -55,7 +55,7 @@ export function passwordFileOf({
 
 /** The upstream with the credentials of its settings, and without the keys that are for whoever opens it. */
 export function withOwnCredentials(
-  { tls: _, credentialsFrom, passwordFile: __, ...upstream }: UpstreamSettings,
+  { tls: _, credentialsFrom, passwordFile: __, passage: ___, ...upstream }: UpstreamSettings,
   password: PasswordFile | undefined,
   logins: Logins,
 ): Upstream {

@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { keepSection } from "./sections/keep.ts";
+import { passageKeys } from "./sections/passage.ts";
 import { trafficSection } from "./sections/traffic.ts";
 import { DURATION, duration, SIZE, size } from "./units.ts";
 
@@ -96,6 +97,7 @@ const upstream = z
     names: z.enum(["oci", "hub", "ollama"]).optional().describe("Which repository names are legal there."),
     forwardUserAgent: z.boolean().optional().describe("Ask for manifests with the client's User-Agent."),
     ...optional(policyKeys),
+    ...passageKeys(duration),
   })
   .nullable();
 

@@ -18,9 +18,9 @@ function addListener(keys: Map<string, unknown>, path: string, { login, ...rest 
 
 /** What it is reached with, also the content of its files, is its own key; each of its numbers and switches has one below it. */
 function addUpstream(keys: Map<string, unknown>, path: string, upstream: UpstreamSettings): void {
-  const { policy, tls, credentials, credentialsFrom, name: _, ...rest } = upstream;
+  const { policy, passage, tls, credentials, credentialsFrom, name: _, ...rest } = upstream;
   keys.set(path, { tls, credentials, credentialsFrom });
-  for (const [key, value] of Object.entries({ ...rest, ...policy }))
+  for (const [key, value] of Object.entries({ ...rest, ...policy, ...passage }))
     keys.set(`${path}.${writtenKey(key)}`, value);
 }
 

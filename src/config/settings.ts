@@ -7,6 +7,7 @@ import type { RecordSettings } from "../records/retention.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
+import type { PassageSettings } from "./sections/passage.ts";
 
 /** Paths of the certificate, the key and the file with the login's password; read again on a reload. */
 export type ListenerFiles = {
@@ -55,6 +56,8 @@ export type UpstreamSettings = Upstream & {
   readonly credentialsFrom?: "docker-config";
   /** Path of the file with the password of `credentials`; it is read again when the password is refused. */
   readonly passwordFile?: string;
+  /** What may pass of it; everything, and at once, when left out. */
+  readonly passage?: PassageSettings;
 };
 
 export type Settings = {

@@ -8,6 +8,7 @@ import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Metadata } from "./metadata.ts";
 import { type RecordRows, recordRows } from "./record-rows.ts";
 import { type RuleRows, ruleRows } from "./rule-rows.ts";
+import { type SightingRows, sightingRows } from "./sighting-rows.ts";
 import { SqliteFile } from "./sqlite-file.ts";
 import { sqliteMetadata } from "./sqlite-metadata.ts";
 
@@ -16,6 +17,7 @@ export type Database = {
   readonly jobs: JobRows;
   readonly contents: ContentRows;
   readonly rules: RuleRows;
+  readonly sightings: SightingRows;
   readonly records: RecordRows;
   /** Closes the file, and with it every port above; `metadata.close` does the same. Nothing of them may be called after it. */
   close(): Promise<void>;
@@ -33,6 +35,7 @@ export function openDatabase(path: string, maxBytes = Number.POSITIVE_INFINITY):
     jobs: jobRows(file),
     contents: contentRows(file),
     rules: ruleRows(file),
+    sightings: sightingRows(file),
     records: recordRows(file, maxBytes),
     close: async () => file.close(),
   };

@@ -154,6 +154,23 @@ export const MIGRATIONS: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   `,
   RECORD_TABLES,
+  // Since when a tag is seen with a digest: for upstreams where what is new has to wait.
+  `
+  CREATE TABLE sightings (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    media_type TEXT NOT NULL,
+    size INTEGER NOT NULL,
+    first_seen_at INTEGER NOT NULL,
+    last_seen_at INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    PRIMARY KEY (upstream, repository, tag, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX sightings_by_digest ON sightings (upstream, repository, digest);
+  CREATE INDEX sightings_by_state ON sightings (state, last_seen_at);
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

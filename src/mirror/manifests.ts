@@ -3,11 +3,13 @@
  * one answer. A HEAD never tells another type or size than the GET after it.
  */
 import { isGranaryError } from "../errors.ts";
+import type { TagKey } from "../metadata/metadata.ts";
 import { ageOf } from "../observe/age.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import { MANIFEST_UNION, OCTET_STREAM } from "../oci/media-types.ts";
 import type { ManifestTarget } from "../routing/target.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { askBeyond } from "./manifests/accept.ts";
@@ -19,8 +21,10 @@ export class Manifests {
   readonly #bytes: ManifestBytes;
   readonly #tags: Tags;
   readonly #clock: Clock;
+  readonly #parts: ManifestParts;
 
   constructor(parts: ManifestParts & { readonly episodes: Episodes }) {
+    this.#parts = parts;
     this.#bytes = new ManifestBytes(parts);
     this.#tags = new Tags(parts, this.#bytes, parts.episodes);
     this.#clock = parts.clock;
@@ -47,6 +51,22 @@ export class Manifests {
     return "tag" in reference
       ? await this.#headByTag(client, target, reference.tag, ask)
       : await this.#headByDigest(client, target, reference.digest, ask);
+  }
+
+  /** See Tags. */
+  expire(where: Omit<TagKey, "acceptClass">): void {
+    this.#tags.expire(where);
+  }
+
+  /** Throws HeldBack for what is new to this repository, where new content has to wait. */
+  async #admit(client: UpstreamClient, target: ManifestTarget, digest: Digest, { userAgent }: ManifestAsker) {
+    const { cooldown, links } = this.#parts;
+    if (!cooldown.isCooling(target.upstream) || (await links.find(target, digest)) !== undefined) return;
+    const ask = { repository: target.repository, reference: digest, accept: MANIFEST_UNION, userAgent };
+    await cooldown.admitDigest(target, digest, async () => {
+      const head = await client.headManifest(ask);
+      return head && { digest, mediaType: head.mediaType ?? OCTET_STREAM, size: head.size ?? 0 };
+    });
   }
 
   async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsker) {
@@ -94,6 +114,7 @@ export class Manifests {
     digest: Digest,
     ask: ManifestAsker,
   ): Promise<ManifestAnswer> {
+    await this.#admit(client, target, digest, ask);
     return await askBeyond(ask.accept, async (accept) => {
       const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
       const manifest = stored ?? (await this.#bytes.fetch(client, target, digest, ask.userAgent, accept));
@@ -107,6 +128,7 @@ export class Manifests {
     digest: Digest,
     ask: ManifestAsker,
   ): Promise<ManifestHeadAnswer> {
+    await this.#admit(client, target, digest, ask);
     return await askBeyond(ask.accept, async (accept) => {
       const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
       const head =

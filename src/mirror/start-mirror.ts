@@ -8,6 +8,7 @@ import type { ContentRows } from "../metadata/content-rows.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { patientMetadata } from "../metadata/patient-metadata.ts";
 import type { RuleRows } from "../metadata/rule-rows.ts";
+import type { SightingRows } from "../metadata/sighting-rows.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
@@ -17,7 +18,7 @@ import type { Wanting } from "../purpose.ts";
 import type { Records } from "../records/records.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
 import { storedPattern } from "../routing/stored-pattern.ts";
-import type { Target } from "../routing/target.ts";
+import type { BlobTarget, Target } from "../routing/target.ts";
 import type { BlobStore } from "../store/blob-store.ts";
 import type { Spool } from "../store/partial.ts";
 import { BodyRoom } from "../upstream/network/body-room.ts";
@@ -27,13 +28,18 @@ import { Access, type GuardedQuestion } from "./access/access.ts";
 import { Links } from "./access/links.ts";
 import { Blobs } from "./blobs/blobs.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
+import { onlyTags } from "./lists/only-tags.ts";
 import { Referrers } from "./lists/referrers.ts";
 import { StoredLists } from "./lists/stored-lists.ts";
 import { TagLists } from "./lists/tag-lists.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
 import type { Asker, FoundBlob, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
+import { Cooldown, type Cooldowns } from "./rules/cooldown.ts";
 import { Keep } from "./rules/keep.ts";
+import { Passage, type PassageRule } from "./rules/passage.ts";
+import { PassageDesk } from "./rules/passage-desk.ts";
+import { PassageRules } from "./rules/passage-rules.ts";
 import { Damage } from "./space/damage.ts";
 import type { Budget } from "./space/disk-measure.ts";
 import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
@@ -58,6 +64,9 @@ export type MirrorParts = {
   readonly budget: Budget;
   /** Keep rules of the settings. */
   readonly keep?: readonly NamePattern[];
+  readonly sightings: SightingRows;
+  /** What the settings say of what may pass; everything, and at once, when left out. */
+  readonly passage?: PassagePart;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -73,11 +82,19 @@ export type MirrorParts = {
   readonly isAtRest?: boolean;
 };
 
+export type PassagePart = {
+  readonly rules: readonly PassageRule[];
+  readonly cooldowns: Cooldowns;
+};
+
+const EVERYTHING_PASSES: PassagePart = { rules: [], cooldowns: new Map() };
 const SWEEP_MS = 60_000;
 /** Memory for large lists, of tags and of referrers, that are on their way at one moment. */
 const LIST_MEMORY = 64 * 2 ** 20;
 /** How long the storage directory may be gone unnoticed. */
 const LOOK_MS = 5_000;
+/** Of one repository that is looked through for what leads to a digest. */
+const MOST_TAGS = 10_000;
 
 /** A running Mirror, and what settings can change of it. */
 export type StartedMirror = Mirror & {
@@ -86,6 +103,8 @@ export type StartedMirror = Mirror & {
   renewBudget(budget: Budget): void;
   /** As `verifyEveryMs`. */
   renewVerifying(everyMs: number): void;
+  renewPassage(passage: PassagePart): void;
+  readonly passage: PassageDesk;
 };
 
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
@@ -146,7 +165,22 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     async (upstream, digest) =>
       fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
   );
-  const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes, events });
+  const { rules: settled, cooldowns } = parts.passage ?? EVERYTHING_PASSES;
+  const cooldown = new Cooldown({ rows: parts.sightings, clock, events }, cooldowns);
+  const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes, events, cooldown });
+  const passage = new Passage({
+    clock,
+    tagsIn: (where) => parts.contents.tagsIn(where, MOST_TAGS),
+    listedIn: async (digest) => {
+      const manifest = await metadata.manifest(digest);
+      return manifest === undefined ? [] : listedIn(manifest);
+    },
+  });
+  const passageRules = new PassageRules({
+    ...{ passage, rows: parts.rules, contents: parts.contents, clock },
+    parse: (text) => storedPattern(text, configured()),
+  });
+  await passageRules.load(settled);
   const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, log, metrics, random, events });
   const room = new BodyRoom(LIST_MEMORY, clock);
   const tagLists = new TagLists(metadata, clock, room);
@@ -192,6 +226,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
     let isKept = false;
     try {
+      if (passage.hasRules) await passage.check(target);
       const answer = await access.answer(held.client, target, asker, question);
       isKept = keep !== undefined;
       return keep === undefined ? answer : keep(answer, held.release);
@@ -220,13 +255,21 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   return {
     manifest: (target, ask) =>
       answered(target, ask, {
-        run: (client) => manifests.get(client, target, ask),
+        run: async (client) => {
+          const answer = await manifests.get(client, target, ask);
+          if (passage.hasRules) passage.leave(target, answer.manifest.digest, listedIn(answer.manifest));
+          return answer;
+        },
         digest: ({ manifest }) => manifest.digest,
         listed: ({ manifest }) => listedIn(manifest),
       }),
     headManifest: (target, ask) =>
       answered(target, ask, {
-        run: (client) => manifests.head(client, target, ask),
+        run: async (client) => {
+          const answer = await manifests.head(client, target, ask);
+          if (passage.hasRules) passage.leave(target, answer.digest, []);
+          return answer;
+        },
         digest: ({ digest }) => digest,
       }),
     blob: (target, asker) =>
@@ -234,17 +277,30 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
         target,
         asker,
         {
-          run: (client) => blobs.open(client, target, wantingOf(target, asker)),
+          run: async (client) => {
+            if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
+            return await blobs.open(client, target, wantingOf(target, asker));
+          },
           digest: () => target.digest,
           drop: ({ blob }) => blob.release(),
         },
         releasingBoth,
       ),
     statBlob: (target, asker) =>
-      answered(target, asker, { run: (client) => blobs.stat(client, target), digest: () => target.digest }),
+      answered(target, asker, {
+        run: async (client) => {
+          if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
+          return await blobs.stat(client, target);
+        },
+        digest: () => target.digest,
+      }),
     tags: (target, asker) =>
       answered(target, asker, {
-        run: (client) => tagLists.get(client, target),
+        run: async (client) => {
+          const filter = passage.tagFilter(target);
+          const list = await tagLists.get(client, target);
+          return filter === undefined ? list : await onlyTags(list, filter);
+        },
         digest: () => undefined,
         drop: ({ release }) => release(),
         storedAt: storedAtOf,
@@ -274,7 +330,21 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
       return await verifyStore(verifying, options);
     },
-    renewUpstreams: (clients) => upstreams.replace(clients),
+    renewUpstreams: (clients) => {
+      upstreams.replace(clients);
+      passageRules.renew();
+    },
+    renewPassage: (next) => {
+      passageRules.renew(next.rules);
+      cooldown.use(next.cooldowns);
+    },
+    passage: new PassageDesk({
+      rules: passageRules,
+      cooldown,
+      upstreams: configured,
+      tagOf: (where, tag) => metadata.tag({ ...where, tag, acceptClass: "" }),
+      expire: (where) => manifests.expire(where),
+    }),
     renewBudget: (next) => space.renewBudget(next),
     renewVerifying: (everyMs) => scrub.renew(everyMs),
     close: (deadlineMs) => {
@@ -282,6 +352,15 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       return closing;
     },
   };
+}
+
+/** Where new content has to wait, a blob passes as part of what was let through. */
+async function admitBlob(links: Links, target: BlobTarget): Promise<void> {
+  const { upstream, repository, digest } = target;
+  if ((await links.find(target, digest)) !== undefined) return;
+  const name = `${upstream}/${repository}@${digest}`;
+  const reason = `is part of nothing that was let through there (upstreams.${upstream}.cooldown)`;
+  throw new GranaryError("denied", `${name} ${reason}.`, { target: name });
 }
 
 function wantingOf({ repository }: Target, { purpose = "waited", client, tag, pull }: Asker): Wanting {

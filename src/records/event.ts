@@ -10,6 +10,7 @@ const EVENT_KINDS = [
   "fill-ended",
   "fill-failed",
   "tag-moved",
+  "held-back",
   "evicted",
   "digest-mismatch",
   "upstream-down",

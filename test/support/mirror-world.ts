@@ -6,11 +6,12 @@ import { readdir, readlink } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
+import { passageSettings, type WrittenPassage } from "../../src/config/sections/passage.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
-import type { Asker, Mirror } from "../../src/mirror/mirror.ts";
+import type { Asker } from "../../src/mirror/mirror.ts";
 import type { Budget } from "../../src/mirror/space/disk-measure.ts";
-import { startMirror } from "../../src/mirror/start-mirror.ts";
+import { type PassagePart, type StartedMirror, startMirror } from "../../src/mirror/start-mirror.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
 import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { isDigest } from "../../src/oci/digest.ts";
@@ -45,6 +46,8 @@ export type WorldOptions = {
   /** Patterns. */
   readonly keep?: readonly string[];
   readonly verifyEveryMs?: number;
+  /** What may pass of the upstream; durations in milliseconds. */
+  readonly passage?: WrittenPassage;
   /** Silent when left out. */
   readonly log?: Log;
   readonly metadata?: (real: Metadata) => Metadata;
@@ -83,16 +86,18 @@ export class MirrorWorld {
   readonly #options: WorldOptions;
   /** Everything that was told in this world, also before a restart. */
   readonly records = openRecords({ clock: this.clock });
+  #passage: WrittenPassage;
   metrics: Metrics = createMetrics();
-  #running: { readonly mirror: Mirror; readonly metadata: Metadata } | undefined;
+  #running: { readonly mirror: StartedMirror; readonly metadata: Metadata } | undefined;
 
   constructor(options: WorldOptions, fake: FakeRegistry, store: TempStore) {
     this.#options = options;
+    this.#passage = options.passage ?? {};
     this.fake = fake;
     this.store = store;
   }
 
-  get mirror(): Mirror {
+  get mirror(): StartedMirror {
     return this.#now.mirror;
   }
 
@@ -108,7 +113,7 @@ export class MirrorWorld {
     const metrics = createMetrics();
     // What is known of files is known to one process.
     const files = openDiskBlobs(this.store.layout);
-    const { metadata, contents, rules } = openDatabase(this.store.layout.database);
+    const { metadata, contents, rules, sightings } = openDatabase(this.store.layout.database);
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
       createUpstreamClient({
         upstream: one,
@@ -124,6 +129,8 @@ export class MirrorWorld {
       metadata: this.#options.metadata?.(metadata) ?? metadata,
       contents,
       rules,
+      sightings,
+      passage: passagePart(this.#passage),
       keep:
         this.#options.keep?.map((text) =>
           parsePattern(text, [{ name: UPSTREAM, aliases: [], names: "oci" }]),
@@ -141,6 +148,12 @@ export class MirrorWorld {
     });
     this.metrics = metrics;
     this.#running = { mirror, metadata };
+  }
+
+  /** As a reload of the settings does; it holds for later starts too. */
+  renewPassage(passage: WrittenPassage): void {
+    this.#passage = passage;
+    this.mirror.renewPassage(passagePart(passage));
   }
 
   /** A stop, in order, and a start on the same directory. */
@@ -239,6 +252,16 @@ export class MirrorWorld {
     if (this.#running === undefined) throw new Error("the mirror is not running");
     return this.#running;
   }
+}
+
+const OWN = [{ name: UPSTREAM, aliases: [], names: "oci" }] as const;
+
+function passagePart(written: WrittenPassage): PassagePart {
+  const { allow, deny, cooldownMs } = passageSettings(written, UPSTREAM, OWN);
+  const rulesOf = (kind: "allow" | "deny", patterns: typeof allow) =>
+    patterns.map((pattern) => ({ kind, pattern, from: "settings" as const }));
+  const rules = [...rulesOf("allow", allow), ...rulesOf("deny", deny)];
+  return { rules, cooldowns: new Map([[UPSTREAM, cooldownMs]]) };
 }
 
 export async function readAll(reader: BlobReader): Promise<Buffer> {

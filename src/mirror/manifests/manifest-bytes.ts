@@ -20,6 +20,7 @@ import { SingleFlight } from "../../waiting/single-flight.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import type { Links } from "../access/links.ts";
+import type { Cooldown } from "../rules/cooldown.ts";
 import type { Damage } from "../space/damage.ts";
 import type { Uses } from "../space/uses.ts";
 import { acceptClassOf } from "./accept.ts";
@@ -32,6 +33,7 @@ export type ManifestParts = {
   readonly damage: Damage;
   /** Hears of tags that move. */
   readonly events?: EventTeller;
+  readonly cooldown: Cooldown;
 };
 
 /** A manifest in memory, with what it lists. */
@@ -161,6 +163,11 @@ export class ManifestBytes {
   confirm(where: RepositoryKey, { digest, mediaType, size }: ManifestHead): Promise<void> {
     const said = { kind: "confirmed", digest, size, isMeasured: false, mediaType } as const;
     return this.#parts.links.record(where, said);
+  }
+
+  /** Checks an upstream's answer for the tag `tag`, and records nothing. Throws as `record`. */
+  read({ upstream, repository }: RepositoryKey, body: ManifestBody, tag: string): Manifest {
+    return checkManifest(body, `${upstream}/${repository}:${tag}`, undefined).manifest;
   }
 
   /** Checks an upstream's answer for `reference`, and records it. Throws `digest-mismatch`, `upstream-protocol`. */

@@ -14,6 +14,8 @@ export type TagQuestion = {
   readonly accept: readonly string[];
   readonly userAgent: string | undefined;
   readonly onAbsent?: OnAbsent;
+  /** Called with what the tag means now, before anything of it is recorded; where it throws, nothing is. */
+  readonly admit?: (head: ManifestHead) => Promise<void>;
 };
 
 /**
@@ -32,6 +34,7 @@ export async function headTag(
   if (known !== undefined && (await isSame(known, head.digest, bytes))) return known;
   const told = toldHead(head);
   if (told === undefined) return await getTag(question, bytes);
+  await question.admit?.(told);
   await bytes.confirm(question.key, told);
   return told;
 }
@@ -40,6 +43,7 @@ export async function headTag(
 export async function getTag(question: TagQuestion, bytes: ManifestBytes): Promise<ManifestHead | undefined> {
   const { client, key } = question;
   const body = await client.getManifest(askOf(question));
+  if (body !== undefined) await question.admit?.(headOf(bytes.read(key, body, key.tag)));
   return body && headOf(await bytes.record(key, body, key.tag));
 }
 

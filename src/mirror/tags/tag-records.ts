@@ -14,11 +14,15 @@ import { lifetimeOf } from "./tag-lifetime.ts";
 export type RememberedTag = { readonly record: TagRecord; readonly checkedHere: number | undefined };
 
 const MOST_IN_MEMORY = 10_000;
+const MOST_EXPIRED = 10_000;
 
 export class TagRecords {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
   readonly #inMemory = new LRUCache<string, RememberedTag>({ max: MOST_IN_MEMORY });
+
+  /** Tags that are not believed any more, and since when (of the clock's `elapsed`). */
+  readonly #expired = new LRUCache<string, number>({ max: MOST_EXPIRED });
 
   constructor(metadata: Metadata, clock: Clock) {
     this.#metadata = metadata;
@@ -44,11 +48,18 @@ export class TagRecords {
     await this.#metadata.forgetTag(key);
   }
 
+  /** What is known of the tag is not fresh any more, for whatever clients; it is still served while the upstream cannot be asked. */
+  expire({ upstream, repository, tag }: Omit<TagKey, "acceptClass">): void {
+    this.#expired.set(nameOf({ upstream, repository, tag, acceptClass: "" }), this.#clock.elapsed());
+  }
+
   /**
    * Whether it may be used without asking the upstream. It must be young by the date, which counts over a restart and may be set wrong, and
    * by the time that has passed in this process, which nobody sets.
    */
   isFresh(client: UpstreamClient, { record, checkedHere }: RememberedTag): boolean {
+    const expiredAt = this.#expired.get(nameOf({ ...record, acceptClass: "" }));
+    if (expiredAt !== undefined && (checkedHere === undefined || checkedHere <= expiredAt)) return false;
     const lifetimeMs = lifetimeOf(record.tag, client);
     if (!isYoungerThan(lifetimeMs, record.checkedAt, this.#clock.now())) return false;
     return checkedHere === undefined || isYoungerThan(lifetimeMs, checkedHere, this.#clock.elapsed());

@@ -8,6 +8,7 @@ import { GranaryError, isGranaryError, messageOf, reasonOf } from "../../errors.
 import type { TagKey, TagRecord } from "../../metadata/metadata.ts";
 import { formatAge } from "../../observe/age.ts";
 import type { Episodes } from "../../observe/episodes.ts";
+import type { Digest } from "../../oci/digest.ts";
 import type { ToldError } from "../../oci/error-body.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import type { ManifestHead } from "../../source.ts";
@@ -21,9 +22,11 @@ import { Disappearances } from "../absence/disappearances.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import { acceptClassOf, askBeyond, beyondUnion, hasNoSuchType, takes } from "../manifests/accept.ts";
-import { type ManifestBytes, type ManifestParts, sentAgent } from "../manifests/manifest-bytes.ts";
+import { listedIn, type ManifestBytes, type ManifestParts, sentAgent } from "../manifests/manifest-bytes.ts";
 import type { ManifestAsker, Outcome } from "../mirror.ts";
+import { HeldBack } from "../rules/cooldown.ts";
 import { getTag, headTag, type TagQuestion } from "./ask-tag.ts";
+import { subjectOf } from "./tag-lifetime.ts";
 import { nameOf, TagRecords } from "./tag-records.ts";
 
 /** A tag, resolved: the record, how it was come by, and why it may be old. */
@@ -68,7 +71,7 @@ export class Tags {
     const key = { upstream, repository, tag, acceptClass: "" };
     const ask = (asked: readonly string[]) => {
       const acceptClass = asked === MANIFEST_UNION ? "" : acceptClassOf(asked);
-      return this.#resolve({ client, key: { ...key, acceptClass }, accept: asked, userAgent }, wantsBytes);
+      return this.#resolve(this.#question(client, { ...key, acceptClass }, asked, userAgent), wantsBytes);
     };
     const remembered = await this.#rememberedBeyond(key, accept);
     if (remembered !== undefined) {
@@ -103,7 +106,43 @@ export class Tags {
     { accept, userAgent }: ManifestAsker,
   ): Promise<ResolvedTag> {
     const asked = key.acceptClass === "" ? MANIFEST_UNION : (beyondUnion(accept) ?? accept);
-    return await this.#fetchByTag({ client, key, accept: asked, userAgent }, true);
+    return await this.#fetchByTag(this.#question(client, key, asked, userAgent), true);
+  }
+
+  /** What is known of the tag is checked at its upstream before it is served again, whatever its lifetime. */
+  expire(where: Omit<TagKey, "acceptClass">): void {
+    this.#records.expire(where);
+  }
+
+  #question(
+    client: UpstreamClient,
+    key: TagKey,
+    accept: readonly string[],
+    userAgent: string | undefined,
+  ): TagQuestion {
+    const asked = { client, key, accept, userAgent };
+    const isNewHeld = this.#parts.cooldown.isCooling(key.upstream);
+    return isNewHeld ? { ...asked, admit: (head) => this.#admit(key, head) } : asked;
+  }
+
+  /** Throws HeldBack for what is too new at this tag. */
+  async #admit(key: TagKey, head: ManifestHead): Promise<void> {
+    const { cooldown, links } = this.#parts;
+    const served = (await this.#records.find(key))?.record;
+    const subject = subjectOf(key.tag);
+    if (subject !== undefined && (await links.find(key, subject)) !== undefined) return;
+    if (served?.digest === head.digest || (await this.#isPartOfServed(key, head.digest))) return;
+    await cooldown.admit(key, key.tag, head, served);
+  }
+
+  /** What other clients are served of the same tag lists it: one of the platforms of an index. */
+  async #isPartOfServed(key: TagKey, digest: Digest): Promise<boolean> {
+    if (key.acceptClass === "") return false;
+    const known = await this.#records.find({ ...key, acceptClass: "" });
+    if (known === undefined) return false;
+    const { record } = known;
+    const manifest = await this.#bytes.stored(record.digest, record.mediaType);
+    return record.digest === digest || (manifest !== undefined && listedIn(manifest).includes(digest));
   }
 
   async #resolve(question: TagQuestion, wantsBytes: boolean): Promise<ResolvedTag> {
@@ -131,10 +170,7 @@ export class Tags {
       const absence = hearAbsence();
       const { onAbsent } = absence;
       const asked = { ...question, onAbsent };
-      const answer = unlessHidden(
-        wantsBytes ? getTag(asked, this.#bytes) : headTag(asked, this.#bytes),
-        onAbsent,
-      );
+      const answer = unlessHidden(this.#ask(asked, wantsBytes), onAbsent);
       const { negativeLifetimeMs } = question.client.upstream.policy;
       const head = await this.#absent.unlessRefused(
         `${method} REFUSED ${flightOf(question)}`,
@@ -144,6 +180,12 @@ export class Tags {
       if (head === undefined) throw this.#isAbsent(question, method, absence.told);
       return { record: await this.#records.record(question.key, head), outcome: "miss", warning: undefined };
     });
+  }
+
+  /** Where new content may have to wait, a HEAD comes first: it does not count as a pull at the registry. */
+  async #ask(asked: TagQuestion, wantsBytes: boolean): Promise<ManifestHead | undefined> {
+    if (wantsBytes && asked.admit !== undefined) await headTag(asked, this.#bytes);
+    return await (wantsBytes ? getTag(asked, this.#bytes) : headTag(asked, this.#bytes));
   }
 
   /** One HEAD for everybody who asks meanwhile; whoever has waited until the deadline gets what is stored. */
@@ -170,6 +212,7 @@ export class Tags {
       if (head !== undefined) return await this.#renew(question, record, head);
     } catch (error) {
       if (isGranaryError(error, "client-outdated", "closed")) throw error;
+      if (error instanceof HeldBack) return await this.#isHeldBack(record, error);
       if (!isWithdrawn(error)) return this.#checkFailed(record, error);
       return await this.#isMissing(question, record, () => error);
     }
@@ -190,6 +233,13 @@ export class Tags {
   #tellMoved({ upstream, repository, tag, digest: from }: TagRecord, { digest: to }: ManifestHead): void {
     const text = `${upstream}/${repository}:${tag} moved to ${to}`;
     this.#parts.events?.tell("tag-moved", text, { upstream, repository, tag, from, to });
+  }
+
+  /** The tag stays on what was known: the upstream was asked, so that is as fresh as it gets. */
+  async #isHeldBack(record: TagRecord, { warning }: HeldBack): Promise<ResolvedTag> {
+    this.#missing.seen(nameOf(record));
+    this.#failed.delete(nameOf(record));
+    return { record: await this.#records.record(record, record), outcome: "revalidated", warning };
   }
 
   /** Moves the tag only once the new manifest is stored: Docker Hub may answer the HEAD and refuse the GET. */

@@ -1,0 +1,89 @@
+/**
+ * Owns the rows of `sightings`: which digests a tag was seen to have at its upstream, and since when. A new digest passes when that is long
+ * enough ago. What "long enough" is, and what happens until then, is up to those who read it.
+ */
+import { type Digest, parseDigest } from "../oci/digest.ts";
+import type { RepositoryKey } from "./metadata.ts";
+import type { SqlDatabase } from "./sql-database.ts";
+
+/** `tag` is "" for a digest that was asked for by itself. */
+export type SightingKey = RepositoryKey & { readonly tag: string; readonly digest: Digest };
+
+export type Sighting = SightingKey & {
+  readonly mediaType: string;
+  /** Bytes of the manifest. */
+  readonly size: number;
+  /** Epoch ms. */
+  readonly firstSeenAt: number;
+  /** Epoch ms. */
+  readonly lastSeenAt: number;
+  /** "approved" by a person, "passed" because it was let through. */
+  readonly state: "held" | "approved" | "passed";
+};
+
+export interface SightingRows {
+  /** Replaces the one under its key. Of all of them only the newest few thousand are kept, those that passed go first. */
+  record(sighting: Sighting): Promise<void>;
+  find(key: SightingKey): Promise<Sighting | undefined>;
+  /** Of one digest in a repository, at whatever tags; the one seen first comes first. */
+  ofDigest(where: RepositoryKey, digest: Digest): Promise<Sighting[]>;
+  /** Of one tag, the one seen last comes first. */
+  ofTag(where: RepositoryKey, tag: string): Promise<Sighting[]>;
+  /** Held ones, the one seen last first. */
+  held(limit: number): Promise<Sighting[]>;
+}
+
+/** Clients cause rows by what they ask for. */
+const MOST = 20_000;
+
+type Row = Omit<Sighting, "digest"> & { readonly digest: string };
+
+const COLUMNS = `upstream, repository, tag, digest, media_type AS mediaType, size, first_seen_at AS firstSeenAt,
+  last_seen_at AS lastSeenAt, state`;
+const IN = "upstream = ? AND repository = ?";
+
+export function sightingRows(database: SqlDatabase): SightingRows {
+  const upsert = database.prepare(
+    `INSERT OR REPLACE INTO sightings
+       (upstream, repository, tag, digest, media_type, size, first_seen_at, last_seen_at, state)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const count = database.prepare<{ count: number }>("SELECT count(*) AS count FROM sightings");
+  const drop = database.prepare(
+    `DELETE FROM sightings WHERE (upstream, repository, tag, digest) IN
+       (SELECT upstream, repository, tag, digest FROM sightings
+        ORDER BY state = 'passed' DESC, last_seen_at LIMIT ?)`,
+  );
+  const one = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM sightings WHERE ${IN} AND tag = ? AND digest = ?`,
+  );
+  const byDigest = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM sightings WHERE ${IN} AND digest = ? ORDER BY first_seen_at`,
+  );
+  const byTag = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM sightings WHERE ${IN} AND tag = ? ORDER BY last_seen_at DESC, digest`,
+  );
+  const held = database.prepare<Row>(
+    `SELECT ${COLUMNS} FROM sightings WHERE state = 'held' ORDER BY last_seen_at DESC, digest LIMIT ?`,
+  );
+  return {
+    record: async (sighting) => {
+      const { upstream, repository, tag, digest, mediaType, size, firstSeenAt, lastSeenAt, state } = sighting;
+      upsert.run(upstream, repository, tag, digest, mediaType, size, firstSeenAt, lastSeenAt, state);
+      const surplus = (count.get()?.count ?? 0) - MOST;
+      if (surplus > 0) drop.run(surplus);
+    },
+    find: async ({ upstream, repository, tag, digest }) => {
+      const row = one.get(upstream, repository, tag, digest);
+      return row && sightingOf(row);
+    },
+    ofDigest: async ({ upstream, repository }, digest) =>
+      byDigest.all(upstream, repository, digest).map(sightingOf),
+    ofTag: async ({ upstream, repository }, tag) => byTag.all(upstream, repository, tag).map(sightingOf),
+    held: async (limit) => held.all(limit).map(sightingOf),
+  };
+}
+
+function sightingOf(row: Row): Sighting {
+  return { ...row, digest: parseDigest(row.digest) };
+}

@@ -1,0 +1,115 @@
+/** Owns what people ask and do about what may pass: the rules, what is held back, and letting it through. It decides about no request. */
+import { GranaryError } from "../../errors.ts";
+import type { RepositoryKey, TagRecord } from "../../metadata/metadata.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { matches, parsePattern } from "../../routing/name-pattern.ts";
+import { didYouMean, nearNames } from "../../routing/near-names.ts";
+import type { RoutedUpstream } from "../../routing/routing.ts";
+import type { Cooldown, HeldSighting } from "./cooldown.ts";
+import type { PassageRule } from "./passage.ts";
+import type { MadeRule, PassageEffect, PassageRules } from "./passage-rules.ts";
+
+export type PassageDeskParts = {
+  readonly rules: PassageRules;
+  readonly cooldown: Cooldown;
+  readonly upstreams: () => readonly RoutedUpstream[];
+  /** What the tag is served as. */
+  readonly tagOf: (where: RepositoryKey, tag: string) => Promise<TagRecord | undefined>;
+  /** The tag is checked at its upstream before it is served again. */
+  readonly expire: (where: RepositoryKey & { readonly tag: string }) => void;
+};
+
+/** A tag or digest that waits. */
+export type HeldBackName = {
+  /** As people name it. */
+  readonly name: string;
+  /** What is served meanwhile; undefined where nothing is. */
+  readonly oldDigest: Digest | undefined;
+  readonly newDigest: Digest;
+  /** Epoch ms, as the next. */
+  readonly firstSeenAt: number;
+  readonly passesAt: number;
+};
+
+const MOST_HELD = 10_000;
+
+export class PassageDesk {
+  readonly #parts: PassageDeskParts;
+
+  constructor(parts: PassageDeskParts) {
+    this.#parts = parts;
+  }
+
+  rules(): readonly MadeRule[] {
+    return this.#parts.rules.rules();
+  }
+
+  /** Makes a rule, or takes it back. Throws `reference-invalid`, `route-unknown`, `not-found` (none to take back), and what writing throws. */
+  async change(
+    kind: PassageRule["kind"],
+    text: string,
+    { isRemoval, isTrial }: { readonly isRemoval: boolean; readonly isTrial: boolean },
+  ): Promise<PassageEffect & { readonly pattern: string }> {
+    const pattern = parsePattern(text, this.#parts.upstreams());
+    const effect = await this.#parts.rules.change(kind, pattern, isRemoval, isTrial);
+    if (isRemoval && !effect.changes) throw this.#noRule(kind, pattern.text);
+    return { ...effect, pattern: pattern.text };
+  }
+
+  /** The newest first. */
+  async heldBack(): Promise<readonly HeldBackName[]> {
+    const held = await this.#parts.cooldown.heldBack(MOST_HELD);
+    return await Promise.all(held.map((sighting) => this.#named(sighting)));
+  }
+
+  /** Lets through what waits of what `text` stands for. Throws as `change`, and `not-found` where nothing of it waits. */
+  async approve(text: string, isTrial: boolean): Promise<readonly HeldBackName[]> {
+    const { cooldown, upstreams, expire } = this.#parts;
+    const pattern = parsePattern(text, upstreams());
+    const all = await cooldown.heldBack(MOST_HELD);
+    const meant = all.filter(({ tag, ...sighting }) =>
+      matches(pattern, { ...sighting, ...(tag !== "" && { tag }) }),
+    );
+    if (meant.length === 0) throw nothingHeld(pattern.text, all.map(nameOf));
+    const named = await Promise.all(meant.map((sighting) => this.#named(sighting)));
+    if (isTrial) return named;
+    for (const sighting of meant) {
+      await cooldown.approve(sighting);
+      if (sighting.tag !== "") expire(sighting);
+    }
+    return named;
+  }
+
+  async #named(sighting: HeldSighting): Promise<HeldBackName> {
+    const { tag, digest, firstSeenAt, passesAt } = sighting;
+    const served = tag === "" ? undefined : await this.#parts.tagOf(sighting, tag);
+    return { name: nameOf(sighting), oldDigest: served?.digest, newDigest: digest, firstSeenAt, passesAt };
+  }
+
+  #noRule(kind: PassageRule["kind"], text: string): GranaryError {
+    const own = this.rules().filter((rule) => rule.kind === kind);
+    const isSettings = own.some(({ pattern, from }) => from === "settings" && pattern.text === text);
+    if (isSettings) {
+      const message = `The rule to ${kind} ${text} stands in the settings: take it out there, and reload.`;
+      return new GranaryError("not-found", message, { target: text, saysWhatToDo: true });
+    }
+    const near = didYouMean(
+      nearNames(
+        text,
+        own.map(({ pattern }) => pattern.text),
+      ),
+    );
+    return new GranaryError("not-found", `There is no rule to ${kind} ${text}.${near}`, { target: text });
+  }
+}
+
+function nothingHeld(text: string, held: readonly string[]): GranaryError {
+  const near = held.length === 0 ? " Nothing is held back at all." : didYouMean(nearNames(text, held));
+  return new GranaryError("not-found", `Nothing is held back that ${text} stands for.${near}`, {
+    target: text,
+  });
+}
+
+function nameOf({ upstream, repository, tag, digest }: HeldSighting): string {
+  return `${upstream}/${repository}${tag === "" ? `@${digest}` : `:${tag}`}`;
+}

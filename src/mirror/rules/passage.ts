@@ -1,0 +1,276 @@
+/**
+ * Owns which names may pass: the rules that allow and deny, and what they mean for a tag, a digest and a list. `deny` beats `allow`; where
+ * anything is allowed of an upstream, nothing else of it passes. A digest passes by a name of its own, or as part of what passed by one. It
+ * asks no upstream, and without rules it costs a request nothing.
+ */
+import { LRUCache } from "lru-cache";
+import { GranaryError } from "../../errors.ts";
+import type { RepositoryKey } from "../../metadata/metadata.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import type { Target } from "../../routing/target.ts";
+import { expiringBy } from "../../waiting/expiry.ts";
+
+export type PassageRule = {
+  readonly kind: "allow" | "deny";
+  readonly pattern: NamePattern;
+  /** Rules of the settings are taken back there. */
+  readonly from: "settings" | "command";
+};
+
+export type PassageParts = {
+  readonly clock: Clock;
+  /** The tags of a repository that are known, each with what it stands for. */
+  readonly tagsIn: (
+    where: RepositoryKey,
+  ) => Promise<readonly { readonly tag: string; readonly digest: Digest }[]>;
+  /** What a stored manifest lists; nothing where it is not stored, or no manifest. */
+  readonly listedIn: (digest: Digest) => Promise<readonly Digest[]>;
+};
+
+/** A name by which content was come to: a tag, or the digest of the document that it is part of. */
+type Way = { readonly tag: string } | { readonly digest: Digest };
+
+/** The rules that speak of one repository. */
+type Local = {
+  readonly denied: readonly PassageRule[];
+  readonly allowed: readonly PassageRule[];
+  /** Something of this upstream is allowed, so the rest of it is not. */
+  readonly isListed: boolean;
+};
+
+const NO_RULES: Local = { denied: [], allowed: [], isListed: false };
+const REMEMBERED_REPOSITORIES = 10_000;
+const REMEMBERED_WAYS = 50_000;
+/** How long it is believed that the stored documents of a repository tell no further ways. */
+const SEARCHED_MS = 5_000;
+/** Indexes lie in indexes, but not deeper than this in anything that a client can use. */
+const MOST_DEPTH = 3;
+
+export class Passage {
+  readonly #parts: PassageParts;
+  #rules: readonly PassageRule[] = [];
+  readonly #local = new LRUCache<string, Local>({ max: REMEMBERED_REPOSITORIES });
+  /** By repository and digest: the names through which it was given out. */
+  readonly #ways = new LRUCache<string, readonly Way[]>({ max: REMEMBERED_WAYS });
+  readonly #searched: LRUCache<string, true>;
+
+  constructor(parts: PassageParts) {
+    this.#parts = parts;
+    this.#searched = new LRUCache({
+      max: REMEMBERED_REPOSITORIES,
+      ttl: SEARCHED_MS,
+      ...expiringBy(parts.clock),
+    });
+  }
+
+  /** All rules from now on. */
+  use(rules: readonly PassageRule[]): void {
+    this.#rules = rules;
+    this.#local.clear();
+    this.#searched.clear();
+  }
+
+  /** False: `check` and `leave` need not be called. */
+  get hasRules(): boolean {
+    return this.#rules.length > 0;
+  }
+
+  /** Throws `denied` where what `target` names may not pass, as far as that can be told without asking the upstream. */
+  async check(target: Target): Promise<void> {
+    if (this.#rules.length === 0) return;
+    const local = this.#localOf(target);
+    if (local === NO_RULES) return;
+    const refusal = await this.#refusalOf(local, target);
+    if (refusal !== undefined) throw denied(target, refusal);
+  }
+
+  /**
+   * The same when it is known what the manifest `target` is: throws `denied`, or remembers that `digest` and all that it lists may be asked
+   * for by those who got it.
+   */
+  leave(target: Target, digest: Digest, listed: readonly Digest[]): void {
+    if (this.#rules.length === 0 || target.kind !== "manifest") return;
+    const local = this.#localOf(target);
+    if (local === NO_RULES) return;
+    const { reference } = target;
+    const tag = "tag" in reference ? reference.tag : undefined;
+    if (tag !== undefined) {
+      const refusal = refusalOfName(local, { ...whereOf(target), tag, digest });
+      if (refusal !== undefined) throw denied(target, refusal);
+    }
+    const ways = tag === undefined ? [...this.#waysTo(target, digest), { digest }] : [{ tag }];
+    for (const each of [digest, ...listed]) this.#remember(target, each, ways);
+  }
+
+  /** Which of the tags of a repository may pass; undefined where all of them may. */
+  tagFilter(where: RepositoryKey): ((tag: string) => boolean) | undefined {
+    if (this.#rules.length === 0) return undefined;
+    const local = this.#localOf(where);
+    const speaksOfTags = [...local.denied, ...local.allowed].some(({ pattern }) => pattern.tag !== undefined);
+    if (!speaksOfTags) return undefined;
+    return (tag) => refusalOfName(withoutDigests(local), { ...whereOf(where), tag }) === undefined;
+  }
+
+  async #refusalOf(local: Local, target: Target): Promise<string | undefined> {
+    const where = whereOf(target);
+    const isWhole = target.kind === "tags" || local.denied.some((rule) => isWholeRepository(rule.pattern));
+    if (isWhole) return refusalOfRepository(local, where);
+    if (target.kind === "manifest" && "tag" in target.reference) {
+      // What a tag stands for is known only when it was asked for.
+      return refusalOfName(withoutDigests(local), { ...where, tag: target.reference.tag });
+    }
+    const digest = digestOf(target);
+    return digest === undefined ? undefined : await this.#refusalOfDigest(local, where, digest);
+  }
+
+  async #refusalOfDigest(local: Local, where: RepositoryKey, digest: Digest): Promise<string | undefined> {
+    const own = local.denied.find(({ pattern }) => matches(pattern, { ...where, digest }));
+    if (own !== undefined) return because(own);
+    const isAllowed =
+      !local.isListed || local.allowed.some(({ pattern }) => matches(pattern, { ...where, digest }));
+    const deniesTags = local.denied.some(({ pattern }) => pattern.tag !== undefined);
+    if (isAllowed && !deniesTags) return undefined;
+    if (!isAllowed && local.allowed.length === 0) return refusalOfRepository(local, where);
+    const ways = await this.#allWaysTo(where, digest);
+    const refusals = ways.map((way) => refusalOfName(local, { ...where, ...way }));
+    if (refusals.includes(undefined)) return undefined;
+    if (isAllowed) return refusals[0];
+    return refusals[0] ?? "it is part of nothing that is allowed to pass and was asked for here";
+  }
+
+  async #allWaysTo(where: RepositoryKey, digest: Digest): Promise<readonly Way[]> {
+    const known = this.#waysTo(where, digest);
+    if (known.length > 0) return known;
+    await this.#search(where);
+    return this.#waysTo(where, digest);
+  }
+
+  /** After a restart: what is stored tells which tag leads where. */
+  async #search(where: RepositoryKey): Promise<void> {
+    const key = keyOf(where, "");
+    if (this.#searched.has(key)) return;
+    this.#searched.set(key, true);
+    for (const { tag, digest } of await this.#parts.tagsIn(where))
+      await this.#follow(where, digest, [{ tag }], 0);
+    for (const { pattern } of this.#localOf(where).allowed) {
+      const { digest } = pattern;
+      if (digest !== undefined && isDigest(digest)) await this.#follow(where, digest, [{ digest }], 0);
+    }
+  }
+
+  async #follow(where: RepositoryKey, digest: Digest, ways: readonly Way[], depth: number): Promise<void> {
+    this.#remember(where, digest, ways);
+    if (depth === MOST_DEPTH) return;
+    for (const each of await this.#parts.listedIn(digest)) await this.#follow(where, each, ways, depth + 1);
+  }
+
+  #waysTo(where: RepositoryKey, digest: Digest): readonly Way[] {
+    return this.#ways.get(keyOf(where, digest)) ?? [];
+  }
+
+  #remember(where: RepositoryKey, digest: Digest, ways: readonly Way[]): void {
+    const key = keyOf(where, digest);
+    const known = this.#ways.get(key) ?? [];
+    const added = ways.filter((way) => !known.some((other) => isSame(way, other)));
+    if (added.length > 0) this.#ways.set(key, [...added, ...known].slice(0, MOST_WAYS));
+  }
+
+  #localOf(where: RepositoryKey): Local {
+    const key = keyOf(where, "");
+    const known = this.#local.get(key);
+    if (known !== undefined) return known;
+    const found = localOf(this.#rules, whereOf(where));
+    this.#local.set(key, found);
+    return found;
+  }
+}
+
+/** Why a name may not pass under `rules`; undefined where it may. Pure. */
+export function refusalUnder(
+  rules: readonly PassageRule[],
+  name: RepositoryKey & { readonly tag?: string; readonly digest?: Digest },
+): string | undefined {
+  return refusalOfName(localOf(rules, whereOf(name)), name);
+}
+
+/** Names by which one digest was come to; further ones are rare. */
+const MOST_WAYS = 16;
+
+function localOf(rules: readonly PassageRule[], where: RepositoryKey): Local {
+  const here = rules.filter(({ pattern }) => isIn(pattern, where));
+  const denied = here.filter(({ kind }) => kind === "deny");
+  const allowed = here.filter(({ kind }) => kind === "allow");
+  const isListed = rules.some(
+    ({ kind, pattern }) => kind === "allow" && isIn({ ...pattern, repository: "**" }, where),
+  );
+  return denied.length === 0 && !isListed ? NO_RULES : { denied, allowed, isListed };
+}
+
+/** Whether the repository is one that `pattern` speaks of, whatever tag or digest it names there. */
+function isIn(pattern: NamePattern, where: RepositoryKey): boolean {
+  return matches({ ...pattern, tag: undefined, digest: undefined }, where);
+}
+
+function isWholeRepository({ tag, digest }: NamePattern): boolean {
+  return tag === undefined && digest === undefined;
+}
+
+/** As far as the rules can be told without the digest: such an allowance may be the right one, such a denial is not yet. */
+function withoutDigests({ denied, allowed, isListed }: Local): Local {
+  const open = allowed.map((rule) => ({ ...rule, pattern: { ...rule.pattern, digest: undefined } }));
+  return { denied: denied.filter(({ pattern }) => pattern.digest === undefined), allowed: open, isListed };
+}
+
+function refusalOfRepository({ denied, allowed, isListed }: Local, where: RepositoryKey): string | undefined {
+  const rule = denied.find(({ pattern }) => isWholeRepository(pattern));
+  if (rule !== undefined) return because(rule);
+  return isListed && allowed.length === 0 ? notAmong(where) : undefined;
+}
+
+function refusalOfName(
+  local: Local,
+  name: RepositoryKey & { readonly tag?: string; readonly digest?: Digest },
+): string | undefined {
+  const rule = local.denied.find(({ pattern }) => matches(pattern, name));
+  if (rule !== undefined) return because(rule);
+  if (!local.isListed || local.allowed.some(({ pattern }) => matches(pattern, name))) return undefined;
+  return notAmong(name);
+}
+
+function because({ pattern, from }: PassageRule): string {
+  return `${pattern.text} is denied (${from === "settings" ? "in the settings" : "by granary deny"})`;
+}
+
+function notAmong({ upstream }: RepositoryKey): string {
+  return `it is not among what is allowed of ${upstream}`;
+}
+
+function denied(target: Target, reason: string): GranaryError {
+  const { upstream, repository } = target;
+  const tag = target.kind === "manifest" && "tag" in target.reference ? `:${target.reference.tag}` : "";
+  const digest = digestOf(target);
+  const name = `${upstream}/${repository}${tag}${digest === undefined ? "" : `@${digest}`}`;
+  return new GranaryError("denied", `${name} may not pass this mirror: ${reason}.`, { target: name });
+}
+
+function digestOf(target: Target): Digest | undefined {
+  if (target.kind === "tags") return undefined;
+  if (target.kind !== "manifest") return target.digest;
+  return "digest" in target.reference ? target.reference.digest : undefined;
+}
+
+function whereOf({ upstream, repository }: RepositoryKey): RepositoryKey {
+  return { upstream, repository };
+}
+
+function isSame(one: Way, other: Way): boolean {
+  return "tag" in one
+    ? "tag" in other && one.tag === other.tag
+    : "digest" in other && one.digest === other.digest;
+}
+
+function keyOf({ upstream, repository }: RepositoryKey, digest: string): string {
+  return `${upstream}\n${repository}\n${digest}`;
+}
