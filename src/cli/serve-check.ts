@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { formatBytes } from "../bytes/units.ts";
 import type { ListenerSettings, Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
-import { clientUrls } from "../http/connections/exposure.ts";
+import { clientUrls, exposureOf } from "../http/connections/exposure.ts";
 import { checkStorage } from "../store/layout.ts";
 import { misused } from "./exit-code.ts";
 import { printJson, printLine } from "./output.ts";
@@ -25,12 +25,16 @@ export async function checkServe(
   const storage = { directory: resolve(directory), isThere, maxSize, minFree };
   const listeners = settings.listeners.map(listenerView);
   const reachable = settings.upstreams.map(({ name }) => name);
-  if (json === true) return printJson({ config: config ?? null, listeners, storage, upstreams: reachable });
+  const admin = adminView(settings);
+  if (json === true)
+    return printJson({ config: config ?? null, listeners, admin, storage, upstreams: reachable });
   printLine(`${config ?? "The built-in configuration"} can be used.`);
   printLine("It would listen:");
   for (const { url, upstream, login } of listeners) {
     printLine(`  ${url} for ${upstream} (${login ? "with a login" : "no login"})`);
   }
+  if (admin !== null)
+    printLine(`  ${admin.url} to show and steer it (${admin.token ? "with a token" : "no token"})`);
   const [place, most, free] = [storage.directory, formatBytes(maxSize), formatBytes(minFree)];
   printLine(
     `It would keep up to ${most} in ${place}${isThere ? "" : " (not made yet)"}, and leave ${free} of the disk free.`,
@@ -50,4 +54,13 @@ async function isStorageThere(directory: string): Promise<boolean> {
 function listenerView({ port, host, upstream, tls, login }: ListenerSettings) {
   const [url] = clientUrls({ address: host ?? "::", port, cert: tls?.cert });
   return { url, port, host: host ?? null, upstream, login: login !== undefined };
+}
+
+/** What `granary serve` would say of the admin face. A host that is a name is on this machine's network, for all that is known without asking. */
+function adminView({ admin }: Settings) {
+  if (admin === undefined) return null;
+  const { port, host, view } = admin;
+  const [url] = clientUrls({ address: host === "localhost" ? "127.0.0.1" : host, port, cert: undefined });
+  const isOnMachine = host === "localhost" || exposureOf(host).reach === "machine";
+  return { url, port, host, view, token: admin.token !== undefined || !isOnMachine };
 }

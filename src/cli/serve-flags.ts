@@ -1,6 +1,7 @@
 /** Owns what the options of `granary serve` change of the settings, and what is wrong with them in the words of who typed them. Pure. */
 import { isIP } from "node:net";
-import type { ListenerSettings, Settings } from "../config/settings.ts";
+import { DEFAULT_ADMIN, parseAdminPlace } from "../config/sections/admin.ts";
+import type { AdminSettings, ListenerSettings, Settings } from "../config/settings.ts";
 import { misused } from "./exit-code.ts";
 
 export type ServeFlags = {
@@ -8,22 +9,31 @@ export type ServeFlags = {
   readonly directory?: string;
   readonly port?: string;
   readonly host?: string;
+  readonly admin?: string;
   readonly logLevel?: string;
   readonly check?: boolean;
   readonly json?: boolean;
 };
 
 /** The settings with the options over them. Throws `config-invalid` for what cannot be meant. */
-export function withFlags(settings: Settings, { directory, port, host, logLevel }: ServeFlags): Settings {
+export function withFlags(settings: Settings, flags: ServeFlags): Settings {
+  const { directory, port, host, admin, logLevel } = flags;
   if (host !== undefined) checkHost(host);
   if (directory === "") throw misused("--directory takes the path of a directory, not nothing.");
   const ports = port === undefined ? [] : portsOf(port, settings.listeners.length);
   return {
     ...settings,
     listeners: withPlaces(settings.listeners, ports, host),
+    ...(admin !== undefined && { admin: withAdminPlace(settings.admin, admin) }),
     storage: { ...settings.storage, ...(directory !== undefined && { directory }) },
     log: { ...settings.log, ...(logLevel !== undefined && { level: logLevel }) },
   };
+}
+
+/** Who may come in stays as the file has it. */
+function withAdminPlace(written: AdminSettings | undefined, text: string): AdminSettings | undefined {
+  const place = parseAdminPlace(text, "--admin");
+  return place === "off" ? undefined : { ...DEFAULT_ADMIN, token: undefined, ...written, ...place };
 }
 
 function checkHost(host: string): void {

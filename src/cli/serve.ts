@@ -4,18 +4,14 @@ import { formatDuration } from "../bytes/units.ts";
 import { USUAL_CONFIG } from "../config/config-file.ts";
 import type { Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
-import { adminListener } from "../http/admin/admin-listener.ts";
-import { createAdminApp } from "../http/admin/app.ts";
 import { type Serving, serve } from "../http/serve.ts";
-import { serveSocket } from "../http/serve-socket.ts";
 import type { Mirror } from "../mirror/mirror.ts";
 import { systemClock } from "../observe/clock.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openCache } from "../open.ts";
 import { type ReloadPart, renewing } from "../reloading/reload-part.ts";
-import { layoutOf } from "../store/layout.ts";
-import { adminParts } from "./admin/parts-of.ts";
+import { type AdminFace, serveAdminFace } from "./admin/serve-admin-face.ts";
 import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
 import { withExamples } from "./help.ts";
@@ -29,6 +25,9 @@ const CONFIG_HELP = `YAML file with the settings (config/granary.yaml is an exam
 
 const PORT_HELP =
   "ports of the listeners, in their order (without a configuration: Docker Hub, the Ollama registry); those without one keep theirs; wins over the file";
+
+const ADMIN_HELP =
+  "where the admin face listens: a port, an address with a port, or off (default: port 5080 of 127.0.0.1); wins over the file";
 
 const LOG_LEVELS = ["trace", "debug", "info", "warn", "error", "silent"];
 
@@ -47,6 +46,7 @@ export function serveCommand(): Command {
     .option("-d, --directory <directory>", "where blobs and metadata live; wins over the file")
     .option("-p, --port <port[,port...]>", PORT_HELP)
     .option("--host <address>", "the address that all listeners listen on; wins over the file")
+    .option("--admin <place>", ADMIN_HELP)
     .addOption(new Option("--log-level <level>", "what is logged; wins over the file").choices(LOG_LEVELS))
     .option("--check", "check the configuration, say what would be served; open and change nothing")
     .option("--json", "with --check: print that as one JSON value on standard output")
@@ -75,22 +75,24 @@ async function run(flags: ServeFlags): Promise<void> {
     throw error;
   });
   const drain = drainOf(settings);
-  const reload = settingsReload(
-    settings,
-    read,
-    [...mirror.reloadParts, logLevel(log), drain.reloadPart, serving.reloadPart],
-    { log, events: mirror.records.events },
+  const parts = [...mirror.reloadParts, logLevel(log), drain.reloadPart, serving.reloadPart];
+  const reload = settingsReload(settings, read, parts, { log, events: mirror.records.events });
+  const face = await serveAdminFace(settings, { cache: mirror, reload: reload.run, ...observers }).catch(
+    async (error: unknown) => {
+      await serving.close();
+      await mirror.close(0);
+      throw error;
+    },
   );
-  const admin = createAdminApp(adminParts({ cache: mirror, reload: reload.run, ...observers }));
-  const socket = await serveSocket(socketOf(settings), adminListener(admin), log);
-  announce(settings, serving);
+  parts.push(...face.reloadParts);
+  announce(settings, serving, face);
   signals.onReload(() => reload.run().then(ignored, ignored));
   const signal = await signals.stop;
   log.info(
     { signal },
     `stopping: transfers in flight get ${formatDuration(drain.ms)}; again to stop at once`,
   );
-  await socket.close();
+  await face.close();
   await stop(drain.ms, serving, mirror, log);
 }
 
@@ -112,11 +114,6 @@ function logLevel(log: Log): ReloadPart<Settings> {
   });
 }
 
-/** Where commands on this machine ask this server. */
-function socketOf({ storage }: Settings): string {
-  return layoutOf(storage.directory).socket;
-}
-
 /** A server goes on when nobody reads what it prints any more: the terminal was closed, the pipe's reader ended. */
 function outliveOutput(): void {
   for (const stream of [process.stdout, process.stderr]) {
@@ -126,12 +123,14 @@ function outliveOutput(): void {
 }
 
 /** On a terminal, where to point which client; the log says the rest. */
-function announce({ storage }: Settings, { listeners }: Serving): void {
+function announce({ storage }: Settings, { listeners }: Serving, { listener: admin }: AdminFace): void {
   if (process.stdout.isTTY !== true) return;
   printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
   for (const { upstream, url } of listeners) {
     printLine(`  ${url}  serves ${upstream}${clientHint(upstream, url)}`);
   }
+  if (admin !== undefined)
+    printLine(`  ${admin.url}  shows and steers it${admin.needsToken ? ", with its token" : ""}`);
   printLine("Stop it with Ctrl-C.\n");
 }
 

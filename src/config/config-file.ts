@@ -98,7 +98,17 @@ function sentenceOf(issue: z.core.$ZodIssue): string {
     const keys = issue.keys.map((key) => [...at, shownKey(key)].join(".")).join(", ");
     return `${keys}: no such key; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowedAt(issue.path)}`;
   }
+  if (issue.code === "invalid_union") {
+    const meant = issue.errors.find((issues) => !issues.some(isOtherKind)) ?? [];
+    if (meant.length > 0)
+      return meant.map((inner) => sentenceOf({ ...inner, path: [...issue.path, ...inner.path] })).join("; ");
+  }
   return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
+}
+
+/** The value is not of this kind at all: of several kinds, another one was meant. */
+function isOtherKind({ code, path }: z.core.$ZodIssue): boolean {
+  return path.length === 0 && (code === "invalid_type" || code === "invalid_value");
 }
 
 /**
@@ -117,6 +127,7 @@ function allowedAt(path: readonly PropertyKey[]): string {
     storage: fileSchema.shape.storage.unwrap().shape,
     log: fileSchema.shape.log.unwrap().shape,
     clients: fileSchema.shape.clients.unwrap().shape,
+    admin: fileSchema.shape.admin.unwrap().options[1].shape,
     listeners: path.includes("login")
       ? fileSchema.shape.listeners.unwrap().element.shape.login.unwrap().shape
       : fileSchema.shape.listeners.unwrap().element.shape,

@@ -7,6 +7,9 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
+/** Keys whose values are secrets. */
+const SECRET_KEYS = ["password", "token"];
+
 /** The variables that were filled in: value -> name. */
 export type Filled = Map<string, string>;
 
@@ -38,11 +41,12 @@ export function withoutFilled(error: unknown, filled: Filled): unknown {
 const SHORTEST = 4;
 
 function fillText(text: string, env: Environment, path: readonly string[], filled: Filled): string {
-  if (path.at(-1) === "password" && !new RegExp(`^${REFERENCE.source}$`).test(text)) {
+  const key = path.at(-1) ?? "";
+  if (SECRET_KEYS.includes(key) && !new RegExp(`^${REFERENCE.source}$`).test(text)) {
     throw invalid(
       path,
-      "a password is not written into this file: name an environment variable as $" +
-        "{NAME}, or use passwordFile",
+      `a ${key} is not written into this file: name an environment variable as $` +
+        `{NAME}, or use ${key}File`,
     );
   }
   return text.replace(REFERENCE, (_, name: string) => {

@@ -45,17 +45,18 @@ export async function readListenerTls(
   return { cert, key };
 }
 
-/** The password, given as `password` or in `passwordFile`; undefined when there is neither. */
+/** The password, given as `password` or in `passwordFile`; undefined when there is neither. `name` is what it is called there. */
 export async function passwordFrom(
   path: string,
   {
     password,
     passwordFile,
   }: { readonly password?: string | undefined; readonly passwordFile?: string | undefined },
+  name: "password" | "token" = "password",
 ): Promise<string | undefined> {
   if (passwordFile === undefined) return password;
-  if (password !== undefined) throw invalid(`${path}: give either password or passwordFile, not both.`);
-  return await readPasswordFile(passwordFile, `${path}.passwordFile`);
+  if (password !== undefined) throw invalid(`${path}: give either ${name} or ${name}File, not both.`);
+  return await readPasswordFile(passwordFile, `${path}.${name}File`);
 }
 
 /** The PEM text of certificate authorities. `path` is the key that names the file. */

@@ -22,6 +22,7 @@ import { type Filled, withoutFilled } from "./environment.ts";
 import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./files.ts";
 import { NamedFiles } from "./named-files.ts";
 import type { ConfigFile } from "./schema.ts";
+import { adminSettings } from "./sections/admin.ts";
 import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
 import { trafficSettings } from "./sections/traffic.ts";
@@ -64,7 +65,11 @@ export async function loadAgain(
   readProxies(env);
   const filled: Filled = new Map();
   try {
-    const settings = await settingsOf(file === undefined ? {} : await readConfig(file, env, filled), files);
+    const settings = await settingsOf(
+      file === undefined ? {} : await readConfig(file, env, filled),
+      env,
+      files,
+    );
     return { settings, problems: files.problems().map((each) => messageOf(withoutFilled(each, filled))) };
   } catch (error) {
     files.problems();
@@ -74,7 +79,8 @@ export async function loadAgain(
 
 /** The settings of `file`, or the built-in ones, without any secret and certificate: to look into what is stored. Throws `config-invalid`. */
 export async function loadWithoutSecrets(file: string | undefined, env: Environment): Promise<Settings> {
-  return await settingsOf(file === undefined ? {} : await readWithoutSecrets(file, env), new NamedFiles());
+  const written = file === undefined ? {} : await readWithoutSecrets(file, env);
+  return await settingsOf(written, env, new NamedFiles());
 }
 
 /** Where blobs are stored, by `file`. Reads no other section, so variables that hold secrets need not be set. */
@@ -99,7 +105,7 @@ export async function loadPlace(file: string | undefined, env: Environment): Pro
   return { port, host, certificate };
 }
 
-async function settingsOf(written: ConfigFile, files: NamedFiles): Promise<Settings> {
+async function settingsOf(written: ConfigFile, env: Environment, files: NamedFiles): Promise<Settings> {
   const names = new Set([...Object.keys(BUILT_IN_UPSTREAMS), ...Object.keys(written.upstreams ?? {})]);
   const reached = await Promise.all(
     [...names].map((name) => upstreamSettings(name, written.upstreams?.[name] ?? {}, files)),
@@ -120,6 +126,7 @@ async function settingsOf(written: ConfigFile, files: NamedFiles): Promise<Setti
     upstreams,
     keep: keepSettings(written.keep ?? [], upstreams),
     traffic: trafficSettings(written.traffic ?? {}),
+    admin: await adminSettings(written.admin, env),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },

@@ -3,6 +3,7 @@
  * (docs/configuration.md lists the same keys). Parsing gives plain values; load.ts fills in the defaults.
  */
 import { z } from "zod";
+import { adminSection } from "./sections/admin.ts";
 import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
 import { trafficSection } from "./sections/traffic.ts";
@@ -123,6 +124,9 @@ export const fileSchema = z.strictObject({
     .describe("Registries by name, beside the built-in ones."),
   keep: keepSection.optional(),
   traffic: trafficSection.optional(),
+  admin: adminSection
+    .optional()
+    .describe("Where people and commands see and steer this Granary; off switches that listener off."),
   clients: z
     .strictObject({
       maxConnections: connections

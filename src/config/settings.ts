@@ -47,6 +47,20 @@ export type ClientSettings = {
   readonly stallMs: number;
 };
 
+export type AdminSettings = {
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  readonly host: string;
+  /** Asked of everybody, wherever they come from; undefined: as the address of the listener needs it. */
+  readonly token: string | undefined;
+  /** The path that `token` comes from; read again on a reload. */
+  readonly tokenFile?: string;
+  /** Whether reading needs the token too, where there is one. */
+  readonly view: "anyone" | "token";
+  /** Names by which browsers may come here, besides addresses and localhost. */
+  readonly hosts: readonly string[];
+};
+
 export type LogSettings = { readonly level: string; readonly format: "auto" | "pretty" | "json" };
 
 /** An Upstream with the texts of the PEM files that it names. */
@@ -68,6 +82,8 @@ export type Settings = {
   readonly keep?: readonly NamePattern[];
   /** How long is kept what was pulled, and by whom. */
   readonly traffic?: RecordSettings;
+  /** undefined: there is no admin listener. */
+  readonly admin?: AdminSettings | undefined;
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

@@ -120,5 +120,5 @@ function commonsOf(limits: ConnectionLimits, { log, clock }: Observers) {
     const facts = { client, limit: admission.limits[excess] };
     episodes.trouble(excess, facts, `more connections than clients.${excess} allows: refusing some`);
   });
-  return { admission, sentAhead: new SentAhead(), episodes };
+  return { admission, sentAhead: new SentAhead(), episodes, clock };
 }

@@ -32,6 +32,8 @@ export type Layout = {
   readonly damaged: string;
   /** Where commands reach a running server; see control-socket.ts. */
   readonly socket: string;
+  /** The token of the admin face, where none is configured; see admin-token.ts. */
+  readonly adminToken: string;
   blobsOf(algorithm: DigestAlgorithm): string;
   /** `blobs/sha256/<2 hex>`: the directory that `blob` lies in. */
   blobDirectory(digest: Digest): string;
@@ -55,6 +57,7 @@ export function layoutOf(directory: string): Layout {
     database: join(root, "granary.db"),
     damaged: join(root, "damaged"),
     socket: join(root, "granary.sock"),
+    adminToken: join(root, "admin-token"),
     blobsOf,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), encodedOf(digest)),

@@ -107,6 +107,7 @@ test("--check --json is for scripts; a secret that is missing is a sentence", as
   expect(JSON.parse(out)).toEqual({
     config: "granary.yaml",
     listeners: [{ url, port: 5443, host: null, upstream: "ghcr.io", login: true }],
+    admin: null,
     storage: { directory, isThere: true, maxSize: 2 ** 30, minFree: 5 * 2 ** 30 },
     upstreams: expect.arrayContaining(["docker.io", "ghcr.io"]) as unknown,
   });

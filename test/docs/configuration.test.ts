@@ -17,6 +17,8 @@ const PAGE = "docs/configuration.md";
 
 /** Keys that mean something only when they are given: every other one has a default. */
 const WITHOUT_DEFAULT = [
+  "admin.token",
+  "admin.tokenFile",
   "listeners[].certFile",
   "listeners[].host",
   "listeners[].keyFile",

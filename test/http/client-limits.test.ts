@@ -2,7 +2,7 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { networkOf } from "../../src/http/connections/admission.ts";
+import { networkOf } from "../../src/http/client-network.ts";
 import { patternBytes } from "../support/pattern.ts";
 import { type MemoryServer, serveMemory } from "../support/serve-memory.ts";
 import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";

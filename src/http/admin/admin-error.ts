@@ -56,3 +56,13 @@ export function adminError(error: unknown): { readonly status: AdminStatus; read
   const { code, message } = error;
   return { status: STATUS[code], body: { error: { code, message: withoutUserInfo(message) } } };
 }
+
+/** The same as an answer. */
+export function failureAnswer(error: unknown): Response {
+  const { status, body } = adminError(error);
+  const headers = new Headers();
+  if (status === 401) headers.set("WWW-Authenticate", 'Bearer realm="granary"');
+  const waitMs = error instanceof GranaryError ? error.facts.retryAfterMs : undefined;
+  if (waitMs !== undefined) headers.set("Retry-After", String(Math.ceil(waitMs / 1000)));
+  return Response.json(body, { status, headers });
+}

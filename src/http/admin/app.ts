@@ -6,7 +6,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { GranaryError, messageOf } from "../../errors.ts";
 import { version } from "../../version.ts";
-import { adminError } from "./admin-error.ts";
+import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import type { AdminApp } from "./app-kind.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
@@ -49,19 +49,16 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
   );
   app.notFound(({ req }) => {
     const text = `There is no ${req.method} ${req.path} here; /api/v1/openapi.json lists what there is.`;
-    return failure(new GranaryError("not-found", text));
+    return failureAnswer(new GranaryError("not-found", text));
   });
   app.onError((error) => {
     if (!(error instanceof GranaryError) && !isHttp(error))
       log.error({ err: error, reason: messageOf(error) }, "a request to the admin face failed unexpectedly");
-    return failure(isHttp(error) ? new GranaryError("config-invalid", sentence(messageOf(error))) : error);
+    return failureAnswer(
+      isHttp(error) ? new GranaryError("config-invalid", sentence(messageOf(error))) : error,
+    );
   });
   return app;
-}
-
-function failure(error: unknown): Response {
-  const { status, body } = adminError(error);
-  return Response.json(body, { status });
 }
 
 type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };

@@ -5,10 +5,10 @@
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import ipaddr from "ipaddr.js";
 import type { Clock } from "../../observe/clock.ts";
 import { statusPageOf } from "../admin/status-pages.ts";
 import { refuse } from "../answers/respond.ts";
+import { networkOf } from "../client-network.ts";
 import type { RequestListener } from "./turns.ts";
 
 export type ConnectionLimits = {
@@ -99,15 +99,6 @@ export class Admission {
     if (own > 0) this.#perAddress.set(address, own);
     else this.#perAddress.delete(address);
   }
-}
-
-/** One IPv6 client can have a whole /64 network of addresses, so the network counts as one address. */
-export function networkOf(address: string | undefined): string {
-  if (address === undefined || !ipaddr.isValid(address)) return address ?? "";
-  const parsed = ipaddr.process(address);
-  if (parsed instanceof ipaddr.IPv4) return parsed.toString();
-  const network = parsed.parts.slice(0, 4).map((part) => part.toString(16));
-  return `${network.join(":")}::/64`;
 }
 
 /** The socket of a request over TLS is another object than its plain connection; the addresses are the same. */

@@ -1,14 +1,14 @@
 /**
  * Owns one listening port: the Node server with the limits that container clients need, and its orderly end. What a request meets there
- * is request-listener.ts's.
+ * is its caller's: request-listener.ts for registries, the guards of the admin face for that.
  */
 import { createServer, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { GranaryError, messageOf } from "../../errors.ts";
+import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
-import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import { plainAddress } from "../request-log.ts";
 import type { Admission } from "./admission.ts";
 import type { SentAhead } from "./sent-ahead.ts";
@@ -32,6 +32,7 @@ export type ListenerCommons = {
   readonly sentAhead: SentAhead;
   /** The log has one line for each episode of misbehaving clients. */
   readonly episodes: Episodes;
+  readonly clock: Clock;
 };
 
 export type Listener = {
@@ -68,7 +69,7 @@ const HANDSHAKE_MS = 30_000;
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(
   options: ListenerOptions,
-  parts: FaceParts,
+  answer: RequestListener,
   commons: ListenerCommons,
 ): Promise<Listener> {
   const { tls, port, host, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
@@ -78,7 +79,7 @@ export async function openListener(
   const open: OpenResponses = new Set();
   commons.admission.watch(server);
   const { turns, onStalled } = takeTurns(
-    commons.admission.guard(remembering(open, createRequestListener(parts))),
+    commons.admission.guard(remembering(open, answer)),
     silenceMs,
     commons,
   );
@@ -108,7 +109,7 @@ export async function openListener(
       server.timeout = next.stallMs ?? STALL_MS;
     },
     close: () => {
-      closed ??= drain(server, { open, connections }, drainMs, parts);
+      closed ??= drain(server, { open, connections }, drainMs, commons);
       return closed;
     },
   };
@@ -207,7 +208,7 @@ async function drain(
   server: Server,
   { open, connections }: { readonly open: OpenResponses; readonly connections: ReadonlySet<Socket> },
   drainMs: number,
-  { clock }: FaceParts,
+  { clock }: ListenerCommons,
 ): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
   for (const outgoing of open) {

@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Login } from "../../oci/credentials.ts";
 import { LoginCheck } from "../registry/login.ts";
-import type { FaceParts } from "../request-listener.ts";
+import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import { clientUrls, exposureOf, type Interfaces, warnOfExposure } from "./exposure.ts";
 import { type Listener, type ListenerCommons, type ListenerOptions, openListener } from "./listener.ts";
 
@@ -55,7 +55,11 @@ export class ServedListener {
     const { login, upstream, ...options } = entry;
     const check = login && new LoginCheck(login);
     const parts = { ...around.shared, router, upstreams, listenerUpstream: upstream, login: check };
-    const listener = await openListener({ ...options, ...patience }, parts, around.commons);
+    const listener = await openListener(
+      { ...options, ...patience },
+      createRequestListener(parts),
+      around.commons,
+    );
     const served = new ServedListener(around, listener, parts, entry);
     served.#warn();
     return served;

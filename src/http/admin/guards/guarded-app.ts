@@ -1,0 +1,111 @@
+/**
+ * Owns the admin application as a network sees it: the guard before every path, the pages by which a browser logs in, and the headers that
+ * keep pages of other sites out of every answer.
+ */
+import type { HttpBindings } from "@hono/node-server";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { getCookie, setCookie } from "hono/cookie";
+import type { GranaryError } from "../../../errors.ts";
+import { plainAddress } from "../../request-log.ts";
+import { failureAnswer } from "../admin-error.ts";
+import type { AdminApp } from "../app-kind.ts";
+import type { Guard, Visit } from "./guard.ts";
+import { goOnPage, loginPage, STYLE_HASH } from "./login-pages.ts";
+
+type Bindings = { Bindings: HttpBindings };
+
+export type GuardedApp = Hono<Bindings>;
+
+type Asked = Context<Bindings>;
+
+const HEADERS: readonly (readonly [string, string])[] = [
+  [
+    "Content-Security-Policy",
+    `default-src 'none'; script-src 'self'; style-src 'self' '${STYLE_HASH}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+  ],
+  ["X-Content-Type-Options", "nosniff"],
+  ["X-Frame-Options", "DENY"],
+  ["Referrer-Policy", "no-referrer"],
+  ["Cross-Origin-Resource-Policy", "same-origin"],
+  ["Cross-Origin-Opener-Policy", "same-origin"],
+  ["Cache-Control", "no-store"],
+];
+
+/** A form with one token. */
+const MOST_FORM_BYTES = 16 * 1024;
+
+export function guardedApp(app: AdminApp, guard: Guard): GuardedApp {
+  const guarded: GuardedApp = new Hono();
+  guarded.use(async (context, next) => {
+    const refusal = guard.refusalOfOrigin(visitOf(context));
+    if (refusal !== undefined) context.res = failureAnswer(refusal);
+    else await next();
+    for (const [name, value] of HEADERS) context.res.headers.set(name, value);
+  });
+  addLogin(guarded, guard);
+  guarded.all("*", async (context) => {
+    const refusal = await guard.refusalOfVisitor(visitOf(context));
+    if (refusal === undefined) return await app.fetch(context.req.raw, context.env);
+    return wantsPage(context) ? context.redirect("/login", 303) : failureAnswer(refusal);
+  });
+  guarded.onError((error) => failureAnswer(error));
+  return guarded;
+}
+
+/** The link of the log, and the form for who has only the token. */
+function addLogin(guarded: GuardedApp, guard: Guard): void {
+  guarded.get("/login", async (context) => {
+    const token = context.req.query("token");
+    if (!guard.needsToken) return context.redirect("/", 303);
+    return token === undefined ? context.html(loginPage()) : await logIn(context, guard, token);
+  });
+  const limit = bodyLimit({ maxSize: MOST_FORM_BYTES, onError: (context) => context.html(loginPage(), 413) });
+  guarded.post("/login", limit, async (context) => {
+    const { token } = await context.req.parseBody();
+    return await logIn(context, guard, typeof token === "string" ? token.trim() : "");
+  });
+  guarded.post("/logout", (context) => {
+    setCookie(context, cookieName(context), "", { ...COOKIE, maxAge: 0 });
+    return context.redirect("/login", 303);
+  });
+}
+
+const COOKIE = { httpOnly: true, sameSite: "Strict", path: "/" } as const;
+
+async function logIn(context: Asked, guard: Guard, token: string): Promise<Response> {
+  const refusal = await guard.refusalOfToken(token, clientOf(context));
+  if (refusal !== undefined) return refusedLogin(context, refusal);
+  const { value, lifeMs } = guard.newCookie();
+  setCookie(context, cookieName(context), value, { ...COOKIE, maxAge: lifeMs / 1000 });
+  // Not a redirect: after a click on a link elsewhere, a browser would leave the cookie out of what it is redirected to.
+  return context.html(goOnPage());
+}
+
+function refusedLogin(context: Asked, { code, message }: GranaryError): Response | Promise<Response> {
+  return context.html(loginPage(message), code === "rate-limited" ? 429 : 401);
+}
+
+function visitOf(context: Asked): Visit {
+  const { req } = context;
+  return {
+    method: req.method,
+    client: clientOf(context),
+    header: (name) => req.header(name),
+    cookie: getCookie(context, cookieName(context)),
+  };
+}
+
+/** Cookies do not know ports: of two Granarys on one host each has its own. */
+function cookieName({ req }: Asked): string {
+  return `granary-${/:(\d+)$/.exec(req.header("host") ?? "")?.[1] ?? "80"}`;
+}
+
+/** None where the application is asked without a connection, as tests do. */
+function clientOf({ env }: Asked): string | undefined {
+  return plainAddress(env?.incoming?.socket.remoteAddress);
+}
+
+function wantsPage({ req }: Asked): boolean {
+  return req.method === "GET" && req.header("accept")?.includes("text/html") === true;
+}

@@ -1,0 +1,157 @@
+/**
+ * Shows who may do what through the admin listener. Every route that the OpenAPI document has is tried by those who may not, so a new route is
+ * tried without a line here.
+ */
+import { describe, expect, test } from "vitest";
+import type { WireRequest } from "../../support/wire.ts";
+import { startAdmin, TOKEN, unreachable } from "./admin-world.ts";
+
+type Route = { readonly method: string; readonly path: string };
+
+async function routesOf(admin: Awaited<ReturnType<typeof startAdmin>>, headers = {}): Promise<Route[]> {
+  const { text } = await admin.ask("/api/v1/openapi.json", { headers });
+  const { paths } = JSON.parse(text) as { paths: Record<string, object> };
+  const found = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => ({
+      method: method.toUpperCase(),
+      path: path.replaceAll(/\{\w+\}/g, "1"),
+    })),
+  );
+  expect(found.length).toBeGreaterThan(1);
+  return found;
+}
+
+const BEARER = { authorization: `Bearer ${TOKEN}` };
+
+/** Headers with which nobody may come in. */
+const STRANGERS: readonly (readonly [string, Record<string, string>, number, string])[] = [
+  ["as anonymous", {}, 401, "unauthorized"],
+  ["with a wrong token", { authorization: `Bearer ${TOKEN}x` }, 401, "unauthorized"],
+  ["with a login of another kind", { authorization: "Basic Z3JhbmFyeTpncmFuYXJ5" }, 401, "unauthorized"],
+  ["with a forged cookie", { cookie: `granary-PORT=99999999999999.${"A".repeat(43)}` }, 401, "unauthorized"],
+  ["with a foreign Host", { ...BEARER, host: "evil.test" }, 403, "denied"],
+  ["with a foreign Origin", { ...BEARER, origin: "https://evil.test" }, 403, "denied"],
+  ["with the Origin of another port", { ...BEARER, origin: "http://127.0.0.1:3000" }, 403, "denied"],
+  ["with an Origin that is none", { ...BEARER, origin: "null" }, 403, "denied"],
+  [
+    "from another site's page",
+    { ...BEARER, "sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors" },
+    403,
+    "denied",
+  ],
+];
+
+describe("every route", () => {
+  test.each(STRANGERS)("asked %s reaches nothing", async (_, headers, status, code) => {
+    const { parts, reached } = unreachable();
+    const admin = await startAdmin({ token: TOKEN, parts });
+    const sent = Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, value.replace("PORT", String(admin.port))]),
+    );
+    await Promise.all(
+      (await routesOf(admin, BEARER)).map(async ({ method, path }) => {
+        const answer = await admin.ask(path, { method, headers: sent });
+        expect([answer.status, answer.json?.error?.code], `${method} ${path}`).toEqual([status, code]);
+        expect(answer.text).not.toContain(TOKEN);
+      }),
+    );
+    expect(reached).toEqual([]);
+  });
+
+  test("on loopback without a token is refused to other sites all the same", async () => {
+    const { parts, reached } = unreachable();
+    const admin = await startAdmin({ parts });
+    for (const { method, path } of await routesOf(admin)) {
+      for (const headers of [
+        { host: "evil.test" },
+        { host: "localhost.evil.test" },
+        { origin: "https://evil.test" },
+        { "sec-fetch-site": "same-site", "sec-fetch-mode": "cors" },
+      ]) {
+        const answer = await admin.ask(path, { method, headers });
+        expect([answer.status, answer.json?.error?.code], `${method} ${path}`).toEqual([403, "denied"]);
+      }
+    }
+    expect(reached).toEqual([]);
+  });
+
+  test("with view: anyone lets nobody change anything without the token", async () => {
+    const { parts, reached } = unreachable();
+    const admin = await startAdmin({ token: TOKEN, view: "anyone", parts });
+    for (const { method, path } of await routesOf(admin)) {
+      if (method === "GET") continue;
+      const answer = await admin.ask(path, { method });
+      expect([answer.status, answer.json?.error?.code], `${method} ${path}`).toEqual([401, "unauthorized"]);
+    }
+    expect(reached).toEqual([]);
+  });
+});
+
+describe("is let in", () => {
+  const tries: readonly (readonly [string, Parameters<typeof startAdmin>[0], WireRequest])[] = [
+    ["who is on the machine, where no token is asked for", {}, {}],
+    ["who has the token", { token: TOKEN }, { headers: BEARER }],
+    ["who only reads, with view: anyone", { token: TOKEN, view: "anyone" }, {}],
+    [
+      "who comes by a name that the settings list",
+      { hosts: ["granary.lab"] },
+      { headers: { host: "Granary.lab:80" } },
+    ],
+    ["who comes by localhost", {}, { headers: { host: "localhost:5080" } }],
+    ["who comes by an address of IPv6", {}, { headers: { host: "[2001:db8::1]:5080" } }],
+    ["our own page", {}, { headers: { host: "granary.localhost:1", origin: "http://granary.localhost:1" } }],
+    ["our own page behind https", {}, { headers: { host: "127.0.0.1", origin: "https://127.0.0.1" } }],
+    [
+      "our own page's picture",
+      {},
+      { headers: { "sec-fetch-site": "same-origin", "sec-fetch-mode": "no-cors" } },
+    ],
+    [
+      "who follows a link of another site",
+      {},
+      {
+        headers: {
+          "sec-fetch-site": "cross-site",
+          "sec-fetch-mode": "navigate",
+          "sec-fetch-dest": "document",
+        },
+      },
+    ],
+  ];
+  test.each(tries)("%s", async (_, options, request) => {
+    const admin = await startAdmin(options);
+    expect(await admin.ask("/api/v1/openapi.json", request)).toMatchObject({ status: 200 });
+  });
+});
+
+test.each(["evil.test", "127.0.0.1.evil.test", "granary.lab", "1.2.3.4.5", "0x7f.1", "127.0.0.1 evil"])(
+  "the Host %j is nobody's",
+  async (host) => {
+    const admin = await startAdmin();
+    const { status } = await admin.ask("/api/v1/openapi.json", { headers: { host } });
+    expect([400, 403]).toContain(status);
+  },
+);
+
+test("every answer keeps other sites' pages out, refusals too", async () => {
+  const admin = await startAdmin({ token: TOKEN });
+  for (const [target, headers] of [
+    ["/api/v1/openapi.json", BEARER],
+    ["/api/v1/status", {}],
+    ["/login", {}],
+    ["/nothing", BEARER],
+    ["/login", { host: "evil.test" }],
+  ] as const) {
+    const answer = await admin.ask(target, { headers });
+    expect(answer.headers["content-security-policy"], target).toContain("default-src 'none'");
+    expect(answer.headers["content-security-policy"], target).not.toContain("unsafe");
+    expect(answer.headers, target).toMatchObject({
+      "x-content-type-options": "nosniff",
+      "x-frame-options": "DENY",
+      "referrer-policy": "no-referrer",
+      "cross-origin-resource-policy": "same-origin",
+      "cache-control": "no-store",
+    });
+    expect(answer.headers["access-control-allow-origin"], target).toBeUndefined();
+  }
+});
