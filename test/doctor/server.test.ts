@@ -167,4 +167,9 @@ test("what it says is for people where nobody asks for JSON, and its options are
   expect(out).toMatch(/\d+ things are wrong\.\n$/);
   expect((await runMain(["doctor", "--file", "x"])).code).toBe(2);
   expect((await runMain(["doctor", "--client", "lxc"])).code).toBe(2);
+  const unknown = await runMain(["doctor", "-c", world.config, "--no-pull", "--upstream", "nowhere.test"]);
+  expect(unknown).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('no upstream "nowhere.test"; known are'),
+  });
 });

@@ -13,6 +13,7 @@ import { messageOf } from "../../errors.ts";
 import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
 import { openUpstream } from "../../open.ts";
 import { askServer } from "../admin/ask-server.ts";
+import { misused } from "../exit-code.ts";
 
 export type ServerFlags = {
   readonly config?: string;
@@ -36,17 +37,30 @@ export async function checkServer(command: Command, flags: ServerFlags): Promise
   const placed = flags.directory === undefined ? settings : withDirectory(settings, flags.directory);
   const running = await statusOf(command);
   const upstreams = await upstreamsToAsk(placed, flags.upstream);
-  const parts = await Promise.all([
-    checkStorageSettings(placed.storage, running.status?.disk.used),
+  const [listeners, ...parts] = await Promise.all([
     checkListeners(placed.listeners),
+    checkStorageSettings(placed.storage, running.status?.disk.used),
     ...upstreams.map(askUpstream),
   ]);
-  const findings = [
+  const findings: Finding[] = [
     good(`${file ?? "The built-in settings"} can be used.`),
-    ...running.findings,
+    ...(isAnswering(listeners) ? running.findings.map(unlessAsked) : running.findings),
+    ...listeners,
     ...parts.flat(),
   ];
   return { findings: withoutRepeats(findings), settings: placed };
+}
+
+function isAnswering(listeners: readonly Finding[]): boolean {
+  return listeners.some(({ area, level }) => level === "good" && area.startsWith("listener "));
+}
+
+/** A server that answers its clients runs, whoever may ask it for its status. */
+function unlessAsked(finding: Finding): Finding {
+  if (finding.level !== "wrong" || !finding.text.startsWith("No Granary runs")) return finding;
+  const { note } = says(finding.area);
+  const text = "A Granary answers its clients, and cannot be asked for its status in this storage directory.";
+  return note(text, "Run this as the user that it runs as, or name its directory by --directory.");
 }
 
 function withDirectory(settings: Settings, directory: string): Settings {
@@ -77,11 +91,19 @@ async function upstreamsToAsk(
   named: readonly string[] | undefined,
 ): Promise<UpstreamSettings[]> {
   const { upstreams, listeners } = settings;
-  if (named !== undefined) return upstreams.filter(({ name }) => named.includes(name));
+  if (named !== undefined) return named.map((name) => upstreamNamed(name, upstreams));
   const builtIn = (await loadSettings(undefined, {})).upstreams;
   const isUsed = ({ name }: UpstreamSettings) => listeners.some(({ upstream }) => upstream === name);
   const isSet = (each: UpstreamSettings) => !builtIn.some((other) => isDeepStrictEqual(other, each));
   return upstreams.filter((each) => isUsed(each) || isSet(each));
+}
+
+function upstreamNamed(wanted: string, upstreams: readonly UpstreamSettings[]): UpstreamSettings {
+  const found = upstreams.find(({ name, aliases }) => name === wanted || aliases.includes(wanted));
+  if (found !== undefined) return found;
+  throw misused(
+    `The settings have no upstream "${wanted}"; known are ${upstreams.map(({ name }) => name).join(", ")}.`,
+  );
 }
 
 async function askUpstream(configured: UpstreamSettings): Promise<Finding[]> {

@@ -4,7 +4,7 @@
  */
 import { Argument, Command } from "commander";
 import { findConfig } from "../../config/config-file.ts";
-import { loadSettings } from "../../config/load.ts";
+import { loadSettings, loadWithoutSecrets } from "../../config/load.ts";
 import type { Login } from "../../oci/credentials.ts";
 import { carryOut, isToDo } from "../../setup/carry-out.ts";
 import {
@@ -99,7 +99,10 @@ async function undoing(kind: ClientKind, file: string): Promise<PlannedSetup> {
 }
 
 async function targetOf(kind: ClientKind, flags: SetupFlags) {
-  const settings = await loadSettings(await findConfig(flags.config, process.env), process.env);
+  const file = await findConfig(flags.config, process.env);
+  // For another machine's address nothing of the settings is needed that this user may not read.
+  const load = flags.serverAddress === undefined ? loadSettings : loadWithoutSecrets;
+  const settings = await load(file, process.env);
   const credentials = await readLogin(flags);
   const login: Login | undefined =
     credentials !== undefined && "password" in credentials ? credentials : undefined;

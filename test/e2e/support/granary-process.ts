@@ -53,6 +53,11 @@ export class GranaryProcess {
     return port;
   }
 
+  /** Path of its configuration file. */
+  get config(): string {
+    return this.#config;
+  }
+
   url(upstream: string): string {
     return `http://127.0.0.1:${this.port(upstream)}`;
   }
