@@ -12,7 +12,7 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
-import { Jobs } from "./jobs/jobs.ts";
+import type { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
@@ -20,6 +20,7 @@ import { type PassagePart, startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
 import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
+import { OpenedTasks } from "./opened-tasks.ts";
 import { OpenedUpstreams } from "./opened-upstreams.ts";
 import { openRecords, type Records } from "./records/records.ts";
 import { DEFAULT_RECORDS } from "./records/retention.ts";
@@ -34,6 +35,7 @@ import { createUpstreamClient } from "./upstream/client.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
+import type { WarmUps } from "./warm/warm-ups.ts";
 
 const userAgent = `granary/${version}`;
 
@@ -50,6 +52,7 @@ export type OpenedMirror = Mirror & {
 export type OpenedCache = OpenedMirror & {
   readonly records: Records;
   readonly jobs: Jobs;
+  readonly warmUps: WarmUps;
   readonly reloadParts: readonly ReloadPart<Settings>[];
 };
 
@@ -72,16 +75,19 @@ export async function openCache(
   observers: Observers,
   env: Environment = process.env,
 ): Promise<OpenedCache> {
-  const cache = await openDirectory(settings, observers, env);
-  await cache.jobs.open();
+  const cache: BegunLater = await openDirectory(settings, observers, env);
+  await cache.begin();
   return cache;
 }
+
+/** `begin` begins what a server does by itself. */
+type BegunLater = OpenedCache & { begin(): Promise<void> };
 
 async function openDirectory(
   settings: Settings,
   observers: Observers,
   env: Environment,
-): Promise<OpenedCache> {
+): Promise<BegunLater> {
   const layout = await findLayout(settings.storage.directory);
   // The database's lock is the lock of the whole directory: nothing in there is touched before it is held.
   const database = openDatabase(layout.database, databaseShareOf(settings.storage));
@@ -123,11 +129,10 @@ async function start(
   database: Database,
   observers: Observers,
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
-): Promise<OpenedCache> {
+): Promise<BegunLater> {
   const logins = createLogins({ env, clock: observers.clock });
   const { metadata, contents, rules, sightings } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
-  const jobs = new Jobs({ ...observers, rows: database.jobs, events: records.events });
   const upstreams = new OpenedUpstreams((configured) => {
     const { tls } = configured;
     const upstream = withOwnCredentials(configured, passwordFileOf(configured), logins);
@@ -158,9 +163,20 @@ async function start(
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
       isAtRest,
     });
+    const tasks = new OpenedTasks({
+      ...{ ...observers, rows: database.jobs, mirror, events: records.events },
+      upstreams: () => upstreams.current,
+      isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
+    });
+    const { jobs, warmUps, prefetch } = tasks;
     const close = async (deadlineMs: number) => {
-      await jobs.close(deadlineMs);
+      await tasks.close(deadlineMs);
       await mirror.close(deadlineMs);
+    };
+    const manifest: Mirror["manifest"] = async (target, ask) => {
+      const answer = await mirror.manifest(target, ask);
+      prefetch.served(target, ask, answer);
+      return answer;
     };
     const reloadParts = [
       renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) =>
@@ -172,8 +188,15 @@ async function start(
       renewing<Settings>(["traffic"], ({ traffic = DEFAULT_RECORDS }) => records.renew(traffic)),
       upstreams.reloadPart((clients) => mirror.renewUpstreams(clients)),
       renewing<Settings>(["upstreams"], (next) => mirror.renewPassage(passageOf(next))),
+      tasks.reloadPart,
     ];
-    return { ...mirror, records, jobs, close, reloadParts, renew: (next) => renewParts(reloadParts, next) };
+    const own = { records, jobs, warmUps, manifest, close, reloadParts };
+    return {
+      ...mirror,
+      ...own,
+      renew: (next) => renewParts(reloadParts, next),
+      begin: () => tasks.begin(settings),
+    };
   } catch (error) {
     await upstreams.close();
     throw error;

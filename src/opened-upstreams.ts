@@ -29,6 +29,11 @@ export class OpenedUpstreams {
     return this.#opened.map(({ client }) => client);
   }
 
+  /** What is configured now. */
+  get current(): readonly UpstreamSettings[] {
+    return this.#opened.map(({ configured }) => configured);
+  }
+
   /** `use` is given all clients, known ones and new ones. */
   reloadPart(use: (clients: readonly UpstreamClient[]) => void): ReloadPart<Settings> {
     return {

@@ -1,7 +1,9 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
+import { jobsCommand } from "./admin/jobs.ts";
 import { reloadCommand } from "./admin/reload.ts";
 import { statusCommand } from "./admin/status.ts";
+import { warmCommand } from "./admin/warm.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
 import { completionCommand } from "./completion.ts";
@@ -30,6 +32,8 @@ export function commands(): Command[] {
     statusCommand(),
     reloadCommand(),
     verifyCommand(),
+    warmCommand(),
+    jobsCommand(),
     setupCommand(),
     doctorCommand(),
     imageGroup(),

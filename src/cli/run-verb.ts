@@ -73,14 +73,14 @@ export async function runShown<T>(
 }
 
 /** A bar on a terminal, lines in a pipe, nothing when quiet. */
-function displayOf({ quiet }: Pick<CommonFlags, "quiet">): ProgressDisplay {
+export function displayOf({ quiet }: Pick<CommonFlags, "quiet">): ProgressDisplay {
   if (quiet === true) return { report: () => undefined, end: () => undefined };
   const { stderr } = process;
   return canDraw(stderr) ? progressBar(stderr, systemClock) : progressLines(stderr, systemClock);
 }
 
 /** A dumb terminal (an editor's, a serial line's) moves no cursor. */
-function canDraw({ isTTY }: { readonly isTTY?: boolean }): boolean {
+export function canDraw({ isTTY }: { readonly isTTY?: boolean }): boolean {
   return isTTY === true && process.env.TERM !== "dumb";
 }
 

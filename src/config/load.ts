@@ -4,7 +4,9 @@
  */
 import type { Environment } from "../environment.ts";
 import { GranaryError, messageOf } from "../errors.ts";
+import { systemClock } from "../observe/clock.ts";
 import type { PasswordCredentials } from "../oci/credentials.ts";
+import { parsePullName } from "../routing/pull-name.ts";
 import { readProxies } from "../upstream/network/proxies.ts";
 import type { Policy, Upstream } from "../upstream/policy.ts";
 import { checkSettings } from "./check-settings.ts";
@@ -25,7 +27,10 @@ import type { ConfigFile } from "./schema.ts";
 import { adminSettings } from "./sections/admin.ts";
 import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
+import { prefetchSetting } from "./sections/prefetch.ts";
 import { trafficSettings } from "./sections/traffic.ts";
+import { verifySetting } from "./sections/verify.ts";
+import { warmSettings } from "./sections/warm.ts";
 import type {
   ClientSettings,
   ListenerSettings,
@@ -127,6 +132,11 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
     keep: keepSettings(written.keep ?? [], upstreams),
     traffic: trafficSettings(written.traffic ?? {}),
     admin: await adminSettings(written.admin, env),
+    warm: warmSettings(written.warm ?? {}, (text) => parsePullName(text, upstreams), systemClock.now()),
+    ...present({
+      prefetch: prefetchSetting(written.prefetch),
+      verify: verifySetting(written.verify, systemClock.now()),
+    }),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },

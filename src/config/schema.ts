@@ -6,7 +6,10 @@ import { z } from "zod";
 import { adminSection } from "./sections/admin.ts";
 import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
+import { prefetchSection } from "./sections/prefetch.ts";
 import { trafficSection } from "./sections/traffic.ts";
+import { verifySection } from "./sections/verify.ts";
+import { warmSection } from "./sections/warm.ts";
 import { DURATION, duration, SIZE, size } from "./units.ts";
 
 const FROM_ENV = "write it as $" + "{ENV_NAME}";
@@ -127,6 +130,9 @@ export const fileSchema = z.strictObject({
   admin: adminSection
     .optional()
     .describe("Where people and commands see and steer this Granary; off switches that listener off."),
+  warm: warmSection.optional(),
+  prefetch: prefetchSection.optional(),
+  verify: verifySection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections

@@ -8,6 +8,8 @@ import type { NamePattern } from "../routing/name-pattern.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import type { PassageSettings } from "./sections/passage.ts";
+import type { PrefetchSetting } from "./sections/prefetch.ts";
+import type { WarmSetting } from "./sections/warm.ts";
 
 /** Paths of the certificate, the key and the file with the login's password; read again on a reload. */
 export type ListenerFiles = {
@@ -84,6 +86,12 @@ export type Settings = {
   readonly traffic?: RecordSettings;
   /** undefined: there is no admin listener. */
   readonly admin?: AdminSettings | undefined;
+  /** Lists that are brought in before clients ask; none when left out. */
+  readonly warm?: readonly WarmSetting[];
+  /** What is fetched once a manifest was served; nothing when left out. */
+  readonly prefetch?: PrefetchSetting;
+  /** When everything that is stored is verified as a job, a schedule that can be read; never when left out. */
+  readonly verify?: string;
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

@@ -32,6 +32,11 @@ const WITHOUT_DEFAULT = [
   "upstreams.NAME.password",
   "upstreams.NAME.passwordFile",
   "upstreams.NAME.username",
+  "warm.NAME.attestations",
+  "warm.NAME.every",
+  "warm.NAME.platforms",
+  "warm.NAME.schedule",
+  "warm.NAME.when",
 ];
 
 let page: string;
@@ -46,7 +51,11 @@ describe("the tables of docs/configuration.md", () => {
 
   it("call no key optional that has to be given, and none required that need not be", () => {
     const required = keysOfPage().filter(({ value }) => value === "required");
-    expect(required.map(({ key }) => key)).toEqual(["listeners[].port", "listeners[].upstream"]);
+    expect(required.map(({ key }) => key)).toEqual([
+      "listeners[].port",
+      "listeners[].upstream",
+      "warm.NAME.references",
+    ]);
     const none = keysOfPage().filter(({ value }) => value === "none");
     expect(none.map(({ key }) => key)).toEqual(WITHOUT_DEFAULT);
   });

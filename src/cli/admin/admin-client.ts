@@ -30,6 +30,8 @@ export type AdminExchange = { readonly status: number; readonly body: AsyncItera
 export type AdminWay = {
   /** Where it is, for messages: a URL, or a storage directory. */
   readonly where: string;
+  /** What is begun ends with this process. */
+  readonly isAlone?: boolean;
   send(
     method: string,
     target: string,
@@ -47,6 +49,11 @@ export class AdminClient {
 
   get where(): string {
     return this.#way.where;
+  }
+
+  /** True where no server answers: what is begun ends with this process. */
+  get isAlone(): boolean {
+    return this.#way.isAlone === true;
   }
 
   /** The whole answer. Throws the error that the server answers. */

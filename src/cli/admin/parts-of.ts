@@ -11,7 +11,8 @@ export type ServerParts = Observers & {
 };
 
 export function adminParts({ cache, reload = reloadNothing, log, clock }: ServerParts): AdminParts {
-  return { mirror: cache, settings: { reload }, log, clock, startedAt: clock.now() };
+  const { jobs, warmUps } = cache;
+  return { mirror: cache, jobs, warmUps, settings: { reload }, log, clock, startedAt: clock.now() };
 }
 
 async function reloadNothing(): Promise<never> {

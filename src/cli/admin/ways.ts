@@ -49,6 +49,7 @@ export function urlWay(url: URL, token: string | undefined): AdminWay {
 export function inProcessWay(app: { request: App }, where: string): AdminWay {
   return {
     where,
+    isAlone: true,
     async send(method, target, body, signal) {
       const answer = await app.request(target, {
         method,

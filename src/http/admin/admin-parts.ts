@@ -2,10 +2,12 @@
  * Owns AdminParts: the ports that the admin face speaks to, one field for each area. An area adds its field here, its routes in `routes/`
  * and the port itself in `cli/admin/parts-of.ts`; nothing else knows all of them.
  */
+import type { Jobs } from "../../jobs/jobs.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { ReloadReport } from "../../reloading/reload-part.ts";
+import type { WarmUps } from "../../warm/warm-ups.ts";
 
 export type AdminParts = {
   readonly mirror: Pick<Mirror, "status" | "verify">;
@@ -13,6 +15,8 @@ export type AdminParts = {
     /** See Reloads; throws `config-invalid` where no server runs. */
     reload(isTrial: boolean): Promise<ReloadReport>;
   };
+  readonly jobs: Pick<Jobs, "list" | "get" | "start" | "stop">;
+  readonly warmUps: Pick<WarmUps, "list" | "askOf" | "preview" | "upstreams">;
   readonly log: Log;
   readonly clock: Clock;
   /** When this process began to serve; epoch ms. */

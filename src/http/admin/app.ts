@@ -9,9 +9,11 @@ import { version } from "../../version.ts";
 import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import type { AdminApp } from "./app-kind.ts";
+import { jobsRoutes } from "./routes/jobs-routes.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
 import { verifyRoutes } from "./routes/verify-routes.ts";
+import { warmRoutes } from "./routes/warm-routes.ts";
 
 /** Requests are a few names and switches. */
 const MOST_BODY_BYTES = 2 ** 20;
@@ -21,6 +23,8 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   const app = emptyApp(parts);
   statusRoutes(app, parts);
   verifyRoutes(app, parts);
+  jobsRoutes(app, parts);
+  warmRoutes(app, parts);
   reloadRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
