@@ -2,6 +2,8 @@
  * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
  */
+
+import { hostPlatform } from "./client/images/host-platform.ts";
 import {
   passwordFileOf,
   type ReachOptions,
@@ -12,8 +14,11 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
+import { AttendedJobs } from "./jobs/attended-jobs.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
+import type { Bundles } from "./mirror/bundles/bundles.ts";
+import type { Imports } from "./mirror/imports/imports.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
 import { type PassagePart, startMirror } from "./mirror/start-mirror.ts";
@@ -53,6 +58,10 @@ export type OpenedCache = OpenedMirror & {
   readonly records: Records;
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
+  readonly importing: AttendedJobs;
+  readonly exporting: AttendedJobs;
+  readonly imports: Imports;
+  readonly bundles: Bundles;
   readonly reloadParts: readonly ReloadPart<Settings>[];
 };
 
@@ -162,6 +171,7 @@ async function start(
       random: Math.random,
       verifyEveryMs: settings.storage.verifyEveryMs ?? 0,
       isAtRest,
+      host: hostPlatform(),
     });
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
@@ -169,6 +179,8 @@ async function start(
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
     });
     const { jobs, warmUps, prefetch } = tasks;
+    const importing = new AttendedJobs(jobs, "import");
+    const exporting = new AttendedJobs(jobs, "export");
     const close = async (deadlineMs: number) => {
       await tasks.close(deadlineMs);
       await mirror.close(deadlineMs);
@@ -190,7 +202,7 @@ async function start(
       renewing<Settings>(["upstreams"], (next) => mirror.renewPassage(passageOf(next))),
       tasks.reloadPart,
     ];
-    const own = { records, jobs, warmUps, manifest, close, reloadParts };
+    const own = { records, jobs, warmUps, importing, exporting, manifest, close, reloadParts };
     return {
       ...mirror,
       ...own,

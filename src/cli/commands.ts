@@ -1,5 +1,7 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
+import { bundleExportCommand } from "./admin/bundle-export.ts";
+import { bundleImportCommand, importCommand } from "./admin/import.ts";
 import { jobsCommand } from "./admin/jobs.ts";
 import { reloadCommand } from "./admin/reload.ts";
 import { statusCommand } from "./admin/status.ts";
@@ -36,6 +38,8 @@ export function commands(): Command[] {
     jobsCommand(),
     setupCommand(),
     doctorCommand(),
+    bundleGroup(),
+    importCommand(),
     imageGroup(),
     modelGroup(),
     artifactGroup(),
@@ -43,6 +47,17 @@ export function commands(): Command[] {
     referenceGroup(),
     completionCommand(),
   ];
+}
+
+function bundleGroup(): Command {
+  const verbs = [bundleExportCommand(), bundleImportCommand()];
+  const example = "granary bundle export images.tar alpine:3.22 ollama:llama3.2";
+  return verbGroup(
+    "bundle",
+    "Bundles: carry chosen images and models to a place without a line.",
+    verbs,
+    example,
+  );
 }
 
 function imageGroup(): Command {

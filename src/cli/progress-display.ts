@@ -14,8 +14,14 @@ const DOING: Record<Phase, string> = {
   fetch: "Fetching",
   extract: "Extracting",
   verify: "Verifying",
+  copy: "Copying",
 };
-const DONE: Record<Phase, string> = { fetch: "Fetched", extract: "Extracted", verify: "Read" };
+const DONE: Record<Phase, string> = {
+  fetch: "Fetched",
+  extract: "Extracted",
+  verify: "Read",
+  copy: "Copied",
+};
 
 export function doing(phase: Phase): string {
   return DOING[phase];

@@ -15,7 +15,8 @@ export type AdminSocket = {
 
 /** Where the socket cannot be made, the log says so and the server goes on: only commands cannot reach it. */
 export async function serveSocket(path: string, answer: AdminListener, log: Log): Promise<AdminSocket> {
-  const server = createServer(answer);
+  // A bundle takes as long to come as it takes.
+  const server = createServer({ requestTimeout: 0 }, answer);
   let remove = async () => {};
   try {
     const draft = await socketDraft(path);

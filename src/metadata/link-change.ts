@@ -6,9 +6,15 @@ export function changedLink(known: Link | undefined, change: LinkChange): Link {
   const { digest } = change;
   const stated = known?.stated;
   const confirmed = known?.confirmed;
-  if (change.kind === "stated") return { digest, stated: change.size ?? stated, confirmed };
-  if (change.kind === "confirmed") return { digest, stated, confirmed: better(confirmed, change) };
+  const mark = known?.isImported === true ? { isImported: true as const } : {};
+  if (change.kind === "stated") return { digest, stated: change.size ?? stated, confirmed, ...mark };
+  if (change.kind === "confirmed") return { digest, stated, confirmed: better(confirmed, change), ...mark };
+  if (change.kind === "imported") {
+    const measured = { size: change.size, isMeasured: true, mediaType: change.mediaType };
+    return { digest, stated, confirmed: better(confirmed, measured), isImported: true };
+  }
   return {
+    ...mark,
     digest,
     stated: undefined,
     confirmed: confirmed && { ...confirmed, size: undefined, isMeasured: false },
@@ -22,7 +28,8 @@ export function changesWith(earlier: readonly LinkChange[], change: LinkChange):
   if (change.kind === "unsized") {
     const confirmed = known?.confirmed;
     const unsized = confirmed && ({ ...confirmed, kind: "confirmed", digest, size: undefined } as const);
-    return unsized === undefined ? [change] : [unsized, change];
+    const imported = earlier.filter(({ kind }) => kind === "imported");
+    return unsized === undefined ? [change] : [...imported, unsized, change];
   }
   return [...earlier.filter(({ kind }) => kind !== change.kind), withKnown(change, known)];
 }

@@ -10,6 +10,7 @@ type LinkRow = {
   readonly confirmed: number;
   readonly confirmedSize: number | null;
   readonly mediaType: string | null;
+  readonly imported: number;
 };
 
 /** Values of `confirmed`. Rows from before the column was added count as stated by documents. */
@@ -24,11 +25,12 @@ export type LinkRows = Pick<Metadata, "recordLink" | "link"> & {
 
 export function linkRows(database: SqlDatabase): LinkRows {
   const upsert = database.prepare(
-    `INSERT OR REPLACE INTO links (upstream, repository, digest, size, confirmed, confirmed_size, media_type)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT OR REPLACE INTO links
+       (upstream, repository, digest, size, confirmed, confirmed_size, media_type, imported)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const one = database.prepare<LinkRow>(
-    `SELECT digest, size, confirmed, confirmed_size AS confirmedSize, media_type AS mediaType
+    `SELECT digest, size, confirmed, confirmed_size AS confirmedSize, media_type AS mediaType, imported
      FROM links WHERE upstream = ? AND repository = ? AND digest = ?`,
   );
   const find = ({ upstream, repository }: RepositoryKey, digest: Digest) => {
@@ -36,9 +38,11 @@ export function linkRows(database: SqlDatabase): LinkRows {
     return row && linkOf(row);
   };
   const put = (where: RepositoryKey, change: LinkChange) => {
-    const { digest, stated, confirmed } = changedLink(find(where, change.digest), change);
+    const link = changedLink(find(where, change.digest), change);
+    const { digest, stated = null, confirmed } = link;
     const { size = null, mediaType = null } = confirmed ?? {};
-    upsert.run(where.upstream, where.repository, digest, stated ?? null, levelOf(confirmed), size, mediaType);
+    const mark = Number(link.isImported === true);
+    upsert.run(where.upstream, where.repository, digest, stated, levelOf(confirmed), size, mediaType, mark);
   };
 
   return {
@@ -53,7 +57,7 @@ function levelOf(confirmed: Confirmation | undefined): number {
   return confirmed.isMeasured ? MEASURED : SAID;
 }
 
-function linkOf({ digest, size, confirmed, confirmedSize, mediaType }: LinkRow): Link {
+function linkOf({ digest, size, confirmed, confirmedSize, mediaType, imported }: LinkRow): Link {
   const confirmation = {
     size: confirmedSize ?? undefined,
     isMeasured: confirmed === MEASURED,
@@ -63,5 +67,6 @@ function linkOf({ digest, size, confirmed, confirmedSize, mediaType }: LinkRow):
     digest: parseDigest(digest),
     stated: size ?? undefined,
     confirmed: confirmed === STATED ? undefined : confirmation,
+    ...(imported === 1 && { isImported: true }),
   };
 }

@@ -1,16 +1,22 @@
 /** Owns the rows of `manifests`: exact bytes and media type by digest, with the links and edges that a document brings. */
 import { parseDigest } from "../oci/digest.ts";
+import type { Manifest } from "../oci/manifest.ts";
 import { edgeWriter } from "./edge-rows.ts";
 import type { LinkRows } from "./link-rows.ts";
-import type { Metadata } from "./metadata.ts";
+import type { Listed, Metadata, RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
 type ManifestRow = { readonly digest: string; readonly mediaType: string; readonly bytes: Uint8Array };
 
-export function manifestRows(
-  database: SqlDatabase,
-  links: LinkRows,
-): Pick<Metadata, "recordManifest" | "manifest" | "forgetManifest" | "manifestsAfter"> {
+export type ManifestRows = Pick<
+  Metadata,
+  "recordManifest" | "manifest" | "forgetManifest" | "manifestsAfter"
+> & {
+  /** The synchronous form, for use inside a transaction. */
+  put(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): void;
+};
+
+export function manifestRows(database: SqlDatabase, links: LinkRows): ManifestRows {
   const edges = edgeWriter(database);
   const upsert = database.prepare(
     `INSERT INTO manifests (digest, media_type, bytes) VALUES (?, ?, ?)
@@ -30,6 +36,15 @@ export function manifestRows(
     "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest > ? ORDER BY digest LIMIT ?",
   );
 
+  const put: ManifestRows["put"] = (where, { digest, mediaType, bytes }, listed) => {
+    upsert.run(digest, mediaType, bytes);
+    edges.put({ digest, mediaType, bytes });
+    use.run(digest);
+    const own = { size: bytes.length, isMeasured: true, mediaType };
+    links.put(where, { kind: "confirmed", digest, ...own });
+    for (const { digest, size } of listed) links.put(where, { kind: "stated", digest, size });
+  };
+
   return {
     forgetManifest: async (digest) =>
       database.inTransaction(() => {
@@ -38,15 +53,9 @@ export function manifestRows(
       }),
     manifestsAfter: async (digest, limit) =>
       after.all(digest, limit).map((row) => ({ ...row, digest: parseDigest(row.digest) })),
-    recordManifest: async (where, { digest, mediaType, bytes }, listed) =>
-      database.inTransaction(() => {
-        upsert.run(digest, mediaType, bytes);
-        edges.put({ digest, mediaType, bytes });
-        use.run(digest);
-        const own = { size: bytes.length, isMeasured: true, mediaType };
-        links.put(where, { kind: "confirmed", digest, ...own });
-        for (const { digest, size } of listed) links.put(where, { kind: "stated", digest, size });
-      }),
+    put,
+    recordManifest: async (where, manifest, listed) =>
+      database.inTransaction(() => put(where, manifest, listed)),
     manifest: async (digest) => {
       const row = one.get(digest);
       return row && { ...row, digest: parseDigest(row.digest) };

@@ -31,6 +31,11 @@ export type TagRecord = TagKey & {
   readonly size: number;
   /** Epoch ms. */
   readonly checkedAt: number;
+  /**
+   * Set when the owner of this Granary brought it in (epoch ms): as long as the upstream names no other digest for the tag, it is served
+   * whatever the upstream says of it. While `checkedAt` is not later, the upstream has never been asked.
+   */
+  readonly importedAt?: number;
 };
 
 /** A tag that is stored, for whatever clients. */
@@ -61,12 +66,16 @@ export type Link = {
   readonly stated: number | undefined;
   /** Set once the repository's own upstream has answered for the digest there: what it said. */
   readonly confirmed: Confirmation | undefined;
+  /** The owner of this Granary brought it in: every client may have it, whatever the upstream says of it. */
+  readonly isImported?: true;
 };
 
 /** Something new about a link. What the upstream confirmed is not replaced by what a document states, nor a measured size by a stated one. */
 export type LinkChange = { readonly digest: Digest } & (
   | { readonly kind: "stated"; readonly size: number | undefined }
   | ({ readonly kind: "confirmed" } & Confirmation)
+  /** The owner of this Granary brought it in, so it is there; its size is that of its bytes. */
+  | { readonly kind: "imported"; readonly size: number; readonly mediaType: string | undefined }
   /** Its size turned out to be wrong: it is unknown from now on. */
   | { readonly kind: "unsized" }
 );
@@ -86,6 +95,15 @@ export type ListRecord = ListKey & {
   readonly detail: string | undefined;
   /** Epoch ms. */
   readonly checkedAt: number;
+};
+
+/** One name that the owner of this Granary brings in, with all that it consists of; its blobs are stored already. */
+type ImportRecord = {
+  readonly where: RepositoryKey;
+  readonly manifests: readonly { readonly manifest: Manifest; readonly listed: readonly Listed[] }[];
+  readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
+  /** undefined for what goes by its digest alone. */
+  readonly tag: TagRecord | undefined;
 };
 
 export interface Metadata {
@@ -124,6 +142,12 @@ export interface Metadata {
   forgetManifest(digest: Digest): Promise<void>;
   /** In the order of their digests, those after `after` (all of them after ""), at most `limit`. */
   manifestsAfter(after: string, limit: number): Promise<Manifest[]>;
+
+  /**
+   * Manifests, imported links and the tag, in one transaction: either all of the name is known afterwards or nothing of it. Unlike other
+   * writes it never waits in memory: throws `store-full`, `store-damaged`.
+   */
+  recordImport(record: ImportRecord): Promise<void>;
 
   recordTag(record: TagRecord): Promise<void>;
   tag(key: TagKey): Promise<TagRecord | undefined>;

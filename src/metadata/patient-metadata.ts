@@ -92,6 +92,12 @@ class Patient implements PatientMetadata {
 
   forgetManifest: Metadata["forgetManifest"] = (digest) => this.#write(this.#waiting.noManifest(digest));
 
+  /** After what waits, which may be of the same rows; a person waits for this one, and hears at once that it cannot be written. */
+  recordImport: Metadata["recordImport"] = async (record) => {
+    await this.flush();
+    await this.#real.recordImport(record);
+  };
+
   recordTag: Metadata["recordTag"] = (record) => this.#write(this.#waiting.tag(record, record));
 
   forgetTag: Metadata["forgetTag"] = (key) => this.#write(this.#waiting.tag(key, undefined));

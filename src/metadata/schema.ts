@@ -113,6 +113,11 @@ export const MIGRATIONS: readonly string[] = [
     body TEXT NOT NULL
   ) STRICT;
   `,
+  // What the owner of a Granary brings in is served whatever the upstream says of it.
+  `
+  ALTER TABLE links ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+  ALTER TABLE tags ADD COLUMN imported_at INTEGER;
+  `,
   // What a manifest lists, so that "how much of it is here" and "what goes with it" are one query each. Manifests of today are read again in
   // the background: their place in that work is the row of edge_backfill, which goes when it is done.
   `

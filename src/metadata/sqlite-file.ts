@@ -21,6 +21,11 @@ const MODE = 0o640;
 /** Files that this process has open. SQLite's locks do not stop the process that has them, and opening the file once more would drop them. */
 const openHere = new Set<string>();
 
+/** Whoever looks into such a file would drop its lock. */
+export function isOpenHere(path: string): boolean {
+  return openHere.has(path);
+}
+
 export class SqliteFile implements SqlDatabase {
   readonly #path: string;
   #database: Sqlite.Database;

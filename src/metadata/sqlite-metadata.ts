@@ -5,6 +5,7 @@
 import { isGranaryError } from "../errors.ts";
 import { blobRows } from "./blob-rows.ts";
 import { type DatabaseBound, databaseBound } from "./database-bound.ts";
+import { importRows } from "./import-rows.ts";
 import { linkRows } from "./link-rows.ts";
 import { listRows } from "./list-rows.ts";
 import { manifestRows } from "./manifest-rows.ts";
@@ -17,10 +18,13 @@ import { visibilityRows } from "./visibility-rows.ts";
 export function sqliteMetadata(file: SqliteFile, maxBytes: number): Metadata {
   const bound = databaseBound(file, maxBytes);
   const links = linkRows(file);
+  const manifests = manifestRows(file, links);
+  const tags = tagRows(file);
   const rows = {
     ...blobRows(file),
-    ...manifestRows(file, links),
-    ...tagRows(file),
+    ...manifests,
+    ...tags,
+    ...importRows(file, { links, manifests, tags }),
     ...listRows(file),
     ...visibilityRows(file),
     recordLink: links.recordLink,
@@ -36,6 +40,7 @@ export function sqliteMetadata(file: SqliteFile, maxBytes: number): Metadata {
   return {
     ...rows,
     recordManifest: bounded(rows.recordManifest),
+    recordImport: bounded(rows.recordImport),
     recordTag: bounded(rows.recordTag),
     recordLink: bounded(rows.recordLink),
     recordList: bounded(rows.recordList),

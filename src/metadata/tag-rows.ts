@@ -3,21 +3,29 @@ import { parseDigest } from "../oci/digest.ts";
 import type { KnownTag, Metadata, TagKey, TagRecord } from "./metadata.ts";
 import type { SqlDatabase, SqlValue } from "./sql-database.ts";
 
-type TagRow = Omit<TagRecord, "digest"> & { readonly digest: string };
+type TagRow = Omit<TagRecord, "digest" | "importedAt"> & {
+  readonly digest: string;
+  readonly importedAt: number | null;
+};
 
 type TagMethods = "recordTag" | "tag" | "forgetTag" | "tagsOf";
 
 const KEY = "upstream = ? AND repository = ? AND tag = ? AND accept_class = ?";
 
-export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
+export type TagRows = Pick<Metadata, TagMethods> & {
+  /** The synchronous form, for use inside a transaction. */
+  put(record: TagRecord): void;
+};
+
+export function tagRows(database: SqlDatabase): TagRows {
   const upsert = database.prepare(
     `INSERT OR REPLACE INTO tags
-       (upstream, repository, tag, accept_class, digest, media_type, size, checked_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+       (upstream, repository, tag, accept_class, digest, media_type, size, checked_at, imported_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const one = database.prepare<TagRow>(
     `SELECT upstream, repository, tag, accept_class AS acceptClass, digest, media_type AS mediaType, size,
-       checked_at AS checkedAt
+       checked_at AS checkedAt, imported_at AS importedAt
      FROM tags WHERE ${KEY}`,
   );
   const remove = database.prepare(`DELETE FROM tags WHERE ${KEY}`);
@@ -25,12 +33,18 @@ export function tagRows(database: SqlDatabase): Pick<Metadata, TagMethods> {
     `SELECT tag, MAX(checked_at) AS checkedAt FROM tags WHERE upstream = ? AND repository = ?
      GROUP BY tag ORDER BY tag`,
   );
+  const put = (record: TagRecord) => {
+    const { digest, mediaType, size, checkedAt, importedAt = null } = record;
+    upsert.run(...keyOf(record), digest, mediaType, size, checkedAt, importedAt);
+  };
   return {
-    recordTag: async (record) =>
-      upsert.run(...keyOf(record), record.digest, record.mediaType, record.size, record.checkedAt),
+    put,
+    recordTag: async (record) => put(record),
     tag: async (key) => {
       const row = one.get(...keyOf(key));
-      return row && { ...row, digest: parseDigest(row.digest) };
+      if (row === undefined) return undefined;
+      const { importedAt, ...rest } = row;
+      return { ...rest, digest: parseDigest(row.digest), ...(importedAt !== null && { importedAt }) };
     },
     forgetTag: async (key) => remove.run(...keyOf(key)),
     tagsOf: async (where) => names.all(where.upstream, where.repository),

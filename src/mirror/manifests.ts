@@ -69,6 +69,12 @@ export class Manifests {
     });
   }
 
+  /** Somebody brought in a name, under the tag `key` where it has one. */
+  imported(key: TagKey | undefined): void {
+    this.#bytes.imported();
+    if (key !== undefined) this.#tags.imported(key);
+  }
+
   async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsker) {
     const resolved = await this.#tags.resolve(client, { ...target, tag }, ask, true);
     const { digest, mediaType } = resolved.record;

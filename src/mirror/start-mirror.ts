@@ -13,6 +13,7 @@ import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Wanting } from "../purpose.ts";
 import type { Records } from "../records/records.ts";
@@ -27,6 +28,7 @@ import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { Access, type GuardedQuestion } from "./access/access.ts";
 import { Links } from "./access/links.ts";
 import { Blobs } from "./blobs/blobs.ts";
+import { type Carrying, carrying } from "./carrying.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
 import { onlyTags } from "./lists/only-tags.ts";
 import { Referrers } from "./lists/referrers.ts";
@@ -80,6 +82,8 @@ export type MirrorParts = {
    * command asks for changes anything.
    */
   readonly isAtRest?: boolean;
+  /** What is exported of an index of which nothing is here; linux/amd64 when left out. */
+  readonly host?: Platform;
 };
 
 export type PassagePart = {
@@ -97,15 +101,16 @@ const LOOK_MS = 5_000;
 const MOST_TAGS = 10_000;
 
 /** A running Mirror, and what settings can change of it. */
-export type StartedMirror = Mirror & {
-  /** All upstreams from now on; a client that is not among them any more is closed when no pull needs it. */
-  renewUpstreams(clients: readonly UpstreamClient[]): void;
-  renewBudget(budget: Budget): void;
-  /** As `verifyEveryMs`. */
-  renewVerifying(everyMs: number): void;
-  renewPassage(passage: PassagePart): void;
-  readonly passage: PassageDesk;
-};
+export type StartedMirror = Mirror &
+  Carrying & {
+    /** All upstreams from now on; a client that is not among them any more is closed when no pull needs it. */
+    renewUpstreams(clients: readonly UpstreamClient[]): void;
+    renewBudget(budget: Budget): void;
+    /** As `verifyEveryMs`. */
+    renewVerifying(everyMs: number): void;
+    renewPassage(passage: PassagePart): void;
+    readonly passage: PassageDesk;
+  };
 
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
@@ -164,6 +169,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     clock,
     async (upstream, digest) =>
       fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
+    (where, digest) => links.isImported(where, digest),
   );
   const { rules: settled, cooldowns } = parts.passage ?? EVERYTHING_PASSES;
   const cooldown = new Cooldown({ rows: parts.sightings, clock, events }, cooldowns);
@@ -252,7 +258,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     }
   }
 
-  return {
+  const mirror: Omit<StartedMirror, keyof Carrying> = {
     manifest: (target, ask) =>
       answered(target, ask, {
         run: async (client) => {
@@ -352,6 +358,12 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       return closing;
     },
   };
+  const { contents, host } = parts;
+  const carried = carrying({
+    ...{ mirror, metadata, contents, store, spool, space, pins, uses, links, manifests, access, clock, host },
+    upstreams: () => upstreams.clients.map(({ upstream }) => upstream),
+  });
+  return { ...mirror, ...carried };
 }
 
 /** Where new content has to wait, a blob passes as part of what was let through. */

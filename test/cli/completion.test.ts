@@ -63,10 +63,10 @@ describe.each(ASKED)("$shell", ({ shell, ask }) => {
   const offered = async (line: string) => await ask(line, await world(shell));
 
   test.each([
-    ["granary im", ["image"]],
+    ["granary im", ["image", "import"]],
     ["granary image ", ["create", "digest", "extract", "help", "inspect", "size"]],
     ["granary image ex", ["extract"]],
-    ["granary help im", ["image"]],
+    ["granary help im", ["image", "import"]],
     ["granary help image ins", ["inspect"]],
     ["granary image help ins", ["inspect"]],
     ["granary image extract --repl", ["--replace"]],

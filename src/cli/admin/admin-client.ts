@@ -21,10 +21,15 @@ export type AdminQuestion = {
   readonly query?: Query;
   /** Sent as JSON. */
   readonly body?: unknown;
+  /** Sent as they are, in place of a body in JSON: a bundle. */
+  readonly chunks?: AsyncIterable<Uint8Array>;
   readonly signal?: AbortSignal;
 };
 
 export type AdminExchange = { readonly status: number; readonly body: AsyncIterable<Uint8Array> };
+
+/** A text is JSON. */
+export type AdminBody = string | AsyncIterable<Uint8Array>;
 
 /** One way to the admin face. Throws `upstream-unavailable`, `denied`, `aborted`. */
 export type AdminWay = {
@@ -35,7 +40,7 @@ export type AdminWay = {
   send(
     method: string,
     target: string,
-    body: string | undefined,
+    body: AdminBody | undefined,
     signal?: AbortSignal,
   ): Promise<AdminExchange>;
 };
@@ -62,6 +67,17 @@ export class AdminClient {
     return this.#checked(shape, await textOf(body));
   }
 
+  /** The bytes of an answer as they come; what it ends with is the caller's to know. */
+  async *bytes(question: AdminQuestion): AsyncGenerator<Uint8Array> {
+    const { body } = await this.#open(question);
+    try {
+      for await (const chunk of body) yield chunk;
+    } catch (error) {
+      throw this.#broken(question.signal, error);
+    }
+    if (question.signal?.aborted === true) throw stopped();
+  }
+
   async get<T>(shape: Shape<T>, path: string, query: Query = {}): Promise<T> {
     return await this.ask(shape, { method: "GET", path, query });
   }
@@ -78,8 +94,8 @@ export class AdminClient {
     if (question.signal?.aborted === true) throw stopped();
   }
 
-  async #open({ method, path, query, body, signal }: AdminQuestion): Promise<AdminExchange> {
-    const sent = body === undefined ? undefined : JSON.stringify(body);
+  async #open({ method, path, query, body, chunks, signal }: AdminQuestion): Promise<AdminExchange> {
+    const sent = chunks ?? (body === undefined ? undefined : JSON.stringify(body));
     const exchange = await this.#way.send(method, `${path}${queryOf(query)}`, sent, signal);
     if (exchange.status < 400) return exchange;
     throw refusalOf(await textOf(exchange.body), exchange.status, this.where);

@@ -11,8 +11,9 @@ export type ServerParts = Observers & {
 };
 
 export function adminParts({ cache, reload = reloadNothing, log, clock }: ServerParts): AdminParts {
-  const { jobs, warmUps } = cache;
-  return { mirror: cache, jobs, warmUps, settings: { reload }, log, clock, startedAt: clock.now() };
+  const { jobs, warmUps, imports, importing, bundles, exporting } = cache;
+  const work = { jobs, warmUps, imports, importing, bundles, exporting };
+  return { mirror: cache, ...work, settings: { reload }, log, clock, startedAt: clock.now() };
 }
 
 async function reloadNothing(): Promise<never> {

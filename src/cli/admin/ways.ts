@@ -4,9 +4,10 @@
  */
 import { type IncomingMessage, type RequestOptions, request } from "node:http";
 import { request as requestTls } from "node:https";
-import { GranaryError, messageOf } from "../../errors.ts";
+import { pipeline } from "node:stream/promises";
+import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { tlsProblem } from "../../upstream/network/transport-error.ts";
-import type { AdminWay } from "./admin-client.ts";
+import type { AdminBody, AdminWay } from "./admin-client.ts";
 
 /** There is no socket, or one that a dead server left behind, or no socket can have such a path. */
 const NOBODY = ["ENOENT", "ECONNREFUSED", "ENOTSOCK", "ENOTDIR", "EINVAL", "ENAMETOOLONG"];
@@ -53,12 +54,22 @@ export function inProcessWay(app: { request: App }, where: string): AdminWay {
     async send(method, target, body, signal) {
       const answer = await app.request(target, {
         method,
-        ...(body !== undefined && { body, headers: { "Content-Type": "application/json" } }),
+        ...(body !== undefined && bodyOf(body)),
         ...(signal !== undefined && { signal }),
       });
       return { status: answer.status, body: abortable(answer.body, signal) };
     },
   };
+}
+
+function bodyOf(body: AdminBody): RequestInit & { readonly duplex?: "half" } {
+  const headers = { "Content-Type": typeOf(body) };
+  if (typeof body === "string") return { body, headers };
+  return { body: ReadableStream.from(body) as ReadableStream, headers, duplex: "half" };
+}
+
+function typeOf(body: AdminBody): string {
+  return typeof body === "string" ? "application/json" : "application/x-tar";
 }
 
 type App = (target: string, init: RequestInit) => Response | Promise<Response>;
@@ -86,7 +97,7 @@ async function* abortable(
 
 async function sent(
   options: RequestOptions,
-  body: string | undefined,
+  body: AdminBody | undefined,
   signal: AbortSignal | undefined,
   failed: (error: unknown) => GranaryError,
 ) {
@@ -95,21 +106,26 @@ async function sent(
     return { status: answer.statusCode ?? 0, body: answer };
   } catch (error) {
     if (signal?.aborted === true) throw new GranaryError("aborted", "It was stopped.", { cause: error });
-    throw failed(error);
+    throw isGranaryError(error) ? error : failed(error);
   }
 }
 
-function exchange(options: RequestOptions, body?: string): Promise<IncomingMessage> {
+function exchange(options: RequestOptions, body?: AdminBody): Promise<IncomingMessage> {
   const ask = options.protocol === "https:" ? requestTls : request;
   const framing =
     body === undefined
       ? {}
-      : { "Content-Type": "application/json", "Content-Length": String(Buffer.byteLength(body)) };
+      : {
+          "Content-Type": typeOf(body),
+          ...(typeof body === "string" && { "Content-Length": String(Buffer.byteLength(body)) }),
+        };
   return new Promise((resolve, reject) => {
     const asking = ask({ ...options, agent: false, headers: { ...options.headers, ...framing } });
     asking.on("response", resolve);
     asking.on("error", reject);
-    asking.end(body);
+    if (body === undefined || typeof body === "string") asking.end(body);
+    // Where the bytes cannot be had, that is the failure, and not what the connection then suffers.
+    else pipeline(body, asking).catch(reject);
   });
 }
 

@@ -9,6 +9,7 @@ import { algorithmOf, type Digest, digestOf, finishDigest, isDigest } from "../.
 import { viewImageConfig } from "../../oci/image-view.ts";
 import { type JsonObject, objects, parseJson, textOf } from "../../oci/json-value.ts";
 import { DOCKER_MANIFEST } from "../../oci/media-types.ts";
+import type { Reference } from "../../oci/reference.ts";
 import {
   type ArchiveFiles,
   chunksOf,
@@ -19,7 +20,7 @@ import {
 } from "./archive-files.ts";
 import type { ArchivedImage } from "./archive-source.ts";
 import { type Compression, compressionOf } from "./decompress.ts";
-import { chooseNamed, type NamedImage, referenceOf } from "./named-image.ts";
+import { chooseNamed, type NamedImage, referenceOf, referencesIn } from "./named-image.ts";
 
 type SavedImage = NamedImage & { readonly config: string; readonly layers: readonly string[] };
 
@@ -52,6 +53,24 @@ export async function findInSave(
   const configBytes = await readConfig(files, image);
   if (wanted !== undefined && isDigest(wanted)) checkId(configBytes, wanted, files.path);
   return await describeImage(files, image, configBytes, signal);
+}
+
+/** Every image, with the names that it has; undefined when `files` have no manifest.json. Throws as `findInSave`. */
+export async function imagesInSave(
+  files: ArchiveFiles,
+  signal?: AbortSignal,
+): Promise<
+  readonly { readonly references: readonly Reference[]; readonly image: ArchivedImage }[] | undefined
+> {
+  const stored = await files.open("manifest.json");
+  if (stored === undefined) return undefined;
+  const images = parseList(await readStored(stored, MAX_LIST_BYTES, "manifest.json"), files.path);
+  const found: { readonly references: readonly Reference[]; readonly image: ArchivedImage }[] = [];
+  for (const saved of images) {
+    const image = await describeImage(files, saved, await readConfig(files, saved), signal);
+    found.push({ references: referencesIn(saved.names.slice(0, -1)), image });
+  }
+  return found;
 }
 
 function parseList(bytes: Uint8Array, path: string): SavedImage[] {

@@ -40,10 +40,16 @@ export function chooseNamed<T extends NamedImage>(
  * "localhost/archive" ("localhost" is what Podman calls images that no registry has).
  */
 export function referenceOf(names: readonly string[], digest: Digest): Reference {
-  const references = names.filter((name) => /[/:]/.test(name) && !isDigest(name)).map(referenceIn);
-  const named = references.find((reference) => reference !== undefined);
+  const [named] = referencesIn(names);
   const tag = names.find(isTag);
   return { ...(named ?? { registry: "localhost", repository: "archive", tag }), digest };
+}
+
+/** Those of `names` that are references, in their order. */
+export function referencesIn(names: readonly string[]): Reference[] {
+  return names
+    .filter((name) => /[/:]/.test(name) && !isDigest(name))
+    .flatMap((name) => referenceIn(name) ?? []);
 }
 
 function isSameName(name: string, wanted: string): boolean {

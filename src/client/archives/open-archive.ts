@@ -37,7 +37,7 @@ export type OpenedArchive = {
  * `store-damaged`, `aborted`.
  */
 export async function openArchive(path: string, options: ArchiveOptions = {}): Promise<OpenedArchive> {
-  const files = await openFiles(path, options);
+  const files = await openArchiveFiles(path, options);
   return await openImageIn(files, options);
 }
 
@@ -55,7 +55,8 @@ export async function openImageIn(files: ArchiveFiles, options: ArchiveOptions):
   }
 }
 
-async function openFiles(path: string, options: ArchiveOptions): Promise<ArchiveFiles> {
+/** The files of the archive at `path`, whatever is in it; the caller closes them. Throws as `openArchive`. */
+export async function openArchiveFiles(path: string, options: TemporaryOptions): Promise<ArchiveFiles> {
   // The path itself is the caller's and may be a link; nothing below it may.
   const place = await realpath(path).catch((error: unknown) => Promise.reject(openError(error, path)));
   if ((await lookThrough(place))?.isDirectory() === true) return directoryFiles(place);

@@ -5,8 +5,11 @@
 import type { Clock } from "../../observe/clock.ts";
 
 export type Progress = {
-  /** "fetch" counts bytes that came from the Source; "extract" counts entries put in place after that; "verify" bytes that were hashed. */
-  readonly phase: "fetch" | "extract" | "verify";
+  /**
+   * "fetch" counts bytes that came from the Source; "extract" counts entries put in place after that; "verify" bytes that were hashed; "copy"
+   * bytes that went into a bundle or came from one.
+   */
+  readonly phase: "fetch" | "extract" | "verify" | "copy";
   /**
    * Only grows within a phase. One report of a phase, its last, has `done` equal to `total`; a phase that fails or is aborted has none.
    */

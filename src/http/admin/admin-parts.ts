@@ -2,7 +2,11 @@
  * Owns AdminParts: the ports that the admin face speaks to, one field for each area. An area adds its field here, its routes in `routes/`
  * and the port itself in `cli/admin/parts-of.ts`; nothing else knows all of them.
  */
+
+import type { AttendedJobs } from "../../jobs/attended-jobs.ts";
 import type { Jobs } from "../../jobs/jobs.ts";
+import type { Bundles } from "../../mirror/bundles/bundles.ts";
+import type { Imports } from "../../mirror/imports/imports.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
@@ -17,6 +21,11 @@ export type AdminParts = {
   };
   readonly jobs: Pick<Jobs, "list" | "get" | "start" | "stop">;
   readonly warmUps: Pick<WarmUps, "list" | "askOf" | "preview" | "upstreams">;
+  readonly imports: Imports;
+  readonly bundles: Bundles;
+  /** Imports as jobs, and exports. */
+  readonly importing: AttendedJobs;
+  readonly exporting: AttendedJobs;
   readonly log: Log;
   readonly clock: Clock;
   /** When this process began to serve; epoch ms. */

@@ -9,6 +9,8 @@ import { version } from "../../version.ts";
 import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import type { AdminApp } from "./app-kind.ts";
+import { exportRoutes } from "./routes/export-routes.ts";
+import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
@@ -18,6 +20,9 @@ import { warmRoutes } from "./routes/warm-routes.ts";
 /** Requests are a few names and switches. */
 const MOST_BODY_BYTES = 2 ** 20;
 
+/** These bodies are read as they come, and bounded by who reads them. */
+const STREAMED = new Set(["/api/v1/bundles/import"]);
+
 /** One line for each file of routes. */
 export function createAdminApp(parts: AdminParts): AdminApp {
   const app = emptyApp(parts);
@@ -26,6 +31,8 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   jobsRoutes(app, parts);
   warmRoutes(app, parts);
   reloadRoutes(app, parts);
+  importRoutes(app, parts);
+  exportRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {
@@ -43,14 +50,13 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
       if (!result.success) throw unfit(result.target, result.error.issues);
     },
   });
-  app.use(
-    bodyLimit({
-      maxSize: MOST_BODY_BYTES,
-      onError: () => {
-        throw new GranaryError("config-invalid", `A request has at most ${MOST_BODY_BYTES} bytes here.`);
-      },
-    }),
-  );
+  const limited = bodyLimit({
+    maxSize: MOST_BODY_BYTES,
+    onError: () => {
+      throw new GranaryError("config-invalid", `A request has at most ${MOST_BODY_BYTES} bytes here.`);
+    },
+  });
+  app.use(async (context, next) => (STREAMED.has(context.req.path) ? await next() : limited(context, next)));
   app.notFound(({ req }) => {
     const text = `There is no ${req.method} ${req.path} here; /api/v1/openapi.json lists what there is.`;
     return failureAnswer(new GranaryError("not-found", text));

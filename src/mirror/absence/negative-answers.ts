@@ -39,6 +39,11 @@ export class NegativeAnswers {
     }
   }
 
+  /** Something came that nobody had before: all is asked again. */
+  clear(): void {
+    this.#answers.clear();
+  }
+
   /** Remembers `error` for `lifetimeMs` (0: not at all) and returns it. */
   remember(key: string, lifetimeMs: number, error: GranaryError): GranaryError {
     if (lifetimeMs > 0) this.#answers.set(key, error, { ttl: lifetimeMs });

@@ -34,16 +34,27 @@ export class Access {
   readonly #parts: VisitParts;
   readonly #absent: NegativeAnswers;
 
-  constructor(metadata: Metadata, clock: Clock, holds: VisitParts["holds"]) {
+  constructor(
+    metadata: Metadata,
+    clock: Clock,
+    holds: VisitParts["holds"],
+    isImported: VisitParts["isImported"],
+  ) {
     const strangers = new Strangers(metadata, clock);
     this.#parts = {
       metadata,
       clock,
       strangers,
       holds,
+      isImported,
       unclear: new LRUCache({ max: 10_000, ...expiringBy(clock) }),
     };
     this.#absent = new NegativeAnswers(clock);
+  }
+
+  /** Something was brought in from elsewhere: that it is not there is believed no more. */
+  imported(): void {
+    this.#absent.clear();
   }
 
   /**

@@ -55,6 +55,17 @@ export class Links {
     for (const { digest } of [manifest, ...listed]) this.#forget(where, digest);
   }
 
+  /** These were brought in from elsewhere, and their rows are written. */
+  imported(where: RepositoryKey, digests: Iterable<Digest>): void {
+    for (const digest of digests) this.#forget(where, digest);
+    this.#absent.clear();
+  }
+
+  /** True for what the owner of this Granary brought in: everybody may have it. */
+  async isImported(where: RepositoryKey, digest: Digest): Promise<boolean> {
+    return (await this.find(where, digest))?.isImported === true;
+  }
+
   /**
    * The blob's size in bytes, after the repository's own upstream has answered for it there: it is asked once, by HEAD, and where that
    * and a document contradict each other, by a GET of one byte. undefined when it is there and nobody states its size. Throws

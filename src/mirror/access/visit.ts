@@ -18,6 +18,8 @@ export type VisitParts = {
   readonly strangers: Strangers;
   /** The blob's bytes are here, or on their way from this upstream. */
   readonly holds: (upstream: string, digest: Digest) => Promise<boolean>;
+  /** Everybody may have that digest there, because the owner of this Granary brought it in. */
+  readonly isImported: (where: RepositoryKey, digest: Digest) => Promise<boolean>;
   /** Repositories at which a look could not tell a moment ago; each with a `ttl`. */
   readonly unclear: LRUCache<string, true>;
 };
@@ -53,6 +55,8 @@ export class Visit {
   async enter(): Promise<void> {
     const { strangers, holds } = this.#parts;
     const target = this.#target;
+    // A tag that was imported may mean something else at the upstream by now: that is looked at before it is fetched (#guarded).
+    if (await this.#namesImported()) return;
     const { isPublic, isOld } = await strangers.verdict(this.#where);
     if (!isPublic) await this.#lookAround();
     else if (isOld) await this.#lookAgain();
@@ -75,12 +79,25 @@ export class Visit {
     listed: () => readonly Digest[],
   ): Promise<void> {
     const { strangers } = this.#parts;
+    if (digest !== undefined && (await this.#parts.isImported(this.#where, digest))) return;
     if (digest !== undefined) await this.#prove(digest);
     // A list that is newer than the last look may name what was added after the repository turned private.
     else if (storedAt === undefined || !(await strangers.wasPublicAt(this.#where, storedAt)))
       await this.#lookAround();
     await this.#renewVerdict();
     if (digest !== undefined) strangers.recordParts(this.#where, digest, listed);
+  }
+
+  /** What is asked for is something that was brought in, as far as this Granary knows. */
+  async #namesImported(): Promise<boolean> {
+    const { metadata, isImported } = this.#parts;
+    const target = this.#target;
+    const named = target.kind === "referrers" ? undefined : digestIn(target);
+    if (named !== undefined) return await isImported(this.#where, named);
+    if (target.kind !== "manifest" || !("tag" in target.reference)) return false;
+    const key = { ...this.#where, tag: target.reference.tag, acceptClass: "" };
+    const known = await metadata.tag(key);
+    return known?.importedAt !== undefined && (await isImported(this.#where, known.digest));
   }
 
   /** Throws Hidden when strangers may not read the repository. */

@@ -195,6 +195,11 @@ export class ManifestBytes {
     }
   }
 
+  /** Something was brought in from elsewhere: that it is not there is believed no more. */
+  imported(): void {
+    this.#absent.clear();
+  }
+
   /** `digest` was just served. Its client asks for the blobs next, so they are marked as used now and are not evicted first. */
   served(digest: Digest): void {
     const found = this.#cache.get(digest);

@@ -33,11 +33,16 @@ export class TagRecords {
     return this.#inMemory.get(nameOf(key)) ?? (await this.#stored(key));
   }
 
-  /** The upstream has said now what the tag means. */
-  async record(key: TagKey, { digest, mediaType, size }: ManifestHead): Promise<TagRecord> {
-    const { upstream, repository, tag, acceptClass } = key;
+  /** The upstream has said now what the tag means. One that was imported stays so, as long as the upstream names the same digest. */
+  async record(
+    key: TagKey & Pick<Partial<TagRecord>, "digest" | "importedAt">,
+    { digest, mediaType, size }: ManifestHead,
+  ): Promise<TagRecord> {
+    const { upstream, repository, tag, acceptClass, importedAt } = key;
     const checkedAt = this.#clock.now();
-    const record = { upstream, repository, tag, acceptClass, digest, mediaType, size, checkedAt };
+    const isSame = key.digest === digest && importedAt !== undefined;
+    const mark = isSame ? { importedAt: Math.min(importedAt, checkedAt - 1) } : {};
+    const record = { upstream, repository, tag, acceptClass, digest, mediaType, size, checkedAt, ...mark };
     await this.#metadata.recordTag(record);
     this.#inMemory.set(nameOf(key), { record, checkedHere: this.#clock.elapsed() });
     return record;
@@ -53,13 +58,19 @@ export class TagRecords {
     this.#expired.set(nameOf({ upstream, repository, tag, acceptClass: "" }), this.#clock.elapsed());
   }
 
+  /** Its row was written by somebody else: it is read again. */
+  forgetMemory(key: TagKey): void {
+    this.#inMemory.delete(nameOf(key));
+  }
+
   /**
    * Whether it may be used without asking the upstream. It must be young by the date, which counts over a restart and may be set wrong, and
-   * by the time that has passed in this process, which nobody sets.
+   * by the time that has passed in this process, which nobody sets. What was imported is not fresh before the upstream was asked.
    */
   isFresh(client: UpstreamClient, { record, checkedHere }: RememberedTag): boolean {
     const expiredAt = this.#expired.get(nameOf({ ...record, acceptClass: "" }));
     if (expiredAt !== undefined && (checkedHere === undefined || checkedHere <= expiredAt)) return false;
+    if (isUnasked(record)) return false;
     const lifetimeMs = lifetimeOf(record.tag, client);
     if (!isYoungerThan(lifetimeMs, record.checkedAt, this.#clock.now())) return false;
     return checkedHere === undefined || isYoungerThan(lifetimeMs, checkedHere, this.#clock.elapsed());
@@ -73,6 +84,11 @@ export class TagRecords {
     this.#inMemory.set(nameOf(key), known);
     return known;
   }
+}
+
+/** It was imported, and its upstream was not asked since. */
+export function isUnasked({ importedAt, checkedAt }: TagRecord): boolean {
+  return importedAt !== undefined && checkedAt <= importedAt;
 }
 
 /** One text for each key. */

@@ -27,7 +27,7 @@ import type { ManifestAsker, Outcome } from "../mirror.ts";
 import { HeldBack } from "../rules/cooldown.ts";
 import { getTag, headTag, type TagQuestion } from "./ask-tag.ts";
 import { subjectOf } from "./tag-lifetime.ts";
-import { nameOf, TagRecords } from "./tag-records.ts";
+import { isUnasked, nameOf, TagRecords } from "./tag-records.ts";
 
 /** A tag, resolved: the record, how it was come by, and why it may be old. */
 export type ResolvedTag = {
@@ -153,6 +153,14 @@ export class Tags {
     return await this.#check(question, record);
   }
 
+  /** Somebody brought in the tag `key`: what was remembered of it, and that it is not there, is over. */
+  imported(key: TagKey): void {
+    this.#records.forgetMemory(key);
+    this.#failed.delete(nameOf(key));
+    this.#missing.seen(nameOf(key));
+    this.#absent.clear();
+  }
+
   /** Nothing is stored: a GET asks for the bytes at once, a HEAD only for the headers. */
   #firstCheck(question: TagQuestion, wantsBytes: boolean): Promise<ResolvedTag> {
     const name = nameOf(question.key);
@@ -270,7 +278,12 @@ export class Tags {
   /** The upstream says that a stored tag is not there: served with a warning, until it is said a second time. */
   async #isMissing(question: TagQuestion, record: TagRecord, verdict: () => unknown): Promise<ResolvedTag> {
     const name = nameOf(record);
-    const leftMs = this.#missing.saidMissing(name, question.client.upstream.policy.negativeLifetimeMs);
+    const { negativeLifetimeMs } = question.client.upstream.policy;
+    if (record.importedAt !== undefined) {
+      const text = `stale: ${record.upstream} says that this tag is not there; it was imported, and stays`;
+      return this.#staleFor(negativeLifetimeMs, record, text);
+    }
+    const leftMs = this.#missing.saidMissing(name, negativeLifetimeMs);
     if (leftMs === 0) {
       await this.#records.forget(record);
       throw verdict();
@@ -294,8 +307,9 @@ export class Tags {
     return this.#withAge(record, `stale: ${record.upstream} could not be asked (${reason})`);
   }
 
-  #withAge({ checkedAt }: TagRecord, text: string): string {
-    return `${text}; this was checked ${formatAge(checkedAt, this.#parts.clock.now())}`;
+  #withAge(record: TagRecord, text: string): string {
+    const what = isUnasked(record) ? "imported" : "checked";
+    return `${text}; this was ${what} ${formatAge(record.checkedAt, this.#parts.clock.now())}`;
   }
 }
 

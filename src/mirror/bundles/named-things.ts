@@ -1,0 +1,107 @@
+/**
+ * Owns which names patterns stand for in an export: those that are stored, and for a pattern that names one thing, that thing, stored or not.
+ * It fetches nothing.
+ */
+import { GranaryError } from "../../errors.ts";
+import type { RepositoryKey } from "../../metadata/metadata.ts";
+import { type Digest, isDigest } from "../../oci/digest.ts";
+import { DEFAULT_TAG } from "../../oci/reference.ts";
+import { matches, type NamePattern, parsePattern } from "../../routing/name-pattern.ts";
+import type { RoutedUpstream } from "../../routing/routing.ts";
+
+/** What is stored, page by page. */
+export type StoredNames = {
+  repositoriesAfter(after: RepositoryKey, limit: number): Promise<readonly RepositoryKey[]>;
+  tagsIn(
+    where: RepositoryKey,
+    limit: number,
+  ): Promise<readonly { readonly tag: string; readonly acceptClass: string; readonly digest: Digest }[]>;
+  manifestsIn(where: RepositoryKey, limit: number): Promise<readonly { readonly digest: Digest }[]>;
+};
+
+/** Something that a bundle gets: a tag, or a digest without one. */
+export type NamedThing = RepositoryKey & ({ readonly tag: string } | { readonly digest: Digest });
+
+const REPOSITORIES_AT_ONCE = 200;
+const MOST_OF_REPOSITORY = 20_000;
+const MOST_THINGS = 10_000;
+
+/** Sorted by name, each once. Throws `reference-invalid`, `route-unknown`, and `not-found` for a pattern that matches nothing. */
+export async function namedThings(
+  patterns: readonly string[],
+  stored: StoredNames,
+  upstreams: readonly RoutedUpstream[],
+): Promise<readonly NamedThing[]> {
+  const found = new Map<string, NamedThing>();
+  for (const text of patterns) {
+    const pattern = parsePattern(text, upstreams);
+    const things = await thingsOf(pattern, stored);
+    if (things.length === 0) throw matchesNothing(text);
+    for (const thing of things) found.set(textOf(thing), thing);
+    if (found.size > MOST_THINGS) throw tooMany();
+  }
+  return [...found.keys()].sort().flatMap((key) => found.get(key) ?? []);
+}
+
+/** `docker.io/library/alpine:3.22`. */
+export function textOf(thing: NamedThing): string {
+  const what = "tag" in thing ? `:${thing.tag}` : `@${thing.digest}`;
+  return `${thing.upstream}/${thing.repository}${what}`;
+}
+
+async function thingsOf(pattern: NamePattern, stored: StoredNames): Promise<NamedThing[]> {
+  const { upstream, repository, tag, digest } = pattern;
+  const where = { upstream, repository };
+  const isOne = ![upstream, repository].some(hasWildcard);
+  if (isOne && digest !== undefined && isDigest(digest)) return [{ ...where, digest }];
+  if (isOne && tag !== undefined && !hasWildcard(tag)) return [{ ...where, tag }];
+  const found: NamedThing[] = [];
+  for await (const each of isOne ? [where] : repositoriesOf(stored)) {
+    found.push(...(await thingsIn(each, pattern, stored)));
+    if (found.length > MOST_THINGS) throw tooMany();
+  }
+  const isPlain = isOne && tag === undefined && digest === undefined;
+  return found.length === 0 && isPlain ? [{ ...where, tag: DEFAULT_TAG }] : found;
+}
+
+async function thingsIn(
+  where: RepositoryKey,
+  pattern: NamePattern,
+  stored: StoredNames,
+): Promise<NamedThing[]> {
+  if (!matches({ ...pattern, tag: undefined, digest: undefined }, where)) return [];
+  const tags = await stored.tagsIn(where, MOST_OF_REPOSITORY);
+  const named = tags
+    .filter(({ acceptClass }) => acceptClass === "")
+    .filter(({ tag, digest }) => matches(pattern, { ...where, tag, digest }))
+    .map(({ tag }) => ({ ...where, tag }));
+  if (named.length > 0 || pattern.digest === undefined || pattern.tag !== undefined) return named;
+  const manifests = await stored.manifestsIn(where, MOST_OF_REPOSITORY);
+  return manifests
+    .filter(({ digest }) => matches(pattern, { ...where, digest }))
+    .map(({ digest }) => ({ ...where, digest }));
+}
+
+async function* repositoriesOf(stored: StoredNames): AsyncGenerator<RepositoryKey> {
+  for (let after: RepositoryKey = { upstream: "", repository: "" }; ; ) {
+    const page = await stored.repositoriesAfter(after, REPOSITORIES_AT_ONCE);
+    yield* page;
+    const last = page.at(-1);
+    if (last === undefined || page.length < REPOSITORIES_AT_ONCE) return;
+    after = last;
+  }
+}
+
+function hasWildcard(text: string): boolean {
+  return text.includes("*");
+}
+
+function matchesNothing(text: string): GranaryError {
+  const message = `Nothing that is stored matches "${text.slice(0, 200)}": granary list shows what there is.`;
+  return new GranaryError("not-found", message, { target: text.slice(0, 200), saysWhatToDo: true });
+}
+
+function tooMany(): GranaryError {
+  const message = `More than ${MOST_THINGS} names match: make several bundles.`;
+  return new GranaryError("config-invalid", message, { saysWhatToDo: true });
+}
