@@ -20,6 +20,7 @@ import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Bundles } from "./mirror/bundles/bundles.ts";
 import type { Imports } from "./mirror/imports/imports.ts";
 import type { Mirror } from "./mirror/mirror.ts";
+import type { PassageDesk } from "./mirror/rules/passage-desk.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
 import { type PassagePart, startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
@@ -63,6 +64,7 @@ export type OpenedCache = OpenedMirror & {
   readonly imports: Imports;
   readonly bundles: Bundles;
   readonly reloadParts: readonly ReloadPart<Settings>[];
+  readonly passage: PassageDesk;
 };
 
 /**

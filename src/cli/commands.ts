@@ -1,9 +1,11 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
 import { bundleExportCommand } from "./admin/bundle-export.ts";
+import { approveCommand, heldBackCommand } from "./admin/held-back.ts";
 import { bundleImportCommand, importCommand } from "./admin/import.ts";
 import { jobsCommand } from "./admin/jobs.ts";
 import { reloadCommand } from "./admin/reload.ts";
+import { allowCommand, denyCommand, rulesCommand } from "./admin/rules.ts";
 import { statusCommand } from "./admin/status.ts";
 import { warmCommand } from "./admin/warm.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
@@ -32,6 +34,11 @@ export function commands(): Command[] {
     serveCommand(),
     healthCommand(),
     statusCommand(),
+    rulesCommand(),
+    allowCommand(),
+    denyCommand(),
+    heldBackCommand(),
+    approveCommand(),
     reloadCommand(),
     verifyCommand(),
     warmCommand(),

@@ -185,6 +185,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const passageRules = new PassageRules({
     ...{ passage, rows: parts.rules, contents: parts.contents, clock },
     parse: (text) => storedPattern(text, configured()),
+    upstreams: configured,
   });
   await passageRules.load(settled);
   const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, log, metrics, random, events });

@@ -8,6 +8,7 @@ import type { Jobs } from "../../jobs/jobs.ts";
 import type { Bundles } from "../../mirror/bundles/bundles.ts";
 import type { Imports } from "../../mirror/imports/imports.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
+import type { PassageDesk } from "../../mirror/rules/passage-desk.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { ReloadReport } from "../../reloading/reload-part.ts";
@@ -15,6 +16,7 @@ import type { WarmUps } from "../../warm/warm-ups.ts";
 
 export type AdminParts = {
   readonly mirror: Pick<Mirror, "status" | "verify">;
+  readonly passage: Pick<PassageDesk, "rules" | "cooldowns" | "change" | "heldBack" | "approve">;
   readonly settings: {
     /** See Reloads; throws `config-invalid` where no server runs. */
     reload(isTrial: boolean): Promise<ReloadReport>;

@@ -12,6 +12,7 @@ import type { AdminApp } from "./app-kind.ts";
 import { exportRoutes } from "./routes/export-routes.ts";
 import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
+import { passageRoutes } from "./routes/passage-routes.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
 import { verifyRoutes } from "./routes/verify-routes.ts";
@@ -33,6 +34,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   reloadRoutes(app, parts);
   importRoutes(app, parts);
   exportRoutes(app, parts);
+  passageRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {

@@ -66,6 +66,11 @@ export class Cooldown {
     this.#cooldowns = cooldowns;
   }
 
+  /** Those that are in use, by upstream. */
+  get all(): Cooldowns {
+    return this.#cooldowns;
+  }
+
   isCooling(upstream: string): boolean {
     return (this.#cooldowns.get(upstream) ?? 0) > 0;
   }

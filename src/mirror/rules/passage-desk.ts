@@ -44,6 +44,12 @@ export class PassageDesk {
     return this.#parts.rules.rules();
   }
 
+  /** Upstreams of which new content has to wait, and for how long (ms). */
+  cooldowns(): readonly { readonly upstream: string; readonly cooldownMs: number }[] {
+    const all = [...this.#parts.cooldown.all].map(([upstream, cooldownMs]) => ({ upstream, cooldownMs }));
+    return all.filter(({ cooldownMs }) => cooldownMs > 0);
+  }
+
   /** Makes a rule, or takes it back. Throws `reference-invalid`, `route-unknown`, `not-found` (none to take back), and what writing throws. */
   async change(
     kind: PassageRule["kind"],

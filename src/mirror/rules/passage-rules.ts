@@ -16,6 +16,8 @@ export type PassageRulesParts = {
   readonly clock: Clock;
   /** Reads the canonical text of a pattern; undefined for one whose upstream is not configured any more. */
   readonly parse: (text: string) => NamePattern | undefined;
+  /** Those that are configured now. */
+  readonly upstreams: () => readonly { readonly name: string }[];
 };
 
 type Kind = PassageRule["kind"];
@@ -106,10 +108,12 @@ export class PassageRules {
     const refused: string[] = [];
     const passing: string[] = [];
     let isCut = false;
-    const upstreams = changes ? await this.#parts.contents.upstreams() : [];
     const isClosed = (rules: readonly PassageRule[], upstream: string) =>
       refusalUnder(rules, { upstream, repository: "\n" }) !== undefined;
-    const closed = upstreams.filter((upstream) => !isClosed(before, upstream) && isClosed(after, upstream));
+    const closed = this.#parts
+      .upstreams()
+      .map(({ name }) => name)
+      .filter((name) => !isClosed(before, name) && isClosed(after, name));
     if (changes) {
       for await (const name of this.#names()) {
         const [was, is] = [refusalUnder(before, name), refusalUnder(after, name)];
