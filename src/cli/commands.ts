@@ -1,12 +1,15 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
 import { bundleExportCommand } from "./admin/bundle-export.ts";
+import { eventsCommand } from "./admin/events.ts";
 import { approveCommand, heldBackCommand } from "./admin/held-back.ts";
 import { bundleImportCommand, importCommand } from "./admin/import.ts";
 import { jobsCommand } from "./admin/jobs.ts";
+import { pullsCommand } from "./admin/pulls.ts";
 import { reloadCommand } from "./admin/reload.ts";
 import { allowCommand, denyCommand, rulesCommand } from "./admin/rules.ts";
 import { statusCommand } from "./admin/status.ts";
+import { trafficCommand } from "./admin/traffic.ts";
 import { warmCommand } from "./admin/warm.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
 import { blobFetchCommand } from "./blob/fetch.ts";
@@ -39,6 +42,9 @@ export function commands(): Command[] {
     denyCommand(),
     heldBackCommand(),
     approveCommand(),
+    trafficCommand(),
+    pullsCommand(),
+    eventsCommand(),
     reloadCommand(),
     verifyCommand(),
     warmCommand(),

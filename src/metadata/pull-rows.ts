@@ -40,6 +40,8 @@ export type PullQuery = {
   readonly before: number;
   readonly upstream?: string | undefined;
   readonly repository?: string | undefined;
+  readonly state?: string | undefined;
+  readonly client?: string | undefined;
   readonly limit: number;
 };
 
@@ -54,9 +56,11 @@ export function pullRows(database: SqlDatabase, most: number) {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const last = database.prepare<{ id: number | null }>("SELECT max(id) AS id FROM pulls");
-  const all = database.prepare<PullRow>(`SELECT ${COLUMNS} FROM pulls WHERE id < ? ORDER BY id DESC LIMIT ?`);
   const of = database.prepare<PullRow>(
-    `SELECT ${COLUMNS} FROM pulls WHERE upstream = ? AND repository = ? AND id < ? ORDER BY id DESC LIMIT ?`,
+    `SELECT ${COLUMNS} FROM pulls
+     WHERE id < ? AND (? = '' OR upstream = ?) AND (? = '' OR repository = ?) AND (? = '' OR state = ?)
+       AND (? = '' OR client = ?)
+     ORDER BY id DESC LIMIT ?`,
   );
   const removeFailed = database.prepare(
     `DELETE FROM pulls WHERE state = 'failed'
@@ -74,10 +78,11 @@ export function pullRows(database: SqlDatabase, most: number) {
     put: (row: PullRow) => put.run(...valuesOf(row)),
     endUpTo: (id: number) => endUpTo.run(id),
     lastId: () => last.get()?.id ?? 0,
-    find: ({ before, upstream, repository, limit }: PullQuery) =>
-      upstream === undefined || repository === undefined
-        ? all.all(before, limit)
-        : of.all(upstream, repository, before, limit),
+    find: ({ before, limit, ...wanted }: PullQuery) => {
+      const { upstream = "", repository = "", state = "", client = "" } = wanted;
+      const values = [upstream, repository, state, client].flatMap((value) => [value, value]);
+      return of.all(before, ...values, limit);
+    },
     prune: (retention: Retention) => {
       forget(retention);
       removeFailed.run(Math.floor(most * FAILED_SHARE));

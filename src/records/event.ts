@@ -1,7 +1,7 @@
 /** Owns what an Event is, and how large one may be: what clients and registries invent gets into it only in bounded parts. Pure. */
 
 /** Everything that is told. A kind is added here before somebody tells it. */
-const EVENT_KINDS = [
+export const EVENT_KINDS = [
   "pull-begun",
   "pull-ended",
   "pull-failed",

@@ -94,7 +94,9 @@ export class OpenPull {
   asked(digest: Digest): void {
     const part = this.#part(digest, undefined);
     if (part === undefined) return;
-    this.isRepeated ||= part.size !== undefined && isWhole(part);
+    // Ollama's probe is answered with the whole of a small blob, which it then asks for again (docs/protocol.md#ollama-probe).
+    const times = this.key.agent.kind === "ollama" ? 2 : 1;
+    this.isRepeated ||= part.size !== undefined && part.size > 0 && part.sent >= times * part.size;
     part.wasAsked = true;
   }
 

@@ -69,13 +69,13 @@ export class Pulls implements PullKeeper {
   /** Those that run and those that are over, newest first. Throws what the database throws. */
   find(query: PullQuery): PullRow[] {
     this.settle();
-    const isAsked = (row: PullRow) =>
-      row.id < query.before &&
-      (query.upstream === undefined || row.upstream === query.upstream) &&
-      (query.repository === undefined || row.repository === query.repository);
     const found = new Map<number, PullRow>();
     for (const row of this.#parts.rows?.pulls(query) ?? []) found.set(row.id, row);
-    for (const row of [...this.#ended, ...this.running]) if (isAsked(row)) found.set(row.id, row);
+    for (const row of [...this.#ended, ...this.running]) {
+      // What the database has of it is older.
+      if (isAsked(row, query)) found.set(row.id, row);
+      else found.delete(row.id);
+    }
     return [...found.values()].sort((a, b) => b.id - a.id).slice(0, query.limit);
   }
 
@@ -131,6 +131,11 @@ export class Pulls implements PullKeeper {
     this.#failed.count += 1;
     return this.#failed.count <= MOST_FAILED;
   }
+}
+
+function isAsked(row: PullRow, { before, limit: _, ...wanted }: PullQuery): boolean {
+  const names = ["upstream", "repository", "state", "client"] as const;
+  return row.id < before && names.every((name) => wanted[name] === undefined || row[name] === wanted[name]);
 }
 
 /** "docker.io/library/alpine:3 (linux/arm64)" */

@@ -110,6 +110,11 @@ export class Traffic {
     return { today: withSaved(this.#today.sums), all: { ...withSaved(this.#all), since: this.#since } };
   }
 
+  /** "2026-11-28", the day of a moment (epoch ms) as it is named here. */
+  dayAt(at: number): string {
+    return dayOf(at);
+  }
+
   /** Newest period, or most served bytes, first. Throws what the database throws. */
   find(query: TrafficQuery): (SavedSums & { readonly name: string })[] {
     this.collect();

@@ -11,12 +11,14 @@ import type { Mirror } from "../../mirror/mirror.ts";
 import type { PassageDesk } from "../../mirror/rules/passage-desk.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Records } from "../../records/records.ts";
 import type { ReloadReport } from "../../reloading/reload-part.ts";
 import type { WarmUps } from "../../warm/warm-ups.ts";
 
 export type AdminParts = {
   readonly mirror: Pick<Mirror, "status" | "verify">;
   readonly passage: Pick<PassageDesk, "rules" | "cooldowns" | "change" | "heldBack" | "approve">;
+  readonly records: Records;
   readonly settings: {
     /** See Reloads; throws `config-invalid` where no server runs. */
     reload(isTrial: boolean): Promise<ReloadReport>;

@@ -13,8 +13,11 @@ import { exportRoutes } from "./routes/export-routes.ts";
 import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
 import { passageRoutes } from "./routes/passage-routes.ts";
+import { pastEventRoutes } from "./routes/past-event-routes.ts";
+import { pullRoutes } from "./routes/pull-routes.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
+import { trafficRoutes } from "./routes/traffic-routes.ts";
 import { verifyRoutes } from "./routes/verify-routes.ts";
 import { warmRoutes } from "./routes/warm-routes.ts";
 
@@ -35,6 +38,9 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   importRoutes(app, parts);
   exportRoutes(app, parts);
   passageRoutes(app, parts);
+  trafficRoutes(app, parts);
+  pullRoutes(app, parts);
+  pastEventRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {

@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
 import { BackgroundProgram } from "./background-program.ts";
+import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
 
 export type GranaryOptions = {
@@ -72,6 +73,11 @@ export class GranaryProcess {
     this.#program = program;
     const [port] = this.#ports.values();
     await program.until(() => readyAt(`http://127.0.0.1:${port}/readyz`));
+  }
+
+  /** What a command says that asks this Granary, running or not: "pulls", "--json". */
+  ask(...args: string[]): Promise<string> {
+    return runCommand(process.execPath, [LAUNCHER, ...args, "--config", this.#config]);
   }
 
   /** SIGTERM, and what it needs to drain. */

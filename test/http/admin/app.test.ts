@@ -5,10 +5,14 @@ import type { AdminParts } from "../../../src/http/admin/admin-parts.ts";
 import { createAdminApp } from "../../../src/http/admin/app.ts";
 import { systemClock } from "../../../src/observe/clock.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import { openRecords } from "../../../src/records/records.ts";
 
 /** A Mirror that fails in the way that is asked for. */
 function appWith(status: () => Promise<never>) {
-  const parts: Pick<AdminParts, "mirror"> = { mirror: { status, verify: status } };
+  const parts: Pick<AdminParts, "mirror" | "records"> = {
+    records: openRecords({ clock: systemClock }),
+    mirror: { status, verify: status },
+  };
   return createAdminApp({ ...parts, log: silentLog, clock: systemClock, startedAt: 0 } as AdminParts);
 }
 

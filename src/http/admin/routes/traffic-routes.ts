@@ -1,0 +1,92 @@
+/** Owns `GET /api/v1/traffic`: how much was served, fetched and saved, by time, by name or by client. It adds up nothing itself. */
+import { createRoute, z } from "@hono/zod-openapi";
+import type { AdminParts } from "../admin-parts.ts";
+import type { AdminApp } from "../app-kind.ts";
+import { answers } from "../route-shapes.ts";
+import { pageOf } from "./page.ts";
+
+export const TRAFFIC_GROUPS = ["day", "hour", "month", "upstream", "repository", "client"] as const;
+const SORTS = ["served", "fetched", "saved", "pulls", "name"] as const;
+const MOST_DAYS = 36_500;
+const DAY_MS = 86_400_000;
+
+const count = z.number().int();
+
+const sums = {
+  served: count.openapi({ description: "Body bytes sent to clients." }),
+  fetched: count.openapi({ description: "Body bytes received from upstreams." }),
+  saved: count.openapi({
+    description: "served - fetched: negative where more was fetched than served until now.",
+  }),
+  pulls: count,
+  hits: count.openapi({ description: "Manifests and blobs that were answered from what was stored." }),
+  misses: count.openapi({ description: "Those for which bytes had to come from an upstream." }),
+};
+
+export const trafficSchema = z
+  .object({
+    by: z.enum(TRAFFIC_GROUPS),
+    items: z.array(
+      z.object({
+        name: z.string().openapi({
+          description:
+            "An hour (2026-11-28T14), day or month in the time zone of the server; an upstream, a repository with its upstream, or an address. (others): names beyond a number, and those that do not exist.",
+        }),
+        ...sums,
+      }),
+    ),
+    next: z.string().optional(),
+    today: z.object(sums),
+    all: z.object({
+      ...sums,
+      since: z.string().optional().openapi({ description: "The first day that was counted." }),
+    }),
+  })
+  .openapi("Traffic");
+
+export type TrafficAnswer = z.infer<typeof trafficSchema>;
+
+const trafficQuery = z.object({
+  by: z.enum(TRAFFIC_GROUPS).default("day"),
+  days: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(MOST_DAYS)
+    .optional()
+    .openapi({ description: "Only the last so many days, today is one of them." }),
+  upstream: z.string().max(512).optional(),
+  repository: z
+    .string()
+    .max(512)
+    .optional()
+    .openapi({ description: "Without its upstream: library/alpine. Not with by=client." }),
+  limit: z.coerce.number().int().min(1).max(1_000).default(100),
+  after: z.string().max(20).optional().openapi({ description: "The `next` of the page before." }),
+  sort: z.enum(SORTS).optional().openapi({ description: "Times: newest first. Names: most served first." }),
+  search: z.string().max(512).optional().openapi({ description: "What names must contain." }),
+});
+
+const getTraffic = createRoute({
+  method: "get",
+  path: "/api/v1/traffic",
+  tags: ["records"],
+  summary: "How much was served, fetched and saved",
+  request: { query: trafficQuery },
+  responses: answers(trafficSchema, "Sums, and those of today and of all time."),
+});
+
+export function trafficRoutes(
+  app: AdminApp,
+  { records, clock }: Pick<AdminParts, "records" | "clock">,
+): void {
+  app.openapi(getTraffic, (context) => {
+    const { by, days, upstream, repository, limit, after, sort, search } = context.req.valid("query");
+    const since = days === undefined ? undefined : records.traffic.dayAt(clock.now() - (days - 1) * DAY_MS);
+    const found = records.traffic.find({ by, upstream, repository, since });
+    const items = found.filter(({ name }) => search === undefined || name.includes(search));
+    if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
+    else if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
+    return context.json({ by, ...pageOf(items, limit, after), ...records.traffic.totals() }, 200);
+  });
+}
