@@ -20,6 +20,7 @@ import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Bundles } from "./mirror/bundles/bundles.ts";
 import type { Imports } from "./mirror/imports/imports.ts";
 import type { Mirror } from "./mirror/mirror.ts";
+import type { Offline } from "./mirror/rules/offline.ts";
 import type { PassageDesk } from "./mirror/rules/passage-desk.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
 import { type PassagePart, startMirror } from "./mirror/start-mirror.ts";
@@ -57,6 +58,7 @@ export type OpenedMirror = Mirror & {
 /** The same with everything that only a server needs. */
 export type OpenedCache = OpenedMirror & {
   readonly records: Records;
+  readonly offline: Offline;
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
   readonly importing: AttendedJobs;

@@ -5,6 +5,7 @@ import { eventsCommand } from "./admin/events.ts";
 import { approveCommand, heldBackCommand } from "./admin/held-back.ts";
 import { bundleImportCommand, importCommand } from "./admin/import.ts";
 import { jobsCommand } from "./admin/jobs.ts";
+import { offlineCommand } from "./admin/offline.ts";
 import { pullsCommand } from "./admin/pulls.ts";
 import { reloadCommand } from "./admin/reload.ts";
 import { allowCommand, denyCommand, rulesCommand } from "./admin/rules.ts";
@@ -46,6 +47,7 @@ export function commands(): Command[] {
     pullsCommand(),
     eventsCommand(),
     reloadCommand(),
+    offlineCommand(),
     verifyCommand(),
     warmCommand(),
     jobsCommand(),

@@ -48,6 +48,8 @@ export type FillSurroundings = {
   readonly metrics: Metrics;
   /** A number in [0, 1), to spread retries. */
   readonly random: () => number;
+  /** True for an upstream that a person has set offline: what is fetched from it in advance waits. */
+  readonly isOffline?: (upstream: string) => boolean;
   /** Records a committed blob in Metadata. */
   readonly record: (digest: Digest, size: number) => Promise<void>;
   /** Reserves room for this partial of a blob of `size` bytes; the fill releases it when it has closed the partial. */

@@ -64,6 +64,11 @@ export class Fill {
     return this.#content.size;
   }
 
+  /** All of its bytes are here, whether they are known to be right or not. */
+  get isWhole(): boolean {
+    return this.#content.isWhole;
+  }
+
   /** For status and tests. */
   get facts(): FillFacts {
     return factsOf({

@@ -22,7 +22,7 @@ export class Fills {
 
   constructor(around: FillSurroundings) {
     this.#around = around;
-    this.#order = new LaneOrder(around.clock, around.log);
+    this.#order = new LaneOrder(around.clock, around.log, around.isOffline);
   }
 
   /**
@@ -38,6 +38,11 @@ export class Fills {
     const fill = new Fill(ask, this.#around, this.#order, (left) => this.#leave(left));
     this.#fills.set(keyOf(ask), fill);
     return fill;
+  }
+
+  /** An upstream was set offline or back. */
+  lineChanged(): void {
+    this.#order.changed();
   }
 
   find(key: PartialKey): Fill | undefined {

@@ -10,6 +10,8 @@ import { isBackground, type Purpose, rankOf } from "../purpose.ts";
 
 /** What brings bytes: the lanes of one fill, or a body that is passed through. */
 export interface LineUser {
+  /** Name of the upstream that it fetches from. */
+  readonly upstream: string;
   /** What its bytes are wanted for at this moment. */
   readonly purpose: Purpose;
   /** Of the clock's `elapsed`: when it last asked for bytes or got some on a connection that is open; undefined while it has none. */
@@ -33,6 +35,8 @@ const TOLD_MS = 60_000;
 export class LaneOrder {
   readonly #clock: Clock;
   readonly #log: Log;
+  /** True for an upstream that a person has set offline. */
+  readonly #isOffline: (upstream: string) => boolean;
   readonly #users = new Set<LineUser>();
   /** Since when each user is held, of the clock's `elapsed`. */
   readonly #held = new Map<LineUser, number>();
@@ -43,9 +47,10 @@ export class LaneOrder {
   #next: Timer | undefined;
   #toldSince: number | undefined;
 
-  constructor(clock: Clock, log: Log) {
+  constructor(clock: Clock, log: Log, isOffline: (upstream: string) => boolean = () => false) {
     this.#clock = clock;
     this.#log = log;
+    this.#isOffline = isOffline;
   }
 
   /** `user` brings bytes from now on, until the returned function is called. */
@@ -58,7 +63,7 @@ export class LaneOrder {
     };
   }
 
-  /** A user has begun to fetch, or its purpose has changed. */
+  /** A user has begun to fetch, its purpose has changed, or an upstream is offline or not any more. */
   changed(): void {
     this.#look();
   }
@@ -116,8 +121,10 @@ export class LaneOrder {
     user.yield();
   }
 
-  #mustWait({ purpose }: LineUser): boolean {
+  /** Nobody waits for what is fetched in advance: it is kept however long its upstream is offline. Clients hear of that at once. */
+  #mustWait({ upstream, purpose }: LineUser): boolean {
     if (!isBackground(purpose)) return false;
+    if (this.#isOffline(upstream)) return true;
     const now = this.#clock.elapsed();
     return this.#reservedUntil.slice(0, rankOf(purpose)).some((until) => until > now);
   }

@@ -22,6 +22,7 @@ import { STOPPED, type Supply, type SupplyEnd, WHOLE } from "./supply.ts";
 
 export type LanesAsk = {
   readonly digest: Digest;
+  readonly upstream: string;
   /** Bytes. */
   readonly size: number;
   readonly origin: Origin;
@@ -60,6 +61,10 @@ export class Lanes implements Supply, LineUser {
 
   get count(): number {
     return this.#lanes.size;
+  }
+
+  get upstream(): string {
+    return this.#ask.upstream;
   }
 
   get purpose(): Purpose {

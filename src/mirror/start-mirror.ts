@@ -39,6 +39,7 @@ import { Manifests } from "./manifests.ts";
 import type { Asker, FoundBlob, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
 import { Cooldown, type Cooldowns } from "./rules/cooldown.ts";
 import { Keep } from "./rules/keep.ts";
+import { Offline } from "./rules/offline.ts";
 import { Passage, type PassageRule } from "./rules/passage.ts";
 import { PassageDesk } from "./rules/passage-desk.ts";
 import { PassageRules } from "./rules/passage-rules.ts";
@@ -103,6 +104,7 @@ const MOST_TAGS = 10_000;
 /** A running Mirror, and what settings can change of it. */
 export type StartedMirror = Mirror &
   Carrying & {
+    readonly offline: Offline;
     /** All upstreams from now on; a client that is not among them any more is closed when no pull needs it. */
     renewUpstreams(clients: readonly UpstreamClient[]): void;
     renewBudget(budget: Budget): void;
@@ -153,6 +155,14 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     record: (digest, size) => recordVerified(metadata, clock, digest, size),
     takeRoom: (of, size) => space.takeRoom(of, size),
     pin: (digest) => pins.pinFill(digest),
+    isOffline: (upstream) => offline.has(upstream),
+  });
+  const offline: Offline = new Offline({
+    rows: parts.rules,
+    clock,
+    events,
+    clients: () => upstreams.clients,
+    changed: () => fills.lineChanged(),
   });
   const upstreams = new CurrentUpstreams(parts.clients, clock, (upstream) => fills.over(upstream));
   const sound = new SoundBlobs({ store, metadata, pins, damage, clock, log });
@@ -211,6 +221,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   };
   const roundMs = parts.verifyEveryMs ?? 0;
   const scrub = new Scrub({ metadata, store, sound, pins, roundMs, clock, log, metrics });
+  await offline.open();
   if (parts.isAtRest !== true) {
     await reconciliation.begin();
     await guard.look();
@@ -338,6 +349,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       return await verifyStore(verifying, options);
     },
     renewUpstreams: (clients) => {
+      offline.apply(clients);
       upstreams.replace(clients);
       passageRules.renew();
     },
@@ -352,6 +364,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       tagOf: (where, tag) => metadata.tag({ ...where, tag, acceptClass: "" }),
       expire: (where) => manifests.expire(where),
     }),
+    offline,
     renewBudget: (next) => space.renewBudget(next),
     renewVerifying: (everyMs) => scrub.renew(everyMs),
     close: (deadlineMs) => {

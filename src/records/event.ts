@@ -16,6 +16,8 @@ export const EVENT_KINDS = [
   "upstream-down",
   "upstream-up",
   "upstream-limited",
+  "upstream-offline",
+  "upstream-online",
   "job-begun",
   "job-ended",
   "settings-reloaded",

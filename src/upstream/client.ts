@@ -16,6 +16,7 @@ import { Circuit } from "./network/circuit.ts";
 import { CircuitReport } from "./network/circuit-report.ts";
 import { Endpoints } from "./network/endpoints.ts";
 import { type PullBudget, parsePullBudget } from "./network/headers.ts";
+import { OfflineSwitch } from "./network/offline-switch.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
 import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
@@ -57,7 +58,8 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
   const closing = new AbortController();
   const { env = process.env, tls, userAgent = "granary", lookup, records } = options;
-  const transport = createTransport({ upstream, userAgent, env, tls, lookup, clock, log, metrics });
+  const offline = new OfflineSwitch(upstream.name);
+  const transport = createTransport({ upstream, userAgent, env, tls, lookup, offline, clock, log, metrics });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
   const order = () =>
     new Endpoints(
@@ -65,7 +67,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       clock,
     );
   const endpoints = order();
-  const shared = { name: upstream.name, clock };
+  const shared = { name: upstream.name, clock, offline };
   const probe = () => probeBase(transport, endpoints, closing.signal);
   const report = new CircuitReport(upstream.name, { clock, log, metrics, events: records?.events });
   const circuit: Circuit = new Circuit({
@@ -138,7 +140,18 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       const [endpoint = ""] = endpoints.order;
       return (await identify(upstream, repository, { endpoint, signal: closing.signal })).says;
     },
-    status: () => ({ name: upstream.name, ...circuit.state, rateLimit, clockAheadMs }),
+    status: () => ({
+      name: upstream.name,
+      ...circuit.state,
+      offlineSince: offline.since,
+      rateLimit,
+      clockAheadMs,
+    }),
+    setOffline(since) {
+      offline.set(since);
+      if (since !== undefined) transport.cut();
+    },
+    offline: () => offline.refusal,
     renewTls: (next) => transport.renewTls(next),
     async close() {
       circuit.close();

@@ -2,6 +2,7 @@
  * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
  * client's credentials ever come in here.
  */
+import type { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-body.ts";
 import type { Origin } from "../origin.ts";
@@ -63,6 +64,8 @@ export type UpstreamStatus = {
   readonly circuit: "closed" | "open" | "probing";
   readonly retryAt: number | undefined;
   readonly reason: string | undefined;
+  /** Since when a person has set it offline, epoch ms; undefined while nobody has. */
+  readonly offlineSince: number | undefined;
   readonly rateLimit: PullBudget | undefined;
   /** How far this machine's clock is ahead of the upstream's, as its last answer said; ms, with a second's error. */
   readonly clockAheadMs?: number | undefined;
@@ -130,6 +133,13 @@ export interface UpstreamClient {
   viewAnonymously(ask: ViewAsk): Promise<Sight>;
 
   status(): UpstreamStatus;
+  /**
+   * From now on nothing is asked, and what is under way ends: every question throws `upstream-unavailable` at once, with what to do. `since` is
+   * epoch ms; undefined lifts that.
+   */
+  setOffline(since: number | undefined): void;
+  /** What questions get while it is offline; undefined while it is not. */
+  offline(): GranaryError | undefined;
   /**
    * What connections that are made from now on trust and show; requests under way go on. Throws `config-invalid`, and nothing
    * changes then.

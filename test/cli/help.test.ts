@@ -47,6 +47,7 @@ test("the tree of commands is the promised one", () => {
       "pulls",
       "events",
       "reload",
+      "offline [state] [upstream]",
       "verify",
       "warm [reference...]",
       "jobs list",

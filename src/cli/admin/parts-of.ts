@@ -11,8 +11,8 @@ export type ServerParts = Observers & {
 };
 
 export function adminParts({ cache, reload = reloadNothing, log, clock }: ServerParts): AdminParts {
-  const { jobs, warmUps, imports, importing, bundles, exporting, passage, records } = cache;
-  const work = { jobs, warmUps, imports, importing, bundles, exporting, passage, records };
+  const { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline } = cache;
+  const work = { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline };
   return { mirror: cache, ...work, settings: { reload }, log, clock, startedAt: clock.now() };
 }
 

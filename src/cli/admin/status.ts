@@ -43,7 +43,14 @@ function diskLine({ disk: { used, budget, free } }: Status): string {
 type UpstreamState = Status["upstreams"][number];
 
 /** What is worth a line of its own: trouble, and a budget of pulls. */
-function upstreamLines({ name, circuit, retryAt, reason, rateLimit }: UpstreamState, now: number): string[] {
+function upstreamLines(
+  { name, circuit, retryAt, reason, offlineSince, rateLimit }: UpstreamState,
+  now: number,
+): string[] {
+  if (offlineSince !== undefined) {
+    const forMs = formatDuration(Math.max(0, now - offlineSince));
+    return [`${name} is set offline, for ${forMs} now (granary offline off ${name})`];
+  }
   const { limit, remaining } = rateLimit ?? {};
   const budget = limit === undefined ? "" : `${remaining ?? 0} of ${limit} pulls left`;
   if (circuit === "closed") return budget === "" ? [] : [`${name}: ${budget}`];
@@ -53,7 +60,9 @@ function upstreamLines({ name, circuit, retryAt, reason, rateLimit }: UpstreamSt
 }
 
 function inOrder(upstreams: readonly UpstreamState[]): string[] {
-  const working = upstreams.filter(({ circuit }) => circuit === "closed").length;
+  const working = upstreams.filter(
+    ({ circuit, offlineSince }) => circuit === "closed" && offlineSince === undefined,
+  ).length;
   const all = upstreams.length;
   return working === all ? [`all ${all} in order`] : [`${working} of ${all} in order`];
 }

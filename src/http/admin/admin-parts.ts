@@ -8,6 +8,7 @@ import type { Jobs } from "../../jobs/jobs.ts";
 import type { Bundles } from "../../mirror/bundles/bundles.ts";
 import type { Imports } from "../../mirror/imports/imports.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
+import type { Offline } from "../../mirror/rules/offline.ts";
 import type { PassageDesk } from "../../mirror/rules/passage-desk.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
@@ -30,6 +31,7 @@ export type AdminParts = {
   /** Imports as jobs, and exports. */
   readonly importing: AttendedJobs;
   readonly exporting: AttendedJobs;
+  readonly offline: Pick<Offline, "list" | "set">;
   readonly log: Log;
   readonly clock: Clock;
   /** When this process began to serve; epoch ms. */

@@ -12,6 +12,7 @@ import type { AdminApp } from "./app-kind.ts";
 import { exportRoutes } from "./routes/export-routes.ts";
 import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
+import { offlineRoutes } from "./routes/offline-routes.ts";
 import { passageRoutes } from "./routes/passage-routes.ts";
 import { pastEventRoutes } from "./routes/past-event-routes.ts";
 import { pullRoutes } from "./routes/pull-routes.ts";
@@ -41,6 +42,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   trafficRoutes(app, parts);
   pullRoutes(app, parts);
   pastEventRoutes(app, parts);
+  offlineRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {

@@ -142,6 +142,9 @@ export class Blobs {
     wanting: Wanting,
     unpin: () => void,
   ): Promise<FoundBlob> {
+    const refusal = client.offline();
+    // A transfer that has everything only waits for the disk.
+    if (refusal !== undefined && this.#parts.fills.find(target)?.isWhole !== true) throw refusal;
     const settled = await this.#settled(client, target, said);
     const size = settled ?? said;
     const ask = { ...this.#askOf(client, target, size, wanting), isSizeSure: settled !== undefined };

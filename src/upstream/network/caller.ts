@@ -9,6 +9,7 @@ import { QUESTION_RETRIES } from "../../waiting/retry-numbers.ts";
 import { sleep } from "../../waiting/sleep.ts";
 import type { Circuit, Pass } from "./circuit.ts";
 import type { Endpoints } from "./endpoints.ts";
+import type { OfflineSwitch } from "./offline-switch.ts";
 import type { QuestionKey } from "./rate-limits.ts";
 
 /** Where one attempt goes, and what ends it. */
@@ -25,6 +26,7 @@ export type Attempt<T> = (at: At) => Promise<T | undefined>;
 export type CallerOptions = {
   readonly name: string;
   readonly circuit: Circuit;
+  readonly offline: OfflineSwitch;
   readonly endpoints: Endpoints;
   readonly clock: Clock;
   /** The client's life. */
@@ -57,7 +59,10 @@ export class Caller {
    * is open it throws at once and sends nothing.
    */
   async once<T>(question: QuestionKey, signal: AbortSignal, attempt: Attempt<T>): Promise<T | undefined> {
-    const pass = this.#options.circuit.enter(question);
+    const { circuit, offline } = this.#options;
+    // Before the circuit: that we ask nothing is no news of the upstream.
+    if (offline.refusal !== undefined) throw offline.refusal;
+    const pass = circuit.enter(question);
     let isAbroad = false;
     const onAbroad = () => {
       isAbroad = true;
@@ -159,7 +164,7 @@ function isJustGone(error: unknown): boolean {
 const WEAKNESSES: readonly ErrorCode[] = ["upstream-unavailable", "upstream-protocol", "rate-limited"];
 
 function settle(pass: Pass, error: unknown, isAbroad: boolean): void {
-  if (isGranaryError(error, "rate-limited", "upstream-unavailable")) {
+  if (!isUnsent(error) && isGranaryError(error, "rate-limited", "upstream-unavailable")) {
     // When a CDN or a token server is down or limits us, the registry itself can still be asked for manifests.
     if (isAbroad && (isUnanswered(error) || error.code === "rate-limited")) pass.abandoned();
     else pass.failed(error);

@@ -18,6 +18,7 @@ import type { Upstream } from "../policy.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
 import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./dispatcher.ts";
+import type { OfflineSwitch } from "./offline-switch.ts";
 import { readProxies } from "./proxies.ts";
 import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
@@ -63,6 +64,8 @@ export interface Transport {
    * nothing changes then.
    */
   renewTls(tls: TlsMaterial | undefined): void;
+  /** Ends what is under way, with what `offline` says; requests after that get the same until it is set back. */
+  cut(): void;
   /** Ends every connection. Idempotent. */
   close(): Promise<void>;
 }
@@ -73,6 +76,8 @@ export type TransportOptions = {
   readonly env: Environment;
   readonly tls: TlsMaterial | undefined;
   readonly lookup: LookupFunction | undefined;
+  /** While it says so, nothing is sent. */
+  readonly offline: OfflineSwitch;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -83,7 +88,7 @@ const REMEMBERED_HOSTS = 64;
 
 /** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
 export function createTransport(options: TransportOptions): Transport {
-  const { upstream, userAgent, env, tls, lookup, clock, log, metrics } = options;
+  const { upstream, userAgent, env, tls, lookup, offline, clock, log, metrics } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
   const unsound = new LRUCache<string, true>({ max: REMEMBERED_HOSTS });
@@ -97,6 +102,7 @@ export function createTransport(options: TransportOptions): Transport {
     );
   };
   const setup = { isInternal, policy: upstream.policy, proxies, lookup, onUnsound };
+  let trusted = tls;
   let dispatchers = dispatchersFor(setup, tls);
   // Redirects may lead to any number of hosts: only the latest are remembered.
   const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
@@ -116,6 +122,8 @@ export function createTransport(options: TransportOptions): Transport {
   /** One try: a connection, the headers. */
   async function attempt(outgoing: Outgoing): Promise<Incoming> {
     const { kind, method, url, isStranger, signal, body = null } = outgoing;
+    // Here, because the request may have waited for a connection.
+    if (offline.refusal !== undefined) throw offline.refusal;
     // The bytes of a compressed body are not those of the digest (docs/protocol.md#length-and-encoding).
     const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
     try {
@@ -150,12 +158,20 @@ export function createTransport(options: TransportOptions): Transport {
     renewTls(next) {
       const old = dispatchers;
       dispatchers = dispatchersFor(setup, next);
+      trusted = next;
       for (const each of new Set([old.own, old.bare])) {
         retiring.add(each);
         // If this fails, its connections have ended as well.
         const forget = () => retiring.delete(each);
         each.retire().then(forget, forget);
       }
+    },
+    cut() {
+      const old = new Set([dispatchers.own, dispatchers.bare, ...retiring]);
+      dispatchers = dispatchersFor(setup, trusted);
+      const error =
+        offline.refusal ?? new GranaryError("closed", `The connections of ${upstream.name} were ended.`);
+      for (const each of old) each.destroy(error).catch(() => undefined);
     },
     async close() {
       const error = new GranaryError("closed", `The client of ${upstream.name} is closed.`);

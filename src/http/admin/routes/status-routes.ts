@@ -27,6 +27,7 @@ const upstreamSchema = z.object({
   }),
   retryAt: time.optional(),
   reason: z.string().optional(),
+  offlineSince: time.optional().openapi({ description: "Set offline by a person: nothing is asked of it." }),
   rateLimit: z
     .object({ limit: z.number().optional(), remaining: z.number().optional() })
     .optional()
@@ -72,11 +73,12 @@ function shown({ fills, upstreams, troubles, ...sums }: MirrorStatus) {
   return {
     ...sums,
     fills: [...fills],
-    upstreams: upstreams.map(({ name, circuit, retryAt, reason, rateLimit }) => ({
+    upstreams: upstreams.map(({ name, circuit, retryAt, reason, offlineSince, rateLimit }) => ({
       name,
       circuit,
       retryAt,
       reason,
+      offlineSince,
       rateLimit,
     })),
     troubles: [...troubles],
