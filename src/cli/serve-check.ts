@@ -4,9 +4,11 @@ import { formatBytes } from "../bytes/units.ts";
 import type { ListenerSettings, Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { clientUrls, exposureOf } from "../http/connections/exposure.ts";
+import { systemClock } from "../observe/clock.ts";
 import { checkStorage } from "../store/layout.ts";
 import { misused } from "./exit-code.ts";
 import { printJson, printLine } from "./output.ts";
+import { planLines, plansOf } from "./serve-plans.ts";
 
 export type ServedSettings = {
   /** Valid, with the files that they name. */
@@ -26,8 +28,9 @@ export async function checkServe(
   const listeners = settings.listeners.map(listenerView);
   const reachable = settings.upstreams.map(({ name }) => name);
   const admin = adminView(settings);
+  const plans = plansOf(settings, systemClock.now());
   if (json === true)
-    return printJson({ config: config ?? null, listeners, admin, storage, upstreams: reachable });
+    return printJson({ config: config ?? null, listeners, admin, storage, upstreams: reachable, ...plans });
   printLine(`${config ?? "The built-in configuration"} can be used.`);
   printLine("It would listen:");
   for (const { url, upstream, login } of listeners) {
@@ -40,6 +43,7 @@ export async function checkServe(
     `It would keep up to ${most} in ${place}${isThere ? "" : " (not made yet)"}, and leave ${free} of the disk free.`,
   );
   printLine(`It could reach: ${reachable.join(", ")}.`);
+  for (const line of planLines(plans)) printLine(line);
 }
 
 async function isStorageThere(directory: string): Promise<boolean> {

@@ -85,6 +85,39 @@ test.each([
   expect(err.trim().split("\n")).toHaveLength(1);
 });
 
+test("--check tells what may pass, what is kept, and what would be done when", async () => {
+  const text = `upstreams:
+  ghcr.io: { allow: [org/**, "app:1.*"], deny: [org/bad], cooldown: 3d }
+keep: ["alpine:3.*"]
+warm: { nightly: { references: [alpine], schedule: "0 3 * * *" } }
+verify: monthly
+prefetch: { platforms: [linux/amd64] }
+clients: { maxConnections: 100 }
+`;
+  const { code, out } = await check(text);
+  expect(code).toBe(0);
+  const lines = out.split("\n");
+  for (const line of [
+    "Of ghcr.io nothing would pass but: ghcr.io/org/**, ghcr.io/app:1.*.",
+    "Of ghcr.io these would not pass: ghcr.io/org/bad.",
+    "What is new from ghcr.io would wait 3d.",
+    "It would never evict: docker.io/library/alpine:3.*.",
+    "It would fetch ahead for: linux/amd64.",
+    "Clients could have 100 connections, 12288 from one address.",
+  ])
+    expect(lines).toContain(line);
+  expect(out).toMatch(/^It would warm nightly at "0 3 \* \* \*", next \w{3} \d{4}-\d\d-\d\d 03:00\.$/m);
+  expect(out).toMatch(/^It would verify at "monthly", next /m);
+  const json = JSON.parse((await check(text, "--json")).out);
+  expect(json).toMatchObject({
+    passage: [{ upstream: "ghcr.io", deny: ["ghcr.io/org/bad"], cooldownMs: 259_200_000 }],
+    keep: ["docker.io/library/alpine:3.*"],
+    schedules: [{ what: "warm nightly", schedule: "0 3 * * *" }, { what: "verify" }],
+  });
+  const bad = await check("upstreams: { ghcr.io: { deny: [docker.io/x] } }\n");
+  expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("upstreams.ghcr.io.deny.0")]);
+});
+
 test("--check --json is for scripts; a secret that is missing is a sentence", async () => {
   const directory = await tempDirectory();
   await writeFile(join(directory, "tls.crt"), serverCert);
@@ -110,6 +143,11 @@ test("--check --json is for scripts; a secret that is missing is a sentence", as
     admin: null,
     storage: { directory, isThere: true, maxSize: 2 ** 30, minFree: 5 * 2 ** 30 },
     upstreams: expect.arrayContaining(["docker.io", "ghcr.io"]) as unknown,
+    passage: [],
+    keep: [],
+    schedules: [],
+    prefetch: [],
+    clients: { maxConnections: 16_384, maxConnectionsPerAddress: 12_288, stallMs: 300_000 },
   });
   const without = await run("");
   expect([without.code, without.out]).toEqual([2, ""]);
