@@ -28,6 +28,7 @@ const RANKS = [
   ["mirror/tags"],
   ["mirror/manifests.ts"],
   ["mirror/lists"],
+  ["mirror/contents"],
   ["mirror/mirror-source.ts", "mirror/carrying.ts"],
   ["mirror/start-mirror.ts"],
   ["warm"],

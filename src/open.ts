@@ -18,6 +18,7 @@ import { AttendedJobs } from "./jobs/attended-jobs.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Bundles } from "./mirror/bundles/bundles.ts";
+import type { Contents } from "./mirror/contents/contents.ts";
 import type { Imports } from "./mirror/imports/imports.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import type { Offline } from "./mirror/rules/offline.ts";
@@ -48,6 +49,8 @@ const userAgent = `granary/${version}`;
 
 /** A Mirror that can take other settings while it runs. */
 export type OpenedMirror = Mirror & {
+  /** What is stored, as people ask of it and steer it. */
+  readonly contents: Contents;
   /**
    * Uses upstreams, budget and rules of other settings from now on, also new certificates and passwords; pulls in flight go on. What else
    * differs needs another Mirror. Throws `config-invalid`, and changes nothing then.
@@ -201,6 +204,7 @@ async function start(
       renewing<Settings>(["storage.verifyEvery"], ({ storage }) =>
         mirror.renewVerifying(storage.verifyEveryMs ?? 0),
       ),
+      renewing<Settings>(["keep"], ({ keep = [] }) => mirror.renewKeep(keep)),
       renewing<Settings>(["traffic"], ({ traffic = DEFAULT_RECORDS }) => records.renew(traffic)),
       upstreams.reloadPart((clients) => mirror.renewUpstreams(clients)),
       renewing<Settings>(["upstreams"], (next) => mirror.renewPassage(passageOf(next))),

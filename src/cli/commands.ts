@@ -2,13 +2,19 @@
 import type { Command } from "commander";
 import { bundleExportCommand } from "./admin/bundle-export.ts";
 import { eventsCommand } from "./admin/events.ts";
+import { evictCommand } from "./admin/evict.ts";
 import { approveCommand, heldBackCommand } from "./admin/held-back.ts";
 import { bundleImportCommand, importCommand } from "./admin/import.ts";
 import { jobsCommand } from "./admin/jobs.ts";
+import { keepCommand, unkeepCommand } from "./admin/keep.ts";
+import { listCommand } from "./admin/list.ts";
 import { offlineCommand } from "./admin/offline.ts";
 import { pullsCommand } from "./admin/pulls.ts";
+import { refreshCommand } from "./admin/refresh.ts";
 import { reloadCommand } from "./admin/reload.ts";
+import { removeCommand } from "./admin/remove.ts";
 import { allowCommand, denyCommand, rulesCommand } from "./admin/rules.ts";
+import { showCommand } from "./admin/show.ts";
 import { statusCommand } from "./admin/status.ts";
 import { trafficCommand } from "./admin/traffic.ts";
 import { warmCommand } from "./admin/warm.ts";
@@ -38,6 +44,13 @@ export function commands(): Command[] {
     serveCommand(),
     healthCommand(),
     statusCommand(),
+    listCommand(),
+    showCommand(),
+    removeCommand(),
+    refreshCommand(),
+    keepCommand(),
+    unkeepCommand(),
+    evictCommand(),
     rulesCommand(),
     allowCommand(),
     denyCommand(),

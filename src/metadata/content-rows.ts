@@ -10,7 +10,7 @@ import type { RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
 /** One tag of a repository, for one kind of clients. */
-type TagInRepository = {
+export type TagInRepository = {
   readonly tag: string;
   readonly acceptClass: string;
   readonly digest: Digest;
@@ -47,7 +47,7 @@ type RepositorySums = {
 };
 
 /** Something that a manifest, or one that an index lists, needs. */
-type Part = {
+export type Part = {
   /** The manifest that lists it. */
   readonly parent: Digest;
   readonly digest: Digest;
@@ -63,15 +63,25 @@ type Part = {
   readonly isStored: boolean;
 };
 
-type TagUse = RepositoryKey & { readonly tag: string; readonly usedAt: number };
+export type TagUse = RepositoryKey & { readonly tag: string; readonly usedAt: number };
 
 export interface ContentRows {
   /** In order of upstream and name, those after `after`, at most `limit`. */
   repositoriesAfter(after: RepositoryKey, limit: number): Promise<RepositoryKey[]>;
+  /** Whether anything is known of the repository. */
+  holds(where: RepositoryKey): Promise<boolean>;
   sumsOf(where: RepositoryKey): Promise<RepositorySums>;
   /** In the order of their names; at most `limit`. */
   tagsIn(where: RepositoryKey, limit: number): Promise<TagInRepository[]>;
+  /** When the tag was last asked for, epoch ms; where that is not known, its manifest. */
+  tagUsedAt(where: RepositoryKey, tag: string): Promise<number | undefined>;
   manifestsIn(where: RepositoryKey, limit: number): Promise<ManifestInRepository[]>;
+  /** What tags of the repository point to, and all manifests below that. */
+  taggedIn(where: RepositoryKey): Promise<ReadonlySet<Digest>>;
+  /** Digests that the repository has a link to and that `glob` stands for: a digest, or its beginning with "*" behind it. */
+  linkedLike(where: RepositoryKey, glob: string): Promise<Digest[]>;
+  /** Whether a stored manifest that its repository has confirmed lists `digest`, or is it. */
+  isNeeded(digest: Digest): Promise<boolean>;
   /** Everything that is listed by `digest` and by what that lists, level by level, at most `limit`. */
   partsOf(digest: Digest, limit: number): Promise<Part[]>;
   /** Repositories with a link to `digest`, confirmed or stated. */
@@ -111,9 +121,13 @@ export function contentRows(database: SqlDatabase): ContentRows {
      WHERE EXISTS (SELECT 1 FROM tags WHERE upstream = ? AND repository = ? AND tag = ?)
      ON CONFLICT DO UPDATE SET used_at = max(used_at, excluded.used_at)`,
   );
+  const anything = database.prepare<RepositoryKey>(
+    `SELECT upstream, repository FROM links WHERE ${IN} LIMIT 1`,
+  );
   const backfill = backfillOf(database);
   return {
     ...repositoryQuestions(database),
+    ...needQuestions(database),
     partsOf: partsQuestion(database),
     repositoriesAfter: async (after, limit) => {
       const found: RepositoryKey[] = [];
@@ -125,6 +139,7 @@ export function contentRows(database: SqlDatabase): ContentRows {
       }
       return found;
     },
+    holds: async ({ upstream, repository }) => anything.get(upstream, repository) !== undefined,
     repositoriesWith: async (digest, limit) => having.all(digest, limit),
     ancestorsOf: async (digest) => parents.all(digest).map((row) => parseDigest(row.digest)),
     upstreams: async () => {
@@ -142,10 +157,40 @@ export function contentRows(database: SqlDatabase): ContentRows {
   };
 }
 
+function needQuestions(database: SqlDatabase): Pick<ContentRows, "taggedIn" | "linkedLike" | "isNeeded"> {
+  const tagged = database.prepare<{ digest: string }>(
+    `WITH RECURSIVE down(digest, level) AS (
+       SELECT digest, 0 FROM tags WHERE ${IN}
+       UNION SELECT e.child, level + 1 FROM down JOIN edges AS e ON e.parent = down.digest AND e.role = 'child'
+       WHERE level < ${MOST_LEVELS})
+     SELECT DISTINCT digest FROM down`,
+  );
+  const like = database.prepare<{ digest: string }>(
+    `SELECT digest FROM links WHERE ${IN} AND digest >= ? AND digest <= ?`,
+  );
+  const needed = database.prepare<{ found: number }>(
+    `SELECT 1 AS found FROM links AS l JOIN manifest_uses AS m ON m.digest = l.digest
+     WHERE l.confirmed > 0 AND l.digest IN (SELECT ? UNION SELECT parent FROM edges WHERE child = ?) LIMIT 1`,
+  );
+  return {
+    taggedIn: async ({ upstream, repository }) =>
+      new Set(tagged.all(upstream, repository).map((row) => parseDigest(row.digest))),
+    linkedLike: async ({ upstream, repository }, glob) => {
+      const start = glob.replace("*", "");
+      // Hex digits end before "g".
+      const end = glob.endsWith("*") ? `${start}g` : start;
+      return like.all(upstream, repository, start, end).map((row) => parseDigest(row.digest));
+    },
+    isNeeded: async (digest) => needed.get(digest, digest) !== undefined,
+  };
+}
+
 type TagRow = Omit<TagInRepository, "digest" | "usedAt"> & { digest: string; usedAt: number | null };
 type ManifestRow = { digest: string; mediaType: string | null; size: number | null; usedAt: number };
 
-function repositoryQuestions(database: SqlDatabase): Pick<ContentRows, "sumsOf" | "tagsIn" | "manifestsIn"> {
+function repositoryQuestions(
+  database: SqlDatabase,
+): Pick<ContentRows, "sumsOf" | "tagsIn" | "tagUsedAt" | "manifestsIn"> {
   const tags = database.prepare<TagRow>(
     `SELECT t.tag, t.accept_class AS acceptClass, t.digest, t.media_type AS mediaType, t.size,
        t.checked_at AS checkedAt, u.used_at AS usedAt
@@ -176,7 +221,14 @@ function repositoryQuestions(database: SqlDatabase): Pick<ContentRows, "sumsOf" 
     `SELECT (SELECT count(DISTINCT tag) FROM tags WHERE ${IN}) AS count,
        (SELECT coalesce(max(used_at), 0) FROM tag_uses WHERE ${IN}) AS usedAt`,
   );
+  const used = database.prepare<{ usedAt: number | null }>(
+    `SELECT coalesce(max(u.used_at), max(m.used_at)) AS usedAt
+     FROM tags AS t LEFT JOIN tag_uses AS u USING (upstream, repository, tag) LEFT JOIN manifest_uses AS m ON m.digest = t.digest
+     WHERE t.upstream = ? AND t.repository = ? AND t.tag = ?`,
+  );
   return {
+    tagUsedAt: async ({ upstream, repository }, tag) =>
+      used.get(upstream, repository, tag)?.usedAt || undefined,
     tagsIn: async ({ upstream, repository }, limit) =>
       tags.all(upstream, repository, limit).map((row) => ({
         ...row,

@@ -3,6 +3,7 @@
  * one connection. A new kind of rows has a file of its own and becomes a field here. How the file is opened is sqlite-file.ts's.
  */
 
+import { type ContentRemoval, contentRemoval } from "./content-removal.ts";
 import { type ContentRows, contentRows } from "./content-rows.ts";
 import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Metadata } from "./metadata.ts";
@@ -15,7 +16,7 @@ import { sqliteMetadata } from "./sqlite-metadata.ts";
 export type Database = {
   readonly metadata: Metadata;
   readonly jobs: JobRows;
-  readonly contents: ContentRows;
+  readonly contents: ContentRows & ContentRemoval;
   readonly rules: RuleRows;
   readonly sightings: SightingRows;
   readonly records: RecordRows;
@@ -33,7 +34,7 @@ export function openDatabase(path: string, maxBytes = Number.POSITIVE_INFINITY):
   return {
     metadata: sqliteMetadata(file, maxBytes),
     jobs: jobRows(file),
-    contents: contentRows(file),
+    contents: { ...contentRows(file), ...contentRemoval(file) },
     rules: ruleRows(file),
     sightings: sightingRows(file),
     records: recordRows(file, maxBytes),

@@ -29,6 +29,8 @@ export type PatientOptions = {
 };
 
 export type PatientMetadata = Metadata & {
+  /** Rows that could not be written yet. */
+  readonly unwritten: number;
   /** Tries to write what waits, now. */
   flush(): Promise<void>;
   /** `listener` is called again and again while rows wait because the disk is full, so that somebody makes room. */
@@ -60,6 +62,10 @@ class Patient implements PatientMetadata {
   constructor(real: Metadata, options: PatientOptions) {
     this.#real = real;
     this.#options = options;
+  }
+
+  get unwritten(): number {
+    return this.#waiting.count;
   }
 
   onFull(listener: () => void): void {

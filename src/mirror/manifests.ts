@@ -15,18 +15,21 @@ import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import { askBeyond } from "./manifests/accept.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifests/manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsker, ManifestHeadAnswer } from "./mirror.ts";
+import type { TagUses } from "./space/tag-uses.ts";
 import { type ResolvedTag, Tags } from "./tags/tags.ts";
 
 export class Manifests {
   readonly #bytes: ManifestBytes;
   readonly #tags: Tags;
+  readonly #tagUses: TagUses;
   readonly #clock: Clock;
   readonly #parts: ManifestParts;
 
-  constructor(parts: ManifestParts & { readonly episodes: Episodes }) {
+  constructor(parts: ManifestParts & { readonly episodes: Episodes; readonly tagUses: TagUses }) {
     this.#parts = parts;
     this.#bytes = new ManifestBytes(parts);
     this.#tags = new Tags(parts, this.#bytes, parts.episodes);
+    this.#tagUses = parts.tagUses;
     this.#clock = parts.clock;
   }
 
@@ -53,6 +56,12 @@ export class Manifests {
       : await this.#headByDigest(client, target, reference.digest, ask);
   }
 
+  /** These were removed: nothing of them is answered from memory any more. */
+  forgetHere(tags: readonly TagKey[], digests: readonly Digest[]): void {
+    this.#tags.forgetHere(tags);
+    for (const digest of digests) this.#bytes.forgetHere(digest);
+  }
+
   /** See Tags. */
   expire(where: Omit<TagKey, "acceptClass">): void {
     this.#tags.expire(where);
@@ -77,6 +86,7 @@ export class Manifests {
 
   async #getByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsker) {
     const resolved = await this.#tags.resolve(client, { ...target, tag }, ask, true);
+    this.#tagUses.touch(target, tag);
     const { digest, mediaType } = resolved.record;
     const stored = await this.#bytes.stored(digest, mediaType);
     const { record, outcome, warning, manifest } =
@@ -108,6 +118,7 @@ export class Manifests {
 
   async #headByTag(client: UpstreamClient, target: ManifestTarget, tag: string, ask: ManifestAsker) {
     const { record, outcome, warning } = await this.#tags.resolve(client, { ...target, tag }, ask, false);
+    this.#tagUses.touch(target, tag);
     // The document's own word for its type counts more than the header that the record may have it from (docs/protocol.md#manifest-types).
     const stored = await this.#bytes.stored(record.digest, record.mediaType);
     const { digest, mediaType, size } = stored === undefined ? record : headOf(stored);

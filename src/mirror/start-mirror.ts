@@ -4,6 +4,7 @@
  */
 import { GranaryError } from "../errors.ts";
 import { Fills } from "../fill/fills.ts";
+import type { ContentRemoval } from "../metadata/content-removal.ts";
 import type { ContentRows } from "../metadata/content-rows.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { patientMetadata } from "../metadata/patient-metadata.ts";
@@ -15,6 +16,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
+import { MANIFEST_UNION } from "../oci/media-types.ts";
 import type { Wanting } from "../purpose.ts";
 import type { Records } from "../records/records.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
@@ -29,6 +31,8 @@ import { Access, type GuardedQuestion } from "./access/access.ts";
 import { Links } from "./access/links.ts";
 import { Blobs } from "./blobs/blobs.ts";
 import { type Carrying, carrying } from "./carrying.ts";
+import { type Contents, contentsOf } from "./contents/contents.ts";
+import { EdgeBackfill } from "./contents/edge-backfill.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
 import { onlyTags } from "./lists/only-tags.ts";
 import { Referrers } from "./lists/referrers.ts";
@@ -36,7 +40,7 @@ import { StoredLists } from "./lists/stored-lists.ts";
 import { TagLists } from "./lists/tag-lists.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
-import type { Asker, FoundBlob, ListAnswer, Mirror, MirrorStatus } from "./mirror.ts";
+import type { Asker, FoundBlob, ListAnswer, ManifestAsker, Mirror, MirrorStatus } from "./mirror.ts";
 import { Cooldown, type Cooldowns } from "./rules/cooldown.ts";
 import { Keep } from "./rules/keep.ts";
 import { Offline } from "./rules/offline.ts";
@@ -48,6 +52,7 @@ import type { Budget } from "./space/disk-measure.ts";
 import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
 import { Pins } from "./space/pins.ts";
 import { Space } from "./space/space.ts";
+import { TagUses } from "./space/tag-uses.ts";
 import { Uses } from "./space/uses.ts";
 import { Reconciliation } from "./upkeep/reconcile.ts";
 import { Scrub } from "./upkeep/scrub.ts";
@@ -58,7 +63,7 @@ import { verifyStore } from "./upkeep/verify.ts";
 export type MirrorParts = {
   readonly clients: readonly UpstreamClient[];
   readonly metadata: Metadata;
-  readonly contents: ContentRows;
+  readonly contents: ContentRows & ContentRemoval;
   readonly rules: RuleRows;
   readonly blobs: BlobStore;
   readonly spool: Spool;
@@ -93,6 +98,8 @@ export type PassagePart = {
 };
 
 const EVERYTHING_PASSES: PassagePart = { rules: [], cooldowns: new Map() };
+/** A refresh is asked for by who runs this Granary, and asks for what most clients take. */
+const REFRESHING: ManifestAsker = { loggedIn: true, userAgent: undefined, accept: MANIFEST_UNION };
 const SWEEP_MS = 60_000;
 /** Memory for large lists, of tags and of referrers, that are on their way at one moment. */
 const LIST_MEMORY = 64 * 2 ** 20;
@@ -112,6 +119,9 @@ export type StartedMirror = Mirror &
     renewVerifying(everyMs: number): void;
     renewPassage(passage: PassagePart): void;
     readonly passage: PassageDesk;
+    readonly contents: Contents;
+    /** Keep rules of the settings from now on. */
+    renewKeep(patterns: readonly NamePattern[]): void;
   };
 
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
@@ -128,6 +138,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const metadata = patientMetadata(parts.metadata, { clock, troubles });
   const pins = new Pins(metrics);
   const uses = new Uses(metadata, clock, log);
+  const tagUses = new TagUses(parts.contents, clock, log);
   const damage = new Damage({ log, metrics, troubles, events });
   const stored = { metadata, blobs: store, spool, pins, uses, damage };
   const configured = (): readonly Upstream[] => upstreams.clients.map((client) => client.upstream);
@@ -136,10 +147,12 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       contents: parts.contents,
       rows: parts.rules,
       clock,
+      areEdgesKnown: () => backfill.isDone,
       parse: (text) => storedPattern(text, configured()),
     },
     parts.keep ?? [],
   );
+  const backfill = new EdgeBackfill({ rows: parts.contents, clock, log });
   const isKept = (digest: Digest) => keep.isKept(digest);
   const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles, events });
   // What can be fetched again gives way to what cannot.
@@ -183,7 +196,17 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   );
   const { rules: settled, cooldowns } = parts.passage ?? EVERYTHING_PASSES;
   const cooldown = new Cooldown({ rows: parts.sightings, clock, events }, cooldowns);
-  const manifests = new Manifests({ metadata, links, uses, clock, damage, episodes, events, cooldown });
+  const manifests = new Manifests({
+    metadata,
+    links,
+    uses,
+    tagUses,
+    clock,
+    damage,
+    episodes,
+    events,
+    cooldown,
+  });
   const passage = new Passage({
     clock,
     tagsIn: (where) => parts.contents.tagsIn(where, MOST_TAGS),
@@ -210,6 +233,14 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     episodes,
   });
 
+  const contents = contentsOf({
+    ...{ rows: parts.contents, metadata, spool, space, pins, uses, tagUses, keep, links, access, manifests },
+    ...{ records: parts.records, backfill, clock, upstreams: configured },
+    fills: () => fills.status(),
+    ask: ({ upstream, repository }, tag) =>
+      headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
+  });
+
   const upkeep: (() => Promise<void>)[] = [];
   const verifying = {
     metadata,
@@ -228,6 +259,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     upkeep.push(regularly(clock, SWEEP_MS, () => space.sweep()));
     upkeep.push(regularly(clock, LOOK_MS, () => guard.look()));
     scrub.start();
+    backfill.start();
   }
   let closing: Promise<void> | undefined;
 
@@ -253,8 +285,19 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     }
   }
 
+  const headManifest: Mirror["headManifest"] = (target, ask) =>
+    answered(target, ask, {
+      run: async (client) => {
+        const answer = await manifests.head(client, target, ask);
+        if (passage.hasRules) passage.leave(target, answer.digest, []);
+        return answer;
+      },
+      digest: ({ digest }) => digest,
+    });
+
   async function close(deadlineMs: number): Promise<void> {
     blobs.close();
+    backfill.stop();
     for (const stop of upkeep) await stop();
     const scrubbed = scrub.stop();
     await reconciliation.stop();
@@ -262,6 +305,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     await scrubbed;
     await fills.drain(deadlineMs);
     try {
+      await tagUses.flush();
       await uses.flush();
     } finally {
       await upstreams.close();
@@ -281,15 +325,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
         digest: ({ manifest }) => manifest.digest,
         listed: ({ manifest }) => listedIn(manifest),
       }),
-    headManifest: (target, ask) =>
-      answered(target, ask, {
-        run: async (client) => {
-          const answer = await manifests.head(client, target, ask);
-          if (passage.hasRules) passage.leave(target, answer.digest, []);
-          return answer;
-        },
-        digest: ({ digest }) => digest,
-      }),
+    headManifest,
     blob: (target, asker) =>
       answered(
         target,
@@ -365,6 +401,8 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       expire: (where) => manifests.expire(where),
     }),
     offline,
+    contents,
+    renewKeep: (patterns) => keep.renew(patterns),
     renewBudget: (next) => space.renewBudget(next),
     renewVerifying: (everyMs) => scrub.renew(everyMs),
     close: (deadlineMs) => {
@@ -372,9 +410,23 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       return closing;
     },
   };
-  const { contents, host } = parts;
+  const { contents: rows, host } = parts;
   const carried = carrying({
-    ...{ mirror, metadata, contents, store, spool, space, pins, uses, links, manifests, access, clock, host },
+    ...{
+      mirror,
+      metadata,
+      contents: rows,
+      store,
+      spool,
+      space,
+      pins,
+      uses,
+      links,
+      manifests,
+      access,
+      clock,
+      host,
+    },
     upstreams: () => upstreams.clients.map(({ upstream }) => upstream),
   });
   return { ...mirror, ...carried };

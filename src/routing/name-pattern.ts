@@ -58,7 +58,7 @@ export function parsePattern(
   upstreams: Iterable<RoutedUpstream>,
   isKnown: (where: { readonly upstream: string; readonly repository: string }) => boolean = () => false,
 ): NamePattern {
-  const [first, ...others] = meaningsOf(text, [...upstreams]);
+  const [first, ...others] = readingsOf(text, [...upstreams]);
   if (first === undefined) throw invalid(text, "there is no name in it");
   const known = [first, ...others].filter(isKnown);
   if (known.length > 1) throw ambiguous(text, known);
@@ -73,8 +73,8 @@ export function matches(pattern: NamePattern, name: PatternName): boolean {
   return digest === undefined || (name.digest !== undefined && globMatches(digest, name.digest));
 }
 
-/** Every reading of `text`, the one that counts where nothing is known first. */
-function meaningsOf(text: string, upstreams: readonly RoutedUpstream[]): NamePattern[] {
+/** Every reading of `text`, the one that counts where nothing is known first. Throws as `parsePattern`. */
+export function readingsOf(text: string, upstreams: readonly RoutedUpstream[]): NamePattern[] {
   if (text.length > MOST_LENGTH) throw invalid(text, `it is longer than ${MOST_LENGTH} characters`);
   const written = splitPattern(text);
   const { name } = written;

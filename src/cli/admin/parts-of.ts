@@ -11,8 +11,9 @@ export type ServerParts = Observers & {
 };
 
 export function adminParts({ cache, reload = reloadNothing, log, clock }: ServerParts): AdminParts {
-  const { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline } = cache;
-  const work = { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline };
+  const { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline, contents } =
+    cache;
+  const work = { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline, contents };
   return { mirror: cache, ...work, settings: { reload }, log, clock, startedAt: clock.now() };
 }
 

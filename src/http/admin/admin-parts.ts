@@ -6,6 +6,7 @@
 import type { AttendedJobs } from "../../jobs/attended-jobs.ts";
 import type { Jobs } from "../../jobs/jobs.ts";
 import type { Bundles } from "../../mirror/bundles/bundles.ts";
+import type { Contents } from "../../mirror/contents/contents.ts";
 import type { Imports } from "../../mirror/imports/imports.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
 import type { Offline } from "../../mirror/rules/offline.ts";
@@ -17,6 +18,7 @@ import type { ReloadReport } from "../../reloading/reload-part.ts";
 import type { WarmUps } from "../../warm/warm-ups.ts";
 
 export type AdminParts = {
+  readonly contents: Contents;
   readonly mirror: Pick<Mirror, "status" | "verify">;
   readonly passage: Pick<PassageDesk, "rules" | "cooldowns" | "change" | "heldBack" | "approve">;
   readonly records: Records;

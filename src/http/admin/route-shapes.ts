@@ -26,7 +26,7 @@ export function changed<Shape extends z.ZodRawShape>(shape: Shape) {
 
 const MOST_ITEMS = 1_000;
 
-/** The query of a list: a page of it, sorted by one of `sorts`, the first where nothing is said. @public */
+/** The query of a list: a page of it, sorted by one of `sorts`, the first where nothing is said. */
 export function listQuery<const Sorts extends readonly [string, ...string[]]>(sorts: Sorts) {
   return z.object({
     limit: z.coerce.number().int().min(1).max(MOST_ITEMS).default(100),
@@ -36,7 +36,7 @@ export function listQuery<const Sorts extends readonly [string, ...string[]]>(so
   });
 }
 
-/** A page of a list; `next` is there where more follows. @public */
+/** A page of a list; `next` is there where more follows. */
 export function listOf<Item extends z.ZodType>(item: Item) {
   return z.object({ items: z.array(item), next: z.string().optional() });
 }

@@ -5,7 +5,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError } from "../../errors.ts";
-import type { Metadata } from "../../metadata/metadata.ts";
+import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Target } from "../../routing/target.ts";
@@ -77,6 +77,11 @@ export class Access {
       if (!(error instanceof Hidden) && !isGranaryError(error, "not-found")) throw error;
       throw this.#absent.remember(key, client.upstream.policy.negativeLifetimeMs, unseen(target));
     }
+  }
+
+  /** What strangers were given of these counts no more: they were removed, and are looked at anew when they come again. */
+  forget(where: RepositoryKey, digests: readonly Digest[]): void {
+    this.#parts.strangers.forget(where, digests);
   }
 
   async #visited<T>(client: UpstreamClient, target: Target, question: GuardedQuestion<T>): Promise<T> {

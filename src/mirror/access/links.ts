@@ -119,6 +119,11 @@ export class Links {
     return this.#absent.remember(keyOf(where, digest), lifetimeMs, notFound(where, digest));
   }
 
+  /** The rows of these were deleted: what is in memory counts no more. */
+  forgetAll(where: RepositoryKey, digests: readonly Digest[]): void {
+    for (const digest of digests) this.#forget(where, digest);
+  }
+
   #forget(where: RepositoryKey, digest: Digest): void {
     this.#changes += 1;
     this.#known.delete(keyOf(where, digest));

@@ -41,6 +41,8 @@ export class Strangers {
   readonly #refusals: Disappearances;
   readonly #given = new LRUCache<string, true>({ max: REMEMBERED });
   /** What those documents list that strangers were given: they know these names, so they may have them while the upstream cannot be asked. */
+  /** What was read before a removal must not be remembered after it. */
+  #removals = 0;
   readonly #listed = new LRUCache<string, true>({ max: REMEMBERED });
 
   constructor(metadata: Metadata, clock: Clock) {
@@ -76,14 +78,24 @@ export class Strangers {
   async wasGiven(where: RepositoryKey, digest: Digest): Promise<boolean> {
     const key = keyOf(where, digest);
     if (this.#given.has(key)) return true;
+    const removals = this.#removals;
     if ((await this.#metadata.visibility(thingIn(where, digest)))?.isPublic !== true) return false;
-    this.#given.set(key, true);
+    if (removals === this.#removals) this.#given.set(key, true);
     return true;
   }
 
   async recordGiven(where: RepositoryKey, digest: Digest): Promise<void> {
     if (await this.wasGiven(where, digest)) return;
     await this.recordPublic(thingIn(where, digest));
+  }
+
+  /** They were removed. */
+  forget(where: RepositoryKey, digests: readonly Digest[]): void {
+    this.#removals += 1;
+    for (const digest of digests) {
+      this.#given.delete(keyOf(where, digest));
+      this.#listed.delete(keyOf(where, digest));
+    }
   }
 
   /** Strangers were given the document `digest`, and so the names of what it lists. */

@@ -200,6 +200,11 @@ export class ManifestBytes {
     this.#absent.clear();
   }
 
+  /** Its row was deleted. */
+  forgetHere(digest: Digest): void {
+    this.#cache.delete(digest);
+  }
+
   /** `digest` was just served. Its client asks for the blobs next, so they are marked as used now and are not evicted first. */
   served(digest: Digest): void {
     const found = this.#cache.get(digest);

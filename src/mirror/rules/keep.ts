@@ -23,6 +23,8 @@ export type KeepParts = {
   readonly contents: ContentRows;
   readonly rows: RuleRows;
   readonly clock: Clock;
+  /** Whether it is known of every stored manifest what it lists; until then a rule for a tag keeps its whole repository. */
+  readonly areEdgesKnown: () => boolean;
   /** Reads the canonical text of a pattern; undefined for one whose upstream is not configured any more. */
   readonly parse: (text: string) => NamePattern | undefined;
 };
@@ -82,6 +84,18 @@ export class Keep {
     return (await this.rules()).find(({ pattern }) => matches(pattern, { ...where, ...named }));
   }
 
+  /** The rule that keeps the manifest `digest` there, by a name of its own or of something that lists it. */
+  async ruleOver(where: RepositoryKey, digest: Digest): Promise<KeepRule | undefined> {
+    const above = new Set(await this.#parts.contents.ancestorsOf(digest));
+    for (const rule of await this.rules()) {
+      const { pattern } = rule;
+      if (!isIn(pattern, where)) continue;
+      if (pattern.tag === undefined && pattern.digest === undefined) return rule;
+      if (await this.#isNamed(where, above, [pattern])) return rule;
+    }
+    return undefined;
+  }
+
   /** True when a rule keeps `digest`, a blob or a manifest, as part of whatever has a name that the rule stands for. */
   async isKept(digest: Digest): Promise<boolean> {
     const rules = await this.rules();
@@ -102,6 +116,7 @@ export class Keep {
       const near = patterns.filter((pattern) => isIn(pattern, where));
       if (near.some(({ tag, digest }) => tag === undefined && digest === undefined)) return true;
       if (near.length === 0) continue;
+      if (!this.#parts.areEdgesKnown()) return true;
       above ??= new Set(await contents.ancestorsOf(digest));
       if (await this.#isNamed(where, above, near)) return true;
     }

@@ -36,7 +36,7 @@ export type JanitorParts = {
   readonly events?: EventTeller;
 };
 
-type Victim = Candidate | { readonly kind: "damaged"; readonly name: string; readonly size: number };
+export type Victim = Candidate | { readonly kind: "damaged"; readonly name: string; readonly size: number };
 type IdleVictim = Extract<Victim, { kind: "partial" }>;
 
 /** Blobs that are evicted together: their rows in one transaction, which takes a few milliseconds, then their files. */
@@ -76,6 +76,24 @@ export class Janitor {
       freed += await this.#evictAll(victims, stubborn);
       if (freed >= bytes) return freed;
     }
+  }
+
+  /** What `free` would evict for `bytes`, in its order. Nothing is changed. */
+  async next(bytes: number, damaged: readonly DamagedFile[]): Promise<Victim[]> {
+    await this.#parts.uses.flush();
+    return await this.#victimsFor(bytes, damaged, new Set());
+  }
+
+  /** Removes these, whatever their age. Those that somebody reads or fills stay; returns those that are gone. */
+  async remove(candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+    const gone: Candidate[] = [];
+    for (let at = 0; at < candidates.length; at += BATCH) {
+      const batch = candidates.slice(at, at + BATCH);
+      gone.push(...(await this.#evictBlobs(batch.filter((candidate) => candidate.kind === "blob"))));
+      for (const partial of batch)
+        if (partial.kind === "partial" && (await this.#evictPartial(partial))) gone.push(partial);
+    }
+    return gone;
   }
 
   /** Deletes a partial that nobody has. True when it is gone; a failure is logged. */

@@ -11,6 +11,8 @@ export class Pins {
   /** How many upstreams' fills of each run. */
   readonly #filled = new Map<Digest, number>();
   readonly #soft = new Map<Digest, () => void>();
+  /** What is done when nobody has them any more. */
+  readonly #whenFree = new Map<Digest, () => void>();
   /** Those that are being evicted. */
   readonly #leaving = new Set<Digest>();
   readonly #metrics: Metrics;
@@ -31,12 +33,17 @@ export class Pins {
     return () => {
       release();
       this.#metrics.pins.set(this.#pinned.size);
+      this.#tellFree(digest);
     };
   }
 
   /** Pins `digest` for a fill of it; the returned release is idempotent. */
   pinFill(digest: Digest): () => void {
-    return countIn(this.#filled, digest);
+    const release = countIn(this.#filled, digest);
+    return () => {
+      release();
+      this.#tellFree(digest);
+    };
   }
 
   has(digest: Digest): boolean {
@@ -57,6 +64,19 @@ export class Pins {
     return () => {
       if (this.#soft.get(digest) === letGo) this.#soft.delete(digest);
     };
+  }
+
+  /** Calls `work` once nobody reads or fills `digest` any more, at once where nobody does. A later one replaces an earlier one. */
+  whenFree(digest: Digest, work: () => void): void {
+    this.#whenFree.set(digest, work);
+    this.#tellFree(digest);
+  }
+
+  #tellFree(digest: Digest): void {
+    const work = this.#whenFree.size === 0 || this.has(digest) ? undefined : this.#whenFree.get(digest);
+    if (work === undefined) return;
+    this.#whenFree.delete(digest);
+    work();
   }
 
   /** `digest` is about to be evicted: calls the `letGo` of `pinUnlessNeeded`, if there is one. */

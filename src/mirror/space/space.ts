@@ -10,6 +10,7 @@ import { Episodes } from "../../observe/episodes.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { PartialKey, SavedPartial } from "../../store/partial.ts";
 import { Semaphore } from "../../waiting/semaphore.ts";
+import type { Candidate } from "./coldest.ts";
 import type { Damage } from "./damage.ts";
 import {
   type Budget,
@@ -19,8 +20,8 @@ import {
   type Look,
   minFreeOf,
 } from "./disk-measure.ts";
-import { Janitor, type JanitorParts } from "./janitor.ts";
-import { Ledger } from "./ledger.ts";
+import { Janitor, type JanitorParts, type Victim } from "./janitor.ts";
+import { type IdlePartial, Ledger } from "./ledger.ts";
 import type { Ownership } from "./ours-alone.ts";
 
 export type SpaceParts = DiskMeasureParts &
@@ -84,6 +85,11 @@ export class Space {
   }
 
   /** Counts from now on; what is beyond it then is evicted. */
+  /** Bytes. */
+  get budget(): number {
+    return this.#budget.maxSize;
+  }
+
   renewBudget(budget: Budget): void {
     this.#budget = budget;
     void this.sweep();
@@ -122,6 +128,28 @@ export class Space {
     await this.trim();
     await this.#inTurn(() => this.#lookAtPartials(), undefined);
     await this.#inTurn(() => this.use(), undefined);
+  }
+
+  /** What would go next for `bytes`, in order. Throws what Metadata throws. */
+  async next(bytes: number): Promise<Victim[]> {
+    const { damaged } = await this.#measuring.look(true);
+    return await this.#janitor.next(bytes, damaged);
+  }
+
+  /** Evicts, coldest first, until `bytes` are freed or nothing is left that may go; returns the bytes that were freed. Never throws. */
+  async evict(bytes: number): Promise<number> {
+    const { damaged } = await this.#measuring.look(true);
+    return await this.#inTurn(() => this.#janitor.free(bytes, damaged, false), 0);
+  }
+
+  /** Removes these unless somebody reads or fills them; returns those that are gone. Never throws. */
+  async remove(candidates: readonly Candidate[]): Promise<readonly Candidate[]> {
+    return await this.#inTurn(() => this.#janitor.remove(candidates), []);
+  }
+
+  /** Partials that nobody has, as they were counted last. */
+  idlePartials(): readonly IdlePartial[] {
+    return this.#ledger.idle();
   }
 
   /** See `countPartials`. */

@@ -53,6 +53,11 @@ export class TagRecords {
     await this.#metadata.forgetTag(key);
   }
 
+  /** Its row was deleted. */
+  forgetHere(key: TagKey): void {
+    this.#inMemory.delete(nameOf(key));
+  }
+
   /** What is known of the tag is not fresh any more, for whatever clients; it is still served while the upstream cannot be asked. */
   expire({ upstream, repository, tag }: Omit<TagKey, "acceptClass">): void {
     this.#expired.set(nameOf({ upstream, repository, tag, acceptClass: "" }), this.#clock.elapsed());

@@ -112,6 +112,8 @@ export class Tags {
   /** What is known of the tag is checked at its upstream before it is served again, whatever its lifetime. */
   expire(where: Omit<TagKey, "acceptClass">): void {
     this.#records.expire(where);
+    // Also where it was asked for in vain a moment ago.
+    this.#failed.delete(nameOf({ ...where, acceptClass: "" }));
   }
 
   #question(
@@ -143,6 +145,11 @@ export class Tags {
     const { record } = known;
     const manifest = await this.#bytes.stored(record.digest, record.mediaType);
     return record.digest === digest || (manifest !== undefined && listedIn(manifest).includes(digest));
+  }
+
+  /** Their rows were deleted. */
+  forgetHere(keys: readonly TagKey[]): void {
+    for (const key of keys) this.#records.forgetHere(key);
   }
 
   async #resolve(question: TagQuestion, wantsBytes: boolean): Promise<ResolvedTag> {

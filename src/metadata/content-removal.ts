@@ -1,0 +1,171 @@
+/**
+ * Owns how names leave one repository: its tags, the manifests that only they need there, the links to what these list, and all that was noted
+ * on who may see that. What another name still needs stays. Blobs are never removed here: the Janitor does that, with their files.
+ */
+import { type Digest, parseDigest } from "../oci/digest.ts";
+import type { RepositoryKey } from "./metadata.ts";
+import type { SqlDatabase, SqlStatement } from "./sql-database.ts";
+
+/** What of a repository is to leave. */
+export type Leaving = RepositoryKey & {
+  /** Everything of it, also lists and what is known of who may see it. */
+  readonly isAll: boolean;
+  readonly tags: readonly string[];
+  /** Manifests and blobs by their digests; tags that point to one of them leave as well. */
+  readonly digests: readonly Digest[];
+};
+
+/** What leaves with it. */
+export type LeavingRows = Leaving & {
+  /** The rows of the tags, one for each kind of clients. */
+  readonly tagKeys: readonly { readonly tag: string; readonly acceptClass: string }[];
+  readonly manifests: readonly Digest[];
+  /** Digests that the repository has no link to any more, manifests among them. */
+  readonly unlinked: readonly Digest[];
+};
+
+export interface ContentRemoval {
+  /** What leaves with `leaving`. Changes nothing. */
+  whatLeaves(leaving: Leaving): Promise<LeavingRows>;
+  /** Repositories that have a link to `digest`. */
+  linksTo(digest: Digest): Promise<number>;
+  /** Deletes the rows in one transaction; what has left is told as it was found now. Throws `store-full`, `store-damaged`. */
+  leave(leaving: Leaving): Promise<LeavingRows>;
+}
+
+const IN = "upstream = ? AND repository = ?";
+
+export function contentRemoval(database: SqlDatabase): ContentRemoval {
+  const ask = questions(database);
+  const remove = deletions(database);
+  const links = database.prepare<{ count: number }>("SELECT count(*) AS count FROM links WHERE digest = ?");
+  const linksTo = (digest: Digest) => links.get(digest)?.count ?? 0;
+  return {
+    whatLeaves: async (leaving) => leavingRows(leaving, ask),
+    linksTo: async (digest) => linksTo(digest),
+    leave: async (leaving) => {
+      let left: LeavingRows | undefined;
+      database.inTransaction(() => {
+        const rows = leavingRows(leaving, ask);
+        left = rows;
+        remove.names(rows);
+        for (const digest of rows.unlinked) remove.link(rows, digest);
+        for (const digest of rows.manifests) if (linksTo(digest) === 0) remove.manifest(digest);
+      });
+      return left ?? { ...leaving, tagKeys: [], manifests: [], unlinked: [] };
+    },
+  };
+}
+
+type Questions = ReturnType<typeof questions>;
+
+function questions(database: SqlDatabase) {
+  const tags = database.prepare<{ tag: string; acceptClass: string; digest: string }>(
+    `SELECT tag, accept_class AS acceptClass, digest FROM tags WHERE ${IN}`,
+  );
+  const links = database.prepare<{ digest: string }>(`SELECT digest FROM links WHERE ${IN}`);
+  const manifests = database.prepare<{ digest: string }>(
+    `SELECT l.digest FROM links AS l JOIN manifest_uses AS m ON m.digest = l.digest
+     WHERE l.upstream = ? AND l.repository = ? AND l.confirmed > 0`,
+  );
+  const listed = database.prepare<{ digest: string; role: string }>(
+    "SELECT child AS digest, role FROM edges WHERE parent = ?",
+  );
+  const listing = database.prepare<{ digest: string }>(
+    `SELECT e.parent AS digest FROM edges AS e JOIN links AS l ON l.digest = e.parent
+     WHERE e.child = ? AND l.upstream = ? AND l.repository = ? AND l.confirmed > 0`,
+  );
+  const digests = (statement: SqlStatement<{ digest: string }>, { upstream, repository }: RepositoryKey) =>
+    statement.all(upstream, repository).map((row) => parseDigest(row.digest));
+  return {
+    tags: ({ upstream, repository }: RepositoryKey) =>
+      tags.all(upstream, repository).map((row) => ({ ...row, digest: parseDigest(row.digest) })),
+    links: (where: RepositoryKey) => digests(links, where),
+    manifests: (where: RepositoryKey) => digests(manifests, where),
+    listed: (parent: Digest) =>
+      listed.all(parent).map(({ digest, role }) => ({ digest: parseDigest(digest), role })),
+    listing: ({ upstream, repository }: RepositoryKey, child: Digest) =>
+      listing.all(child, upstream, repository).map((row) => parseDigest(row.digest)),
+  };
+}
+
+function leavingRows(leaving: Leaving, ask: Questions): LeavingRows {
+  const here = ask.tags(leaving);
+  const stored = ask.manifests(leaving);
+  if (leaving.isAll) {
+    const found = { ...namesOf(here), manifests: stored, unlinked: ask.links(leaving) };
+    return { ...leaving, ...found, digests: [] };
+  }
+  const named = new Set(leaving.digests);
+  const isLeaving = ({ tag, digest }: { readonly tag: string; readonly digest: Digest }) =>
+    leaving.tags.includes(tag) || named.has(digest);
+  const going = here.filter(isLeaving);
+  const below = reach([...going.map(({ digest }) => digest), ...named], ask);
+  const staying = [
+    ...here.filter((tag) => !isLeaving(tag)).map(({ digest }) => digest),
+    ...stored.filter((digest) => !below.has(digest)),
+  ];
+  const needed = reach(staying, ask);
+  const manifests = stored.filter(
+    (digest) => below.has(digest) && (!needed.has(digest) || named.has(digest)),
+  );
+  return { ...leaving, ...namesOf(going), manifests, unlinked: unlinkedBy(leaving, manifests, ask) };
+}
+
+function namesOf(rows: readonly { readonly tag: string; readonly acceptClass: string }[]) {
+  const tags = [...new Set(rows.map(({ tag }) => tag))];
+  return { tags, tagKeys: rows.map(({ tag, acceptClass }) => ({ tag, acceptClass })) };
+}
+
+/** The digests that were named, and what the manifests that leave list and no other manifest of the repository does. */
+function unlinkedBy(leaving: Leaving, manifests: readonly Digest[], ask: Questions): Digest[] {
+  const gone = new Set<Digest>([...leaving.digests, ...manifests]);
+  const leavingManifests = new Set(manifests);
+  const unlinked = new Set(gone);
+  for (const { digest } of manifests.flatMap((manifest) => ask.listed(manifest))) {
+    if (unlinked.has(digest)) continue;
+    const isNeeded = ask.listing(leaving, digest).some((parent) => !leavingManifests.has(parent));
+    if (!isNeeded) unlinked.add(digest);
+  }
+  return [...unlinked];
+}
+
+/** `roots` and the manifests below them, stored or not. */
+function reach(roots: readonly Digest[], ask: Questions): Set<Digest> {
+  const found = new Set(roots);
+  for (const digest of found)
+    for (const child of ask.listed(digest)) if (child.role === "child") found.add(child.digest);
+  return found;
+}
+
+function deletions(database: SqlDatabase) {
+  const tag = database.prepare(`DELETE FROM tags WHERE ${IN} AND tag = ?`);
+  const link = database.prepare(`DELETE FROM links WHERE ${IN} AND digest = ?`);
+  const lists = database.prepare(`DELETE FROM lists WHERE ${IN}`);
+  const referrers = database.prepare(`DELETE FROM lists WHERE ${IN} AND kind = 'referrers' AND name = ?`);
+  const visibility = database.prepare(`DELETE FROM visibility WHERE ${IN}`);
+  // "@" is followed by "A" in the order of characters: these are the rows NAME@DIGEST of one repository.
+  const visibilities = database.prepare(
+    "DELETE FROM visibility WHERE upstream = ? AND repository >= ? || '@' AND repository < ? || 'A'",
+  );
+  const manifest = database.prepare("DELETE FROM manifests WHERE digest = ?");
+  const use = database.prepare("DELETE FROM manifest_uses WHERE digest = ?");
+  return {
+    names: ({ upstream, repository, tags, isAll }: LeavingRows) => {
+      for (const each of tags) tag.run(upstream, repository, each);
+      if (!isAll) return;
+      lists.run(upstream, repository);
+      visibility.run(upstream, repository);
+      visibilities.run(upstream, repository, repository);
+    },
+    link: ({ upstream, repository }: RepositoryKey, digest: Digest) => {
+      link.run(upstream, repository, digest);
+      referrers.run(upstream, repository, digest);
+      visibility.run(upstream, `${repository}@${digest}`);
+    },
+    manifest: (digest: Digest) => {
+      manifest.run(digest);
+      use.run(digest);
+    },
+  };
+}

@@ -1,0 +1,102 @@
+/**
+ * Owns Contents: everything that a person can ask of what is stored, and do with it. Each question has a file of its own beside this one; here
+ * they get their parts. It serves no client.
+ */
+import type { ContentRemoval } from "../../metadata/content-removal.ts";
+import type { ContentRows } from "../../metadata/content-rows.ts";
+import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Records } from "../../records/records.ts";
+import type { RoutedUpstream } from "../../routing/routing.ts";
+import type { Spool } from "../../store/partial.ts";
+import type { Access } from "../access/access.ts";
+import type { Links } from "../access/links.ts";
+import type { Manifests } from "../manifests.ts";
+import type { MirrorStatus } from "../mirror.ts";
+import type { Keep } from "../rules/keep.ts";
+import type { Pins } from "../space/pins.ts";
+import type { Space } from "../space/space.ts";
+import type { TagUses } from "../space/tag-uses.ts";
+import type { Uses } from "../space/uses.ts";
+import type { EdgeBackfill } from "./edge-backfill.ts";
+import { FoundPartials } from "./found-partials.ts";
+import { keepContents, type ShownRule, shownRules, unkeepContents } from "./keep-contents.ts";
+import { ContentList, type ContentPage, type ContentQuery } from "./list-contents.ts";
+import { type MadeRoom, makeRoom } from "./make-room.ts";
+import { type RefreshedTag, type RefreshParts, refreshTags } from "./refresh-tags.ts";
+import { type Forgetful, Removals, type Removed, type RemoveOptions } from "./remove-contents.ts";
+import { type ShownContents, showContents } from "./show-contents.ts";
+import { StoredNames } from "./stored-names.ts";
+import { UsedBy } from "./used-by.ts";
+
+/** Errors are those of the functions in the files beside this one. `dryRun`: say what would happen, and change nothing. */
+export type Contents = {
+  list(query: ContentQuery): Promise<ContentPage>;
+  show(reference: string): Promise<ShownContents>;
+  remove(pattern: string, options: RemoveOptions): Promise<Removed>;
+  refresh(pattern: string, dryRun: boolean): Promise<readonly RefreshedTag[]>;
+  /** Lets `bytes` go, in the order in which they would go for room. */
+  evict(bytes: number, dryRun: boolean): Promise<MadeRoom>;
+  keepRules(): Promise<readonly ShownRule[]>;
+  keep(pattern: string, dryRun: boolean): Promise<ShownRule>;
+  unkeep(pattern: string, dryRun: boolean): Promise<ShownRule>;
+};
+
+export type ContentsParts = {
+  readonly rows: ContentRows & ContentRemoval;
+  readonly metadata: PatientMetadata;
+  readonly spool: Spool;
+  readonly fills: () => MirrorStatus["fills"];
+  readonly space: Space;
+  readonly pins: Pins;
+  readonly uses: Uses;
+  readonly tagUses: TagUses;
+  readonly keep: Keep;
+  readonly links: Links;
+  readonly access: Access;
+  readonly manifests: Manifests;
+  readonly records: Records;
+  readonly backfill: EdgeBackfill;
+  readonly clock: Clock;
+  readonly upstreams: () => readonly RoutedUpstream[];
+  readonly ask: RefreshParts["ask"];
+};
+
+export function contentsOf(parts: ContentsParts): Contents {
+  const { manifests, links, access, backfill, records } = parts;
+  const memory: Forgetful = {
+    forgetNames: (where, tags, digests) => {
+      manifests.forgetHere(tags, digests);
+      links.forgetAll(where, digests);
+      access.forget(where, digests);
+    },
+  };
+  const shared = {
+    ...parts,
+    names: new StoredNames(parts),
+    partials: new FoundPartials(parts),
+    usedBy: new UsedBy(records),
+    budget: () => parts.space.budget,
+    expire: (key: Parameters<Manifests["expire"]>[0]) => manifests.expire(key),
+    memory,
+  };
+  const list = new ContentList(shared);
+  const removals = new Removals(shared);
+  /** What a manifest lists must be known of all of them before anything is said of it. */
+  const whenKnown = async <T>(work: () => Promise<T>): Promise<T> => {
+    await backfill.done();
+    // The last uses of a moment ago count too. Where they cannot be written now, those of before are told.
+    await Promise.allSettled([parts.tagUses.flush(), parts.uses.flush()]);
+    return await work();
+  };
+  return {
+    list: (query) => whenKnown(() => list.page(query)),
+    show: (reference) => whenKnown(() => showContents(shared, reference)),
+    remove: (pattern, options) => whenKnown(() => removals.remove(pattern, options)),
+    refresh: (pattern, dryRun) => refreshTags(shared, pattern, dryRun),
+    evict: (bytes, dryRun) => whenKnown(() => makeRoom(shared, bytes, dryRun)),
+    keepRules: () => whenKnown(() => shownRules(shared)),
+    keep: (pattern, dryRun) => whenKnown(() => keepContents(shared, pattern, dryRun)),
+    unkeep: (pattern, dryRun) => whenKnown(() => unkeepContents(shared, pattern, dryRun)),
+  };
+}

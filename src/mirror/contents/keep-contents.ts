@@ -1,0 +1,140 @@
+/** Owns keep rules as people make them and take them back: what a rule stands for now, and whether the budget can ever hold it. */
+import { formatBytes } from "../../bytes/units.ts";
+import { GranaryError } from "../../errors.ts";
+import type { ContentRows } from "../../metadata/content-rows.ts";
+import type { Clock } from "../../observe/clock.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import { didYouMean, nearNames } from "../../routing/near-names.ts";
+import { Slices } from "../../waiting/slices.ts";
+import type { Keep } from "../rules/keep.ts";
+import { imagesOf, type Share, type ShownPart } from "./content-parts.ts";
+import type { FoundPartials } from "./found-partials.ts";
+import type { StoredNames } from "./stored-names.ts";
+
+export type ShownRule = Share & {
+  /** Its canonical text. */
+  readonly pattern: string;
+  readonly from: "settings" | "command";
+  /** Epoch ms. */
+  readonly madeAt: number | undefined;
+  /** Tags, and manifests without one, that it stands for now. */
+  readonly names: number;
+};
+
+export type KeepPartsOfContents = {
+  readonly rows: ContentRows;
+  readonly names: StoredNames;
+  readonly partials: FoundPartials;
+  readonly keep: Keep;
+  /** Bytes. */
+  readonly budget: () => number;
+  readonly clock: Clock;
+};
+
+const MOST_TAGS = 20_000;
+
+/** All rules, each with what it stands for now. */
+export async function shownRules(parts: KeepPartsOfContents): Promise<ShownRule[]> {
+  const shown: ShownRule[] = [];
+  for (const { pattern, from, madeAt } of await parts.keep.rules()) {
+    const { share, names } = await heldBy(parts, pattern);
+    shown.push({ pattern: pattern.text, from, madeAt, ...share, names });
+  }
+  return shown;
+}
+
+/**
+ * Makes a rule, or says what it would be. Throws `store-full` with a sentence where everything that it stands for, with what other rules keep,
+ * is more than the budget; `reference-invalid`, `route-unknown`.
+ */
+export async function keepContents(
+  parts: KeepPartsOfContents,
+  text: string,
+  dryRun: boolean,
+): Promise<ShownRule> {
+  const pattern = await parts.names.parse(text);
+  const { share, names, blobs } = await heldBy(parts, pattern);
+  const all = new Map(blobs);
+  for (const rule of await parts.keep.rules())
+    for (const [digest, size] of (await heldBy(parts, rule.pattern)).blobs) all.set(digest, size);
+  const wanted = [...all.values()].reduce((sum, size) => sum + size, 0);
+  const budget = parts.budget();
+  if (wanted > budget) throw neverFits(pattern, share.wanted, wanted, budget);
+  if (!dryRun) await parts.keep.add(pattern);
+  return { pattern: pattern.text, from: "command", madeAt: parts.clock.now(), ...share, names };
+}
+
+/** Takes a rule back. Throws `not-found` with what comes near, and `denied` for a rule of the settings. */
+export async function unkeepContents(
+  parts: KeepPartsOfContents,
+  text: string,
+  dryRun: boolean,
+): Promise<ShownRule> {
+  const pattern = await parts.names.parse(text);
+  const rules = await parts.keep.rules();
+  const same = rules.filter((rule) => rule.pattern.text === pattern.text);
+  const made = same.find(({ from }) => from === "command");
+  if (made === undefined && same.length > 0)
+    throw new GranaryError("denied", `The settings keep ${pattern.text}: take it out of "keep" there.`, {
+      saysWhatToDo: true,
+    });
+  if (made === undefined) {
+    const near = nearNames(
+      pattern.repository,
+      rules.map((rule) => rule.pattern.text),
+    );
+    throw new GranaryError("not-found", `There is no rule that keeps ${pattern.text}.${didYouMean(near)}`, {
+      saysWhatToDo: true,
+    });
+  }
+  const { share, names } = await heldBy(parts, pattern);
+  if (!dryRun) await parts.keep.takeBack(pattern);
+  return { pattern: pattern.text, from: "command", madeAt: made.madeAt, ...share, names };
+}
+
+type Held = { readonly share: Share; readonly names: number; readonly blobs: ReadonlyMap<Digest, number> };
+
+/** What `pattern` stands for now; what two names share counts once. */
+async function heldBy(
+  { rows, names, partials, clock }: KeepPartsOfContents,
+  pattern: NamePattern,
+): Promise<Held> {
+  const found = await partials.find();
+  const parts = new Map<Digest, ShownPart>();
+  let count = 0;
+  const slices = new Slices(clock);
+  for await (const where of names.repositories(pattern)) {
+    const tags = (await rows.tagsIn(where, MOST_TAGS)).filter((row) =>
+      matches(pattern, { ...where, ...row }),
+    );
+    const isWhole = pattern.tag === undefined;
+    const manifests = isWhole ? await rows.manifestsIn(where, MOST_TAGS) : [];
+    const covered = isWhole ? await rows.taggedIn(where) : new Set<Digest>();
+    const others = manifests.filter(
+      ({ digest }) => !covered.has(digest) && matches(pattern, { ...where, digest }),
+    );
+    count += new Set(tags.map(({ tag }) => tag)).size + others.length;
+    for (const digest of new Set([...tags, ...others].map((each) => each.digest))) {
+      for (const image of await imagesOf(rows, where, digest, found))
+        if (image.isStored) for (const part of image.parts) parts.set(part.digest, part);
+      await slices.breathe();
+    }
+  }
+  const blobs = new Map([...parts.values()].map((part) => [part.digest, part.size ?? part.present]));
+  return { share: shareOfParts([...parts.values()]), names: count, blobs };
+}
+
+function shareOfParts(parts: readonly ShownPart[]): Share {
+  const whole = parts.filter(({ size, present }) => size !== undefined && present >= size);
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const present = sum(parts.map((part) => part.present));
+  const size = sum(whole.map((part) => part.present));
+  return { size, partial: present - size, wanted: sum(parts.map((part) => part.size ?? part.present)) };
+}
+
+function neverFits({ text }: NamePattern, own: number, wanted: number, budget: number): GranaryError {
+  const others = wanted > own ? `, with what other rules keep ${formatBytes(wanted)}` : "";
+  const sentence = `${text} stands for ${formatBytes(own)}${others}, and the budget is ${formatBytes(budget)} (storage.maxSize): that can never be kept. Raise the budget, or keep less.`;
+  return new GranaryError("store-full", sentence, { target: text, saysWhatToDo: true });
+}

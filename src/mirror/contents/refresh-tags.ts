@@ -1,0 +1,69 @@
+/** Owns refreshes: tags count as old from now on, whatever their dates say, and their upstreams are asked what they mean. */
+import { messageOf } from "../../errors.ts";
+import type { ContentRows, TagInRepository } from "../../metadata/content-rows.ts";
+import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
+import { matches } from "../../routing/name-pattern.ts";
+import type { ManifestHeadAnswer } from "../mirror.ts";
+import { nameOf, type StoredNames } from "./stored-names.ts";
+
+export type RefreshedTag = RepositoryKey & {
+  readonly tag: string;
+  /** What it meant before. */
+  readonly before: string;
+  /** What it means now; undefined where the upstream could not be asked, and in a dry run. */
+  readonly now: string | undefined;
+  /** Why the upstream could not be asked. */
+  readonly reason: string | undefined;
+};
+
+export type RefreshParts = {
+  readonly rows: ContentRows;
+  readonly names: StoredNames;
+  readonly expire: (key: TagKey) => void;
+  readonly ask: (where: RepositoryKey, tag: string) => Promise<ManifestHeadAnswer>;
+};
+
+const MOST_TAGS = 1_000;
+/** Questions to upstreams at the same time. */
+const AT_ONCE = 8;
+
+type Tag = RepositoryKey & TagInRepository;
+
+/** Throws `not-found` with what comes near, `reference-invalid`, `route-unknown`. */
+export async function refreshTags(
+  parts: RefreshParts,
+  text: string,
+  dryRun: boolean,
+): Promise<RefreshedTag[]> {
+  const { names, rows, expire } = parts;
+  const pattern = await names.parse(text);
+  const found: Tag[] = [];
+  for await (const where of names.repositories(pattern)) {
+    const tags = await rows.tagsIn(where, MOST_TAGS);
+    for (const row of tags) if (matches(pattern, { ...where, ...row })) found.push({ ...where, ...row });
+    if (found.length >= MOST_TAGS) break;
+  }
+  if (found.length === 0) throw await names.nothing(text, pattern);
+  if (!dryRun) for (const tag of found) expire(tag);
+  const byName = new Map(found.map((tag) => [`${nameOf(tag)}:${tag.tag}`, tag]));
+  const waiting = [...byName.values()];
+  const refreshed: RefreshedTag[] = [];
+  while (waiting.length > 0) {
+    const batch = waiting.splice(0, AT_ONCE);
+    refreshed.push(...(await Promise.all(batch.map((tag) => asked(parts, tag, dryRun)))));
+  }
+  return refreshed;
+}
+
+async function asked({ ask }: RefreshParts, tag: Tag, dryRun: boolean): Promise<RefreshedTag> {
+  const { upstream, repository, digest } = tag;
+  const told = { upstream, repository, tag: tag.tag, before: digest };
+  if (dryRun) return { ...told, now: undefined, reason: undefined };
+  try {
+    const answer = await ask({ upstream, repository }, tag.tag);
+    const isStale = answer.outcome === "stale";
+    return { ...told, now: isStale ? undefined : answer.digest, reason: answer.warning };
+  } catch (error) {
+    return { ...told, now: undefined, reason: messageOf(error) };
+  }
+}

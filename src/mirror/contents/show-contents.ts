@@ -1,0 +1,150 @@
+/** Owns what is shown of one repository: its tags, the images of each, their parts and how much of each is here, and who pulled it. */
+import { GranaryError } from "../../errors.ts";
+import type { ContentRows, TagInRepository } from "../../metadata/content-rows.ts";
+import type { RepositoryKey } from "../../metadata/metadata.ts";
+import type { Digest } from "../../oci/digest.ts";
+import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import type { Keep } from "../rules/keep.ts";
+import { imagesOf, type Share, type ShownImage, shareOfAll } from "./content-parts.ts";
+import type { FoundPartials } from "./found-partials.ts";
+import { nameOf, type StoredNames } from "./stored-names.ts";
+import type { UsedBy } from "./used-by.ts";
+
+/** A tag, or a manifest that no tag points to. */
+type ShownName = Share & {
+  /** undefined for what was pulled by its digest. */
+  readonly tag: string | undefined;
+  readonly digest: Digest;
+  readonly mediaType: string | undefined;
+  /** When the upstream last said what the tag means; epoch ms. */
+  readonly checkedAt: number | undefined;
+  /** Epoch ms. */
+  readonly usedAt: number | undefined;
+  readonly keptBy: string | undefined;
+  readonly images: readonly ShownImage[];
+};
+
+type ShownPull = {
+  readonly client: string | undefined;
+  readonly tag: string | undefined;
+  readonly platform: string | undefined;
+  readonly state: string;
+  /** Epoch ms. */
+  readonly begunAt: number;
+  /** Bytes that were sent for it. */
+  readonly served: number;
+};
+
+export type ShownContents = Share & {
+  readonly upstream: string;
+  readonly repository: string;
+  /** Epoch ms. */
+  readonly usedAt: number | undefined;
+  readonly saved: number | undefined;
+  readonly names: readonly ShownName[];
+  /** Tags and manifests that are not shown, because there are too many. */
+  readonly more: number;
+  /** Newest first. */
+  readonly pulls: readonly ShownPull[];
+};
+
+export type ShowParts = {
+  readonly rows: ContentRows;
+  readonly names: StoredNames;
+  readonly partials: FoundPartials;
+  readonly usedBy: UsedBy;
+  readonly keep: Keep;
+};
+
+const MOST_TAGS = 20_000;
+const MOST_NAMES = 200;
+const MOST_PULLS = 10;
+
+type Name = Pick<ShownName, "tag" | "digest" | "mediaType" | "checkedAt" | "usedAt">;
+
+/** Throws `not-found` with what comes near, `reference-invalid` where several repositories match, `route-unknown`. */
+export async function showContents(parts: ShowParts, text: string): Promise<ShownContents> {
+  const { names, rows, partials, usedBy, keep } = parts;
+  const pattern = await names.parse(text);
+  const where = await theOne(names, pattern, text);
+  const found = await partials.find();
+  const all = await namesIn(rows, where, pattern);
+  if (all.length === 0 && (pattern.tag !== undefined || pattern.digest !== undefined))
+    throw await names.nothing(text, pattern);
+  const shown: ShownName[] = [];
+  for (const name of all.slice(0, MOST_NAMES)) {
+    const images = await imagesOf(rows, where, name.digest, found);
+    const rule = await keep.ruleFor(where, {
+      digest: name.digest,
+      ...(name.tag !== undefined && { tag: name.tag }),
+    });
+    const share = shareOfAll(images.filter(({ isStored }) => isStored));
+    shown.push({ ...name, ...share, keptBy: rule?.pattern.text, images });
+  }
+  const { size, wanted, usedAt } = await rows.sumsOf(where);
+  const partial = found.presentIn(where);
+  return {
+    ...{ upstream: where.upstream, repository: where.repository },
+    ...{ size, partial, wanted: Math.max(wanted, size + partial), usedAt: usedAt || undefined },
+    saved: usedBy.saved().get(nameOf(where))?.saved,
+    names: shown,
+    more: all.length - shown.length,
+    pulls: usedBy.pullsOf(where, MOST_PULLS).map(({ client, tag, platform, state, begunAt, served }) => {
+      const named = { client: client ?? undefined, tag: tag ?? undefined, platform: platform ?? undefined };
+      return { ...named, state, begunAt, served };
+    }),
+  };
+}
+
+async function theOne(names: StoredNames, pattern: NamePattern, text: string): Promise<RepositoryKey> {
+  const found: RepositoryKey[] = [];
+  for await (const where of names.repositories(pattern)) {
+    if (pattern.digest !== undefined && pattern.repository.includes("*")) continue;
+    if (found.push(where) > 3) break;
+  }
+  const [first, ...others] = found;
+  if (first === undefined) throw await names.nothing(text, pattern);
+  if (others.length === 0) return first;
+  const shown = found.map(nameOf).slice(0, 3).join(", ");
+  const sentence = `${pattern.text} stands for more than one repository (${shown}${found.length > 3 ? ", ..." : ""}): name one of them, or see them with granary list.`;
+  throw new GranaryError("reference-invalid", sentence, { target: pattern.text, saysWhatToDo: true });
+}
+
+/** The tags that match, then what was pulled by its digest and belongs to no tag. */
+async function namesIn(rows: ContentRows, where: RepositoryKey, pattern: NamePattern): Promise<Name[]> {
+  const tags = new Map((await rows.tagsIn(where, MOST_TAGS)).map((row) => [row.tag, row]));
+  const tagged = [...tags.values()].filter((row) => matches(pattern, { ...where, ...row }));
+  if (pattern.tag !== undefined) return tagged.map(nameOfTag);
+  const covered = await coveredBy(rows, [...tags.values()]);
+  const manifests = await rows.manifestsIn(where, MOST_TAGS);
+  const others = manifests.filter(({ digest }) => pattern.digest !== undefined || !covered.has(digest));
+  const untagged = others.filter(({ digest }) => matches(pattern, { ...where, digest }));
+  const byDigest = new Set(tagged.map(({ digest }) => digest));
+  return [
+    ...tagged.map(nameOfTag),
+    ...untagged
+      .filter(({ digest }) => !byDigest.has(digest))
+      .map(({ digest, mediaType, usedAt }) => ({
+        tag: undefined,
+        digest,
+        mediaType,
+        checkedAt: undefined,
+        usedAt,
+      })),
+  ];
+}
+
+/** What the tags point to, and what that lists. */
+async function coveredBy(rows: ContentRows, tags: readonly TagInRepository[]): Promise<Set<Digest>> {
+  const covered = new Set<Digest>();
+  for (const digest of new Set(tags.map((tag) => tag.digest))) {
+    covered.add(digest);
+    for (const part of await rows.partsOf(digest, MOST_TAGS))
+      if (part.role === "child") covered.add(part.digest);
+  }
+  return covered;
+}
+
+function nameOfTag({ tag, digest, mediaType, checkedAt, usedAt }: TagInRepository): Name {
+  return { tag, digest, mediaType, checkedAt, usedAt };
+}
