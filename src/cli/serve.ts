@@ -12,6 +12,7 @@ import { createMetrics } from "../observe/metrics.ts";
 import { openCache } from "../open.ts";
 import { type ReloadPart, renewing } from "../reloading/reload-part.ts";
 import { type AdminFace, serveAdminFace } from "./admin/serve-admin-face.ts";
+import { setupParts } from "./admin/setup-parts.ts";
 import { clientHint } from "./client-hint.ts";
 import { misused } from "./exit-code.ts";
 import { withExamples } from "./help.ts";
@@ -75,15 +76,25 @@ async function run(flags: ServeFlags): Promise<void> {
     throw error;
   });
   const drain = drainOf(settings);
-  const parts = [...mirror.reloadParts, logLevel(log), drain.reloadPart, serving.reloadPart];
+  const clients = setupParts(settings, serving, mirror);
+  const parts = [
+    ...mirror.reloadParts,
+    logLevel(log),
+    drain.reloadPart,
+    clients.reloadPart,
+    serving.reloadPart,
+  ];
   const reload = settingsReload(settings, read, parts, { log, events: mirror.records.events });
-  const face = await serveAdminFace(settings, { cache: mirror, reload: reload.run, ...observers }).catch(
-    async (error: unknown) => {
-      await serving.close();
-      await mirror.close(0);
-      throw error;
-    },
-  );
+  const face = await serveAdminFace(settings, {
+    cache: mirror,
+    reload: reload.run,
+    clients,
+    ...observers,
+  }).catch(async (error: unknown) => {
+    await serving.close();
+    await mirror.close(0);
+    throw error;
+  });
   parts.push(...face.reloadParts);
   announce(settings, serving, face);
   signals.onReload(() => reload.run().then(ignored, ignored));

@@ -1,6 +1,6 @@
 /** Owns what the check of one client's configuration is, whatever the client. */
 import type { Environment } from "../environment.ts";
-import type { ClientKind } from "../setup/setup-client.ts";
+import type { ClientKind } from "../setup/client-kinds.ts";
 import type { Finding } from "./finding.ts";
 
 export type ClientContext = {

@@ -31,7 +31,7 @@ export type ServeSettings = {
 
 export type Serving = {
   /** In the order of the settings. */
-  readonly listeners: readonly Pick<ServedListener, "port" | "upstream" | "url">[];
+  readonly listeners: readonly Pick<ServedListener, "port" | "upstream" | "url" | "urls" | "entry">[];
   /** How it takes other settings. Its preparing can close a listener for a moment, so it comes after all other parts. */
   readonly reloadPart: ReloadPart<ServeSettings>;
   /** Stops accepting, lets bodies in flight end within drainMs, then cuts them. Idempotent. */

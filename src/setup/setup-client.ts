@@ -2,6 +2,7 @@
 
 import { join } from "node:path";
 import { lookAt, namesIn } from "../files/disk.ts";
+import type { ClientKind } from "./client-kinds.ts";
 import type { ClientPlan, ClientSetup } from "./client-plan.ts";
 import { buildkitSetup } from "./clients/buildkit.ts";
 import { containerdSetup } from "./clients/containerd.ts";
@@ -14,7 +15,7 @@ import type { MirrorTarget } from "./mirror-target.ts";
 import { type PlannedFile, planChanges, planUndo } from "./plan-files.ts";
 import { fileOfRecord } from "./undo-record.ts";
 
-export const CLIENT_SETUPS = {
+export const CLIENT_SETUPS: Readonly<Record<ClientKind, ClientSetup>> = {
   docker: dockerSetup,
   containerd: containerdSetup,
   podman: podmanSetup,
@@ -22,9 +23,7 @@ export const CLIENT_SETUPS = {
   buildkit: buildkitSetup,
   kind: kindSetup,
   ollama: ollamaSetup,
-} satisfies Record<string, ClientSetup>;
-
-export type ClientKind = keyof typeof CLIENT_SETUPS;
+};
 
 export type PlannedSetup = Omit<ClientPlan, "files"> & { readonly files: readonly PlannedFile[] };
 

@@ -2,13 +2,9 @@
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { carryOut } from "../../src/setup/carry-out.ts";
+import type { ClientKind } from "../../src/setup/client-kinds.ts";
 import type { MirrorTarget } from "../../src/setup/mirror-target.ts";
-import {
-  type ClientKind,
-  type PlannedSetup,
-  planSetup,
-  planUndoSetup,
-} from "../../src/setup/setup-client.ts";
+import { type PlannedSetup, planSetup, planUndoSetup } from "../../src/setup/setup-client.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
 export const HUB = { name: "docker.io", server: "https://registry-1.docker.io" };

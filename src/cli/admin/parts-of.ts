@@ -8,15 +8,34 @@ export type ServerParts = Observers & {
   readonly cache: OpenedCache;
   /** undefined where a directory is opened alone: there is no process whose settings could change. */
   readonly reload?: AdminParts["settings"]["reload"];
+  /** Left out where nothing listens. */
+  readonly clients?: Pick<AdminParts, "setup" | "doctor">;
 };
 
-export function adminParts({ cache, reload = reloadNothing, log, clock }: ServerParts): AdminParts {
+export function adminParts({
+  cache,
+  reload = reloadNothing,
+  clients = nobodyListens,
+  log,
+  clock,
+}: ServerParts): AdminParts {
   const { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline, contents } =
     cache;
   const work = { jobs, warmUps, imports, importing, bundles, exporting, passage, records, offline, contents };
-  return { mirror: cache, ...work, settings: { reload }, log, clock, startedAt: clock.now() };
+  return { mirror: cache, ...clients, ...work, settings: { reload }, log, clock, startedAt: clock.now() };
 }
 
 async function reloadNothing(): Promise<never> {
   throw new GranaryError("config-invalid", "No server runs here whose settings could be read again.");
 }
+
+/** A directory that is opened alone has no listeners, and whoever opens it looks at the rest itself. */
+const nobodyListens: Pick<AdminParts, "setup" | "doctor"> = {
+  setup: {
+    listeners: () => [],
+    blocks: async () => {
+      throw new GranaryError("config-invalid", "No server runs here that clients could be pointed at.");
+    },
+  },
+  doctor: { examine: async () => [] },
+};

@@ -1,19 +1,14 @@
 /** Owns what the doctor finds out about the Granary of this machine: its settings, whether it runs, its storage, listeners and upstreams. */
-import { isDeepStrictEqual } from "node:util";
 import type { Command } from "commander";
 import { formatDuration } from "../../bytes/units.ts";
 import { findConfig } from "../../config/config-file.ts";
 import { loadSettings } from "../../config/load.ts";
-import type { Settings, UpstreamSettings } from "../../config/settings.ts";
-import { checkListeners } from "../../doctor/check-listeners.ts";
-import { checkStorageSettings } from "../../doctor/check-storage.ts";
-import { checkUpstream } from "../../doctor/check-upstream.ts";
+import type { Settings } from "../../config/settings.ts";
 import { type Finding, says, sentence } from "../../doctor/finding.ts";
 import { messageOf } from "../../errors.ts";
 import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
-import { openUpstream } from "../../open.ts";
 import { askServer } from "../admin/ask-server.ts";
-import { misused } from "../exit-code.ts";
+import { examine } from "./examine.ts";
 
 export type ServerFlags = {
   readonly config?: string;
@@ -36,23 +31,17 @@ export async function checkServer(command: Command, flags: ServerFlags): Promise
   if ("level" in settings) return { findings: [settings], settings: undefined };
   const placed = flags.directory === undefined ? settings : withDirectory(settings, flags.directory);
   const running = await statusOf(command);
-  const upstreams = await upstreamsToAsk(placed, flags.upstream);
-  const [listeners, ...parts] = await Promise.all([
-    checkListeners(placed.listeners),
-    checkStorageSettings(placed.storage, running.status?.disk.used),
-    ...upstreams.map(askUpstream),
-  ]);
+  const examined = await examine(placed, running.status?.disk.used, flags.upstream);
   const findings: Finding[] = [
     good(`${file ?? "The built-in settings"} can be used.`),
-    ...(isAnswering(listeners) ? running.findings.map(unlessAsked) : running.findings),
-    ...listeners,
-    ...parts.flat(),
+    ...(isAnswering(examined) ? running.findings.map(unlessAsked) : running.findings),
+    ...examined,
   ];
   return { findings: withoutRepeats(findings), settings: placed };
 }
 
-function isAnswering(listeners: readonly Finding[]): boolean {
-  return listeners.some(({ area, level }) => level === "good" && area.startsWith("listener "));
+function isAnswering(findings: readonly Finding[]): boolean {
+  return findings.some(({ area, level }) => level === "good" && area.startsWith("listener "));
 }
 
 /** A server that answers its clients runs, whoever may ask it for its status. */
@@ -82,36 +71,6 @@ async function statusOf(
     return { status, findings: [good(`Granary ${status.version} runs, for ${up}.`), ...troubles, ...silent] };
   } catch (error) {
     return { findings: [wrong(sentence(messageOf(error)))] };
-  }
-}
-
-/** Those that were named; else those of the listeners, and those of which the settings say something. */
-async function upstreamsToAsk(
-  settings: Settings,
-  named: readonly string[] | undefined,
-): Promise<UpstreamSettings[]> {
-  const { upstreams, listeners } = settings;
-  if (named !== undefined) return named.map((name) => upstreamNamed(name, upstreams));
-  const builtIn = (await loadSettings(undefined, {})).upstreams;
-  const isUsed = ({ name }: UpstreamSettings) => listeners.some(({ upstream }) => upstream === name);
-  const isSet = (each: UpstreamSettings) => !builtIn.some((other) => isDeepStrictEqual(other, each));
-  return upstreams.filter((each) => isUsed(each) || isSet(each));
-}
-
-function upstreamNamed(wanted: string, upstreams: readonly UpstreamSettings[]): UpstreamSettings {
-  const found = upstreams.find(({ name, aliases }) => name === wanted || aliases.includes(wanted));
-  if (found !== undefined) return found;
-  throw misused(
-    `The settings have no upstream "${wanted}"; known are ${upstreams.map(({ name }) => name).join(", ")}.`,
-  );
-}
-
-async function askUpstream(configured: UpstreamSettings): Promise<Finding[]> {
-  const client = openUpstream(configured);
-  try {
-    return await checkUpstream(client);
-  } finally {
-    await client.close();
   }
 }
 

@@ -4,36 +4,64 @@
  */
 import { X509Certificate } from "node:crypto";
 import { readCertificates } from "../../config/files.ts";
-import type { ListenerSettings, Settings } from "../../config/settings.ts";
+import type { Settings } from "../../config/settings.ts";
 import { clientUrls } from "../../http/connections/exposure.ts";
 import type { Login } from "../../oci/credentials.ts";
+import type { ClientKind } from "../../setup/client-kinds.ts";
 import type { MirroredRegistry, MirrorTarget } from "../../setup/mirror-target.ts";
-import type { ClientKind } from "../../setup/setup-client.ts";
+import type { OfferedListener } from "../../setup/offered-listener.ts";
+import type { Upstream } from "../../upstream/policy.ts";
 import { misused } from "../exit-code.ts";
 
 export type AddressFlags = {
-  readonly serverAddress?: string;
-  readonly caFile?: string;
-  readonly registry?: readonly string[];
+  readonly serverAddress?: string | undefined;
+  readonly caFile?: string | undefined;
+  readonly registry?: readonly string[] | undefined;
 };
 
-/** Throws `config-invalid`: an address that cannot be meant, or settings without a listener for this client. */
+/** What is known of the Granary that clients are pointed at. */
+export type Granary = {
+  readonly listeners: readonly OfferedListener[];
+  readonly upstreams: readonly KnownUpstream[];
+};
+
+type KnownUpstream = Pick<Upstream, "name" | "names" | "endpoints">;
+
+export type AddressAsk = AddressFlags & {
+  readonly login?: Login | undefined;
+  /** The client runs on another machine, where this one's loopback address means nothing. */
+  readonly isElsewhere?: boolean;
+};
+
+/** Throws `config-invalid`: an address that cannot be meant, or no listener for this client. */
 export async function mirrorTarget(
   kind: ClientKind,
-  flags: AddressFlags,
-  settings: Settings,
-  login: Login | undefined,
+  { serverAddress, caFile, registry, login, isElsewhere = kind === "kind" }: AddressAsk,
+  { listeners, upstreams }: Granary,
 ): Promise<MirrorTarget> {
-  const { serverAddress, caFile } = flags;
-  const listener = serverAddress === undefined ? listenerFor(kind, settings) : undefined;
-  const url = listener === undefined ? typedUrl(serverAddress ?? "", kind) : ownUrl(listener, kind);
+  const listener = serverAddress === undefined ? listenerFor(kind, listeners) : undefined;
+  const url = listener === undefined ? typedUrl(serverAddress ?? "", kind) : ownUrl(listener, isElsewhere);
   const ca = caFile === undefined ? ownAuthority(listener) : await readCertificates(caFile, "--ca-file");
   const { origin, host, protocol } = new URL(url);
-  const wantsLogin = login !== undefined || listener?.login !== undefined;
+  const wantsLogin = login !== undefined || listener?.wantsLogin === true;
   if (ca !== undefined && protocol === "http:")
     throw misused(`${origin} speaks plain http: --ca-file is for an address with https.`);
-  const registries = registriesFor(flags.registry, settings);
+  const registries = registriesFor(registry, upstreams);
   return { url: origin, host, isPlain: protocol === "http:", ca, login, wantsLogin, registries };
+}
+
+/** The listeners of settings; a port that the system chooses is known only to the process that has it. */
+export function offeredBy({ listeners }: Pick<Settings, "listeners">): OfferedListener[] {
+  return listeners
+    .filter(({ port }) => port !== 0)
+    .map(({ port, host, upstream, tls, login }) => ({
+      upstream,
+      port,
+      host,
+      urls: clientUrls({ address: host ?? "::", port, cert: tls?.cert }),
+      certificate: tls?.cert,
+      wantsLogin: login !== undefined,
+    }));
 }
 
 /** The upstream that the client means when it names none. */
@@ -42,35 +70,29 @@ function upstreamOf(kind: ClientKind): string {
 }
 
 /** One without a login is better, because every client can use it. */
-function listenerFor(kind: ClientKind, { listeners }: Settings): ListenerSettings {
+function listenerFor(kind: ClientKind, listeners: readonly OfferedListener[]): OfferedListener {
   const upstream = upstreamOf(kind);
-  const fixed = listeners.filter(({ port }) => port !== 0);
-  const own = fixed.filter((each) => each.upstream === upstream);
+  const own = listeners.filter((each) => each.upstream === upstream);
   // Only these two cannot say which registry they mean.
-  const meant = own.length > 0 || kind === "docker" || kind === "ollama" ? own : fixed;
-  const found = meant.find(({ login }) => login === undefined) ?? meant[0];
+  const meant = own.length > 0 || kind === "docker" || kind === "ollama" ? own : listeners;
+  const found = meant.find(({ wantsLogin }) => !wantsLogin) ?? meant[0];
   if (found !== undefined) return found;
   throw misused(
     `The settings have no listener for ${upstream}: add one under listeners, or name another Granary by --server-address.`,
   );
 }
 
-/** On this machine the loopback address is the one that stays; a cluster's nodes and certificates need another. */
-function ownUrl({ host, port, tls }: ListenerSettings, kind: ClientKind): string {
-  const address = host ?? "::";
-  if (tls === undefined && kind !== "kind" && isEverywhere(address)) return `http://127.0.0.1:${port}`;
-  return clientUrls({ address, port, cert: tls?.cert })[0];
-}
-
-function isEverywhere(address: string): boolean {
-  return address === "::" || address === "0.0.0.0";
+/** On this machine the loopback address is the one that stays; other machines and certificates need another. */
+function ownUrl({ host, port, urls, certificate }: OfferedListener, isElsewhere: boolean): string {
+  const isEverywhere = host === undefined || host === "::" || host === "0.0.0.0";
+  return certificate === undefined && !isElsewhere && isEverywhere ? `http://127.0.0.1:${port}` : urls[0];
 }
 
 /** A certificate that signed itself is its own authority; of any other it is not known whether clients trust it. */
-function ownAuthority(listener: ListenerSettings | undefined): string | undefined {
-  if (listener?.tls === undefined) return undefined;
-  const certificate = new X509Certificate(listener.tls.cert);
-  return certificate.issuer === certificate.subject ? listener.tls.cert : undefined;
+function ownAuthority(listener: OfferedListener | undefined): string | undefined {
+  if (listener?.certificate === undefined) return undefined;
+  const certificate = new X509Certificate(listener.certificate);
+  return certificate.issuer === certificate.subject ? listener.certificate : undefined;
 }
 
 /** A URL, or a host with or without a port, as people say it. */
@@ -88,7 +110,10 @@ export function typedUrl(text: string, kind: ClientKind): string {
 }
 
 /** Those that were named, else all that the settings reach and that are asked for images. */
-function registriesFor(named: readonly string[] | undefined, { upstreams }: Settings): MirroredRegistry[] {
+function registriesFor(
+  named: readonly string[] | undefined,
+  upstreams: readonly KnownUpstream[],
+): MirroredRegistry[] {
   const known = upstreams
     .filter(({ names }) => names !== "ollama")
     .map(({ name, endpoints }) => ({ name, server: endpoints[0] ?? `https://${name}` }));

@@ -5,22 +5,20 @@
 import { Argument, Command } from "commander";
 import { findConfig } from "../../config/config-file.ts";
 import { loadSettings, loadWithoutSecrets } from "../../config/load.ts";
+import { offersSchema } from "../../http/admin/routes/setup-routes.ts";
 import type { Login } from "../../oci/credentials.ts";
 import { carryOut, isToDo } from "../../setup/carry-out.ts";
-import {
-  CLIENT_SETUPS,
-  type ClientKind,
-  type PlannedSetup,
-  planSetup,
-  planUndoSetup,
-} from "../../setup/setup-client.ts";
+import type { ClientKind } from "../../setup/client-kinds.ts";
+import type { OfferedListener } from "../../setup/offered-listener.ts";
+import { CLIENT_SETUPS, type PlannedSetup, planSetup, planUndoSetup } from "../../setup/setup-client.ts";
 import { type ShownFile, showFile } from "../../setup/show-files.ts";
 import { copyPath } from "../../setup/undo-record.ts";
+import { askServer } from "../admin/ask-server.ts";
 import { misused } from "../exit-code.ts";
 import { withExamples } from "../help.ts";
 import { type LoginFlags, readLogin } from "../login-options.ts";
 import { printJson, printLine } from "../output.ts";
-import { type AddressFlags, mirrorTarget } from "./mirror-address.ts";
+import { type AddressFlags, mirrorTarget, offeredBy } from "./mirror-address.ts";
 
 type SetupFlags = AddressFlags &
   LoginFlags & {
@@ -75,7 +73,7 @@ export function setupCommand(): Command {
   ]).addHelpText("after", EXITS);
 }
 
-async function run(kind: ClientKind, flags: SetupFlags): Promise<void> {
+async function run(kind: ClientKind, flags: SetupFlags, command: Command): Promise<void> {
   if (flags.write === true && flags.undo === true) throw misused("--write and --undo do not go together.");
   if (flags.dryRun === true && flags.write !== true && flags.undo !== true)
     throw misused("--dry-run goes with --write or --undo; without them nothing is written anyway.");
@@ -83,7 +81,7 @@ async function run(kind: ClientKind, flags: SetupFlags): Promise<void> {
   const setup =
     flags.undo === true
       ? await undoing(kind, file)
-      : await planSetup(kind, await targetOf(kind, flags), file);
+      : await planSetup(kind, await targetOf(kind, flags, command), file);
   const isWritten = (flags.write === true || flags.undo === true) && flags.dryRun !== true;
   if (isWritten) await carryOut(setup.files);
   if (flags.json === true) printJson(jsonOf(kind, setup, isWritten, flags));
@@ -98,15 +96,27 @@ async function undoing(kind: ClientKind, file: string): Promise<PlannedSetup> {
   };
 }
 
-async function targetOf(kind: ClientKind, flags: SetupFlags) {
+async function targetOf(kind: ClientKind, flags: SetupFlags, command: Command) {
   const file = await findConfig(flags.config, process.env);
   // For another machine's address nothing of the settings is needed that this user may not read.
   const load = flags.serverAddress === undefined ? loadSettings : loadWithoutSecrets;
   const settings = await load(file, process.env);
+  const running = flags.serverAddress === undefined ? await runningListeners(command) : undefined;
+  const listeners = running ?? offeredBy(settings);
   const credentials = await readLogin(flags);
   const login: Login | undefined =
     credentials !== undefined && "password" in credentials ? credentials : undefined;
-  return await mirrorTarget(kind, flags, settings, login);
+  return await mirrorTarget(kind, { ...flags, login }, { listeners, upstreams: settings.upstreams });
+}
+
+/** Options of its command line, and ports that the system chose, are known to the server alone. Undefined where none runs. */
+async function runningListeners(command: Command): Promise<readonly OfferedListener[] | undefined> {
+  try {
+    const { listeners } = await askServer(command, {}, (client) => client.get(offersSchema, "/api/v1/setup"));
+    return listeners.map(({ host, certificate, ...rest }) => ({ ...rest, host, certificate }));
+  } catch {
+    return undefined;
+  }
 }
 
 function jsonOf(

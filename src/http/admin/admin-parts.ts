@@ -15,7 +15,18 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Records } from "../../records/records.ts";
 import type { ReloadReport } from "../../reloading/reload-part.ts";
+import type { ClientBlocks } from "../../setup/client-blocks.ts";
+import type { ClientKind } from "../../setup/client-kinds.ts";
+import type { OfferedListener } from "../../setup/offered-listener.ts";
 import type { WarmUps } from "../../warm/warm-ups.ts";
+
+/** One thing that was looked at. */
+type Examined = {
+  readonly area: string;
+  readonly level: "good" | "note" | "wrong";
+  readonly text: string;
+  readonly todo?: string;
+};
 
 export type AdminParts = {
   readonly contents: Contents;
@@ -34,6 +45,16 @@ export type AdminParts = {
   readonly importing: AttendedJobs;
   readonly exporting: AttendedJobs;
   readonly offline: Pick<Offline, "list" | "set">;
+  /** How clients are pointed here. */
+  readonly setup: {
+    listeners(): readonly OfferedListener[];
+    /** Throws `config-invalid` for an address that cannot be meant, or a client that cannot use such a listener. */
+    blocks(
+      client: ClientKind,
+      ask: { readonly address?: string | undefined; readonly registries?: readonly string[] | undefined },
+    ): Promise<ClientBlocks>;
+  };
+  readonly doctor: { examine(): Promise<readonly Examined[]> };
   readonly log: Log;
   readonly clock: Clock;
   /** When this process began to serve; epoch ms. */

@@ -10,6 +10,7 @@ import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import type { AdminApp } from "./app-kind.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
+import { doctorRoutes } from "./routes/doctor-routes.ts";
 import { exportRoutes } from "./routes/export-routes.ts";
 import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
@@ -19,6 +20,7 @@ import { passageRoutes } from "./routes/passage-routes.ts";
 import { pastEventRoutes } from "./routes/past-event-routes.ts";
 import { pullRoutes } from "./routes/pull-routes.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
+import { setupRoutes } from "./routes/setup-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
 import { trafficRoutes } from "./routes/traffic-routes.ts";
 import { verifyRoutes } from "./routes/verify-routes.ts";
@@ -47,6 +49,8 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   pullRoutes(app, parts);
   pastEventRoutes(app, parts);
   offlineRoutes(app, parts);
+  setupRoutes(app, parts);
+  doctorRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", {
     openapi: "3.1.0",
     info: {

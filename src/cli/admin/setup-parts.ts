@@ -1,0 +1,60 @@
+/** Owns how a running server answers about setup and health: by the settings and listeners that it has now. */
+import type { Settings } from "../../config/settings.ts";
+import type { AdminParts } from "../../http/admin/admin-parts.ts";
+import type { Serving } from "../../http/serve.ts";
+import type { Mirror } from "../../mirror/mirror.ts";
+import { type ReloadPart, renewing } from "../../reloading/reload-part.ts";
+import { clientBlocks } from "../../setup/client-blocks.ts";
+import type { OfferedListener } from "../../setup/offered-listener.ts";
+import { examine } from "../doctor/examine.ts";
+import { mirrorTarget } from "../setup/mirror-address.ts";
+
+export type SetupParts = Pick<AdminParts, "setup" | "doctor"> & { readonly reloadPart: ReloadPart<Settings> };
+
+/** Of a server that listens as `serving` says. */
+export function setupParts(started: Settings, serving: Serving, mirror: Pick<Mirror, "status">): SetupParts {
+  const now = { settings: started };
+  const listeners = () => serving.listeners.map(offered);
+  return {
+    setup: {
+      listeners,
+      blocks: async (client, { address, registries }) => {
+        const ask = { serverAddress: address, registry: registries, isElsewhere: true };
+        const { upstreams } = now.settings;
+        return await clientBlocks(
+          client,
+          await mirrorTarget(client, ask, { listeners: listeners(), upstreams }),
+        );
+      },
+    },
+    doctor: {
+      examine: shared(async () => {
+        const { disk } = await mirror.status();
+        const placed = serving.listeners.map(({ entry, port }) => ({ ...entry, port }));
+        return await examine({ ...now.settings, listeners: placed }, disk.used);
+      }),
+    },
+    reloadPart: renewing(["listeners", "upstreams"], (settings) => {
+      now.settings = { ...settings, storage: started.storage };
+    }),
+  };
+}
+
+function offered({
+  entry: { host, tls, login, upstream },
+  port,
+  urls,
+}: Serving["listeners"][number]): OfferedListener {
+  return { upstream, port, host, urls, certificate: tls?.cert, wantsLogin: login !== undefined };
+}
+
+/** Upstreams are asked once for everybody who wants to know at the same time. */
+function shared<T>(work: () => Promise<T>): () => Promise<T> {
+  let running: Promise<T> | undefined;
+  return () => {
+    running ??= work().finally(() => {
+      running = undefined;
+    });
+    return running;
+  };
+}

@@ -1,0 +1,54 @@
+/** Owns what is looked at of a Granary by its settings: its storage, its listeners, and the upstreams that it is used for. */
+import { isDeepStrictEqual } from "node:util";
+import { loadSettings } from "../../config/load.ts";
+import type { Settings, UpstreamSettings } from "../../config/settings.ts";
+import { checkListeners } from "../../doctor/check-listeners.ts";
+import { checkStorageSettings } from "../../doctor/check-storage.ts";
+import { checkUpstream } from "../../doctor/check-upstream.ts";
+import type { Finding } from "../../doctor/finding.ts";
+import { openUpstream } from "../../open.ts";
+import { misused } from "../exit-code.ts";
+
+/** `used` is what a running server keeps on the disk, bytes. Throws `config-invalid` for a name in `named` that is no upstream. */
+export async function examine(
+  settings: Settings,
+  used: number | undefined,
+  named?: readonly string[],
+): Promise<Finding[]> {
+  const upstreams = await upstreamsToAsk(settings, named);
+  const parts = await Promise.all([
+    checkListeners(settings.listeners),
+    checkStorageSettings(settings.storage, used),
+    ...upstreams.map(askUpstream),
+  ]);
+  return parts.flat();
+}
+
+/** Those that were named; else those of the listeners, and those of which the settings say something. */
+async function upstreamsToAsk(
+  settings: Settings,
+  named: readonly string[] | undefined,
+): Promise<UpstreamSettings[]> {
+  const { upstreams, listeners } = settings;
+  if (named !== undefined) return named.map((name) => upstreamNamed(name, upstreams));
+  const builtIn = (await loadSettings(undefined, {})).upstreams;
+  const isUsed = ({ name }: UpstreamSettings) => listeners.some(({ upstream }) => upstream === name);
+  const isSet = (each: UpstreamSettings) => !builtIn.some((other) => isDeepStrictEqual(other, each));
+  return upstreams.filter((each) => isUsed(each) || isSet(each));
+}
+
+function upstreamNamed(wanted: string, upstreams: readonly UpstreamSettings[]): UpstreamSettings {
+  const found = upstreams.find(({ name, aliases }) => name === wanted || aliases.includes(wanted));
+  if (found !== undefined) return found;
+  const known = upstreams.map(({ name }) => name).join(", ");
+  throw misused(`The settings have no upstream "${wanted}"; known are ${known}.`);
+}
+
+async function askUpstream(configured: UpstreamSettings): Promise<Finding[]> {
+  const client = openUpstream(configured);
+  try {
+    return await checkUpstream(client);
+  } finally {
+    await client.close();
+  }
+}
