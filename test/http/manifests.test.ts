@@ -155,6 +155,7 @@ describe("what the mirror is told about the client", () => {
       accept: [],
       userAgent: "ollama/0.32.15",
       client: "127.0.0.1",
+      tag: "3",
       loggedIn: false,
     });
   });

@@ -3,7 +3,7 @@
  * what comes before that (methods, logins) and answers failures; each route has its own file.
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Mirror } from "../../mirror/mirror.ts";
+import type { Asker, Mirror } from "../../mirror/mirror.ts";
 import type { Observers } from "../../observe/observers.ts";
 import { withoutUserInfo } from "../../oci/redact.ts";
 import type { Records } from "../../records/records.ts";
@@ -57,7 +57,7 @@ export function answerRegistry(
     account,
     route,
     rawPath: requestTarget.rawPath,
-    asker: { loggedIn: login !== undefined, userAgent, client: account.client },
+    asker: { loggedIn: login !== undefined, userAgent, ...whomItServes(account) },
     headers: commonHeaders(route),
     isOllama: upstreams.get(route.upstream)?.names === "ollama",
   });
@@ -75,6 +75,11 @@ function recordedOf(incoming: IncomingMessage, { client }: Account, target: Targ
   if (kind === "manifest") return { ...common, kind, reference: target.reference };
   if (kind === "blob") return { ...common, kind, reference: { digest: target.digest } };
   return { ...common, kind: "list", reference: undefined };
+}
+
+function whomItServes({ client, record }: Account): Pick<Asker, "client" | "tag" | "pull"> {
+  const { id, tag } = record?.pull ?? {};
+  return { client, tag, pull: id === undefined ? undefined : String(id) };
 }
 
 function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): void {
