@@ -42,7 +42,7 @@ export type ServedAdmin = {
 const USUAL_PLACE = { port: 5080, host: "127.0.0.1" };
 
 const LIMITS = { maxConnections: 512, maxConnectionsPerAddress: 128 };
-/** Its answers are short, or streams that have no end. */
+/** Its answers are short, or streams that have no end; a bundle takes as long to come as it takes. */
 const DRAIN_MS = 1_000;
 
 /**
@@ -62,7 +62,7 @@ export async function serveAdmin(
   const guard = new Guard({ ...place, token: place.token ?? kept?.token }, observers.clock);
   const answer = adminListener(guardedApp(app, guard));
   const listener = await openListener(
-    { port: place.port, host: address, tls: undefined, drainMs: DRAIN_MS },
+    { port: place.port, host: address, tls: undefined, drainMs: DRAIN_MS, requestMs: 0 },
     answer,
     commonsOf(observers),
   ).catch((error: unknown) => goOnWithout(place, observers, error));

@@ -43,7 +43,7 @@ export const SOURCES = `Sources:
 const ARCHIVES: Readonly<Record<string, ArchiveKind>> = {
   bundle: "oci",
   oci: "oci",
-  "docker-archive": "docker",
+  "docker-archive": "any",
 };
 
 /** Throws `config-invalid` for what is no source, and what the kind of source throws. The caller closes it. */

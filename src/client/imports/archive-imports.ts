@@ -14,8 +14,8 @@ import { openTar } from "../archives/tar-files.ts";
 import { type TemporaryOptions, temporaryFile } from "../archives/temporary-file.ts";
 import type { ImportSource, OfferedBlob } from "./import-source.ts";
 
-/** What kind of archive it must be; `any` takes what it finds, an OCI layout first. */
-export type ArchiveKind = "any" | "oci" | "docker";
+/** `oci` must be an OCI layout; `any` may be what `docker save` wrote as well, which since Docker 25 is both: the layout counts then. */
+export type ArchiveKind = "any" | "oci";
 
 /**
  * Opens the archive at `path`. Throws what `openArchive` throws of files, `path-invalid` for what is no archive of that kind, and
@@ -47,10 +47,10 @@ async function archiveImports(
   signal?: AbortSignal,
 ): Promise<ImportSource> {
   try {
-    const layout = kind === "docker" ? undefined : await layoutImports(files);
+    const layout = await layoutImports(files);
     const found = layout ?? (kind === "oci" ? undefined : await saveImports(files, signal));
     if (found !== undefined) return found;
-    const wanted = { any: "index.json or manifest.json", oci: "index.json", docker: "manifest.json" }[kind];
+    const wanted = kind === "oci" ? "index.json" : "index.json and no manifest.json";
     const message = `${files.path} has nothing that could be imported: it has no ${wanted}.`;
     throw new GranaryError("path-invalid", message, { target: files.path });
   } catch (error) {

@@ -24,6 +24,8 @@ export type ListenerOptions = {
   readonly silenceMs?: number;
   /** How long a client may read nothing of its answer; five minutes when left out. */
   readonly stallMs?: number;
+  /** Within which a request must have come whole; five minutes when left out, 0 for any time. */
+  readonly requestMs?: number;
 };
 
 /** What all listeners of a process share. */
@@ -63,6 +65,9 @@ const SERVER_OPTIONS = {
   allowHalfOpen: true,
 };
 
+/** Requests of registry clients have no body. */
+const REQUEST_MS = 5 * 60_000;
+
 /** Docker gives up a handshake after 10 s, so no real client takes longer than this. */
 const HANDSHAKE_MS = 30_000;
 
@@ -76,6 +81,7 @@ export async function openListener(
   let { drainMs } = options;
   const server: Server | TlsServer =
     tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
+  server.requestTimeout = options.requestMs ?? REQUEST_MS;
   const open: OpenResponses = new Set();
   commons.admission.watch(server);
   const { turns, onStalled } = takeTurns(

@@ -2,7 +2,8 @@
  * Shows `granary bundle export`, `granary bundle import` and `granary import` between real servers and over directories that no server uses:
  * what one has is served by the other, without a line.
  */
-import { cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { access, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { digestOf, encodedOf } from "../../../src/oci/digest.ts";
@@ -11,21 +12,29 @@ import { placeImage, placeIndex } from "../../support/fake-images.ts";
 import type { FakeRegistry } from "../../support/fake-registry.ts";
 import { madeBundle, madeImage } from "../../support/made-bundle.ts";
 import { addModel, modelOf } from "../../support/models.ts";
+import { eventually } from "../../support/patience.ts";
 import { patternBytes } from "../../support/pattern.ts";
 import { runGranary } from "../../support/run-granary.ts";
 import { runMain } from "../../support/run-main.ts";
-import { startServing } from "../../support/serving.ts";
+import { type Serving, type ServingOptions, startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
 import { tempDirectory } from "../../support/temp-directory.ts";
+
+/** Commands find it by its directory once its socket lies there, which is a moment after it listens. */
+async function serving(options: ServingOptions): Promise<Serving> {
+  const started = await startServing(options);
+  await eventually(() => access(join(options.directory, "granary.sock")));
+  return started;
+}
 
 /** A Granary with a line, and one without, both for the same registry, each with its configuration. */
 async function twoGranaries() {
   const fake = await startFake({ mode: "plain" });
   const [there, here] = [join(await tempDirectory(), "there"), join(await tempDirectory(), "here")];
-  const source = await startServing({ fake, directory: there });
+  const source = await serving({ fake, directory: there });
   const away = async () => {
     await fake.pause();
-    return await startServing({ fake, directory: here });
+    return await serving({ fake, directory: here });
   };
   return { fake, there, here, source, away };
 }
@@ -138,6 +147,41 @@ describe("a bundle that one Granary makes and another imports", () => {
   });
 });
 
+test("a server that is killed in the middle of an import shows nothing of the name, and the next import goes on", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = join(await tempDirectory(), "data");
+  const first = await serving({ fake, directory });
+  await fake.pause();
+  const image = madeImage(1, [200_000, 12_000_000]);
+  const bundle = await madeBundle({ "fake.test/team/app:1": image });
+  const file = join(await tempDirectory(), "images.tar");
+  await writeFile(file, bundle);
+  const sending = request({
+    ...{ socketPath: join(directory, "granary.sock"), method: "POST", path: "/api/v1/bundles/import" },
+    headers: { "Content-Type": "application/x-tar" },
+  });
+  sending.on("error", () => undefined);
+  sending.write(bundle.subarray(0, 9_000_000));
+  // The second layer is being written: its file is there, and the first one is stored.
+  await eventually(async () => expect(await filesBelow(join(directory, "partial"))).not.toEqual([]));
+  await eventually(async () => expect(await filesBelow(join(directory, "blobs"))).toHaveLength(2));
+  await first.kill("SIGKILL");
+  sending.destroy();
+  const second = await serving({ fake, directory });
+  expect((await second.get("/v2/team/app/manifests/1")).status).toBeGreaterThanOrEqual(400);
+  expect((await second.get(`/v2/team/app/manifests/${image.digest}`)).status).toBeGreaterThanOrEqual(400);
+  const done = await runMain(["bundle", "import", file, "--directory", directory, "--json"]);
+  const report = JSON.parse(done.out);
+  expect([done.code, report.names[0].outcome]).toEqual([0, "imported"]);
+  expect(report.copied, "the first layer is not copied again").toBe(12_000_000);
+  await isServed(second.port, "1", image.blobs);
+});
+
+async function filesBelow(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+}
+
 /** A shell's redirection: bytes, which a text as input could not be. */
 async function importFromStdin(directory: string, file: string) {
   const { spawn } = await import("node:child_process");
@@ -162,7 +206,7 @@ describe("without a server", () => {
   test("the directory is opened by the command, and what was imported is served by the next server", async () => {
     const fake = await startFake({ mode: "plain" });
     const directory = join(await tempDirectory(), "data");
-    const first = await startServing({ fake, directory });
+    const first = await serving({ fake, directory });
     await first.kill("SIGTERM");
     const image = madeImage(1);
     const bundle = join(await tempDirectory(), "images.tar");
@@ -170,7 +214,7 @@ describe("without a server", () => {
     const done = await runMain(["bundle", "import", bundle, "--config", first.config, "--json"]);
     expect(done).toMatchObject({ code: 0 });
     await fake.pause();
-    const next = await startServing({ fake, directory });
+    const next = await serving({ fake, directory });
     await isServed(next.port, "1", image.blobs);
     await next.kill("SIGTERM");
     const copy = join(await tempDirectory(), "copy.tar");
@@ -191,9 +235,9 @@ describe("an import from elsewhere", () => {
   async function server() {
     const fake = await startFake({ mode: "plain" });
     const directory = join(await tempDirectory(), "data");
-    const serving = await startServing({ fake, directory });
+    const started = await serving({ fake, directory });
     await fake.pause();
-    return { fake, directory, serving };
+    return { fake, directory, serving: started };
   }
 
   test("takes archives with their lists at the end, wrong bytes of which are named", async () => {
