@@ -32,6 +32,7 @@ const RANKS = [
   ["mirror/mirror-source.ts", "mirror/carrying.ts"],
   ["mirror/start-mirror.ts"],
   ["warm"],
+  ["verifying"],
   ["config", "client/fetching", "http/request-log.ts", "http/client-network.ts"],
   ["client/archives", "http/answers"],
   ["client/images", "http/registry", "http/admin"],

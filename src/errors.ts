@@ -83,6 +83,11 @@ export function isGranaryError(error: unknown, ...codes: ErrorCode[]): error is 
   return error instanceof GranaryError && (codes.length === 0 || codes.includes(error.code));
 }
 
+/** True for the name of a code, whoever wrote it. */
+export function isErrorCode(text: unknown): text is ErrorCode {
+  return typeof text === "string" && Object.hasOwn(REASONS, text);
+}
+
 /** The message of anything thrown, for logs and for wrapping. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -183,6 +183,7 @@ async function start(
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
       upstreams: () => upstreams.current,
+      ...{ contents, isAtRest },
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
     });
     const { jobs, warmUps, prefetch } = tasks;

@@ -3,11 +3,18 @@
  * them over a Mirror and ends them before it.
  */
 import type { Settings } from "./config/settings.ts";
+import { messageOf } from "./errors.ts";
 import { Jobs, type JobsParts } from "./jobs/jobs.ts";
+import type { JobRows } from "./metadata/job-rows.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import type { Digest } from "./oci/digest.ts";
+import { asObject } from "./oci/json-value.ts";
 import { type ReloadPart, renewing } from "./reloading/reload-part.ts";
+import { parseSchedule } from "./schedule/schedule.ts";
+import { Timetable, type TimetableEntry } from "./schedule/timetable.ts";
 import type { Upstream } from "./upstream/policy.ts";
+import type { ContentQuestions } from "./verifying/meant-by.ts";
+import { titleOfVerify, VERIFY_JOB, verifyJob } from "./verifying/verify-job.ts";
 import { Prefetch } from "./warm/prefetch.ts";
 import { warmJob } from "./warm/warm-job.ts";
 import { WarmUps } from "./warm/warm-ups.ts";
@@ -16,6 +23,9 @@ export type TasksParts = JobsParts & {
   readonly mirror: Mirror;
   /** Those that are configured now. */
   readonly upstreams: () => readonly Upstream[];
+  readonly contents: ContentQuestions;
+  /** A command has opened the directory, and no server runs. */
+  readonly isAtRest: boolean;
   /** Whether a blob is here whole. */
   readonly isHere: (digest: Digest) => Promise<boolean>;
 };
@@ -24,11 +34,17 @@ export class OpenedTasks {
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
   readonly prefetch: Prefetch;
+  readonly #parts: TasksParts;
+  readonly #times: Timetable;
 
   constructor(parts: TasksParts) {
-    this.jobs = new Jobs(parts);
+    // The rows are the server's: what a command does alone is over with it.
+    this.jobs = new Jobs(parts.isAtRest ? { ...parts, rows: NO_ROWS } : parts);
     const warm = { ...parts, jobs: this.jobs };
     this.jobs.register(warmJob(warm));
+    this.jobs.register(verifyJob(parts));
+    this.#times = new Timetable(parts.clock);
+    this.#parts = parts;
     this.warmUps = new WarmUps(warm);
     this.prefetch = new Prefetch(parts);
   }
@@ -46,11 +62,34 @@ export class OpenedTasks {
   /** Never rejects. Idempotent. */
   async close(deadlineMs: number): Promise<void> {
     this.warmUps.close();
+    this.#times.close();
     await Promise.all([this.prefetch.close(), this.jobs.close(deadlineMs)]);
   }
 
-  #set({ warm = [], prefetch }: Settings): void {
+  #set({ warm = [], prefetch, verify }: Settings): void {
     this.warmUps.set(warm);
     this.prefetch.set(prefetch?.platforms ?? []);
+    this.#times.set(verify === undefined ? [] : [this.#verifying(verify)]);
   }
+
+  #verifying(schedule: string): TimetableEntry {
+    const last = this.jobs.list().find(({ kind, input }) => kind === VERIFY_JOB && isOfEverything(input));
+    const times = parseSchedule(schedule, this.#parts.clock.now());
+    return { name: VERIFY_JOB, schedule: times, run: () => this.#verify(), ranAt: last?.startedAt };
+  }
+
+  #verify(): void {
+    const ask = { repair: true };
+    try {
+      this.jobs.start(VERIFY_JOB, ask, titleOfVerify(ask));
+    } catch (error) {
+      this.#parts.log.warn({ reason: messageOf(error) }, "the verification of the settings could not begin");
+    }
+  }
+}
+
+const NO_ROWS: JobRows = { jobs: async () => [], writeJobs: async () => undefined };
+
+function isOfEverything(input: unknown): boolean {
+  return asObject(input)?.pattern === undefined;
 }

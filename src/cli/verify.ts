@@ -4,18 +4,19 @@
  */
 import { Command } from "commander";
 import { formatBytes } from "../bytes/units.ts";
-import { GranaryError } from "../errors.ts";
-import { type VerifyLine, verifyLineSchema } from "../http/admin/routes/verify-routes.ts";
-import type { AdminClient } from "./admin/admin-client.ts";
-import { asAdminVerb } from "./admin/admin-options.ts";
+import type { Job } from "../http/admin/routes/jobs-routes.ts";
+import {
+  type VerifyReport,
+  verifyBegunSchema,
+  verifyReportSchema,
+} from "../http/admin/routes/verify-routes.ts";
+import { type AdminFlags, asAdminVerb } from "./admin/admin-options.ts";
 import { askServer } from "./admin/ask-server.ts";
-import { printJson, printLine } from "./output.ts";
-import { runShown, type VerbControls } from "./run-verb.ts";
+import { CTRL_C, failureOf, followJob, printDetached } from "./admin/follow-job.ts";
+import { exitCodeOf } from "./exit-code.ts";
+import { printJson, printLine, tellFailure } from "./output.ts";
 
-type VerifyFlags = {
-  readonly repair?: boolean;
-  readonly json?: boolean;
-};
+type VerifyFlags = AdminFlags & { readonly repair?: boolean; readonly detach?: boolean };
 
 /** What is not sound and not repaired is what it is for a client: bytes that are not the digest's. */
 const NOT_SOUND = 5;
@@ -23,51 +24,49 @@ const NOT_SOUND = 5;
 export function verifyCommand(): Command {
   const command = new Command("verify")
     .description(
-      "Hash everything that is stored and say what is damaged, missing or unknown; beside a running server too, which then does it itself. Nothing is fetched. Exit code 5 says that something is left that --repair would mend.",
+      "Hash what is stored and say what is damaged, missing or unknown; beside a running server too, which then does it itself, as a job and never in the way of clients. Exit code 5 says that something is left that --repair would mend.",
     )
+    .argument("[pattern]", "only what this names, such as alpine:3.* or ghcr.io/org/**")
     .option(
       "--repair",
-      'set aside what is damaged (in the folder "damaged"), forget what is gone, register what is sound and unknown',
+      'set aside what is damaged (in the folder "damaged"), forget what is gone, register what is sound and unknown; a running server fetches anew what is missing then',
     )
+    .option("--detach", "print the number of the job and leave it running in the server")
     .action(run);
   return asAdminVerb(
     command,
     ["alone", "quiet"],
     "granary verify --directory /srv/granary",
-    "granary verify --repair",
-  );
+    "granary verify 'alpine:3.*' --repair",
+  ).addHelpText("after", CTRL_C);
 }
 
-async function run(flags: VerifyFlags, command: Command): Promise<void> {
+async function run(pattern: string | undefined, flags: VerifyFlags, command: Command): Promise<void> {
   const repair = flags.repair === true;
-  const report = await runShown(command, { doing: "verifying what is stored" }, ({ signal, onProgress }) =>
-    askServer(command, { alone: true }, (client) => verify(client, { repair, signal, onProgress })),
-  );
-  if (report === undefined) return;
-  if (flags.json === true) printJson(report);
+  const question = { method: "POST", path: "/api/v1/verify", query: { repair, pattern } } as const;
+  await askServer(command, { alone: flags.detach !== true }, async (client) => {
+    const { job: begun } = await client.ask(verifyBegunSchema, question);
+    if (flags.detach === true) return printDetached(begun, flags);
+    const job = await followJob(client, begun, flags);
+    if (job !== undefined) printEnd(job, flags);
+  });
+}
+
+function printEnd(job: Job, { repair = false, json }: VerifyFlags): void {
+  const report = verifyReportSchema.safeParse(job.result).data;
+  if (report === undefined) {
+    const failure = failureOf(job);
+    tellFailure(failure);
+    process.exitCode = exitCodeOf(failure);
+    return;
+  }
+  if (json === true) printJson(report);
   else for (const line of linesOf(report, repair)) printLine(line);
   process.exitCode = report.isSound ? 0 : NOT_SOUND;
 }
 
-type VerifyReport = Extract<VerifyLine, { report: unknown }>["report"];
 type Finding = VerifyReport["findings"][number];
 type FindingKind = Finding["kind"];
-
-type Verification = VerbControls & { readonly repair: boolean };
-
-async function verify(
-  client: AdminClient,
-  { repair, signal, onProgress }: Verification,
-): Promise<VerifyReport> {
-  const question = { method: "POST", path: "/api/v1/verify", query: { repair }, signal } as const;
-  for await (const line of client.lines(verifyLineSchema, question)) {
-    if ("progress" in line) onProgress({ phase: "verify", ...line.progress });
-    else if ("report" in line) return line.report;
-    else throw new GranaryError(line.error.code, line.error.message);
-  }
-  const text = `The Granary at ${client.where} ended before the verification was done.`;
-  throw new GranaryError("upstream-unavailable", text, { saysWhatToDo: true });
-}
 
 /** What each kind is called, one and many, and what repair makes of it. */
 const WORDS: Record<FindingKind, readonly [one: string, many: string, repaired: string]> = {
@@ -80,13 +79,18 @@ const WORDS: Record<FindingKind, readonly [one: string, many: string, repaired: 
   stranger: ["other thing among the blobs", "other things among the blobs", "left alone"],
 };
 
-function linesOf({ blobs, bytes, manifests, findings, isSound }: VerifyReport, repair: boolean): string[] {
+function linesOf(
+  { blobs, bytes, manifests, findings, leftOut, fetched, isSound }: VerifyReport,
+  repair: boolean,
+): string[] {
   const sound = `Sound: ${blobs} ${blobs === 1 ? "blob" : "blobs"} (${formatBytes(bytes)}) and ${manifests} ${manifests === 1 ? "manifest" : "manifests"}.`;
   const lines = [...Map.groupBy(findings, ({ kind }) => kind)].flatMap(([kind, found]) =>
     linesOfKind(kind, found),
   );
-  if (findings.some(({ isRepaired }) => isRepaired))
-    lines.push("What was set aside or forgotten is fetched again when somebody asks for it.");
+  if (leftOut > 0) lines.push(`and ${leftOut} more findings`);
+  if (fetched > 0) lines.push(`Fetched anew: ${fetched} ${fetched === 1 ? "blob" : "blobs"}.`);
+  if (findings.filter(({ isRepaired }) => isRepaired).length > fetched)
+    lines.push("What is not here any more is fetched again when somebody asks for it.");
   if (!isSound) lines.push(repair ? "Not all could be repaired." : "Nothing was changed: --repair mends it.");
   return [sound, ...lines];
 }

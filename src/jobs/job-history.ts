@@ -2,6 +2,7 @@
  * Owns what is remembered of jobs that have ended, bounded in number and in bytes, and the text in which jobs are stored. What a database
  * says of a job is read as carefully as any other input.
  */
+import { isErrorCode } from "../errors.ts";
 import { asObject, objects, sizeOf, textOf } from "../oci/json-value.ts";
 import { type JobAmount, type JobProgress, type JobRecord, type JobState, NO_PROGRESS } from "./job.ts";
 
@@ -68,6 +69,7 @@ export function recordOf(id: number, body: string): StoredJob | undefined {
     resumes: sizeOf(record.resumes) ?? 0,
     ...(endedAt !== undefined && { endedAt }),
     ...(reason !== undefined && { reason }),
+    ...(isErrorCode(record.code) && { code: record.code }),
     ...(record.result !== undefined && { result: record.result }),
   };
   return { record: said, ...(stored?.remembered !== undefined && { remembered: stored.remembered }) };

@@ -2,6 +2,7 @@
  * Owns what a Job is to those who look at it: long work with progress, a result and a way to stop it. It says nothing of how the work is
  * done (job-kind.ts), and of nothing that is not plain data.
  */
+import type { ErrorCode } from "../errors.ts";
 
 /** `stopped`: somebody stopped it, or Granary was stopped and the work cannot go on later. */
 export type JobState = "running" | "done" | "failed" | "stopped";
@@ -34,6 +35,8 @@ export type JobRecord = {
   readonly result?: unknown;
   /** Why it failed or was stopped: a sentence. */
   readonly reason?: string;
+  /** Which kind of failure. */
+  readonly code?: ErrorCode;
 };
 
 export const NO_PROGRESS: JobProgress = { bytes: { done: 0, total: 0 }, things: { done: 0, total: 0 } };

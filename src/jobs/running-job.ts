@@ -1,5 +1,5 @@
 /** Owns one job while its work runs: its record as it is now, and how it is asked to stop. When it is stored is decided in jobs.ts. */
-import { GranaryError, messageOf } from "../errors.ts";
+import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import { visibleText } from "../observe/visible-text.ts";
 import type { JobProgress, JobRecord } from "./job.ts";
 import type { JobControls } from "./job-kind.ts";
@@ -11,7 +11,7 @@ const REASON_CHARACTERS = 2_000;
 export const MOST_JSON_BYTES = 512 * 1024;
 
 /** How the work of a job ended. */
-type JobEnd = Pick<JobRecord, "state"> & Partial<Pick<JobRecord, "result" | "reason">>;
+type JobEnd = Pick<JobRecord, "state"> & Partial<Pick<JobRecord, "result" | "reason" | "code">>;
 
 export class RunningJob {
   #record: JobRecord;
@@ -74,7 +74,7 @@ export class RunningJob {
       return signal.aborted ? { ...result, state: "stopped", reason: reasonOf(signal.reason) } : result;
     } catch (error) {
       if (signal.aborted) return { state: "stopped", reason: reasonOf(signal.reason) };
-      return { state: "failed", reason: reasonOf(error) };
+      return { state: "failed", reason: reasonOf(error), ...(isGranaryError(error) && { code: error.code }) };
     }
   }
 

@@ -54,6 +54,7 @@ import { Pins } from "./space/pins.ts";
 import { Space } from "./space/space.ts";
 import { TagUses } from "./space/tag-uses.ts";
 import { Uses } from "./space/uses.ts";
+import { politePace } from "./upkeep/polite-pace.ts";
 import { Reconciliation } from "./upkeep/reconcile.ts";
 import { Scrub } from "./upkeep/scrub.ts";
 import { SoundBlobs } from "./upkeep/sound-blobs.ts";
@@ -382,7 +383,9 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     },
     verify: async (options) => {
       if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
-      return await verifyStore(verifying, options);
+      // Nobody is served where no server runs.
+      const pace = parts.isAtRest === true ? {} : { pace: () => politePace(pins) };
+      return await verifyStore(verifying, { ...pace, ...options });
     },
     renewUpstreams: (clients) => {
       offline.apply(clients);

@@ -55,7 +55,7 @@ test("the tree of commands is the promised one", () => {
       "events",
       "reload",
       "offline [state] [upstream]",
-      "verify",
+      "verify [pattern]",
       "warm [reference...]",
       "jobs list",
       "jobs show <id>",

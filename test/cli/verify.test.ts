@@ -84,3 +84,29 @@ test("it finds the directory by the configuration, whose secrets it need not kno
   expect(err).toContain("cannot be asked");
   await serving.kill("SIGTERM");
 });
+
+test("a pattern says what is meant; what names nothing is not found, also where no server runs; a job can be left running", async () => {
+  const fake = await startFake({ mode: "plain" });
+  fake.addImage("a/b", "1", { layers: [] });
+  const directory = join(await tempDirectory(), "data");
+  const serving = await startServing({ fake, directory });
+  const verify = (...args: string[]) => runMain(["verify", "--directory", directory, ...args]);
+  expect((await serving.get("/v2/a/b/manifests/1")).status).toBe(200);
+  await expect.poll(async () => (await verify("--quiet")).code, { timeout: 60_000 }).toBe(0);
+  expect(await verify("fake.test/a/b:1", "--quiet")).toMatchObject({
+    code: 0,
+    out: "Sound: 0 blobs (0 B) and 1 manifest.\n",
+  });
+  const none = await verify("fake.test/a/c");
+  expect([none.code, none.err]).toEqual([3, expect.stringContaining("Near to it: fake.test/a/b.")]);
+  expect((await verify("a//b")).code).toBe(2);
+  const left = await verify("--detach");
+  expect([left.code, left.out]).toEqual([0, expect.stringMatching(/^\d+\n$/)]);
+  await serving.kill("SIGTERM");
+  const config = ["--config", serving.config];
+  expect(await verify("fake.test/a/b", "--quiet", ...config)).toMatchObject({ code: 0 });
+  const alone = await verify("fake.test/a/c", ...config);
+  expect([alone.code, alone.err]).toEqual([3, expect.stringContaining("Nothing that is stored is named")]);
+  const detached = await verify("--detach");
+  expect([detached.code, detached.err]).toEqual([1, expect.stringContaining("No Granary runs in")]);
+});

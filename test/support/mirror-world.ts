@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
 import { passageSettings, type WrittenPassage } from "../../src/config/sections/passage.ts";
+import type { ContentRows } from "../../src/metadata/content-rows.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import type { Asker } from "../../src/mirror/mirror.ts";
@@ -88,7 +89,9 @@ export class MirrorWorld {
   readonly records = openRecords({ clock: this.clock });
   #passage: WrittenPassage;
   metrics: Metrics = createMetrics();
-  #running: { readonly mirror: StartedMirror; readonly metadata: Metadata } | undefined;
+  #running:
+    | { readonly mirror: StartedMirror; readonly metadata: Metadata; readonly contents: ContentRows }
+    | undefined;
 
   constructor(options: WorldOptions, fake: FakeRegistry, store: TempStore) {
     this.#options = options;
@@ -99,6 +102,10 @@ export class MirrorWorld {
 
   get mirror(): StartedMirror {
     return this.#now.mirror;
+  }
+
+  get contents(): ContentRows {
+    return this.#now.contents;
   }
 
   /** The real rows, past any wrapper. */
@@ -147,7 +154,7 @@ export class MirrorWorld {
       verifyEveryMs: this.#options.verifyEveryMs ?? 0,
     });
     this.metrics = metrics;
-    this.#running = { mirror, metadata };
+    this.#running = { mirror, metadata, contents };
   }
 
   /** As a reload of the settings does; it holds for later starts too. */

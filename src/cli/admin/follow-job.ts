@@ -3,12 +3,13 @@
  * says how to go on; only a job of this very process, in a directory that no server uses, ends with it.
  */
 import type { Progress } from "../../client/fetching/progress.ts";
+import { GranaryError } from "../../errors.ts";
 import { type Job, jobSchema } from "../../http/admin/routes/jobs-routes.ts";
 import { foregroundClock } from "../../observe/clock.ts";
 import { visibleLine } from "../../observe/visible-text.ts";
 import { sleep } from "../../waiting/sleep.ts";
 import { catchSignals, type Interruption } from "../interruption.ts";
-import { tell } from "../output.ts";
+import { printJson, printLine, tell } from "../output.ts";
 import { canDraw, displayOf } from "../run-verb.ts";
 import type { AdminClient } from "./admin-client.ts";
 
@@ -38,6 +39,7 @@ export async function followJob(
       if (!signal.aborted) job = await client.get(jobSchema, pathOf(job));
     }
     if (job.state === "running") return await left(client, job, interruption);
+    if (job.state === "done") display.report(endOf(job));
     display.end();
     told.tell(job.notes);
     return job;
@@ -67,11 +69,34 @@ async function left(client: AdminClient, job: Job, { exitCode }: Interruption): 
 
 const jobEndSchema = { parse: (value: unknown) => value };
 
+/** Of a command that was told not to wait. */
+export function printDetached(
+  job: Job,
+  { json, quiet }: { readonly json?: boolean; readonly quiet?: boolean },
+): void {
+  if (json === true) printJson({ job });
+  else printLine(String(job.id));
+  if (quiet !== true) tell(`Job ${job.id} runs in the server. To see it: granary jobs follow ${job.id}`);
+}
+
+/** Why a job has no result. */
+export function failureOf({ id, title, state, code, reason }: Job): GranaryError {
+  const text = reason ?? `Job ${id} (${title}) has ended without a result: ${state}.`;
+  return new GranaryError(code ?? "aborted", text);
+}
+
+function endOf({ kind, progress: { bytes } }: Job): Progress {
+  return { phase: phaseOf(kind), done: bytes.total, total: bytes.total };
+}
+
+function phaseOf(kind: string): Progress["phase"] {
+  return kind === "verify" ? "verify" : "fetch";
+}
+
 /** What a display takes: only the last report has `done` equal to `total`. */
 function progressOf({ kind, progress: { bytes } }: Job): Progress | undefined {
   if (bytes.total === 0) return undefined;
-  const phase = kind === "verify" ? "verify" : "fetch";
-  return { phase, done: bytes.done, total: Math.max(bytes.total, bytes.done + 1) };
+  return { phase: phaseOf(kind), done: bytes.done, total: Math.max(bytes.total, bytes.done + 1) };
 }
 
 /** The server remembers the last lines: each is told once. */

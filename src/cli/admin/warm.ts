@@ -16,7 +16,7 @@ import { printJson, printLine, tell } from "../output.ts";
 import type { AdminClient } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
-import { CTRL_C, followJob } from "./follow-job.ts";
+import { CTRL_C, followJob, printDetached } from "./follow-job.ts";
 
 type WarmFlags = AdminFlags & {
   readonly platform?: readonly string[];
@@ -76,12 +76,6 @@ async function run(references: readonly string[], flags: WarmFlags, command: Com
     if (flags.detach === true) return printDetached(answer.job, flags);
     await followed(client, answer.job, flags);
   });
-}
-
-function printDetached(job: Job, { json, quiet }: WarmFlags): void {
-  if (json === true) printJson({ job });
-  else printLine(String(job.id));
-  if (quiet !== true) tell(`Job ${job.id} runs in the server. To see it: granary jobs follow ${job.id}`);
 }
 
 async function followed(client: AdminClient, begun: Job, flags: WarmFlags): Promise<void> {

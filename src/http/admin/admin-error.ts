@@ -36,10 +36,15 @@ const STATUS: Readonly<Record<ErrorCode, AdminStatus>> = {
 
 const CODES = Object.keys(STATUS) as [ErrorCode, ...ErrorCode[]];
 
+/** What happened. */
+export const codeSchema = z
+  .enum(CODES)
+  .openapi({ description: "What happened; docs/architecture.md lists the codes." });
+
 export const errorSchema = z
   .object({
     error: z.object({
-      code: z.enum(CODES).openapi({ description: "What happened; docs/architecture.md lists the codes." }),
+      code: codeSchema,
       message: z.string().openapi({ description: "A sentence for people, with the values in it." }),
     }),
   })

@@ -30,7 +30,7 @@ type Examined = {
 
 export type AdminParts = {
   readonly contents: Contents;
-  readonly mirror: Pick<Mirror, "status" | "verify">;
+  readonly mirror: Pick<Mirror, "status">;
   readonly passage: Pick<PassageDesk, "rules" | "cooldowns" | "change" | "heldBack" | "approve">;
   readonly records: Records;
   readonly settings: {

@@ -25,17 +25,21 @@ export type Listening = {
   readonly onFailure: (error: unknown) => void;
 };
 
-/** Every blob that has a row or a file. Throws what Metadata throws. */
+/** Every blob that has a row or a file, those whose digest comes after `after`. Throws what Metadata throws. */
 export async function* inventory(
   { metadata, blobs }: InventoryParts,
   { onStranger, onFailure }: Listening,
+  after = "",
 ): AsyncGenerator<Item> {
-  const rows = rowsOf(metadata);
+  const rows = rowsOf(metadata, after);
   const files = blobs.list(onStranger)[Symbol.asyncIterator]();
   const nextFile = async () => {
     try {
-      const next = await files.next();
-      return next.done === true ? undefined : next.value;
+      for (;;) {
+        const next = await files.next();
+        if (next.done === true) return undefined;
+        if (next.value.digest > after) return next.value;
+      }
     } catch (error) {
       onFailure(error);
       return undefined;
@@ -60,8 +64,8 @@ export async function* inventory(
   }
 }
 
-async function* rowsOf(metadata: Metadata): AsyncGenerator<BlobRecord, undefined> {
-  for (let after = ""; ; ) {
+async function* rowsOf(metadata: Metadata, from: string): AsyncGenerator<BlobRecord, undefined> {
+  for (let after = from; ; ) {
     const page = await metadata.blobsAfter(after, ROWS_AT_ONCE);
     yield* page;
     const last = page.at(-1);

@@ -55,7 +55,18 @@ export type VerifyOptions = {
   readonly signal?: AbortSignal;
   /** Bytes of the blobs that are on the disk. Called now and then. */
   readonly onProgress?: (progress: { readonly done: number; readonly total: number }) => void;
+  /** Only what this says true of; everything when left out. */
+  readonly isMeant?: (digest: Digest) => boolean;
+  /** Bytes that are read in a second; as many as the disk gives when left out. */
+  readonly pace?: () => number;
+  /** Where an earlier run was: it goes on from there. */
+  readonly from?: VerifyPlace;
+  /** Told after each blob. */
+  readonly onPlace?: (place: VerifyPlace) => void;
 };
+
+/** How far a run has come: all manifests are done, and blobs up to `after`. */
+export type VerifyPlace = Omit<VerifyReport, "isSound"> & { readonly after: string };
 
 export type VerifyParts = {
   readonly metadata: Metadata;
@@ -72,6 +83,7 @@ type VerifyRun = VerifyParts & {
   readonly options: VerifyOptions;
   readonly found: (kind: FindingKind, what: string, outcome?: Partial<Finding>) => void;
   readonly counts: { blobs: number; bytes: number; manifests: number };
+  readonly place: (after: string) => void;
   done: number;
   total: number;
 };
@@ -87,11 +99,13 @@ const MANIFESTS_AT_ONCE = 50;
 
 /** Throws `aborted` when the signal says so, `closed`, and what Metadata throws when it cannot be read. */
 export async function verifyStore(parts: VerifyParts, options: VerifyOptions): Promise<VerifyReport> {
-  const findings: Finding[] = [];
-  const counts = { blobs: 0, bytes: 0, manifests: 0 };
+  const { from } = options;
+  const findings: Finding[] = [...(from?.findings ?? [])];
+  const counts = { blobs: from?.blobs ?? 0, bytes: from?.bytes ?? 0, manifests: from?.manifests ?? 0 };
   const found: VerifyRun["found"] = (kind, what, outcome = {}) =>
     findings.push({ kind, what, isRepaired: false, ...outcome });
-  const work: VerifyRun = { ...parts, options, found, counts, done: 0, total: 0 };
+  const place = (after: string) => options.onPlace?.({ ...counts, findings: [...findings], after });
+  const work: VerifyRun = { ...parts, options, found, counts, place, done: 0, total: 0 };
   for (const { run } of STEPS) await run(work);
   options.onProgress?.({ done: work.total, total: work.total });
   const isSound = findings.every(({ kind, isRepaired }) => isRepaired || kind === "stranger");
@@ -115,7 +129,11 @@ function inPlaceOf(findings: readonly Finding[]): Finding[] {
 
 async function addUp(work: VerifyRun): Promise<void> {
   try {
-    for await (const { size } of work.store.list()) work.total += size;
+    for await (const { digest, size } of work.store.list()) {
+      if (!isMeant(work, digest)) continue;
+      work.total += size;
+      if (digest <= (work.options.from?.after ?? "")) work.done += size;
+    }
   } catch {
     // It is reported when the blobs are hashed.
   }
@@ -123,11 +141,13 @@ async function addUp(work: VerifyRun): Promise<void> {
 
 async function verifyManifests(work: VerifyRun): Promise<void> {
   const { metadata, damage, options } = work;
+  if (options.from !== undefined) return;
   for (let after = ""; ; ) {
     checkAborted(options.signal);
     const manifests = await metadata.manifestsAfter(after, MANIFESTS_AT_ONCE);
     for (const manifest of manifests) {
-      if (isSoundManifest(manifest)) work.counts.manifests += 1;
+      if (!isMeant(work, manifest.digest)) after = manifest.digest;
+      else if (isSoundManifest(manifest)) work.counts.manifests += 1;
       else {
         if (options.repair) damage.manifest(manifest.digest);
         await repaired(work, "damaged-manifest", manifest.digest, () =>
@@ -147,11 +167,21 @@ async function verifyBlobs(work: VerifyRun): Promise<void> {
     onStranger: (path: string) => work.found("stranger", path),
     onFailure: (error: unknown) => work.found("unreadable", "blobs", { reason: messageOf(error) }),
   };
-  for await (const item of inventory({ metadata, blobs }, listening)) {
+  const { from, isMeant: meant } = work.options;
+  // What is no blob was told by the run that began, and belongs to no name.
+  const isTelling = from === undefined && meant === undefined;
+  const heard = isTelling ? listening : { ...listening, onStranger: () => undefined };
+  for await (const item of inventory({ metadata, blobs }, heard, from?.after)) {
     checkAborted(work.options.signal);
+    if (!isMeant(work, item.digest)) continue;
     if (item.file === undefined) await findMissing(work, item.digest);
     else await verifyPinned(work, item, item.file);
+    work.place(item.digest);
   }
+}
+
+function isMeant({ options }: VerifyRun, digest: Digest): boolean {
+  return options.isMeant?.(digest) ?? true;
 }
 
 async function verifyPinned(work: VerifyRun, item: Item, { size }: ListedBlob): Promise<void> {
@@ -184,11 +214,13 @@ async function verifyBlob(work: VerifyRun, item: Item): Promise<void> {
   }
 }
 
-async function verifyOpened(work: VerifyRun, stored: StoredBlob, { row, file }: Item): Promise<void> {
+async function verifyOpened(work: VerifyRun, stored: StoredBlob, { row: before, file }: Item): Promise<void> {
   const { metadata, store, sound, pins, clock, counts } = work;
   const { digest, size } = stored;
-  const isRight = await verdictOf(work, await stored.verify());
+  const isRight = await verdictOf(work, await stored.verify(work.options.pace));
   if (pins.isFilled(digest)) return;
+  // A fill that has ended meanwhile has given it a row.
+  const row = before ?? (await metadata.blob(digest));
   if (!isRight) {
     const kind = row !== undefined && row.size !== size ? "wrong-size" : "damaged-blob";
     const reason = kind === "wrong-size" ? `it has ${size} bytes` : "its bytes hash to another digest";
@@ -217,7 +249,7 @@ async function verdictOf(work: VerifyRun, verification: Verification): Promise<b
   };
   let timer = clock.after(TOLD_EVERY_MS, tell);
   signal?.addEventListener("abort", stop);
-  verification.hurry();
+  if (options.pace === undefined) verification.hurry();
   try {
     return await verification.verdict;
   } catch (error) {

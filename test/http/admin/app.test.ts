@@ -11,7 +11,7 @@ import { openRecords } from "../../../src/records/records.ts";
 function appWith(status: () => Promise<never>) {
   const parts: Pick<AdminParts, "mirror" | "records"> = {
     records: openRecords({ clock: systemClock }),
-    mirror: { status, verify: status },
+    mirror: { status },
   };
   return createAdminApp({ ...parts, log: silentLog, clock: systemClock, startedAt: 0 } as AdminParts);
 }

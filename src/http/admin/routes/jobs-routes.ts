@@ -1,6 +1,7 @@
 /** Owns `/api/v1/jobs`: the jobs that run and those that are remembered, one of them, and how one is stopped. What begins a job is elsewhere. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { JobRecord } from "../../../jobs/job.ts";
+import { codeSchema } from "../admin-error.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, changed, changeQuery, listOf, listQuery } from "../route-shapes.ts";
@@ -24,6 +25,7 @@ const jobFields = {
     .number()
     .openapi({ description: "How often in a row it went on after an end that nobody asked for." }),
   reason: z.string().optional().openapi({ description: "Why it failed or was stopped." }),
+  code: codeSchema.optional(),
 };
 
 const briefSchema = z.object(jobFields).openapi("JobBrief");
@@ -107,11 +109,12 @@ export function shownJob({ notes, input, result, ...rest }: JobRecord): Job {
 }
 
 function briefOf(record: Omit<JobRecord, "notes" | "input" | "result">): JobBrief {
-  const { id, kind, title, state, startedAt, endedAt, progress, resumes, reason } = record;
+  const { id, kind, title, state, startedAt, endedAt, progress, resumes, reason, code } = record;
   const { bytes, things } = progress;
   return {
     ...{ id, kind, title, state, startedAt, resumes, progress: { bytes, things } },
     ...(endedAt !== undefined && { endedAt }),
     ...(reason !== undefined && { reason }),
+    ...(code !== undefined && { code }),
   };
 }

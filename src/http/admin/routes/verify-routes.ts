@@ -1,14 +1,13 @@
 /**
- * Owns `POST /api/v1/verify`: everything that is stored is read and compared with its digest, told as it goes on. It ends when whoever asked
- * for it leaves.
+ * Owns `POST /api/v1/verify`: everything that is stored, or what a pattern names, is read and compared with its digest. It is a job: the answer
+ * is there at once, and the report is the job's result.
  */
 import { createRoute, z } from "@hono/zod-openapi";
-import { stream } from "hono/streaming";
-import { isGranaryError } from "../../../errors.ts";
-import { adminError, errorSchema } from "../admin-error.ts";
+import { titleOfVerify, VERIFY_JOB } from "../../../verifying/verify-job.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { flag } from "../route-shapes.ts";
+import { answers, flag } from "../route-shapes.ts";
+import { jobSchema, shownJob } from "./jobs-routes.ts";
 
 const findingSchema = z.object({
   kind: z.enum([
@@ -25,56 +24,44 @@ const findingSchema = z.object({
   reason: z.string().optional(),
 });
 
-/** One line of the answer: how far it is, and in the end what was found, or why not. */
-export const verifyLineSchema = z
-  .union([
-    z.object({ progress: z.object({ done: z.number(), total: z.number() }) }),
-    z.object({
-      report: z.object({
-        blobs: z.number(),
-        bytes: z.number(),
-        manifests: z.number(),
-        findings: z.array(findingSchema),
-        isSound: z.boolean(),
-      }),
-    }),
-    errorSchema,
-  ])
-  .openapi("VerifyLine");
+/** The result of a verification. */
+export const verifyReportSchema = z
+  .object({
+    blobs: z.number(),
+    bytes: z.number(),
+    manifests: z.number(),
+    findings: z.array(findingSchema),
+    leftOut: z.number().openapi({ description: "Findings that are not among them." }),
+    fetched: z.number().openapi({ description: "Blobs that were set aside or gone, and are here again." }),
+    isSound: z.boolean(),
+  })
+  .openapi("VerifyReport");
 
-export type VerifyLine = z.infer<typeof verifyLineSchema>;
+export type VerifyReport = z.infer<typeof verifyReportSchema>;
+
+export const verifyBegunSchema = z.object({ job: jobSchema }).openapi("VerifyBegun");
 
 const verify = createRoute({
   method: "post",
   path: "/api/v1/verify",
   tags: ["contents"],
-  summary: "Read and hash everything that is stored",
-  request: { query: z.object({ repair: flag.default(false) }) },
-  responses: {
-    200: {
-      description: "Lines of JSON: progress, and the report at the end.",
-      content: { "application/x-ndjson": { schema: verifyLineSchema } },
-    },
-    500: { description: "Why not, in the form of every error." },
+  summary: "Read and hash what is stored",
+  request: {
+    query: z.object({
+      repair: flag.default(false).openapi({
+        description:
+          "Set aside what is damaged and fetch it anew, forget what is gone, register what is sound and unknown.",
+      }),
+      pattern: z.string().min(1).max(1_000).optional().openapi({ description: "Only what it names." }),
+    }),
   },
+  responses: answers(verifyBegunSchema, "The job; its result is a VerifyReport."),
 });
 
-export function verifyRoutes(app: AdminApp, { mirror }: Pick<AdminParts, "mirror">): void {
+export function verifyRoutes(app: AdminApp, { jobs }: Pick<AdminParts, "jobs">): void {
   app.openapi(verify, (context) => {
-    const { repair } = context.req.valid("query");
-    context.header("Content-Type", "application/x-ndjson");
-    return stream(context, async (body) => {
-      const left = new AbortController();
-      body.onAbort(() => left.abort());
-      const write = (line: VerifyLine) => body.write(`${JSON.stringify(line)}\n`);
-      const onProgress = ({ done, total }: { done: number; total: number }) =>
-        void write({ progress: { done, total } });
-      try {
-        const report = await mirror.verify({ repair, onProgress, signal: left.signal });
-        await write({ report: { ...report, findings: [...report.findings] } });
-      } catch (error) {
-        if (!isGranaryError(error, "aborted")) await write(adminError(error).body);
-      }
-    });
+    const { repair, pattern } = context.req.valid("query");
+    const ask = { repair, ...(pattern !== undefined && { pattern }) };
+    return context.json({ job: shownJob(jobs.start(VERIFY_JOB, ask, titleOfVerify(ask))) }, 200);
   });
 }
