@@ -16,6 +16,7 @@ import { removeCommand } from "./admin/remove.ts";
 import { allowCommand, denyCommand, rulesCommand } from "./admin/rules.ts";
 import { showCommand } from "./admin/show.ts";
 import { statusCommand } from "./admin/status.ts";
+import { topCommand } from "./admin/top.ts";
 import { trafficCommand } from "./admin/traffic.ts";
 import { warmCommand } from "./admin/warm.ts";
 import { artifactPullCommand } from "./artifact/pull.ts";
@@ -59,6 +60,7 @@ export function commands(): Command[] {
     trafficCommand(),
     pullsCommand(),
     eventsCommand(),
+    topCommand(),
     reloadCommand(),
     offlineCommand(),
     verifyCommand(),

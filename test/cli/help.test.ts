@@ -53,6 +53,7 @@ test("the tree of commands is the promised one", () => {
       "traffic",
       "pulls",
       "events",
+      "top",
       "reload",
       "offline [state] [upstream]",
       "verify [pattern]",

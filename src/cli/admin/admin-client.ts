@@ -94,6 +94,22 @@ export class AdminClient {
     if (question.signal?.aborted === true) throw stopped();
   }
 
+  /** Each snapshot of the stream of events, until `signal` aborts; its end before that is `upstream-unavailable`. */
+  async *snapshots<T>(shape: Shape<T>, path: string, signal: AbortSignal): AsyncGenerator<T> {
+    const { body } = await this.#open({ method: "GET", path, signal });
+    try {
+      let kind = "";
+      for await (const line of createInterface({ input: Readable.from(body, { objectMode: false }) })) {
+        const [, name, value = ""] = /^(event|data): (.*)$/s.exec(line) ?? [];
+        if (name === "event") kind = value;
+        else if (name === "data" && kind === "snapshot") yield this.#checked(shape, value);
+      }
+    } catch (error) {
+      throw this.#broken(signal, error);
+    }
+    throw this.#broken(signal, undefined);
+  }
+
   async #open({ method, path, query, body, chunks, signal }: AdminQuestion): Promise<AdminExchange> {
     const sent = chunks ?? (body === undefined ? undefined : JSON.stringify(body));
     const exchange = await this.#way.send(method, `${path}${queryOf(query)}`, sent, signal);

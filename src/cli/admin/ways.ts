@@ -15,7 +15,7 @@ const NOBODY = ["ENOENT", "ECONNREFUSED", "ENOTSOCK", "ENOTDIR", "EINVAL", "ENAM
 /** Whether a server answers at the socket `path`. Throws `denied` where it is another user's. */
 export async function isServed(path: string): Promise<boolean> {
   try {
-    const answer = await exchange({ socketPath: path, path: "/api/v1/openapi.json", method: "HEAD" });
+    const answer = await exchange({ socketPath: path, path: "/", method: "HEAD" });
     answer.resume();
     return true;
   } catch (error) {

@@ -11,6 +11,7 @@ import type { AdminParts } from "./admin-parts.ts";
 import type { AdminApp } from "./app-kind.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
+import { eventRoutes } from "./routes/event-routes.ts";
 import { exportRoutes } from "./routes/export-routes.ts";
 import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
@@ -36,6 +37,7 @@ const STREAMED = new Set(["/api/v1/bundles/import"]);
 export function createAdminApp(parts: AdminParts): AdminApp {
   const app = emptyApp(parts);
   statusRoutes(app, parts);
+  eventRoutes(app, parts);
   verifyRoutes(app, parts);
   jobsRoutes(app, parts);
   warmRoutes(app, parts);
