@@ -29,6 +29,11 @@ export interface ContentRemoval {
   whatLeaves(leaving: Leaving): Promise<LeavingRows>;
   /** Repositories that have a link to `digest`. */
   linksTo(digest: Digest): Promise<number>;
+  /**
+   * Deletes lists, and what is known of who may see something, that are older than `before` (epoch ms) and of which the repository, or the
+   * digest in it, is known no more; at most `limit` of each.
+   */
+  dropOldLists(before: number, limit: number): Promise<void>;
   /** Deletes the rows in one transaction; what has left is told as it was found now. Throws `store-full`, `store-damaged`. */
   leave(leaving: Leaving): Promise<LeavingRows>;
 }
@@ -39,10 +44,30 @@ export function contentRemoval(database: SqlDatabase): ContentRemoval {
   const ask = questions(database);
   const remove = deletions(database);
   const links = database.prepare<{ count: number }>("SELECT count(*) AS count FROM links WHERE digest = ?");
+  const oldLists = database.prepare(
+    `DELETE FROM lists WHERE rowid IN (
+       SELECT rowid FROM lists AS l WHERE checked_at < ? AND NOT EXISTS (
+         SELECT 1 FROM links WHERE links.upstream = l.upstream AND links.repository = l.repository)
+       ORDER BY checked_at LIMIT ?)`,
+  );
+  // Rows NAME@DIGEST are of one digest, others of a whole repository.
+  const oldViews = database.prepare(
+    `DELETE FROM visibility WHERE (upstream, repository) IN (
+       SELECT upstream, repository FROM visibility AS v WHERE checked_at < ? AND NOT EXISTS (
+         SELECT 1 FROM links WHERE links.upstream = v.upstream
+           AND links.repository = substr(v.repository, 1, instr(v.repository || '@', '@') - 1)
+           AND (instr(v.repository, '@') = 0 OR links.digest = substr(v.repository, instr(v.repository, '@') + 1)))
+       ORDER BY checked_at LIMIT ?)`,
+  );
   const linksTo = (digest: Digest) => links.get(digest)?.count ?? 0;
   return {
     whatLeaves: async (leaving) => leavingRows(leaving, ask),
     linksTo: async (digest) => linksTo(digest),
+    dropOldLists: async (before, limit) =>
+      database.inTransaction(() => {
+        oldLists.run(before, limit);
+        oldViews.run(before, limit);
+      }),
     leave: async (leaving) => {
       let left: LeavingRows | undefined;
       database.inTransaction(() => {

@@ -80,6 +80,8 @@ export interface ContentRows {
   taggedIn(where: RepositoryKey): Promise<ReadonlySet<Digest>>;
   /** Digests that the repository has a link to and that `glob` stands for: a digest, or its beginning with "*" behind it. */
   linkedLike(where: RepositoryKey, glob: string): Promise<Digest[]>;
+  /** Manifests that were used last before `before` (epoch ms), the longest ago first. */
+  manifestsUnusedSince(before: number, limit: number): Promise<Digest[]>;
   /** Whether a stored manifest that its repository has confirmed lists `digest`, or is it. */
   isNeeded(digest: Digest): Promise<boolean>;
   /** Everything that is listed by `digest` and by what that lists, level by level, at most `limit`. */
@@ -157,7 +159,9 @@ export function contentRows(database: SqlDatabase): ContentRows {
   };
 }
 
-function needQuestions(database: SqlDatabase): Pick<ContentRows, "taggedIn" | "linkedLike" | "isNeeded"> {
+function needQuestions(
+  database: SqlDatabase,
+): Pick<ContentRows, "taggedIn" | "linkedLike" | "isNeeded" | "manifestsUnusedSince"> {
   const tagged = database.prepare<{ digest: string }>(
     `WITH RECURSIVE down(digest, level) AS (
        SELECT digest, 0 FROM tags WHERE ${IN}
@@ -172,7 +176,12 @@ function needQuestions(database: SqlDatabase): Pick<ContentRows, "taggedIn" | "l
     `SELECT 1 AS found FROM links AS l JOIN manifest_uses AS m ON m.digest = l.digest
      WHERE l.confirmed > 0 AND l.digest IN (SELECT ? UNION SELECT parent FROM edges WHERE child = ?) LIMIT 1`,
   );
+  const unused = database.prepare<{ digest: string }>(
+    "SELECT digest FROM manifest_uses WHERE used_at < ? ORDER BY used_at, digest LIMIT ?",
+  );
   return {
+    manifestsUnusedSince: async (before, limit) =>
+      unused.all(before, limit).map((row) => parseDigest(row.digest)),
     taggedIn: async ({ upstream, repository }) =>
       new Set(tagged.all(upstream, repository).map((row) => parseDigest(row.digest))),
     linkedLike: async ({ upstream, repository }, glob) => {

@@ -102,6 +102,8 @@ const EVERYTHING_PASSES: PassagePart = { rules: [], cooldowns: new Map() };
 /** A refresh is asked for by who runs this Granary, and asks for what most clients take. */
 const REFRESHING: ManifestAsker = { loggedIn: true, userAgent: undefined, accept: MANIFEST_UNION };
 const SWEEP_MS = 60_000;
+/** How often names that nobody needs are looked for. */
+const NAMES_MS = 3_600_000;
 /** Memory for large lists, of tags and of referrers, that are on their way at one moment. */
 const LIST_MEMORY = 64 * 2 ** 20;
 /** How long the storage directory may be gone unnoticed. */
@@ -236,10 +238,17 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
 
   const contents = contentsOf({
     ...{ rows: parts.contents, metadata, spool, space, pins, uses, tagUses, keep, links, access, manifests },
-    ...{ records: parts.records, backfill, clock, upstreams: configured },
+    ...{ records: parts.records, backfill, clock, log, upstreams: configured },
     fills: () => fills.status(),
     ask: ({ upstream, repository }, tag) =>
       headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
+    askFor: async ({ upstream, repository }, tag) => {
+      const held = upstreams.hold(upstream);
+      if (held === undefined)
+        throw new GranaryError("route-unknown", `No upstream "${upstream}" is configured.`);
+      const { accept, userAgent } = REFRESHING;
+      await held.client.headManifest({ repository, reference: tag, accept, userAgent }).finally(held.release);
+    },
   });
 
   const upkeep: (() => Promise<void>)[] = [];
@@ -259,6 +268,9 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     await guard.look();
     upkeep.push(regularly(clock, SWEEP_MS, () => space.sweep()));
     upkeep.push(regularly(clock, LOOK_MS, () => guard.look()));
+    // Not waited for at the end: it may wait for an upstream, and changes nothing after the database is closed.
+    const stopSweepingNames = regularly(clock, NAMES_MS, () => contents.sweepNames());
+    upkeep.push(async () => void stopSweepingNames());
     scrub.start();
     backfill.start();
   }

@@ -6,6 +6,7 @@ import type { ContentRemoval } from "../../metadata/content-removal.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
+import type { Log } from "../../observe/log.ts";
 import type { Records } from "../../records/records.ts";
 import type { RoutedUpstream } from "../../routing/routing.ts";
 import type { Spool } from "../../store/partial.ts";
@@ -27,6 +28,7 @@ import { type RefreshedTag, type RefreshParts, refreshTags } from "./refresh-tag
 import { type Forgetful, Removals, type Removed, type RemoveOptions } from "./remove-contents.ts";
 import { type ShownContents, showContents } from "./show-contents.ts";
 import { StoredNames } from "./stored-names.ts";
+import { Unneeded, type UnneededParts } from "./unneeded.ts";
 import { UsedBy } from "./used-by.ts";
 
 /** Errors are those of the functions in the files beside this one. `dryRun`: say what would happen, and change nothing. */
@@ -40,6 +42,8 @@ export type Contents = {
   keepRules(): Promise<readonly ShownRule[]>;
   keep(pattern: string, dryRun: boolean): Promise<ShownRule>;
   unkeep(pattern: string, dryRun: boolean): Promise<ShownRule>;
+  /** Lets go, in the background, of names that nobody used for long and of which no blob is here. */
+  sweepNames(): Promise<void>;
 };
 
 export type ContentsParts = {
@@ -60,6 +64,8 @@ export type ContentsParts = {
   readonly clock: Clock;
   readonly upstreams: () => readonly RoutedUpstream[];
   readonly ask: RefreshParts["ask"];
+  readonly askFor: UnneededParts["askFor"];
+  readonly log: Log;
 };
 
 export function contentsOf(parts: ContentsParts): Contents {
@@ -80,6 +86,7 @@ export function contentsOf(parts: ContentsParts): Contents {
     expire: (key: Parameters<Manifests["expire"]>[0]) => manifests.expire(key),
     memory,
   };
+  const unneeded = new Unneeded({ ...parts, forgetNames: memory.forgetNames });
   const list = new ContentList(shared);
   const removals = new Removals(shared);
   /** What a manifest lists must be known of all of them before anything is said of it. */
@@ -97,6 +104,9 @@ export function contentsOf(parts: ContentsParts): Contents {
     evict: (bytes, dryRun) => whenKnown(() => makeRoom(shared, bytes, dryRun)),
     keepRules: () => whenKnown(() => shownRules(shared)),
     keep: (pattern, dryRun) => whenKnown(() => keepContents(shared, pattern, dryRun)),
+    sweepNames: async () => {
+      if (backfill.isDone) await unneeded.sweep();
+    },
     unkeep: (pattern, dryRun) => whenKnown(() => unkeepContents(shared, pattern, dryRun)),
   };
 }

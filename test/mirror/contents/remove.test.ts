@@ -233,6 +233,26 @@ describe("removing", () => {
   });
 });
 
+it("what strangers were given of a public repository is looked at anew when it was removed and came again", async () => {
+  const users = { granary: "hunter2" };
+  const credentials = { username: "granary", password: "hunter2" };
+  const loggedIn = { loggedIn: true };
+  const world = await startWorld({ mode: "hub", settings: { users }, upstream: { credentials } });
+  const image = world.fake.addImage("team/app", "1", { layers: [100] });
+  const [layer = ""] = image.layerDigests;
+  await world.get("team/app", "1");
+  await world.read("team/app", layer);
+  await world.fills(0);
+  await world.mirror.contents.remove(of("team/app"), {});
+  world.fake.settings.privateRepositories.add("team/app");
+  await world.get("team/app", "1", loggedIn);
+  await world.read("team/app", layer, undefined, loggedIn);
+  await world.fills(0);
+  await expect(world.get("team/app", "1")).rejects.toMatchObject({ code: "not-found" });
+  await expect(world.open("team/app", layer)).rejects.toMatchObject({ code: "not-found" });
+  await expect(world.stat("team/app", layer)).rejects.toMatchObject({ code: "not-found" });
+});
+
 async function pullAgainWhileOpen(world: MirrorWorld, image: FakeImage): Promise<void> {
   await world.get("a/b", "1");
   for (const digest of [image.configDigest, ...image.layerDigests]) await world.read("a/b", digest);
