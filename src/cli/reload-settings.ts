@@ -33,6 +33,8 @@ export function settingsReader(flags: ServeFlags, env: Environment): () => Promi
 export type SettingsReload = {
   /** See Reloads.run; the log has a line of what came of it, for SIGHUP, where nobody waits for an answer. */
   run(isTrial?: boolean): Promise<ReloadReport>;
+  /** See Reloads.current. */
+  current(): { readonly settings: Settings; readonly needRestart: ReloadReport["needRestart"] };
 };
 
 export function settingsReload(
@@ -43,6 +45,7 @@ export function settingsReload(
 ): SettingsReload {
   const reloads = new Reloads({ started, read, parts, keysOf: keysOfSettings });
   return {
+    current: () => reloads.current,
     run: async (isTrial = false) => {
       if (isTrial) return await reloads.run(true);
       try {

@@ -87,7 +87,7 @@ async function run(flags: ServeFlags): Promise<void> {
   const reload = settingsReload(settings, read, parts, { log, events: mirror.records.events });
   const face = await serveAdminFace(settings, {
     cache: mirror,
-    reload: reload.run,
+    settings: reload,
     clients,
     ...observers,
   }).catch(async (error: unknown) => {

@@ -24,7 +24,9 @@ function addUpstream(keys: Map<string, unknown>, path: string, upstream: Upstrea
     keys.set(`${path}.${writtenKey(key)}`, value);
 }
 
+/** A section that is left out has no key: it is added when it comes, whatever is in it. */
 function addSection(keys: Map<string, unknown>, path: string, section: unknown): void {
+  if (section === undefined) return;
   if (typeof section !== "object" || section === null || Array.isArray(section)) keys.set(path, section);
   else for (const [key, value] of Object.entries(section)) keys.set(`${path}.${writtenKey(key)}`, value);
 }

@@ -29,12 +29,20 @@ export class Reloads<Settings> {
   readonly #turns = new Semaphore(1);
   /** Keys with the values that are in use: those that need a restart keep their old ones. */
   #inUse: SettingsKeys;
+  #settings: Settings;
+  #needRestart: readonly SettingsChange[] = [];
   /** Runs that have not begun: everybody who asks meanwhile shares them. */
   readonly #waiting = new Map<boolean, Promise<ReloadReport>>();
 
   constructor(options: ReloadsOptions<Settings>) {
     this.#options = options;
     this.#inUse = options.keysOf(options.started);
+    this.#settings = options.started;
+  }
+
+  /** The settings as they were read last and could be used; `needRestart` are those of them that are without effect until then. */
+  get current(): { readonly settings: Settings; readonly needRestart: readonly SettingsChange[] } {
+    return { settings: this.#settings, needRestart: this.#needRestart };
   }
 
   /** Throws `config-invalid` with the reason when nothing was changed. With `isTrial` nothing is changed in any case. */
@@ -64,7 +72,11 @@ export class Reloads<Settings> {
     const notes = prepared.flatMap((part) => part.notes ?? []);
     if (isTrial) await abandonAll(prepared);
     const failures = isTrial ? [] : applyAll(prepared);
-    if (!isTrial) this.#inUse = withoutChanges(wanted, this.#inUse, needRestart);
+    if (!isTrial) {
+      this.#inUse = withoutChanges(wanted, this.#inUse, needRestart);
+      this.#settings = settings;
+      this.#needRestart = needRestart;
+    }
     return { applied, needRestart, notes, problems: [...problems, ...failures] };
   }
 }

@@ -19,7 +19,7 @@ export async function openAlone(directory: string, flags: AdminFlags): Promise<A
   const observers = { log: silentLog, metrics: createMetrics(), clock: foregroundClock };
   const settings = await settingsFor(directory, flags);
   const mirror = await openAtRest(settings, observers);
-  const app = createAdminApp(adminParts({ cache: mirror, ...observers }));
+  const app = createAdminApp(adminParts({ cache: mirror, settings, ...observers }));
   return { way: inProcessWay(app, directory), close: () => mirror.close(0) };
 }
 

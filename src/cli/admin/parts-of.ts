@@ -1,13 +1,16 @@
 /** Owns which part of a process answers which area of the admin face: in a running server, and in a directory that is opened alone. */
+import type { Settings } from "../../config/settings.ts";
+import { shownSettings } from "../../config/shown-settings.ts";
 import { GranaryError } from "../../errors.ts";
 import type { AdminParts } from "../../http/admin/admin-parts.ts";
 import type { Observers } from "../../observe/observers.ts";
 import type { OpenedCache } from "../../open.ts";
+import type { SettingsReload } from "../reload-settings.ts";
 
 export type ServerParts = Observers & {
   readonly cache: OpenedCache;
-  /** undefined where a directory is opened alone: there is no process whose settings could change. */
-  readonly reload?: AdminParts["settings"]["reload"];
+  /** Those of the process; where a directory is opened alone there is none whose settings could change. */
+  readonly settings: Settings | SettingsReload;
   /** Left out where nothing listens. */
   readonly clients?: Pick<AdminParts, "setup" | "doctor">;
 };
@@ -15,12 +18,23 @@ export type ServerParts = Observers & {
 /** Areas that the cache itself has a port for need no line here: they have the same name there. */
 export function adminParts({
   cache,
-  reload = reloadNothing,
+  settings,
   clients = nobodyListens,
   log,
   clock,
 }: ServerParts): AdminParts {
-  return { ...cache, mirror: cache, ...clients, settings: { reload }, log, clock, startedAt: clock.now() };
+  const desk = settingsDesk(settings);
+  return { ...cache, mirror: cache, ...clients, settings: desk, log, clock, startedAt: clock.now() };
+}
+
+function settingsDesk(settings: Settings | SettingsReload): AdminParts["settings"] {
+  if (!("run" in settings))
+    return { reload: reloadNothing, shown: () => ({ settings: shownSettings(settings), needRestart: [] }) };
+  const shown = () => {
+    const { settings: current, needRestart } = settings.current();
+    return { settings: shownSettings(current), needRestart: needRestart.map(({ key }) => key) };
+  };
+  return { reload: settings.run, shown };
 }
 
 async function reloadNothing(): Promise<never> {

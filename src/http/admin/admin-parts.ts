@@ -36,6 +36,8 @@ export type AdminParts = {
   readonly settings: {
     /** See Reloads; throws `config-invalid` where no server runs. */
     reload(isTrial: boolean): Promise<ReloadReport>;
+    /** What the settings say, without secrets; keys in `needRestart` are without effect until then. */
+    shown(): { readonly settings: object; readonly needRestart: readonly string[] };
   };
   readonly jobs: Pick<Jobs, "list" | "get" | "start" | "stop">;
   readonly warmUps: Pick<WarmUps, "list" | "askOf" | "preview" | "upstreams">;

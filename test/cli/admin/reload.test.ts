@@ -1,6 +1,11 @@
 /** Shows `granary reload`: what it prints of a real server whose configuration was changed, and what it says of one that cannot be used. */
 import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
+import { AdminClient } from "../../../src/cli/admin/admin-client.ts";
+import { socketWay } from "../../../src/cli/admin/ways.ts";
+import { settingsSchema } from "../../../src/http/admin/routes/reload-routes.ts";
+import { layoutOf } from "../../../src/store/layout.ts";
 import { runMain } from "../../support/run-main.ts";
 import { startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
@@ -11,6 +16,7 @@ test("it says what is in use now and what needs a restart, and a dry run the sam
   fake.addImage("a/b", "1", { layers: [10] });
   const directory = `${await tempDirectory()}/data`;
   const serving = await startServing({ fake, directory });
+  await serving.untilAsked();
   const reload = (...args: string[]) => runMain(["reload", "--directory", directory, ...args]);
   expect(await reload()).toMatchObject({ code: 0, out: "Nothing has changed in the settings.\n" });
   const before = await readFile(serving.config, "utf8");
@@ -47,6 +53,51 @@ test("it says what is in use now and what needs a restart, and a dry run the sam
   expect(bad.err).toMatch(/drain: expected a duration/);
   expect((await serving.get(path)).status).toBe(200);
   expect(serving.lines().join("\n")).toContain("the settings cannot be used: nothing was changed");
+});
+
+test("everything but the storage directory and the form of the log is taken without a restart", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = `${await tempDirectory()}/data`;
+  const serving = await startServing({ fake, directory });
+  await serving.untilAsked();
+  const secret = "TOP-S3CRET";
+  const passwordFile = join(directory, "..", "password");
+  await writeFile(passwordFile, secret);
+  await writeFile(
+    serving.config,
+    `listeners: [{ port: 0, host: 127.0.0.1, upstream: fake.test, login: { username: ann, passwordFile: ${passwordFile} } }]
+storage: { directory: ${directory}-elsewhere, maxSize: 1GiB, minFree: 1MiB, verifyEvery: never }
+upstreams:
+  fake.test: { endpoints: ["${fake.url}"], internal: true, lanes: 3, deny: [a/b], cooldown: 1d, username: ann, passwordFile: ${passwordFile} }
+keep: [alpine]
+warm: { nightly: { references: [alpine], schedule: daily } }
+prefetch: { platforms: [linux/amd64] }
+verify: monthly
+traffic: { clients: 7d }
+clients: { maxConnections: 100, stall: 1m }
+drain: 7s
+log: { format: pretty, level: debug }
+`,
+  );
+  const { code, out, err } = await runMain(["reload", "--directory", directory, "--json"]);
+  expect([code, err]).toEqual([0, ""]);
+  const { applied, needRestart, problems } = JSON.parse(out);
+  expect(problems).toEqual([]);
+  expect(needRestart.map(({ key }: { key: string }) => key)).toEqual(["log.format", "storage.directory"]);
+  const sections = new Set(applied.map(({ key }: { key: string }) => key.split(".")[0]));
+  for (const section of ["clients", "drain", "keep", "listeners", "prefetch", "traffic", "verify", "warm"])
+    expect(sections).toContain(section);
+  const way = socketWay(layoutOf(directory).socket, directory);
+  const shown = await new AdminClient(way).get(settingsSchema, "/api/v1/settings");
+  expect(shown).toMatchObject({
+    settings: {
+      keep: ["docker.io/library/alpine"],
+      drainMs: 7_000,
+      listeners: [{ login: { username: "ann" } }],
+    },
+    needRestart: ["log.format", "storage.directory"],
+  });
+  expect(JSON.stringify(shown)).not.toContain(secret);
 });
 
 test("where no server runs there is nothing to reload", async () => {

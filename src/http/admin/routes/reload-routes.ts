@@ -1,4 +1,4 @@
-/** Owns `POST /api/v1/settings/reload`: the settings of this process are read again, and the answer says what came of it. */
+/** Owns the settings on the admin face: what they say, without secrets, and reading them again. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
@@ -32,7 +32,28 @@ const reload = createRoute({
   ),
 });
 
+export const settingsSchema = z
+  .object({
+    settings: z
+      .record(z.string(), z.unknown())
+      .openapi({ description: "Without passwords, tokens and keys." }),
+    needRestart: z.array(z.string()).openapi({ description: "Keys that are without effect until then." }),
+  })
+  .openapi("Settings");
+
+const show = createRoute({
+  method: "get",
+  path: "/api/v1/settings",
+  tags: ["settings"],
+  summary: "What the settings say, as they were read last, without secrets",
+  responses: answers(settingsSchema, "All of them, with defaults filled in."),
+});
+
 export function reloadRoutes(app: AdminApp, { settings }: Pick<AdminParts, "settings">): void {
+  app.openapi(show, (context) => {
+    const { settings: all, needRestart } = settings.shown();
+    return context.json({ settings: { ...all }, needRestart: [...needRestart] }, 200);
+  });
   app.openapi(reload, async (context) => {
     const { dryRun } = context.req.valid("query");
     const { applied, needRestart, notes, problems } = await settings.reload(dryRun);
