@@ -6,8 +6,13 @@ import { formatBytes } from "../bytes/units.ts";
 import type { ClientCheck, ClientContext } from "./client-check.ts";
 import { type Finding, says } from "./finding.ts";
 
-/** What a server has answered of one upstream so far. */
-export type Served = { readonly requests: number; readonly bytes: number };
+/** What a server has answered so far: of the image where it keeps pulls, else of its whole registry. */
+export type Served = {
+  readonly requests: number;
+  readonly bytes: number;
+  /** Of the whole registry, looks included, where `requests` are of the image alone. */
+  readonly looks?: number | undefined;
+};
 
 /** Undefined where the server does not tell. */
 export type CountServed = () => Promise<Served | undefined>;
@@ -31,27 +36,34 @@ export async function provePull(
   const { isDone, why } = await pull(image, context);
   if (!isDone)
     return [wrong(`${image} could not be pulled: ${why}`, "See the findings above, and the log of Granary.")];
-  let served: Served = { requests: 0, bytes: 0 };
-  for (let look = 0; look < LOOKS; look++) {
-    const after = await count();
-    served = {
-      requests: (after?.requests ?? 0) - before.requests,
-      bytes: (after?.bytes ?? 0) - before.bytes,
-    };
-    if (served.requests > 0) break;
-    await pause(PAUSE_MS);
-  }
-  if (served.requests <= 0) {
-    return [
-      wrong(
-        `${image} was pulled, and not a byte of it came through Granary: the client went to the registry itself.`,
-        "See the findings above: a mirror that fails is passed without a word.",
-      ),
-    ];
-  }
+  const served = await growthOf(before, count, pause);
+  if (served.requests > 0)
+    return [good(`${image} was pulled, and came through Granary (${formatBytes(served.bytes)}).`)];
+  if ((served.looks ?? 0) > 0)
+    return [note(`${image} is in this client already, so that only a look at it came to Granary.`)];
   return [
-    good(
-      `${image} was pulled, and came through Granary (${served.requests} requests, ${formatBytes(served.bytes)}).`,
+    wrong(
+      `${image} was pulled, and not a byte of it came through Granary: the client went to the registry itself.`,
+      "See the findings above: a mirror that fails is passed without a word.",
     ),
   ];
+}
+
+/** What came since `before`; a look alone is waited on, because more may follow. */
+async function growthOf(
+  before: Served,
+  count: CountServed,
+  pause: (ms: number) => Promise<void>,
+): Promise<Served> {
+  let grown: Served = { requests: 0, bytes: 0 };
+  for (let look = 0; look < LOOKS && grown.requests <= 0; look++) {
+    if (look > 0) await pause(PAUSE_MS);
+    const { requests, bytes, looks = 0 } = (await count()) ?? before;
+    grown = {
+      requests: requests - before.requests,
+      bytes: bytes - before.bytes,
+      looks: looks - (before.looks ?? 0),
+    };
+  }
+  return grown;
 }

@@ -13,13 +13,16 @@ import {
 import { countServed } from "../../doctor/count-served.ts";
 import { type Finding, says, sentence } from "../../doctor/finding.ts";
 import { probeListener } from "../../doctor/probe-listener.ts";
+import type { CountServed } from "../../doctor/prove-pull.ts";
 import { messageOf } from "../../errors.ts";
 import { clientUrls } from "../../http/connections/exposure.ts";
+import { formatReference, parseReference } from "../../oci/reference.ts";
 import { CLIENT_SETUPS } from "../../setup/setup-client.ts";
 import { misused } from "../exit-code.ts";
 import { withExamples } from "../help.ts";
 import { printJson, printLine } from "../output.ts";
 import { typedUrl } from "../setup/mirror-address.ts";
+import { countPulls } from "./count-pulls.ts";
 import { checkServer, type ServerFlags } from "./server-findings.ts";
 
 type DoctorFlags = ServerFlags & {
@@ -85,7 +88,7 @@ async function run(flags: DoctorFlags, command: Command): Promise<void> {
     flags.serverAddress === undefined
       ? await ownServer(command, flags)
       : await otherServer(flags.serverAddress, flags);
-  const clients = await clientFindings(flags, server.counted);
+  const clients = await clientFindings(flags, countsOf(command, flags, server.counted));
   const findings = [...server.findings, ...clients];
   const isWell = findings.every(({ level }) => level !== "wrong");
   if (flags.json === true) printJson({ well: isWell, findings });
@@ -131,34 +134,42 @@ async function otherServer(address: string, { caFile }: DoctorFlags): Promise<Se
   };
 }
 
-async function clientFindings(flags: DoctorFlags, counted: Counted | undefined): Promise<Finding[]> {
+/** The pulls that the server keeps tell of this very image; from elsewhere, and for a question that is no pull, its metrics must do. */
+function countsOf(
+  command: Command,
+  { image, serverAddress }: DoctorFlags,
+  counted: Counted | undefined,
+): CountServed {
+  const { registry, repository } = parseReference(image);
+  return async () => {
+    const whole = counted && (await countServed(counted.origin, registry, counted));
+    const own = serverAddress === undefined ? await countPulls(command, registry, repository) : undefined;
+    return own === undefined ? whole : { ...own, looks: whole?.requests };
+  };
+}
+
+async function clientFindings(flags: DoctorFlags, counts: CountServed): Promise<Finding[]> {
   const kinds = flags.client ?? (await clientsHere(process.env));
   if (kinds.length === 0)
     return [says("clients").note("No client was found on this machine: name one by --client.")];
   const findings: Finding[] = [];
   // One after another: what one pulls must not be counted for another.
-  for (const kind of kinds) findings.push(...(await oneClient(kind, flags, counted)));
+  for (const kind of kinds) findings.push(...(await oneClient(kind, flags, counts)));
   return findings;
 }
 
-async function oneClient(
-  kind: CheckedKind,
-  flags: DoctorFlags,
-  counted: Counted | undefined,
-): Promise<Finding[]> {
+async function oneClient(kind: CheckedKind, flags: DoctorFlags, counts: CountServed): Promise<Finding[]> {
   const context = { file: flags.file ?? CLIENT_SETUPS[kind].usualFile, env: process.env };
   try {
-    return await checkClient(kind, context, flags.pull ? pullPlan(flags, counted) : undefined);
+    return await checkClient(kind, context, flags.pull ? pullPlan(flags, counts) : undefined);
   } catch (error) {
     return [says(kind).wrong(sentence(messageOf(error)))];
   }
 }
 
-function pullPlan({ image }: DoctorFlags, counted: Counted | undefined): PullPlan {
-  const [registry = ""] = image.split("/");
-  const count = async () =>
-    counted === undefined ? undefined : await countServed(counted.origin, registry, counted);
-  return { image, count, pause: (ms) => sleep(ms) };
+function pullPlan({ image }: DoctorFlags, counts: CountServed): PullPlan {
+  // Every client understands the whole name, and only Docker and Podman a short one.
+  return { image: formatReference(parseReference(image)), count: counts, pause: (ms) => sleep(ms) };
 }
 
 const MARKS: Record<Finding["level"], string> = { good: "ok   ", note: "note ", wrong: "WRONG" };
