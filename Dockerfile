@@ -1,7 +1,7 @@
 # Granary in a container: plain JavaScript and production dependencies only, as a user without rights.
 #
 #   docker build -t granary .
-#   docker run -d --init -p 127.0.0.1:5000:5000 -p 127.0.0.1:11435:11435 -v granary:/data --read-only --tmpfs /tmp \
+#   docker run -d --init -p 127.0.0.1:5000:5000 -p 127.0.0.1:11435:11435 -p 127.0.0.1:5080:5080 -v granary:/data --read-only --tmpfs /tmp \
 #     --cap-drop ALL --security-opt no-new-privileges granary
 #
 # Nobody has to log in: in place of 127.0.0.1 name the address of your own network. A directory in place of the volume must be owned
@@ -33,7 +33,8 @@ RUN npm ci --omit=dev \
   && rm -rf deps src
 
 FROM docker.io/library/node:24.19.0-alpine@sha256:d32cdf619f63fe0471182d08996dd516c6275bb5fd31ae06e55a570bd9e1ad43
-ENV NODE_ENV=production
+# Loopback inside a container is nobody's: the admin face listens for its published port, and asks for its token.
+ENV NODE_ENV=production GRANARY_ADMIN=0.0.0.0:5080
 COPY --from=dependencies /dependencies/node_modules /opt/granary/node_modules
 COPY --from=build /build/dist /opt/granary/dist
 COPY package.json LICENSE /opt/granary/
@@ -44,8 +45,8 @@ RUN install -d -o node -g node -m 0750 /data
 WORKDIR /
 USER node
 VOLUME /data
-# 5000 for Docker Hub, 11435 for the Ollama registry.
-EXPOSE 5000 11435
+# 5000 for Docker Hub, 11435 for the Ollama registry, 5080 to see and steer it.
+EXPOSE 5000 11435 5080
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
   CMD ["node", "/opt/granary/dist/cli/granary.js", "health"]
 # Exec form: SIGTERM reaches Granary itself, which drains the bodies in flight before it ends.

@@ -8,6 +8,7 @@ import { GranaryError, messageOf } from "../../errors.ts";
 import { version } from "../../version.ts";
 import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
+import { apiPage } from "./api-page.ts";
 import type { AdminApp } from "./app-kind.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
@@ -33,6 +34,15 @@ const MOST_BODY_BYTES = 2 ** 20;
 /** These bodies are read as they come, and bounded by who reads them. */
 const STREAMED = new Set(["/api/v1/bundles/import"]);
 
+const DOCUMENT = {
+  openapi: "3.1.0",
+  info: {
+    title: "Granary",
+    version,
+    description: "Everything that can be asked of a running Granary, and done with it.",
+  },
+};
+
 /** One line for each file of routes. */
 export function createAdminApp(parts: AdminParts): AdminApp {
   const app = emptyApp(parts);
@@ -53,14 +63,9 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   offlineRoutes(app, parts);
   setupRoutes(app, parts);
   doctorRoutes(app, parts);
-  app.doc31("/api/v1/openapi.json", {
-    openapi: "3.1.0",
-    info: {
-      title: "Granary",
-      version,
-      description: "Everything that can be asked of a running Granary, and done with it.",
-    },
-  });
+  app.doc31("/api/v1/openapi.json", DOCUMENT);
+  app.get("/api", (context) => context.html(apiPage(app.getOpenAPI31Document(DOCUMENT))));
+  app.get("/", (context) => context.redirect("/api", 303));
   return app;
 }
 
@@ -82,7 +87,7 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
       STREAMED.has(context.req.path) ? await next() : limited(context, next),
     );
   app.notFound(({ req }) => {
-    const text = `There is no ${req.method} ${req.path} here; /api/v1/openapi.json lists what there is.`;
+    const text = `There is no ${req.method} ${req.path} here; /api lists what there is.`;
     return failureAnswer(new GranaryError("not-found", text));
   });
   app.onError((error) => {

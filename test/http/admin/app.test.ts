@@ -85,3 +85,14 @@ test("the OpenAPI document describes every route, with a summary, a tag and the 
     }
   }
 });
+
+test("people read the same at /api, where every route stands, and / leads there", async () => {
+  const app = failing(new Error("not reached"));
+  const { body } = await answerOf(app, "/api/v1/openapi.json");
+  const page = await (await app.request("/api")).text();
+  for (const path of Object.keys((body as { paths: object }).paths)) expect(page).toContain(`${path}</code>`);
+  expect(page).toContain("<code>repair</code>: boolean");
+  expect(page).not.toMatch(/<script|<link|https?:\/\//);
+  const home = await app.request("/");
+  expect([home.status, home.headers.get("location")]).toEqual([303, "/api"]);
+});

@@ -10,8 +10,9 @@ import type { GranaryError } from "../../../errors.ts";
 import { plainAddress } from "../../request-log.ts";
 import { failureAnswer } from "../admin-error.ts";
 import type { AdminApp } from "../app-kind.ts";
+import { STYLE_HASH } from "../html-page.ts";
 import type { Guard, Visit } from "./guard.ts";
-import { goOnPage, loginPage, STYLE_HASH } from "./login-pages.ts";
+import { goOnPage, loginPage } from "./login-pages.ts";
 
 type Bindings = { Bindings: HttpBindings };
 
