@@ -40,7 +40,11 @@ export function warmCommand(): Command {
       "[reference...]",
       "alpine:3.22, alpine:3.* (each tag that matches), ghcr.io/org/app, name@sha256:... or ollama:llama3.2",
     )
-    .option("--platform <os/arch[/variant]...>", "only these platforms (default: all that an image has)")
+    .option(
+      "--platform <os/arch>",
+      "only this platform, such as linux/arm64; give it again, or several with commas, for more (default: all that an image has)",
+      (text: string, before: readonly string[] = []) => [...before, ...text.split(",")],
+    )
     .option("--file <list>", "a file of references, one a line, with # before comments; - is standard input")
     .option("--list <name>", "a warm-up of the settings, now")
     .option("--attestations", "also what builders attest about images, which clients do not pull")
@@ -49,7 +53,7 @@ export function warmCommand(): Command {
   return asAdminVerb(
     command,
     ["change", "quiet"],
-    "granary warm alpine:3.22 ollama:llama3.2 --platform linux/amd64 linux/arm64",
+    "granary warm alpine:3.22 ollama:llama3.2 --platform linux/amd64,linux/arm64",
     "granary warm --file images.txt --dry-run",
   ).addHelpText("after", NOTES);
 }

@@ -63,6 +63,32 @@ describe("granary warm", () => {
     expect(out).toMatch(/^ {2}fake\.test\/a\/none:1: .+/m);
   });
 
+  test("takes several platforms, with commas or one by one, and says which it does not know", async () => {
+    const { fake, granary } = await startServer();
+    const child = fake.addImage("a/b", undefined, { layers: [10] }).manifestDigest;
+    const other = fake.addImage("a/b", undefined, { layers: [11], seed: 9 }).manifestDigest;
+    fake.addIndex("a/b", "1", [
+      { digest: child, platform: "linux/amd64" },
+      { digest: other, platform: "linux/arm64" },
+    ]);
+    for (const platforms of [["linux/amd64,linux/arm64"], ["linux/amd64", "--platform", "linux/arm64"]]) {
+      const { out } = await granary(
+        "warm",
+        "--platform",
+        ...platforms,
+        "fake.test/a/b:1",
+        "--json",
+        "--quiet",
+      );
+      expect(JSON.parse(out)).toMatchObject({
+        input: { platforms: ["linux/amd64", "linux/arm64"] },
+        state: "done",
+      });
+    }
+    const bad = await granary("warm", "fake.test/a/b:1", "--platform", "arm64");
+    expect([bad.code, bad.err]).toEqual([2, expect.stringContaining('"arm64" is not a platform')]);
+  });
+
   test("takes a file of references, and says which line of it cannot be used", async () => {
     const { fake, granary } = await startServer();
     fake.addImage("a/b", "1", { layers: [10] });
