@@ -348,6 +348,65 @@ export function metadataContract(
     });
   });
 
+  describe(`${backend}: imports`, () => {
+    const bytes = Buffer.from('{"schemaVersion":2}');
+    const manifest = { digest: digestOf(bytes), mediaType: "application/x.test", bytes };
+    const tag = tagRecord({ digest: manifest.digest, checkedAt: 500, importedAt: 500 });
+    const record = {
+      where: HERE,
+      manifests: [{ manifest, listed: [{ digest: digestAt(1), size: 7 }] }],
+      blobs: [{ digest: digestAt(1), size: 7 }],
+      tag,
+    };
+
+    /** On a full disk it is refused at once, and nothing of it is known: a person waits for the answer. */
+    async function isTaken(metadata: Metadata): Promise<boolean> {
+      try {
+        await metadata.recordImport(record);
+        return true;
+      } catch (error) {
+        expect(error).toMatchObject({ code: "store-full" });
+        expect(await metadata.tag(KEY)).toBeUndefined();
+        expect(await metadata.link(HERE, digestAt(1))).toBeUndefined();
+        return false;
+      }
+    }
+
+    test("are there whole, in that repository alone, and after a restart", async () => {
+      const { metadata, reopen } = await open();
+      if (!(await isTaken(metadata))) return;
+      await metadata.close();
+      const again = await reopen();
+      expect(await again.tag(KEY)).toEqual(tag);
+      expect(bytes.equals((await again.manifest(manifest.digest))?.bytes ?? Buffer.of())).toBe(true);
+      const measured = { size: 7, isMeasured: true, mediaType: undefined };
+      expect(await again.link(HERE, digestAt(1))).toEqual({
+        ...{ digest: digestAt(1), stated: 7, confirmed: measured, isImported: true },
+      });
+      expect((await again.link(HERE, manifest.digest))?.isImported).toBe(true);
+      expect(await again.link(ELSEWHERE, digestAt(1))).toBeUndefined();
+      await again.close();
+    });
+
+    test("stay marked whatever is learned of them later; a tag that the upstream names anew is not", async () => {
+      const { metadata } = await open();
+      if (!(await isTaken(metadata))) return;
+      const digest = digestAt(1);
+      await metadata.recordLink(HERE, { kind: "stated", digest, size: 8 });
+      await metadata.recordLink(HERE, {
+        kind: "confirmed",
+        digest,
+        size: 8,
+        isMeasured: false,
+        mediaType: undefined,
+      });
+      await metadata.recordLink(HERE, { kind: "unsized", digest });
+      expect((await metadata.link(HERE, digest))?.isImported).toBe(true);
+      await metadata.recordTag(tagRecord({ digest: digestAt(2), checkedAt: 600 }));
+      expect((await metadata.tag(KEY))?.importedAt).toBeUndefined();
+    });
+  });
+
   describe(`${backend}: closing`, () => {
     test("keeps everything for the next open, happens twice, and ends all use", async () => {
       const { metadata, reopen } = await open();

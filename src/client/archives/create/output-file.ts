@@ -1,5 +1,5 @@
 /**
- * Owns the file that an image is written to: beside its final name until it is whole and on disk, then renamed. Under the final
+ * Owns the file that an image or a bundle is written to: beside its final name until it is whole and on disk, then renamed. Under the final
  * name there is never a part of it; what went wrong leaves nothing behind.
  */
 import { randomUUID } from "node:crypto";
@@ -58,7 +58,7 @@ function withinFile(error: unknown): undefined {
 }
 
 function invalid(path: string, reason: string): GranaryError {
-  return new GranaryError("path-invalid", `The image cannot be written to ${path}: ${reason}.`, {
+  return new GranaryError("path-invalid", `Nothing can be written to ${path}: ${reason}.`, {
     target: path,
   });
 }
