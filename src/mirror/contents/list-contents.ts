@@ -68,7 +68,13 @@ export type ListParts = {
   readonly clock: Clock;
 };
 
-type Listed = RepositoryKey & { readonly tag?: string; readonly digest?: Digest; readonly value: number };
+type Named = RepositoryKey & { readonly tag?: string; readonly digest?: Digest };
+
+type Listed = Named & {
+  readonly value: number;
+  /** Its place among equals, made once: comparisons must be cheap. */
+  readonly key: string;
+};
 
 /** More are not listed at once: a search or a pattern makes it fewer. */
 const MOST_LISTED = 100_000;
@@ -99,7 +105,7 @@ export class ContentList {
       for (const item of candidates) {
         if (!contains(item, query.search)) continue;
         const value = saved?.get(nameOf(where))?.saved ?? (await this.#value(item, query.sort, found));
-        all.push({ ...item, value });
+        all.push({ ...item, value, key: keyOf(item) });
       }
       await slices.breathe();
       if (all.length >= MOST_LISTED) break;
@@ -133,22 +139,19 @@ export class ContentList {
   }
 
   /** One for each tag, whatever kinds of clients it was stored for. */
-  async #tags(where: RepositoryKey, pattern: NamePattern | undefined): Promise<Omit<Listed, "value">[]> {
+  async #tags(where: RepositoryKey, pattern: NamePattern | undefined): Promise<Named[]> {
     const rows = await this.#parts.rows.tagsIn(where, MOST_TAGS);
     const tags = new Map(rows.map(({ tag, digest }) => [tag, { ...where, tag, digest }]));
     return [...tags.values()].filter((tag) => pattern === undefined || matches(pattern, tag));
   }
 
   /** The repository itself, where something in it matches. */
-  async #repository(
-    where: RepositoryKey,
-    pattern: NamePattern | undefined,
-  ): Promise<Omit<Listed, "value">[]> {
+  async #repository(where: RepositoryKey, pattern: NamePattern | undefined): Promise<Named[]> {
     const needsTag = pattern?.tag !== undefined || pattern?.digest !== undefined;
     return !needsTag || (await this.#tags(where, pattern)).length > 0 ? [where] : [];
   }
 
-  async #value(item: Omit<Listed, "value">, sort: ContentQuery["sort"], found: Found): Promise<number> {
+  async #value(item: Named, sort: ContentQuery["sort"], found: Found): Promise<number> {
     if (sort === "name") return 0;
     const key = `${sort}\n${nameOf(item)}\n${item.tag ?? ""}`;
     const known = this.#sums.get(key);
@@ -167,7 +170,7 @@ export class ContentList {
     return { upstream: where.upstream, repository: where.repository, ...sums, usedAt: usedAt || undefined };
   }
 
-  async #shownTag({ upstream, repository, tag = "", digest }: Omit<Listed, "value">, found: Found) {
+  async #shownTag({ upstream, repository, tag = "", digest }: Named, found: Found) {
     const { rows } = this.#parts;
     const images = digest === undefined ? [] : await imagesOf(rows, { upstream }, digest, found);
     const here = images.filter(({ size, partial }) => size + partial > 0);
@@ -184,7 +187,7 @@ function isOfTags(pattern: NamePattern | undefined): boolean {
   return pattern?.tag !== undefined || pattern?.digest !== undefined;
 }
 
-function contains(item: Omit<Listed, "value">, search: string | undefined): boolean {
+function contains(item: Named, search: string | undefined): boolean {
   if (search === undefined) return true;
   const tag = item.tag === undefined ? "" : `:${item.tag}`;
   return `${nameOf(item)}${tag}`.toLowerCase().includes(search.toLowerCase());
@@ -193,11 +196,10 @@ function contains(item: Omit<Listed, "value">, search: string | undefined): bool
 /** Highest value first, then by name: each item has one place. */
 function inOrder(a: Listed, b: Listed): number {
   if (a.value !== b.value) return b.value - a.value;
-  const [one, other] = [keyOf(a), keyOf(b)];
-  return one < other ? -1 : one > other ? 1 : 0;
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
-function keyOf(item: Omit<Listed, "value">): string {
+function keyOf(item: Named): string {
   return `${item.upstream}\n${item.repository}\n${item.tag ?? ""}`;
 }
 
@@ -210,8 +212,10 @@ function readCursor(text: string): Listed {
     const [value, upstream, repository, tag]: unknown[] = JSON.parse(
       Buffer.from(text, "base64url").toString(),
     );
-    if (typeof value === "number" && typeof upstream === "string" && typeof repository === "string")
-      return { value, upstream, repository, ...(typeof tag === "string" && { tag }) };
+    if (typeof value === "number" && typeof upstream === "string" && typeof repository === "string") {
+      const named = { upstream, repository, ...(typeof tag === "string" && { tag }) };
+      return { ...named, value, key: keyOf(named) };
+    }
   } catch {
     // Answered below, as for any other text that is none of ours.
   }
