@@ -21,6 +21,7 @@ import type { Bundles } from "./mirror/bundles/bundles.ts";
 import type { Contents } from "./mirror/contents/contents.ts";
 import type { Imports } from "./mirror/imports/imports.ts";
 import type { Mirror } from "./mirror/mirror.ts";
+import { LineLimits } from "./mirror/rules/line-limits.ts";
 import type { Offline } from "./mirror/rules/offline.ts";
 import type { PassageDesk } from "./mirror/rules/passage-desk.ts";
 import { databaseShareOf } from "./mirror/space/disk-measure.ts";
@@ -40,6 +41,7 @@ import { openDiskBlobs } from "./store/disk-blobs.ts";
 import { findLayout, findStorage, type Layout, makeFolders } from "./store/layout.ts";
 import { openSpool } from "./store/spool.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
+import { Bandwidth } from "./upstream/network/bandwidth.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
@@ -62,6 +64,7 @@ export type OpenedMirror = Mirror & {
 export type OpenedCache = OpenedMirror & {
   readonly records: Records;
   readonly offline: Offline;
+  readonly bandwidth: LineLimits;
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
   readonly importing: AttendedJobs;
@@ -149,6 +152,7 @@ async function start(
   const logins = createLogins({ env, clock: observers.clock });
   const { metadata, contents, rules, sightings } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
+  const line = new Bandwidth(observers.clock);
   const upstreams = new OpenedUpstreams((configured) => {
     const { tls } = configured;
     const upstream = withOwnCredentials(configured, passwordFileOf(configured), logins);
@@ -156,6 +160,7 @@ async function start(
       upstream,
       userAgent,
       records,
+      bandwidth: line,
       ...(tls !== undefined && { tls }),
       ...observers,
     });
@@ -180,6 +185,10 @@ async function start(
       isAtRest,
       host: hostPlatform(),
     });
+    const bandwidth = new LineLimits(
+      { bandwidth: line, clock: observers.clock, upstreams: () => upstreams.current },
+      settings.bandwidth ?? {},
+    );
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
       upstreams: () => upstreams.current,
@@ -190,6 +199,7 @@ async function start(
     const importing = new AttendedJobs(jobs, "import");
     const exporting = new AttendedJobs(jobs, "export");
     const close = async (deadlineMs: number) => {
+      bandwidth.close();
       await tasks.close(deadlineMs);
       await mirror.close(deadlineMs);
     };
@@ -207,11 +217,12 @@ async function start(
       ),
       renewing<Settings>(["keep"], ({ keep = [] }) => mirror.renewKeep(keep)),
       renewing<Settings>(["traffic"], ({ traffic = DEFAULT_RECORDS }) => records.renew(traffic)),
+      renewing<Settings>(["bandwidth"], (next) => bandwidth.renew(next.bandwidth ?? {})),
       upstreams.reloadPart((clients) => mirror.renewUpstreams(clients)),
       renewing<Settings>(["upstreams"], (next) => mirror.renewPassage(passageOf(next))),
       tasks.reloadPart,
     ];
-    const own = { records, jobs, warmUps, importing, exporting, manifest, close, reloadParts };
+    const own = { records, bandwidth, jobs, warmUps, importing, exporting, manifest, close, reloadParts };
     return {
       ...mirror,
       ...own,

@@ -36,6 +36,13 @@ export type Crowd = {
   readonly queued: number;
 };
 
+/** What a limit of bandwidth leaves. */
+export type Allowance = {
+  readonly bytesPerMs: number;
+  /** Requests of all transfers under such limits that wait for their turn. */
+  readonly waiting: number;
+};
+
 /** What an answer is wanted for at this moment. Live: while a request waits for its turn, somebody may begin to wait for its bytes. */
 export type WantedFor = { readonly purpose: Purpose };
 
@@ -57,6 +64,12 @@ export interface Origin {
 
   /** undefined while the host has given every connection that was asked for. */
   readonly crowd?: Crowd | undefined;
+
+  /** undefined while no limit of bandwidth holds. */
+  readonly allowance?: Allowance | undefined;
+
+  /** True while what was opened for `wantedFor`, or is to be, waits for our own limits: that nothing comes shows nothing of the line. */
+  holds?(wantedFor: WantedFor): boolean;
 
   /** Reports that this origin delivered bytes with a wrong digest: its endpoint goes behind the others. */
   strike(): void;

@@ -29,6 +29,19 @@ export function parseDuration(text: string | number): number {
   return parseUnit(text, DURATIONS, "ms", "a duration such as 500ms, 30s or 10m");
 }
 
+const BITS: Readonly<Record<string, number>> = { bit: 1, kbit: 1e3, Mbit: 1e6, Gbit: 1e9 };
+
+/** "5MB/s" or "40Mbit/s" -> bytes per second; "unlimited" -> Infinity. Throws `config-invalid`. */
+export function parseRate(text: string): number {
+  const wanted = "a rate such as 5MB/s, 500kB/s or 40Mbit/s, or unlimited";
+  if (text.trim() === "unlimited") return Number.POSITIVE_INFINITY;
+  const [, amount = "", unit = ""] = /^\s*(\d+(?:\.\d+)?)\s*([A-Za-z]+)\/s\s*$/.exec(text) ?? [];
+  const bits = BITS[unit];
+  const rate = Math.floor(Number(amount) * (bits === undefined ? (SIZES[unit] ?? Number.NaN) : bits / 8));
+  if (amount !== "" && Number.isSafeInteger(rate) && rate > 0) return rate;
+  throw new GranaryError("config-invalid", `"${text}" is not ${wanted}.`, { expected: wanted, found: text });
+}
+
 /** Bytes in the largest binary unit that leaves a number of at least one: 1536 -> "1.5 KiB". */
 export function formatBytes(bytes: number): string {
   for (const unit of ["TiB", "GiB", "MiB", "KiB"]) {

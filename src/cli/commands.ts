@@ -1,5 +1,6 @@
 /** Owns which commands there are, and how they stand together. */
 import type { Command } from "commander";
+import { bandwidthCommand } from "./admin/bandwidth.ts";
 import { bundleExportCommand } from "./admin/bundle-export.ts";
 import { eventsCommand } from "./admin/events.ts";
 import { evictCommand } from "./admin/evict.ts";
@@ -63,6 +64,7 @@ export function commands(): Command[] {
     topCommand(),
     reloadCommand(),
     offlineCommand(),
+    bandwidthCommand(),
     verifyCommand(),
     warmCommand(),
     jobsCommand(),

@@ -25,6 +25,7 @@ import { passwordFrom, readListenerTls, readText, readUpstreamTls } from "./file
 import { NamedFiles } from "./named-files.ts";
 import type { ConfigFile } from "./schema.ts";
 import { adminSettings } from "./sections/admin.ts";
+import { bandwidthSettings } from "./sections/bandwidth.ts";
 import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
 import { prefetchSetting } from "./sections/prefetch.ts";
@@ -131,6 +132,7 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
     upstreams,
     keep: keepSettings(written.keep ?? [], upstreams),
     traffic: trafficSettings(written.traffic ?? {}),
+    bandwidth: bandwidthSettings(written.bandwidth ?? {}, upstreams),
     admin: await adminSettings(written.admin, env),
     warm: warmSettings(written.warm ?? {}, (text) => parsePullName(text, upstreams), systemClock.now()),
     ...present({

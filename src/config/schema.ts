@@ -4,6 +4,7 @@
  */
 import { z } from "zod";
 import { adminSection } from "./sections/admin.ts";
+import { bandwidthSection } from "./sections/bandwidth.ts";
 import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
 import { prefetchSection } from "./sections/prefetch.ts";
@@ -126,6 +127,7 @@ export const fileSchema = z.strictObject({
     .optional()
     .describe("Registries by name, beside the built-in ones."),
   keep: keepSection.optional(),
+  bandwidth: bandwidthSection.optional(),
   traffic: trafficSection.optional(),
   admin: adminSection
     .optional()

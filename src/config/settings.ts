@@ -5,6 +5,7 @@
 import type { Login } from "../oci/credentials.ts";
 import type { RecordSettings } from "../records/retention.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
+import type { BandwidthSettings } from "../upstream/network/bandwidth-hours.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import type { PassageSettings } from "./sections/passage.ts";
@@ -84,6 +85,7 @@ export type Settings = {
   readonly keep?: readonly NamePattern[];
   /** How long is kept what was pulled, and by whom. */
   readonly traffic?: RecordSettings;
+  readonly bandwidth?: BandwidthSettings;
   /** undefined: there is no admin listener. */
   readonly admin?: AdminSettings | undefined;
   /** Lists that are brought in before clients ask; none when left out. */

@@ -11,6 +11,7 @@
  *                                                    +--> Origin (network)
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
+import { Meter } from "../bytes/meter.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
@@ -18,7 +19,6 @@ import type { Digest } from "../oci/digest.ts";
 import type { Purpose } from "../purpose.ts";
 import type { BlobReader } from "../source.ts";
 import type { StoredBlob } from "../store/blob-store.ts";
-import { Meter } from "./meter.ts";
 import type { Wanted } from "./next-segment.ts";
 import { OpenPartial } from "./open-partial.ts";
 import { type Parked, Waits } from "./waits.ts";

@@ -17,6 +17,7 @@ export class Lane {
   claim: Claim | undefined;
   /** Where it fetches from. */
   origin: Origin | undefined;
+  wantedFor: WantedFor | undefined;
   /** When it last received bytes, of the clock's `elapsed`; undefined before the first. */
   servedAt: number | undefined;
   /** Bytes received so far. */
@@ -26,6 +27,11 @@ export class Lane {
 
   get signal(): AbortSignal {
     return this.#abort.signal;
+  }
+
+  /** It waits for our own limits of bandwidth, so that no bytes come shows nothing of the line. */
+  get isHeld(): boolean {
+    return this.wantedFor !== undefined && this.origin?.holds?.(this.wantedFor) === true;
   }
 
   /** Stops it; what it has received is still written. */

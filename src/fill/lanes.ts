@@ -15,7 +15,7 @@ import type { FillPolicy } from "./fill-policy.ts";
 import { Lane, streamClaim } from "./lane.ts";
 import type { LaneOrder, LineUser } from "./lane-order.ts";
 import { LineState } from "./line-state.ts";
-import { type Demand, nextSegment, segmentLimit, turnMs } from "./next-segment.ts";
+import { allowedBytes, type Demand, nextSegment, segmentLimit, turnMs } from "./next-segment.ts";
 import { keepPace } from "./pace.ts";
 import type { Room } from "./room.ts";
 import { STOPPED, type Supply, type SupplyEnd, WHOLE } from "./supply.ts";
@@ -191,6 +191,7 @@ export class Lanes implements Supply, LineUser {
       lanes: this.#limit,
       speed: this.#claims.laneSpeed(now),
       turnMs: this.#turnMs,
+      allowed: this.#allowed,
     };
     return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, policy);
   }
@@ -203,6 +204,14 @@ export class Lanes implements Supply, LineUser {
     const places = this.#claims.uncovered(this.#content.waits.pressing) + this.#claims.count;
     const own = turnMs(places, this.#limit, starveMs);
     return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
+  }
+
+  /** Bytes; all transfers under one limit count, since they wait for each other. */
+  get #allowed(): number | undefined {
+    const { allowance } = this.origin ?? {};
+    if (allowance === undefined) return undefined;
+    const places = this.#claims.uncovered(this.#content.waits.pressing) + this.#claims.count;
+    return allowedBytes(allowance.bytesPerMs, Math.max(places, allowance.waiting), this.#ask.policy.starveMs);
   }
 
   #split(now: number): ByteRange | undefined {
@@ -242,13 +251,14 @@ export class Lanes implements Supply, LineUser {
     const { origin } = this;
     if (origin === undefined || this.#work === undefined) return;
     lane.origin = origin;
+    lane.wantedFor = this.#wantedFor(claim);
     await streamClaim({
       blob: this.#ask,
       origin,
       claim,
       clock: this.#around.clock,
       signal: lane.signal,
-      wantedFor: this.#wantedFor(claim),
+      wantedFor: lane.wantedFor,
       write: (offset, chunks) => this.#content.write(offset, chunks),
       arrived: (range) => this.#arrived(lane, range),
       goBlind: () => this.#goBlind(lane, claim),

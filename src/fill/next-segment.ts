@@ -34,6 +34,8 @@ export type Load = {
   readonly speed: LaneSpeed | undefined;
   /** How long the lane may stay where it starts, ms: see `turnMs`. */
   readonly turnMs: number | undefined;
+  /** The most bytes that a limit of bandwidth leaves for one request; undefined where there is no limit. */
+  readonly allowed?: number | undefined;
 };
 
 /** The smallest segment when there are enough lanes: below this the request costs more than the bytes. */
@@ -49,6 +51,9 @@ const SMALLEST_OF_ALL = 4 * 1024;
 const TURNS = 0.5;
 /** How many times its planned length a turn may take before a reader starves, with some reserve. */
 const LONGEST_TURN = 0.8 / TURNS;
+/** Under a limit of bandwidth: the most that one request takes of it at once, in time, and the least, in bytes. */
+const ALLOWED_MS = 1_000;
+const LEAST_ALLOWED = 32;
 /** The length of a segment near the end of a blob. Shorter ones waste time on requests; longer ones keep the other lanes idle at the end. */
 const LAST_MS = 500;
 
@@ -124,6 +129,20 @@ function claimAt(claims: readonly ByteRange[], offset: number): ByteRange | unde
  * other lanes took the bytes in between. They start small again when the lane jumps to a reader that waits elsewhere (`isWaitedFor`).
  */
 export function segmentLimit(start: number, isWaitedFor: boolean, load: Load, policy: FillPolicy): number {
+  const limit = unlimitedSegment(start, isWaitedFor, load, policy);
+  return Math.min(limit, load.allowed ?? limit);
+}
+
+/**
+ * F17 under a limit of bandwidth: the most bytes of one request, so that each of `places` that wait for bytes gets its turn within starveMs, and
+ * nobody takes more than a second's worth at once. Below LEAST_ALLOWED the headers of a request would be most of it.
+ */
+export function allowedBytes(bytesPerMs: number, places: number, starveMs: number): number {
+  const ms = Math.min(ALLOWED_MS, (starveMs * TURNS) / Math.max(1, places));
+  return Math.max(LEAST_ALLOWED, Math.floor(bytesPerMs * ms));
+}
+
+function unlimitedSegment(start: number, isWaitedFor: boolean, load: Load, policy: FillPolicy): number {
   const { previous, speed, turnMs } = load;
   const goesOn = previous !== undefined && (!isWaitedFor || previous.end === start);
   // If the previous segment only filled a small gap, the next one is not small because of that.

@@ -74,8 +74,8 @@ function stuckLanes(scene: Scene, starving: readonly Wait[]): Lane[] {
  * True when the lane received nothing for a quarter of starveMs. A lane without a first byte counts only if another one received bytes after
  * it asked: then the origin is working, but this request is far back in a queue or was lost.
  */
-function isSilent({ claim, servedAt }: Lane, scene: Scene): boolean {
-  if (claim === undefined) return false;
+function isSilent({ claim, servedAt, isHeld }: Lane, scene: Scene): boolean {
+  if (claim === undefined || isHeld) return false;
   const { now, starveMs } = scene;
   // Bytes that were received but are not written yet wait for the disk, not for the origin.
   const hasBegun = claim.at > claim.start;

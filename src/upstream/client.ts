@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import type { Records } from "../records/records.ts";
 import { Authorizer } from "./identity/authorizer.ts";
 import { identify } from "./identity/identity.ts";
+import { Bandwidth } from "./network/bandwidth.ts";
 import { Caller } from "./network/caller.ts";
 import { Circuit } from "./network/circuit.ts";
 import { CircuitReport } from "./network/circuit-report.ts";
@@ -34,6 +35,8 @@ import type { UpstreamClient } from "./upstream-client.ts";
 export type UpstreamClientOptions = {
   readonly upstream: Upstream;
   readonly clock?: Clock;
+  /** The limits that all upstreams share; none by default. */
+  readonly bandwidth?: Bandwidth;
   readonly log?: Log;
   readonly metrics?: Metrics;
   /** Hear when the upstream goes away and when it is back, and what is fetched from it. */
@@ -94,6 +97,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     clock,
     metrics,
     onFetched: (repository, bytes) => records?.traffic.fetched(upstream.name, repository, bytes),
+    bandwidth: options.bandwidth ?? new Bandwidth(clock),
   };
   // Credentials that are looked up for each request count as own access: they may be found tomorrow, and an answer that was given today
   // without a check would still be remembered then.

@@ -56,6 +56,7 @@ test("the tree of commands is the promised one", () => {
       "top",
       "reload",
       "offline [state] [upstream]",
+      "bandwidth [limit] [upstream]",
       "verify [pattern]",
       "warm [reference...]",
       "jobs list",

@@ -19,6 +19,10 @@ const PAGE = "docs/configuration.md";
 const WITHOUT_DEFAULT = [
   "admin.token",
   "admin.tokenFile",
+  "bandwidth.hours[].total",
+  "bandwidth.hours[].upstreams.NAME",
+  "bandwidth.total",
+  "bandwidth.upstreams.NAME",
   "listeners[].certFile",
   "listeners[].host",
   "listeners[].keyFile",
@@ -52,6 +56,8 @@ describe("the tables of docs/configuration.md", () => {
   it("call no key optional that has to be given, and none required that need not be", () => {
     const required = keysOfPage().filter(({ value }) => value === "required");
     expect(required.map(({ key }) => key)).toEqual([
+      "bandwidth.hours[].from",
+      "bandwidth.hours[].to",
       "listeners[].port",
       "listeners[].upstream",
       "warm.NAME.references",
@@ -90,7 +96,7 @@ describe("the tables of docs/configuration.md", () => {
 describe("the examples of docs/configuration.md", () => {
   it("load", async () => {
     const examples = blocksOf(page).filter(({ language }) => language === "yaml");
-    expect(examples).toHaveLength(2);
+    expect(examples).toHaveLength(3);
     for (const { text } of examples) {
       // Files that an example names are on another machine.
       const document = parse(text.replaceAll(/^.*(?:caFile|passwordFile|username):.*\n/gm, ""));

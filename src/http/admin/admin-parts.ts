@@ -9,6 +9,7 @@ import type { Bundles } from "../../mirror/bundles/bundles.ts";
 import type { Contents } from "../../mirror/contents/contents.ts";
 import type { Imports } from "../../mirror/imports/imports.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
+import type { LineLimits } from "../../mirror/rules/line-limits.ts";
 import type { Offline } from "../../mirror/rules/offline.ts";
 import type { PassageDesk } from "../../mirror/rules/passage-desk.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -48,6 +49,7 @@ export type AdminParts = {
   /** Imports as jobs, and exports. */
   readonly importing: AttendedJobs;
   readonly exporting: AttendedJobs;
+  readonly bandwidth: Pick<LineLimits, "status" | "set" | "takeBack">;
   readonly offline: Pick<Offline, "list" | "set">;
   /** How clients are pointed here. */
   readonly setup: {

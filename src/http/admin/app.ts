@@ -10,6 +10,7 @@ import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import { apiPage } from "./api-page.ts";
 import type { AdminApp } from "./app-kind.ts";
+import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
@@ -66,6 +67,15 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   app.doc31("/api/v1/openapi.json", DOCUMENT);
   app.get("/api", (context) => context.html(apiPage(app.getOpenAPI31Document(DOCUMENT))));
   app.get("/", (context) => context.redirect("/api", 303));
+  bandwidthRoutes(app, parts);
+  app.doc31("/api/v1/openapi.json", {
+    openapi: "3.1.0",
+    info: {
+      title: "Granary",
+      version,
+      description: "Everything that can be asked of a running Granary, and done with it.",
+    },
+  });
   return app;
 }
 

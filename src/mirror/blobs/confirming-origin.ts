@@ -1,6 +1,6 @@
 /** Owns the Origin that the Mirror hands to a Fill: the one of a repository, whose answers with bytes prove that the repository has the blob. */
 import type { ByteRange } from "../../bytes/byte-range.ts";
-import type { Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
+import type { Allowance, Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
 
 export class ConfirmingOrigin implements Origin {
   readonly name: string;
@@ -17,6 +17,14 @@ export class ConfirmingOrigin implements Origin {
 
   get crowd(): Crowd | undefined {
     return this.#origin.crowd;
+  }
+
+  get allowance(): Allowance | undefined {
+    return this.#origin.allowance;
+  }
+
+  holds(wantedFor: WantedFor): boolean {
+    return this.#origin.holds?.(wantedFor) === true;
   }
 
   async open(range: ByteRange, signal: AbortSignal, wantedFor?: WantedFor): Promise<OpenedRange> {

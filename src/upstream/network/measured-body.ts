@@ -4,6 +4,7 @@
  */
 import type { Readable } from "node:stream";
 import { GranaryError } from "../../errors.ts";
+import type { PaidBody } from "./paid-body.ts";
 
 export type MeasuredBodyOptions = {
   readonly stream: Readable;
@@ -12,6 +13,8 @@ export type MeasuredBodyOptions = {
   /** For messages: "GET https://host/path". */
   readonly doing: string;
   readonly toError: (error: unknown) => GranaryError;
+  /** What its bytes cost of the limits of bandwidth. */
+  readonly paid?: PaidBody;
   /** Called with bytes received since the last call, every few MiB and at the end. */
   readonly count: (bytes: number) => void;
 };
@@ -65,8 +68,10 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     const chunk = this.#waiting.shift();
     if (chunk !== undefined) {
       this.#waitingBytes -= chunk.length;
-      if (this.#waitingBytes < WAITING / 2 && !this.#isOver) this.#stream.resume();
-      return Promise.resolve({ done: false, value: chunk });
+      if (this.#waitingBytes < this.#most / 2 && !this.#isOver) this.#stream.resume();
+      const due = this.#options.paid?.came(chunk.length);
+      const result: Result = { done: false, value: chunk };
+      return due === undefined ? Promise.resolve(result) : due.then(() => result);
     }
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#isOver) return this.#done();
@@ -88,6 +93,7 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#count();
+    this.#options.paid?.end();
     this.#parked?.resolve(DONE);
     this.#parked = undefined;
     this.#stream.destroy();
@@ -107,14 +113,22 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
 
   #deliver(chunk: Uint8Array): void {
     if (this.#parked !== undefined) {
-      const { resolve } = this.#parked;
+      const { resolve, reject } = this.#parked;
       this.#parked = undefined;
-      resolve({ done: false, value: chunk });
+      const due = this.#options.paid?.came(chunk.length);
+      const result: Result = { done: false, value: chunk };
+      if (due === undefined) resolve(result);
+      else due.then(() => resolve(result), reject);
       return;
     }
     this.#waiting.push(chunk);
     this.#waitingBytes += chunk.length;
-    if (this.#waitingBytes >= WAITING && this.#left > 0) this.#stream.pause();
+    if (this.#waitingBytes >= this.#most && this.#left > 0) this.#stream.pause();
+  }
+
+  /** Under a limit as little as possible: what waits here has crossed the line already. */
+  get #most(): number {
+    return this.#options.paid?.isLimited === true ? 1 : WAITING;
   }
 
   /** All bytes have come, or no more will come. */
@@ -122,6 +136,8 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#count();
+    // What waits here is paid for when it is taken.
+    if (this.#waitingBytes === 0) this.#options.paid?.end();
     if (this.#left > 0) this.#error = error ?? this.#short();
     if (this.#error === undefined) this.#parked?.resolve(DONE);
     else this.#parked?.reject(this.#error);

@@ -13,6 +13,7 @@ import type { Authorizer, Destination, PreparedAuthorization } from "../identity
 import { ANONYMOUS } from "../identity/identity.ts";
 import type { Authorization } from "../identity/tokens.ts";
 import { answerError } from "../network/answer-error.ts";
+import type { Bandwidth } from "../network/bandwidth.ts";
 import type { Caller } from "../network/caller.ts";
 import type { Endpoints } from "../network/endpoints.ts";
 import { discardBody } from "../network/read-body.ts";
@@ -33,6 +34,7 @@ export type Uplink = {
   readonly metrics: Metrics;
   /** Hears of each part of a body of content as it comes, in bytes. */
   readonly onFetched: (repository: string, bytes: number) => void;
+  readonly bandwidth: Bandwidth;
 };
 
 type Question = {

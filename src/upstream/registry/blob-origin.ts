@@ -8,11 +8,12 @@ import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { joinWords, type ToldError } from "../../oci/error-body.ts";
 import { redactUrl } from "../../oci/redact.ts";
-import type { Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
+import type { Allowance, Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
 import { identify } from "../identity/identity.ts";
 import { hiddenError } from "../network/answer-error.ts";
 import type { At, Attempt } from "../network/caller.ts";
 import { MeasuredBody } from "../network/measured-body.ts";
+import { PaidBody } from "../network/paid-body.ts";
 import { discardBody, refuseEncoded } from "../network/read-body.ts";
 import { readRefusal, wordsOf } from "../network/refusal.ts";
 import { transportError } from "../network/transport-error.ts";
@@ -27,7 +28,10 @@ import { checkIsBlob, type OfferedRange, readOfferedRange } from "./blob-answer.
  */
 const SIGNED_MS = 60_000;
 
-type Asked = { readonly wantedFor: WantedFor | undefined };
+/** Of whom nobody says more. */
+const CLIENT: WantedFor = { purpose: "waited" };
+
+type Asked = { readonly signal: AbortSignal; readonly wantedFor: WantedFor; readonly paid: PaidBody };
 type SignedUrl = { readonly endpoint: string; readonly url: URL; readonly until: number };
 
 export class BlobOrigin implements Origin {
@@ -46,17 +50,30 @@ export class BlobOrigin implements Origin {
     this.#digest = digest;
   }
 
-  async open(range: ByteRange, signal: AbortSignal, wantedFor?: WantedFor): Promise<OpenedRange> {
+  async open(range: ByteRange, signal: AbortSignal, wantedFor: WantedFor = CLIENT): Promise<OpenedRange> {
+    const { bandwidth, upstream } = this.#uplink;
+    const paid = new PaidBody(bandwidth, upstream.name, wantedFor, signal);
+    const bytes = await paid.begin(range.end - range.start, upstream.policy.starveMs);
+    try {
+      return await this.#open({ start: range.start, end: range.start + bytes }, { signal, wantedFor, paid });
+    } catch (error) {
+      paid.end();
+      throw error;
+    }
+  }
+
+  async #open(range: ByteRange, asked: Asked): Promise<OpenedRange> {
+    const { signal, wantedFor } = asked;
     // The CDN is asked first: it may serve even while the registry is away.
     const remembered = await this.#askSigned(range, signal, wantedFor);
-    if (remembered !== undefined) return this.#accept(remembered, range, signal);
+    if (remembered !== undefined) return this.#accept(remembered, range, asked);
     let told: readonly ToldError[] = [];
     const attempt: Attempt<OpenedRange> = async (at) => {
       const reply = await this.#ask(range, { ...at, wantedFor }, (words) => {
         told = words;
       });
       this.#endpoint = at.endpoint;
-      return reply && this.#accept(reply, range, signal);
+      return reply && this.#accept(reply, range, asked);
     };
     const opened = await this.#uplink.caller.once(
       { kind: "blob", repository: this.#repository },
@@ -78,6 +95,15 @@ export class BlobOrigin implements Origin {
     return url && transport.crowdAt(url);
   }
 
+  get allowance(): Allowance | undefined {
+    const { bandwidth, upstream } = this.#uplink;
+    return bandwidth.allowance(upstream.name);
+  }
+
+  holds(wantedFor: WantedFor): boolean {
+    return this.#uplink.bandwidth.holds(wantedFor);
+  }
+
   strike(): void {
     this.#signed = undefined;
     if (this.#endpoint !== undefined) this.#uplink.endpoints.demote(this.#endpoint);
@@ -86,7 +112,7 @@ export class BlobOrigin implements Origin {
   /** An answer with a body to use; undefined when the registry says that the blob is not there, in the words that `onAbsent` hears. */
   async #ask(
     range: ByteRange,
-    at: At & Asked,
+    at: At & Pick<Asked, "wantedFor">,
     onAbsent: (told: readonly ToldError[]) => void,
   ): Promise<Reply | undefined> {
     let reply = await this.#askAt(range, at);
@@ -106,7 +132,7 @@ export class BlobOrigin implements Origin {
     throw await this.#failure(reply);
   }
 
-  async #askAt(range: ByteRange, at: At & Asked): Promise<Reply> {
+  async #askAt(range: ByteRange, at: At & Pick<Asked, "wantedFor">): Promise<Reply> {
     const { endpoint, signal, onAbroad, wantedFor } = at;
     return askRegistry(this.#uplink, {
       kind: "blob",
@@ -171,7 +197,7 @@ export class BlobOrigin implements Origin {
     return new GranaryError(isOwn ? code : "upstream-unavailable", message, { ...facts, target: this.name });
   }
 
-  #accept(reply: Reply, asked: ByteRange, signal: AbortSignal): OpenedRange {
+  #accept(reply: Reply, asked: ByteRange, { signal, paid }: Asked): OpenedRange {
     const doing = `GET ${redactUrl(reply.url)}`;
     try {
       refuseEncoded(reply);
@@ -184,6 +210,7 @@ export class BlobOrigin implements Origin {
         length: answer.range.end - answer.range.start,
         doing,
         toError: (error) => transportError(error, "GET", reply.url, signal),
+        paid,
         count: (bytes) => {
           metrics.upstreamBytes.inc({ upstream: upstream.name, kind: "blob" }, bytes);
           onFetched(this.#repository, bytes);
