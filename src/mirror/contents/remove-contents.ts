@@ -78,7 +78,7 @@ type Plan = {
 const MOST_TAGS = 100_000;
 const TRY_AGAIN_MS = 2_000;
 /** Repositories and kept names that are told of one by one. */
-const MOST_TOLD = 1_000;
+const MOST_TOLD = 50_000;
 
 export class Removals {
   readonly #parts: RemoveParts;
