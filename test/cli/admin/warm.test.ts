@@ -149,6 +149,14 @@ describe("granary jobs", () => {
       1,
       expect.stringContaining("Job 1 (warm fake.test/a/b:1) brings in the same"),
     ]);
+    const remove = await granary("remove", "fake.test/a/*");
+    expect([remove.code, remove.err]).toEqual([
+      1,
+      expect.stringContaining("Job 1 (warm fake.test/a/b:1) brings in what this would remove"),
+    ]);
+    expect((await granary("remove", "fake.test/a/b:2")).err).not.toContain(
+      "brings in what this would remove",
+    );
     expect((await granary("jobs", "stop", "1", "--dry-run")).out).toContain(
       "Would stop: warm fake.test/a/b:1.",
     );

@@ -3,6 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { parseBytes, parseDuration } from "../../../bytes/units.ts";
 import { isGranaryError } from "../../../errors.ts";
 import { CONTENT_SORTS } from "../../../mirror/contents/list-contents.ts";
+import { refuseWhileWarming } from "../../../warm/refuse-while-warming.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, changed, changeQuery, listOf, listQuery } from "../route-shapes.ts";
@@ -201,7 +202,10 @@ const evict = createRoute({
   responses: answers(madeRoomSchema, "What went, or would go next, in order."),
 });
 
-export function contentsRoutes(app: AdminApp, { contents }: Pick<AdminParts, "contents">): void {
+export function contentsRoutes(
+  app: AdminApp,
+  { contents, jobs, warmUps }: Pick<AdminParts, "contents" | "jobs" | "warmUps">,
+): void {
   app.openapi(list, async (context) => {
     const { items, next, count } = await contents.list(context.req.valid("query"));
     const shown = items.map(({ platforms, ...item }) => ({
@@ -221,6 +225,7 @@ export function contentsRoutes(app: AdminApp, { contents }: Pick<AdminParts, "co
   app.openapi(remove, async (context) => {
     const { pattern, unusedFor, force } = context.req.valid("json");
     const { dryRun } = context.req.valid("query");
+    refuseWhileWarming(pattern, jobs.list(), warmUps.upstreams());
     const { repositories, kept, ...sums } = await contents.remove(pattern, {
       unusedForMs: unusedFor,
       force,
