@@ -6,8 +6,11 @@ import type { Settings } from "./settings.ts";
 
 type Shown = string | number | boolean | null | readonly Shown[] | { readonly [key: string]: Shown };
 
-/** Passwords, tokens, and the texts of certificates and keys; logins are shown by their user name. */
-const SECRETS = new Set(["password", "token", "tls"]);
+/**
+ * Passwords, tokens, and the texts of certificates and keys. The user name of our login at a registry can be a token too, which the file takes
+ * from a variable; that of a listener is what clients type.
+ */
+const SECRETS = new Set(["password", "token", "tls", "credentials"]);
 
 /** As JSON; patterns are their texts, durations end in `Ms`. */
 export function shownSettings(settings: Settings): { readonly [key: string]: Shown } {

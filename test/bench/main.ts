@@ -22,6 +22,7 @@ import { coldRange } from "./measurements/cold-range.ts";
 import { extractImage } from "./measurements/extract-image.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { slowLine } from "./measurements/slow-line.ts";
+import { snapshot } from "./measurements/snapshot.ts";
 import { space } from "./measurements/space.ts";
 import { warmBlob } from "./measurements/warm-blob.ts";
 import { warmManifest } from "./measurements/warm-manifest.ts";
@@ -43,6 +44,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   extractImage,
   slowLine,
   space,
+  snapshot,
 ];
 const MIB = 2 ** 20;
 const SIZES = { big: 1024 * MIB, middle: 256 * MIB, small: 24 * MIB };

@@ -39,8 +39,6 @@ export type AdminParts = {
     reload(isTrial: boolean): Promise<ReloadReport>;
     /** What the settings say, without secrets; keys in `needRestart` are without effect until then. */
     shown(): { readonly settings: object; readonly needRestart: readonly string[] };
-    /** Those in use, without secrets. */
-    shown(): Record<string, unknown>;
   };
   readonly jobs: Pick<Jobs, "list" | "get" | "start" | "stop">;
   readonly warmUps: Pick<WarmUps, "list" | "askOf" | "preview" | "upstreams">;
