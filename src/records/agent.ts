@@ -1,6 +1,7 @@
 /**
  * Owns which kind of client a User-Agent stands for. The kinds are a closed list, because clients can send any text. Pure.
  */
+import { LRUCache } from "lru-cache";
 
 /** What the text contains, lower case, and the kind it means; the first one counts. */
 const KINDS: readonly (readonly [string, string])[] = [
@@ -47,8 +48,21 @@ export type Agent = {
   readonly isVague: boolean;
 };
 
+/** Of texts that came a moment ago: clients send the same one with each request. */
+const recent = new LRUCache<string, Agent>({ max: 500 });
+const UNNAMED = readAgent("");
+
 export function agentOf(userAgent: string | undefined): Agent {
-  const text = (userAgent ?? "").slice(0, MOST_TEXT);
+  if (userAgent === undefined) return UNNAMED;
+  const known = recent.get(userAgent);
+  if (known !== undefined) return known;
+  const agent = readAgent(userAgent);
+  if (userAgent.length <= MOST_TEXT) recent.set(userAgent, agent);
+  return agent;
+}
+
+function readAgent(userAgent: string): Agent {
+  const text = userAgent.slice(0, MOST_TEXT);
   const lower = text.toLowerCase();
   const kind = KINDS.find(([part]) => lower.includes(part))?.[1] ?? "other";
   return { kind, text, isVague: text === "" || lower.startsWith(GO) };
@@ -56,5 +70,5 @@ export function agentOf(userAgent: string | undefined): Agent {
 
 /** False where two requests surely come from two programs or machines. */
 export function mayBeSame(one: Agent, other: Agent): boolean {
-  return one.isVague || other.isVague || one.text === other.text;
+  return one === other || one.isVague || other.isVague || one.text === other.text;
 }

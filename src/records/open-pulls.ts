@@ -45,7 +45,8 @@ export class OpenPulls {
     const agent = agentOf(ask.userAgent);
     const key = keyOf(ask);
     const pulls = this.#open.get(key) ?? [];
-    const pull = bestOf(pulls, ask, agent) ?? this.#make(key, { ...ask, agent });
+    const pull =
+      onlyOne(pulls, ask, agent) ?? bestOf(pulls, ask, agent) ?? this.#make(key, { ...ask, agent });
     if (pull === undefined) return undefined;
     pull.requests += 1;
     if (ask.kind === "manifest" && "tag" in ask.reference) pull.tag = ask.reference.tag;
@@ -129,6 +130,17 @@ function isOver(pull: OpenPull, now: number): boolean {
   const quietMs = now - pull.last;
   const isSettled = pull.isComplete || (pull.id === undefined && pull.failure !== undefined);
   return quietMs >= (isSettled ? SETTLE_MS : QUIET_MS);
+}
+
+/** In most cases there is one pull, and it is this one: no list has to be made to see that. */
+function onlyOne(
+  [pull, ...others]: readonly OpenPull[],
+  { reference }: PullAsk,
+  agent: Agent,
+): OpenPull | undefined {
+  if (pull === undefined || others.length > 0 || pull.key.agent !== agent || !("tag" in reference))
+    return undefined;
+  return pull.tag === reference.tag && !pull.isComplete ? pull : undefined;
 }
 
 /** The newest of those that the request can belong to; one that expects it goes before all others. */

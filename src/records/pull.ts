@@ -8,6 +8,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import type { Agent } from "./agent.ts";
 import { cut } from "./event.ts";
 import { listingOf } from "./listing.ts";
+import type { TrafficCell } from "./traffic.ts";
 
 export type PullState = "running" | "done" | "failed";
 
@@ -54,8 +55,12 @@ export class OpenPull {
   hits = 0;
   misses = 0;
   isRepeated = false;
+  /** Where its traffic is counted; from its first answer on. */
+  cells: readonly TrafficCell[] | undefined;
   /** It is not written as it is now. */
   isChanged = true;
+  /** Manifests that were sent. */
+  readonly #found = new Set<Digest>();
   readonly #parts = new Map<string, Part>();
   /** Manifests that its indexes list, with their platforms. */
   readonly #children = new Map<Digest, string | undefined>();
@@ -82,6 +87,8 @@ export class OpenPull {
   /** A manifest was sent. */
   found(manifest: Manifest): void {
     const { digest } = manifest;
+    if (this.#found.has(digest)) return;
+    this.#found.add(digest);
     this.digest ??= digest;
     this.platform ??= this.#children.get(digest);
     const listing = listingOf(manifest);

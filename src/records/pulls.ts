@@ -103,6 +103,7 @@ export class Pulls implements PullKeeper {
 
   ended(pull: OpenPull): void {
     const { failure } = pull;
+    for (const cell of pull.cells ?? []) this.#parts.traffic.letGo(cell);
     if (pull.id === undefined && (failure === undefined || !this.#mayKeepFailed())) return;
     pull.id ??= ++this.#lastId;
     this.#ended.push(this.#row(pull, failure === undefined ? "done" : "failed"));

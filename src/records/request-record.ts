@@ -36,7 +36,8 @@ export class RequestRecord {
   readonly #traffic: Traffic;
   readonly #pulls: Pulls;
   readonly #pull: OpenPull | undefined;
-  #cells: readonly TrafficCell[] | undefined;
+  /** Where there is no pull that has them. */
+  #own: readonly TrafficCell[] | undefined;
 
   constructor(
     asked: RecordedRequest,
@@ -69,7 +70,6 @@ export class RequestRecord {
 
   /** Bytes of the answer went out. */
   sent(bytes: number): void {
-    this.#cells ??= this.#takeCells();
     for (const { sums } of this.#cells) sums.served += bytes;
     this.#pull?.sent(this.#blob, bytes);
   }
@@ -84,7 +84,7 @@ export class RequestRecord {
   /** To be called once, when the request is over. */
   end({ from, isWhole, failure }: RequestEnd): void {
     if (from !== "nowhere" && !this.#asked.isHead && this.#asked.kind !== "list") this.#count(from);
-    for (const cell of this.#cells ?? []) this.#traffic.letGo(cell);
+    for (const cell of this.#own ?? []) this.#traffic.letGo(cell);
     if (this.#pull === undefined) return;
     this.#pull.answered(this.#what, { isWhole, failure });
     this.#pulls.left(this.#pull);
@@ -92,11 +92,20 @@ export class RequestRecord {
 
   #count(from: "stored" | "upstream"): void {
     const name = from === "stored" ? "hits" : "misses";
-    this.#cells ??= this.#takeCells();
     for (const { sums } of this.#cells) sums[name] += 1;
     if (this.#pull === undefined) return;
     this.#pull[name] += 1;
     if (this.#asked.kind === "blob") this.#pulls.confirm(this.#pull);
+  }
+
+  /** To be called once there is an answer: the repository exists. A pull keeps them until it is over. */
+  get #cells(): readonly TrafficCell[] {
+    if (this.#pull !== undefined) {
+      this.#pull.cells ??= this.#takeCells();
+      return this.#pull.cells;
+    }
+    this.#own ??= this.#takeCells();
+    return this.#own;
   }
 
   #takeCells(): readonly TrafficCell[] {
