@@ -65,6 +65,7 @@ describe("a verification", () => {
     expect(repaired).toMatchObject({ state: "done", result: { isSound: true, fetched: 1 } });
     await world.fake.pause();
     expect(firstDifference(3, 0, await world.read("a/b", layer))).toBeUndefined();
+    await world.fills(0);
     expect((await verified(jobs)).result).toMatchObject({ blobs: 2, findings: [] });
   });
 
