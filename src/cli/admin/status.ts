@@ -67,7 +67,10 @@ function inOrder(upstreams: readonly UpstreamState[]): string[] {
   return working === all ? [`all ${all} in order`] : [`${working} of ${all} in order`];
 }
 
-function fillLine({ digest, upstream, present, size, readers, state }: Status["fills"][number]): string {
+function fillLine(fill: Status["fills"][number]): string {
+  const { digest, upstream, present, size, readers, heldForMs } = fill;
+  const state =
+    heldForMs === undefined ? fill.state : `held for ${formatDuration(heldForMs)}, others go first`;
   const share = size === 0 ? "" : `${String(Math.floor((100 * present) / size)).padStart(3)}% `;
   const amount = `${formatBytes(present)} of ${formatBytes(size)}`;
   return `${share}${amount} of ${digest.slice(0, 19)} from ${upstream}, ${state}, ${counted(readers, "reader")}`;

@@ -21,6 +21,9 @@ const fillSchema = z.object({
   readers: z.number().openapi({ description: "Clients that are being sent its bytes." }),
   waits: z.number().openapi({ description: "Readers that wait for a byte that is not there yet." }),
   purpose: z.enum(PURPOSES).openapi({ description: "The most urgent of those who want it now." }),
+  heldForMs: z.number().optional().openapi({
+    description: "For how long it leaves the line to clients, or waits for an upstream that is set offline.",
+  }),
   begunAt: time,
   bytesPerSecond: z.number(),
   serves: z.array(
