@@ -28,7 +28,14 @@ async function world(more: readonly string[] = []) {
   const fake = await startFake({ mode: "plain" });
   const image = fake.addImage("org/app", "1", { layers: [LAYER] });
   const directory = join(await tempDirectory(), "data");
-  const start = () => startServing({ fake, directory, more });
+  /** It answers commands a moment after it listens. */
+  const start = async () => {
+    const serving = await startServing({ fake, directory, more });
+    await eventually(async () =>
+      expect(await runMain(["status", "--directory", directory])).toMatchObject({ code: 0 }),
+    );
+    return serving;
+  };
   const json = async (...args: string[]) => {
     const { code, out, err } = await runMain([...args, "--directory", directory, "--json"]);
     expect([code, err]).toEqual([0, ""]);
