@@ -37,6 +37,12 @@ describeWith(["skopeo"], "the records of a Granary that skopeo and Ollama pulled
 
   const asked = async (...args: string[]) => JSON.parse(await granary.ask(...args, "--json")) as Answer;
 
+  /** It answers commands a moment after it is ready. */
+  async function startAgain(): Promise<void> {
+    await granary.start();
+    await eventually(() => asked("status"));
+  }
+
   async function pullBoth(): Promise<void> {
     const client = await skopeo.start(cleanup, granary.port(HUB));
     await client.pull({ repository: "library/app", tag: "1" });
@@ -90,11 +96,11 @@ describeWith(["skopeo"], "the records of a Granary that skopeo and Ollama pulled
     expect(Number(all.saved)).toBeGreaterThan(modelBytes);
 
     await granary.stop();
-    await granary.start();
+    await startAgain();
     expect((await asked("pulls")).items).toEqual(pulls);
     expect((await asked("traffic")).all).toEqual(all);
     await granary.kill();
-    await granary.start();
+    await startAgain();
     expect((await asked("pulls")).items).toEqual(pulls);
     expect((await asked("traffic", "--by", "client")).items).toMatchObject([{ name: "127.0.0.1", pulls: 4 }]);
   });
