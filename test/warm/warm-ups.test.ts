@@ -107,10 +107,7 @@ describe("a list that is brought in when a tag moves", () => {
   });
 
   test("is left as it is while its registry cannot be asked", async () => {
-    const { world, clock, jobs } = await openWarmUps(
-      { upstream: { policy: { offlineDeadlineMs: 200 } } },
-      () => [{ movedEveryMs: 15 * 60_000 }],
-    );
+    const { world, clock, jobs } = await openWarmUps({}, () => [{ movedEveryMs: 15 * 60_000 }]);
     world.fake.addImage("a/b", "1", { layers: [10] });
     await clock.advance(60_000);
     await eventually(() => expect(jobs.list()).toHaveLength(1));

@@ -126,7 +126,7 @@ describe("what is not here", () => {
   });
 
   it("is an error where nothing is to be fetched, or cannot be", async () => {
-    const world = await startWorld({ upstream: { policy: { offlineDeadlineMs: 500 } } });
+    const world = await startWorld();
     placeImage(world.fake, "team/app", "1", { layers: [patternBytes(1, 0, 3_000)] });
     await expect(reported(world, ["team/app:1"], { fetch: false })).rejects.toMatchObject({
       code: "not-found",

@@ -8,7 +8,6 @@ import { type MirrorWorld, startWorld, UPSTREAM, type WorldOptions } from "../..
 import { eventually } from "../../support/patience.ts";
 
 const APP = `${UPSTREAM}/team/app:1`;
-const impatient: WorldOptions = { upstream: { policy: { offlineDeadlineMs: 1_000 } } };
 
 function importInto(
   world: MirrorWorld,
@@ -38,7 +37,7 @@ async function pull(world: MirrorWorld, { digest, blobs }: MadeThing, tag = "1")
 
 describe("a bundle that is imported", () => {
   it("is served whole while the registry is away, and asked for as usual when it is back", async () => {
-    const world = await startWorld(impatient);
+    const world = await startWorld();
     const image = madeImage(1);
     await world.fake.pause();
     const report = await importNames(world, { [APP]: image });
@@ -85,7 +84,7 @@ describe("a bundle that is imported", () => {
   });
 
   it("of an index with one of its platforms is served with that platform", async () => {
-    const world = await startWorld(impatient);
+    const world = await startWorld();
     const [here, elsewhere] = [madeImage(1), madeImage(2)];
     const index = madeIndex({ "linux/amd64": here, "linux/arm64": elsewhere });
     const without = [elsewhere.digest, ...elsewhere.blobs.map((blob) => digestOf(blob))];
@@ -117,7 +116,7 @@ describe("a bundle that is imported", () => {
 
 describe("a bundle with wrong bytes", () => {
   it("imports nothing of that blob, not the name that needs it, and all others; it says which", async () => {
-    const world = await startWorld(impatient);
+    const world = await startWorld();
     const [good, bad] = [madeImage(1), madeImage(2)];
     const layer = digestOf(bad.blobs[2] ?? Buffer.of());
     await world.fake.pause();
@@ -163,7 +162,7 @@ describe("a bundle with wrong bytes", () => {
   });
 
   it("that is cut off shows no name of what did not come whole, and goes on from there", async () => {
-    const world = await startWorld(impatient);
+    const world = await startWorld();
     const image = madeImage(1, [1_000, 9_000_000]);
     const whole = await madeBundle({ [APP]: image });
     await expect(importInto(world, whole.subarray(0, whole.length - 3_000_000))).rejects.toMatchObject({
@@ -179,7 +178,7 @@ describe("a bundle with wrong bytes", () => {
   });
 
   it("after a bundle that was cut off and had wrong bytes is still right", async () => {
-    const world = await startWorld(impatient);
+    const world = await startWorld();
     const image = madeImage(1, [1_000, 9_000_000]);
     const layer = digestOf(image.blobs[2] ?? Buffer.of());
     const wrong = await madeBundle({ [APP]: image }, { wrong: [layer] });
@@ -202,7 +201,7 @@ describe("a bundle with wrong bytes", () => {
 
 describe("a tag that is here already", () => {
   it("stays when it stands for something else, and is moved when that is asked for", async () => {
-    const world = await startWorld(impatient);
+    const world = await startWorld();
     const pulled = world.fake.addImage("team/app", "1", { layers: [10] });
     await world.get("team/app", "1");
     const image = madeImage(1);
@@ -273,7 +272,7 @@ describe("clients that did not log in", () => {
   const hub: WorldOptions = {
     mode: "hub",
     settings: { users: { granary: "hunter2" } },
-    upstream: { credentials, policy: { offlineDeadlineMs: 1_000 } },
+    upstream: { credentials },
   };
 
   it("get what was imported of a repository that the registry shows to nobody, with a line and without", async () => {
