@@ -53,15 +53,15 @@ test("what is below an added or removed key is not named beside it", async () =>
 
 test("a part that cannot have what it needs stops all of them, and what was prepared is let go of", async () => {
   const seen: string[] = [];
-  const part = (name: string, prepare: () => PreparedPart): ReloadPart<Numbers> => ({
+  const part = (prepare: () => PreparedPart): ReloadPart<Numbers> => ({
     takes: ["a"],
     prepare,
   });
-  const good = part("good", () => ({
+  const good = part(() => ({
     apply: () => void seen.push("applied"),
     abandon: () => void seen.push("let go"),
   }));
-  const bad = part("bad", () => {
+  const bad = part(() => {
     throw invalid;
   });
   const { file, reloads } = reloadsOf({ a: 1 }, [good, bad]);
