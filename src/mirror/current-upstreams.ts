@@ -26,22 +26,21 @@ const LOOK_MS = 1_000;
 
 export class CurrentUpstreams {
   readonly #clock: Clock;
-  /** Resolves when the transfers from this upstream that run now are over. */
-  readonly #transfers: (upstream: string) => Promise<unknown>;
+  #transfers: (upstream: string) => Promise<unknown> = async () => undefined;
   #current: ReadonlyMap<string, Entry>;
   readonly #retired = new Set<Entry>();
   /** Retired, held by no request any more, and perhaps still used by transfers. */
   readonly #leaving = new Set<Entry>();
   #look: Timer | undefined;
 
-  constructor(
-    clients: readonly UpstreamClient[],
-    clock: Clock,
-    transfers: (upstream: string) => Promise<unknown>,
-  ) {
+  constructor(clients: readonly UpstreamClient[], clock: Clock) {
     this.#clock = clock;
-    this.#transfers = transfers;
     this.#current = entriesOf(clients, new Map());
+  }
+
+  /** `transfers` resolves when the transfers from an upstream that run now are over: they use its client too. */
+  waitFor(transfers: (upstream: string) => Promise<unknown>): void {
+    this.#transfers = transfers;
   }
 
   get clients(): readonly UpstreamClient[] {

@@ -1,54 +1,40 @@
 /**
- * Owns the composition of one Mirror from its drivers: what every method does is its part's; here a Target finds its
- * upstream, permission is checked before anything is looked up, and everything is ended in order.
+ * Owns the composition of one Mirror from its drivers, and its end in order. What every method does is its part's; it answers nothing itself.
  */
 import { GranaryError } from "../errors.ts";
 import { Fills } from "../fill/fills.ts";
-import type { ContentRemoval } from "../metadata/content-removal.ts";
-import type { ContentRows } from "../metadata/content-rows.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import { patientMetadata } from "../metadata/patient-metadata.ts";
-import type { RuleRows } from "../metadata/rule-rows.ts";
-import type { SightingRows } from "../metadata/sighting-rows.ts";
-import type { Clock, Timer } from "../observe/clock.ts";
+import type { Clock } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
-import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
-import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
-import type { Wanting } from "../purpose.ts";
-import type { Records } from "../records/records.ts";
-import type { NamePattern } from "../routing/name-pattern.ts";
 import { storedPattern } from "../routing/stored-pattern.ts";
-import type { BlobTarget, Target } from "../routing/target.ts";
-import type { BlobStore } from "../store/blob-store.ts";
-import type { Spool } from "../store/partial.ts";
 import { BodyRoom } from "../upstream/network/body-room.ts";
-import type { Upstream } from "../upstream/policy.ts";
-import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { Access, type GuardedQuestion } from "./access/access.ts";
+import { regularly } from "../waiting/regularly.ts";
+import { Access } from "./access/access.ts";
 import { Links } from "./access/links.ts";
+import { answering } from "./answering.ts";
 import { Blobs } from "./blobs/blobs.ts";
 import { type Carrying, carrying } from "./carrying.ts";
-import { type Contents, contentsOf } from "./contents/contents.ts";
+import { contentsOf } from "./contents/contents.ts";
 import { EdgeBackfill } from "./contents/edge-backfill.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
-import { onlyTags } from "./lists/only-tags.ts";
 import { Referrers } from "./lists/referrers.ts";
 import { StoredLists } from "./lists/stored-lists.ts";
 import { TagLists } from "./lists/tag-lists.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
-import type { Asker, FoundBlob, ListAnswer, ManifestAsker, Mirror, MirrorStatus } from "./mirror.ts";
-import { Cooldown, type Cooldowns } from "./rules/cooldown.ts";
+import type { ManifestAsker, MirrorStatus } from "./mirror.ts";
+import type { MirrorParts, PassagePart, StartedMirror } from "./mirror-parts.ts";
+import { Cooldown } from "./rules/cooldown.ts";
 import { Keep } from "./rules/keep.ts";
 import { Offline } from "./rules/offline.ts";
-import { Passage, type PassageRule } from "./rules/passage.ts";
+import { Passage } from "./rules/passage.ts";
 import { PassageDesk } from "./rules/passage-desk.ts";
 import { PassageRules } from "./rules/passage-rules.ts";
 import { Damage } from "./space/damage.ts";
-import type { Budget } from "./space/disk-measure.ts";
 import { blobsOfOurs, Ownership, spoolOfOurs } from "./space/ours-alone.ts";
 import { Pins } from "./space/pins.ts";
 import { Space } from "./space/space.ts";
@@ -60,43 +46,6 @@ import { Scrub } from "./upkeep/scrub.ts";
 import { SoundBlobs } from "./upkeep/sound-blobs.ts";
 import { StorageGuard } from "./upkeep/storage-guard.ts";
 import { verifyStore } from "./upkeep/verify.ts";
-
-export type MirrorParts = {
-  readonly clients: readonly UpstreamClient[];
-  readonly metadata: Metadata;
-  readonly contents: ContentRows & ContentRemoval;
-  readonly rules: RuleRows;
-  readonly blobs: BlobStore;
-  readonly spool: Spool;
-  /** Makes what is missing of the folders that `blobs` and `spool` work in; see StorageGuard. */
-  readonly makeFolders: () => Promise<string>;
-  readonly budget: Budget;
-  /** Keep rules of the settings. */
-  readonly keep?: readonly NamePattern[];
-  readonly sightings: SightingRows;
-  /** What the settings say of what may pass; everything, and at once, when left out. */
-  readonly passage?: PassagePart;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly metrics: Metrics;
-  /** In [0, 1): spreads retries. */
-  readonly random: () => number;
-  readonly records: Records;
-  /** Within which each stored blob is hashed again; 0 or nothing: never. */
-  readonly verifyEveryMs?: number;
-  /**
-   * For one command over a directory that no server uses: nothing is put right, swept, watched or hashed by itself, so that only what the
-   * command asks for changes anything.
-   */
-  readonly isAtRest?: boolean;
-  /** What is exported of an index of which nothing is here; linux/amd64 when left out. */
-  readonly host?: Platform;
-};
-
-export type PassagePart = {
-  readonly rules: readonly PassageRule[];
-  readonly cooldowns: Cooldowns;
-};
 
 const EVERYTHING_PASSES: PassagePart = { rules: [], cooldowns: new Map() };
 /** A refresh is asked for by who runs this Granary, and asks for what most clients take. */
@@ -110,22 +59,6 @@ const LIST_MEMORY = 64 * 2 ** 20;
 const LOOK_MS = 5_000;
 /** Of one repository that is looked through for what leads to a digest. */
 const MOST_TAGS = 10_000;
-
-/** A running Mirror, and what settings can change of it. */
-export type StartedMirror = Mirror &
-  Carrying & {
-    readonly offline: Offline;
-    /** All upstreams from now on; a client that is not among them any more is closed when no pull needs it. */
-    renewUpstreams(clients: readonly UpstreamClient[]): void;
-    renewBudget(budget: Budget): void;
-    /** As `verifyEveryMs`. */
-    renewVerifying(everyMs: number): void;
-    renewPassage(passage: PassagePart): void;
-    readonly passage: PassageDesk;
-    readonly contents: Contents;
-    /** Keep rules of the settings from now on. */
-    renewKeep(patterns: readonly NamePattern[]): void;
-  };
 
 /** Reconciles disk and Metadata, of a large store only the first part, then serves. The parts are the Mirror's from now on: `close` closes them. */
 export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
@@ -144,43 +77,28 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const tagUses = new TagUses(parts.contents, clock, log);
   const damage = new Damage({ log, metrics, troubles, events });
   const stored = { metadata, blobs: store, spool, pins, uses, damage };
-  const configured = (): readonly Upstream[] => upstreams.clients.map((client) => client.upstream);
+  const upstreams = new CurrentUpstreams(parts.clients, clock);
+  const configured = () => upstreams.clients.map((client) => client.upstream);
+  const parse = (text: string) => storedPattern(text, configured());
+  const backfill = new EdgeBackfill({ rows: parts.contents, clock, log });
   const keep = new Keep(
-    {
-      contents: parts.contents,
-      rows: parts.rules,
-      clock,
-      areEdgesKnown: () => backfill.isDone,
-      parse: (text) => storedPattern(text, configured()),
-    },
+    { contents: parts.contents, rows: parts.rules, clock, areEdgesKnown: () => backfill.isDone, parse },
     parts.keep ?? [],
   );
-  const backfill = new EdgeBackfill({ rows: parts.contents, clock, log });
   const isKept = (digest: Digest) => keep.isKept(digest);
   const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles, events });
   // What can be fetched again gives way to what cannot.
   metadata.onFull(() => void space.trim());
+  const offline = new Offline({ rows: parts.rules, clock, events, clients: () => upstreams.clients });
   const fills = new Fills({
-    spool,
-    blobs: store,
-    clock,
-    log,
-    episodes,
-    metrics,
-    random,
+    ...{ spool, blobs: store, clock, log, episodes, metrics, random },
     record: (digest, size) => recordVerified(metadata, clock, digest, size),
     takeRoom: (of, size) => space.takeRoom(of, size),
     pin: (digest) => pins.pinFill(digest),
     isOffline: (upstream) => offline.has(upstream),
   });
-  const offline: Offline = new Offline({
-    rows: parts.rules,
-    clock,
-    events,
-    clients: () => upstreams.clients,
-    changed: () => fills.lineChanged(),
-  });
-  const upstreams = new CurrentUpstreams(parts.clients, clock, (upstream) => fills.over(upstream));
+  offline.onChange(() => fills.lineChanged());
+  upstreams.waitFor((upstream) => fills.over(upstream));
   const sound = new SoundBlobs({ store, metadata, pins, damage, clock, log });
   const reconciliation = new Reconciliation({
     ...{ metadata, blobs: store, spool, sound, space, pins },
@@ -200,15 +118,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const { rules: settled, cooldowns } = parts.passage ?? EVERYTHING_PASSES;
   const cooldown = new Cooldown({ rows: parts.sightings, clock, events }, cooldowns);
   const manifests = new Manifests({
-    metadata,
-    links,
-    uses,
-    tagUses,
-    clock,
-    damage,
-    episodes,
-    events,
-    cooldown,
+    ...{ metadata, links, uses, tagUses, clock, damage, episodes, events, cooldown },
   });
   const passage = new Passage({
     clock,
@@ -220,7 +130,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   });
   const passageRules = new PassageRules({
     ...{ passage, rows: parts.rules, contents: parts.contents, clock },
-    parse: (text) => storedPattern(text, configured()),
+    parse,
     upstreams: configured,
   });
   await passageRules.load(settled);
@@ -236,12 +146,15 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     episodes,
   });
 
+  const answers = answering({
+    ...{ upstreams, access, passage, cooldown, links, manifests, blobs, tagLists, referrers },
+  });
   const contents = contentsOf({
     ...{ rows: parts.contents, metadata, spool, space, pins, uses, tagUses, keep, links, access, manifests },
     ...{ records: parts.records, backfill, clock, log, upstreams: configured },
     fills: () => fills.status(),
     ask: ({ upstream, repository }, tag) =>
-      headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
+      answers.headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
     askFor: async ({ upstream, repository }, tag) => {
       const held = upstreams.hold(upstream);
       if (held === undefined)
@@ -252,14 +165,6 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   });
 
   const upkeep: (() => Promise<void>)[] = [];
-  const verifying = {
-    metadata,
-    store,
-    sound,
-    damage,
-    clock,
-    pins,
-  };
   const roundMs = parts.verifyEveryMs ?? 0;
   const scrub = new Scrub({ metadata, store, sound, pins, roundMs, clock, log, metrics });
   await offline.open();
@@ -276,39 +181,8 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   }
   let closing: Promise<void> | undefined;
 
-  /** The answer of the target's upstream, as far as the asker may see it. `keep` gives the answer with what is to be done when it is over. */
-  async function answered<T>(
-    target: Target,
-    asker: Asker,
-    question: GuardedQuestion<T>,
-    keep?: (answer: T, whenOver: () => void) => T,
-  ): Promise<T> {
-    if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
-    const held = upstreams.hold(target.upstream);
-    if (held === undefined)
-      throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
-    let isKept = false;
-    try {
-      if (passage.hasRules) await passage.check(target);
-      const answer = await access.answer(held.client, target, asker, question);
-      isKept = keep !== undefined;
-      return keep === undefined ? answer : keep(answer, held.release);
-    } finally {
-      if (!isKept) held.release();
-    }
-  }
-
-  const headManifest: Mirror["headManifest"] = (target, ask) =>
-    answered(target, ask, {
-      run: async (client) => {
-        const answer = await manifests.head(client, target, ask);
-        if (passage.hasRules) passage.leave(target, answer.digest, []);
-        return answer;
-      },
-      digest: ({ digest }) => digest,
-    });
-
   async function close(deadlineMs: number): Promise<void> {
+    answers.close();
     blobs.close();
     backfill.stop();
     for (const stop of upkeep) await stop();
@@ -328,57 +202,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   }
 
   const mirror: Omit<StartedMirror, keyof Carrying> = {
-    manifest: (target, ask) =>
-      answered(target, ask, {
-        run: async (client) => {
-          const answer = await manifests.get(client, target, ask);
-          if (passage.hasRules) passage.leave(target, answer.manifest.digest, listedIn(answer.manifest));
-          return answer;
-        },
-        digest: ({ manifest }) => manifest.digest,
-        listed: ({ manifest }) => listedIn(manifest),
-      }),
-    headManifest,
-    blob: (target, asker) =>
-      answered(
-        target,
-        asker,
-        {
-          run: async (client) => {
-            if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
-            return await blobs.open(client, target, wantingOf(target, asker));
-          },
-          digest: () => target.digest,
-          drop: ({ blob }) => blob.release(),
-        },
-        releasingBoth,
-      ),
-    statBlob: (target, asker) =>
-      answered(target, asker, {
-        run: async (client) => {
-          if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
-          return await blobs.stat(client, target);
-        },
-        digest: () => target.digest,
-      }),
-    tags: (target, asker) =>
-      answered(target, asker, {
-        run: async (client) => {
-          const filter = passage.tagFilter(target);
-          const list = await tagLists.get(client, target);
-          return filter === undefined ? list : await onlyTags(list, filter);
-        },
-        digest: () => undefined,
-        drop: ({ release }) => release(),
-        storedAt: storedAtOf,
-      }),
-    referrers: (target, asker) =>
-      answered(target, asker, {
-        run: (client) => referrers.get(client, target, asker),
-        digest: () => undefined,
-        drop: ({ release }) => release(),
-        storedAt: storedAtOf,
-      }),
+    ...answers,
     status: async (): Promise<MirrorStatus> => {
       const [disk, sums] = await Promise.all([space.use(), metadata.sums()]);
       const running = fills.status();
@@ -397,7 +221,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       if (closing !== undefined) throw new GranaryError("closed", "Granary is shutting down.");
       // Nobody is served where no server runs.
       const pace = parts.isAtRest === true ? {} : { pace: () => politePace(pins) };
-      return await verifyStore(verifying, { ...pace, ...options });
+      return await verifyStore({ metadata, store, sound, damage, clock, pins }, { ...pace, ...options });
     },
     renewUpstreams: (clients) => {
       offline.apply(clients);
@@ -425,53 +249,11 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       return closing;
     },
   };
-  const { contents: rows, host } = parts;
   const carried = carrying({
-    ...{
-      mirror,
-      metadata,
-      contents: rows,
-      store,
-      spool,
-      space,
-      pins,
-      uses,
-      links,
-      manifests,
-      access,
-      clock,
-      host,
-    },
-    upstreams: () => upstreams.clients.map(({ upstream }) => upstream),
+    ...{ mirror, metadata, store, spool, space, pins, uses, links, manifests, access, clock },
+    ...{ contents: parts.contents, host: parts.host, upstreams: configured },
   });
   return { ...mirror, ...carried };
-}
-
-/** Where new content has to wait, a blob passes as part of what was let through. */
-async function admitBlob(links: Links, target: BlobTarget): Promise<void> {
-  const { upstream, repository, digest } = target;
-  if ((await links.find(target, digest)) !== undefined) return;
-  const name = `${upstream}/${repository}@${digest}`;
-  const reason = `is part of nothing that was let through there (upstreams.${upstream}.cooldown)`;
-  throw new GranaryError("denied", `${name} ${reason}.`, { target: name });
-}
-
-function wantingOf({ repository }: Target, { purpose = "waited", client, tag, pull }: Asker): Wanting {
-  return { purpose, serves: { repository, client, tag, pull } };
-}
-
-/** While the blob is read, its upstream's client is needed too. */
-function releasingBoth({ blob, outcome }: FoundBlob, whenOver: () => void): FoundBlob {
-  const { digest, size } = blob;
-  const release = () => {
-    whenOver();
-    blob.release();
-  };
-  return { blob: { digest, size, reader: (...asked) => blob.reader(...asked), release }, outcome };
-}
-
-function storedAtOf({ outcome, checkedAt }: ListAnswer): number | undefined {
-  return outcome === "stale" ? checkedAt : undefined;
 }
 
 /** A Fill has hashed what it commits. */
@@ -485,22 +267,4 @@ function reportFills(metrics: Metrics, fills: MirrorStatus["fills"]): void {
   metrics.fills.reset();
   for (const { state } of fills) metrics.fills.inc({ state });
   metrics.waits.set(fills.reduce((sum, { waits }) => sum + waits, 0));
-}
-
-/** At once, then `ms` after each time has ended; the returned stop waits for one that runs. */
-function regularly(clock: Clock, ms: number, work: () => Promise<void>): () => Promise<void> {
-  let isStopped = false;
-  let next: Timer | undefined;
-  let running = Promise.resolve();
-  const run = () => {
-    running = work().then(() => {
-      if (!isStopped) next = clock.after(ms, run);
-    });
-  };
-  run();
-  return () => {
-    isStopped = true;
-    next?.cancel();
-    return running;
-  };
 }

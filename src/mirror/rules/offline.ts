@@ -20,8 +20,6 @@ export type OfflineParts = {
   readonly events: Pick<Events, "tell">;
   /** Those that there are now. */
   readonly clients: () => readonly UpstreamClient[];
-  /** Called when an upstream was set offline or back. */
-  readonly changed: () => void;
 };
 
 const KIND = "offline";
@@ -30,9 +28,15 @@ export class Offline {
   readonly #parts: OfflineParts;
   /** By name of the upstream: since when. An upstream that is not configured now may come back. */
   readonly #since = new Map<string, number>();
+  #changed = () => {};
 
   constructor(parts: OfflineParts) {
     this.#parts = parts;
+  }
+
+  /** `listener` is called whenever an upstream was set offline or back. */
+  onChange(listener: () => void): void {
+    this.#changed = listener;
   }
 
   /** What was set before this process began. Throws `store-damaged`. */
@@ -63,7 +67,7 @@ export class Offline {
     const changing = known.filter((name) => this.#since.has(name) !== isOffline);
     if (isTrial) return changing;
     for (const name of changing) await this.#setOne(name, isOffline);
-    if (changing.length > 0) this.#parts.changed();
+    if (changing.length > 0) this.#changed();
     return changing;
   }
 

@@ -1,0 +1,192 @@
+/**
+ * Owns how a Target is answered: its upstream is found, what may not pass is refused, permission is checked before anything is looked up,
+ * and then the part that has such answers is asked. It looks up nothing itself.
+ */
+import { GranaryError } from "../errors.ts";
+import type { Wanting } from "../purpose.ts";
+import type { BlobTarget, Target } from "../routing/target.ts";
+import type { Access, GuardedQuestion } from "./access/access.ts";
+import type { Links } from "./access/links.ts";
+import type { Blobs } from "./blobs/blobs.ts";
+import type { CurrentUpstreams } from "./current-upstreams.ts";
+import { onlyTags } from "./lists/only-tags.ts";
+import type { Referrers } from "./lists/referrers.ts";
+import type { TagLists } from "./lists/tag-lists.ts";
+import { listedIn } from "./manifests/manifest-bytes.ts";
+import type { Manifests } from "./manifests.ts";
+import type { Asker, FoundBlob, ListAnswer, Mirror } from "./mirror.ts";
+import type { Cooldown } from "./rules/cooldown.ts";
+import type { Passage } from "./rules/passage.ts";
+
+export type AnsweringParts = {
+  readonly upstreams: Pick<CurrentUpstreams, "hold">;
+  readonly access: Pick<Access, "answer">;
+  readonly passage: Passage;
+  readonly cooldown: Pick<Cooldown, "isCooling">;
+  readonly links: Links;
+  readonly manifests: Manifests;
+  readonly blobs: Blobs;
+  readonly tagLists: TagLists;
+  readonly referrers: Referrers;
+};
+
+/** The methods of a Mirror that take a Target; see there for what they throw. */
+export type Answers = Pick<
+  Mirror,
+  "manifest" | "headManifest" | "blob" | "statBlob" | "tags" | "referrers"
+> & {
+  /** From now on every answer is `closed`. */
+  close(): void;
+};
+
+export function answering(parts: AnsweringParts): Answers {
+  const answerer = new Answerer(parts);
+  return {
+    ...manifestAnswers(parts, answerer),
+    ...blobAnswers(parts, answerer),
+    ...listAnswers(parts, answerer),
+    close: () => answerer.close(),
+  };
+}
+
+/** What every Target passes. */
+class Answerer {
+  readonly #parts: AnsweringParts;
+  #isClosed = false;
+
+  constructor(parts: AnsweringParts) {
+    this.#parts = parts;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /**
+   * The answer of the target's upstream, as far as the asker may see it. An answer that needs the upstream's client for longer is given
+   * on by `keep`, with what is to be called when it is over.
+   */
+  async answer<T>(
+    target: Target,
+    asker: Asker,
+    question: GuardedQuestion<T>,
+    keep?: (answer: T, whenOver: () => void) => T,
+  ): Promise<T> {
+    const { upstreams, passage, access } = this.#parts;
+    if (this.#isClosed) throw new GranaryError("closed", "Granary is shutting down.");
+    const held = upstreams.hold(target.upstream);
+    if (held === undefined)
+      throw new GranaryError("route-unknown", `No upstream "${target.upstream}" is configured.`);
+    let isKept = false;
+    try {
+      if (passage.hasRules) await passage.check(target);
+      const answer = await access.answer(held.client, target, asker, question);
+      isKept = keep !== undefined;
+      return keep === undefined ? answer : keep(answer, held.release);
+    } finally {
+      if (!isKept) held.release();
+    }
+  }
+}
+
+function manifestAnswers(
+  { manifests, passage }: AnsweringParts,
+  answerer: Answerer,
+): Pick<Mirror, "manifest" | "headManifest"> {
+  return {
+    manifest: (target, ask) =>
+      answerer.answer(target, ask, {
+        run: async (client) => {
+          const answer = await manifests.get(client, target, ask);
+          if (passage.hasRules) passage.leave(target, answer.manifest.digest, listedIn(answer.manifest));
+          return answer;
+        },
+        digest: ({ manifest }) => manifest.digest,
+        listed: ({ manifest }) => listedIn(manifest),
+      }),
+    headManifest: (target, ask) =>
+      answerer.answer(target, ask, {
+        run: async (client) => {
+          const answer = await manifests.head(client, target, ask);
+          if (passage.hasRules) passage.leave(target, answer.digest, []);
+          return answer;
+        },
+        digest: ({ digest }) => digest,
+      }),
+  };
+}
+
+function blobAnswers(
+  { blobs, links, cooldown }: AnsweringParts,
+  answerer: Answerer,
+): Pick<Mirror, "blob" | "statBlob"> {
+  return {
+    blob: (target, asker) => {
+      const question: GuardedQuestion<FoundBlob> = {
+        run: async (client) => {
+          if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
+          return await blobs.open(client, target, wantingOf(target, asker));
+        },
+        digest: () => target.digest,
+        drop: ({ blob }) => blob.release(),
+      };
+      return answerer.answer(target, asker, question, releasingBoth);
+    },
+    statBlob: (target, asker) =>
+      answerer.answer(target, asker, {
+        run: async (client) => {
+          if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
+          return await blobs.stat(client, target);
+        },
+        digest: () => target.digest,
+      }),
+  };
+}
+
+function listAnswers(
+  { tagLists, referrers, passage }: AnsweringParts,
+  answerer: Answerer,
+): Pick<Mirror, "tags" | "referrers"> {
+  return {
+    tags: (target, asker) =>
+      answerer.answer(target, asker, {
+        run: async (client) => {
+          const filter = passage.tagFilter(target);
+          const list = await tagLists.get(client, target);
+          return filter === undefined ? list : await onlyTags(list, filter);
+        },
+        ...LIST,
+      }),
+    referrers: (target, asker) =>
+      answerer.answer(target, asker, { run: (client) => referrers.get(client, target, asker), ...LIST }),
+  };
+}
+
+const LIST = {
+  digest: () => undefined,
+  drop: ({ release }: ListAnswer) => release(),
+  storedAt: ({ outcome, checkedAt }: ListAnswer) => (outcome === "stale" ? checkedAt : undefined),
+};
+
+/** Where new content has to wait, a blob passes as part of what was let through. */
+async function admitBlob(links: Links, target: BlobTarget): Promise<void> {
+  const { upstream, repository, digest } = target;
+  if ((await links.find(target, digest)) !== undefined) return;
+  const name = `${upstream}/${repository}@${digest}`;
+  const reason = `is part of nothing that was let through there (upstreams.${upstream}.cooldown)`;
+  throw new GranaryError("denied", `${name} ${reason}.`, { target: name });
+}
+
+function wantingOf({ repository }: Target, { purpose = "waited", client, tag, pull }: Asker): Wanting {
+  return { purpose, serves: { repository, client, tag, pull } };
+}
+
+/** While the blob is read, its upstream's client is needed too. */
+function releasingBoth({ blob, outcome }: FoundBlob, whenOver: () => void): FoundBlob {
+  const { digest, size } = blob;
+  const release = () => {
+    whenOver();
+    blob.release();
+  };
+  return { blob: { digest, size, reader: (...asked) => blob.reader(...asked), release }, outcome };
+}
