@@ -71,10 +71,8 @@ async function run(flags: ServeFlags): Promise<void> {
   log.debug({ config: config ?? "built in" }, "settings");
   const observers = { log, metrics: createMetrics(), clock: systemClock };
   const mirror = await openCache(settings, observers);
-  const serving = await serve(settings, mirror, observers, mirror.records).catch(async (error: unknown) => {
-    await mirror.close(0);
-    throw error;
-  });
+  const closeMirror = () => mirror.close(0);
+  const serving = await serve(settings, mirror, observers, mirror.records).catch(givingUp(log, closeMirror));
   const drain = drainOf(settings);
   const clients = setupParts(settings, serving, mirror);
   const parts = [
@@ -90,12 +88,9 @@ async function run(flags: ServeFlags): Promise<void> {
     settings: reload,
     clients,
     ...observers,
-  }).catch(async (error: unknown) => {
-    await serving.close();
-    await mirror.close(0);
-    throw error;
-  });
+  }).catch(givingUp(log, () => serving.close(), closeMirror));
   parts.push(...face.reloadParts);
+  serving.announce();
   announce(settings, serving, face);
   signals.onReload(() => reload.run().then(ignored, ignored));
   const signal = await signals.stop;
@@ -105,6 +100,17 @@ async function run(flags: ServeFlags): Promise<void> {
   );
   await face.close();
   await stop(drain.ms, serving, mirror, log);
+}
+
+/** For what cannot be opened: closes what was opened before it, and throws why. */
+function givingUp(log: Log, ...closes: readonly (() => Promise<void>)[]): (error: unknown) => Promise<never> {
+  return async (error) => {
+    for (const close of closes)
+      await close().catch((failure: unknown) => {
+        log.error({ reason: messageOf(failure) }, "closing after a failed start failed");
+      });
+    throw error;
+  };
 }
 
 /** The log has it already. */

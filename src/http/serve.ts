@@ -32,13 +32,18 @@ export type ServeSettings = {
 export type Serving = {
   /** In the order of the settings. */
   readonly listeners: readonly Pick<ServedListener, "port" | "upstream" | "url" | "urls" | "entry">[];
+  /** Says in the log where it listens, for the first time: called when everything that is started with it answers too. */
+  announce(): void;
   /** How it takes other settings. Its preparing can close a listener for a moment, so it comes after all other parts. */
   readonly reloadPart: ReloadPart<ServeSettings>;
   /** Stops accepting, lets bodies in flight end within drainMs, then cuts them. Idempotent. */
   close(): Promise<void>;
 };
 
-/** Throws `config-invalid` when a port cannot be had; nothing listens then. Without `records` nothing of the requests is kept. */
+/**
+ * Listens, and does not say so before `announce`. Throws `config-invalid` when a port cannot be had; nothing listens then. Without `records`
+ * nothing of the requests is kept.
+ */
 export async function serve(
   settings: ServeSettings,
   mirror: Mirror,
@@ -59,17 +64,15 @@ export async function serve(
     (entry) => ServedListener.open(entry, terms, { shared, commons, interfaces }),
     (sentence) => observers.log.error(sentence),
   );
-  const use = (change: ChangedListeners) => {
-    listeners.use(change);
-    announce(change, observers);
-  };
-  use(await listeners.prepare(settings.listeners));
+  const started = await listeners.prepare(settings.listeners);
+  listeners.use(started);
 
   /** The listeners that stay may fail to take a new certificate; each of the others takes what is new all the same. */
   const apply = (change: ChangedListeners, next: ServeSettings) => {
     terms = termsOf(next);
     commons.admission.renew(next.clients ?? NO_LIMITS);
-    use(change);
+    listeners.use(change);
+    announce(change, observers);
     const failures = change.listeners.flatMap((listener, index) => {
       const entry = next.listeners[index] ?? listener.entry;
       return listener.renew(entry, terms) ?? [];
@@ -81,6 +84,7 @@ export async function serve(
     get listeners() {
       return listeners.current;
     },
+    announce: () => announce(started, observers),
     reloadPart: {
       takes: ["listeners", "clients", "drain", "upstreams"],
       prepare: async (next, isTrial) => {

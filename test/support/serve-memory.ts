@@ -55,6 +55,7 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
     ...(interfaces && { interfaces }),
   };
   const serving = await serve(settings, mirror, { log, metrics, clock });
+  serving.announce();
   const [hub, ollama] = serving.listeners.map(({ port }) => port);
   if (hub === undefined || ollama === undefined) throw new Error("two listeners were asked for");
   const close = () => serving.close();

@@ -1,7 +1,7 @@
 /** Owns a real `granary serve` for one test: its configuration, its port, what it has logged, and its end. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { access, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { expect, onTestFinished } from "vitest";
@@ -34,8 +34,6 @@ export type Serving = {
   /** The log so far, as JSON lines. */
   lines(): string[];
   get(target: string): Promise<WireAnswer>;
-  /** Resolves when commands on this machine can ask it: its socket comes a moment after its ports. */
-  untilAsked(): Promise<void>;
   /** The troubles that `/readyz` tells of. */
   troubles(): Promise<string[]>;
   /** Resolves when it is dead. */
@@ -66,18 +64,8 @@ export async function startServing(options: ServingOptions): Promise<Serving> {
     if (answer.status !== 200) throw new Error(`not ready: ${answer.status}`);
     return (JSON.parse(answer.body.toString()) as { troubles?: string[] }).troubles ?? [];
   };
-  const socket = join(options.directory, "granary.sock");
-  const untilAsked = async () => {
-    const isThere = () =>
-      access(socket).then(
-        () => true,
-        () => false,
-      );
-    await expect.poll(isThere, STARTED).toBe(true);
-  };
   return {
     port,
-    untilAsked,
     config: file,
     child,
     lines: () => text.split("\n").filter(Boolean),

@@ -1,9 +1,10 @@
 /** Shows the admin face of a real `granary serve`: where it listens, the link of its first start, and what it does where it cannot listen. */
-import { readFile, rm, stat } from "node:fs/promises";
+import { readFile, rm, stat, writeFile } from "node:fs/promises";
+import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
-import { runGranary } from "../../support/run-granary.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { runGranary, startGranary } from "../../support/run-granary.ts";
 import { runMain } from "../../support/run-main.ts";
 import { type Serving, startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
@@ -17,7 +18,7 @@ async function start(admin: string, at?: string) {
   return { directory, serving };
 }
 
-/** The line of the log that says where the admin face is; it comes after those of the listeners. */
+/** The line of the log that says where the admin face is. */
 async function portOf({ lines }: Serving): Promise<number> {
   const found = () => /the admin face is at http:\/\/[^"]*:(\d+)"/.exec(lines().join("\n"));
   await expect.poll(found).not.toBeNull();
@@ -92,7 +93,30 @@ test("a place that somebody asked for and that is taken is one clear error, and 
   const ended = await runGranary([...args, "--admin", String(port)], { env: { GRANARY_CONFIG: "" } });
   expect(ended.code).toBe(2);
   expect(ended.err).toContain(`Cannot listen on port ${port} of 127.0.0.1: another program listens there`);
+  expect(ended.out + ended.err, "it never said that it listens").not.toContain("listening on");
   await new Promise((resolve) => taken.close(resolve));
+});
+
+test("as soon as the log says that clients are listened to, commands are answered too", async () => {
+  const { url } = await startFake({ mode: "plain" });
+  const directory = join(await tempDirectory(), "data");
+  const config = join(await tempDirectory(), "granary.yaml");
+  const upstreams = `upstreams: { fake.test: { endpoints: ["${url}"], internal: true } }`;
+  const listeners = "listeners: [{ port: 0, host: 127.0.0.1, upstream: fake.test }]";
+  await writeFile(
+    config,
+    [listeners, upstreams, `storage: { directory: ${directory} }`, "admin: { port: 0 }"].join("\n"),
+  );
+  const granary = startGranary(["serve", "--config", config]);
+  onTestFinished(() => void granary.child.kill("SIGKILL"));
+  const answered = new Promise((resolve, reject) => {
+    granary.child.stdout?.on("data", () => {
+      if (!granary.text().includes("listening on")) return;
+      const options = { socketPath: join(directory, "granary.sock"), path: "/api/v1/status", agent: false };
+      get(options, (answer) => resolve(answer.resume().statusCode)).on("error", reject);
+    });
+  });
+  expect(await Promise.race([answered, granary.ended])).toBe(200);
 });
 
 test("admin: off leaves the socket, for commands on this machine", async () => {

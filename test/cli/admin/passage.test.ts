@@ -10,7 +10,6 @@ async function world() {
   const fake = await startFake({ mode: "plain" });
   const directory = `${await tempDirectory()}/data`;
   const serving = await startServing({ fake, directory });
-  await serving.untilAsked();
   const granary = (...args: string[]) => runMain([...args, "--directory", directory]);
   const reach = async (more: string) => {
     const before = await readFile(serving.config, "utf8");

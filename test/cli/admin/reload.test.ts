@@ -16,7 +16,6 @@ test("it says what is in use now and what needs a restart, and a dry run the sam
   fake.addImage("a/b", "1", { layers: [10] });
   const directory = `${await tempDirectory()}/data`;
   const serving = await startServing({ fake, directory });
-  await serving.untilAsked();
   const reload = (...args: string[]) => runMain(["reload", "--directory", directory, ...args]);
   expect(await reload()).toMatchObject({ code: 0, out: "Nothing has changed in the settings.\n" });
   const before = await readFile(serving.config, "utf8");
@@ -59,7 +58,6 @@ test("everything but the storage directory and the form of the log is taken with
   const fake = await startFake({ mode: "plain" });
   const directory = `${await tempDirectory()}/data`;
   const serving = await startServing({ fake, directory });
-  await serving.untilAsked();
   const secret = "TOP-S3CRET";
   const passwordFile = join(directory, "..", "password");
   await writeFile(passwordFile, secret);
