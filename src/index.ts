@@ -71,14 +71,18 @@ export { type ErrorCode, type ErrorFacts, GranaryError, isGranaryError } from ".
 export { loadSettings } from "./config/load.ts";
 export { mirrorSource } from "./mirror/mirror-source.ts";
 export { type OpenedMirror, openMirror, openSource, type SourceOptions } from "./open.ts";
-export type { Crowd, OpenedRange, Origin } from "./origin.ts";
+export type { Allowance, Crowd, OpenedRange, Origin, WantedFor } from "./origin.ts";
+export type { Purpose, Serves } from "./purpose.ts";
 export type { BlobReader, ManifestHead, ReadableBlob, Source } from "./source.ts";
 
 // What a Mirror or a Source is made with.
 
 export type { ReachOptions } from "./config/reached-upstream.ts";
 export type { PassageSettings } from "./config/sections/passage.ts";
+export type { PrefetchSetting } from "./config/sections/prefetch.ts";
+export type { WarmSetting } from "./config/sections/warm.ts";
 export type {
+  AdminSettings,
   ClientSettings,
   ListenerFiles,
   ListenerSettings,
@@ -103,11 +107,15 @@ export type {
   PasswordCredentials,
   TokenCredentials,
 } from "./oci/credentials.ts";
+export type { RecordSettings } from "./records/retention.ts";
+export type { NamePattern } from "./routing/name-pattern.ts";
+export type { BandwidthSettings, NamedLimits } from "./upstream/network/bandwidth-hours.ts";
 export type { TlsMaterial } from "./upstream/network/trust.ts";
 export type { Policy, Upstream } from "./upstream/policy.ts";
 
 // What a Mirror is asked and answers.
 
+export type { FillFacts, ServedReader } from "./fill/fill-facts.ts";
 export type {
   Asker,
   FoundBlob,
@@ -121,7 +129,13 @@ export type {
   ReferrersAnswer,
   TagsAnswer,
 } from "./mirror/mirror.ts";
-export type { Finding, FindingKind, VerifyOptions, VerifyReport } from "./mirror/upkeep/verify.ts";
+export type {
+  Finding,
+  FindingKind,
+  VerifyOptions,
+  VerifyPlace,
+  VerifyReport,
+} from "./mirror/upkeep/verify.ts";
 export type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./routing/target.ts";
 export type { PullBudget } from "./upstream/network/headers.ts";
 export type { UpstreamStatus } from "./upstream/upstream-client.ts";

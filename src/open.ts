@@ -52,8 +52,6 @@ const userAgent = `granary/${version}`;
 
 /** A Mirror that can take other settings while it runs. */
 export type OpenedMirror = Mirror & {
-  /** What is stored, as people ask of it and steer it. */
-  readonly contents: Contents;
   /**
    * Uses upstreams, budget and rules of other settings from now on, also new certificates and passwords; pulls in flight go on. What else
    * differs needs another Mirror. Throws `config-invalid`, and changes nothing then.
@@ -63,6 +61,8 @@ export type OpenedMirror = Mirror & {
 
 /** The same with everything that only a server needs. */
 export type OpenedCache = OpenedMirror & {
+  /** What is stored, as people ask of it and steer it. */
+  readonly contents: Contents;
   readonly records: Records;
   readonly offline: Offline;
   readonly bandwidth: LineLimits;

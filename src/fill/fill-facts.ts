@@ -12,7 +12,7 @@ import { type Over, type Running, told } from "./fill-state.ts";
 import type { Supply } from "./supply.ts";
 
 /** Those who read the same for the same reason are one. */
-type Served = Serves & {
+export type ServedReader = Serves & {
   readonly purpose: Purpose;
   /** When the first of them came, epoch ms. */
   readonly since: number;
@@ -40,7 +40,7 @@ export type FillFacts = {
   /** Over the last seconds. */
   readonly bytesPerSecond: number;
   /** Whom it serves, at most MOST_TOLD; `readers` counts all. */
-  readonly serves: readonly Served[];
+  readonly serves: readonly ServedReader[];
   /** What is here, for drawing: at most a few hundred runs. */
   readonly runs: readonly ByteRange[];
   /** Where lanes write and readers read, at most MOST_TOLD of each. */
@@ -92,8 +92,8 @@ export function factsOf({
   };
 }
 
-function servedBy(readers: Iterable<FillReader>): readonly Served[] {
-  const found = new Map<string, Served>();
+function servedBy(readers: Iterable<FillReader>): readonly ServedReader[] {
+  const found = new Map<string, ServedReader>();
   for (const { wanting, since, isWaiting } of readers) {
     const { purpose, serves } = wanting;
     if (serves === undefined) continue;

@@ -5,7 +5,7 @@
 import type { Limits } from "./bandwidth.ts";
 
 /** Bytes per second; infinite for "unlimited". What is not named does not change. */
-type NamedLimits = {
+export type NamedLimits = {
   readonly total?: number | undefined;
   readonly upstreams?: Readonly<Record<string, number>> | undefined;
 };
