@@ -1,22 +1,21 @@
 /**
- * Owns the Lanes at work for one fill of a known size: when one starts, what each claims next, and that no reader starves. next-segment.ts
- * chooses the bytes, lane.ts streams them, line-state.ts decides what a failure means, and the Fill what happens to the fill.
+ * Owns the Lanes at work for one fill of a known size: it starts them, has them stream what they claim, and ends them. lane-plan.ts says how
+ * many may run, what each claims and which are in the way; line-state.ts decides what a failure means, and the Fill what happens to the fill.
  */
-import { type ByteRange, contains, lengthOf } from "../bytes/byte-range.ts";
+import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import { type GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import type { Timer } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Origin, WantedFor } from "../origin.ts";
+import type { Origin } from "../origin.ts";
 import type { Purpose } from "../purpose.ts";
-import { type Claim, Claims } from "./claims.ts";
+import type { Claim } from "./claims.ts";
 import type { Content } from "./content.ts";
 import type { FillSurroundings } from "./fill-ask.ts";
 import type { FillPolicy } from "./fill-policy.ts";
 import { Lane, streamClaim } from "./lane.ts";
 import type { LaneOrder, LineUser } from "./lane-order.ts";
+import { LanePlan } from "./lane-plan.ts";
 import { LineState } from "./line-state.ts";
-import { allowedBytes, type Demand, nextSegment, segmentLimit, turnMs } from "./next-segment.ts";
-import { keepPace } from "./pace.ts";
 import type { Room } from "./room.ts";
 import { STOPPED, type Supply, type SupplyEnd, WHOLE } from "./supply.ts";
 
@@ -41,11 +40,10 @@ export class Lanes implements Supply, LineUser {
   readonly #room: Room;
   readonly #around: FillSurroundings;
   readonly #line: LineState;
-  readonly #claims = new Claims();
+  readonly #plan: LanePlan;
   readonly #lanes = new Set<Lane>();
   /** Set while work() is in progress: lanes may start. */
   #work: PromiseWithResolvers<SupplyEnd> | undefined;
-  #isRangeBlind = false;
   #leaveLine: () => void = () => {};
   #pace: Timer | undefined;
 
@@ -56,6 +54,7 @@ export class Lanes implements Supply, LineUser {
     this.#around = around;
     const { clock, random } = around;
     this.#line = new LineState({ ...ask, clock, random }, () => this.#schedule());
+    this.#plan = new LanePlan({ ...ask, content, line: this.#line, clock });
     content.whenWanted(() => this.#schedule());
   }
 
@@ -92,7 +91,7 @@ export class Lanes implements Supply, LineUser {
   }
 
   get places(): readonly number[] {
-    return this.#claims.list().map(({ at }) => at);
+    return this.#plan.claims.list().map(({ at }) => at);
   }
 
   get origin(): Origin | undefined {
@@ -133,7 +132,7 @@ export class Lanes implements Supply, LineUser {
 
   /** F4: called after every new wait and every lane exit. Starts lanes while there is something for them to do. */
   #schedule(): void {
-    while (!this.#line.isWaiting && this.#lanes.size < this.#awake) {
+    while (!this.#line.isWaiting && this.#lanes.size < this.#plan.awake) {
       const claim = this.#claim(undefined);
       if (claim === undefined) break;
       this.#start(claim);
@@ -142,81 +141,14 @@ export class Lanes implements Supply, LineUser {
       this.#pace ??= this.#around.clock.after(PACE_MS, () => this.#keepPace());
   }
 
-  /** Lanes that may run now. */
-  get #limit(): number {
-    return this.#isRangeBlind ? 1 : this.#line.limit;
-  }
-
-  /** Of these, the ones that do not rest after a failure. */
-  get #awake(): number {
-    return this.#isRangeBlind ? 1 : this.#line.awake;
+  #claim(previous: Claim | undefined): Claim | undefined {
+    // Before anything is looked at: it may let other lanes of this fill begin, which claim something.
+    if (this.#work === undefined || !this.#ask.order.mayRun(this)) return undefined;
+    return this.#plan.claim(previous, this.#lanes.size);
   }
 
   get #now(): number {
     return this.#around.clock.elapsed();
-  }
-
-  // --- what a lane claims ------------------------------------------------------------------------------------------
-
-  /** The next claim of a lane that just finished `previous`, or of a new one. */
-  #claim(previous: Claim | undefined): Claim | undefined {
-    // Before anything is looked at: it may let other lanes of this fill begin, which claim something.
-    if (this.#work === undefined || !this.#ask.order.mayRun(this)) return undefined;
-    const claims = this.#claims.list();
-    if (this.#isRangeBlind && claims.length > 0) return undefined;
-    const now = this.#now;
-    const { present } = this.#content;
-    const limitAt = this.#limitFor(previous, now);
-    const range =
-      nextSegment(this.#ask.size, present, claims, this.#demand(previous), limitAt) ?? this.#split(now);
-    return range === undefined ? undefined : this.#claims.take(range, now);
-  }
-
-  /**
-   * New lanes read ahead only as bytes come in, so that a client that reads only a few bytes costs little. A range-blind origin is read from
-   * the first gap on, wherever readers wait.
-   */
-  #demand(previous: Claim | undefined): Demand {
-    if (this.#isRangeBlind) return { waits: [], readAhead: true, complete: true };
-    const readAhead = previous !== undefined || this.#lanes.size <= this.#line.ramp;
-    return { waits: this.#content.waits, readAhead, complete: this.#content.isWanted };
-  }
-
-  #limitFor(previous: ByteRange | undefined, now: number): (start: number, isWaitedFor: boolean) => number {
-    const { size, policy } = this.#ask;
-    if (this.#isRangeBlind) return () => size;
-    const load = {
-      previous,
-      free: size - this.#content.present.total - this.#claims.remaining,
-      lanes: this.#limit,
-      speed: this.#claims.laneSpeed(now),
-      turnMs: this.#turnMs,
-      allowed: this.#allowed,
-    };
-    return (start, isWaitedFor) => segmentLimit(start, isWaitedFor, load, policy);
-  }
-
-  /** How long a lane may stay at one place, because readers of this fill wait for the lane, or other fills for its connection. */
-  get #turnMs(): number | undefined {
-    const { starveMs } = this.#ask.policy;
-    const crowd = this.origin?.crowd;
-    const line = crowd && turnMs(crowd.most + crowd.queued, crowd.most, starveMs);
-    const places = this.#claims.uncovered(this.#content.waits.pressing) + this.#claims.count;
-    const own = turnMs(places, this.#limit, starveMs);
-    return line === undefined || own === undefined ? (own ?? line) : Math.min(own, line);
-  }
-
-  /** Bytes; all transfers under one limit count, since they wait for each other. */
-  get #allowed(): number | undefined {
-    const { allowance } = this.origin ?? {};
-    if (allowance === undefined) return undefined;
-    const places = this.#claims.uncovered(this.#content.waits.pressing) + this.#claims.count;
-    return allowedBytes(allowance.bytesPerMs, Math.max(places, allowance.waiting), this.#ask.policy.starveMs);
-  }
-
-  #split(now: number): ByteRange | undefined {
-    const isWaitedFor = this.#content.waits.count > 0;
-    return isWaitedFor && !this.#isRangeBlind ? this.#claims.splitSlowest(now) : undefined;
   }
 
   // --- one lane ----------------------------------------------------------------------------------------------------
@@ -239,7 +171,7 @@ export class Lanes implements Supply, LineUser {
       try {
         await this.#stream(lane, claim);
       } finally {
-        this.#claims.release(claim, this.#now);
+        this.#plan.claims.release(claim, this.#now);
         lane.brought += claim.at - claim.start;
         lane.claim = undefined;
       }
@@ -251,7 +183,7 @@ export class Lanes implements Supply, LineUser {
     const { origin } = this;
     if (origin === undefined || this.#work === undefined) return;
     lane.origin = origin;
-    lane.wantedFor = this.#wantedFor(claim);
+    lane.wantedFor = this.#plan.wantedFor(claim);
     await streamClaim({
       blob: this.#ask,
       origin,
@@ -265,33 +197,19 @@ export class Lanes implements Supply, LineUser {
     });
   }
 
-  /** Of the lanes of a client's fill, those that somebody waits for are more urgent than those that read ahead. */
-  #wantedFor(claim: Claim): WantedFor {
-    const isWaitedFor = () => [...this.#content.waits.pressing].some(({ start }) => contains(claim, start));
-    const purposeOf = () => {
-      const { purpose } = this;
-      return purpose === "waited" && !isWaitedFor() ? "ahead" : purpose;
-    };
-    return {
-      get purpose() {
-        return purposeOf();
-      },
-    };
-  }
-
   #arrived(lane: Lane, range: ByteRange): void {
     lane.servedAt = this.#now;
     this.#line.arrived(lengthOf(range));
     this.#content.mark(range);
     if (this.#content.isWhole) this.#finish(WHOLE);
     // When no reader waits, nothing else would start the lanes that read ahead.
-    else if (this.#content.isWanted && this.#lanes.size < this.#limit) this.#schedule();
+    else if (this.#content.isWanted && this.#lanes.size < this.#plan.limit) this.#schedule();
   }
 
   /** F15: ends all other lanes. True when this one may go on with its body; otherwise the next claim starts at the first gap. */
   async #goBlind(lane: Lane, claim: Claim): Promise<boolean> {
-    if (this.#isRangeBlind && this.#claims.count > 1) return false;
-    this.#isRangeBlind = true;
+    if (this.#plan.isRangeBlind && this.#plan.claims.count > 1) return false;
+    this.#plan.isRangeBlind = true;
     await this.#endAll(lane);
     const gap = this.#content.present.firstGap({ start: 0, end: this.#ask.size });
     if (lane.signal.aborted || gap === undefined || gap.start !== claim.at) return false;
@@ -340,23 +258,13 @@ export class Lanes implements Supply, LineUser {
   /** Ends or shortens the work of lanes for which readers would wait too long. */
   #keepPace(): void {
     this.#pace = undefined;
-    if (!this.#isRangeBlind) this.#endSlow();
+    if (!this.#plan.isRangeBlind) this.#endSlow();
     this.#schedule();
   }
 
   #endSlow(): void {
     const lanes = [...this.#lanes];
-    const { stuck, surplus } = keepPace({
-      now: this.#now,
-      servedAt: this.#line.servedAt,
-      starveMs: this.#ask.policy.starveMs,
-      waits: this.#content.waits.pressing,
-      claims: this.#claims,
-      lanes,
-      most: this.#limit,
-      turnMs: this.#turnMs,
-      isCrowded: (this.origin?.crowd?.queued ?? 0) > 0,
-    });
+    const { stuck, surplus } = this.#plan.keepPace(lanes);
     for (const lane of [...stuck, ...surplus]) lane.end();
     // A lane without a first byte, while others receive bytes, is in a queue: the line takes fewer connections.
     const queued = stuck.filter(({ servedAt }) => servedAt === undefined).length;
