@@ -2,7 +2,7 @@
  * Owns the Content of one fill: which bytes of a blob are here, where they are read from, and who waits for those that are not. It is
  * passive: readers wait on it, lanes write to it, and neither knows the other; the Fill alone says what becomes of it.
  *
- *     Fills --obtain--> Fill, FillCourse --show, reveal, passBy, fail------------+
+ *     Fills --obtain--> Fill, its course --show, reveal, passBy, fail------------+
  *                        | |                                                     v
  *                        | +--reader()--> FillReader --readable, read, park--> Content --> OpenPartial or StoredBlob (disk)
  *                        |                                                       ^

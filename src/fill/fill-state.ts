@@ -1,5 +1,6 @@
 /**
- * Owns the states of a Fill: what each one means, and what it carries. fill-course.ts moves a fill from one to the next.
+ * Owns the states of a Fill: what each one means, and what it carries. fill-course.ts does the work of each, and
+ * current-state.ts has every change from one to another.
  *
  *              obtain()                  present = [0,size)         digest equal, adopted
  *    (none) ----------> opening --> filling --------------> verifying --------------> committed
