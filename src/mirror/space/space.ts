@@ -1,7 +1,7 @@
 /**
- * Owns the disk budget: whether something new fits, the room that is reserved for it, and how much must be evicted for it. A cold request
- * costs a look at sums that are kept up to date, and one question to the disk, however much is stored. Nothing is evicted for a blob that
- * would not fit even then.
+ * Owns the disk budget: the room that is reserved for something new, and the evictions that it takes, one after another. balance.ts computes
+ * how much is missing. A cold request costs a look at sums that are kept up to date, and one question to the disk, however much is stored.
+ * Nothing is evicted for a blob that would not fit even then.
  */
 import { formatBytes } from "../../bytes/units.ts";
 import { messageOf } from "../../errors.ts";
@@ -10,16 +10,10 @@ import { Episodes } from "../../observe/episodes.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import type { PartialKey, SavedPartial } from "../../store/partial.ts";
 import { Semaphore } from "../../waiting/semaphore.ts";
+import { type Balance, balanceOf, lackingFor, type Measured, noRoomAtAll } from "./balance.ts";
 import type { Candidate } from "./coldest.ts";
 import type { Damage } from "./damage.ts";
-import {
-  type Budget,
-  type Disk,
-  DiskMeasure,
-  type DiskMeasureParts,
-  type Look,
-  minFreeOf,
-} from "./disk-measure.ts";
+import { type Budget, DiskMeasure, type DiskMeasureParts } from "./disk-measure.ts";
 import { Janitor, type JanitorParts, type Victim } from "./janitor.ts";
 import { type IdlePartial, Ledger } from "./ledger.ts";
 import type { Ownership } from "./ours-alone.ts";
@@ -42,22 +36,6 @@ export type Reservation = {
   readonly isShared: boolean;
   /** It is not needed any more, or the fill has its own Room by now. Idempotent. */
   release(): void;
-};
-
-/** All in bytes. */
-type Balance = {
-  readonly used: number;
-  /** What fills will still write, and what is reserved. */
-  readonly coming: number;
-  readonly disk: Disk | undefined;
-};
-
-type Measured = {
-  readonly look: Look;
-  /** Bytes of blobs. */
-  readonly stored: number;
-  /** Ledger.left when the measuring began. */
-  readonly left: number;
 };
 
 /** Longer than the time between two sweeps, so that a failure in each of them is one episode. */
@@ -84,12 +62,12 @@ export class Space {
     this.#janitor = new Janitor({ ...parts, ledger: this.#ledger, episodes: this.#episodes });
   }
 
-  /** Counts from now on; what is beyond it then is evicted. */
   /** Bytes. */
   get budget(): number {
     return this.#budget.maxSize;
   }
 
+  /** Counts from now on; what is beyond it then is evicted. */
   renewBudget(budget: Budget): void {
     this.#budget = budget;
     void this.sweep();
@@ -105,8 +83,7 @@ export class Space {
     // No await from here to the reservation, so that nobody else is given the same bytes.
     const needed = this.#ledger.needed(key, size);
     const isShared = needed === 0 && !this.#ledger.isIdle(key);
-    if (isShared || this.#lacking(this.#balanceOf(measured), needed) <= 0)
-      return this.#reservation(key, size);
+    if (isShared || this.#lacking(needed, measured) <= 0) return this.#reservation(key, size);
     return await this.#inTurn(() => this.#evictFor(key, size), undefined);
   }
 
@@ -173,7 +150,7 @@ export class Space {
   /** Also brings the gauges up to date, and says whether there is room for anything new at all, when that has changed. */
   async use(): Promise<DiskUse> {
     const measured = await this.#measure();
-    const balance = this.#balanceOf(measured);
+    const balance = balanceOf(measured, this.#ledger);
     this.#judgeRoom(balance);
     const { metrics } = this.#parts;
     const budget = this.#budget;
@@ -184,7 +161,7 @@ export class Space {
     return { used: balance.used, budget: budget.maxSize, free };
   }
 
-  /** Reads what `#balanceOf` needs. */
+  /** Reads what `balanceOf` needs. */
   async #measure(isFresh = false): Promise<Measured> {
     const { left } = this.#ledger;
     const [look, rows] = await Promise.all([this.#measuring.look(isFresh), this.#parts.metadata.sums()]);
@@ -192,23 +169,9 @@ export class Space {
     return { look, stored: rows.bytes, left };
   }
 
-  /** True only in the tick in which it is called: nothing may be awaited before the decision that is made with it. */
-  #balanceOf({ look, stored, left }: Measured): Balance {
-    const damaged = look.damaged.reduce((sum, { size }) => sum + size, 0);
-    const partials = this.#ledger.occupied + this.#ledger.left - left;
-    const used = stored + look.database + damaged + partials;
-    return { used, coming: this.#ledger.coming, disk: look.disk };
-  }
-
-  /** Bytes that are missing for `bytes` more; infinite where no eviction could ever be enough. */
-  #lacking({ used, coming, disk }: Balance, bytes: number): number {
-    const budget = this.#budget;
-    const overBudget = used + coming + bytes - budget.maxSize;
-    if (bytes > budget.maxSize) return Number.POSITIVE_INFINITY;
-    if (disk === undefined) return overBudget;
-    const minFree = minFreeOf(budget, disk);
-    if (minFree >= disk.size) return bytes > 0 || overBudget <= 0 ? Number.POSITIVE_INFINITY : overBudget;
-    return Math.max(overBudget, coming + bytes + minFree - disk.free);
+  /** Bytes that are missing for `bytes` more at this moment; see balance.ts. */
+  #lacking(bytes: number, measured: Measured): number {
+    return lackingFor(bytes, balanceOf(measured, this.#ledger), this.#budget);
   }
 
   async #inTurn<T>(work: () => Promise<T>, otherwise: T): Promise<T> {
@@ -223,7 +186,7 @@ export class Space {
   async #evictFor(key: PartialKey, size: number): Promise<Reservation | undefined> {
     const measured = await this.#measure(true);
     const needed = this.#ledger.needed(key, size);
-    const lacking = this.#lacking(this.#balanceOf(measured), needed);
+    const lacking = this.#lacking(needed, measured);
     if (lacking === Number.POSITIVE_INFINITY) return await this.#refuse(needed);
     // Before anything is evicted: what becomes free is for this blob, and for nobody else.
     const reservation = this.#reservation(key, size);
@@ -238,7 +201,7 @@ export class Space {
 
   async #trim(): Promise<boolean> {
     const measured = await this.#measure(true);
-    const lacking = this.#lacking(this.#balanceOf(measured), 0);
+    const lacking = this.#lacking(0, measured);
     if (lacking <= 0) return true;
     return Number.isFinite(lacking) && (await this.#evict(lacking, measured, false));
   }
@@ -248,7 +211,7 @@ export class Space {
     const freed = await this.#janitor.free(lacking, look.damaged, isAllOrNothing);
     if (freed >= lacking) return true;
     const measured = await this.#measure(true);
-    return this.#lacking(this.#balanceOf(measured), 0) <= 0;
+    return this.#lacking(0, measured) <= 0;
   }
 
   #reservation(key: PartialKey, size: number): Reservation {
@@ -260,18 +223,17 @@ export class Space {
     const facts = { size: formatBytes(bytes), budget: formatBytes(this.#budget.maxSize) };
     this.#episodes.trouble("refused", facts, "no room for a blob: passing it through without keeping it");
     const measured = await this.#measure();
-    this.#judgeRoom(this.#balanceOf(measured));
+    this.#judgeRoom(balanceOf(measured, this.#ledger));
     return undefined;
   }
 
   /** Tells the operator when nothing new could be stored even if everything else were evicted. */
   #judgeRoom({ disk, used }: Balance): void {
-    const { troubles } = this.#parts;
-    const budget = this.#budget;
     if (disk === undefined) return;
-    const minFree = minFreeOf(budget, disk);
-    if (disk.free + used >= minFree && disk.size > minFree) troubles.over("room");
-    else troubles.trouble("room", {}, wordsOf(disk, used, minFree));
+    const { troubles } = this.#parts;
+    const trouble = noRoomAtAll(disk, used, this.#budget);
+    if (trouble === undefined) troubles.over("room");
+    else troubles.trouble("room", {}, trouble);
   }
 
   async #lookAtPartials(): Promise<void> {
@@ -295,12 +257,4 @@ export class Space {
         await this.#janitor.removePartial(partial);
     }
   }
-}
-
-function wordsOf({ free, size }: Disk, used: number, minFree: number): string {
-  const kept = "Nothing new is kept, everything is passed through";
-  const least = formatBytes(minFree);
-  if (minFree >= size)
-    return `storage.minFree (${least}) is more than the disk has (${formatBytes(size)}). ${kept}: lower storage.minFree, or give storage.directory a larger disk.`;
-  return `The disk is full of other things: ${formatBytes(free)} are free, ${formatBytes(used)} are Granary's own, and ${least} must stay free (storage.minFree). ${kept}: free some space, or lower storage.minFree.`;
 }
