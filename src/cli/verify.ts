@@ -87,7 +87,7 @@ function linesOf(
   const lines = [...Map.groupBy(findings, ({ kind }) => kind)].flatMap(([kind, found]) =>
     linesOfKind(kind, found),
   );
-  if (leftOut > 0) lines.push(`and ${leftOut} more findings`);
+  if (leftOut > 0) lines.push(`and ${leftOut} more ${leftOut === 1 ? "finding" : "findings"}`);
   if (fetched > 0) lines.push(`Fetched anew: ${fetched} ${fetched === 1 ? "blob" : "blobs"}.`);
   if (findings.filter(({ isRepaired }) => isRepaired).length > fetched)
     lines.push("What is not here any more is fetched again when somebody asks for it.");

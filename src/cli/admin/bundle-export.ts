@@ -136,7 +136,7 @@ async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {
 function linesOf({ names, size, toFetch, dryRun }: ExportReport): string[] {
   const lines = names.map(({ name, platforms, absent, size: bytes, toFetch: missing }) => {
     const shown = platforms.length > 0 ? `, ${platforms.join(", ")}` : "";
-    const sparse = absent > 0 ? ` (${absent} more are left out)` : "";
+    const sparse = absent > 0 ? ` (${absent} more ${absent === 1 ? "is" : "are"} left out)` : "";
     const fetched = missing > 0 ? `, ${formatBytes(missing)} to fetch` : "";
     return `${name}: ${formatBytes(bytes)}${shown}${sparse}${dryRun === true ? fetched : ""}`;
   });

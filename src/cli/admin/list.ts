@@ -55,7 +55,9 @@ async function run(pattern: string | undefined, flags: ListFlags, command: Comma
   for (const line of tableLines(items, columnsAt(Date.now()))) printLine(line);
   if (items.length === 0) tell(search === undefined ? "Nothing is stored yet." : "No name contains that.");
   if (items.length < count)
-    tell(`${items.length} of ${count} are shown: --limit shows more, a pattern or --search fewer.`);
+    tell(
+      `${items.length} of ${count} ${items.length === 1 ? "is" : "are"} shown: --limit shows more, a pattern or --search fewer.`,
+    );
 }
 
 function columnsAt(now: number): Column<Item>[] {

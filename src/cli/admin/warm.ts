@@ -16,6 +16,7 @@ import { printJson, printLine, tell } from "../output.ts";
 import type { AdminClient } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+import { counted } from "./content-words.ts";
 import { CTRL_C, followJob, printDetached } from "./follow-job.ts";
 
 type WarmFlags = AdminFlags & {
@@ -119,7 +120,9 @@ function printPreview({ lines, leftOut, bytes, pulls, budget }: Preview): void {
   for (const { upstream, manifests, limit, remaining } of pulls)
     if (manifests > 0) {
       const budgetLeft =
-        limit === undefined ? "" : `, each of which counts as a pull: ${remaining ?? 0} of ${limit} are left`;
+        limit === undefined
+          ? ""
+          : `, each of which counts as a pull: ${remaining ?? 0} of ${limit} ${remaining === 1 ? "is" : "are"} left`;
       printLine(
         `${upstream}: ${manifests} ${manifests === 1 ? "manifest was" : "manifests were"} fetched to tell this, and ${manifests === 1 ? "stays" : "stay"}${budgetLeft}.`,
       );
@@ -142,6 +145,6 @@ function printWarmUps({ items }: WarmUpsAnswer): void {
     const next = dueAt === undefined ? "" : `, next ${timeText(dueAt)}`;
     const before =
       last === undefined ? "" : `, last ${timeText(last.startedAt)}: ${last.state} (job ${last.id})`;
-    printLine(`${name}: ${references.length} references, ${times}${next}${before}`);
+    printLine(`${name}: ${counted(references.length, "reference")}, ${times}${next}${before}`);
   }
 }

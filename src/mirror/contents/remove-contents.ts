@@ -270,8 +270,12 @@ function sizeOf(candidates: readonly Candidate[]): number {
 }
 
 function allKept(kept: Removed["kept"]): GranaryError {
-  const [first] = kept;
-  const more = kept.length > 1 ? ` and ${kept.length - 1} more` : "";
-  const sentence = `${first?.name ?? "It"}${more} is kept by the rule ${first?.rule ?? ""}: nothing was removed. Take the rule back with granary unkeep, or remove it all the same with --force.`;
-  return new GranaryError("denied", sentence, { target: first?.name ?? "", saysWhatToDo: true });
+  const [{ name, rule } = { name: "", rule: "" }] = kept;
+  const more = kept.length - 1;
+  const otherRules = new Set(kept.map((one) => one.rule)).size - 1;
+  const what = more > 0 ? `${name} and ${more} more are` : `${name} is`;
+  const [rules, them] =
+    otherRules > 0 ? [`${rule} and ${otherRules} more`, "these rules"] : [rule, "the rule"];
+  const sentence = `${what} kept by the rule ${rules}: nothing was removed. Take ${them} back with granary unkeep, or remove ${more > 0 ? "them" : "it"} all the same with --force.`;
+  return new GranaryError("denied", sentence, { target: name, saysWhatToDo: true });
 }

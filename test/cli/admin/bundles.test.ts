@@ -81,7 +81,7 @@ describe("a bundle that one Granary makes and another imports", () => {
 
     const made = await runMain([...args, "--quiet"]);
     expect(made).toMatchObject({ code: 0, err: "" });
-    expect(made.out).toContain("linux/amd64 (1 more are left out)");
+    expect(made.out).toContain("linux/amd64 (1 more is left out)");
     const bytes = await readFile(bundle);
     await runMain([...args, "--quiet"]);
     expect((await readFile(bundle)).equals(bytes), "the same contents give the same bytes").toBe(true);

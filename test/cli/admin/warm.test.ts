@@ -105,8 +105,8 @@ describe("granary warm", () => {
     ]);
     fake.addImage("a/b", "1", { layers: [10] });
     const before = await granary("warm");
-    expect(before.out).toMatch(/^base: 1 references, daily, next \w{3} \d{4}-\d\d-\d\d 00:00$/m);
-    expect(before.out).toMatch(/^edge: 1 references, when somebody says so$/m);
+    expect(before.out).toMatch(/^base: 1 reference, daily, next \w{3} \d{4}-\d\d-\d\d 00:00$/m);
+    expect(before.out).toMatch(/^edge: 1 reference, when somebody says so$/m);
     expect((await granary("warm", "--list", "base")).code).toBe(0);
     expect((await granary("warm")).out).toMatch(/^base: .*, last .*: done \(job 1\)$/m);
     const none = await granary("warm", "--list", "basis");

@@ -201,6 +201,28 @@ describe("removing", () => {
     expect(await whatIsHere(world, one.layerDigests)).toEqual([false, false]);
   });
 
+  it.each([
+    [["a/b:1"], "a/b:1", "fake.test/a/b:1 is kept by the rule fake.test/a/b:1:", "Take the rule back"],
+    [["a/b"], "a/b", "fake.test/a/b:1 and 2 more are kept by the rule fake.test/a/b:", "Take the rule back"],
+    [
+      ["a/b:1", "a/b:2", "a/b:3"],
+      "a/b",
+      "fake.test/a/b:1 and 2 more are kept by the rule fake.test/a/b:1 and 2 more:",
+      "Take these rules back",
+    ],
+  ])(
+    "kept by %j, a removal of %s says of how many things, and by which rules",
+    async (keep, what, ...said) => {
+      const world = await startWorld({ keep: keep.map(of) });
+      for (const tag of ["1", "2", "3"]) await pull(world, "a/b", tag, [1]);
+      const { message } = await world.mirror.contents.remove(of(what), {}).then(
+        () => ({ message: "it was removed" }),
+        (error: Error) => error,
+      );
+      for (const part of said) expect(message).toContain(part);
+    },
+  );
+
   it("a pattern that matches nothing says what comes near", async () => {
     const world = await startWorld();
     await pull(world, "org/application", "1", [1]);
