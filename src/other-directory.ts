@@ -11,7 +11,7 @@ import { openCopy } from "./metadata/copy-of-database.ts";
 import { isSoundManifest, type Manifest } from "./oci/manifest.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
-import { findStorage } from "./store/layout.ts";
+import { findStorage } from "./store/storage-directory.ts";
 
 /** Throws `config-invalid` where there is no storage directory, or a running Granary has it; `store-damaged`. */
 export async function openDirectoryImports(directory: string): Promise<ImportSource> {

@@ -5,7 +5,7 @@ import type { ListenerSettings, Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { clientUrls, exposureOf } from "../http/connections/exposure.ts";
 import { systemClock } from "../observe/clock.ts";
-import { checkStorage } from "../store/layout.ts";
+import { checkStorage } from "../store/storage-directory.ts";
 import { misused } from "./exit-code.ts";
 import { printJson, printLine } from "./output.ts";
 import { planLines, plansOf } from "./serve-plans.ts";

@@ -5,7 +5,7 @@ import type { StorageSettings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { spaceAround } from "../files/disk.ts";
 import { minFreeOf } from "../mirror/space/disk-measure.ts";
-import { checkStorage } from "../store/layout.ts";
+import { checkStorage } from "../store/storage-directory.ts";
 import { type Finding, says, sentence } from "./finding.ts";
 
 /** `used` is what a running server keeps there, bytes; undefined where none was asked. */

@@ -17,8 +17,9 @@ import { adoptFile, checkAdoptable } from "./adopt-file.ts";
 import type { BlobStore, ListedBlob, StoredBlob } from "./blob-store.ts";
 import { DamagedListing, removeDamaged, setAside } from "./damaged-files.ts";
 import { removePartialFiles } from "./file-partial.ts";
-import { ALGORITHMS, type Layout, withFolders } from "./layout.ts";
+import { ALGORITHMS, type Layout } from "./layout.ts";
 import type { Partial } from "./partial.ts";
+import { withFolders } from "./storage-folders.ts";
 import { VerifiedFiles } from "./verified-files.ts";
 
 /** Files of a folder that are looked at in parallel: enough to keep the threads busy that Node has for files. */

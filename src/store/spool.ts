@@ -9,10 +9,11 @@ import { unlessAbsent } from "../files/disk-error.ts";
 import { type DigestAlgorithm, isDigest } from "../oci/digest.ts";
 import { Semaphore } from "../waiting/semaphore.ts";
 import { type FilePartial, openFilePartial, removePartialFiles } from "./file-partial.ts";
-import { ALGORITHMS, type Layout, type PartialFiles, withFolders } from "./layout.ts";
+import { ALGORITHMS, type Layout, type PartialFiles } from "./layout.ts";
 import type { PartialKey, SavedPartial, Spool } from "./partial.ts";
 import { readPartialMap } from "./partial-map.ts";
 import { parseOwner } from "./partial-owner.ts";
+import { withFolders } from "./storage-folders.ts";
 
 /** Needs a prepared Layout. Nothing to close: each Partial closes itself. */
 export function openSpool(layout: Layout): Spool {

@@ -21,6 +21,16 @@ export async function unusableError(
   return new GranaryError(code, text, { target: directory, cause });
 }
 
+/** Turns errors of the file system into one sentence that says what is wrong with the directory and what to do. */
+export async function usable<T>(directory: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof GranaryError && errnoOf(error.cause) === undefined) throw error;
+    throw await unusableError(directory, error);
+  }
+}
+
 async function adviceFor(errno: string | undefined, directory: string, path: string): Promise<string> {
   switch (errno) {
     case "EACCES":

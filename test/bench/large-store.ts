@@ -10,8 +10,10 @@ import { openDatabase } from "../../src/metadata/database.ts";
 import { type Digest, parseDigest } from "../../src/oci/digest.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
-import { findLayout, type Layout, makeFolders } from "../../src/store/layout.ts";
+import type { Layout } from "../../src/store/layout.ts";
 import { openSpool } from "../../src/store/spool.ts";
+import { findLayout } from "../../src/store/storage-directory.ts";
+import { makeFolders } from "../../src/store/storage-folders.ts";
 
 export type LargeStore = {
   readonly layout: Layout;

@@ -14,7 +14,7 @@ import { systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { openMirror } from "../../src/open.ts";
-import { prepareLayout } from "../../src/store/layout.ts";
+import { prepareLayout } from "../../src/store/storage-directory.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { adoptPattern, fullPartial, tempStore } from "../support/temp-store.ts";
 

@@ -16,8 +16,9 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../../src/oci/digest.ts";
-import { layoutOf, prepareLayout } from "../../src/store/layout.ts";
+import { layoutOf } from "../../src/store/layout.ts";
 import { formatOwner, parseOwner } from "../../src/store/partial-owner.ts";
+import { prepareLayout } from "../../src/store/storage-directory.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { owned } from "../support/temp-store.ts";
 
@@ -191,7 +192,7 @@ describe("the lock of a working directory", () => {
 
 /** A process that holds `directory`, whose parent never asks for its end: once killed it stays as a zombie. */
 async function unreapedHolder(directory: string): Promise<{ readonly pid: number }> {
-  const source = JSON.stringify(new URL("../../src/store/layout.ts", import.meta.url).href);
+  const source = JSON.stringify(new URL("../../src/store/storage-directory.ts", import.meta.url).href);
   const script = `
     const { prepareLayout } = await import(${source});
     await prepareLayout(process.argv[1]);
@@ -215,7 +216,7 @@ function allowToNobody(directory: string): void {
 
 /** What findLayout says to a process without rights: root gives its own up once everything is loaded. */
 async function foundByNobody(directory: string): Promise<string> {
-  const source = JSON.stringify(new URL("../../src/store/layout.ts", import.meta.url).href);
+  const source = JSON.stringify(new URL("../../src/store/storage-directory.ts", import.meta.url).href);
   const script = `
     const { findLayout } = await import(${source});
     if (process.getuid() === 0) { process.setgid(${NOBODY}); process.setuid(${NOBODY}); }

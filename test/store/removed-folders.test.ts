@@ -2,7 +2,7 @@
 import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
-import { makeFolders } from "../../src/store/layout.ts";
+import { makeFolders } from "../../src/store/storage-folders.ts";
 import { collect } from "../support/collect.ts";
 import { digestOfPattern, patternBytes } from "../support/pattern.ts";
 import { tempDirectory } from "../support/temp-directory.ts";

@@ -16,9 +16,9 @@ import {
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { prepareLayout } from "../../src/store/layout.ts";
 import type { Partial } from "../../src/store/partial.ts";
 import { openSpool } from "../../src/store/spool.ts";
+import { prepareLayout } from "../../src/store/storage-directory.ts";
 import { spoolContract } from "../contract/spool-contract.ts";
 import { digestOfPattern, firstDifference, patternBytes } from "../support/pattern.ts";
 import { tempDirectory } from "../support/temp-directory.ts";

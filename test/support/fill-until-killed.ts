@@ -2,8 +2,9 @@
  * A program for crash tests: fills one Partial of the pattern 30 in the storage directory of its first argument, with
  * checkpoints beside the writes, and prints the bytes that each checkpoint surely saved. It runs until it is killed.
  */
-import { prepareLayout } from "../../src/store/layout.ts";
+
 import { openSpool } from "../../src/store/spool.ts";
+import { prepareLayout } from "../../src/store/storage-directory.ts";
 import { digestOfPattern, patternBytes } from "./pattern.ts";
 import { owned } from "./temp-store.ts";
 

@@ -4,9 +4,11 @@ import { lengthOf } from "../../src/bytes/byte-range.ts";
 import type { Digest, DigestAlgorithm } from "../../src/oci/digest.ts";
 import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
-import { findLayout, type Layout, makeFolders } from "../../src/store/layout.ts";
+import type { Layout } from "../../src/store/layout.ts";
 import type { Partial, Spool } from "../../src/store/partial.ts";
 import { openSpool } from "../../src/store/spool.ts";
+import { findLayout } from "../../src/store/storage-directory.ts";
+import { makeFolders } from "../../src/store/storage-folders.ts";
 import { digestOfPattern, patternBytes } from "./pattern.ts";
 import { tempDirectory } from "./temp-directory.ts";
 
