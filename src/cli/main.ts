@@ -6,7 +6,7 @@ import { Command, CommanderError } from "commander";
 import { visibleText } from "../observe/visible-text.ts";
 import { version } from "../version.ts";
 import { type Asked, askedOf } from "./asked.ts";
-import { commands } from "./commands.ts";
+import { commandsFor } from "./commands.ts";
 import { uselessOptions } from "./common-options.ts";
 import { EXIT_CODES, exitCodeOf } from "./exit-code.ts";
 import { withHelp } from "./help.ts";
@@ -38,7 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     })
     .showHelpAfterError("(run it with --help to see what there is)")
     .exitOverride();
-  for (const command of commands()) program.addCommand(command);
+  for (const command of await commandsFor(argv[2])) program.addCommand(command);
   handOn(withHelp(program));
   let asked: Asked | undefined;
   program.hook("preAction", (_, command) => {

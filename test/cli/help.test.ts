@@ -32,8 +32,8 @@ const COMMON = [
 /** Groups of verbs that work without any server. */
 const CLIENT_GROUPS = ["image", "model", "artifact", "blob"];
 
-test("the tree of commands is the promised one", () => {
-  expect(commands().flatMap((command) => verbsOf(command))).toMatchInlineSnapshot(`
+test("the tree of commands is the promised one", async () => {
+  expect((await commands()).flatMap((command) => verbsOf(command))).toMatchInlineSnapshot(`
     [
       "serve",
       "health",
@@ -85,8 +85,8 @@ test("the tree of commands is the promised one", () => {
   `);
 });
 
-test("every client verb takes the common options, and none takes a password", () => {
-  for (const command of commands().flatMap(leavesOf)) {
+test("every client verb takes the common options, and none takes a password", async () => {
+  for (const command of (await commands()).flatMap(leavesOf)) {
     const flags = command.options.map(({ long }) => long);
     if (CLIENT_GROUPS.includes(command.parent?.name() ?? ""))
       expect(flags, command.name()).toEqual(expect.arrayContaining(COMMON));
@@ -94,8 +94,8 @@ test("every client verb takes the common options, and none takes a password", ()
   }
 });
 
-test("options stand in one order everywhere", () => {
-  const lists = commands()
+test("options stand in one order everywhere", async () => {
+  const lists = (await commands())
     .flatMap(leavesOf)
     .map(({ options }) => options.map(({ long }) => long ?? ""));
   const shared = [...new Set(lists.flat())].filter(
@@ -127,12 +127,12 @@ test("an option that changes nothing for a verb is taken, and that is said", asy
   expect(err).toContain("granary: --platform changes nothing for `model digest`.\n");
 });
 
-test("every client verb and every group shows an example of itself", () => {
+test("every client verb and every group shows an example of itself", async () => {
   const pathsOf = (command: Command, above: string): [string, Command][] => {
     const path = `${above} ${command.name()}`;
     return [[path, command], ...command.commands.flatMap((child) => pathsOf(child, path))];
   };
-  for (const [path, command] of commands().flatMap((command) => pathsOf(command, "granary"))) {
+  for (const [path, command] of (await commands()).flatMap((command) => pathsOf(command, "granary"))) {
     if (["serve", "health"].includes(command.name())) continue;
     let help = "";
     command

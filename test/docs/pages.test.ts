@@ -60,7 +60,7 @@ describe("README.md", () => {
     const page = await readPage("README.md");
     const written = [...page.matchAll(/`granary ([a-z][^`]*)`/g)].map(([, line = ""]) => line);
     expect(written.length).toBeGreaterThanOrEqual(5);
-    for (const line of written) expect(unknownIn(line), `granary ${line}`).toBeUndefined();
+    for (const line of written) expect(await unknownIn(line), `granary ${line}`).toBeUndefined();
   });
 
   it("shows a configuration that loads, with its variables set", async () => {
@@ -125,8 +125,8 @@ async function leadsSomewhere(page: string, link: string): Promise<boolean> {
 }
 
 /** The first word of a command line that no command or option of Granary is called by. */
-function unknownIn(line: string): string | undefined {
-  let known: readonly Command[] = commands();
+async function unknownIn(line: string): Promise<string | undefined> {
+  let known: readonly Command[] = await commands();
   let options: readonly string[] = ["--help"];
   for (const word of line.split(/\s+/)) {
     if (word.startsWith("--")) {

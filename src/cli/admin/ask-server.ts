@@ -12,7 +12,6 @@ import { layoutOf } from "../../store/layout.ts";
 import { misused } from "../exit-code.ts";
 import { AdminClient } from "./admin-client.ts";
 import type { AdminFlags } from "./admin-options.ts";
-import { openAlone } from "./alone.ts";
 import { isServed, socketWay, urlWay } from "./ways.ts";
 
 export type AskOptions = {
@@ -36,6 +35,8 @@ export async function askServer<T>(
   const { socket } = layoutOf(directory);
   if (await isServed(socket)) return await ask(new AdminClient(socketWay(socket, directory)));
   if (options.alone !== true) throw nobody(directory);
+  // The whole engine: only who has no server waits for it to be loaded.
+  const { openAlone } = await import("./alone.ts");
   const { way, close } = await openAlone(directory, flags).catch((error: unknown) => {
     throw isInUse(error) ? unasked(socket, error) : error;
   });
