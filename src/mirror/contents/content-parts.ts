@@ -1,8 +1,9 @@
 /**
  * Owns how much of something is here: blobs whole, unfinished ones by the bytes of their maps. It reads rows and sums, and decides nothing.
  */
-import type { ContentRows, Part } from "../../metadata/content-rows.ts";
+import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
+import type { Part } from "../../metadata/part-rows.ts";
 import type { Digest } from "../../oci/digest.ts";
 
 /** How much of something is here; all in bytes. */

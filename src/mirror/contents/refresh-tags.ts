@@ -1,7 +1,8 @@
 /** Owns refreshes: tags count as old from now on, whatever their dates say, and their upstreams are asked what they mean. */
 import { messageOf } from "../../errors.ts";
-import type { ContentRows, TagInRepository } from "../../metadata/content-rows.ts";
+import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
+import type { TagInRepository } from "../../metadata/repository-rows.ts";
 import { matches } from "../../routing/name-pattern.ts";
 import type { ManifestHeadAnswer } from "../mirror.ts";
 import { nameOf, type StoredNames } from "./stored-names.ts";

@@ -1,7 +1,8 @@
 /** Owns what is shown of one repository: its tags, the images of each, their parts and how much of each is here, and who pulled it. */
 import { GranaryError } from "../../errors.ts";
-import type { ContentRows, TagInRepository } from "../../metadata/content-rows.ts";
+import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
+import type { TagInRepository } from "../../metadata/repository-rows.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 import type { Keep } from "../rules/keep.ts";
