@@ -135,7 +135,7 @@ export type {
   VerifyOptions,
   VerifyPlace,
   VerifyReport,
-} from "./mirror/upkeep/verify.ts";
+} from "./mirror/upkeep/verify-report.ts";
 export type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./routing/target.ts";
 export type { PullBudget } from "./upstream/network/headers.ts";
 export type { UpstreamStatus } from "./upstream/upstream-client.ts";

@@ -9,7 +9,7 @@ import type { Purpose } from "../purpose.ts";
 import type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "../routing/target.ts";
 import type { ReadableBlob } from "../source.ts";
 import type { UpstreamStatus } from "../upstream/upstream-client.ts";
-import type { VerifyOptions, VerifyReport } from "./upkeep/verify.ts";
+import type { VerifyOptions, VerifyReport } from "./upkeep/verify-report.ts";
 
 /**
  * Where an answer came from; the label of metrics and of `X-Cache`. "shared": from a transfer that somebody else's request had begun.

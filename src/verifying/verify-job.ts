@@ -5,7 +5,7 @@
 import type { JobRecord } from "../jobs/job.ts";
 import type { JobControls, JobKind } from "../jobs/job-kind.ts";
 import type { Mirror } from "../mirror/mirror.ts";
-import type { Finding, FindingKind, VerifyPlace, VerifyReport } from "../mirror/upkeep/verify.ts";
+import type { Finding, FindingKind, VerifyPlace, VerifyReport } from "../mirror/upkeep/verify-report.ts";
 import type { Clock } from "../observe/clock.ts";
 import { isDigest } from "../oci/digest.ts";
 import { asObject, objects, textOf } from "../oci/json-value.ts";

@@ -2,7 +2,7 @@
 import { chmod, mkdir, readdir, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import type { VerifyReport } from "../../src/mirror/upkeep/verify.ts";
+import type { VerifyReport } from "../../src/mirror/upkeep/verify-report.ts";
 import { encodedOf } from "../../src/oci/digest.ts";
 import { patternBytes } from "../support/pattern.ts";
 import { runMain } from "../support/run-main.ts";

@@ -4,7 +4,7 @@ import { chmod, mkdir, open, readdir, rename, rm, stat, truncate, utimes, writeF
 import { dirname, join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { VerifyReport } from "../../../src/mirror/upkeep/verify.ts";
+import type { VerifyReport } from "../../../src/mirror/upkeep/verify-report.ts";
 import { type Digest, encodedOf } from "../../../src/oci/digest.ts";
 import { MiB, type MirrorWorld, startWorld } from "../../support/mirror-world.ts";
 import { eventually } from "../../support/patience.ts";
