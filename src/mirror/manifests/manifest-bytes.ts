@@ -1,15 +1,13 @@
 /**
- * Owns the exact bytes of manifests by digest: they are looked for in memory, then in Metadata, then at the upstream. It never
- * stores a document whose digest or shape is wrong, and never gives one out through a repository that does not contain it.
+ * Owns the exact bytes of manifests by digest: they are looked for among what is stored (stored-manifests.ts), then at the upstream. It
+ * never stores a document whose digest or shape is wrong, and never gives one out through a repository that does not contain it.
  */
-import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { algorithmOf, type Digest } from "../../oci/digest.ts";
 import type { ToldError } from "../../oci/error-body.ts";
-import { checkManifest, isSoundManifest, type Manifest, toldHead } from "../../oci/manifest.ts";
-import { type ManifestView, viewManifest } from "../../oci/manifest-view.ts";
+import { checkManifest, type Manifest, toldHead } from "../../oci/manifest.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { payloadDigestOf } from "../../oci/schema1.ts";
 import type { EventTeller } from "../../records/events.ts";
@@ -24,6 +22,8 @@ import type { Cooldown } from "../rules/cooldown.ts";
 import type { Damage } from "../space/damage.ts";
 import type { Uses } from "../space/uses.ts";
 import { acceptClassOf } from "./accept.ts";
+import { ownFacts } from "./own-facts.ts";
+import { StoredManifests } from "./stored-manifests.ts";
 
 export type ManifestParts = {
   readonly metadata: Metadata;
@@ -36,35 +36,16 @@ export type ManifestParts = {
   readonly cooldown: Cooldown;
 };
 
-/** A manifest in memory, with what it lists. */
-type CachedManifest = {
-  readonly manifest: Manifest;
-  readonly listed: readonly Digest[];
-  /** What the document says of its own type, in words or by its shape; undefined where only who gave it knows. */
-  readonly ownType: string | undefined;
-  readonly statesType: boolean;
-  servedAt: number;
-};
-
-/** Memory for hot manifests. */
-const CACHE_BYTES = 32 * 1024 * 1024;
-/** What a digest takes in memory, roughly. */
-const DIGEST_BYTES = 120;
-/** How often serving a manifest renews the last use of what it lists. */
-const RENEW_MS = 1_000;
-
 export class ManifestBytes {
   readonly #parts: ManifestParts;
-  readonly #cache = new LRUCache<Digest, CachedManifest>({
-    maxSize: CACHE_BYTES,
-    sizeCalculation: ({ manifest, listed }) => manifest.bytes.length + listed.length * DIGEST_BYTES + 1,
-  });
+  readonly #stored: StoredManifests;
   readonly #absent: NegativeAnswers;
   readonly #fetches: SingleFlight<Manifest>;
   readonly #heads: SingleFlight<ManifestHead>;
 
   constructor(parts: ManifestParts) {
     this.#parts = parts;
+    this.#stored = new StoredManifests(parts);
     this.#absent = new NegativeAnswers(parts.clock);
     this.#fetches = new SingleFlight(parts.clock);
     this.#heads = new SingleFlight(parts.clock);
@@ -72,12 +53,12 @@ export class ManifestBytes {
 
   /** Whether we have the bytes, whoever may see them. */
   async holds(digest: Digest): Promise<boolean> {
-    return (await this.#find(digest)) !== undefined;
+    return (await this.#stored.find(digest)) !== undefined;
   }
 
   /** Whether a registry names by `named` what we have as `digest`: a signed manifest of schema 1 is named by the digest of its payload. */
   async isPayload(digest: Digest, named: Digest): Promise<boolean> {
-    const found = await this.#find(digest);
+    const found = await this.#stored.find(digest);
     return found !== undefined && payloadDigestOf(found.manifest.bytes) === named;
   }
 
@@ -87,7 +68,7 @@ export class ManifestBytes {
    * neither tells the type.
    */
   async stored(digest: Digest, called: string | undefined): Promise<Manifest | undefined> {
-    const found = await this.#find(digest);
+    const found = await this.#stored.find(digest);
     if (found === undefined) return undefined;
     const mediaType = found.statesType ? found.ownType : (called ?? found.ownType);
     return mediaType === undefined ? undefined : { ...found.manifest, mediaType };
@@ -180,7 +161,7 @@ export class ManifestBytes {
     const target = `${upstream}/${repository}${wanted === undefined ? ":" : "@"}${reference}`;
     const { manifest, links } = this.#checked(body, target, wanted);
     await this.#parts.links.recordManifest({ upstream, repository }, manifest, links);
-    this.#cached(manifest);
+    this.#stored.add(manifest);
     return manifest;
   }
 
@@ -202,37 +183,12 @@ export class ManifestBytes {
 
   /** Its row was deleted. */
   forgetHere(digest: Digest): void {
-    this.#cache.delete(digest);
+    this.#stored.forgetHere(digest);
   }
 
-  /** `digest` was just served. Its client asks for the blobs next, so they are marked as used now and are not evicted first. */
+  /** `digest` was just served. */
   served(digest: Digest): void {
-    const found = this.#cache.get(digest);
-    const now = this.#parts.clock.elapsed();
-    if (found === undefined || now - found.servedAt < RENEW_MS) return;
-    found.servedAt = now;
-    for (const used of [digest, ...found.listed]) this.#parts.uses.touch(used);
-  }
-
-  async #find(digest: Digest): Promise<CachedManifest | undefined> {
-    const found = this.#cache.get(digest);
-    if (found !== undefined) return found;
-    const manifest = await this.#parts.metadata.manifest(digest);
-    if (manifest === undefined) return undefined;
-    return isSoundManifest(manifest) ? this.#cached(manifest) : await this.#forgetDamaged(digest);
-  }
-
-  /** Counts as absent, and is fetched again. */
-  async #forgetDamaged(digest: Digest): Promise<undefined> {
-    this.#parts.damage.manifest(digest);
-    await this.#parts.metadata.forgetManifest(digest);
-    return undefined;
-  }
-
-  #cached(manifest: Manifest): CachedManifest {
-    const cached = { manifest, ...ownFacts(manifest), servedAt: 0 };
-    this.#cache.set(manifest.digest, cached);
-    return cached;
+    this.#stored.served(digest);
   }
 
   #unlessRefused<T>({ upstream }: UpstreamClient, key: string, answer: Promise<T>): Promise<T> {
@@ -278,24 +234,6 @@ function checkNamed(
 /** What the document lists. */
 export function listedIn(manifest: Manifest): readonly Digest[] {
   return ownFacts(manifest).listed;
-}
-
-/** What the document states itself, whatever type somebody called it by. */
-function ownFacts({ bytes, mediaType }: Manifest): Pick<CachedManifest, "listed" | "ownType" | "statesType"> {
-  const view = viewOf(bytes, mediaType);
-  const { links = [], statesType = false } = view ?? {};
-  const ownType = statesType ? view?.mediaType : viewOf(bytes, undefined)?.mediaType;
-  return { listed: links.map((link) => link.digest), statesType, ownType };
-}
-
-function viewOf(bytes: Uint8Array, called: string | undefined): ManifestView | undefined {
-  try {
-    return viewManifest(bytes, called);
-  } catch (error) {
-    // Stored when our checks were laxer, or of a type that only its registry has a name for: its bytes are right all the same.
-    if (isGranaryError(error, "manifest-invalid")) return undefined;
-    throw error;
-  }
 }
 
 function askOf(
