@@ -16,7 +16,8 @@ import { askBeyond } from "./manifests/accept.ts";
 import { headOf, ManifestBytes, type ManifestParts } from "./manifests/manifest-bytes.ts";
 import type { ManifestAnswer, ManifestAsker, ManifestHeadAnswer } from "./mirror.ts";
 import type { TagUses } from "./space/tag-uses.ts";
-import { type ResolvedTag, Tags } from "./tags/tags.ts";
+import type { ResolvedTag } from "./tags/resolved-tag.ts";
+import { Tags } from "./tags/tags.ts";
 
 export class Manifests {
   readonly #bytes: ManifestBytes;

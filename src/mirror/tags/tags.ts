@@ -1,50 +1,36 @@
 /**
  * Owns which digest a tag means now, and how sure we are. After its lifetime a stored tag is checked with one HEAD for everybody who asks;
- * while the upstream cannot be asked, the stored answer is given, with a warning. No client's leaving ends another's question.
+ * while the upstream cannot be asked, the stored answer is given, with a warning (stale-tags.ts). No client's leaving ends another's question.
  */
-import { LRUCache } from "lru-cache";
-import { formatDuration } from "../../bytes/units.ts";
-import { GranaryError, isGranaryError, messageOf, reasonOf } from "../../errors.ts";
+import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { TagKey, TagRecord } from "../../metadata/metadata.ts";
-import { formatAge } from "../../observe/age.ts";
 import type { Episodes } from "../../observe/episodes.ts";
-import type { Digest } from "../../oci/digest.ts";
 import type { ToldError } from "../../oci/error-body.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import type { ManifestHead } from "../../source.ts";
 import { hearAbsence, unlessHidden } from "../../upstream/registry/absence.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 import { untilDeadline } from "../../waiting/deadline.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
-import { TAG_RETRIES } from "../../waiting/retry-numbers.ts";
 import { SingleFlight } from "../../waiting/single-flight.ts";
 import { Disappearances } from "../absence/disappearances.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import { acceptClassOf, askBeyond, beyondUnion, hasNoSuchType, takes } from "../manifests/accept.ts";
-import { listedIn, type ManifestBytes, type ManifestParts, sentAgent } from "../manifests/manifest-bytes.ts";
-import type { ManifestAsker, Outcome } from "../mirror.ts";
+import { type ManifestBytes, type ManifestParts, sentAgent } from "../manifests/manifest-bytes.ts";
+import type { ManifestAsker } from "../mirror.ts";
 import { HeldBack } from "../rules/cooldown.ts";
 import { getTag, headTag, type TagQuestion } from "./ask-tag.ts";
-import { subjectOf } from "./tag-lifetime.ts";
-import { isUnasked, nameOf, TagRecords } from "./tag-records.ts";
-
-/** A tag, resolved: the record, how it was come by, and why it may be old. */
-export type ResolvedTag = {
-  readonly record: TagRecord;
-  readonly outcome: Outcome;
-  readonly warning: string | undefined;
-};
-
-const MOST_FAILED = 10_000;
+import type { ResolvedTag } from "./resolved-tag.ts";
+import { StaleTags } from "./stale-tags.ts";
+import { TagAdmission } from "./tag-admission.ts";
+import { nameOf, TagRecords } from "./tag-records.ts";
 
 export class Tags {
   readonly #parts: ManifestParts;
   readonly #bytes: ManifestBytes;
-  readonly #episodes: Episodes;
   readonly #records: TagRecords;
-  /** Checks that failed a moment ago, with the warning of the answers that are given meanwhile. */
-  readonly #failed: LRUCache<string, string>;
+  readonly #admission: TagAdmission;
+  readonly #stale: StaleTags;
   readonly #missing: Disappearances;
   readonly #absent: NegativeAnswers;
   readonly #checks: SingleFlight<ResolvedTag>;
@@ -52,9 +38,9 @@ export class Tags {
   constructor(parts: ManifestParts, bytes: ManifestBytes, episodes: Episodes) {
     this.#parts = parts;
     this.#bytes = bytes;
-    this.#episodes = episodes;
     this.#records = new TagRecords(parts.metadata, parts.clock);
-    this.#failed = new LRUCache<string, string>({ max: MOST_FAILED, ...expiringBy(parts.clock) });
+    this.#admission = new TagAdmission(parts, bytes, this.#records);
+    this.#stale = new StaleTags(parts.clock, episodes);
     this.#absent = new NegativeAnswers(parts.clock);
     this.#missing = new Disappearances(parts.clock);
     this.#checks = new SingleFlight(parts.clock);
@@ -113,7 +99,7 @@ export class Tags {
   expire(where: Omit<TagKey, "acceptClass">): void {
     this.#records.expire(where);
     // Also where it was asked for in vain a moment ago.
-    this.#failed.delete(nameOf({ ...where, acceptClass: "" }));
+    this.#stale.over({ ...where, acceptClass: "" });
   }
 
   #question(
@@ -123,28 +109,8 @@ export class Tags {
     userAgent: string | undefined,
   ): TagQuestion {
     const asked = { client, key, accept, userAgent };
-    const isNewHeld = this.#parts.cooldown.isCooling(key.upstream);
-    return isNewHeld ? { ...asked, admit: (head) => this.#admit(key, head) } : asked;
-  }
-
-  /** Throws HeldBack for what is too new at this tag. */
-  async #admit(key: TagKey, head: ManifestHead): Promise<void> {
-    const { cooldown, links } = this.#parts;
-    const served = (await this.#records.find(key))?.record;
-    const subject = subjectOf(key.tag);
-    if (subject !== undefined && (await links.find(key, subject)) !== undefined) return;
-    if (served?.digest === head.digest || (await this.#isPartOfServed(key, head.digest))) return;
-    await cooldown.admit(key, key.tag, head, served);
-  }
-
-  /** What other clients are served of the same tag lists it: one of the platforms of an index. */
-  async #isPartOfServed(key: TagKey, digest: Digest): Promise<boolean> {
-    if (key.acceptClass === "") return false;
-    const known = await this.#records.find({ ...key, acceptClass: "" });
-    if (known === undefined) return false;
-    const { record } = known;
-    const manifest = await this.#bytes.stored(record.digest, record.mediaType);
-    return record.digest === digest || (manifest !== undefined && listedIn(manifest).includes(digest));
+    const admit = this.#admission.of(key);
+    return admit === undefined ? asked : { ...asked, admit };
   }
 
   /** Their rows were deleted. */
@@ -163,7 +129,7 @@ export class Tags {
   /** Somebody brought in the tag `key`: what was remembered of it, and that it is not there, is over. */
   imported(key: TagKey): void {
     this.#records.forgetMemory(key);
-    this.#failed.delete(nameOf(key));
+    this.#stale.over(key);
     this.#missing.seen(nameOf(key));
     this.#absent.clear();
   }
@@ -205,16 +171,13 @@ export class Tags {
 
   /** One HEAD for everybody who asks meanwhile; whoever has waited until the deadline gets what is stored. */
   async #check(question: TagQuestion, record: TagRecord): Promise<ResolvedTag> {
-    const { clock } = this.#parts;
-    const warning = this.#failed.get(nameOf(record));
-    if (warning !== undefined) return stale(record, warning);
+    const remembered = this.#stale.remembered(record);
+    if (remembered !== undefined) return remembered;
     const flight = this.#checks.join(`CHECK ${flightOf(question)}`, () => this.#recheck(question, record));
     const { offlineDeadlineMs } = question.client.upstream.policy;
-    const checked = await untilDeadline(flight.result, flight.startedAt + offlineDeadlineMs, clock);
-    return (
-      checked ??
-      stale(record, this.#notAsked(record, `no answer within ${formatDuration(offlineDeadlineMs)}`))
-    );
+    const deadline = flight.startedAt + offlineDeadlineMs;
+    const checked = await untilDeadline(flight.result, deadline, this.#parts.clock);
+    return checked ?? this.#stale.late(record, offlineDeadlineMs);
   }
 
   /** The stored answer is dropped only once the new manifest is stored, or when the upstream has said twice that the tag is not there. */
@@ -228,7 +191,7 @@ export class Tags {
     } catch (error) {
       if (isGranaryError(error, "client-outdated", "closed")) throw error;
       if (error instanceof HeldBack) return await this.#isHeldBack(record, error);
-      if (!isWithdrawn(error)) return this.#checkFailed(record, error);
+      if (!isWithdrawn(error)) return this.#stale.failed(record, error);
       return await this.#isMissing(question, record, () => error);
     }
     return await this.#isMissing(question, record, () => this.#isAbsent(question, "GET", absence.told));
@@ -240,7 +203,7 @@ export class Tags {
     if (moved) await this.#replace(question, record, head);
     // The same tag, asked for with unusual types, is the same move.
     if (moved && record.acceptClass === "") this.#tellMoved(record, head);
-    this.#failed.delete(nameOf(record));
+    this.#stale.over(record);
     const outcome = moved ? "miss" : "revalidated";
     return { record: await this.#records.record(record, head), outcome, warning: undefined };
   }
@@ -253,7 +216,7 @@ export class Tags {
   /** The tag stays on what was known: the upstream was asked, so that is as fresh as it gets. */
   async #isHeldBack(record: TagRecord, { warning }: HeldBack): Promise<ResolvedTag> {
     this.#missing.seen(nameOf(record));
-    this.#failed.delete(nameOf(record));
+    this.#stale.over(record);
     return { record: await this.#records.record(record, record), outcome: "revalidated", warning };
   }
 
@@ -275,33 +238,14 @@ export class Tags {
     }
   }
 
-  #checkFailed(record: TagRecord, error: unknown): ResolvedTag {
-    const tag = `${record.upstream}/${record.repository}:${record.tag}`;
-    const facts = { tag, reason: messageOf(error) };
-    this.#episodes.trouble(`stored tags of ${record.upstream}`, facts, "serving a stored tag");
-    return this.#staleFor(TAG_RETRIES.recheckMs, record, this.#notAsked(record, reasonOf(error)));
-  }
-
   /** The upstream says that a stored tag is not there: served with a warning, until it is said a second time. */
   async #isMissing(question: TagQuestion, record: TagRecord, verdict: () => unknown): Promise<ResolvedTag> {
-    const name = nameOf(record);
     const { negativeLifetimeMs } = question.client.upstream.policy;
-    if (record.importedAt !== undefined) {
-      const text = `stale: ${record.upstream} says that this tag is not there; it was imported, and stays`;
-      return this.#staleFor(negativeLifetimeMs, record, text);
-    }
-    const leftMs = this.#missing.saidMissing(name, negativeLifetimeMs);
-    if (leftMs === 0) {
-      await this.#records.forget(record);
-      throw verdict();
-    }
-    const said = `stale: ${record.upstream} says that this tag is not there, and will be asked once more`;
-    return this.#staleFor(leftMs, record, this.#withAge(record, said));
-  }
-
-  #staleFor(ms: number, record: TagRecord, warning: string): ResolvedTag {
-    this.#failed.set(nameOf(record), warning, { ttl: ms });
-    return stale(record, warning);
+    if (record.importedAt !== undefined) return this.#stale.staysImported(record, negativeLifetimeMs);
+    const leftMs = this.#missing.saidMissing(nameOf(record), negativeLifetimeMs);
+    if (leftMs > 0) return this.#stale.askedOnceMore(record, leftMs);
+    await this.#records.forget(record);
+    throw verdict();
   }
 
   #isAbsent({ client, key }: TagQuestion, method: "GET" | "HEAD", told: readonly ToldError[]): GranaryError {
@@ -309,19 +253,6 @@ export class Tags {
     const error = notFound(key, key.tag, told);
     return this.#absent.remember(`${method} ${nameOf(key)}`, negativeLifetimeMs, error);
   }
-
-  #notAsked(record: TagRecord, reason: string): string {
-    return this.#withAge(record, `stale: ${record.upstream} could not be asked (${reason})`);
-  }
-
-  #withAge(record: TagRecord, text: string): string {
-    const what = isUnasked(record) ? "imported" : "checked";
-    return `${text}; this was ${what} ${formatAge(record.checkedAt, this.#parts.clock.now())}`;
-  }
-}
-
-function stale(record: TagRecord, warning: string): ResolvedTag {
-  return { record, outcome: "stale", warning };
 }
 
 /** 410 and 451 are said of the content itself and for good, as 404 is; other refusals may be of the moment. */
