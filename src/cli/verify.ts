@@ -24,7 +24,7 @@ const NOT_SOUND = 5;
 export function verifyCommand(): Command {
   const command = new Command("verify")
     .description(
-      "Hash what is stored and say what is damaged, missing or unknown; beside a running server too, which then does it itself, as a job and never in the way of clients. Exit code 5 says that something is left that --repair would mend.",
+      "Hash what is stored and say what is damaged, missing or unknown; beside a running server too, which then does it itself, as a job and never in the way of clients. Exit code 5 says that something is left that --repair would mend; with --dry-run nothing is mended, also with --repair.",
     )
     .argument("[pattern]", "only what this names, such as alpine:3.* or ghcr.io/org/**")
     .option(
@@ -35,7 +35,7 @@ export function verifyCommand(): Command {
     .action(run);
   return asAdminVerb(
     command,
-    ["alone", "quiet"],
+    ["change", "alone", "quiet"],
     "granary verify --directory /srv/granary",
     "granary verify 'alpine:3.*' --repair",
   ).addHelpText("after", CTRL_C);
@@ -43,7 +43,8 @@ export function verifyCommand(): Command {
 
 async function run(pattern: string | undefined, flags: VerifyFlags, command: Command): Promise<void> {
   const repair = flags.repair === true;
-  const question = { method: "POST", path: "/api/v1/verify", query: { repair, pattern } } as const;
+  const query = { repair, dryRun: flags.dryRun, pattern };
+  const question = { method: "POST", path: "/api/v1/verify", query } as const;
   await askServer(command, { alone: flags.detach !== true }, async (client) => {
     const { job: begun } = await client.ask(verifyBegunSchema, question);
     if (flags.detach === true) return printDetached(begun, flags);
@@ -52,7 +53,7 @@ async function run(pattern: string | undefined, flags: VerifyFlags, command: Com
   });
 }
 
-function printEnd(job: Job, { repair = false, json }: VerifyFlags): void {
+function printEnd(job: Job, flags: VerifyFlags): void {
   const report = verifyReportSchema.safeParse(job.result).data;
   if (report === undefined) {
     const failure = failureOf(job);
@@ -60,8 +61,8 @@ function printEnd(job: Job, { repair = false, json }: VerifyFlags): void {
     process.exitCode = exitCodeOf(failure);
     return;
   }
-  if (json === true) printJson(report);
-  else for (const line of linesOf(report, repair)) printLine(line);
+  if (flags.json === true) printJson({ ...report, ...(flags.dryRun === true && { dryRun: true }) });
+  else for (const line of linesOf(report, flags)) printLine(line);
   process.exitCode = report.isSound ? 0 : NOT_SOUND;
 }
 
@@ -81,26 +82,42 @@ const WORDS: Record<FindingKind, readonly [one: string, many: string, repaired: 
 
 function linesOf(
   { blobs, bytes, manifests, findings, leftOut, fetched, isSound }: VerifyReport,
-  repair: boolean,
+  flags: VerifyFlags,
 ): string[] {
   const sound = `Sound: ${blobs} ${blobs === 1 ? "blob" : "blobs"} (${formatBytes(bytes)}) and ${manifests} ${manifests === 1 ? "manifest" : "manifests"}.`;
   const lines = [...Map.groupBy(findings, ({ kind }) => kind)].flatMap(([kind, found]) =>
-    linesOfKind(kind, found),
+    linesOfKind(kind, found, flags.dryRun === true),
   );
   if (leftOut > 0) lines.push(`and ${leftOut} more ${leftOut === 1 ? "finding" : "findings"}`);
   if (fetched > 0) lines.push(`Fetched anew: ${fetched} ${fetched === 1 ? "blob" : "blobs"}.`);
   if (findings.filter(({ isRepaired }) => isRepaired).length > fetched)
     lines.push("What is not here any more is fetched again when somebody asks for it.");
-  if (!isSound) lines.push(repair ? "Not all could be repaired." : "Nothing was changed: --repair mends it.");
-  return [sound, ...lines];
+  const end = endOf(isSound, flags);
+  return [sound, ...lines, ...(end === undefined ? [] : [end])];
 }
 
-function linesOfKind(kind: FindingKind, found: readonly Finding[]): string[] {
+/** What a dry run found is what --repair would mend; without any switch that is told only where something is wrong. */
+function endOf(isSound: boolean, { repair, dryRun }: VerifyFlags): string | undefined {
+  if (dryRun === true)
+    return isSound
+      ? "Nothing was changed, and --repair would change nothing."
+      : "Nothing was changed: without --dry-run, --repair does this.";
+  if (isSound) return undefined;
+  return repair === true ? "Not all could be repaired." : "Nothing was changed: --repair mends it.";
+}
+
+function linesOfKind(kind: FindingKind, found: readonly Finding[], dryRun: boolean): string[] {
   const [one, many, mended] = WORDS[kind];
   const count = found.filter(({ isRepaired }) => isRepaired).length;
-  const outcome = kind === "stranger" ? `, ${mended}` : count > 0 ? `, ${count} ${mended}` : "";
+  const outcome = outcomeOf(kind, mended, count, dryRun);
   return [
     `${found.length} ${found.length === 1 ? one : many}${outcome}:`,
     ...found.map(({ what, reason }) => `  ${what}${reason === undefined ? "" : ` (${reason})`}`),
   ];
+}
+
+function outcomeOf(kind: FindingKind, mended: string, count: number, dryRun: boolean): string {
+  if (kind === "stranger") return `, ${mended}`;
+  if (dryRun) return `, would be ${mended}`;
+  return count > 0 ? `, ${count} ${mended}` : "";
 }

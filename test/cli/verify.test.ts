@@ -39,6 +39,17 @@ test("it finds and repairs what is damaged while the server runs, and when it do
   expect(found.out).toBe(
     `Sound: 0 blobs (0 B) and 0 manifests.\n1 damaged blob:\n  ${digest}\nNothing was changed: --repair mends it.\n`,
   );
+  for (const flags of [["--dry-run"], ["--dry-run", "--repair"]]) {
+    const tried = await verify("--quiet", ...flags);
+    expect([tried.code, tried.err]).toEqual([5, ""]);
+    expect(tried.out).toBe(
+      `Sound: 0 blobs (0 B) and 0 manifests.\n1 damaged blob, would be set aside:\n  ${digest}\nNothing was changed: without --dry-run, --repair does this.\n`,
+    );
+    expect(JSON.parse((await verify("--json", "--quiet", ...flags)).out)).toMatchObject({
+      dryRun: true,
+      findings: [{ kind: "damaged-blob", what: digest, isRepaired: false }],
+    });
+  }
   const repaired = await verify("--quiet", "--repair");
   expect([repaired.code, repaired.out]).toEqual([0, expect.stringContaining("1 damaged blob, 1 set aside:")]);
   expect(await serving.troubles()).toEqual([expect.stringContaining('"damaged"')]);

@@ -6,7 +6,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { titleOfVerify, VERIFY_JOB } from "../../../verifying/verify-job.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { answers, flag } from "../route-shapes.ts";
+import { answers, changed, changeQuery, flag } from "../route-shapes.ts";
 import { jobSchema, shownJob } from "./jobs-routes.ts";
 
 const findingSchema = z.object({
@@ -39,7 +39,7 @@ export const verifyReportSchema = z
 
 export type VerifyReport = z.infer<typeof verifyReportSchema>;
 
-export const verifyBegunSchema = z.object({ job: jobSchema }).openapi("VerifyBegun");
+export const verifyBegunSchema = changed({ job: jobSchema }).openapi("VerifyBegun");
 
 const verify = createRoute({
   method: "post",
@@ -47,7 +47,7 @@ const verify = createRoute({
   tags: ["contents"],
   summary: "Read and hash what is stored",
   request: {
-    query: z.object({
+    query: changeQuery.extend({
       repair: flag.default(false).openapi({
         description:
           "Set aside what is damaged and fetch it anew, forget what is gone, register what is sound and unknown.",
@@ -55,13 +55,17 @@ const verify = createRoute({
       pattern: z.string().min(1).max(1_000).optional().openapi({ description: "Only what it names." }),
     }),
   },
-  responses: answers(verifyBegunSchema, "The job; its result is a VerifyReport."),
+  responses: answers(
+    verifyBegunSchema,
+    "The job; its result is a VerifyReport. With `dryRun` it repairs nothing: what it finds is what a repair would mend.",
+  ),
 });
 
 export function verifyRoutes(app: AdminApp, { jobs }: Pick<AdminParts, "jobs">): void {
   app.openapi(verify, (context) => {
-    const { repair, pattern } = context.req.valid("query");
-    const ask = { repair, ...(pattern !== undefined && { pattern }) };
-    return context.json({ job: shownJob(jobs.start(VERIFY_JOB, ask, titleOfVerify(ask))) }, 200);
+    const { repair, dryRun, pattern } = context.req.valid("query");
+    const ask = { repair: repair && !dryRun, ...(pattern !== undefined && { pattern }) };
+    const job = shownJob(jobs.start(VERIFY_JOB, ask, titleOfVerify(ask)));
+    return context.json({ job, ...(dryRun && { dryRun }) }, 200);
   });
 }
