@@ -12,6 +12,7 @@ export const EVENT_KINDS = [
   "tag-moved",
   "held-back",
   "evicted",
+  "removed",
   "digest-mismatch",
   "upstream-down",
   "upstream-up",

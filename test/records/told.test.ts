@@ -77,6 +77,14 @@ test("evictions are told of once for each round, with how many and how much", as
   expect(evicted).toHaveLength(1);
   expect(evicted[0]).toMatchObject({ facts: { blobs: 2, bytes: 2 * MiB } });
   expect(evicted[0]?.text).toBe("2 blobs used longest ago (2 MiB) made room");
+
+  await world.fills(0);
+  const evictions = () => world.records.events.since(0).filter(({ kind }) => kind === "evicted");
+  await world.mirror.contents.evict(2 * MiB, true);
+  expect(evictions()).toHaveLength(1);
+  // By command, it is a round like the others.
+  const { freed } = await world.mirror.contents.evict(2 * MiB, false);
+  expect(evictions().slice(1)).toMatchObject([{ facts: { bytes: freed } }]);
 });
 
 test("wrong bytes are told of, of blobs and of manifests", async () => {

@@ -82,6 +82,7 @@ export function contentsOf(parts: ContentsParts): Contents {
     names: new StoredNames(parts),
     partials: new FoundPartials(parts),
     usedBy: new UsedBy(records),
+    events: records.events,
     budget: () => parts.space.budget,
     expire: (key: Parameters<Manifests["expire"]>[0]) => manifests.expire(key),
     memory,

@@ -10,6 +10,7 @@ import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
 import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
+import type { EventTeller } from "../../records/events.ts";
 import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
@@ -20,6 +21,7 @@ import type { TagUses } from "../space/tag-uses.ts";
 import type { Uses } from "../space/uses.ts";
 import type { FoundPartials } from "./found-partials.ts";
 import { nameOf, type StoredNames } from "./stored-names.ts";
+import { tellRemoved } from "./tell-removed.ts";
 
 export type RemoveOptions = {
   /** Only what nobody asked for within this time; ms. */
@@ -64,6 +66,8 @@ export type RemoveParts = {
   readonly uses: Uses;
   readonly tagUses: TagUses;
   readonly memory: Forgetful;
+  /** Hears of each removal, once. */
+  readonly events: EventTeller;
   readonly clock: Clock;
 };
 
@@ -108,6 +112,7 @@ export class Removals {
     if (options.dryRun !== true) {
       await this.#leave(plan);
       await this.#parts.space.remove(blobs);
+      tellRemoved(this.#parts.events, pattern.text, plan.rows, blobs);
       for (const digest of new Set(later.map((blob) => blob.digest))) this.#removeLater(digest);
     }
     return {

@@ -82,7 +82,15 @@ describe("removing", () => {
     expect(await whatIsHere(world, one.layerDigests)).toEqual([true, true]);
 
     const before = (await world.mirror.status()).disk.used;
+    const told = () => world.records.events.since(0).filter(({ kind }) => kind === "removed");
+    expect(told()).toEqual([]);
     expect(await world.mirror.contents.remove(of("a/b:1"), {})).toEqual(dry);
+    expect(told()).toMatchObject([
+      {
+        text: expect.stringMatching(/^1 name and 2 blobs \(.* KiB\) were removed: fake.test\/a\/b:1$/),
+        facts: { pattern: of("a/b:1"), names: 1, blobs: 2, bytes: dry.freed },
+      },
+    ]);
     expect(before - (await world.mirror.status()).disk.used).toBe(dry.freed);
     expect(await whatIsHere(world, [one.configDigest, ...one.layerDigests])).toEqual([false, false, true]);
     expect(await whatIsHere(world, [two.configDigest, ...two.layerDigests])).toEqual([true, true, true]);
