@@ -3,7 +3,7 @@
  * copied and not linked: each Granary must be able to set its own file aside, and to remove it, for itself.
  */
 import { type ListedName, MOST_NAMES } from "./bundle/bundle-index.ts";
-import { partsOf } from "./bundle/parts-of.ts";
+import { bundleParts } from "./bundle/parts-of.ts";
 import { offered } from "./client/imports/archive-imports.ts";
 import type { ImportSource } from "./client/imports/import-source.ts";
 import { GranaryError, isGranaryError } from "./errors.ts";
@@ -47,7 +47,7 @@ export async function openDirectoryImports(directory: string): Promise<ImportSou
 async function isWhole(manifest: Manifest, store: BlobStore): Promise<boolean> {
   const { digest, bytes } = manifest;
   try {
-    const { blobs } = partsOf(manifest, new Map([[digest, bytes]]), digest);
+    const { blobs } = bundleParts(manifest, new Map([[digest, bytes]]), digest);
     for (const blob of blobs.keys()) if ((await store.stat(blob)) === undefined) return false;
     return true;
   } catch (error) {

@@ -25,7 +25,7 @@ type Root = { readonly digest: Digest; readonly mediaType: string | undefined };
  * The parts of the manifest `root`. `what` is for messages. Throws `digest-mismatch` and `upstream-protocol` for a manifest that cannot be
  * used.
  */
-export function partsOf(root: Root, atHand: ReadonlyMap<Digest, Uint8Array>, what: string): Parts {
+export function bundleParts(root: Root, atHand: ReadonlyMap<Digest, Uint8Array>, what: string): Parts {
   const manifests = new Map<Digest, ListedManifest>();
   const blobs = new Map<Digest, number | undefined>();
   const absent = new Set<Digest>();
@@ -46,7 +46,7 @@ export function partsOf(root: Root, atHand: ReadonlyMap<Digest, Uint8Array>, wha
   return { manifests: [...manifests.values()], blobs, absent: [...absent] };
 }
 
-/** The manifests that `bytes` lists, where it is an index. What is wrong with it is said by `partsOf`. */
+/** The manifests that `bytes` lists, where it is an index. What is wrong with it is said by `bundleParts`. */
 export function childrenIn(bytes: Uint8Array, mediaType: string | undefined): Root[] {
   try {
     const view = viewManifest(bytes, mediaType);

@@ -6,7 +6,7 @@ import { Command } from "commander";
 import { formatBytes } from "../bytes/units.ts";
 import type { Job } from "../http/admin/routes/jobs-routes.ts";
 import {
-  type VerifyReport,
+  type VerifyAnswer,
   verifyBegunSchema,
   verifyReportSchema,
 } from "../http/admin/routes/verify-routes.ts";
@@ -66,7 +66,7 @@ function printEnd(job: Job, flags: VerifyFlags): void {
   process.exitCode = report.isSound ? 0 : NOT_SOUND;
 }
 
-type Finding = VerifyReport["findings"][number];
+type Finding = VerifyAnswer["findings"][number];
 type FindingKind = Finding["kind"];
 
 /** What each kind is called, one and many, and what repair makes of it. */
@@ -81,7 +81,7 @@ const WORDS: Record<FindingKind, readonly [one: string, many: string, repaired: 
 };
 
 function linesOf(
-  { blobs, bytes, manifests, findings, leftOut, fetched, isSound }: VerifyReport,
+  { blobs, bytes, manifests, findings, leftOut, fetched, isSound }: VerifyAnswer,
   flags: VerifyFlags,
 ): string[] {
   const sound = `Sound: ${blobs} ${blobs === 1 ? "blob" : "blobs"} (${formatBytes(bytes)}) and ${manifests} ${manifests === 1 ? "manifest" : "manifests"}.`;

@@ -1,16 +1,16 @@
 /** Owns whether the listeners of the settings can be used: each is asked as a client on this machine would ask it. */
 import type { ListenerSettings } from "../config/settings.ts";
 import { clientUrls } from "../http/connections/exposure.ts";
-import { type Finding, says, sentence } from "./finding.ts";
+import { type Observation, says, sentence } from "./observation.ts";
 import { type Probed, probeListener } from "./probe-listener.ts";
 
-export async function checkListeners(listeners: readonly ListenerSettings[]): Promise<Finding[]> {
+export async function checkListeners(listeners: readonly ListenerSettings[]): Promise<Observation[]> {
   const fixed = listeners.filter(({ port }) => port !== 0);
   const found = await Promise.all(fixed.map(checkListener));
   return [...found.flat(), ...loginFindings(fixed)];
 }
 
-async function checkListener({ port, host, tls, upstream }: ListenerSettings): Promise<Finding[]> {
+async function checkListener({ port, host, tls, upstream }: ListenerSettings): Promise<Observation[]> {
   const [url] = clientUrls({ address: host ?? "127.0.0.1", port, cert: tls?.cert });
   const { good, wrong } = says(`listener ${url}`);
   // Whoever signed it: the certificate of the settings is the one that must come.
@@ -34,7 +34,7 @@ function todoFor({ is }: Probed): string {
 }
 
 /** Docker has no login for a mirror (docs/protocol.md#docker-logins). */
-function loginFindings(listeners: readonly ListenerSettings[]): Finding[] {
+function loginFindings(listeners: readonly ListenerSettings[]): Observation[] {
   const hub = listeners.filter(({ upstream }) => upstream === "docker.io");
   if (hub.length === 0 || hub.some(({ login }) => login === undefined)) return [];
   const text =

@@ -6,13 +6,13 @@ import { messageOf } from "../errors.ts";
 import { spaceAround } from "../files/disk.ts";
 import { minFreeOf } from "../mirror/space/disk-measure.ts";
 import { checkStorage } from "../store/storage-directory.ts";
-import { type Finding, says, sentence } from "./finding.ts";
+import { type Observation, says, sentence } from "./observation.ts";
 
 /** `used` is what a running server keeps there, bytes; undefined where none was asked. */
 export async function checkStorageSettings(
   settings: StorageSettings,
   used: number | undefined,
-): Promise<Finding[]> {
+): Promise<Observation[]> {
   const { good, note, wrong } = says("storage");
   const directory = resolve(settings.directory);
   try {
@@ -27,7 +27,7 @@ export async function checkStorageSettings(
   return [good(`${directory} can be used.`), ...(await checkDisk(settings, directory, used))];
 }
 
-async function checkDisk(settings: StorageSettings, directory: string, used = 0): Promise<Finding[]> {
+async function checkDisk(settings: StorageSettings, directory: string, used = 0): Promise<Observation[]> {
   const { good, note, wrong } = says("disk");
   const { free, size } = await spaceAround(directory);
   if (size === 0) return [note("The disk does not say how large it is: only storage.maxSize is kept to.")];

@@ -6,12 +6,12 @@ import { formatDuration } from "../bytes/units.ts";
 import { type GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import { DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST } from "../oci/media-types.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
-import { type Finding, says, sentence } from "./finding.ts";
+import { type Observation, says, sentence } from "./observation.ts";
 
 const ACCEPT = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 
 /** Never throws. */
-export async function checkUpstream(client: UpstreamClient): Promise<Finding[]> {
+export async function checkUpstream(client: UpstreamClient): Promise<Observation[]> {
   const { name, names } = client.upstream;
   const { good, wrong } = says(`upstream ${name}`);
   // Docker Hub tells its limits only with a repository that is there; elsewhere "not there" is an answer as good as any.
@@ -51,7 +51,7 @@ function todoFor({ code, facts, message }: GranaryError): string | undefined {
   }
 }
 
-function budgetFindings(client: UpstreamClient): Finding[] {
+function budgetFindings(client: UpstreamClient): Observation[] {
   const { note, wrong } = says(`upstream ${client.upstream.name}`);
   const { limit, remaining } = client.status().rateLimit ?? {};
   if (limit === undefined || remaining === undefined) return [];
@@ -64,7 +64,7 @@ function budgetFindings(client: UpstreamClient): Finding[] {
 /** From here on tokens and certificates begin to fail. */
 const MOST_CLOCK_ERROR_MS = 60_000;
 
-function clockFindings(client: UpstreamClient): Finding[] {
+function clockFindings(client: UpstreamClient): Observation[] {
   const { clockAheadMs } = client.status();
   if (clockAheadMs === undefined) return [];
   const { good, wrong } = says("clock");

@@ -1,7 +1,7 @@
 /** Owns what the check of one client's configuration is, whatever the client. */
 import type { Environment } from "../environment.ts";
 import type { ClientKind } from "../setup/client-kinds.ts";
-import type { Finding } from "./finding.ts";
+import type { Observation } from "./observation.ts";
 
 export type ClientContext = {
   /** The client's file; its usual one where nobody named another. */
@@ -10,7 +10,7 @@ export type ClientContext = {
 };
 
 export type CheckedClient = {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Observation[];
   /** Granary is the first that the client asks for Docker Hub, as far as its files say. */
   readonly isPointedHere: boolean;
 };

@@ -6,7 +6,7 @@ import { containerdCheck } from "./clients/containerd.ts";
 import { dockerCheck } from "./clients/docker.ts";
 import { buildkitCheck, k3sCheck, ollamaCheck } from "./clients/files-only.ts";
 import { podmanCheck } from "./clients/podman.ts";
-import { type Finding, says } from "./finding.ts";
+import { type Observation, says } from "./observation.ts";
 import { type CountServed, provePull } from "./prove-pull.ts";
 import { findProgram } from "./run-program.ts";
 
@@ -49,7 +49,7 @@ export async function checkClient(
   kind: CheckedKind,
   context: ClientContext,
   pull: PullPlan | undefined,
-): Promise<Finding[]> {
+): Promise<Observation[]> {
   const check: ClientCheck = CLIENT_CHECKS[kind];
   const { findings, isPointedHere } = await check.check(context);
   if (pull === undefined || check.pull === undefined) return [...findings];

@@ -2,7 +2,7 @@
  * Owns what is said of one mirror in a client's configuration: clients go past a mirror that fails them without a word, so every way to
  * fail is looked for (docs/protocol.md#what-each-status-does).
  */
-import type { Finding, Says } from "./finding.ts";
+import type { Observation, Says } from "./observation.ts";
 import { type ProbeOptions, probeListener } from "./probe-listener.ts";
 
 export type JudgedMirror = {
@@ -16,9 +16,12 @@ export type JudgedMirror = {
 };
 
 /** `isUsed`: a Granary that this client can use answers there. */
-export type Judgement = { readonly isUsed: boolean; readonly findings: readonly Finding[] };
+export type MirrorJudgement = { readonly isUsed: boolean; readonly findings: readonly Observation[] };
 
-export async function judgeMirror({ good, note, wrong }: Says, mirror: JudgedMirror): Promise<Judgement> {
+export async function judgeMirror(
+  { good, note, wrong }: Says,
+  mirror: JudgedMirror,
+): Promise<MirrorJudgement> {
   const { origin, registry, login, ca } = mirror;
   const past = `the client goes past it to ${registry} without a word`;
   const probed = await probeListener(origin, { ca });
@@ -49,7 +52,7 @@ export async function judgeMirror({ good, note, wrong }: Says, mirror: JudgedMir
   return { isUsed: true, findings: [note(`The mirror ${origin} asks for a login: without one ${past}.`)] };
 }
 
-function failed(finding: Finding): Judgement {
+function failed(finding: Observation): MirrorJudgement {
   return { isUsed: false, findings: [finding] };
 }
 

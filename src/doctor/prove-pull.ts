@@ -4,7 +4,7 @@
  */
 import { formatBytes } from "../bytes/units.ts";
 import type { ClientCheck, ClientContext } from "./client-check.ts";
-import { type Finding, says } from "./finding.ts";
+import { type Observation, says } from "./observation.ts";
 
 /** What a server has answered so far: of the image where it keeps pulls, else of its whole registry. */
 export type Served = {
@@ -27,7 +27,7 @@ export async function provePull(
   image: string,
   context: ClientContext,
   { count, pause }: { readonly count: CountServed; readonly pause: (ms: number) => Promise<void> },
-): Promise<Finding[]> {
+): Promise<Observation[]> {
   const { good, note, wrong } = says(client);
   if (pull === undefined) return [];
   const before = await count();

@@ -3,7 +3,7 @@
  * the line ends of Windows) is put aside before and back afterwards. Pure.
  */
 import { GranaryError, messageOf } from "../errors.ts";
-import type { Change } from "./change.ts";
+import type { FileEdit } from "./change.ts";
 import { jsonFormat } from "./formats/json.ts";
 import { applyKind, revertKind } from "./formats/kind-cluster.ts";
 import { applyMirrors, revertMirrors } from "./formats/registries.ts";
@@ -16,16 +16,16 @@ import { applyEdits, revertEdits } from "./tree-edits.ts";
  * `text` with `change` in it, and the same text where it has it already. Throws `config-invalid` with a clause (no file's name, no full
  * stop) for a text that cannot be read, or not be changed without losing something.
  */
-export function applyChange(text: string, change: Change): string {
+export function applyChange(text: string, change: FileEdit): string {
   return dressed(text, (plain) => applied(plain, change));
 }
 
 /** `text` without `change`, made of `before`; what others changed since stays. Throws as `applyChange` does. */
-export function revertChange(text: string, change: Change, before: string): string {
+export function revertChange(text: string, change: FileEdit, before: string): string {
   return dressed(text, (plain) => reverted(plain, change, undressed(before)));
 }
 
-function applied(text: string, change: Change): string {
+function applied(text: string, change: FileEdit): string {
   switch (change.format) {
     case "json":
     case "toml":
@@ -42,7 +42,7 @@ function applied(text: string, change: Change): string {
   }
 }
 
-function reverted(text: string, change: Change, before: string): string {
+function reverted(text: string, change: FileEdit, before: string): string {
   switch (change.format) {
     case "json":
     case "toml":

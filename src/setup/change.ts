@@ -38,7 +38,7 @@ type WholeEdit = { readonly does: "whole"; readonly text: string };
 export type TreeEdit = ListEdit | SetEdit;
 
 /** What a file must say, in the format that it has. */
-export type Change =
+export type FileEdit =
   | { readonly format: "json" | "toml" | "yaml"; readonly edits: readonly TreeEdit[] }
   | { readonly format: "registries"; readonly edits: readonly MirrorEdit[] }
   | { readonly format: "kind"; readonly edits: readonly (TreeEdit | MountEdit)[] }
@@ -48,7 +48,7 @@ export type Change =
 /** One file of a client as it should be. */
 export type FileChange = {
   readonly path: string;
-  readonly change: Change;
+  readonly change: FileEdit;
   /** What a new file begins with, in the format of `change`; nothing when left out. */
   readonly begin?: string;
   /** A password stands in it: a new file is for its owner alone. */

@@ -5,7 +5,7 @@ import { tomlFormat } from "./formats/toml.ts";
 import { yamlFormat } from "./formats/yaml.ts";
 
 /** Throw `config-invalid`, a clause, for a text that the client cannot read either. */
-export const parseJson = (text: string): PlainTree => jsonFormat.read(bare(text));
+export const readJsonConfig = (text: string): PlainTree => jsonFormat.read(bare(text));
 export const parseTomlTree = (text: string): PlainTree => tomlFormat.read(bare(text));
 export const parseYamlTree = (text: string): PlainTree => yamlFormat.read(bare(text));
 

@@ -5,12 +5,12 @@
 import { createHash } from "node:crypto";
 import { GranaryError } from "../errors.ts";
 import { readKeptFile } from "../files/kept-file.ts";
-import type { Change } from "./change.ts";
+import type { FileEdit } from "./change.ts";
 
 export type UndoRecord = {
   /** Of the file as it was left, to tell whether somebody changed it since. */
   readonly left: string;
-  readonly change: Change;
+  readonly change: FileEdit;
   /** There was a file before; its text is in the copy. */
   readonly hadFile: boolean;
   /** Directories that were made for it, innermost first. */

@@ -9,7 +9,7 @@ import { parsePullName } from "../routing/pull-name.ts";
 import type { RoutedUpstream } from "../routing/routing.ts";
 import type { ManifestTarget } from "../routing/target.ts";
 import { asStrangerFirst, type WarmMirror } from "./warm-mirror.ts";
-import { nameOf, targetsOf } from "./warm-references.ts";
+import { targetName, targetsOf } from "./warm-references.ts";
 
 export type MovedParts = {
   readonly mirror: WarmMirror;
@@ -75,8 +75,8 @@ export class MovedTags {
       try {
         const name = parsePullName(text, upstreams());
         for (const target of await targetsOf(name, { mirror, clock, signal, ask, note: () => undefined })) {
-          const digest = (await this.#digestOf(target)) ?? this.#known.get(nameOf(target));
-          if (digest !== undefined) now.set(nameOf(target), digest);
+          const digest = (await this.#digestOf(target)) ?? this.#known.get(targetName(target));
+          if (digest !== undefined) now.set(targetName(target), digest);
         }
       } catch (error) {
         this.#couldNotAsk(text, error);
@@ -92,7 +92,7 @@ export class MovedTags {
       const { answer } = await asStrangerFirst((asker) => this.#parts.mirror.headManifest(target, asker));
       return answer.warning === undefined ? answer.digest : undefined;
     } catch (error) {
-      this.#couldNotAsk(nameOf(target), error);
+      this.#couldNotAsk(targetName(target), error);
       return undefined;
     }
   }

@@ -20,7 +20,7 @@ export type WantedChoice = {
   readonly attestations: boolean;
 };
 
-export type Wanted = {
+export type WantedContent = {
   /** Of what the reference names. */
   readonly digest: Digest;
   /** Each blob once. */
@@ -38,11 +38,11 @@ const MOST_DEPTH = 4;
 const MOST_MANIFESTS = 500;
 
 /** Throws `not-found` where no platform that is wanted is there, `manifest-invalid`, and what `manifestOf` throws. */
-export async function wantedOf(
+export async function wantedContent(
   target: ManifestTarget,
   choice: WantedChoice,
   manifestOf: ManifestOf,
-): Promise<Wanted> {
+): Promise<WantedContent> {
   const top = await manifestOf(target);
   const blobs = new Map<Digest, ManifestLink>();
   const seen = new Set<Digest>([top.digest]);

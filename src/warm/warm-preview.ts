@@ -10,7 +10,7 @@ import type { UpstreamStatus } from "../upstream/upstream-client.ts";
 import { isLow } from "./pull-budget.ts";
 import type { WarmAsk } from "./warm-ask.ts";
 import type { WarmParts } from "./warm-job.ts";
-import { findReference, nameOf, targetsOf, type WarmWork } from "./warm-references.ts";
+import { findReference, targetName, targetsOf, type WarmWork } from "./warm-references.ts";
 
 type PreviewLine = {
   readonly reference: string;
@@ -62,7 +62,7 @@ export async function previewWarm(
   for (const text of ask.references) {
     try {
       for (const target of await targetsOf(parsePullName(text, parts.upstreams()), work)) {
-        const reference = nameOf(target);
+        const reference = targetName(target);
         try {
           const { wanted, fetched } = await findReference(target, work);
           manifests.set(target.upstream, (manifests.get(target.upstream) ?? 0) + fetched);

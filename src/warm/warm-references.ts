@@ -13,7 +13,7 @@ import { throwIfAborted } from "../waiting/abort.ts";
 import { bringBlobs } from "./bring.ts";
 import { untilUnlimited, waitForBudget } from "./pull-budget.ts";
 import { tagsOf } from "./tags-of.ts";
-import { type Wanted, wantedOf } from "./wanted.ts";
+import { type WantedContent, wantedContent } from "./wanted.ts";
 import type { WarmAsk } from "./warm-ask.ts";
 import { asStrangerFirst, type WarmAsker, type WarmMirror } from "./warm-mirror.ts";
 import type { WarmLine } from "./warm-result.ts";
@@ -30,7 +30,7 @@ export type WarmWork = {
 
 export type FoundReference = {
   readonly target: ManifestTarget;
-  readonly wanted: Wanted;
+  readonly wanted: WantedContent;
   /** As whom its blobs are asked for. */
   readonly asker: WarmAsker;
   /** Manifests that had to be fetched. */
@@ -53,11 +53,11 @@ export async function findReference(target: ManifestTarget, work: WarmWork): Pro
   const platforms = ask.platforms.map(parsePlatform);
   let fetched = 0;
   const { answer, asker } = await asStrangerFirst((as) =>
-    wantedOf(target, { ...ask, platforms }, async (at) => {
+    wantedContent(target, { ...ask, platforms }, async (at) => {
       throwIfAborted(signal, "the warm-up");
       const found = await manifestAt(at, as, work);
       if (found.outcome === "miss") fetched += 1;
-      if (found.warning !== undefined) work.note(`${nameOf(at)}: ${found.warning}`);
+      if (found.warning !== undefined) work.note(`${targetName(at)}: ${found.warning}`);
       return found.manifest;
     }),
   );
@@ -80,7 +80,7 @@ export async function warmReference(
   onBytes: (count: number, isNew: boolean) => void,
   onFound: (found: FoundReference) => Promise<void>,
 ): Promise<WarmLine> {
-  const reference = nameOf(target);
+  const reference = targetName(target);
   const sums = { brought: 0, here: 0 };
   const count = (bytes: number, isNew: boolean) => {
     sums[isNew ? "brought" : "here"] += bytes;
@@ -110,7 +110,7 @@ export async function warmReference(
 }
 
 /** "docker.io/library/alpine:3.22". */
-export function nameOf({ upstream, repository, reference }: ManifestTarget): string {
+export function targetName({ upstream, repository, reference }: ManifestTarget): string {
   return `${upstream}/${repository}${"tag" in reference ? `:${reference.tag}` : `@${reference.digest}`}`;
 }
 

@@ -4,7 +4,7 @@ import { blobFile, bundleLists, digestOfFile, parseBundleIndex } from "../../src
 import type { BundleName } from "../../src/bundle/bundle-name.ts";
 import { type BundleFile, packBundle, unpackBundle } from "../../src/bundle/bundle-tar.ts";
 import { framed, unframed } from "../../src/bundle/frames.ts";
-import { partsOf } from "../../src/bundle/parts-of.ts";
+import { bundleParts } from "../../src/bundle/parts-of.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { OCI_MANIFEST } from "../../src/oci/media-types.ts";
 import { tarOf } from "../client/archives/make-archive.ts";
@@ -175,7 +175,7 @@ describe("parts", () => {
     const [one, two] = [madeImage(1), madeImage(2)];
     const index = madeIndex({ "linux/amd64": one, "linux/arm64": two });
     const atHand = new Map([index, one].map(({ digest, manifest }) => [digest, manifest]));
-    const parts = partsOf(index, atHand, "x");
+    const parts = bundleParts(index, atHand, "x");
     expect(parts.manifests.map(({ manifest }) => manifest.digest)).toEqual([index.digest, one.digest]);
     expect([...parts.blobs.keys()]).toEqual(one.blobs.map((blob) => digestOf(blob)));
     expect(parts.absent).toEqual([two.digest]);
@@ -192,6 +192,6 @@ describe("parts", () => {
       JSON.stringify({ schemaVersion: 2, mediaType: OCI_MANIFEST, config, layers: [foreign] }),
     );
     const root = { digest: digestOf(manifest), mediaType: OCI_MANIFEST };
-    expect([...partsOf(root, new Map([[root.digest, manifest]]), "x").blobs.keys()]).toEqual([digest]);
+    expect([...bundleParts(root, new Map([[root.digest, manifest]]), "x").blobs.keys()]).toEqual([digest]);
   });
 });

@@ -51,6 +51,18 @@ async function checkedRanks(): Promise<string[][]> {
   );
 }
 
+describe("the names", () => {
+  it("that src/ exports stand for one thing each", async () => {
+    const sources = files.filter((file) => file.startsWith("src/") && file.endsWith(".ts"));
+    const exported = /^export (?:async )?(?:type|interface|class|const|function\*?) (\w+)/gm;
+    const names = await Promise.all(
+      sources.map(async (file) => [...new Set((await readFromRoot(file)).match(exported) ?? [])]),
+    );
+    const counts = Map.groupBy(names.flat(), (found) => found.split(" ").at(-1) ?? "");
+    expect([...counts].filter(([, found]) => found.length > 1).map(([name]) => name)).toEqual([]);
+  });
+});
+
 describe("each invariant", () => {
   const held = () =>
     sectionOf("Invariants")

@@ -3,7 +3,7 @@ import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type CheckedKind, checkClient } from "../../src/doctor/client-checks.ts";
-import type { Finding } from "../../src/doctor/finding.ts";
+import type { Observation } from "../../src/doctor/observation.ts";
 import { type MemoryServerOptions, serveMemory } from "../support/serve-memory.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
@@ -25,7 +25,7 @@ async function said(
   kind: CheckedKind,
   main: string,
   files: Readonly<Record<string, string>>,
-): Promise<Finding[]> {
+): Promise<Observation[]> {
   const directory = await tempDirectory();
   for (const [name, text] of Object.entries(files)) {
     await mkdir(dirname(join(directory, name)), { recursive: true });

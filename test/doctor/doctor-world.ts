@@ -3,7 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
-import type { Finding } from "../../src/doctor/finding.ts";
+import type { Observation } from "../../src/doctor/observation.ts";
 import type { FakeOptions, FakeRegistry } from "../support/fake-registry.ts";
 import { runGranary, startGranary } from "../support/run-granary.ts";
 import { startFake } from "../support/start-upstream.ts";
@@ -12,7 +12,7 @@ import { tempDirectory } from "../support/temp-directory.ts";
 export type Diagnosis = {
   readonly code: number | null;
   readonly well: boolean;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Observation[];
 };
 
 export type DoctorWorld = {
@@ -98,7 +98,7 @@ const BARE = {
 export async function diagnose(...args: string[]): Promise<Diagnosis> {
   const { code, out, err } = await runGranary(["doctor", "--json", ...args], { env: BARE });
   if (out === "") throw new Error(err);
-  return { code, ...(JSON.parse(out) as { well: boolean; findings: Finding[] }) };
+  return { code, ...(JSON.parse(out) as { well: boolean; findings: Observation[] }) };
 }
 
 /** The sentences of what is wrong, with what to do. */

@@ -5,7 +5,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-import type { Finding } from "../../src/doctor/finding.ts";
+import type { Observation } from "../../src/doctor/observation.ts";
 import { runGranary } from "../support/run-granary.ts";
 import { BackgroundProgram } from "./support/background-program.ts";
 import { ENGINE_PROGRAMS, startDockerEngine } from "./support/docker-engine.ts";
@@ -42,7 +42,7 @@ async function setUp({ granary }: Stage, client: string, file: string, ...more: 
 
 type Diagnosis = {
   readonly code: number | null;
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Observation[];
   readonly texts: string;
 };
 
@@ -60,7 +60,7 @@ async function diagnose(
     env: { ...plainEnvironment(), ...NO_WAY_OUT, NO_PROXY: "127.0.0.1,127.0.0.2,127.0.0.3", ...env },
   });
   if (out === "") throw new Error(err);
-  const { findings } = JSON.parse(out) as { findings: Finding[] };
+  const { findings } = JSON.parse(out) as { findings: Observation[] };
   return {
     code,
     findings,

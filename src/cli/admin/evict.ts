@@ -6,7 +6,7 @@ import { printJson, printLine, tell } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { usedWords } from "./content-words.ts";
-import { type Column, tableLines } from "./row-table.ts";
+import { type RowColumn, tableLines } from "./row-table.ts";
 
 const SHORT = 19;
 
@@ -39,7 +39,7 @@ async function run(flags: AdminFlags & { readonly free: string }, command: Comma
   if (made.isLess) tell("That is less than was asked for: the rest is kept, being read, or not there.");
 }
 
-function columnsAt(now: number): Column<MadeRoomAnswer["next"][number]>[] {
+function columnsAt(now: number): RowColumn<MadeRoomAnswer["next"][number]>[] {
   return [
     { head: "SIZE", isNumber: true, value: ({ size }) => formatBytes(size) },
     { head: "USED", isNumber: true, value: ({ usedAt }) => usedWords(usedAt, now) },

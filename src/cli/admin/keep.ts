@@ -12,7 +12,7 @@ import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { amountWords, counted } from "./content-words.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
-import { type Column, tableLines } from "./row-table.ts";
+import { type RowColumn, tableLines } from "./row-table.ts";
 
 const PATH = "/api/v1/keep";
 
@@ -69,7 +69,7 @@ function standsFor(rule: KeepChange): string {
   return `${rule.pattern}, now ${counted(rule.names, "name")} with ${amountWords(rule)}.`;
 }
 
-const COLUMNS: readonly Column<KeepRulesAnswer["rules"][number]>[] = [
+const COLUMNS: readonly RowColumn<KeepRulesAnswer["rules"][number]>[] = [
   { head: "SIZE", isNumber: true, value: ({ size, partial }) => formatBytes(size + partial) },
   { head: "NAMES", isNumber: true, value: ({ names }) => names.toString() },
   { head: "FROM", value: ({ from }) => from },

@@ -8,7 +8,7 @@ import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { hereWords, nameWords, usedWords } from "./content-words.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
-import { type Column, tableLines } from "./row-table.ts";
+import { type RowColumn, tableLines } from "./row-table.ts";
 
 type ListFlags = AdminFlags & {
   readonly sort?: string;
@@ -60,7 +60,7 @@ async function run(pattern: string | undefined, flags: ListFlags, command: Comma
     );
 }
 
-function columnsAt(now: number): Column<Item>[] {
+function columnsAt(now: number): RowColumn<Item>[] {
   return [
     { head: "SIZE", isNumber: true, value: ({ size, partial }) => formatBytes(size + partial) },
     { head: "HERE", isNumber: true, value: hereWords },

@@ -1,7 +1,7 @@
 /** Owns tables whose columns say themselves what they show of a row. How a table looks is table.ts's. Pure. */
 import { formatTable } from "../table.ts";
 
-export type Column<Row> = {
+export type RowColumn<Row> = {
   readonly head: string;
   /** Numbers stand at the right. */
   readonly isNumber?: boolean;
@@ -10,7 +10,7 @@ export type Column<Row> = {
 };
 
 /** The lines of the table; none without rows. */
-export function tableLines<Row>(rows: readonly Row[], columns: readonly Column<Row>[]): string[] {
+export function tableLines<Row>(rows: readonly Row[], columns: readonly RowColumn<Row>[]): string[] {
   if (rows.length === 0) return [];
   const titles = columns.map(({ head, isNumber = false }) => {
     return { title: head, align: isNumber ? "right" : "left" } as const;

@@ -7,7 +7,7 @@ import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { amountWords, counted, hereWords, nameWords, usedWords } from "./content-words.ts";
-import { type Column, tableLines } from "./row-table.ts";
+import { type RowColumn, tableLines } from "./row-table.ts";
 
 type ShownName = ShownAnswer["names"][number];
 type Image = ShownName["images"][number];
@@ -65,7 +65,7 @@ function factsOf(shown: ShownAnswer, only: ShownName | undefined, now: number): 
   ];
 }
 
-function nameColumns(now: number): Column<ShownName>[] {
+function nameColumns(now: number): RowColumn<ShownName>[] {
   return [
     { head: "SIZE", isNumber: true, value: ({ size, partial }) => formatBytes(size + partial) },
     { head: "HERE", isNumber: true, value: hereWords },
@@ -91,7 +91,7 @@ function imageBlock({ platform = "this image", digest, isStored, parts, ...share
   ].join("\n");
 }
 
-const PART_COLUMNS: readonly Column<Image["parts"][number]>[] = [
+const PART_COLUMNS: readonly RowColumn<Image["parts"][number]>[] = [
   { head: "SIZE", isNumber: true, value: ({ size }) => (size === undefined ? "?" : formatBytes(size)) },
   {
     head: "HERE",
@@ -102,7 +102,7 @@ const PART_COLUMNS: readonly Column<Image["parts"][number]>[] = [
   { head: "DIGEST", value: ({ digest }) => digest.slice(0, SHORT) },
 ];
 
-function pullColumns(now: number): Column<ShownAnswer["pulls"][number]>[] {
+function pullColumns(now: number): RowColumn<ShownAnswer["pulls"][number]>[] {
   return [
     { head: "PULLED", isNumber: true, value: ({ begunAt }) => usedWords(begunAt, now) },
     { head: "SENT", isNumber: true, value: ({ served }) => formatBytes(served) },

@@ -11,7 +11,7 @@ import {
   type PullPlan,
 } from "../../doctor/client-checks.ts";
 import { countServed } from "../../doctor/count-served.ts";
-import { type Finding, says, sentence } from "../../doctor/finding.ts";
+import { type Observation, says, sentence } from "../../doctor/observation.ts";
 import { probeListener } from "../../doctor/probe-listener.ts";
 import type { CountServed } from "../../doctor/prove-pull.ts";
 import { messageOf } from "../../errors.ts";
@@ -96,7 +96,7 @@ async function run(flags: DoctorFlags, command: Command): Promise<void> {
   process.exitCode = isWell ? 0 : 1;
 }
 
-type Server = { readonly findings: readonly Finding[]; readonly counted: Counted | undefined };
+type Server = { readonly findings: readonly Observation[]; readonly counted: Counted | undefined };
 
 async function ownServer(command: Command, flags: DoctorFlags): Promise<Server> {
   const { findings, settings } = await checkServer(command, flags);
@@ -148,17 +148,17 @@ function countsOf(
   };
 }
 
-async function clientFindings(flags: DoctorFlags, counts: CountServed): Promise<Finding[]> {
+async function clientFindings(flags: DoctorFlags, counts: CountServed): Promise<Observation[]> {
   const kinds = flags.client ?? (await clientsHere(process.env));
   if (kinds.length === 0)
     return [says("clients").note("No client was found on this machine: name one by --client.")];
-  const findings: Finding[] = [];
+  const findings: Observation[] = [];
   // One after another: what one pulls must not be counted for another.
   for (const kind of kinds) findings.push(...(await oneClient(kind, flags, counts)));
   return findings;
 }
 
-async function oneClient(kind: CheckedKind, flags: DoctorFlags, counts: CountServed): Promise<Finding[]> {
+async function oneClient(kind: CheckedKind, flags: DoctorFlags, counts: CountServed): Promise<Observation[]> {
   const context = { file: flags.file ?? CLIENT_SETUPS[kind].usualFile, env: process.env };
   try {
     return await checkClient(kind, context, flags.pull ? pullPlan(flags, counts) : undefined);
@@ -172,9 +172,9 @@ function pullPlan({ image }: DoctorFlags, counts: CountServed): PullPlan {
   return { image: formatReference(parseReference(image)), count: counts, pause: (ms) => sleep(ms) };
 }
 
-const MARKS: Record<Finding["level"], string> = { good: "ok   ", note: "note ", wrong: "WRONG" };
+const MARKS: Record<Observation["level"], string> = { good: "ok   ", note: "note ", wrong: "WRONG" };
 
-function linesOf(findings: readonly Finding[], isWell: boolean): string[] {
+function linesOf(findings: readonly Observation[], isWell: boolean): string[] {
   const lines = findings.flatMap(({ area, level, text, todo }) => [
     `${MARKS[level]} ${area}: ${text}`,
     ...(todo === undefined ? [] : [`      ${todo}`]),

@@ -5,7 +5,7 @@ import type { Settings, UpstreamSettings } from "../../config/settings.ts";
 import { checkListeners } from "../../doctor/check-listeners.ts";
 import { checkStorageSettings } from "../../doctor/check-storage.ts";
 import { checkUpstream } from "../../doctor/check-upstream.ts";
-import type { Finding } from "../../doctor/finding.ts";
+import type { Observation } from "../../doctor/observation.ts";
 import { openUpstream } from "../../open.ts";
 import { misused } from "../exit-code.ts";
 
@@ -14,7 +14,7 @@ export async function examine(
   settings: Settings,
   used: number | undefined,
   named?: readonly string[],
-): Promise<Finding[]> {
+): Promise<Observation[]> {
   const upstreams = await upstreamsToAsk(settings, named);
   const parts = await Promise.all([
     checkListeners(settings.listeners),
@@ -44,7 +44,7 @@ function upstreamNamed(wanted: string, upstreams: readonly UpstreamSettings[]): 
   throw misused(`The settings have no upstream "${wanted}"; known are ${known}.`);
 }
 
-async function askUpstream(configured: UpstreamSettings): Promise<Finding[]> {
+async function askUpstream(configured: UpstreamSettings): Promise<Observation[]> {
   const client = openUpstream(configured);
   try {
     return await checkUpstream(client);

@@ -4,7 +4,7 @@ import { formatDuration } from "../../bytes/units.ts";
 import { findConfig } from "../../config/config-file.ts";
 import { loadSettings } from "../../config/load.ts";
 import type { Settings } from "../../config/settings.ts";
-import { type Finding, says, sentence } from "../../doctor/finding.ts";
+import { type Observation, says, sentence } from "../../doctor/observation.ts";
 import { messageOf } from "../../errors.ts";
 import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
 import { askServer } from "../admin/ask-server.ts";
@@ -18,7 +18,7 @@ export type ServerFlags = {
 
 /** What was found, and the settings where they can be used. */
 export type CheckedServer = {
-  readonly findings: readonly Finding[];
+  readonly findings: readonly Observation[];
   readonly settings: Settings | undefined;
 };
 
@@ -32,7 +32,7 @@ export async function checkServer(command: Command, flags: ServerFlags): Promise
   const placed = flags.directory === undefined ? settings : withDirectory(settings, flags.directory);
   const running = await statusOf(command);
   const examined = await examine(placed, running.status?.disk.used, flags.upstream);
-  const findings: Finding[] = [
+  const findings: Observation[] = [
     good(`${file ?? "The built-in settings"} can be used.`),
     ...(isAnswering(examined) ? running.findings.map(unlessAsked) : running.findings),
     ...examined,
@@ -40,12 +40,12 @@ export async function checkServer(command: Command, flags: ServerFlags): Promise
   return { findings: withoutRepeats(findings), settings: placed };
 }
 
-function isAnswering(findings: readonly Finding[]): boolean {
+function isAnswering(findings: readonly Observation[]): boolean {
   return findings.some(({ area, level }) => level === "good" && area.startsWith("listener "));
 }
 
 /** A server that answers its clients runs, whoever may ask it for its status. */
-function unlessAsked(finding: Finding): Finding {
+function unlessAsked(finding: Observation): Observation {
   if (finding.level !== "wrong" || !finding.text.startsWith("No Granary runs")) return finding;
   const { note } = says(finding.area);
   const text = "A Granary answers its clients, and cannot be asked for its status in this storage directory.";
@@ -58,7 +58,7 @@ function withDirectory(settings: Settings, directory: string): Settings {
 
 async function statusOf(
   command: Command,
-): Promise<{ readonly status?: Status; readonly findings: readonly Finding[] }> {
+): Promise<{ readonly status?: Status; readonly findings: readonly Observation[] }> {
   const { good, wrong } = says("server");
   try {
     const status = await askServer(command, {}, (client) => client.get(statusSchema, "/api/v1/status"));
@@ -75,7 +75,7 @@ async function statusOf(
 }
 
 /** Listeners and the server tell the same trouble; the clock is one. */
-function withoutRepeats(findings: readonly Finding[]): Finding[] {
+function withoutRepeats(findings: readonly Observation[]): Observation[] {
   const seen = new Set<string>();
   return findings.filter(({ area, level, text }) => {
     const key = area === "clock" ? `clock ${level}` : level === "wrong" ? text : `${area} ${text}`;

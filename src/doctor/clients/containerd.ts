@@ -17,8 +17,8 @@ import {
   type Pulled,
   setupAdvice,
 } from "../client-check.ts";
-import { type Finding, type Says, says } from "../finding.ts";
 import { judgeMirror } from "../judge-mirror.ts";
+import { type Observation, type Says, says } from "../observation.ts";
 import { findProgram, lastLine, runProgram } from "../run-program.ts";
 import { orderFindings } from "./docker.ts";
 
@@ -31,7 +31,7 @@ async function check({ file }: ClientContext): Promise<CheckedClient> {
   try {
     const config = await readContainerdConfig(file);
     const folder = config.folder ?? join(dirname(file), "certs.d");
-    const findings: Finding[] = [];
+    const findings: Observation[] = [];
     if (config.isCriOff)
       findings.push(
         say.note(`${file} switches the CRI plugin off: Kubernetes does not use this containerd.`),
@@ -78,7 +78,7 @@ const WRONG_FOLDERS = [
   "www.docker.io",
 ];
 
-async function nameFindings(say: Says, folder: string): Promise<Finding[]> {
+async function nameFindings(say: Says, folder: string): Promise<Observation[]> {
   const names = await namesIn(folder);
   const wrongNames = names.filter(
     (name) => WRONG_FOLDERS.includes(name) || /^https?:/.test(name) || /\.toml$/.test(name),
@@ -98,7 +98,7 @@ async function nameFindings(say: Says, folder: string): Promise<Finding[]> {
 }
 
 /** `host.toml` and the like. */
-async function fileFindings(say: Says, folder: string): Promise<Finding[]> {
+async function fileFindings(say: Says, folder: string): Promise<Observation[]> {
   const names = await namesIn(folder).catch(() => []);
   const others = names.filter((name) => name !== "hosts.toml" && /\.ya?ml$|\.toml$/.test(name));
   return others.map((name) =>

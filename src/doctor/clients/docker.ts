@@ -2,10 +2,10 @@
 import { dirname, join } from "node:path";
 import { isGranaryError } from "../../errors.ts";
 import { readKeptFile } from "../../files/kept-file.ts";
-import { parseJson } from "../../setup/read-config.ts";
+import { readJsonConfig } from "../../setup/read-config.ts";
 import { type CheckedClient, type ClientCheck, type ClientContext, setupAdvice } from "../client-check.ts";
-import { type Finding, type Says, says } from "../finding.ts";
 import { judgeMirror } from "../judge-mirror.ts";
+import { type Observation, type Says, says } from "../observation.ts";
 import { findProgram, lastLine, runProgram } from "../run-program.ts";
 
 const PATIENCE_MS = 15_000;
@@ -24,7 +24,7 @@ async function check({ file, env }: ClientContext): Promise<CheckedClient> {
   if ("level" in written) return { findings: [written], isPointedHere: false };
   const loaded = await loadedMirrors(env);
   const mirrors = loaded ?? written;
-  const findings: Finding[] = [];
+  const findings: Observation[] = [];
   if (loaded === undefined)
     findings.push(
       say.note(
@@ -72,7 +72,11 @@ async function judge(say: Says, mirror: string, file: string) {
 }
 
 /** The first mirror that answers gives the image: a Granary behind another is asked for nothing. */
-export function orderFindings(say: Says, mirrors: readonly string[], areUsed: readonly boolean[]): Finding[] {
+export function orderFindings(
+  say: Says,
+  mirrors: readonly string[],
+  areUsed: readonly boolean[],
+): Observation[] {
   const first = areUsed.indexOf(true);
   if (first < 0) return [say.wrong("None of the mirrors is a Granary that this client can use.")];
   if (first === 0) return [];
@@ -86,7 +90,7 @@ export function orderFindings(say: Says, mirrors: readonly string[], areUsed: re
 
 async function writtenMirrors(file: string): Promise<string[]> {
   const found = await readKeptFile(file);
-  return found === undefined ? [] : mirrorsIn(parseJson(found.text)["registry-mirrors"]);
+  return found === undefined ? [] : mirrorsIn(readJsonConfig(found.text)["registry-mirrors"]);
 }
 
 /** What the running engine uses; undefined where it does not tell. */

@@ -8,8 +8,8 @@ import { variablesOf } from "../../setup/formats/unit.ts";
 import { parseTomlTree, parseYamlTree } from "../../setup/read-config.ts";
 import { isTree } from "../../setup/tree-edits.ts";
 import { type CheckedClient, type ClientCheck, type ClientContext, setupAdvice } from "../client-check.ts";
-import { type Finding, type Says, says } from "../finding.ts";
 import { type JudgedMirror, judgeMirror } from "../judge-mirror.ts";
+import { type Observation, type Says, says } from "../observation.ts";
 import { orderFindings } from "./docker.ts";
 
 export const k3sCheck: ClientCheck = {
@@ -119,7 +119,7 @@ async function checkOllama({ file }: ClientContext): Promise<CheckedClient> {
   return { findings: [...judged.findings, plain], isPointedHere: judged.isUsed };
 }
 
-function noProxy(say: Says): Finding[] {
+function noProxy(say: Says): Observation[] {
   return [
     say.note(
       "Its service has no HTTP_PROXY: only names with the address of Granary come through it (ollama pull --insecure HOST:11435/library/NAME).",

@@ -14,8 +14,8 @@ import {
   type Pulled,
   setupAdvice,
 } from "../client-check.ts";
-import { type Finding, type Says, says } from "../finding.ts";
 import { judgeMirror } from "../judge-mirror.ts";
+import { type Observation, type Says, says } from "../observation.ts";
 import { findProgram, inScratchFolder, lastLine, runProgram } from "../run-program.ts";
 import { orderFindings } from "./docker.ts";
 
@@ -54,7 +54,7 @@ function matches({ prefix = "" }: RegistryEntry): boolean {
   return prefix !== "" && (NAME === prefix || NAME.startsWith(`${prefix}/`));
 }
 
-function overruled(say: Says, counting: Placed | undefined, others: readonly Placed[]): Finding[] {
+function overruled(say: Says, counting: Placed | undefined, others: readonly Placed[]): Observation[] {
   if (counting === undefined) return [];
   return others.map(({ path, prefix }) =>
     say.wrong(
@@ -71,7 +71,7 @@ async function checkEntry(say: Says, entry: Placed | undefined, file: string): P
       findings: [say.wrong("No file names a mirror of docker.io: Podman asks Docker Hub itself.", advice)],
       isPointedHere: false,
     };
-  const findings: Finding[] = [];
+  const findings: Observation[] = [];
   if (entry.isBlocked)
     findings.push(
       say.wrong(

@@ -15,11 +15,11 @@ import {
   type ExportPlanParts,
   planExport,
 } from "./export-plan.ts";
-import { namedThings, type StoredNames } from "./named-things.ts";
+import { type NameLister, namedThings } from "./named-things.ts";
 
 export type BundlesParts = ExportPlanParts & {
   readonly upstreams: () => readonly RoutedUpstream[];
-  readonly stored: StoredNames;
+  readonly stored: NameLister;
 };
 
 type ExportOptions = ExportChoice & { readonly patterns: readonly string[] };

@@ -4,7 +4,7 @@
  */
 import type { SavedImage } from "../../bundle/bundle-index.ts";
 import type { BundleName } from "../../bundle/bundle-name.ts";
-import { type Parts, partsOf } from "../../bundle/parts-of.ts";
+import { bundleParts, type Parts } from "../../bundle/parts-of.ts";
 import { GranaryError } from "../../errors.ts";
 import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
 import type { Platform } from "../../oci/descriptor.ts";
@@ -19,7 +19,7 @@ import { throwIfAborted } from "../../waiting/abort.ts";
 import type { Mirror } from "../mirror.ts";
 import type { Pins } from "../space/pins.ts";
 import { type ChildChoice, chosenChildren } from "./chosen-children.ts";
-import { type NamedThing, textOf } from "./named-things.ts";
+import { type NamedThing, thingName } from "./named-things.ts";
 import { savedImageOf } from "./saved-image.ts";
 
 export type ExportPlanParts = {
@@ -108,7 +108,7 @@ class Planning {
   }
 
   async add(thing: NamedThing): Promise<void> {
-    const text = textOf(thing);
+    const text = thingName(thing);
     const root = await this.#root(thing, text);
     const atHand = new Map([[root.digest, root.bytes]]);
     const platforms: string[] = [];
@@ -122,7 +122,7 @@ class Planning {
     const { upstream, repository } = thing;
     const tag = "tag" in thing ? thing.tag : undefined;
     const name = { upstream, repository, tag, digest, mediaType, size: bytes.length };
-    const parts = partsOf(root, atHand, text);
+    const parts = bundleParts(root, atHand, text);
     for (const { manifest } of parts.manifests) this.#manifests.set(manifest.digest, manifest);
     const sizes = await this.#sizesOf(thing, parts, text);
     this.#names.push({ name, platforms, parts, saved: savedImageOf(name, parts), ...sizes });

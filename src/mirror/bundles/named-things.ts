@@ -10,7 +10,7 @@ import { matches, type NamePattern, parsePattern } from "../../routing/name-patt
 import type { RoutedUpstream } from "../../routing/routing.ts";
 
 /** What is stored, page by page. */
-export type StoredNames = {
+export type NameLister = {
   repositoriesAfter(after: RepositoryKey, limit: number): Promise<readonly RepositoryKey[]>;
   tagsIn(
     where: RepositoryKey,
@@ -29,7 +29,7 @@ const MOST_THINGS = 10_000;
 /** Sorted by name, each once. Throws `reference-invalid`, `route-unknown`, and `not-found` for a pattern that matches nothing. */
 export async function namedThings(
   patterns: readonly string[],
-  stored: StoredNames,
+  stored: NameLister,
   upstreams: readonly RoutedUpstream[],
 ): Promise<readonly NamedThing[]> {
   const found = new Map<string, NamedThing>();
@@ -37,19 +37,19 @@ export async function namedThings(
     const pattern = parsePattern(text, upstreams);
     const things = await thingsOf(pattern, stored);
     if (things.length === 0) throw matchesNothing(text);
-    for (const thing of things) found.set(textOf(thing), thing);
+    for (const thing of things) found.set(thingName(thing), thing);
     if (found.size > MOST_THINGS) throw tooMany();
   }
   return [...found.keys()].sort().flatMap((key) => found.get(key) ?? []);
 }
 
 /** `docker.io/library/alpine:3.22`. */
-export function textOf(thing: NamedThing): string {
+export function thingName(thing: NamedThing): string {
   const what = "tag" in thing ? `:${thing.tag}` : `@${thing.digest}`;
   return `${thing.upstream}/${thing.repository}${what}`;
 }
 
-async function thingsOf(pattern: NamePattern, stored: StoredNames): Promise<NamedThing[]> {
+async function thingsOf(pattern: NamePattern, stored: NameLister): Promise<NamedThing[]> {
   const { upstream, repository, tag, digest } = pattern;
   const where = { upstream, repository };
   const isOne = ![upstream, repository].some(hasWildcard);
@@ -67,7 +67,7 @@ async function thingsOf(pattern: NamePattern, stored: StoredNames): Promise<Name
 async function thingsIn(
   where: RepositoryKey,
   pattern: NamePattern,
-  stored: StoredNames,
+  stored: NameLister,
 ): Promise<NamedThing[]> {
   if (!matches({ ...pattern, tag: undefined, digest: undefined }, where)) return [];
   const tags = await stored.tagsIn(where, MOST_OF_REPOSITORY);
@@ -82,7 +82,7 @@ async function thingsIn(
     .map(({ digest }) => ({ ...where, digest }));
 }
 
-async function* repositoriesOf(stored: StoredNames): AsyncGenerator<RepositoryKey> {
+async function* repositoriesOf(stored: NameLister): AsyncGenerator<RepositoryKey> {
   for (let after: RepositoryKey = { upstream: "", repository: "" }; ; ) {
     const page = await stored.repositoriesAfter(after, REPOSITORIES_AT_ONCE);
     yield* page;

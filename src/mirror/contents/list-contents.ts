@@ -14,7 +14,7 @@ import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, type Share, shareOfAll } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
-import { nameOf, type StoredNames } from "./stored-names.ts";
+import { repositoryName, type StoredNames } from "./stored-names.ts";
 import type { UsedBy } from "./used-by.ts";
 
 export const CONTENT_SORTS = ["used", "size", "saved", "name"] as const;
@@ -104,7 +104,8 @@ export class ContentList {
       const candidates = isByTag ? await this.#tags(where, pattern) : await this.#repository(where, pattern);
       for (const item of candidates) {
         if (!contains(item, query.search)) continue;
-        const value = saved?.get(nameOf(where))?.saved ?? (await this.#value(item, query.sort, found));
+        const value =
+          saved?.get(repositoryName(where))?.saved ?? (await this.#value(item, query.sort, found));
         all.push({ ...item, value, key: keyOf(item) });
       }
       await slices.breathe();
@@ -127,7 +128,7 @@ export class ContentList {
     for (const item of page) {
       const shown =
         item.tag === undefined ? await this.#shownRepository(item, found) : await this.#shownTag(item, found);
-      const name = nameOf(item);
+      const name = repositoryName(item);
       const rule = await this.#parts.keep.ruleFor(item, item);
       const by = records.get(name)?.client ?? undefined;
       items.push({ ...shown, usedBy: by, saved: saved.get(name)?.saved, keptBy: rule?.pattern.text });
@@ -153,7 +154,7 @@ export class ContentList {
 
   async #value(item: Named, sort: ContentQuery["sort"], found: Found): Promise<number> {
     if (sort === "name") return 0;
-    const key = `${sort}\n${nameOf(item)}\n${item.tag ?? ""}`;
+    const key = `${sort}\n${repositoryName(item)}\n${item.tag ?? ""}`;
     const known = this.#sums.get(key);
     if (known !== undefined) return known;
     const shown =
@@ -190,7 +191,7 @@ function isOfTags(pattern: NamePattern | undefined): boolean {
 function contains(item: Named, search: string | undefined): boolean {
   if (search === undefined) return true;
   const tag = item.tag === undefined ? "" : `:${item.tag}`;
-  return `${nameOf(item)}${tag}`.toLowerCase().includes(search.toLowerCase());
+  return `${repositoryName(item)}${tag}`.toLowerCase().includes(search.toLowerCase());
 }
 
 /** Highest value first, then by name: each item has one place. */

@@ -1,7 +1,7 @@
 /** Owns making room by hand: what would go next, in its order and with the names that need it, and letting it go now. */
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { Space } from "../space/space.ts";
-import { nameOf } from "./stored-names.ts";
+import { repositoryName } from "./stored-names.ts";
 
 /** Something that goes for room. */
 type Victim = {
@@ -43,7 +43,7 @@ export async function makeRoom(
   for (const victim of victims.slice(0, MOST_TOLD)) {
     const { kind, size } = victim;
     const isFile = victim.kind === "damaged";
-    const names = isFile ? [] : (await rows.repositoriesWith(victim.digest, MOST_NAMES)).map(nameOf);
+    const names = isFile ? [] : (await rows.repositoriesWith(victim.digest, MOST_NAMES)).map(repositoryName);
     const what = isFile ? victim.name : victim.digest;
     next.push({ kind, what, size, usedAt: isFile ? undefined : victim.usedAt, names });
   }

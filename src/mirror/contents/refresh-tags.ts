@@ -5,7 +5,7 @@ import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
 import type { TagInRepository } from "../../metadata/repository-rows.ts";
 import { matches } from "../../routing/name-pattern.ts";
 import type { ManifestHeadAnswer } from "../mirror.ts";
-import { nameOf, type StoredNames } from "./stored-names.ts";
+import { repositoryName, type StoredNames } from "./stored-names.ts";
 
 export type RefreshedTag = RepositoryKey & {
   readonly tag: string;
@@ -46,7 +46,7 @@ export async function refreshTags(
   }
   if (found.length === 0) throw await names.nothing(text, pattern);
   if (!dryRun) for (const tag of found) expire(tag);
-  const byName = new Map(found.map((tag) => [`${nameOf(tag)}:${tag.tag}`, tag]));
+  const byName = new Map(found.map((tag) => [`${repositoryName(tag)}:${tag.tag}`, tag]));
   const waiting = [...byName.values()];
   const refreshed: RefreshedTag[] = [];
   while (waiting.length > 0) {

@@ -20,7 +20,7 @@ import type { Space } from "../space/space.ts";
 import type { TagUses } from "../space/tag-uses.ts";
 import type { Uses } from "../space/uses.ts";
 import type { FoundPartials } from "./found-partials.ts";
-import { nameOf, type StoredNames } from "./stored-names.ts";
+import { repositoryName, type StoredNames } from "./stored-names.ts";
 import { tellRemoved } from "./tell-removed.ts";
 
 export type RemoveOptions = {
@@ -188,20 +188,20 @@ export class Removals {
       if (!isOld(usedAt)) continue;
       const rule = force ? undefined : await keep.ruleFor(where, { tag, digest });
       if (rule === undefined) goingTags.push(tag);
-      else kept.push({ name: `${nameOf(where)}:${tag}`, rule: rule.pattern.text });
+      else kept.push({ name: `${repositoryName(where)}:${tag}`, rule: rule.pattern.text });
     }
     for (const { digest, usedAt } of digests) {
       if (!isOld(usedAt)) continue;
       const rule = force ? undefined : await keep.ruleOver(where, digest);
       if (rule === undefined) goingDigests.push(digest);
-      else kept.push({ name: `${nameOf(where)}@${digest}`, rule: rule.pattern.text });
+      else kept.push({ name: `${repositoryName(where)}@${digest}`, rule: rule.pattern.text });
     }
     const isAll = isWhole && goingTags.length === tags.size && goingDigests.length === digests.length;
     const isNone = goingTags.length === 0 && goingDigests.length === 0;
     // Without a name only blobs are left, and nobody knows when somebody asked for them here.
     if (isNone && (!isAll || unusedForMs !== undefined)) return { isAnything };
     const rule = isNone && !force ? await keep.ruleFor(where, {}) : undefined;
-    if (rule !== undefined) kept.push({ name: nameOf(where), rule: rule.pattern.text });
+    if (rule !== undefined) kept.push({ name: repositoryName(where), rule: rule.pattern.text });
     if (rule !== undefined) return { isAnything };
     return { isAnything, leaving: { ...where, isAll, tags: goingTags, digests: goingDigests } };
   }

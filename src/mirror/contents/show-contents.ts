@@ -8,7 +8,7 @@ import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, type Share, type ShownImage, shareOfAll } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
-import { nameOf, type StoredNames } from "./stored-names.ts";
+import { repositoryName, type StoredNames } from "./stored-names.ts";
 import type { UsedBy } from "./used-by.ts";
 
 /** A tag, or a manifest that no tag points to. */
@@ -87,7 +87,7 @@ export async function showContents(parts: ShowParts, text: string): Promise<Show
   return {
     ...{ upstream: where.upstream, repository: where.repository },
     ...{ size, partial, wanted: Math.max(wanted, size + partial), usedAt: usedAt || undefined },
-    saved: usedBy.saved().get(nameOf(where))?.saved,
+    saved: usedBy.saved().get(repositoryName(where))?.saved,
     names: shown,
     more: all.length - shown.length,
     pulls: usedBy.pullsOf(where, MOST_PULLS).map(({ client, tag, platform, state, begunAt, served }) => {
@@ -106,7 +106,7 @@ async function theOne(names: StoredNames, pattern: NamePattern, text: string): P
   const [first, ...others] = found;
   if (first === undefined) throw await names.nothing(text, pattern);
   if (others.length === 0) return first;
-  const shown = found.map(nameOf).slice(0, 3).join(", ");
+  const shown = found.map(repositoryName).slice(0, 3).join(", ");
   const sentence = `${pattern.text} stands for more than one repository (${shown}${found.length > 3 ? ", ..." : ""}): name one of them, or see them with granary list.`;
   throw new GranaryError("reference-invalid", sentence, { target: pattern.text, saysWhatToDo: true });
 }

@@ -35,8 +35,8 @@ export class StoredNames {
     const readings = readingsOf(text, upstreams);
     const known = new Set<string>();
     if (readings.length > 1)
-      for (const reading of readings) if (await this.#isStored(reading)) known.add(nameOf(reading));
-    return parsePattern(text, upstreams, (reading) => known.has(nameOf(reading)));
+      for (const reading of readings) if (await this.#isStored(reading)) known.add(repositoryName(reading));
+    return parsePattern(text, upstreams, (reading) => known.has(repositoryName(reading)));
   }
 
   /** Stored repositories that `pattern` speaks of, in the order of their names; all of them without one. It lets others go first. */
@@ -105,7 +105,7 @@ function speaksOf(pattern: NamePattern, where: RepositoryKey): boolean {
   return matches({ ...pattern, tag: undefined, digest: undefined }, where);
 }
 
-export function nameOf({ upstream, repository }: RepositoryKey): string {
+export function repositoryName({ upstream, repository }: RepositoryKey): string {
   return `${upstream}/${repository}`;
 }
 

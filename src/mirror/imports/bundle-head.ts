@@ -32,7 +32,7 @@ export type BundleHead = {
 const MOST_MANIFEST_BYTES = 128 * 2 ** 20;
 
 /** Throws `manifest-invalid` for what is no bundle, and what `chunks` throws. */
-export async function readHead(chunks: AsyncIterable<Uint8Array>): Promise<BundleHead> {
+export async function readBundleHead(chunks: AsyncIterable<Uint8Array>): Promise<BundleHead> {
   const reading = new HeadReading(unpackBundle(chunks));
   return await reading.read();
 }

@@ -10,7 +10,7 @@ import { throwIfAborted } from "../../waiting/abort.ts";
 import type { Links } from "../access/links.ts";
 import type { Reservation } from "../space/space.ts";
 import type { Uses } from "../space/uses.ts";
-import { type BundleHead, type IncomingBlob, readHead } from "./bundle-head.ts";
+import { type BundleHead, type IncomingBlob, readBundleHead } from "./bundle-head.ts";
 import type { ImportedName, ImportReport } from "./import-report.ts";
 import { type PlannedName, type PlanOptions, type PlanParts, planNames, tagKeyOf } from "./planned-name.ts";
 import { importKey, type TakeInParts, takeIn } from "./take-in.ts";
@@ -49,7 +49,7 @@ export interface Imports {
 export function createImports(parts: ImportsParts): Imports {
   return {
     run: async (chunks, options) => {
-      const head = await readHead(chunks);
+      const head = await readBundleHead(chunks);
       try {
         const names = await planNames(head, parts, options);
         const run = new ImportRun(parts, head, names, options);

@@ -4,7 +4,7 @@
  */
 import type { BundleName } from "../../bundle/bundle-name.ts";
 import { textOfName } from "../../bundle/bundle-name.ts";
-import { type Parts, partsOf } from "../../bundle/parts-of.ts";
+import { bundleParts, type Parts } from "../../bundle/parts-of.ts";
 import { GranaryError, messageOf } from "../../errors.ts";
 import type { Metadata, RepositoryKey, TagKey } from "../../metadata/metadata.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -80,7 +80,7 @@ async function planName(
 ): Promise<PlannedName> {
   const where = { upstream: upstreamFor(name, upstreams()).name, repository: name.repository };
   const { digest, mediaType, tag } = name;
-  const parts = partsOf({ digest, mediaType }, head.manifests, text);
+  const parts = bundleParts({ digest, mediaType }, head.manifests, text);
   checkManifests(parts, digest, text, head);
   const missing = new Map<Digest, number>();
   for (const [blob, size = 0] of parts.blobs)

@@ -21,7 +21,7 @@ export type GuardOptions = {
 };
 
 /** What the guard needs to know of a request. */
-export type Visit = {
+export type AdminVisit = {
   readonly method: string;
   /** The client's address. */
   readonly client: string | undefined;
@@ -56,7 +56,7 @@ export class Guard {
   }
 
   /** Why a request from wherever it comes is not answered at all; asked first, for every path. */
-  refusalOfOrigin(visit: Visit): GranaryError | undefined {
+  refusalOfOrigin(visit: AdminVisit): GranaryError | undefined {
     const host = visit.header("host");
     if (!isAllowedHost(host, this.#options.hosts)) {
       return refused(
@@ -68,7 +68,7 @@ export class Guard {
   }
 
   /** Why this visitor may not do it; undefined when they may. Slow where a wrong token was shown. */
-  async refusalOfVisitor(visit: Visit): Promise<GranaryError | undefined> {
+  async refusalOfVisitor(visit: AdminVisit): Promise<GranaryError | undefined> {
     if (this.#check === undefined || this.#isKnown(visit)) return undefined;
     const isReading = visit.method === "GET" || visit.method === "HEAD";
     const shown = bearerOf(visit.header("authorization"));
@@ -98,7 +98,7 @@ export class Guard {
   }
 
   /** A cookie that is over or forged is as if there were none. */
-  #isKnown({ cookie }: Visit): boolean {
+  #isKnown({ cookie }: AdminVisit): boolean {
     return cookie !== undefined && this.#check?.isCookie(cookie, this.#clock.now()) === true;
   }
 }

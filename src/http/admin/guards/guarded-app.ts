@@ -11,7 +11,7 @@ import { plainAddress } from "../../request-log.ts";
 import { failureAnswer } from "../admin-error.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { STYLE_HASH } from "../html-page.ts";
-import type { Guard, Visit } from "./guard.ts";
+import type { AdminVisit, Guard } from "./guard.ts";
 import { goOnPage, loginPage } from "./login-pages.ts";
 
 type Bindings = { Bindings: HttpBindings };
@@ -87,7 +87,7 @@ function refusedLogin(context: Asked, { code, message }: GranaryError): Response
   return context.html(loginPage(message), code === "rate-limited" ? 429 : 401);
 }
 
-function visitOf(context: Asked): Visit {
+function visitOf(context: Asked): AdminVisit {
   const { req } = context;
   return {
     method: req.method,

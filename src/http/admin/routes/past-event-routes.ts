@@ -4,7 +4,7 @@ import { EVENT_KINDS } from "../../../records/event.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, listOf } from "../route-shapes.ts";
-import { placeOf } from "./page.ts";
+import { listPlace } from "./page.ts";
 
 const eventSchema = z
   .object({
@@ -45,7 +45,7 @@ export function pastEventRoutes(app: AdminApp, { records: { events } }: Pick<Adm
       const recent = events.since(since).filter((event) => kind === undefined || event.kind === kind);
       return context.json({ items: recent.slice(0, limit) }, 200);
     }
-    const before = placeOf(after, Number.MAX_SAFE_INTEGER);
+    const before = listPlace(after, Number.MAX_SAFE_INTEGER);
     const found = events.past({ before, limit: limit + 1, ...(kind !== undefined && { kind }) });
     const items = found.slice(0, limit);
     const last = items.at(-1);

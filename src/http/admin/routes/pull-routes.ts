@@ -4,7 +4,7 @@ import type { Records } from "../../../records/records.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, listOf } from "../route-shapes.ts";
-import { placeOf } from "./page.ts";
+import { listPlace } from "./page.ts";
 
 export const PULL_STATES = ["running", "done", "failed"] as const;
 
@@ -70,7 +70,7 @@ const getPulls = createRoute({
 export function pullRoutes(app: AdminApp, { records }: Pick<AdminParts, "records">): void {
   app.openapi(getPulls, (context) => {
     const { limit, after, ...wanted } = context.req.valid("query");
-    const before = placeOf(after, Number.MAX_SAFE_INTEGER);
+    const before = listPlace(after, Number.MAX_SAFE_INTEGER);
     const found = records.pulls.find({ ...wanted, before, limit: limit + 1 });
     const items = found.slice(0, limit).map(shown);
     const last = items.at(-1);

@@ -3,7 +3,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers } from "../route-shapes.ts";
-import { pageOf } from "./page.ts";
+import { listPage } from "./page.ts";
 
 export const TRAFFIC_GROUPS = ["day", "hour", "month", "upstream", "repository", "client"] as const;
 const SORTS = ["served", "fetched", "saved", "pulls", "name"] as const;
@@ -87,6 +87,6 @@ export function trafficRoutes(
     const items = found.filter(({ name }) => search === undefined || name.includes(search));
     if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
     else if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
-    return context.json({ by, ...pageOf(items, limit, after), ...records.traffic.totals() }, 200);
+    return context.json({ by, ...listPage(items, limit, after), ...records.traffic.totals() }, 200);
   });
 }

@@ -37,7 +37,7 @@ export const verifyReportSchema = z
   })
   .openapi("VerifyReport");
 
-export type VerifyReport = z.infer<typeof verifyReportSchema>;
+export type VerifyAnswer = z.infer<typeof verifyReportSchema>;
 
 export const verifyBegunSchema = changed({ job: jobSchema }).openapi("VerifyBegun");
 

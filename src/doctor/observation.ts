@@ -1,6 +1,6 @@
 /** Owns what the doctor says: one sentence for each thing that was looked at, and what to do where it is wrong. Plain data. */
 
-export type Finding = {
+export type Observation = {
   /** What was looked at: "settings", "upstream docker.io", "docker". */
   readonly area: string;
   /** "note": it works, and somebody may want to know this. Only "wrong" makes the whole wrong. */
@@ -13,13 +13,13 @@ export type Finding = {
 
 /** Findings of one area. */
 export type Says = {
-  good(text: string): Finding;
-  note(text: string, todo?: string): Finding;
-  wrong(text: string, todo?: string): Finding;
+  good(text: string): Observation;
+  note(text: string, todo?: string): Observation;
+  wrong(text: string, todo?: string): Observation;
 };
 
 export function says(area: string): Says {
-  const finding = (level: Finding["level"]) => (text: string, todo?: string) => ({
+  const finding = (level: Observation["level"]) => (text: string, todo?: string) => ({
     area,
     level,
     text,
