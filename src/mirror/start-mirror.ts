@@ -150,7 +150,20 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     ...{ upstreams, access, passage, cooldown, links, manifests, blobs, tagLists, referrers },
   });
   const contents = contentsOf({
-    ...{ rows: parts.contents, metadata, spool, space, pins, uses, tagUses, keep, links, access, manifests },
+    ...{
+      rows: parts.contents,
+      metadata,
+      spool,
+      store,
+      space,
+      pins,
+      uses,
+      tagUses,
+      keep,
+      links,
+      access,
+      manifests,
+    },
     ...{ records: parts.records, backfill, clock, log, upstreams: configured },
     fills: () => fills.status(),
     ask: ({ upstream, repository }, tag) =>

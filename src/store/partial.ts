@@ -2,6 +2,7 @@
  * Owns the Partial and Spool ports: a blob that is not committed yet, as a sparse file plus the RangeSet of the bytes
  * that are there, and the directory of them. Drivers never decide what to fetch and never verify.
  */
+import type { ByteRange } from "../bytes/byte-range.ts";
 import type { RangeSet } from "../bytes/range-set.ts";
 import type { Digest } from "../oci/digest.ts";
 
@@ -88,6 +89,8 @@ export interface Spool {
    */
   openPartial(key: PartialKey, size: number): Promise<Partial>;
   list(): Promise<SavedPartial[]>;
+  /** What the map of a saved Partial claims, in order; empty for one that is absent or open. */
+  rangesOf(key: PartialKey): Promise<readonly ByteRange[]>;
   /** Deletes a saved Partial; absent is fine. Rejects `closed` for one that is open or being opened. */
   remove(partial: Pick<SavedPartial, "digest" | "upstream">): Promise<void>;
 }

@@ -3,7 +3,7 @@
  * the same time, and never list or remove one that is open.
  */
 import { lstat, readdir } from "node:fs/promises";
-import { lengthOf } from "../bytes/byte-range.ts";
+import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import { GranaryError } from "../errors.ts";
 import { unlessAbsent } from "../files/disk-error.ts";
 import { type DigestAlgorithm, isDigest } from "../oci/digest.ts";
@@ -77,6 +77,11 @@ class DiskSpool implements Spool {
     }
     // One that was opened meanwhile is counted by its fill.
     return saved.filter((key) => !this.#isOpen(key));
+  }
+
+  async rangesOf(key: PartialKey): Promise<readonly ByteRange[]> {
+    if (this.#isOpen(key)) return [];
+    return (await readPartialMap(this.#layout.partial(key).map, key.digest))?.ranges ?? [];
   }
 
   /** Who opens it meanwhile waits for the end of it. */

@@ -190,11 +190,13 @@ export function spoolContract(
       await put(partial, 22, { start: 5, end: 1000 });
       await partial.checkpoint();
       expect(await spool.list()).toEqual([]);
+      expect(await spool.rangesOf(owned(partial.digest))).toEqual([]);
       await partial.close();
       const [saved, ...others] = await spool.list();
       expect(others).toEqual([]);
       expect(saved).toMatchObject({ digest: partial.digest, size: SIZE, present: 995 });
       expect(saved?.changedAt).toBeGreaterThan(before);
+      expect(await spool.rangesOf(owned(partial.digest))).toEqual([{ start: 5, end: 1000 }]);
       await spool.remove(owned(partial.digest));
       await spool.remove(owned(partial.digest));
       expect(await spool.list()).toEqual([]);

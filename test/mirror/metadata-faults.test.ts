@@ -146,6 +146,7 @@ describe("a disk that does not tell how full it is", () => {
       budget: { maxSize: 2 ** 30, minFree: 2 ** 20 },
       blobs: (real) => ({ ...real, disk: failing }),
       spool: (real) => ({
+        rangesOf: (key) => real.rangesOf(key),
         openPartial: (key, size) => real.openPartial(key, size),
         remove: (digest) => real.remove(digest),
         list: failing,

@@ -153,6 +153,10 @@ export class MemoryStore implements Spool, BlobStore {
 
   async removeDamaged(): Promise<void> {}
 
+  rangesOf(): never {
+    throw new Error("not used by the engine");
+  }
+
   list(): never {
     throw new Error("not used by the engine");
   }

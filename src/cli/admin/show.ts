@@ -8,6 +8,7 @@ import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { amountWords, counted, hereWords, nameWords, usedWords } from "./content-words.ts";
 import { type RowColumn, tableLines } from "./row-table.ts";
+import { fillMap } from "./top/fill-map.ts";
 
 type ShownName = ShownAnswer["names"][number];
 type Image = ShownName["images"][number];
@@ -87,11 +88,26 @@ function imageBlock({ platform = "this image", digest, isStored, parts, ...share
   if (!isStored) return `${head}: nobody asked for it yet`;
   return [
     `${head}: ${amountWords(share)}`,
-    ...tableLines(parts, PART_COLUMNS).map((line) => `  ${line}`),
+    ...tableLines(parts, columnsFor(parts)).map((line) => `  ${line}`),
   ].join("\n");
 }
 
-const PART_COLUMNS: readonly RowColumn<Image["parts"][number]>[] = [
+type Part = Image["parts"][number];
+
+const MAP_WIDTH = 42;
+
+/** With the map of what is here in part, as `top` draws it. */
+function columnsFor(parts: readonly Part[]): readonly RowColumn<Part>[] {
+  if (!parts.some(({ runs }) => runs !== undefined)) return PART_COLUMNS;
+  return [...PART_COLUMNS, { head: "MAP (# here, + in part, . not yet)", value: mapOf }];
+}
+
+function mapOf({ size, runs }: Part): string | undefined {
+  if (size === undefined || runs === undefined) return undefined;
+  return fillMap({ size, runs, lanesAt: [], readersAt: [] }, MAP_WIDTH);
+}
+
+const PART_COLUMNS: readonly RowColumn<Part>[] = [
   { head: "SIZE", isNumber: true, value: ({ size }) => (size === undefined ? "?" : formatBytes(size)) },
   {
     head: "HERE",

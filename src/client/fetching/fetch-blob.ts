@@ -128,6 +128,7 @@ function startFill({ descriptor: { digest, size }, upstream, path, origin, optio
   const files = partialOf(path);
   const spool = {
     openPartial: (key: PartialKey, bytes: number) => openFilePartial(files, key, bytes),
+    rangesOf: async () => [],
     list: async () => [],
     remove: () => removePartialFiles(files),
   };

@@ -1,6 +1,7 @@
 /**
  * Owns how much of something is here: blobs whole, unfinished ones by the bytes of their maps. It reads rows and sums, and decides nothing.
  */
+import type { ByteRange } from "../../bytes/byte-range.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Part } from "../../metadata/part-rows.ts";
@@ -25,11 +26,13 @@ export type ShownPart = {
   readonly size: number | undefined;
   /** Bytes of it that are here. */
   readonly present: number;
+  /** Of one that is here in part: which bytes, for drawing. Left out where too many are. */
+  readonly runs?: readonly ByteRange[];
 };
 
 /** An image of one platform, a model or an artifact. */
 export type ShownImage = Share & {
-  /** As the index states it; undefined where there is none. */
+  /** As the index states it, or without an index the config; undefined where neither does, or the config is not here. */
   readonly platform: string | undefined;
   readonly digest: Digest;
   /** Its manifest is here: without it nobody asked for this platform yet. */

@@ -9,6 +9,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Records } from "../../records/records.ts";
 import type { RoutedUpstream } from "../../routing/routing.ts";
+import type { BlobStore } from "../../store/blob-store.ts";
 import type { Spool } from "../../store/partial.ts";
 import type { Access } from "../access/access.ts";
 import type { Links } from "../access/links.ts";
@@ -50,6 +51,7 @@ export type ContentsParts = {
   readonly rows: ContentRows & ContentRemoval;
   readonly metadata: PatientMetadata;
   readonly spool: Spool;
+  readonly store: Pick<BlobStore, "open">;
   readonly fills: () => MirrorStatus["fills"];
   readonly space: Space;
   readonly pins: Pins;

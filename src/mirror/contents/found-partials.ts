@@ -1,8 +1,10 @@
 /** Owns which unfinished blobs there are now, saved ones and those of running fills, and to which repositories they belong. It changes none. */
+import type { ByteRange } from "../../bytes/byte-range.ts";
+import { drawnRuns } from "../../fill/drawn-runs.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { SavedPartial, Spool } from "../../store/partial.ts";
+import type { PartialKey, SavedPartial, Spool } from "../../store/partial.ts";
 import type { Partials } from "./content-parts.ts";
 
 /** An unfinished blob; `isRunning` while a fill has it. */
@@ -20,11 +22,12 @@ type RunningFill = {
   readonly upstream: string;
   readonly present: number;
   readonly size: number;
+  readonly runs: readonly ByteRange[];
 };
 
 export type FoundPartialsParts = {
   readonly rows: Pick<ContentRows, "repositoriesWith">;
-  readonly spool: Pick<Spool, "list">;
+  readonly spool: Pick<Spool, "list" | "rangesOf">;
   readonly fills: () => readonly RunningFill[];
 };
 
@@ -46,6 +49,13 @@ export class FoundPartials {
       return { digest, upstream, size, present, changedAt: undefined, isRunning: true };
     });
     return [...saved, ...running];
+  }
+
+  /** Which parts of an unfinished blob of `size` bytes are here, for drawing: at most a few hundred runs. */
+  async runsOf(key: PartialKey, size: number): Promise<readonly ByteRange[]> {
+    const isIt = ({ digest, upstream }: RunningFill) => digest === key.digest && upstream === key.upstream;
+    const running = this.#parts.fills().find(isIt);
+    return running?.runs ?? drawnRuns(await this.#parts.spool.rangesOf(key), size);
   }
 
   /** The same, to be asked by digest and by repository. */

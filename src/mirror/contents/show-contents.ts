@@ -8,6 +8,7 @@ import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, type Share, type ShownImage, shareOfAll } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
+import { type DetailParts, ImageDetails } from "./image-details.ts";
 import { repositoryName, type StoredNames } from "./stored-names.ts";
 import type { UsedBy } from "./used-by.ts";
 
@@ -55,6 +56,7 @@ export type ShowParts = {
   readonly partials: FoundPartials;
   readonly usedBy: UsedBy;
   readonly keep: Keep;
+  readonly store: DetailParts["store"];
 };
 
 const MOST_TAGS = 20_000;
@@ -72,6 +74,7 @@ export async function showContents(parts: ShowParts, text: string): Promise<Show
   const all = await namesIn(rows, where, pattern);
   if (all.length === 0 && (pattern.tag !== undefined || pattern.digest !== undefined))
     throw await names.nothing(text, pattern);
+  const details = new ImageDetails(parts, where.upstream);
   const shown: ShownName[] = [];
   for (const name of all.slice(0, MOST_NAMES)) {
     const images = await imagesOf(rows, where, name.digest, found);
@@ -80,7 +83,9 @@ export async function showContents(parts: ShowParts, text: string): Promise<Show
       ...(name.tag !== undefined && { tag: name.tag }),
     });
     const share = shareOfAll(images.filter(({ isStored }) => isStored));
-    shown.push({ ...name, ...share, keptBy: rule?.pattern.text, images });
+    const detailed: ShownImage[] = [];
+    for (const image of images) detailed.push(await details.of(image));
+    shown.push({ ...name, ...share, keptBy: rule?.pattern.text, images: detailed });
   }
   const { size, wanted, usedAt } = await rows.sumsOf(where);
   const partial = found.presentIn(where);

@@ -17,6 +17,7 @@ export function spoolOfOurs(spool: Spool, ownership: Ownership): Spool {
   return {
     openPartial: async (key, size) => (isOurs() ? await spool.openPartial(key, size) : refuse()),
     list: async () => (isOurs() ? await spool.list() : []),
+    rangesOf: async (key) => (isOurs() ? await spool.rangesOf(key) : []),
     remove: async (partial) => (isOurs() ? await spool.remove(partial) : refuse()),
   };
 }

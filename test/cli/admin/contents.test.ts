@@ -56,6 +56,8 @@ test("what is stored is listed, shown, kept, evicted and removed", async () => {
   const shown = await granary("show", "fake.test/org/app:1.0");
   expect(shown.out).toMatch(/^Name +fake\.test\/org\/app:1\.0$/m);
   expect(shown.out).toMatch(/64 KiB +all +layer +sha256:/);
+  expect(shown.out).toMatch(/^linux\/amd64 +sha256:/m);
+  expect(shown.out).not.toContain("MAP");
   expect(shown.out).toMatch(/done .* 127\.0\.0\.1$/m);
 
   expect((await granary("keep", "fake.test/org/app:1.0")).out).toMatch(
@@ -134,4 +136,30 @@ test("where no server runs, the storage directory is opened by the command itsel
   expect((await granary("list")).out).toContain("fake.test/org/app");
   expect((await granary("remove", "fake.test/org/app")).out).toContain("all of it");
   expect(await granary("list")).toMatchObject({ code: 0, out: "" });
+});
+
+test("what is here in part is shown with a map of it, as top draws it", async () => {
+  const fake = await startFake({
+    mode: "plain",
+    settings: { bandwidth: { registry: 1_000_000, cdn: undefined } },
+  });
+  const directory = join(await tempDirectory(), "data");
+  const { port } = await startServing({ fake, directory });
+  const image = fake.addImage("org/app", "1", { seed: 3, layers: [64 * KIB * KIB] });
+  const stop = new AbortController();
+  const get = (path: string) =>
+    fetch(`http://127.0.0.1:${port}/v2/org/app/${path}`, { headers: { accept: "*/*" }, signal: stop.signal });
+  await (await get("manifests/1")).arrayBuffer();
+  const body = (await get(`blobs/${image.layerDigests[0]}`)).body?.getReader();
+  await body?.read();
+  const show = (...flags: string[]) => runMain(["show", "fake.test/org/app:1", "-d", directory, ...flags]);
+  await eventually(async () => {
+    const { out } = await show();
+    expect(out).toMatch(/MAP \(# here, \+ in part, \. not yet\)$/m);
+    expect(out).toMatch(/64 MiB .* layer +sha256:[0-9a-f]+ +\[[#+][#+.]+\]$/m);
+  });
+  const { names } = JSON.parse((await show("--json")).out);
+  const [layer] = names[0].images[0].parts.filter(({ role }: { role: string }) => role === "layer");
+  expect(layer.runs[0]).toEqual({ start: 0, end: expect.any(Number) });
+  stop.abort();
 });

@@ -88,8 +88,27 @@ it("shows an image of an index by its platform, and how much of a layer is here 
   const part = images[0]?.parts.find(({ digest }) => digest === layer);
   expect(part?.present).toBeGreaterThan(0);
   expect(part?.present).toBeLessThan(MiB);
+  expect(part?.runs?.[0]).toEqual({ start: 0, end: expect.any(Number) });
   reader.close();
   blob.release();
+  // The same of one that is saved, once nobody reads it any more.
+  await world.fills(0);
+  const saved = (await world.mirror.contents.show(`${UPSTREAM}/a/b:1`)).names[0]?.images[0];
+  const rest = saved?.parts.find(({ digest }) => digest === layer);
+  expect(rest?.runs?.reduce((sum, { start, end }) => sum + end - start, 0)).toBe(rest?.present);
+  expect(rest?.present).toBeGreaterThan(0);
+});
+
+it("an image that no index lists is shown with the platform of its config, once that is here", async () => {
+  const world = await startWorld();
+  const { configDigest } = world.fake.addImage("a/b", "1", { layers: [1_000] });
+  await world.get("a/b", "1");
+  const platform = async () =>
+    (await world.mirror.contents.show(`${UPSTREAM}/a/b:1`)).names[0]?.images[0]?.platform;
+  expect(await platform()).toBeUndefined();
+  await world.read("a/b", configDigest);
+  await world.fills(0);
+  expect(await platform()).toBe("linux/amd64");
 });
 
 it("of ten thousand repositories holds nobody up", async () => {

@@ -232,6 +232,7 @@ describe("a disk without room (F16)", () => {
     const world = await startWorld({
       upstream: { policy: { firstSegment: 256 * 1024, smallBlob: 256 * 1024 } },
       spool: (real) => ({
+        rangesOf: (key) => real.rangesOf(key),
         list: () => real.list(),
         remove: (digest) => real.remove(digest),
         openPartial: async (key, size) => {
@@ -254,6 +255,7 @@ describe("a disk without room (F16)", () => {
   it("when the partial is created: likewise", async () => {
     const world = await startWorld({
       spool: (real) => ({
+        rangesOf: (key) => real.rangesOf(key),
         list: () => real.list(),
         remove: (digest) => real.remove(digest),
         openPartial: full,

@@ -146,6 +146,7 @@ describe("room", () => {
       settings: { bandwidth: { registry: 4 * MiB, cdn: undefined } },
       upstream: { policy: { firstSegment: 64 * 1024, smallBlob: 64 * 1024, largestSegment: 256 * 1024 } },
       spool: (real) => ({
+        rangesOf: (key) => real.rangesOf(key),
         list: () => real.list(),
         remove: (partial) => real.remove(partial),
         openPartial: async (key, size) => {

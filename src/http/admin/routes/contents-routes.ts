@@ -2,6 +2,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { parseBytes, parseDuration } from "../../../bytes/units.ts";
 import { isGranaryError } from "../../../errors.ts";
+import type { ShownPart } from "../../../mirror/contents/content-parts.ts";
 import { CONTENT_SORTS } from "../../../mirror/contents/list-contents.ts";
 import { refuseWhileWarming } from "../../../warm/refuse-while-warming.ts";
 import type { AdminParts } from "../admin-parts.ts";
@@ -66,6 +67,13 @@ const partSchema = z.object({
   mediaType: z.string().optional(),
   size: bytes.optional(),
   present: bytes,
+  runs: z
+    .array(z.object({ start: bytes, end: bytes }))
+    .optional()
+    .openapi({
+      description:
+        "Of a blob that is here in part: which bytes, for drawing, in at most a few hundred runs; `end` is not included.",
+    }),
 });
 
 const imageSchema = z.object({
@@ -218,7 +226,7 @@ export function contentsRoutes(
     const { names, pulls, ...rest } = await contents.show(context.req.valid("query").reference);
     const shown = names.map((name) => ({
       ...name,
-      images: name.images.map((image) => ({ ...image, parts: [...image.parts] })),
+      images: name.images.map((image) => ({ ...image, parts: image.parts.map(shownPart) })),
     }));
     return context.json({ ...rest, names: shown, pulls: [...pulls] }, 200);
   });
@@ -249,6 +257,10 @@ export function contentsRoutes(
     const victims = next.map((victim) => ({ ...victim, names: [...victim.names] }));
     return context.json({ ...sums, next: victims, ...tried(dryRun) }, 200);
   });
+}
+
+function shownPart({ runs, ...part }: ShownPart) {
+  return { ...part, ...(runs !== undefined && { runs: [...runs] }) };
 }
 
 function body<Shape extends z.ZodRawShape>(shape: Shape) {
