@@ -61,5 +61,9 @@ const EXITS =
 
 function placeOf(uses: readonly AdminUse[]): string {
   const asked = "It asks the Granary that is named, or else the one that runs in the storage directory";
-  return uses.includes("alone") ? `${asked}; where none runs, it opens the directory itself.` : `${asked}.`;
+  const usual =
+    "With none of --server, --directory and --config it asks, last of all, the Granary at 127.0.0.1:5080, and says so.";
+  return uses.includes("alone")
+    ? `${asked}; where none runs, it opens the directory itself.\n${usual}`
+    : `${asked}.\n${usual}`;
 }

@@ -1,6 +1,7 @@
 /**
  * Owns how a command finds the Granary that it asks: the one that is named, else the one that runs in the storage directory, else, where the
- * verb allows it, that directory opened in this process. There is one implementation of every verb: the admin face.
+ * verb allows it and that directory is there, the directory opened in this process, else, where nobody said which one is meant, the one at
+ * the usual place of an admin face on this machine. There is one implementation of every verb: the admin face.
  */
 import { resolve } from "node:path";
 import type { Command } from "commander";
@@ -8,10 +9,13 @@ import { findConfig } from "../../config/config-file.ts";
 import { readText } from "../../config/files.ts";
 import { loadStorage } from "../../config/load.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
+import { lookAt } from "../../files/disk.ts";
 import { layoutOf } from "../../store/layout.ts";
 import { misused } from "../exit-code.ts";
+import { tell } from "../output.ts";
 import { AdminClient } from "./admin-client.ts";
 import type { AdminFlags } from "./admin-options.ts";
+import { usualServer } from "./usual-server.ts";
 import { isServed, socketWay, urlWay } from "./ways.ts";
 
 export type AskOptions = {
@@ -32,9 +36,16 @@ export async function askServer<T>(
   const named = await namedServer(flags, process.env);
   if (named !== undefined) return await ask(named);
   const directory = resolve(flags.directory ?? (await configuredDirectory(flags)));
-  const { socket } = layoutOf(directory);
-  if (await isServed(socket)) return await ask(new AdminClient(socketWay(socket, directory)));
-  if (options.alone !== true) throw nobody(directory);
+  const { socket, database } = layoutOf(directory);
+  const served = await servedAt(socket);
+  if (served === true) return await ask(new AdminClient(socketWay(socket, directory)));
+  const isAlone = options.alone === true && served === false;
+  if (!isChosen(flags) && !(isAlone && (await isThere(database)))) {
+    const usual = await usualServer(process.env, () => tokenOf(flags, process.env));
+    if (usual !== undefined) return await ask(toldOf(usual, directory, flags));
+  }
+  if (served !== false) throw served;
+  if (!isAlone) throw nobody(directory, isChosen(flags));
   // The whole engine: only who has no server waits for it to be loaded.
   const { openAlone } = await import("./alone.ts");
   const { way, close } = await openAlone(directory, flags).catch((error: unknown) => {
@@ -47,22 +58,49 @@ export async function askServer<T>(
   }
 }
 
+/** Somebody typed which one is meant: no other is asked. */
+function isChosen({ directory, config }: AdminFlags): boolean {
+  return directory !== undefined || config !== undefined;
+}
+
+/** What is wrong where somebody else's server may be there, as a value. */
+async function servedAt(socket: string): Promise<boolean | Error> {
+  return await isServed(socket).catch((error: Error) => error);
+}
+
+/** A storage directory was made here. What this user may not look at cannot be opened either. */
+async function isThere(database: string): Promise<boolean> {
+  return (await lookAt(database).catch(() => undefined)) !== undefined;
+}
+
+/** Nobody named this server, so it is said which one it is. */
+function toldOf(client: AdminClient, directory: string, { quiet }: AdminFlags): AdminClient {
+  if (quiet !== true)
+    tell(`Asking the Granary at ${client.where}: in ${directory} none runs that can be asked.`);
+  return client;
+}
+
 /** A directory or configuration that is typed wins over a server that the environment names. */
-async function namedServer(
-  flags: AdminFlags,
-  { GRANARY_SERVER, GRANARY_TOKEN }: NodeJS.ProcessEnv,
-): Promise<AdminClient | undefined> {
-  const { server, tokenFile, directory, config } = flags;
+async function namedServer(flags: AdminFlags, env: NodeJS.ProcessEnv): Promise<AdminClient | undefined> {
+  const { GRANARY_SERVER } = env;
+  const { server, tokenFile, directory } = flags;
   if (server !== undefined && directory !== undefined)
     throw misused("Give either --server or --directory: each says which Granary is meant.");
-  const isLocal = directory !== undefined || config !== undefined;
-  const url = server ?? (isLocal || GRANARY_SERVER === "" ? undefined : GRANARY_SERVER);
+  const url = server ?? (isChosen(flags) || GRANARY_SERVER === "" ? undefined : GRANARY_SERVER);
   if (url === undefined) {
-    if (tokenFile === undefined) return undefined;
+    if (tokenFile === undefined || !isChosen(flags)) return undefined;
     throw misused("--token-file goes with --server: on this machine no token is needed.");
   }
+  return new AdminClient(urlWay(serverUrl(url), await tokenOf(flags, env)));
+}
+
+/** undefined where none is given. Throws `config-invalid` for what is no token. */
+async function tokenOf(
+  { tokenFile }: AdminFlags,
+  { GRANARY_TOKEN }: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
   const token = tokenFile === undefined ? GRANARY_TOKEN : await readText(tokenFile, "--token-file");
-  return new AdminClient(urlWay(serverUrl(url), checkedToken(token, tokenFile)));
+  return checkedToken(token, tokenFile);
 }
 
 function serverUrl(text: string): URL {
@@ -84,8 +122,9 @@ async function configuredDirectory({ config }: AdminFlags): Promise<string> {
   return (await loadStorage(await findConfig(config, process.env), process.env)).directory;
 }
 
-function nobody(directory: string): GranaryError {
-  const text = `No Granary runs in ${directory}: start one there with granary serve, or say which one is meant with --directory, --config or --server.`;
+function nobody(directory: string, isAskedAlone: boolean): GranaryError {
+  const elsewhere = isAskedAlone ? "" : ", and none answers at the usual address of this machine";
+  const text = `No Granary runs in ${directory}${elsewhere}: start one there with granary serve, or say which one is meant with --directory, --config or --server.`;
   return new GranaryError("upstream-unavailable", text, { target: directory, saysWhatToDo: true });
 }
 

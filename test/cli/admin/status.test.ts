@@ -1,7 +1,8 @@
 /** Shows `granary status`: what it says of a running server, how it finds that, and what it says where there is none. */
 import { writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { runMain } from "../../support/run-main.ts";
 import { startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
@@ -50,3 +51,77 @@ test.each([
   expect(err).toContain(sentence);
   expect(err).not.toContain("secret");
 });
+
+test("where nobody says which Granary is meant and none runs in the directory, the usual address is asked, and told", async () => {
+  const port = await freePort();
+  const fake = await startFake({ mode: "plain" });
+  const directory = join(await tempDirectory(), "data");
+  const serving = await startServing({ fake, directory, more: [`admin: { port: ${port} }`] });
+  const config = join(await tempDirectory(), "granary.yaml");
+  const other = join(await tempDirectory(), "other");
+  await writeFile(config, `storage: { directory: ${other} }\n`);
+  const env = { GRANARY_ADMIN: `${port}`, GRANARY_CONFIG: config, GRANARY_SERVER: "", GRANARY_TOKEN: "" };
+  const place = { cwd: "/", env };
+  const told = `Asking the Granary at http://127.0.0.1:${port}: in ${other} none runs that can be asked.\n`;
+  await expect.poll(async () => (await runMain(["status"], place)).code).toBe(0);
+  const status = await runMain(["status"], place);
+  expect([status.out, status.err]).toEqual([expect.stringContaining(`http://127.0.0.1:${port}`), told]);
+  // A command that could open the directory: it is not there.
+  expect(await runMain(["list", "--json"], place)).toMatchObject({ code: 0, err: told });
+  const chosen = await runMain(["status", "--config", config], place);
+  expect([chosen.code, chosen.err]).toEqual([
+    1,
+    expect.stringContaining(`No Granary runs in ${other}: start`),
+  ]);
+  await serving.kill("SIGTERM");
+  const gone = await runMain(["status"], place);
+  expect([gone.code, gone.err]).toEqual([1, expect.stringContaining("none answers at the usual address")]);
+  // The directory is there now: that is what a command without a server works with.
+  const there = { cwd: "/", env: { ...env, GRANARY_CONFIG: serving.config } };
+  expect(await runMain(["list"], there)).toMatchObject({ code: 0, err: "Nothing is stored yet.\n" });
+});
+
+test("what answers at the usual address and is no Granary gets no token, and one that asks gets it", async () => {
+  const shown: (string | undefined)[] = [];
+  const stranger = createServer((request, answer) => {
+    shown.push(request.headers.authorization);
+    answer.writeHead(401).end("{}");
+  });
+  await new Promise<void>((resolve) => stranger.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void stranger.close());
+  const address = stranger.address();
+  const other = typeof address === "object" && address !== null ? address.port : 0;
+  const config = join(await tempDirectory(), "granary.yaml");
+  await writeFile(config, `storage: { directory: ${join(await tempDirectory(), "other")} }\n`);
+  const token = "0123456789abcdef0123456789abcdef";
+  const at = (port: number, given: string) => {
+    const env = {
+      GRANARY_ADMIN: `${port}`,
+      GRANARY_CONFIG: config,
+      GRANARY_SERVER: "",
+      GRANARY_TOKEN: given,
+    };
+    return { cwd: "/", env };
+  };
+  expect((await runMain(["status"], at(other, token))).code).toBe(1);
+  expect(shown).toEqual([undefined]);
+
+  const port = await freePort();
+  const fake = await startFake({ mode: "plain" });
+  const directory = join(await tempDirectory(), "data");
+  const file = join(await tempDirectory(), "token");
+  await writeFile(file, `${token}\n`);
+  await startServing({ fake, directory, more: [`admin: { port: ${port}, tokenFile: ${file} }`] });
+  await expect.poll(async () => (await runMain(["status"], at(port, token))).code).toBe(0);
+  expect(await runMain(["status", "--token-file", file], at(port, ""))).toMatchObject({ code: 0 });
+  const without = await runMain(["status"], at(port, ""));
+  expect([without.code, without.err]).toEqual([4, expect.stringContaining("asks for its token")]);
+});
+
+async function freePort(): Promise<number> {
+  const holder = createServer();
+  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
+  const address = holder.address();
+  await new Promise((resolve) => holder.close(resolve));
+  return typeof address === "object" && address !== null ? address.port : 0;
+}
