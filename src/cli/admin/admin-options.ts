@@ -6,6 +6,7 @@ import { withExamples } from "../help.ts";
 export type AdminFlags = {
   readonly server?: string;
   readonly tokenFile?: string;
+  readonly caFile?: string;
   readonly config?: string;
   readonly directory?: string;
   readonly dryRun?: boolean;
@@ -29,6 +30,11 @@ const OPTIONS: readonly Shared[] = [
     use: "always",
     flags: "--token-file <file>",
     help: "with a server elsewhere: a file that holds its token (default: $GRANARY_TOKEN)",
+  },
+  {
+    use: "always",
+    flags: "--ca-file <file>",
+    help: "with an https server: a PEM file with the authority that signed its certificate",
   },
   {
     use: "always",

@@ -6,7 +6,7 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import { findConfig } from "../../config/config-file.ts";
-import { readText } from "../../config/files.ts";
+import { readCertificates, readText } from "../../config/files.ts";
 import { loadStorage } from "../../config/load.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { lookAt } from "../../files/disk.ts";
@@ -33,7 +33,7 @@ export async function askServer<T>(
   ask: (client: AdminClient) => Promise<T>,
 ): Promise<T> {
   const flags = command.opts<AdminFlags>();
-  const named = await namedServer(flags, process.env);
+  const named = await namedServer(flags, process.env, await ownAuthority(command));
   if (named !== undefined) return await ask(named);
   const directory = resolve(flags.directory ?? (await configuredDirectory(flags)));
   const { socket, database } = layoutOf(directory);
@@ -42,7 +42,10 @@ export async function askServer<T>(
   const isAlone = options.alone === true && served === false;
   if (!isChosen(flags) && !(isAlone && (await isThere(database)))) {
     const usual = await usualServer(process.env, () => tokenOf(flags, process.env));
-    if (usual !== undefined) return await ask(toldOf(usual, directory, flags));
+    if (usual !== undefined) {
+      tellOnce(command, `Asking the Granary at ${usual.where}: in ${directory} none runs that can be asked.`);
+      return await ask(usual);
+    }
   }
   if (served !== false) throw served;
   if (!isAlone) throw nobody(directory, isChosen(flags));
@@ -73,25 +76,40 @@ async function isThere(database: string): Promise<boolean> {
   return (await lookAt(database).catch(() => undefined)) !== undefined;
 }
 
-/** Nobody named this server, so it is said which one it is. */
-function toldOf(client: AdminClient, directory: string, { quiet }: AdminFlags): AdminClient {
-  if (quiet !== true)
-    tell(`Asking the Granary at ${client.where}: in ${directory} none runs that can be asked.`);
-  return client;
+const told = new WeakSet<Command>();
+
+/** Nobody named this server, so it is said which one it is: once, however often one command asks. */
+function tellOnce(command: Command, sentence: string): void {
+  if (told.has(command) || command.opts<AdminFlags>().quiet === true) return;
+  told.add(command);
+  tell(sentence);
 }
 
 /** A directory or configuration that is typed wins over a server that the environment names. */
-async function namedServer(flags: AdminFlags, env: NodeJS.ProcessEnv): Promise<AdminClient | undefined> {
+async function namedServer(
+  flags: AdminFlags,
+  env: NodeJS.ProcessEnv,
+  ca: string | undefined,
+): Promise<AdminClient | undefined> {
   const { GRANARY_SERVER } = env;
   const { server, tokenFile, directory } = flags;
   if (server !== undefined && directory !== undefined)
     throw misused("Give either --server or --directory: each says which Granary is meant.");
   const url = server ?? (isChosen(flags) || GRANARY_SERVER === "" ? undefined : GRANARY_SERVER);
+  if (ca !== undefined && (url === undefined || URL.parse(url)?.protocol === "http:"))
+    throw misused("--ca-file goes with --server and a URL of https: nothing else shows a certificate.");
   if (url === undefined) {
     if (tokenFile === undefined || !isChosen(flags)) return undefined;
     throw misused("--token-file goes with --server: on this machine no token is needed.");
   }
-  return new AdminClient(urlWay(serverUrl(url), await tokenOf(flags, env)));
+  return new AdminClient(urlWay(serverUrl(url), await tokenOf(flags, env), ca));
+}
+
+/** The certificates of --ca-file, where it is the server's: commands without --server mean something else by it. */
+async function ownAuthority(command: Command): Promise<string | undefined> {
+  const { caFile } = command.opts<AdminFlags>();
+  if (caFile === undefined || !command.options.some(({ long }) => long === "--server")) return undefined;
+  return await readCertificates(caFile, "--ca-file");
 }
 
 /** undefined where none is given. Throws `config-invalid` for what is no token. */

@@ -2,11 +2,12 @@
  * Owns the ways to an admin face: the socket in a storage directory, the admin listener at a URL, and an application in this process. They
  * differ in nothing but how bytes get there.
  */
-import { type IncomingMessage, type RequestOptions, request } from "node:http";
-import { request as requestTls } from "node:https";
+import { type IncomingMessage, request } from "node:http";
+import { type RequestOptions, request as requestTls } from "node:https";
 import { pipeline } from "node:stream/promises";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { tlsProblem } from "../../upstream/network/transport-error.ts";
+import { secureContextOf } from "../../upstream/network/trust.ts";
 import type { AdminBody, AdminWay } from "./admin-client.ts";
 
 /** There is no socket, or one that a dead server left behind, or no socket can have such a path. */
@@ -32,15 +33,19 @@ export function socketWay(path: string, where: string): AdminWay {
   };
 }
 
-/** `token` is sent with every question, and to nobody but `url`: an answer that points elsewhere is not followed. */
-export function urlWay(url: URL, token: string | undefined): AdminWay {
+/**
+ * `token` is sent with every question, and to nobody but `url`: an answer that points elsewhere is not followed. `ca` (PEM) may have signed
+ * its certificate, beside those whom this machine trusts.
+ */
+export function urlWay(url: URL, token: string | undefined, ca?: string): AdminWay {
   const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   const base = url.pathname.replace(/\/+$/, "");
+  const tls = url.protocol === "https:" && { secureContext: secureContextOf(ca === undefined ? ca : { ca }) };
   return {
     where: url.origin,
     send: (method, target, body, signal) => {
       const place = { protocol: url.protocol, host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port };
-      const options = { ...place, path: `${base}${target}`, method, headers };
+      const options = { ...place, path: `${base}${target}`, method, headers, ...tls };
       return sent(options, body, signal, (error) => unanswered(url, error));
     },
   };

@@ -54,16 +54,16 @@ export function doctorCommand(): Command {
       "a Granary on another machine: only its listener and the clients here are looked at",
     )
     .option(
-      "--ca-file <file>",
-      "with an https address: a PEM file with the authority that signed its certificate",
-    )
-    .option(
       "--upstream <name...>",
       "ask these upstreams (default: those of the listeners and of the settings)",
     )
     .option("--file <path>", "with one client: its file, where it is not at its usual place")
     .option("--image <name>", "what is pulled", "docker.io/library/hello-world:latest")
     .option("--no-pull", "pull nothing")
+    .option(
+      "--ca-file <file>",
+      "with an https --server-address: a PEM file with the authority that signed its certificate",
+    )
     .option("-c, --config <file>", "the settings of Granary (default: where serve looks)")
     .option("-d, --directory <directory>", "the storage directory; wins over the configuration")
     .option("--json", "print one JSON value on standard output")

@@ -47,15 +47,6 @@ export function setupCommand(): Command {
       "of the Granary, as the client reaches it (default: the one of the settings, on this machine)",
     )
     .option(
-      "--ca-file <file>",
-      "with https: a PEM file with the authority that signed its certificate, for the client to trust",
-    )
-    .option(
-      "--username <name>",
-      "where its listener asks for a login; the password comes with --password-stdin",
-    )
-    .option("--password-stdin", "read the password, one line, from standard input")
-    .option(
       "--registry <host...>",
       "only for these registries (default: all that the settings reach); Docker has Docker Hub alone",
     )
@@ -63,6 +54,15 @@ export function setupCommand(): Command {
     .option("--write", "write it, keep a copy of what was there, and say what to restart")
     .option("--undo", "bring back what was there before; what others changed since stays")
     .option("--dry-run", "with --write or --undo: print what would be done, and do nothing")
+    .option(
+      "--ca-file <file>",
+      "with https: a PEM file with the authority that signed the server's certificate, for the client to trust",
+    )
+    .option(
+      "--username <name>",
+      "where the server's listener asks for a login; the password comes with --password-stdin",
+    )
+    .option("--password-stdin", "read the password, one line, from standard input")
     .option("-c, --config <file>", "the settings of Granary (default: where serve looks)")
     .option("--json", "print one JSON value on standard output")
     .action(run);

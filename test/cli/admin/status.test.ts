@@ -1,12 +1,14 @@
 /** Shows `granary status`: what it says of a running server, how it finds that, and what it says where there is none. */
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, request } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { runMain } from "../../support/run-main.ts";
 import { startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
 import { tempDirectory } from "../../support/temp-directory.ts";
+import { caPem, serverCert, serverKey } from "../../support/throwaway-tls.ts";
 
 test("it tells of a running server on one screen, found by its storage directory", async () => {
   const fake = await startFake({ mode: "plain" });
@@ -116,6 +118,38 @@ test("what answers at the usual address and is no Granary gets no token, and one
   expect(await runMain(["status", "--token-file", file], at(port, ""))).toMatchObject({ code: 0 });
   const without = await runMain(["status"], at(port, ""));
   expect([without.code, without.err]).toEqual([4, expect.stringContaining("asks for its token")]);
+});
+
+test("an https server of an own authority is asked with --ca-file, and without it that is what is missing", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const port = await freePort();
+  const directory = join(await tempDirectory(), "data");
+  await startServing({ fake, directory, more: [`admin: { port: ${port} }`] });
+  // The reverse proxy that speaks https for it.
+  const proxy = createTlsServer({ cert: serverCert, key: serverKey }, (asked, answer) => {
+    const { url: path, method, headers } = asked;
+    const onward = request({ host: "127.0.0.1", port, path, method, headers }, (answered) => {
+      answer.writeHead(answered.statusCode ?? 500, answered.headers);
+      answered.pipe(answer);
+    });
+    onward.on("error", () => answer.destroy());
+    asked.pipe(onward);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void proxy.close());
+  const address = proxy.address();
+  const at = typeof address === "object" && address !== null ? address.port : 0;
+  const server = ["--server", `https://127.0.0.1:${at}`];
+  const ca = join(await tempDirectory(), "ca.pem");
+  await writeFile(ca, caPem);
+  await expect.poll(async () => (await runMain(["status", ...server, "--ca-file", ca])).code).toBe(0);
+  const without = await runMain(["list", ...server]);
+  expect([without.code, without.err]).toEqual([1, expect.stringContaining("--ca-file")]);
+
+  const plain = await runMain(["status", "--server", `http://127.0.0.1:${port}`, "--ca-file", ca]);
+  expect([plain.code, plain.err]).toEqual([2, expect.stringContaining("--ca-file goes with --server")]);
+  const bad = await runMain(["status", ...server, "--ca-file", "/etc/hostname"]);
+  expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("holds no certificate in PEM form")]);
 });
 
 async function freePort(): Promise<number> {
