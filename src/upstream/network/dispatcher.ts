@@ -51,6 +51,8 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
     headersTimeout: policy.headersMs,
     bodyTimeout: policy.stallMs,
     keepAliveTimeout: KEEP_ALIVE_MS,
+    // Otherwise a longer time that the server names (`Keep-Alive: timeout=60`) would count instead.
+    keepAliveMaxTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
   const secureContext = secureContextOf(tls);
