@@ -17,8 +17,8 @@ import type { Carrying } from "./carrying.ts";
 import type { Contents } from "./contents/contents.ts";
 import type { Mirror } from "./mirror.ts";
 import type { Cooldowns } from "./rules/cooldown.ts";
+import type { PassageRule } from "./rules/local-rules.ts";
 import type { Offline } from "./rules/offline.ts";
-import type { PassageRule } from "./rules/passage.ts";
 import type { PassageDesk } from "./rules/passage-desk.ts";
 import type { Budget } from "./space/disk-measure.ts";
 

@@ -6,7 +6,7 @@ import { matches, parsePattern } from "../../routing/name-pattern.ts";
 import { didYouMean, nearNames } from "../../routing/near-names.ts";
 import type { RoutedUpstream } from "../../routing/routing.ts";
 import type { Cooldown, HeldSighting } from "./cooldown.ts";
-import type { PassageRule } from "./passage.ts";
+import type { PassageRule } from "./local-rules.ts";
 import type { MadeRule, PassageEffect, PassageRules } from "./passage-rules.ts";
 
 export type PassageDeskParts = {

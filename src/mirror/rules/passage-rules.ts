@@ -7,7 +7,8 @@ import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { RuleRows } from "../../metadata/rule-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { NamePattern } from "../../routing/name-pattern.ts";
-import { type Passage, type PassageRule, refusalUnder } from "./passage.ts";
+import { type PassageRule, refusalUnder } from "./local-rules.ts";
+import type { Passage } from "./passage.ts";
 
 export type PassageRulesParts = {
   readonly passage: Passage;

@@ -8,16 +8,23 @@ import { GranaryError } from "../../errors.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
-import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import { matches } from "../../routing/name-pattern.ts";
 import type { Target } from "../../routing/target.ts";
 import { expiringBy } from "../../waiting/expiry.ts";
-
-export type PassageRule = {
-  readonly kind: "allow" | "deny";
-  readonly pattern: NamePattern;
-  /** Rules of the settings are taken back there. */
-  readonly from: "settings" | "command";
-};
+import { Slices } from "../../waiting/slices.ts";
+import {
+  because,
+  deniesTags,
+  isWholeRepository,
+  type Local,
+  localOf,
+  NO_RULES,
+  type PassageRule,
+  refusalOfName,
+  refusalOfRepository,
+  whereOf,
+  withoutDigests,
+} from "./local-rules.ts";
 
 export type PassageParts = {
   readonly clock: Clock;
@@ -32,17 +39,10 @@ export type PassageParts = {
 /** A name by which content was come to: a tag, or the digest of the document that it is part of. */
 type Way = { readonly tag: string } | { readonly digest: Digest };
 
-/** The rules that speak of one repository. */
-type Local = {
-  readonly denied: readonly PassageRule[];
-  readonly allowed: readonly PassageRule[];
-  /** Something of this upstream is allowed, so the rest of it is not. */
-  readonly isListed: boolean;
-};
-
-const NO_RULES: Local = { denied: [], allowed: [], isListed: false };
 const REMEMBERED_REPOSITORIES = 10_000;
 const REMEMBERED_WAYS = 50_000;
+/** Names by which one digest was come to; further ones are rare. */
+const MOST_WAYS = 16;
 /** How long it is believed that the stored documents of a repository tell no further ways. */
 const SEARCHED_MS = 5_000;
 /** Indexes lie in indexes, but not deeper than this in anything that a client can use. */
@@ -54,7 +54,7 @@ export class Passage {
   readonly #local = new LRUCache<string, Local>({ max: REMEMBERED_REPOSITORIES });
   /** By repository and digest: the names through which it was given out. */
   readonly #ways = new LRUCache<string, readonly Way[]>({ max: REMEMBERED_WAYS });
-  readonly #searched: LRUCache<string, true>;
+  readonly #searched: LRUCache<string, Promise<void>>;
 
   constructor(parts: PassageParts) {
     this.#parts = parts;
@@ -130,30 +130,50 @@ export class Passage {
     if (own !== undefined) return because(own);
     const isAllowed =
       !local.isListed || local.allowed.some(({ pattern }) => matches(pattern, { ...where, digest }));
-    const deniesTags = local.denied.some(({ pattern }) => pattern.tag !== undefined);
-    if (isAllowed && !deniesTags) return undefined;
+    const asksForTags = deniesTags(local);
+    if (isAllowed && !asksForTags) return undefined;
     if (!isAllowed && local.allowed.length === 0) return refusalOfRepository(local, where);
-    const ways = await this.#allWaysTo(where, digest);
-    const refusals = ways.map((way) => refusalOfName(local, { ...where, ...way }));
+    const ways = await this.#allWaysTo(where, digest, asksForTags);
+    const refusals = ways.map((way) => this.#refusalOfWay(local, where, way));
     if (refusals.includes(undefined)) return undefined;
     if (isAllowed) return refusals[0];
     return refusals[0] ?? "it is part of nothing that is allowed to pass and was asked for here";
   }
 
-  async #allWaysTo(where: RepositoryKey, digest: Digest): Promise<readonly Way[]> {
+  /** A document that clients came to by its digest is no way around its tags: where all of those are denied, it is. */
+  #refusalOfWay(local: Local, where: RepositoryKey, way: Way): string | undefined {
+    const refusal = refusalOfName(local, { ...where, ...way });
+    if (refusal !== undefined || "tag" in way || !deniesTags(local)) return refusal;
+    const tags = this.#waysTo(where, way.digest).filter((other) => "tag" in other);
+    const refusals = tags.map((tag) => refusalOfName({ ...local, isListed: false }, { ...where, ...tag }));
+    return refusals.includes(undefined) ? undefined : refusals[0];
+  }
+
+  async #allWaysTo(where: RepositoryKey, digest: Digest, needsTags: boolean): Promise<readonly Way[]> {
     const known = this.#waysTo(where, digest);
-    if (known.length > 0) return known;
+    if (needsTags ? known.some((way) => "tag" in way) : known.length > 0) return known;
     await this.#search(where);
     return this.#waysTo(where, digest);
   }
 
-  /** After a restart: what is stored tells which tag leads where. */
+  /** Who comes while it runs waits for it too: until then nothing is known that speaks against a digest. */
   async #search(where: RepositoryKey): Promise<void> {
     const key = keyOf(where, "");
-    if (this.#searched.has(key)) return;
-    this.#searched.set(key, true);
-    for (const { tag, digest } of await this.#parts.tagsIn(where))
+    const begun = this.#searched.get(key);
+    if (begun !== undefined) return await begun;
+    const search = this.#searchStored(where);
+    this.#searched.set(key, search);
+    search.catch(() => this.#searched.delete(key));
+    await search;
+  }
+
+  /** After a restart: what is stored tells which tag leads where. */
+  async #searchStored(where: RepositoryKey): Promise<void> {
+    const slices = new Slices(this.#parts.clock);
+    for (const { tag, digest } of await this.#parts.tagsIn(where)) {
       await this.#follow(where, digest, [{ tag }], 0);
+      await slices.breathe();
+    }
     for (const { pattern } of this.#localOf(where).allowed) {
       const { digest } = pattern;
       if (digest !== undefined && isDigest(digest)) await this.#follow(where, digest, [{ digest }], 0);
@@ -187,66 +207,6 @@ export class Passage {
   }
 }
 
-/** Why a name may not pass under `rules`; undefined where it may. Pure. */
-export function refusalUnder(
-  rules: readonly PassageRule[],
-  name: RepositoryKey & { readonly tag?: string; readonly digest?: Digest },
-): string | undefined {
-  return refusalOfName(localOf(rules, whereOf(name)), name);
-}
-
-/** Names by which one digest was come to; further ones are rare. */
-const MOST_WAYS = 16;
-
-function localOf(rules: readonly PassageRule[], where: RepositoryKey): Local {
-  const here = rules.filter(({ pattern }) => isIn(pattern, where));
-  const denied = here.filter(({ kind }) => kind === "deny");
-  const allowed = here.filter(({ kind }) => kind === "allow");
-  const isListed = rules.some(
-    ({ kind, pattern }) => kind === "allow" && isIn({ ...pattern, repository: "**" }, where),
-  );
-  return denied.length === 0 && !isListed ? NO_RULES : { denied, allowed, isListed };
-}
-
-/** Whether the repository is one that `pattern` speaks of, whatever tag or digest it names there. */
-function isIn(pattern: NamePattern, where: RepositoryKey): boolean {
-  return matches({ ...pattern, tag: undefined, digest: undefined }, where);
-}
-
-function isWholeRepository({ tag, digest }: NamePattern): boolean {
-  return tag === undefined && digest === undefined;
-}
-
-/** As far as the rules can be told without the digest: such an allowance may be the right one, such a denial is not yet. */
-function withoutDigests({ denied, allowed, isListed }: Local): Local {
-  const open = allowed.map((rule) => ({ ...rule, pattern: { ...rule.pattern, digest: undefined } }));
-  return { denied: denied.filter(({ pattern }) => pattern.digest === undefined), allowed: open, isListed };
-}
-
-function refusalOfRepository({ denied, allowed, isListed }: Local, where: RepositoryKey): string | undefined {
-  const rule = denied.find(({ pattern }) => isWholeRepository(pattern));
-  if (rule !== undefined) return because(rule);
-  return isListed && allowed.length === 0 ? notAmong(where) : undefined;
-}
-
-function refusalOfName(
-  local: Local,
-  name: RepositoryKey & { readonly tag?: string; readonly digest?: Digest },
-): string | undefined {
-  const rule = local.denied.find(({ pattern }) => matches(pattern, name));
-  if (rule !== undefined) return because(rule);
-  if (!local.isListed || local.allowed.some(({ pattern }) => matches(pattern, name))) return undefined;
-  return notAmong(name);
-}
-
-function because({ pattern, from }: PassageRule): string {
-  return `${pattern.text} is denied (${from === "settings" ? "in the settings" : "by granary deny"})`;
-}
-
-function notAmong({ upstream }: RepositoryKey): string {
-  return `it is not among what is allowed of ${upstream}`;
-}
-
 function denied(target: Target, reason: string): GranaryError {
   const { upstream, repository } = target;
   const tag = target.kind === "manifest" && "tag" in target.reference ? `:${target.reference.tag}` : "";
@@ -259,10 +219,6 @@ function digestOf(target: Target): Digest | undefined {
   if (target.kind === "tags") return undefined;
   if (target.kind !== "manifest") return target.digest;
   return "digest" in target.reference ? target.reference.digest : undefined;
-}
-
-function whereOf({ upstream, repository }: RepositoryKey): RepositoryKey {
-  return { upstream, repository };
 }
 
 function isSame(one: Way, other: Way): boolean {

@@ -75,6 +75,47 @@ describe("a tag that is denied", () => {
   });
 });
 
+describe("a tag that is denied while other rules stand", () => {
+  /** containerd and Docker: HEAD of the tag, then everything by digest. */
+  async function pulled(world: MirrorWorld, tag: string) {
+    const { fake } = world;
+    const child = placeImage(fake, "a/b", undefined, {
+      platform: "linux/amd64",
+      layers: [Buffer.alloc(100, 7)],
+    });
+    const index = placeIndex(fake, "a/b", tag, [{ ...child, platform: "linux/amd64" }]);
+    await world.head("a/b", tag);
+    await world.get("a/b", index.digest);
+    const { manifest } = await world.get("a/b", child.digest);
+    const [{ digest: blob = "" } = {}] = JSON.parse(Buffer.from(manifest.bytes).toString()).layers;
+    await world.read("a/b", blob);
+    return { index, child, blob };
+  }
+
+  test("is refused with all that it leads to, also where a client has just come to that by digests", async () => {
+    const world = await startWorld({ passage: { deny: ["a/b:0.*"] } });
+    const { index, child, blob } = await pulled(world, "1.0");
+    world.renewPassage({ deny: ["a/b:0.*", "a/b:1.*"] });
+    await expectRefused(world, "a/b", "1.0", index.digest, blob);
+    await expectRefused(world, "a/b", "1.0", child.digest, blob);
+    // Its tag is known to lead there even if the digest was asked for first after a restart.
+    await world.restart();
+    const asked = [1, 2, 3].map(() => expect(world.get("a/b", child.digest)).rejects.toMatchObject(refused));
+    await Promise.all(asked);
+    await expectRefused(world, "a/b", "1.0", child.digest, blob);
+    world.renewPassage({ deny: ["a/b:0.*"] });
+    await world.get("a/b", child.digest);
+  });
+
+  test("and what was pulled by its digest alone, before any tag was known to lead there, passes", async () => {
+    const world = await startWorld({ passage: { deny: ["a/b:0.*"] } });
+    const image = world.fake.addImage("a/b", undefined, { layers: [100] });
+    await world.get("a/b", image.manifestDigest);
+    await world.read("a/b", image.layerDigests[0] ?? "");
+    await world.get("a/b", image.manifestDigest);
+  });
+});
+
 describe("an upstream of which something is allowed", () => {
   test("gives that and nothing else; what is denied of it stays denied", async () => {
     const world = await startWorld({ passage: { allow: ["good/**"], deny: ["good/bad"] } });
