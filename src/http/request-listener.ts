@@ -16,7 +16,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { isGranaryError, messageOf } from "../errors.ts";
 import { createStatusPages, type StatusPages, statusPageOf } from "./admin/status-pages.ts";
 import { errorAnswer } from "./answers/error-answer.ts";
-import { refuse, respondJson } from "./answers/respond.ts";
+import { refuse, respondError } from "./answers/respond.ts";
 import {
   drainBody,
   type Fault,
@@ -100,7 +100,7 @@ function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request,
   account.outcome = outcomeOf(error, answer.status);
   const retry = answer.retryAfterSeconds;
   const headers = retry === undefined ? [] : ["Retry-After", String(retry)];
-  respondJson(request, answer.status, answer.body, headers, answer.contentType);
+  respondError(request, answer, headers);
 }
 
 /** Only a failure of the upstream or of this mirror is an "error". */

@@ -7,6 +7,8 @@ import { connect, type Socket } from "node:net";
 
 export type WireAnswer = {
   readonly status: number;
+  /** What follows the status in its line. */
+  readonly reason: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   /** False when the connection broke before the promised length. */
@@ -31,9 +33,10 @@ export function ask(port: number, target: string, { method = "GET", headers = {}
         answer.on("data", (chunk: Buffer) => chunks.push(chunk));
         answer.on("error", () => undefined);
         answer.on("close", () => {
-          const { statusCode = 0, complete } = answer;
+          const { statusCode = 0, statusMessage = "", complete } = answer;
           resolve({
             status: statusCode,
+            reason: statusMessage,
             headers: answer.headers,
             body: Buffer.concat(chunks),
             isComplete: complete,

@@ -11,6 +11,8 @@ type ErrorAnswer = {
   readonly status: number;
   readonly contentType: string;
   readonly body: string;
+  /** What the body says, for the status line; "" where only the body may say it. */
+  readonly sentence: string;
   readonly retryAfterSeconds: number | undefined;
 };
 
@@ -43,7 +45,7 @@ export function errorAnswer(error: unknown, context: ErrorContext): ErrorAnswer 
   // A refusal is passed on in the registry's own words. In a failure they only say why.
   if (facts.told !== undefined && status < 500 && status !== 404) {
     const body = formatErrorBodies(facts.told.map((one) => ({ ...one, code: one.code ?? ociCode })));
-    return { status, contentType: JSON_TYPE, body, retryAfterSeconds };
+    return { status, contentType: JSON_TYPE, body, sentence: joinWords(facts.told) ?? "", retryAfterSeconds };
   }
   const words = joinWords(facts.told);
   const sentence = told(message, facts.reason);
@@ -72,13 +74,14 @@ function answer(
   message: string,
   retryAfterSeconds?: number,
 ): ErrorAnswer {
-  return { status, contentType: JSON_TYPE, body: formatErrorBody(code, message), retryAfterSeconds };
+  const body = formatErrorBody(code, message);
+  return { status, contentType: JSON_TYPE, body, sentence: message, retryAfterSeconds };
 }
 
 /** The registry's own words for the person who pulls: the Ollama client prints the body as it is (docs/protocol.md#ollama-user-agent). */
 function outdated(text: string): ErrorAnswer {
   const contentType = text.trimStart().startsWith("{") ? JSON_TYPE : "text/plain; charset=utf-8";
-  return { status: 412, contentType, body: text, retryAfterSeconds: undefined };
+  return { status: 412, contentType, body: text, sentence: "", retryAfterSeconds: undefined };
 }
 
 function limited({ kind, rateLimitedStatus }: ErrorContext): readonly [number, OciErrorCode] {

@@ -3,7 +3,7 @@
  * Response object. Content-Length is always known, nothing is ever encoded (docs/protocol.md#length-and-encoding). Blob bodies go through
  * send-body.ts.
  */
-import type { ServerResponse } from "node:http";
+import { type ServerResponse, STATUS_CODES } from "node:http";
 import { formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
 import type { Account } from "../request-log.ts";
 
@@ -44,7 +44,7 @@ export function respondEmpty({ outgoing }: Recipient, status: number, headers: H
   outgoing.end();
 }
 
-export function respondJson(
+function respondJson(
   recipient: Recipient,
   status: number,
   body: string,
@@ -53,6 +53,26 @@ export function respondJson(
 ): void {
   respond(recipient, status, [...API_VERSION, "Content-Type", contentType, ...headers], body);
 }
+
+/**
+ * An error. `sentence` also stands in the status line, behind the usual phrase: Docker, containerd and Podman show nothing but that line of a
+ * 5xx, and of any answer to a HEAD (docs/protocol.md#what-each-status-does).
+ */
+export function respondError(
+  recipient: Recipient,
+  { status, body, contentType, sentence }: ErrorText,
+  headers: readonly string[],
+): void {
+  if (sentence !== "") recipient.outgoing.statusMessage = formatReasonPhrase(status, sentence);
+  respondJson(recipient, status, body, headers, contentType);
+}
+
+type ErrorText = {
+  readonly status: number;
+  readonly body: string;
+  readonly contentType: string;
+  readonly sentence: string;
+};
 
 /** Refuses a request that is at fault or not allowed, with an error in the registry's form. */
 export function refuse(
@@ -65,18 +85,27 @@ export function refuse(
     recipient.account.outcome = "refused";
     recipient.account.reason = message;
   }
-  respondJson(recipient, status, formatErrorBody(code, message), headers);
+  const body = formatErrorBody(code, message);
+  respondError(recipient, { status, body, contentType: "application/json", sentence: message }, headers);
 }
 
-/** Some clients and proxies fail at headers of several KiB. */
-const MOST_WARNING = 500;
+/** Some clients and proxies fail at lines of several KiB. */
+const MOST_SHOWN = 500;
+
+/** "Bad Gateway: docker.io is set offline". RFC 9112, 4: a reason phrase is free text that no client may draw conclusions from. */
+function formatReasonPhrase(status: number, sentence: string): string {
+  return `${STATUS_CODES[status] ?? "Error"}: ${printableLine(sentence)}`;
+}
 
 /**
  * The value of a Warning header: 299 is "miscellaneous persistent warning" (RFC 7234, 5.5); clients print the text
  * (docs/protocol.md#warnings). Always a complete quoted string of printable ASCII: an escape that is cut in two would open the quotes again.
  */
 export function formatWarning(text: string): string {
-  const plain = text.slice(0, MOST_WARNING).replace(/[^\x20-\x7e]/g, " ");
-  const shown = text.length > MOST_WARNING ? `${plain.slice(0, -3)}...` : plain;
-  return `299 - "${shown.replace(/["\\]/g, "\\$&")}"`;
+  return `299 - "${printableLine(text).replace(/["\\]/g, "\\$&")}"`;
+}
+
+function printableLine(text: string): string {
+  const plain = text.slice(0, MOST_SHOWN).replace(/[^\x20-\x7e]/g, " ");
+  return text.length > MOST_SHOWN ? `${plain.slice(0, -3)}...` : plain;
 }
