@@ -10,6 +10,7 @@ import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import { apiPage } from "./api-page.ts";
 import type { AdminApp } from "./app-kind.ts";
+import { refuseUnknownQueries } from "./known-query.ts";
 import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
@@ -64,18 +65,10 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   offlineRoutes(app, parts);
   setupRoutes(app, parts);
   doctorRoutes(app, parts);
+  bandwidthRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", DOCUMENT);
   app.get("/api", (context) => context.html(apiPage(app.getOpenAPI31Document(DOCUMENT))));
   app.get("/", (context) => context.redirect("/api", 303));
-  bandwidthRoutes(app, parts);
-  app.doc31("/api/v1/openapi.json", {
-    openapi: "3.1.0",
-    info: {
-      title: "Granary",
-      version,
-      description: "Everything that can be asked of a running Granary, and done with it.",
-    },
-  });
   return app;
 }
 
@@ -96,6 +89,12 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
     app.on(method, "*", async (context, next) =>
       STREAMED.has(context.req.path) ? await next() : limited(context, next),
     );
+  // The same as GET without its body. What was made of that, a stream of events perhaps, would wait for its reader for ever.
+  app.use(async (context, next) => {
+    await next();
+    if (context.req.raw.method === "HEAD") await context.res.body?.cancel();
+  });
+  refuseUnknownQueries(app, () => app.getOpenAPI31Document(DOCUMENT));
   app.notFound(({ req }) => {
     const text = `There is no ${req.method} ${req.path} here; /api lists what there is.`;
     return failureAnswer(new GranaryError("not-found", text));
@@ -103,9 +102,7 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
   app.onError((error) => {
     if (!(error instanceof GranaryError) && !isHttp(error))
       log.error({ err: error, reason: messageOf(error) }, "a request to the admin face failed unexpectedly");
-    return failureAnswer(
-      isHttp(error) ? new GranaryError("config-invalid", sentence(messageOf(error))) : error,
-    );
+    return failureAnswer(isHttp(error) ? new GranaryError("config-invalid", refusalOf(error)) : error);
   });
   return app;
 }
@@ -124,6 +121,14 @@ function unfit(where: string, issues: readonly Issue[]): GranaryError {
 /** Hono's own refusals of a request (a body that is no JSON) are Responses with a status. */
 function isHttp(error: unknown): boolean {
   return error instanceof Error && "status" in error && "getResponse" in error;
+}
+
+/** A body is of one kind everywhere: in none of the kinds that a form of another site can send. */
+function refusalOf(error: unknown): string {
+  const isOtherKind = error instanceof Error && "status" in error && error.status === 415;
+  return isOtherKind
+    ? "The body is taken as JSON alone: send it with the header Content-Type: application/json."
+    : sentence(messageOf(error));
 }
 
 function sentence(text: string): string {

@@ -96,3 +96,67 @@ test("people read the same at /api, where every route stands, and / leads there"
   const home = await app.request("/");
   expect([home.status, home.headers.get("location")]).toEqual([303, "/api"]);
 });
+
+type Operation = {
+  parameters?: { name: string; in: string }[];
+  requestBody?: { content: Record<string, { schema: { additionalProperties?: unknown } }> };
+};
+
+async function operations() {
+  const { body } = await answerOf(failing(new Error("not reached")), "/api/v1/openapi.json");
+  const { paths } = body as { paths: Record<string, Record<string, Operation>> };
+  return Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+}
+
+test("what is mistyped in a query or a body is refused, and not passed over: dryrun=true would do it for real", async () => {
+  const app = failing(new Error("not reached"));
+  for (const { path, method, operation } of await operations()) {
+    const target = `${path.replaceAll(/\{\w+\}/g, "1")}?dryrun=true`;
+    const told = await answerOf(app, target, { method });
+    expect(told.status, `${method} ${target}`).toBe(400);
+    expect(JSON.stringify(told.body), `${method} ${target}`).toContain(
+      'no such parameter here: \\"dryrun\\"',
+    );
+    const json = operation.requestBody?.content["application/json"];
+    if (json !== undefined)
+      expect(json.schema.additionalProperties, `the body of ${method} ${path}`).toBe(false);
+  }
+});
+
+test("a body of another kind is refused with what to send", async () => {
+  const init = { method: "POST", body: '{"pattern":"alpine"}', headers: { "content-type": "text/plain" } };
+  const { status, body } = await answerOf(failing(new Error("not reached")), "/api/v1/keep", init);
+  expect(status).toBe(400);
+  expect(JSON.stringify(body)).toContain("Content-Type: application/json");
+});
+
+test.each(["/api/v1/jobs", "/api/v1/pulls", "/api/v1/events/past", "/api/v1/traffic", "/api/v1/contents"])(
+  "%s refuses pages that there are not",
+  async (path) => {
+    const app = createAdminApp({
+      records: openRecords({ clock: systemClock }),
+      jobs: { list: () => [] },
+      log: silentLog,
+      clock: systemClock,
+    } as unknown as AdminParts);
+    for (const query of ["limit=0", "limit=-1", "limit=1e9", "limit=2.5", "limit=", "limit=1&limit=2"])
+      expect((await answerOf(app, `${path}?${query}`)).status, query).toBe(400);
+  },
+);
+
+test.each(["/api/v1/jobs", "/api/v1/pulls", "/api/v1/events/past", "/api/v1/traffic"])(
+  "%s refuses a place that it never gave as its next",
+  async (path) => {
+    const app = createAdminApp({
+      records: openRecords({ clock: systemClock }),
+      jobs: { list: () => [] },
+      log: silentLog,
+      clock: systemClock,
+    } as unknown as AdminParts);
+    for (const after of ["garbage", "-1", "1e999", "1.5"])
+      expect((await answerOf(app, `${path}?after=${after}`)).status, after).toBe(400);
+    expect((await answerOf(app, `${path}?after=1`)).status).toBe(200);
+  },
+);

@@ -133,6 +133,21 @@ test("a listener that does not read holds no more than a thousand events, and is
   expect(await queue.next()).toBeUndefined();
 });
 
+test("HEAD makes no listener: it is answered, and nothing is taken for it after that", async () => {
+  const { parts, counts } = partsOf();
+  const admin = await startAdmin({ parts });
+  for (let count = 0; count < 101; count++)
+    expect(await admin.ask("/api/v1/events", { method: "HEAD" })).toMatchObject({ status: 200 });
+  const listener = await listen(admin.port);
+  expect(listener.text()).toContain("200 OK");
+  listener.socket.destroy();
+  await eventually(async () => {
+    const before = counts.asked;
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect(counts.asked).toBe(before);
+  });
+});
+
 test("there is an end to how many may listen", async () => {
   const { parts } = partsOf();
   const admin = await startAdmin({ parts });

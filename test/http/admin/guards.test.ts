@@ -3,7 +3,7 @@
  * tried without a line here.
  */
 import { describe, expect, test } from "vitest";
-import type { WireRequest } from "../../support/wire.ts";
+import { sendRaw, type WireRequest } from "../../support/wire.ts";
 import { startAdmin, TOKEN, unreachable } from "./admin-world.ts";
 
 type Route = { readonly method: string; readonly path: string };
@@ -133,6 +133,30 @@ test.each(["evil.test", "127.0.0.1.evil.test", "granary.lab", "1.2.3.4.5", "0x7f
   },
 );
 
+test.each([
+  ["http://evil.test/api/v1/openapi.json", "127.0.0.1"],
+  ["http://127.0.0.1/api/v1/openapi.json", "evil.test"],
+])("a target that is a URL counts like the Host: %s with Host %s", async (target, host) => {
+  const admin = await startAdmin();
+  expect(await admin.ask(target, { headers: { host } })).toMatchObject({ status: 403 });
+});
+
+test("two Hosts, an empty one, none, and one that a proxy names are nobody's", async () => {
+  const admin = await startAdmin();
+  for (const lines of [
+    "Host: 127.0.0.1\r\nHost: evil.test\r\n",
+    "Host:\r\n",
+    "",
+    "Host: evil.test\r\nX-Forwarded-Host: 127.0.0.1\r\n",
+  ]) {
+    const text = await sendRaw(
+      admin.port,
+      `GET /api/v1/openapi.json HTTP/1.1\r\n${lines}Connection: close\r\n\r\n`,
+    );
+    expect(text.split("\r\n")[0], lines).toBe("HTTP/1.1 403 Forbidden");
+  }
+});
+
 test("every answer keeps other sites' pages out, refusals too", async () => {
   const admin = await startAdmin({ token: TOKEN });
   for (const [target, headers] of [
@@ -148,7 +172,7 @@ test("every answer keeps other sites' pages out, refusals too", async () => {
     expect(answer.headers, target).toMatchObject({
       "x-content-type-options": "nosniff",
       "x-frame-options": "DENY",
-      "referrer-policy": "no-referrer",
+      "referrer-policy": "same-origin",
       "cross-origin-resource-policy": "same-origin",
       "cache-control": "no-store",
     });

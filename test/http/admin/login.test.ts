@@ -22,6 +22,7 @@ test("the link of the log logs a browser in, and the token stands in no place af
   const answer = await admin.ask(`/login?token=${TOKEN}`, { headers: PAGE });
   expect(answer.status).toBe(200);
   expect(answer.text).toContain('content="0;url=/"');
+  expect(answer.headers["referrer-policy"]).toBe("no-referrer");
   expect(answer.text + String(answer.headers["set-cookie"])).not.toContain(TOKEN);
   expect(answer.headers["set-cookie"]).toEqual([
     expect.stringMatching(
@@ -49,6 +50,27 @@ test("the form takes the token, and says when it is wrong", async () => {
   expect(await admin.ask("/api/v1/openapi.json", { headers: { cookie } })).toMatchObject({ status: 200 });
   const out = await admin.ask("/logout", { method: "POST", headers: { cookie } });
   expect(out.headers["set-cookie"]).toEqual([expect.stringContaining("Max-Age=0")]);
+});
+
+test("a browser can send the form: with a policy of no-referrer it would say that it comes from nowhere", async () => {
+  const admin = await startAdmin({ token: TOKEN });
+  expect((await admin.ask("/login")).headers["referrer-policy"]).toBe("same-origin");
+  const origin = `http://127.0.0.1:${admin.port}`;
+  const headers = { ...FORM, origin, host: `127.0.0.1:${admin.port}`, "sec-fetch-site": "same-origin" };
+  const right = await admin.ask("/login", { method: "POST", headers, body: `token=${TOKEN}` });
+  expect([right.status, String(right.headers["set-cookie"])]).toEqual([
+    200,
+    expect.not.stringContaining("Secure"),
+  ]);
+});
+
+test("behind https the cookie goes over nothing else", async () => {
+  const admin = await startAdmin({ token: TOKEN });
+  const byLink = await admin.ask(`/login?token=${TOKEN}`, { headers: { "x-forwarded-proto": "https" } });
+  expect(String(byLink.headers["set-cookie"])).toContain("; Secure");
+  const headers = { ...FORM, origin: "https://127.0.0.1", host: "127.0.0.1" };
+  const byForm = await admin.ask("/login", { method: "POST", headers, body: `token=${TOKEN}` });
+  expect(String(byForm.headers["set-cookie"])).toContain("; Secure");
 });
 
 test("another site's page cannot log a browser in or out", async () => {

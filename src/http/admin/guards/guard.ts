@@ -26,6 +26,8 @@ export type AdminVisit = {
   /** The client's address. */
   readonly client: string | undefined;
   header(name: string): string | undefined;
+  /** The host in the target, where that is a whole URL: it is what counts then (RFC 9112, 3.2.2). Else that of the header. */
+  readonly target: string | undefined;
   /** The value of our cookie. */
   readonly cookie: string | undefined;
 };
@@ -57,8 +59,8 @@ export class Guard {
 
   /** Why a request from wherever it comes is not answered at all; asked first, for every path. */
   refusalOfOrigin(visit: AdminVisit): GranaryError | undefined {
-    const host = visit.header("host");
-    if (!isAllowedHost(host, this.#options.hosts)) {
+    const hosts = [visit.header("host"), visit.target];
+    if (!hosts.every((host) => isAllowedHost(host, this.#options.hosts))) {
       return refused(
         `This Granary does not know itself by the name in the Host header. Come by its address, or list the name in admin.hosts.`,
       );

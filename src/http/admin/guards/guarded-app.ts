@@ -27,7 +27,8 @@ const HEADERS: readonly (readonly [string, string])[] = [
   ],
   ["X-Content-Type-Options", "nosniff"],
   ["X-Frame-Options", "DENY"],
-  ["Referrer-Policy", "no-referrer"],
+  // Not "no-referrer": of our own form, browsers would then say `Origin: null`, as of a stranger's (Fetch Standard, 3.2).
+  ["Referrer-Policy", "same-origin"],
   ["Cross-Origin-Resource-Policy", "same-origin"],
   ["Cross-Origin-Opener-Policy", "same-origin"],
   ["Cache-Control", "no-store"],
@@ -42,7 +43,8 @@ export function guardedApp(app: AdminApp, guard: Guard): GuardedApp {
     const refusal = guard.refusalOfOrigin(visitOf(context));
     if (refusal !== undefined) context.res = failureAnswer(refusal);
     else await next();
-    for (const [name, value] of HEADERS) context.res.headers.set(name, value);
+    const { headers } = context.res;
+    for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value);
   });
   addLogin(guarded, guard);
   guarded.all("*", async (context) => {
@@ -78,7 +80,10 @@ async function logIn(context: Asked, guard: Guard, token: string): Promise<Respo
   const refusal = await guard.refusalOfToken(token, clientOf(context));
   if (refusal !== undefined) return refusedLogin(context, refusal);
   const { value, lifeMs } = guard.newCookie();
-  setCookie(context, cookieName(context), value, { ...COOKIE, maxAge: lifeMs / 1000 });
+  const secure = isBehindTls(context);
+  setCookie(context, cookieName(context), value, { ...COOKIE, secure, maxAge: lifeMs / 1000 });
+  // The token stands in the address of this page, which has no form.
+  context.header("Referrer-Policy", "no-referrer");
   // Not a redirect: after a click on a link elsewhere, a browser would leave the cookie out of what it is redirected to.
   return context.html(goOnPage());
 }
@@ -93,8 +98,14 @@ function visitOf(context: Asked): AdminVisit {
     method: req.method,
     client: clientOf(context),
     header: (name) => req.header(name),
+    target: URL.parse(req.url)?.host,
     cookie: getCookie(context, cookieName(context)),
   };
+}
+
+/** The browser speaks https to whoever stands in front of us: it says so itself when it sends a form, else that one says it. */
+function isBehindTls({ req }: Asked): boolean {
+  return req.header("origin")?.startsWith("https:") === true || req.header("x-forwarded-proto") === "https";
 }
 
 /** Cookies do not know ports: of two Granarys on one host each has its own. */

@@ -32,7 +32,7 @@ export const exportReportSchema = changed({
   toFetch: bytes.openapi({ description: "Bytes that are not here and are fetched for it." }),
 }).openapi("ExportReport");
 
-const askSchema = z.object({
+const askSchema = z.strictObject({
   patterns: z.array(z.string().max(800)).min(1).max(1_000),
   platforms: z
     .union([z.literal("all"), z.array(z.string().max(100)).min(1).max(50)])

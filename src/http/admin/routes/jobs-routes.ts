@@ -5,6 +5,7 @@ import { codeSchema } from "../admin-error.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, changed, changeQuery, listOf, listQuery } from "../route-shapes.ts";
+import { listPlace } from "./page.ts";
 
 const amount = z.object({
   done: z.number(),
@@ -84,7 +85,7 @@ export function jobsRoutes(app: AdminApp, { jobs }: Pick<AdminParts, "jobs">): v
   app.openapi(listJobs, (context) => {
     const { limit, after, search = "", state } = context.req.valid("query");
     const wanted = search.toLowerCase();
-    const below = after === undefined ? Number.POSITIVE_INFINITY : Number(after);
+    const below = listPlace(after, Number.POSITIVE_INFINITY);
     const found = jobs
       .list()
       .filter((job) => job.id < below && (state === undefined || job.state === state))

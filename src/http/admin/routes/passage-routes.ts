@@ -73,7 +73,7 @@ const changeRules = createRoute({
   summary: "Allow or deny what a pattern stands for, or take such a rule back",
   request: {
     query: changeQuery,
-    body: json(z.object({ kind, pattern, remove: z.boolean().default(false) })),
+    body: json(z.strictObject({ kind, pattern, remove: z.boolean().default(false) })),
   },
   responses: answers(ruleChangeSchema, "What that means for what is stored."),
 });
@@ -91,7 +91,7 @@ const approve = createRoute({
   path: "/api/v1/approve",
   tags,
   summary: "Let through now what is held back",
-  request: { query: changeQuery, body: json(z.object({ pattern })) },
+  request: { query: changeQuery, body: json(z.strictObject({ pattern })) },
   responses: answers(approvalSchema, "What is let through."),
 });
 

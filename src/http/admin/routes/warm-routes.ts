@@ -81,7 +81,7 @@ export const warmUpsSchema = z
 export type WarmAnswer = z.infer<typeof warmAnswerSchema>;
 export type WarmUpsAnswer = z.infer<typeof warmUpsSchema>;
 
-const askSchema = z.object({
+const askSchema = z.strictObject({
   references: z.array(z.string().max(1_000)).max(5_000).optional(),
   file: z.string().optional().openapi({ description: "The content of a file of references, one a line." }),
   list: z.string().max(100).optional().openapi({ description: "A warm-up of the settings, by its name." }),
