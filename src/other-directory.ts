@@ -1,5 +1,6 @@
 /**
- * Owns the storage directory of another Granary as something to import from: every tag whose parts are wholly there. It is only read. Blobs are
+ * Owns the storage directory of another Granary as something to import from: every tag whose parts are wholly there, and the
+ * signatures and their like that are. It is only read. Blobs are
  * copied and not linked: each Granary must be able to set its own file aside, and to remove it, for itself.
  */
 import { type ListedName, MOST_NAMES } from "./bundle/bundle-index.ts";
@@ -7,7 +8,7 @@ import { bundleParts } from "./bundle/parts-of.ts";
 import { offered } from "./client/imports/archive-imports.ts";
 import type { ImportSource } from "./client/imports/import-source.ts";
 import { GranaryError, isGranaryError } from "./errors.ts";
-import { openCopy } from "./metadata/copy-of-database.ts";
+import { type CopiedDatabase, openCopy } from "./metadata/copy-of-database.ts";
 import { isSoundManifest, type Manifest } from "./oci/manifest.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
@@ -22,7 +23,8 @@ export async function openDirectoryImports(directory: string): Promise<ImportSou
     throw isHeld ? inUse(layout.directory, error) : error;
   });
   try {
-    const names: readonly ListedName[] = database.tags(MOST_NAMES);
+    const tags: readonly ListedName[] = database.tags(MOST_NAMES);
+    const names = [...tags, ...(await wholeOnes(database, store, MOST_NAMES - tags.length))];
     return {
       path: layout.directory,
       names,
@@ -41,6 +43,17 @@ export async function openDirectoryImports(directory: string): Promise<ImportSou
     await database.close();
     throw error;
   }
+}
+
+/** Nobody asked for those by a name, so what is not whole of them is left out. */
+async function wholeOnes(database: CopiedDatabase, store: BlobStore, limit: number): Promise<ListedName[]> {
+  const whole: ListedName[] = [];
+  for (const name of database.attached(Math.max(0, limit))) {
+    const manifest = database.manifest(name.digest);
+    if (manifest !== undefined && isSoundManifest(manifest) && (await isWhole(manifest, store)))
+      whole.push(name);
+  }
+  return whole;
 }
 
 /** Of an image that somebody began to pull, or of which another platform was pulled, not all is there: it counts as absent. */

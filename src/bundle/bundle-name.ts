@@ -18,6 +18,8 @@ export type BundleName = {
   readonly mediaType: string;
   /** Bytes of the manifest. */
   readonly size: number;
+  /** The name as people write it that this is attached to: a signature, an SBOM. */
+  readonly attachedTo?: string;
 };
 
 /** What containerd, ctr, nerdctl and `docker load` read: the whole reference. */
@@ -41,15 +43,16 @@ export function textOfName({
   return `${upstream}/${repository}${tag === undefined ? `@${digest}` : `:${tag}`}`;
 }
 
-/** The annotations of the name's entry in index.json. */
+/** The annotations of the name's entry in index.json. What is attached and has no tag is no image that others should make of it by a name. */
 export function annotationsOf(name: BundleName): Readonly<Record<string, string>> {
   const text = textOfName(name);
+  const isImage = name.attachedTo === undefined || name.tag !== undefined;
   return {
-    [CONTAINERD_NAME]: text,
+    ...(isImage && { [CONTAINERD_NAME]: text }),
     [UPSTREAM]: name.upstream,
     [REPOSITORY]: name.repository,
     ...(name.tag !== undefined && { [TAG]: name.tag }),
-    [REF_NAME]: text,
+    ...(isImage && { [REF_NAME]: text }),
   };
 }
 

@@ -1,6 +1,6 @@
 /**
- * Owns the questions about contents: which repositories there are, and who needs a digest. Those about one repository (repository-rows.ts)
- * and about what a manifest lists (part-rows.ts) belong to the same port. Each question reads a bounded stretch, so that nobody waits for it;
+ * Owns the questions about contents: which repositories there are, and who needs a digest. Those about one repository (repository-rows.ts),
+ * about what a manifest lists (part-rows.ts) and what was brought in beside it (referrer-rows.ts) belong to the same port. Each question reads a bounded stretch, so that nobody waits for it;
  * whoever wants all of it asks page by page. It changes nothing but the last uses of tags, and the edges of manifests from before there were
  * any.
  */
@@ -8,12 +8,13 @@ import { type Digest, parseDigest } from "../oci/digest.ts";
 import { backfillOf } from "./edge-rows.ts";
 import type { RepositoryKey } from "./metadata.ts";
 import { MOST_LEVELS, type PartRows, partRows } from "./part-rows.ts";
+import { type ReferrerRows, referrerRows } from "./referrer-rows.ts";
 import { type RepositoryRows, repositoryRows } from "./repository-rows.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
 export type TagUse = RepositoryKey & { readonly tag: string; readonly usedAt: number };
 
-export interface ContentRows extends RepositoryRows, PartRows {
+export interface ContentRows extends RepositoryRows, PartRows, ReferrerRows {
   /** In order of upstream and name, those after `after`, at most `limit`. */
   repositoriesAfter(after: RepositoryKey, limit: number): Promise<RepositoryKey[]>;
   /** Whether anything is known of the repository. */
@@ -68,6 +69,7 @@ export function contentRows(database: SqlDatabase): ContentRows {
   return {
     ...repositoryRows(database),
     ...partRows(database),
+    ...referrerRows(database),
     ...needQuestions(database),
     repositoriesAfter: async (after, limit) => {
       const found: RepositoryKey[] = [];

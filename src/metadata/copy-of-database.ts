@@ -6,6 +6,7 @@ import { copyFile, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onDisk, unlessAbsent } from "../files/disk-error.ts";
+import { subjectOf } from "../oci/attachment.ts";
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { explained, inUseError } from "./database-error.ts";
@@ -13,8 +14,9 @@ import { inspectFile } from "./inspect-database.ts";
 import type { RepositoryKey } from "./metadata.ts";
 import { isOpenHere, SqliteFile } from "./sqlite-file.ts";
 
-type CopiedTag = RepositoryKey & {
-  readonly tag: string;
+type CopiedName = RepositoryKey & {
+  /** undefined for what is attached to something else, and has no tag. */
+  readonly tag: string | undefined;
   readonly digest: Digest;
   readonly mediaType: string;
   readonly size: number;
@@ -22,7 +24,9 @@ type CopiedTag = RepositoryKey & {
 
 export type CopiedDatabase = {
   /** As clients get them that take every kind of manifest; in the order of their names, at most `limit`. */
-  tags(limit: number): readonly CopiedTag[];
+  tags(limit: number): readonly CopiedName[];
+  /** Manifests that say that they are attached to another one: signatures and their like. In the order of their digests, at most `limit`. */
+  attached(limit: number): readonly CopiedName[];
   manifest(digest: Digest): Manifest | undefined;
   /** Removes the copy. Idempotent. */
   close(): Promise<void>;
@@ -45,7 +49,8 @@ export async function openCopy(path: string): Promise<CopiedDatabase> {
   }
 }
 
-type TagRow = Omit<CopiedTag, "digest"> & { readonly digest: string };
+type TagRow = Omit<CopiedName, "digest"> & { readonly digest: string };
+type AttachedRow = RepositoryKey & ManifestRow;
 type ManifestRow = { readonly digest: string; readonly mediaType: string; readonly bytes: Uint8Array };
 
 function opened(file: SqliteFile, remove: () => Promise<void>): CopiedDatabase {
@@ -56,8 +61,22 @@ function opened(file: SqliteFile, remove: () => Promise<void>): CopiedDatabase {
   const manifest = file.prepare<ManifestRow>(
     "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest = ?",
   );
+  // The text alone may stand anywhere in a document: what it means is read there.
+  const attached = file.prepare<AttachedRow>(
+    `SELECT l.upstream, l.repository, m.digest, m.media_type AS mediaType, m.bytes
+     FROM manifests AS m JOIN links AS l ON l.digest = m.digest
+     WHERE l.confirmed > 0 AND instr(m.bytes, CAST('"subject"' AS BLOB)) > 0 ORDER BY m.digest LIMIT ?`,
+  );
   let closing: Promise<void> | undefined;
   return {
+    attached: (limit) =>
+      attached
+        .all(limit)
+        .filter(({ bytes }) => subjectOf(bytes) !== undefined)
+        .map(({ upstream, repository, digest, mediaType, bytes }) => ({
+          ...{ upstream, repository, tag: undefined, digest: parseDigest(digest), mediaType },
+          size: bytes.length,
+        })),
     tags: (limit) => tags.all(limit).map((row) => ({ ...row, digest: parseDigest(row.digest) })),
     manifest: (digest) => {
       const row = manifest.get(digest);

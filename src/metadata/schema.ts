@@ -176,6 +176,20 @@ export const MIGRATIONS: readonly string[] = [
   CREATE INDEX sightings_by_digest ON sightings (upstream, repository, digest);
   CREATE INDEX sightings_by_state ON sightings (state, last_seen_at);
   `,
+  // Signatures and their like that were imported: no upstream lists them.
+  `
+  CREATE TABLE referrers (
+    upstream TEXT NOT NULL,
+    repository TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    PRIMARY KEY (upstream, repository, digest)
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX referrers_by_subject ON referrers (upstream, repository, subject, digest);
+  CREATE TRIGGER referrers_of_link AFTER DELETE ON links
+    BEGIN DELETE FROM referrers
+      WHERE upstream = old.upstream AND repository = old.repository AND digest = old.digest; END;
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

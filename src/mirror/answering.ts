@@ -9,6 +9,7 @@ import type { Access, GuardedQuestion } from "./access/access.ts";
 import type { Links } from "./access/links.ts";
 import type { Blobs } from "./blobs/blobs.ts";
 import type { CurrentUpstreams } from "./current-upstreams.ts";
+import type { ImportedReferrers } from "./lists/imported-referrers.ts";
 import { onlyTags } from "./lists/only-tags.ts";
 import type { Referrers } from "./lists/referrers.ts";
 import type { TagLists } from "./lists/tag-lists.ts";
@@ -28,6 +29,7 @@ export type AnsweringParts = {
   readonly blobs: Blobs;
   readonly tagLists: TagLists;
   readonly referrers: Referrers;
+  readonly importedReferrers: ImportedReferrers;
 };
 
 /** The methods of a Mirror that take a Target; see there for what they throw. */
@@ -144,7 +146,7 @@ function blobAnswers(
 }
 
 function listAnswers(
-  { tagLists, referrers, passage }: AnsweringParts,
+  { tagLists, referrers, importedReferrers, passage }: AnsweringParts,
   answerer: Answerer,
 ): Pick<Mirror, "tags" | "referrers"> {
   return {
@@ -158,7 +160,9 @@ function listAnswers(
         ...LIST,
       }),
     referrers: (target, asker) =>
-      answerer.answer(target, asker, { run: (client) => referrers.get(client, target, asker), ...LIST }),
+      importedReferrers.with(target, () =>
+        answerer.answer(target, asker, { run: (client) => referrers.get(client, target, asker), ...LIST }),
+      ),
   };
 }
 

@@ -21,6 +21,7 @@ import { type Carrying, carrying } from "./carrying.ts";
 import { contentsOf } from "./contents/contents.ts";
 import { EdgeBackfill } from "./contents/edge-backfill.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
+import { ImportedReferrers } from "./lists/imported-referrers.ts";
 import { Referrers } from "./lists/referrers.ts";
 import { StoredLists } from "./lists/stored-lists.ts";
 import { TagLists } from "./lists/tag-lists.ts";
@@ -145,9 +146,11 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     clock,
     episodes,
   });
+  const importedReferrers = new ImportedReferrers({ rows: parts.contents, metadata, room, clock });
 
   const answers = answering({
     ...{ upstreams, access, passage, cooldown, links, manifests, blobs, tagLists, referrers },
+    importedReferrers,
   });
   const contents = contentsOf({
     ...{
@@ -264,7 +267,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   };
   const carried = carrying({
     ...{ mirror, metadata, store, spool, space, pins, uses, links, manifests, access, clock },
-    ...{ contents: parts.contents, host: parts.host, upstreams: configured },
+    ...{ contents: parts.contents, host: parts.host, upstreams: configured, referrers },
   });
   return { ...mirror, ...carried };
 }

@@ -42,7 +42,10 @@ export function bundleExportCommand(): Command {
       ),
     )
     .addOption(
-      new Option("--attestations", "with what is attested about the chosen images: provenance, SBOMs"),
+      new Option(
+        "--attestations",
+        "with all that is attested about the chosen images: provenance, SBOMs, signatures (without it, those signatures and referrers that are here)",
+      ),
     )
     .addOption(new Option("--no-fetch", "fetch nothing: what is not wholly here is an error"))
     .action((file: string, patterns: readonly string[], flags: ExportFlags, self: Command) =>
@@ -134,11 +137,12 @@ async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {
 }
 
 function linesOf({ names, size, toFetch, dryRun }: ExportReport): string[] {
-  const lines = names.map(({ name, platforms, absent, size: bytes, toFetch: missing }) => {
+  const lines = names.map(({ name, platforms, absent, size: bytes, toFetch: missing, attachedTo }) => {
     const shown = platforms.length > 0 ? `, ${platforms.join(", ")}` : "";
     const sparse = absent > 0 ? ` (${absent} more ${absent === 1 ? "is" : "are"} left out)` : "";
     const fetched = missing > 0 ? `, ${formatBytes(missing)} to fetch` : "";
-    return `${name}: ${formatBytes(bytes)}${shown}${sparse}${dryRun === true ? fetched : ""}`;
+    const attached = attachedTo === undefined ? "" : `, attached to ${attachedTo}`;
+    return `${name}: ${formatBytes(bytes)}${shown}${sparse}${attached}${dryRun === true ? fetched : ""}`;
   });
   const sum =
     dryRun === true

@@ -4,6 +4,7 @@
  */
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { hostedNames, rootOf } from "../../bundle/attached-names.ts";
 import type { ListedName } from "../../bundle/bundle-index.ts";
 import { textOfName } from "../../bundle/bundle-name.ts";
 import { hostPlatform } from "../../client/images/host-platform.ts";
@@ -17,6 +18,7 @@ import { openOllamaImports } from "../../client/imports/ollama-imports.ts";
 import { openRegistryImports } from "../../client/imports/registry-imports.ts";
 import { GranaryError } from "../../errors.ts";
 import { sourceFor } from "../../library/default-source.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { parsePlatform } from "../../oci/platform.ts";
 import { DOCKER_HUB, parseReference } from "../../oci/reference.ts";
 import { OLLAMA_REGISTRY } from "../../ollama/model-name.ts";
@@ -70,8 +72,14 @@ export async function openImportSource(
   throw misused(`"${text.slice(0, 200)}" is no source of an import.\n${SOURCES}`);
 }
 
-/** Those of `source` that the patterns stand for; all without patterns. Throws `not-found` for a pattern that matches nothing. */
-export function chosenNames(source: ImportSource, patterns: readonly string[]): readonly ListedName[] {
+/**
+ * Those of `source` that the patterns stand for, with what is attached to them; all without patterns. Throws `not-found` for a pattern that
+ * matches nothing, and what `source` throws.
+ */
+export async function chosenNames(
+  source: ImportSource,
+  patterns: readonly string[],
+): Promise<readonly ListedName[]> {
   if (patterns.length === 0) return source.names;
   const hosts = new Set(source.names.flatMap(({ upstream }) => upstream ?? []));
   const upstreams = [...new Set([DOCKER_HUB, OLLAMA_REGISTRY, ...hosts])].map(routedBy);
@@ -82,7 +90,24 @@ export function chosenNames(source: ImportSource, patterns: readonly string[]): 
     if (found.length === 0) throw matchesNothing(text, source);
     for (const name of found) chosen.add(name);
   }
-  return source.names.filter((name) => chosen.has(name));
+  return await withAttached(source, chosen);
+}
+
+async function withAttached(
+  source: ImportSource,
+  chosen: ReadonlySet<ListedName>,
+): Promise<readonly ListedName[]> {
+  const manifests = new Map<Digest, Uint8Array>();
+  let bytes = 0;
+  for (const { digest } of source.names) {
+    if (bytes > MOST_MANIFEST_BYTES) break;
+    const manifest = manifests.has(digest) ? undefined : await source.manifest(digest);
+    if (manifest !== undefined) manifests.set(digest, manifest);
+    bytes += manifest?.length ?? 0;
+  }
+  const hosted = hostedNames(source.names, (digest) => manifests.get(digest));
+  const hosts = new Map(hosted.map(({ name, host }) => [name, host]));
+  return source.names.filter((name) => chosen.has(name) || chosen.has(rootOf(name, hosts)));
 }
 
 function routedBy(name: string): RoutedUpstream {
@@ -97,6 +122,8 @@ function isNamed(name: ListedName): name is Named {
 }
 
 const MOST_SHOWN = 10;
+/** In memory at once; what is attached to names behind that has to be chosen by itself. */
+const MOST_MANIFEST_BYTES = 128 * 2 ** 20;
 
 function matchesNothing(text: string, { path, names }: ImportSource): GranaryError {
   const shown = names.filter(isNamed).map(textOfName);

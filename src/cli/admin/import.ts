@@ -81,7 +81,7 @@ async function run(
   const report = await runShown(command, { doing: `importing ${text}` }, async (controls) => {
     const source = await openImportSource(text, flags, controls.signal);
     try {
-      const names = chosenNames(source, patterns);
+      const names = await chosenNames(source, patterns);
       return await askServer(command, { alone: true }, (client) =>
         importFrom(source, names, client, flags, controls),
       );

@@ -34,6 +34,8 @@ export type ExportReport = {
     readonly absent: number;
     readonly size: number;
     readonly toFetch: number;
+    /** The name that it is attached to, and because of which it is there: of signatures and their like. */
+    readonly attachedTo?: string;
   }[];
   /** Of everything once, and of what has to be fetched. */
   readonly size: number;
@@ -87,6 +89,7 @@ function reportOf({ names, manifests, blobs }: ExportPlan): ExportReport {
         size,
         toFetch,
       },
+      ...(name.attachedTo !== undefined && { attachedTo: name.attachedTo }),
     })),
     size: documents + sizeOf(all),
     toFetch: sizeOf(all.filter(({ isHere }) => !isHere)),

@@ -2,6 +2,8 @@
  * Owns the judgement on each name of a bundle before anything is written: whether this Granary can serve it, what it consists of, what of that
  * is here, and whether its tag is taken. It writes nothing.
  */
+import { hostedNames, rootOf } from "../../bundle/attached-names.ts";
+import type { ListedName } from "../../bundle/bundle-index.ts";
 import type { BundleName } from "../../bundle/bundle-name.ts";
 import { textOfName } from "../../bundle/bundle-name.ts";
 import { bundleParts, type Parts } from "../../bundle/parts-of.ts";
@@ -26,7 +28,7 @@ export type PlanParts = {
 export type PlanOptions = {
   /** A tag that is here and stands for something else is moved. */
   readonly replace: boolean;
-  /** The name that the only one of the bundle gets. */
+  /** The name that the only thing of the bundle gets; what is attached to it follows. */
   readonly as?: string;
 };
 
@@ -52,11 +54,10 @@ export async function planNames(
   parts: PlanParts,
   options: PlanOptions,
 ): Promise<PlannedName[]> {
-  const given = options.as === undefined ? undefined : asName(options.as, head, parts.upstreams());
   const planned: PlannedName[] = [];
-  for (const listed of head.names) {
-    const { upstream = given?.upstream, repository = given?.repository, tag, digest } = listed;
-    const name = { ...listed, upstream: upstream ?? "", repository: repository ?? "", tag, ...given };
+  for (const listed of namesHere(head, options.as, parts.upstreams())) {
+    const { upstream, repository, tag, digest } = listed;
+    const name = { ...listed, upstream: upstream ?? "", repository: repository ?? "" };
     const text = upstream === undefined ? (tag ?? digest) : textOfName(name);
     const refuse = (outcome: ImportOutcome, reason: string) =>
       planned.push({ ...unplanned(name, text), verdict: { outcome, reason } });
@@ -163,9 +164,28 @@ function upstreamFor(
   throw new GranaryError("reference-invalid", text);
 }
 
+/** The names as they are imported: what is attached to something else goes into its repository, by whatever name that comes in. */
+function namesHere(
+  { names, manifests }: BundleHead,
+  as: string | undefined,
+  upstreams: readonly NamedUpstream[],
+): readonly ListedName[] {
+  const hosted = hostedNames(names, (digest) => manifests.get(digest));
+  const hosts = new Map(hosted.map(({ name, host }) => [name, host]));
+  const roots = names.filter((name) => hosts.get(name) === undefined);
+  const given = as === undefined ? undefined : asName(as, roots, upstreams);
+  return names.map((name) => {
+    const root = rootOf(name, hosts);
+    const isMoved = root !== name && (given !== undefined || name.repository === undefined);
+    if (root === name) return { ...name, ...given };
+    const { upstream, repository } = { ...root, ...given };
+    return isMoved ? { ...name, upstream, repository } : name;
+  });
+}
+
 /** The one name that was given for the one thing that the bundle has. */
-function asName(as: string, { names }: BundleHead, upstreams: readonly NamedUpstream[]) {
-  const distinct = new Set(names.map(({ digest }) => digest));
+function asName(as: string, roots: readonly ListedName[], upstreams: readonly NamedUpstream[]) {
+  const distinct = new Set(roots.map(({ digest }) => digest));
   if (distinct.size !== 1) {
     const text = `--as gives one name, and the source has ${distinct.size} things: choose one of them.`;
     throw new GranaryError("reference-invalid", text);

@@ -1,5 +1,7 @@
 /** Owns the items of a list that is in memory. It is read in pieces, so that others are served while a list of a million is read. */
+import { type Digest, isDigest } from "../../oci/digest.ts";
 import { JsonListReader } from "../../oci/json-list.ts";
+import { parseJsonObject, textOf } from "../../oci/json-value.ts";
 import { MOST_LIST_ITEMS } from "../../upstream/registry/read-list.ts";
 
 const PIECE = 256 * 1024;
@@ -19,4 +21,14 @@ export async function eachItem(
     if (at > 0) await new Promise(setImmediate);
     if (!reader.push(body.subarray(at, at + PIECE))) return;
   }
+}
+
+/** The digests of what the list of referrers in `body` lists, in its order. */
+export async function digestsIn(body: Uint8Array): Promise<Digest[]> {
+  const found: Digest[] = [];
+  await eachItem(body, "manifests", (item) => {
+    const digest = textOf(parseJsonObject(item)?.digest);
+    if (digest !== undefined && isDigest(digest)) found.push(digest);
+  });
+  return found;
 }

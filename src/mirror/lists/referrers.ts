@@ -6,11 +6,11 @@
  */
 import { LRUCache } from "lru-cache";
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
-import type { ListKey } from "../../metadata/metadata.ts";
+import type { ListKey, RepositoryKey } from "../../metadata/metadata.ts";
 import { formatAge } from "../../observe/age.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
-import { algorithmOf, encodedOf } from "../../oci/digest.ts";
+import { algorithmOf, type Digest, encodedOf } from "../../oci/digest.ts";
 import { parseJsonObject } from "../../oci/json-value.ts";
 import { OCI_INDEX } from "../../oci/media-types.ts";
 import type { ReferrersTarget } from "../../routing/target.ts";
@@ -22,7 +22,7 @@ import { Disappearances } from "../absence/disappearances.ts";
 import type { Links } from "../access/links.ts";
 import type { Manifests } from "../manifests.ts";
 import type { Asker, Outcome, ReferrersAnswer } from "../mirror.ts";
-import { eachItem } from "./list-items.ts";
+import { digestsIn, eachItem } from "./list-items.ts";
 import type { ListBody, StoredList, StoredLists } from "./stored-lists.ts";
 
 /** A list as the upstream gave it now. `isFromApi`: it came from the referrers API, so this upstream has that API. */
@@ -89,6 +89,14 @@ export class Referrers {
         return await this.#answer({ ...known, warning: staleText(target, reasonOf(error)) }, target, "stale");
       throw unknown(target, error);
     }
+  }
+
+  /** What the upstream listed last, in this process or before; its upstream is not asked. */
+  async known(where: RepositoryKey, digest: Digest): Promise<readonly Digest[]> {
+    const { upstream, repository } = where;
+    const key = { upstream, repository, kind: "referrers", name: digest } as const;
+    const list = await (await this.#parts.stored.find(key))?.open();
+    return list === undefined ? [] : await digestsIn(list.body).finally(list.release);
   }
 
   async #ask(

@@ -3,11 +3,11 @@
  * already passes, and so does what is part of that. It changes no tag and records nothing.
  */
 import type { TagKey } from "../../metadata/metadata.ts";
+import { subjectOfTag } from "../../oci/attachment.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { ManifestHead } from "../../source.ts";
 import { listedIn, type ManifestBytes, type ManifestParts } from "../manifests/manifest-bytes.ts";
 import type { TagQuestion } from "./ask-tag.ts";
-import { subjectOf } from "./tag-lifetime.ts";
 import type { TagRecords } from "./tag-records.ts";
 
 export class TagAdmission {
@@ -30,7 +30,7 @@ export class TagAdmission {
   async #admit(key: TagKey, head: ManifestHead): Promise<void> {
     const { cooldown, links } = this.#parts;
     const served = (await this.#records.find(key))?.record;
-    const subject = subjectOf(key.tag);
+    const subject = subjectOfTag(key.tag);
     if (subject !== undefined && (await links.find(key, subject)) !== undefined) return;
     if (served?.digest === head.digest || (await this.#isPartOfServed(key, head.digest))) return;
     await cooldown.admit(key, key.tag, head, served);

@@ -334,8 +334,12 @@ describe("an import from elsewhere", () => {
     const { layers, image } = layersOf(fake, 1);
     placeIndex(fake, "team/app", "1", [{ ...image, platform: "linux/amd64" }]);
     placeImage(fake, "team/app", "begun", { layers: [patternBytes(5, 0, 5_000)] });
-    for (const reference of ["1", image.digest, "begun"])
+    const config = Buffer.from("a signature");
+    const attached = { subject: { digest: image.digest, size: image.size, mediaType: image.mediaType } };
+    const signature = placeImage(fake, "team/app", undefined, { config, manifest: attached });
+    for (const reference of ["1", image.digest, "begun", signature.digest])
       await source.get(`/v2/team/app/manifests/${reference}`);
+    await source.get(`/v2/team/app/blobs/${digestOf(config)}`);
     await runMain([
       "bundle",
       "export",
@@ -356,8 +360,11 @@ describe("an import from elsewhere", () => {
     expect(JSON.parse(done.out).names).toMatchObject([
       { name: "fake.test/team/app:1", outcome: "imported" },
       { name: "fake.test/team/app:begun", outcome: "incomplete" },
+      { name: `fake.test/team/app@${signature.digest}`, outcome: "imported" },
     ]);
     await isServed(without.port, "1", layers);
+    const listed = await without.get(`/v2/team/app/referrers/${image.digest}`);
+    expect(listed.body.toString()).toContain(signature.digest);
     expect((await readFile(join(copy, "granary.db"))).equals(before), "the other one is only read").toBe(
       true,
     );

@@ -26,6 +26,9 @@ export const exportReportSchema = changed({
         .openapi({ description: "Manifests that its index lists and the bundle does not have." }),
       size: bytes,
       toFetch: bytes,
+      attachedTo: z.string().optional().openapi({
+        description: "The name because of which it is there: of signatures, SBOMs and other referrers.",
+      }),
     }),
   ),
   size: bytes.openapi({ description: "Bytes of everything once." }),
@@ -40,7 +43,7 @@ const askSchema = z.strictObject({
     .openapi({ description: "Of indexes; where it is left out, the platforms that are here." }),
   attestations: z.boolean().default(false).openapi({
     description:
-      "Also what is attested about the chosen images (provenance, SBOMs), as their index lists it.",
+      "Also what is attested about the chosen images, in their index and as referrers and signatures of them; without it only those referrers and signatures that are wholly here.",
   }),
   fetch: z.boolean().default(true).openapi({
     description: "What is not here is fetched; with false it is an error.",
