@@ -31,6 +31,8 @@ export interface SightingRows {
   ofTag(where: RepositoryKey, tag: string): Promise<Sighting[]>;
   /** Held ones, the one seen last first. */
   held(limit: number): Promise<Sighting[]>;
+  /** Held ones at whose tag something else is stored, each with that; the one seen last first. */
+  heldOver(limit: number): Promise<readonly { readonly held: Sighting; readonly served: Digest }[]>;
 }
 
 /** Clients cause rows by what they ask for. */
@@ -66,6 +68,13 @@ export function sightingRows(database: SqlDatabase): SightingRows {
   const held = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM sightings WHERE state = 'held' ORDER BY last_seen_at DESC, digest LIMIT ?`,
   );
+  const over = database.prepare<Row & { readonly served: string }>(
+    `SELECT s.upstream, s.repository, s.tag, s.digest, s.media_type AS mediaType, s.size,
+       s.first_seen_at AS firstSeenAt, s.last_seen_at AS lastSeenAt, s.state, t.digest AS served
+     FROM sightings AS s JOIN tags AS t
+       ON t.upstream = s.upstream AND t.repository = s.repository AND t.tag = s.tag AND t.digest <> s.digest
+     WHERE s.state = 'held' ORDER BY s.last_seen_at DESC, s.digest LIMIT ?`,
+  );
   return {
     record: async (sighting) => {
       const { upstream, repository, tag, digest, mediaType, size, firstSeenAt, lastSeenAt, state } = sighting;
@@ -81,6 +90,8 @@ export function sightingRows(database: SqlDatabase): SightingRows {
       byDigest.all(upstream, repository, digest).map(sightingOf),
     ofTag: async ({ upstream, repository }, tag) => byTag.all(upstream, repository, tag).map(sightingOf),
     held: async (limit) => held.all(limit).map(sightingOf),
+    heldOver: async (limit) =>
+      over.all(limit).map(({ served, ...row }) => ({ held: sightingOf(row), served: parseDigest(served) })),
   };
 }
 

@@ -30,6 +30,7 @@ import { Manifests } from "./manifests.ts";
 import type { ManifestAsker, MirrorStatus } from "./mirror.ts";
 import type { MirrorParts, PassagePart, StartedMirror } from "./mirror-parts.ts";
 import { Cooldown } from "./rules/cooldown.ts";
+import { HeldContent } from "./rules/held-content.ts";
 import { Keep } from "./rules/keep.ts";
 import { Offline } from "./rules/offline.ts";
 import { Passage } from "./rules/passage.ts";
@@ -86,7 +87,10 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     { contents: parts.contents, rows: parts.rules, clock, areEdgesKnown: () => backfill.isDone, parse },
     parts.keep ?? [],
   );
-  const isKept = (digest: Digest) => keep.isKept(digest);
+  const { rules: settled, cooldowns } = parts.passage ?? EVERYTHING_PASSES;
+  const cooldown = new Cooldown({ rows: parts.sightings, clock, events }, cooldowns);
+  const held = new HeldContent({ cooldown, contents: parts.contents, clock });
+  const isKept = async (digest: Digest) => (await keep.isKept(digest)) || (await held.isKept(digest));
   const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles, events });
   // What can be fetched again gives way to what cannot.
   metadata.onFull(() => void space.trim());
@@ -116,8 +120,6 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       fills.find({ digest, upstream }) !== undefined || (await store.stat(digest)) !== undefined,
     (where, digest) => links.isImported(where, digest),
   );
-  const { rules: settled, cooldowns } = parts.passage ?? EVERYTHING_PASSES;
-  const cooldown = new Cooldown({ rows: parts.sightings, clock, events }, cooldowns);
   const manifests = new Manifests({
     ...{ metadata, links, uses, tagUses, clock, damage, episodes, events, cooldown },
   });

@@ -52,6 +52,8 @@ const SEEN_MS = 60_000;
 export class Cooldown {
   readonly #parts: CooldownParts;
   #cooldowns: Cooldowns;
+  /** Grows with everything that is written down here. */
+  #revision = 0;
   /** Also those that could not be written. */
   readonly #recent = new LRUCache<string, Sighting>({ max: REMEMBERED });
   /** When this process saw it first, of the clock's `elapsed`: nobody sets that, as they set the date. */
@@ -64,6 +66,12 @@ export class Cooldown {
 
   use(cooldowns: Cooldowns): void {
     this.#cooldowns = cooldowns;
+    this.#revision += 1;
+  }
+
+  /** Changes with whatever may change what has to wait, but for the time. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Those that are in use, by upstream. */
@@ -121,9 +129,16 @@ export class Cooldown {
     const newest = new Map<string, Sighting>();
     for (const sighting of held) {
       const key = sighting.tag === "" ? keyOf(sighting) : keyOf({ ...sighting, digest: "" });
-      if (this.isCooling(sighting.upstream) && !newest.has(key)) newest.set(key, sighting);
+      if (this.#waits(sighting) && !newest.has(key)) newest.set(key, sighting);
     }
     return [...newest.values()].map((sighting) => this.#held(sighting));
+  }
+
+  /** What tags stand for here while what their upstreams name for them has to wait. */
+  async servedInstead(limit: number): Promise<ReadonlySet<Digest>> {
+    if (![...this.#cooldowns.values()].some((cooldownMs) => cooldownMs > 0)) return new Set();
+    const over = await this.#parts.rows.heldOver(limit);
+    return new Set(over.filter(({ held }) => this.#waits(held)).map(({ served }) => served));
   }
 
   /** It passes from now on, at this tag. */
@@ -144,6 +159,11 @@ export class Cooldown {
     // A person waits, and hears when it cannot be written.
     await rows.record(approved);
     this.#recent.set(keyOf(approved), approved);
+    this.#revision += 1;
+  }
+
+  #waits(sighting: Sighting): boolean {
+    return this.isCooling(sighting.upstream) && !this.#passes(sighting);
   }
 
   #passes(sighting: Sighting): boolean {
@@ -197,6 +217,7 @@ export class Cooldown {
   async #record(sighting: Sighting): Promise<void> {
     this.#recent.set(keyOf(sighting), sighting);
     await this.#parts.rows.record(sighting).catch(() => undefined);
+    this.#revision += 1;
   }
 }
 
