@@ -8,8 +8,10 @@ import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
 import { asObject } from "../oci/json-value.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
+import { nearNames } from "../routing/near-names.ts";
 import { type Filled, fillEnvironment } from "./environment.ts";
 import { readText } from "./files.ts";
+import { keysAt } from "./keys-of-schema.ts";
 import { readYaml } from "./read-yaml.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
 
@@ -96,11 +98,18 @@ function sentenceOf(issue: z.core.$ZodIssue): string {
   const path = at.join(".") || "the file";
   if (issue.code === "unrecognized_keys") {
     const keys = issue.keys.map((key) => [...at, shownKey(key)].join(".")).join(", ");
-    return `${keys}: no such key; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowedAt(issue.path)}`;
+    const allowed = keysAt(fileSchema, issue.path);
+    const near = issue.keys.flatMap((key) => nearNames(key, allowed)).slice(0, 1);
+    const hint = near.map((key) => ` (did you mean ${key}?)`).join("");
+    return `${keys}: no such key${hint}; allowed ${issue.path.length === 0 ? "at the top" : `in ${path}`} are ${allowed.join(", ")}`;
   }
   if (issue.code === "invalid_union") {
     const meant = issue.errors.find((issues) => !issues.some(isOtherKind)) ?? [];
-    if (meant.length > 0)
+    const isWholeValue = meant.every(
+      (inner) => inner.path.length === 0 && inner.code !== "unrecognized_keys",
+    );
+    const saysAll = issue.message !== "Invalid input" && isWholeValue;
+    if (meant.length > 0 && !saysAll)
       return meant.map((inner) => sentenceOf({ ...inner, path: [...issue.path, ...inner.path] })).join("; ");
   }
   return `${path}: ${issue.message.replace(/^Invalid input: /, "")}`;
@@ -118,20 +127,4 @@ function isOtherKind({ code, path }: z.core.$ZodIssue): boolean {
 function shownKey(key: string): string {
   const [begun = ""] = /^[\w-]*/.exec(key) ?? [];
   return begun === key ? key : `${begun}…`;
-}
-
-/** The keys that the schema has at `path`. */
-function allowedAt(path: readonly PropertyKey[]): string {
-  const [first] = path;
-  const shapes: Record<string, object | undefined> = {
-    storage: fileSchema.shape.storage.unwrap().shape,
-    log: fileSchema.shape.log.unwrap().shape,
-    clients: fileSchema.shape.clients.unwrap().shape,
-    admin: fileSchema.shape.admin.unwrap().options[1].shape,
-    listeners: path.includes("login")
-      ? fileSchema.shape.listeners.unwrap().element.shape.login.unwrap().shape
-      : fileSchema.shape.listeners.unwrap().element.shape,
-    upstreams: fileSchema.shape.upstreams.unwrap().valueType.unwrap().shape,
-  };
-  return Object.keys(shapes[String(first)] ?? fileSchema.shape).join(", ");
 }

@@ -62,7 +62,10 @@ test.each([
   ["admin: { token: '$" + "{SHORT}' }", /admin\.token: a token has at least 16 characters/],
   ["admin: { token: '$" + "{SPACED}' }", /admin\.token: a token has no spaces/],
   ["admin: { token: '$" + "{LONG}', tokenFile: /nowhere }", /admin: give either token or tokenFile/],
-  ["admin: { prot: 5080 }", /admin\.prot: no such key; allowed in admin are port, host, token/],
+  [
+    "admin: { prot: 5080 }",
+    /admin\.prot: no such key \(did you mean port\?\); allowed in admin are port, host, token/,
+  ],
   ["admin: { port: 70000 }", /admin\.port: /],
   ["admin: { view: all }", /admin\.view: /],
   ["admin: { hosts: ['granary.lab:80'] }", /admin\.hosts\.0: expected the name of a host, without a port/],

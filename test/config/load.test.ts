@@ -123,12 +123,37 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
     [
       "an unknown key",
       "storage: {maxsize: 1GiB}",
-      /storage\.maxsize: no such key; allowed in storage are directory, maxSize, minFree/,
+      /storage\.maxsize: no such key \(did you mean maxSize\?\); allowed in storage are directory, maxSize, minFree/,
+    ],
+    ...[
+      "admin: {prot: 1}",
+      "bandwidth: {totl: 1MB/s}",
+      "traffic: {kep: 1d}",
+      "prefetch: {platform: [a]}",
+    ].map((text): [string, string, RegExp] => [
+      `a slip in ${text}`,
+      text,
+      /(?:prot.*mean port|totl.*mean total|kep.*mean keep|platform.*mean platforms)\?\); allowed in (?!.*storage)/,
+    ]),
+    [
+      "an unknown key deep below",
+      "bandwidth: {hours: [{from: '1:00', to: '2:00', totl: 1MB/s}]}",
+      /bandwidth\.hours\.0\.totl: no such key.*allowed in bandwidth\.hours\.0 are from, to, total, upstreams/,
+    ],
+    [
+      "an unknown key of a list that is named by people",
+      "warm: {night: {references: [a], schedul: daily}}",
+      /warm\.night\.schedul: no such key \(did you mean schedule\?\); allowed in warm\.night are references/,
+    ],
+    [
+      "what is neither of two kinds",
+      "traffic: {clients: perhaps}",
+      /traffic\.clients: expected off, or a duration/,
     ],
     [
       "an unknown key at the top",
       "upstream: {}",
-      /upstream: no such key; allowed at the top are listeners, storage/,
+      /upstream: no such key \(did you mean upstreams\?\); allowed at the top are listeners, storage/,
     ],
     [
       "an unknown key of an upstream",
