@@ -36,6 +36,7 @@ export async function readContainerdConfig(file: string): Promise<ContainerdConf
     .map(({ config_path: found }) => found)
     .findLast((found) => typeof found === "string" && found !== "");
   const [folder] = typeof path === "string" ? path.split(":") : [];
+  if (folder !== undefined && !isAbsolute(folder)) throw relative(file, key, folder);
   return {
     version,
     folder,
@@ -85,6 +86,12 @@ async function treeOf(file: string): Promise<PlainTree | undefined> {
     const text = `${file} is left as it is: ${error.message}.`;
     throw new GranaryError("config-invalid", text, { cause: error, target: file, saysWhatToDo: true });
   }
+}
+
+/** Where containerd finds it depends on where it was started. */
+function relative(file: string, key: KeyPath, folder: string): GranaryError {
+  const text = `${file} is left as it is: ${key.join(".")} is "${folder}", and nobody but containerd knows where that is: write the whole path there.`;
+  return new GranaryError("config-invalid", text, { target: file, saysWhatToDo: true });
 }
 
 function listOf(value: PlainValue | undefined): string[] {

@@ -4,7 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import { GranaryError, isGranaryError } from "../errors.ts";
-import { realPathOf } from "../files/disk.ts";
+import { lookAt, realPathOf } from "../files/disk.ts";
 import { type FileAccess, readKeptFile } from "../files/kept-file.ts";
 import { applyChange, revertChange } from "./apply-change.ts";
 import type { FileChange } from "./change.ts";
@@ -37,7 +37,7 @@ async function planChange({
   begin = "",
   isSecret = false,
 }: FileChange): Promise<PlannedFile> {
-  const path = (await realPathOf(named)) ?? named;
+  const path = await placeOf(named);
   const [found, record] = [await readKeptFile(path), await readRecord(path)];
   const access = found?.access ?? { mode: isSecret ? 0o600 : 0o644 };
   const common = {
@@ -57,6 +57,14 @@ async function planChange({
   });
 }
 
+/** Where the file lies, or will lie. A link to nothing is somebody's mistake, and a file in its place would hide it. */
+async function placeOf(named: string): Promise<string> {
+  const real = await realPathOf(named);
+  if (real !== undefined || (await lookAt(named)) === undefined) return real ?? named;
+  const text = `${named} is left as it is: it is a symbolic link to a file that is not there. Make that file, or remove the link.`;
+  throw new GranaryError("config-invalid", text, { target: named, saysWhatToDo: true });
+}
+
 type KnownRecord = NonNullable<Awaited<ReturnType<typeof readRecord>>>;
 
 /** The file as it would be without what an earlier setup did to it. */
@@ -73,7 +81,7 @@ export async function planUndo(paths: readonly string[]): Promise<PlannedFile[]>
 }
 
 async function planUndoOf(named: string): Promise<PlannedFile | undefined> {
-  const path = (await realPathOf(named)) ?? named;
+  const path = await placeOf(named);
   const record = await readRecord(path);
   if (record === undefined) return undefined;
   const found = await readKeptFile(path);

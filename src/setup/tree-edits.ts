@@ -48,9 +48,14 @@ function putItem(format: TextFormat, text: string, { at, value }: ListEdit): str
   const found = valueAt(tree, at);
   if (found !== undefined && !Array.isArray(found)) throw unexpected(at, "a list");
   const list: readonly PlainValue[] = found ?? [];
-  if (list.includes(value)) return text;
+  if (list.some((item) => isSame(item, value))) return text;
   const edited = list.length === 0 ? format.put(text, at, [value]) : format.prepend(text, at, value);
   return meant(format, edited, withValue(tree, at, [value, ...list]), at);
+}
+
+/** Clients take an address with a slash at its end for the same, and some show it so. */
+function isSame(item: PlainValue, value: string): boolean {
+  return typeof item === "string" && (item === value || item.replace(/\/+$/, "") === value);
 }
 
 function putValue(format: TextFormat, text: string, { at, value }: SetEdit): string {

@@ -98,6 +98,14 @@ config_path = "${world.path("containerd/certs.d")}"
     expect((await world.plan()).notes.join("\n")).toContain("containerd/containerd#12808");
   });
 
+  test("refuses a folder whose place depends on where containerd was started", async () => {
+    const before = 'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\nconfig_path = "certs.d"\n';
+    const world = await setupWorld("containerd", "config.toml", { "config.toml": before });
+    await expect(world.setUp()).rejects.toThrow(/config_path is "certs\.d".*write the whole path there/);
+    expect(await world.files()).toEqual(["config.toml"]);
+    await world.undo();
+  });
+
   test("refuses mirrors in the older form, with which containerd would not start", async () => {
     const config =
       'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry.mirrors."docker.io"]\n  endpoint = ["https://mirror.gcr.io"]\n';

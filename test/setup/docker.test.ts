@@ -67,6 +67,14 @@ describe("setup docker", () => {
     expect(await world.files()).toEqual(["daemon.json"]);
   });
 
+  test("a mirror that is there with a slash at its end is there", async () => {
+    const world = await setupWorld("docker", "daemon.json", {
+      "daemon.json": `{"registry-mirrors": ["${MIRROR}/"]}\n`,
+    });
+    const { files } = await world.plan();
+    expect(files.map(({ now, next }) => now === next)).toEqual([true]);
+  });
+
   test("undo takes back only its own change where the file was edited since", async () => {
     const world = await setupWorld("docker", "daemon.json", { "daemon.json": '{\n  "debug": true\n}\n' });
     await world.setUp();
@@ -114,6 +122,15 @@ describe("setup docker", () => {
     });
     await world.undo();
     expect(await readFile(world.path("real/daemon.json"), "utf8")).toBe("{}\n");
+  });
+
+  test("a symbolic link to nothing is left as it is", async () => {
+    const world = await setupWorld("docker", "etc/daemon.json");
+    await mkdir(world.path("etc"));
+    await symlink("../gone/daemon.json", world.path("etc/daemon.json"));
+    await expect(world.setUp()).rejects.toThrow(/is a symbolic link to a file that is not there/);
+    expect((await lstat(world.path("etc/daemon.json"))).isSymbolicLink()).toBe(true);
+    expect(await world.files()).toEqual(["etc/daemon.json"]);
   });
 
   const broken: Record<string, readonly [text: string, problem: RegExp]> = {

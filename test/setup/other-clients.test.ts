@@ -171,6 +171,19 @@ nodes:
     expect(parse(await world.read(FILE))).toEqual({ ...parse(before), name: "mine" });
   });
 
+  test.each([
+    ["aliases", "x: &w\n  role: worker\nnodes:\n  - *w\n  - *w\n"],
+    ["an anchor that another node uses", "nodes:\n  - &w\n    role: worker\n  - *w\n"],
+    ["a text", "nodes: two\n"],
+  ])("leaves a cluster alone whose nodes are %s: none of them is lost", async (_, before) => {
+    const world = await setupWorld("kind", FILE, { [FILE]: before });
+    await expect(world.setUp(target({ url: "http://10.0.0.5:5000" }))).rejects.toThrow(
+      /nodes are not all written out/,
+    );
+    expect(await world.read(FILE)).toBe(before);
+    expect(await world.files()).toEqual([FILE]);
+  });
+
   test("says that the loopback address is the node's own inside of a node", async () => {
     const world = await setupWorld("kind", FILE);
     const { notes } = await world.plan(target({ url: "http://127.0.0.1:5000" }));
@@ -218,6 +231,25 @@ describe("setup ollama", () => {
     await expect(world.plan(target({ wantsLogin: true }))).rejects.toThrow(
       /Ollama cannot use .* asks for a login/,
     );
+  });
+
+  test.each([
+    ["single quotes", "Environment='HTTP_PROXY=http://granary.lab:11435'"],
+    ["quotes around the value alone", 'Environment=HTTP_PROXY="http://granary.lab:11435"'],
+    ["lines that go on", "Environment=A=1 \\\n# why\n  HTTP_PROXY=http://granary.lab:11435 \\\n  B=2"],
+  ])("sees by %s that the variable is there already", async (_, line) => {
+    const world = await setupWorld("ollama", FILE, { [FILE]: `[Service]\n${line}\n` });
+    const { files } = await world.plan(target({ url: "http://granary.lab:11435" }));
+    expect(files.map(({ now, next }) => now === next)).toEqual([true]);
+  });
+
+  test("leaves a file alone whose last line goes on nowhere: ours would become a part of it", async () => {
+    const before = "[Service]\nEnvironment=A=1 \\\n";
+    const world = await setupWorld("ollama", FILE, { [FILE]: before });
+    await expect(world.setUp(target({ url: "http://granary.lab:11435" }))).rejects.toThrow(
+      /ends with a backslash/,
+    );
+    expect(await world.read(FILE)).toBe(before);
   });
 
   test("reads variables as systemd does", () => {

@@ -99,7 +99,10 @@ function ownAuthority(listener: OfferedListener | undefined): string | undefined
 export function typedUrl(text: string, kind: ClientKind): string {
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
   const url = URL.parse(hasScheme ? text : `http://${text}`);
-  const isGood = url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+  const isPlain =
+    url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+  // URLs take more than hosts are called; it stands in files of many formats.
+  const isGood = isPlain && /^(?:[\w.-]+|\[[\da-f:.]+\])$/i.test(url.hostname);
   if (!isGood || url.pathname !== "/" || url.search !== "" || url.hash !== "") {
     throw misused(
       `--server-address takes the address of a listener, such as http://192.168.1.10:5000, without a path or a login.`,

@@ -2,6 +2,7 @@
  * Owns `granary setup`: a client's configuration on this machine, pointed at Granary, is printed, written or brought back. What is in the
  * files is the business of src/setup.
  */
+import { resolve } from "node:path";
 import { Argument, Command } from "commander";
 import { findConfig } from "../../config/config-file.ts";
 import { loadSettings, loadWithoutSecrets } from "../../config/load.ts";
@@ -77,7 +78,8 @@ async function run(kind: ClientKind, flags: SetupFlags, command: Command): Promi
   if (flags.write === true && flags.undo === true) throw misused("--write and --undo do not go together.");
   if (flags.dryRun === true && flags.write !== true && flags.undo !== true)
     throw misused("--dry-run goes with --write or --undo; without them nothing is written anyway.");
-  const file = flags.file ?? CLIENT_SETUPS[kind].usualFile;
+  // Files name each other by their paths, and are read by programs that run elsewhere.
+  const file = resolve(flags.file ?? CLIENT_SETUPS[kind].usualFile);
   const setup =
     flags.undo === true
       ? await undoing(kind, file)

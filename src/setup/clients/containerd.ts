@@ -24,7 +24,8 @@ export const containerdSetup: ClientSetup = {
     };
   },
   async placesOf(file) {
-    const { folder } = await readContainerdConfig(file);
+    // One that cannot be read now stops nobody from undoing what was done beside it.
+    const { folder } = (await readContainerdConfig(file).catch(() => undefined)) ?? {};
     return [file, join(dirname(file), "certs.d"), ...(folder === undefined ? [] : [folder])];
   },
 };

@@ -1,5 +1,6 @@
 /** Owns edits of a kind cluster's configuration: folders of this machine that every node of the cluster sees. */
 import { type Document, isMap, isSeq, type YAMLMap } from "yaml";
+import { GranaryError } from "../../errors.ts";
 import type { MountEdit, TreeEdit } from "../change.ts";
 import { applyEdits, revertEdits } from "../tree-edits.ts";
 import { parseYaml, withDocument, yamlFormat } from "./yaml.ts";
@@ -75,9 +76,15 @@ function isUntouched(document: Document): boolean {
   return others.length === 0 && node?.items.length === 1 && node.get("role") === "control-plane";
 }
 
+/** Throws where a node stands there in another form: it would be left out, or be changed together with others. */
 function nodesOf(document: Document): YAMLMap[] {
   const nodes = document.get("nodes");
-  return isSeq(nodes) ? nodes.items.filter((item) => isMap(item)) : [];
+  if (nodes === undefined || nodes === null) return [];
+  const found = isSeq(nodes) ? nodes.items.filter((item) => isMap(item)) : [];
+  if (isSeq(nodes) && nodes.items.length === found.length) return found;
+  const why =
+    "its nodes are not all written out (one is an alias, perhaps): write them out, or add the mount by hand";
+  throw new GranaryError("config-invalid", why);
 }
 
 function mountAt(node: YAMLMap, containerPath: string): YAMLMap | undefined {

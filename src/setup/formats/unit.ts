@@ -1,4 +1,5 @@
 /** Owns edits of a systemd unit's drop-in: variables of its service. Other lines stay as they are. */
+import { GranaryError } from "../../errors.ts";
 import type { VariableEdit } from "../change.ts";
 
 /** `text` whose service runs with the variables; of several lines for one variable systemd takes the last. */
@@ -21,23 +22,52 @@ export function revertVariables(text: string, edits: readonly VariableEdit[], be
 /** The variables that the file's service sections set, by name. */
 export function variablesOf(text: string): ReadonlyMap<string, string> {
   const found = new Map<string, string>();
-  for (const [, assignments = ""] of serviceLines(text)) {
+  for (const assignments of serviceLines(text)) {
     if (assignments === "") found.clear();
-    for (const [, quoted, bare] of assignments.matchAll(/"((?:[^"\\]|\\.)*)"|(\S+)/g)) {
-      const [name = "", ...value] = (quoted ?? bare ?? "").split("=");
-      found.set(name, value.join("=").replaceAll("%%", "%").replaceAll(/\\(.)/g, "$1"));
+    for (const word of assignments.match(WORD) ?? []) {
+      const [name = "", ...value] = plainWord(word).split("=");
+      found.set(name, value.join("=").replaceAll("%%", "%"));
     }
   }
   return found;
 }
 
-function serviceLines(text: string): RegExpExecArray[] {
+/** Quotes of both kinds may begin anywhere in a word (systemd.syntax, "Quoting"). */
+const WORD = /(?:[^\s"'\\]|\\.|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*')+/g;
+
+function plainWord(word: string): string {
+  return word.replaceAll(
+    /"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)'|\\(.)/g,
+    (_, double: string | undefined, single: string | undefined, escaped: string | undefined) =>
+      (double ?? single)?.replaceAll(/\\(.)/g, "$1") ?? escaped ?? "",
+  );
+}
+
+function serviceLines(text: string): string[] {
   let section = "";
-  return text.split("\n").flatMap((line) => {
+  return wholeLines(text).flatMap((line) => {
     section = /^\s*\[(.*)\]\s*$/.exec(line)?.[1] ?? section;
-    const found = /^\s*Environment\s*=\s*(.*?)\s*$/.exec(line);
-    return found !== null && section === "Service" ? [found] : [];
+    const assignments = /^\s*Environment\s*=\s*(.*?)\s*$/s.exec(line)?.[1];
+    return assignments !== undefined && section === "Service" ? [assignments] : [];
   });
+}
+
+/** As systemd joins them: after a backslash at its end a line goes on with the next one that is no comment. */
+function wholeLines(text: string): string[] {
+  const lines: string[] = [];
+  let begun = "";
+  for (const line of text.split("\n").filter((each) => !isComment(each))) {
+    if (line.endsWith("\\")) begun += `${line.slice(0, -1)} `;
+    else {
+      lines.push(begun + line);
+      begun = "";
+    }
+  }
+  return [...lines, begun];
+}
+
+function isComment(line: string): boolean {
+  return /^\s*[#;]/.test(line);
 }
 
 function put(text: string, edit: VariableEdit): string {
@@ -48,6 +78,12 @@ function put(text: string, edit: VariableEdit): string {
   const next = lines.findIndex((line, index) => index > header && /^\s*\[/.test(line));
   let end = next < 0 ? lines.length : next;
   while (lines[end - 1]?.trim() === "") end -= 1;
+  const last = lines[end - 1] ?? "";
+  if (last.endsWith("\\") && !isComment(last))
+    throw new GranaryError(
+      "config-invalid",
+      "its last line ends with a backslash and goes on nowhere: mend that first",
+    );
   return `${lines.toSpliced(end, 0, lineOf(edit)).join("\n")}\n`;
 }
 

@@ -1,6 +1,6 @@
 /** Shows what `granary setup` prints and writes for the person who typed it, and that the pages say the same. */
 import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, relative, resolve } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import { blocksOf, readPage } from "../../docs/markdown.ts";
@@ -169,6 +169,8 @@ describe("the address", () => {
     "http://granary:5000/v2",
     "",
     "http://granary:5000?x=1",
+    'gran"ary:5000',
+    "gran'ary",
   ])("%j is refused with a sentence, and nothing is written", async (typed) => {
     const directory = await tempDirectory();
     const { code, err } = await runMain([
@@ -183,6 +185,13 @@ describe("the address", () => {
     expect(code).toBe(2);
     expect(err).toMatch(/^granary: --server-address takes the address of a listener/);
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  test("stands in no file as a path that counts from where the command ran", async () => {
+    const directory = relative(process.cwd(), await tempDirectory());
+    const file = join(directory, "config.toml");
+    const { out } = await runMain(["setup", "containerd", ...ON, "--file", file]);
+    expect(out).toContain(`config_path = "${resolve(directory, "certs.d")}"`);
   });
 
   test("that is missing in the settings is told", async () => {
