@@ -39,6 +39,28 @@ test("what is stored is served whatever its age, a miss is told at once, and not
   expect(await world.read("library/alpine", cold)).toHaveLength(30_000);
 });
 
+test("a tag that was asked for meanwhile is checked at once when the upstream is set back", async () => {
+  const world = await startWorld({ mode: "hub", upstream: { policy: { tagLifetimeMs: 0 } } });
+  world.fake.addImage("library/alpine", "3", { layers: [10] });
+  await world.get("library/alpine", "3");
+  await world.mirror.offline.set(true, UPSTREAM, false);
+  expect((await world.get("library/alpine", "3")).outcome).toBe("stale");
+  const { manifestDigest } = world.fake.addImage("library/alpine", "3", { layers: [20] });
+  await world.mirror.offline.set(false, UPSTREAM, false);
+  const answer = await world.get("library/alpine", "3");
+  expect(answer).toMatchObject({ outcome: "miss", manifest: { digest: manifestDigest }, warning: undefined });
+});
+
+test("what failed before it was set offline is told as offline then", async () => {
+  const world = await startWorld({ mode: "hub", upstream: { policy: { tagLifetimeMs: 0 } } });
+  world.fake.addImage("library/alpine", "3", { layers: [10] });
+  await world.get("library/alpine", "3");
+  await world.fake.pause();
+  expect((await world.get("library/alpine", "3")).warning).not.toContain("set offline");
+  await world.mirror.offline.set(true, UPSTREAM, false);
+  expect((await world.get("library/alpine", "3")).warning).toContain("set offline");
+});
+
 test.each(["waited", "warm"] as const)(
   "a running fill (%s) keeps what it has, and goes on when the upstream is set back",
   async (purpose) => {

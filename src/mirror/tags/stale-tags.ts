@@ -5,7 +5,7 @@
  */
 import { LRUCache } from "lru-cache";
 import { formatDuration } from "../../bytes/units.ts";
-import { messageOf, reasonOf } from "../../errors.ts";
+import { type GranaryError, messageOf, reasonOf } from "../../errors.ts";
 import type { TagKey, TagRecord } from "../../metadata/metadata.ts";
 import { formatAge } from "../../observe/age.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -38,6 +38,11 @@ export class StaleTags {
   /** For who has waited until the deadline. The check goes on, so nothing is remembered of it. */
   late(record: TagRecord, deadlineMs: number): ResolvedTag {
     return stale(record, this.#notAsked(record, `no answer within ${formatDuration(deadlineMs)}`));
+  }
+
+  /** A person has set the upstream offline. That is remembered nowhere else, so that the tag is checked as soon as the upstream is set back. */
+  offline(record: TagRecord, refusal: GranaryError): ResolvedTag {
+    return stale(record, this.#notAsked(record, reasonOf(refusal)));
   }
 
   /** The check failed with `error`. */

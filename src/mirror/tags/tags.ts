@@ -171,6 +171,8 @@ export class Tags {
 
   /** One HEAD for everybody who asks meanwhile; whoever has waited until the deadline gets what is stored. */
   async #check(question: TagQuestion, record: TagRecord): Promise<ResolvedTag> {
+    const offline = question.client.offline();
+    if (offline !== undefined) return this.#stale.offline(record, offline);
     const remembered = this.#stale.remembered(record);
     if (remembered !== undefined) return remembered;
     const flight = this.#checks.join(`CHECK ${flightOf(question)}`, () => this.#recheck(question, record));
@@ -191,6 +193,8 @@ export class Tags {
     } catch (error) {
       if (isGranaryError(error, "client-outdated", "closed")) throw error;
       if (error instanceof HeldBack) return await this.#isHeldBack(record, error);
+      const offline = question.client.offline();
+      if (offline !== undefined) return this.#stale.offline(record, offline);
       if (!isWithdrawn(error)) return this.#stale.failed(record, error);
       return await this.#isMissing(question, record, () => error);
     }

@@ -14,6 +14,8 @@ import { scratchDirectory } from "./scratch-directory.ts";
 export type GranaryOptions = {
   /** Settings of each upstream that gets a listener of its own, as the configuration file spells them. */
   readonly upstreams: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** The budget, such as "100MiB"; more than any test needs when left out. */
+  readonly maxSize?: string;
 };
 
 /** Another build of the same program can be put through the same tests. */
@@ -97,10 +99,14 @@ async function readyAt(url: string): Promise<true | undefined> {
   return answer?.ok === true ? true : undefined;
 }
 
-function settingsFor(scratch: string, portOf: ReadonlyMap<string, number>, { upstreams }: GranaryOptions) {
+function settingsFor(
+  scratch: string,
+  portOf: ReadonlyMap<string, number>,
+  { upstreams, maxSize = "50GiB" }: GranaryOptions,
+) {
   return {
     listeners: [...portOf].map(([upstream, port]) => ({ host: "127.0.0.1", port, upstream })),
-    storage: { directory: join(scratch, "data"), maxSize: "50GiB", minFree: "100MiB" },
+    storage: { directory: join(scratch, "data"), maxSize, minFree: "100MiB" },
     upstreams,
   };
 }

@@ -18,6 +18,7 @@ import { bytesReply, type Reply, sendReply, textReply } from "../../support/fake
 import { type FakeSettings, settingsOf } from "../../support/fake-registry/settings.ts";
 import { Tokens } from "../../support/fake-registry/tokens.ts";
 import type { OriginUrls, Published } from "../../support/slow-line/publish.ts";
+import type { ImageName } from "./image-client.ts";
 import type { RealUpstream } from "./real-upstream.ts";
 
 /** What of docker-registry's answer Docker Hub gives as well. */
@@ -43,6 +44,8 @@ export class HubFront implements Published {
   readonly #files = new Contents();
   readonly #handles: number[] = [];
   readonly #listeners: Record<OriginName, Listener>;
+  /** Paths of tags that were moved, each with the path of what it stands for now. */
+  readonly #moved = new Map<string, string>();
   #pulls = 0;
   #published: OriginUrls | undefined;
 
@@ -81,6 +84,11 @@ export class HubFront implements Published {
   /** Comes (back) up, on the same ports. */
   async resume(): Promise<void> {
     await Promise.all(Object.values(this.#listeners).map((listener) => listener.open()));
+  }
+
+  /** From now on the tag stands for what `other`, a tag of the same repository, stands for. The registry behind is left as it is. */
+  moveTag({ repository, tag }: ImageName, other: string): void {
+    this.#moved.set(`/v2/${repository}/manifests/${tag}`, `/v2/${repository}/manifests/${other}`);
   }
 
   async close(): Promise<void> {
@@ -166,7 +174,8 @@ export class HubFront implements Published {
   #ask({ method, path, query, headers }: RequestRecord): Promise<Response> {
     const search = query.size === 0 ? "" : `?${query}`;
     const accept = headers.accept ?? "*/*";
-    return fetch(`${this.#upstream.url}${path}${search}`, { method, headers: { accept } });
+    const meant = this.#moved.get(path) ?? path;
+    return fetch(`${this.#upstream.url}${meant}${search}`, { method, headers: { accept } });
   }
 
   /** A GET of a manifest is a pull, a HEAD is free. */
