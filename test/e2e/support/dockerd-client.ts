@@ -11,6 +11,8 @@ export const dockerd: ImageClientKind<DockerClient> = {
 export type DockerClient = ImageClient & {
   /** `docker pull -a`: every tag of a repository; the pulled references. */
   pullAll(repository: string): Promise<string[]>;
+  /** `docker rmi`: the next pull asks for all of it again. */
+  forget(image: ImageName): Promise<void>;
 };
 
 async function startDockerd(cleanup: AsyncDisposableStack, port: number): Promise<DockerClient> {
@@ -22,6 +24,7 @@ async function startDockerd(cleanup: AsyncDisposableStack, port: number): Promis
       const lines = await docker("images", "--format", "{{.Repository}}:{{.Tag}}");
       return lines.trim().split("\n");
     },
+    forget: async ({ repository, tag }) => void (await docker("rmi", `${repository}:${tag}`)),
   };
 }
 
