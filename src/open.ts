@@ -112,7 +112,7 @@ async function openDirectory(
 ): Promise<BegunLater> {
   const layout = await findLayout(settings.storage.directory);
   // The database's lock is the lock of the whole directory: nothing in there is touched before it is held.
-  const database = openDatabase(layout.database, databaseShareOf(settings.storage));
+  const database = openDatabase(layout.database, databaseShareOf(settings.storage), settings.storage.maxSize);
   try {
     await makeFoldersUnlessFull(layout);
     await closeStorage(layout, observers.log);
@@ -153,7 +153,7 @@ async function start(
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<BegunLater> {
   const logins = createLogins({ env, clock: observers.clock });
-  const { metadata, contents, rules, sightings } = database;
+  const { metadata, contents, rules, sightings, bound } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const line = new Bandwidth(observers.clock);
   const upstreams = new OpenedUpstreams((configured) => {
@@ -175,6 +175,7 @@ async function start(
       records,
       metadata,
       contents,
+      bound,
       rules,
       blobs: openDiskBlobs(layout),
       spool: openSpool(layout),
@@ -212,9 +213,10 @@ async function start(
       return answer;
     };
     const reloadParts = [
-      renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) =>
-        mirror.renewBudget(storage),
-      ),
+      renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) => {
+        bound.renew({ maxBytes: databaseShareOf(storage), mostBytes: storage.maxSize });
+        mirror.renewBudget(storage);
+      }),
       renewing<Settings>(["storage.verifyEvery"], ({ storage }) =>
         mirror.renewVerifying(storage.verifyEveryMs ?? 0),
       ),

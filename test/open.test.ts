@@ -9,6 +9,7 @@ import { silentLog } from "../src/observe/log.ts";
 import { createMetrics } from "../src/observe/metrics.ts";
 import { openMirror } from "../src/open.ts";
 import type { Upstream } from "../src/upstream/policy.ts";
+import { eventually } from "./support/patience.ts";
 import { startFake } from "./support/start-upstream.ts";
 import { tempDirectory } from "./support/temp-directory.ts";
 import { upstreamOf } from "./support/upstream-of.ts";
@@ -54,6 +55,34 @@ it("serves, closes twice without harm, lets go of the directory, and opens it ag
     await mirror.close(1_000);
     expect(await openFilesBelow(directory)).toEqual([]);
   }
+});
+
+it("a smaller or larger storage.maxSize counts for the database too, without a restart", async () => {
+  const MiB = 2 ** 20;
+  const fake = await startFake({ mode: "plain" });
+  const mediaType = "application/vnd.oci.image.manifest.v1+json";
+  const settings = settingsOf(await tempDirectory(), upstreamOf(fake));
+  const of = (maxSize: number) => ({ ...settings, storage: { ...settings.storage, maxSize } });
+  const mirror = await openMirror(of(16 * 16 * MiB), observers());
+  const pull = async (tag: string) => {
+    const document = { schemaVersion: 2, mediaType, layers: [], annotations: { note: tag.padEnd(MiB, "x") } };
+    fake.addManifest("a/b", tag, Buffer.from(JSON.stringify(document)), mediaType);
+    await mirror.manifest({ ...target, reference: { tag } }, ask);
+  };
+  const database = async () => (await mirror.status()).disk.used;
+  for (let index = 0; index < 14; index++) await pull(`t${index}`);
+  expect(await database()).toBeGreaterThan(9 * MiB);
+  await mirror.renew(of(16 * 8 * MiB));
+  // Tags stay until their registry was asked and has answered.
+  let more = 0;
+  await eventually(async () => {
+    await pull(`n${more++}`);
+    expect(await database()).toBeLessThan(8 * MiB);
+  });
+  await mirror.renew(of(16 * 16 * MiB));
+  for (let index = 0; index < 14; index++) await pull(`u${index}`);
+  expect(await database()).toBeGreaterThan(9 * MiB);
+  await mirror.close(1_000);
 });
 
 it("a directory in use is refused by name", async () => {

@@ -5,6 +5,7 @@
 
 import { type ContentRemoval, contentRemoval } from "./content-removal.ts";
 import { type ContentRows, contentRows } from "./content-rows.ts";
+import { type DatabaseBound, databaseBound } from "./database-bound.ts";
 import { type JobRows, jobRows } from "./job-rows.ts";
 import type { Metadata } from "./metadata.ts";
 import { type RecordRows, recordRows } from "./record-rows.ts";
@@ -20,6 +21,8 @@ export type Database = {
   readonly rules: RuleRows;
   readonly sightings: SightingRows;
   readonly records: RecordRows;
+  /** How large the rows of the Metadata may become, and what of them must stay. */
+  readonly bound: DatabaseBound;
   /** Closes the file, and with it every port above; `metadata.close` does the same. Nothing of them may be called after it. */
   close(): Promise<void>;
 };
@@ -27,17 +30,24 @@ export type Database = {
 /**
  * Opens `path`, which is created when absent, and keeps its lock until `close`: that is the lock of the storage directory. Throws
  * `store-damaged` for a damaged or newer file, which is left as it is, `store-full` when a new one has no room, and `config-invalid`
- * when another process has it or it cannot be written. Beyond `maxBytes` the coldest rows of the Metadata are deleted, except those of blobs.
+ * when another process has it or it cannot be written. Beyond `maxBytes` the coldest rows of the Metadata are deleted, except those of blobs
+ * and what is spared; beyond `mostBytes` also what is spared.
  */
-export function openDatabase(path: string, maxBytes = Number.POSITIVE_INFINITY): Database {
+export function openDatabase(
+  path: string,
+  maxBytes = Number.POSITIVE_INFINITY,
+  mostBytes = Number.POSITIVE_INFINITY,
+): Database {
   const file = new SqliteFile(path);
+  const bound = databaseBound(file, { maxBytes, mostBytes });
   return {
-    metadata: sqliteMetadata(file, maxBytes),
+    bound,
+    metadata: sqliteMetadata(file, bound),
     jobs: jobRows(file),
     contents: { ...contentRows(file), ...contentRemoval(file) },
     rules: ruleRows(file),
     sightings: sightingRows(file),
-    records: recordRows(file, maxBytes),
+    records: recordRows(file, () => bound.maxBytes),
     close: async () => file.close(),
   };
 }

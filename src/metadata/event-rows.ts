@@ -25,7 +25,7 @@ const COLUMNS = "id, at, kind, text, facts, client";
 /** Of all events, one kind may be at most this part. */
 const KIND_SHARE = 1 / 3;
 
-export function eventRows(database: SqlDatabase, most: number) {
+export function eventRows(database: SqlDatabase, most: () => number) {
   const insert = database.prepare(`INSERT OR REPLACE INTO events (${COLUMNS}) VALUES (?, ?, ?, ?, ?, ?)`);
   const last = database.prepare<{ id: number | null }>("SELECT max(id) AS id FROM events");
   const all = database.prepare<EventRow>(
@@ -50,8 +50,8 @@ export function eventRows(database: SqlDatabase, most: number) {
       kind === undefined ? all.all(before, limit) : ofKind.all(kind, before, limit),
     prune: (retention: Retention) => {
       forget(retention);
-      for (const { kind } of kinds.all()) removeOfKind.run(kind, kind, Math.floor(most * KIND_SHARE));
-      removeOldest.run(most);
+      for (const { kind } of kinds.all()) removeOfKind.run(kind, kind, Math.floor(most() * KIND_SHARE));
+      removeOldest.run(most());
     },
   };
 }

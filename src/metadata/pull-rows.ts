@@ -49,7 +49,7 @@ const COLUMNS = `id, upstream, repository, tag, digest, platform, client, agent,
   took_ms AS tookMs, served, size, blobs, hits, misses, is_repeated AS isRepeated, reason`;
 const FAILED_SHARE = 1 / 5;
 
-export function pullRows(database: SqlDatabase, most: number) {
+export function pullRows(database: SqlDatabase, most: () => number) {
   const put = database.prepare(
     `INSERT OR REPLACE INTO pulls (id, upstream, repository, tag, digest, platform, client, agent, state, begun_at, ended_at,
        took_ms, served, size, blobs, hits, misses, is_repeated, reason)
@@ -85,8 +85,8 @@ export function pullRows(database: SqlDatabase, most: number) {
     },
     prune: (retention: Retention) => {
       forget(retention);
-      removeFailed.run(Math.floor(most * FAILED_SHARE));
-      removeOldest.run(most);
+      removeFailed.run(Math.floor(most() * FAILED_SHARE));
+      removeOldest.run(most());
     },
   };
 }

@@ -43,12 +43,12 @@ const MOST_EVENTS = 5_000;
 const MOST_PULLS = 10_000;
 const MOST_TRAFFIC = 100_000;
 
-/** `maxBytes` is what the whole database may take. */
-export function recordRows(database: SqlDatabase, maxBytes: number): RecordRows {
-  const third = (maxBytes * SHARE) / ROW_BYTES / 3;
-  const events = eventRows(database, Math.floor(Math.min(MOST_EVENTS, third)));
-  const pulls = pullRows(database, Math.floor(Math.min(MOST_PULLS, third)));
-  const traffic = trafficRows(database, Math.floor(Math.min(MOST_TRAFFIC, third)));
+/** `maxBytes` is what the whole database may take, as it is when records are pruned. */
+export function recordRows(database: SqlDatabase, maxBytes: () => number): RecordRows {
+  const most = (rows: number) => () => Math.floor(Math.min(rows, (maxBytes() * SHARE) / ROW_BYTES / 3));
+  const events = eventRows(database, most(MOST_EVENTS));
+  const pulls = pullRows(database, most(MOST_PULLS));
+  const traffic = trafficRows(database, most(MOST_TRAFFIC));
   return {
     write: (batch) =>
       database.inTransaction(() => {

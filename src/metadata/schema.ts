@@ -190,6 +190,10 @@ export const MIGRATIONS: readonly string[] = [
     BEGIN DELETE FROM referrers
       WHERE upstream = old.upstream AND repository = old.repository AND digest = old.digest; END;
   `,
+  // Which tags need a manifest is asked whenever one could go.
+  `
+  CREATE INDEX tags_by_digest ON tags (digest);
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

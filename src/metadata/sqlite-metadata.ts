@@ -4,7 +4,7 @@
  */
 import { isGranaryError } from "../errors.ts";
 import { blobRows } from "./blob-rows.ts";
-import { type DatabaseBound, databaseBound } from "./database-bound.ts";
+import type { DatabaseBound } from "./database-bound.ts";
 import { importRows } from "./import-rows.ts";
 import { linkRows } from "./link-rows.ts";
 import { listRows } from "./list-rows.ts";
@@ -14,9 +14,8 @@ import type { SqliteFile } from "./sqlite-file.ts";
 import { tagRows } from "./tag-rows.ts";
 import { visibilityRows } from "./visibility-rows.ts";
 
-/** The Metadata in `file`; its `close` closes the file. Beyond `maxBytes` the coldest rows are deleted, except those of blobs. */
-export function sqliteMetadata(file: SqliteFile, maxBytes: number): Metadata {
-  const bound = databaseBound(file, maxBytes);
+/** The Metadata in `file`; its `close` closes the file. Beyond `bound` the coldest rows are deleted, except those of blobs. */
+export function sqliteMetadata(file: SqliteFile, bound: DatabaseBound): Metadata {
   const links = linkRows(file);
   const manifests = manifestRows(file, links);
   const tags = tagRows(file);

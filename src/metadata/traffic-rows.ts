@@ -39,7 +39,7 @@ const SUMS =
 /** How a period is told from another by its length. */
 const PERIODS = { month: 7, day: 10, hour: 13 } as const;
 
-export function trafficRows(database: SqlDatabase, most: number) {
+export function trafficRows(database: SqlDatabase, most: () => number) {
   const add = database.prepare(
     `INSERT INTO traffic (length, period, upstream, repository, served, fetched, pulls, hits, misses)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
@@ -97,7 +97,7 @@ function finder(database: SqlDatabase): (query: TrafficQuery) => TrafficRow[] {
   };
 }
 
-function pruneTraffic(database: SqlDatabase, most: number): (retention: Retention) => void {
+function pruneTraffic(database: SqlDatabase, most: () => number): (retention: Retention) => void {
   const old = database.prepare("DELETE FROM traffic WHERE length = ? AND period < ?");
   const oldest = database.prepare(
     `DELETE FROM traffic WHERE (length, period, upstream, repository) IN (
@@ -115,9 +115,9 @@ function pruneTraffic(database: SqlDatabase, most: number): (retention: Retentio
       old.run(PERIODS.day, before.day);
       old.run(PERIODS.month, before.month);
     }
-    for (const length of Object.values(PERIODS)) oldest.run(length, Math.floor(most / 3));
+    for (const length of Object.values(PERIODS)) oldest.run(length, Math.floor(most() / 3));
     if (clients === "all") oldClients.run("9", "0");
     else oldClients.run(clients.firstDay, clients.lastDay);
-    oldestClients.run(Math.floor(most / 3));
+    oldestClients.run(Math.floor(most() / 3));
   };
 }

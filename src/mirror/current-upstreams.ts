@@ -47,6 +47,11 @@ export class CurrentUpstreams {
     return [...this.#current.values()].map(({ client }) => client);
   }
 
+  /** False where there is no such upstream, or it is known that it does not answer now. */
+  answers(upstream: string): boolean {
+    return this.#current.get(upstream)?.client.status().circuit === "closed";
+  }
+
   /** undefined when there is no such upstream. */
   hold(upstream: string): HeldClient | undefined {
     const entry = this.#current.get(upstream);

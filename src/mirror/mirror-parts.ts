@@ -1,6 +1,7 @@
 /** Owns what a Mirror is made of, and what there is once it runs. Types only: start-mirror.ts puts the one together into the other. */
 import type { ContentRemoval } from "../metadata/content-removal.ts";
 import type { ContentRows } from "../metadata/content-rows.ts";
+import type { DatabaseBound } from "../metadata/database-bound.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { RuleRows } from "../metadata/rule-rows.ts";
 import type { SightingRows } from "../metadata/sighting-rows.ts";
@@ -26,6 +27,8 @@ export type MirrorParts = {
   readonly clients: readonly UpstreamClient[];
   readonly metadata: Metadata;
   readonly contents: ContentRows & ContentRemoval;
+  /** How large the rows of `metadata` may become. */
+  readonly bound: Pick<DatabaseBound, "spare" | "tooMuch">;
   readonly rules: RuleRows;
   readonly blobs: BlobStore;
   readonly spool: Spool;

@@ -42,6 +42,8 @@ import { Pins } from "./space/pins.ts";
 import { Space } from "./space/space.ts";
 import { TagUses } from "./space/tag-uses.ts";
 import { Uses } from "./space/uses.ts";
+import { AnsweredLately } from "./upkeep/answered-lately.ts";
+import { DatabaseRoom } from "./upkeep/database-room.ts";
 import { politePace } from "./upkeep/polite-pace.ts";
 import { Reconciliation } from "./upkeep/reconcile.ts";
 import { Scrub } from "./upkeep/scrub.ts";
@@ -103,6 +105,12 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     isOffline: (upstream) => offline.has(upstream),
   });
   offline.onChange(() => fills.lineChanged());
+  await keep.open();
+  const answered = new AnsweredLately({ clock, upstreams, offline });
+  const databaseRoom = new DatabaseRoom({
+    ...{ bound: parts.bound, keep, answered, troubles },
+    areEdgesKnown: () => backfill.isDone,
+  });
   upstreams.waitFor((upstream) => fills.over(upstream));
   const sound = new SoundBlobs({ store, metadata, pins, damage, clock, log });
   const reconciliation = new Reconciliation({
@@ -173,13 +181,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     fills: () => fills.status(),
     ask: ({ upstream, repository }, tag) =>
       answers.headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
-    askFor: async ({ upstream, repository }, tag) => {
-      const held = upstreams.hold(upstream);
-      if (held === undefined)
-        throw new GranaryError("route-unknown", `No upstream "${upstream}" is configured.`);
-      const { accept, userAgent } = REFRESHING;
-      await held.client.headManifest({ repository, reference: tag, accept, userAgent }).finally(held.release);
-    },
+    askFor: (where, tag) => answered.ask(where, tag),
   });
 
   const upkeep: (() => Promise<void>)[] = [];
@@ -189,7 +191,12 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   if (parts.isAtRest !== true) {
     await reconciliation.begin();
     await guard.look();
-    upkeep.push(regularly(clock, SWEEP_MS, () => space.sweep()));
+    upkeep.push(
+      regularly(clock, SWEEP_MS, async () => {
+        databaseRoom.look();
+        await space.sweep();
+      }),
+    );
     upkeep.push(regularly(clock, LOOK_MS, () => guard.look()));
     // Not waited for at the end: it may wait for an upstream, and changes nothing after the database is closed.
     const stopSweepingNames = regularly(clock, NAMES_MS, () => contents.sweepNames());
@@ -222,6 +229,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const mirror: Omit<StartedMirror, keyof Carrying> = {
     ...answers,
     status: async (): Promise<MirrorStatus> => {
+      databaseRoom.look();
       const [disk, sums] = await Promise.all([space.use(), metadata.sums()]);
       const running = fills.status();
       reportFills(metrics, running);

@@ -45,6 +45,8 @@ export type WorldOptions = {
   /** Further upstreams, which may be other fakes. */
   readonly others?: readonly Upstream[];
   readonly budget?: Budget;
+  /** What the database may take; any amount when left out. */
+  readonly databaseBytes?: number;
   /** Patterns. */
   readonly keep?: readonly string[];
   readonly verifyEveryMs?: number;
@@ -121,7 +123,10 @@ export class MirrorWorld {
     const metrics = createMetrics();
     // What is known of files is known to one process.
     const files = openDiskBlobs(this.store.layout);
-    const { metadata, contents, rules, sightings } = openDatabase(this.store.layout.database);
+    const { metadata, contents, rules, sightings, bound } = openDatabase(
+      this.store.layout.database,
+      this.#options.databaseBytes,
+    );
     const clients = [upstreamOf(this.fake, { ...upstream, policy }), ...others].map((one) =>
       createUpstreamClient({
         upstream: one,
@@ -136,6 +141,7 @@ export class MirrorWorld {
       clients,
       metadata: this.#options.metadata?.(metadata) ?? metadata,
       contents,
+      bound,
       rules,
       sightings,
       passage: passagePart(this.#passage),

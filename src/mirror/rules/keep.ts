@@ -8,7 +8,7 @@ import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { RuleRows } from "../../metadata/rule-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import { matches, type NamePattern, type PatternName } from "../../routing/name-pattern.ts";
 import { expiringBy } from "../../waiting/expiry.ts";
 
 export type KeepRule = {
@@ -42,6 +42,9 @@ export class Keep {
   readonly #kept: LRUCache<Digest, true>;
   #ofSettings: readonly NamePattern[];
   #ofCommands: Promise<KeepRule[]> | undefined;
+  /** As they were read last; undefined while they could not be read. */
+  #readLast: readonly NamePattern[] | undefined;
+  #changedNow = () => {};
 
   constructor(parts: KeepParts, ofSettings: readonly NamePattern[]) {
     this.#parts = parts;
@@ -49,10 +52,35 @@ export class Keep {
     this.#kept = new LRUCache({ max: REMEMBERED, ttl: BELIEVED_MS, ...expiringBy(parts.clock) });
   }
 
+  /** Reads the rules, so that what they keep can be told at once. Never rejects: until they are read everything counts as kept then. */
+  async open(): Promise<void> {
+    await this.#commands().catch(() => undefined);
+  }
+
+  /** `listener` is called when there are other rules. */
+  onChange(listener: () => void): void {
+    this.#changedNow = listener;
+  }
+
   /** Other rules in the settings from now on. */
   renew(ofSettings: readonly NamePattern[]): void {
     this.#ofSettings = ofSettings;
     this.#kept.clear();
+    this.#changedNow();
+  }
+
+  /** Whether a rule stands for this very name, told at once. */
+  keepsNow(name: PatternName): boolean {
+    return this.#now?.some((pattern) => matches(pattern, name)) ?? true;
+  }
+
+  /** Whether a rule stands for something in this repository, told at once. */
+  keepsInNow(where: RepositoryKey): boolean {
+    return this.#now?.some((pattern) => isIn(pattern, where)) ?? true;
+  }
+
+  get #now(): readonly NamePattern[] | undefined {
+    return this.#readLast && [...this.#ofSettings, ...this.#readLast];
   }
 
   /** All rules; those of the settings first. */
@@ -66,13 +94,13 @@ export class Keep {
   async add(pattern: NamePattern): Promise<void> {
     const madeAt = this.#parts.clock.now();
     await this.#parts.rows.record({ kind: KIND, pattern: pattern.text, detail: undefined, madeAt });
-    this.#changed();
+    await this.#changed();
   }
 
   /** True when there was such a rule. One of the settings is not touched. */
   async takeBack(pattern: NamePattern): Promise<boolean> {
     const wasThere = await this.#parts.rows.forget(KIND, pattern.text);
-    this.#changed();
+    await this.#changed();
     return wasThere;
   }
 
@@ -153,12 +181,15 @@ export class Keep {
       const pattern = parse(text);
       if (pattern !== undefined) rules.push({ pattern, from: "command", madeAt });
     }
+    this.#readLast = rules.map(({ pattern }) => pattern);
     return rules;
   }
 
-  #changed(): void {
+  async #changed(): Promise<void> {
     this.#ofCommands = undefined;
     this.#kept.clear();
+    await this.open();
+    this.#changedNow();
   }
 }
 

@@ -69,13 +69,14 @@ async function timeStart(
   use: (mirror: Mirror) => Promise<number>,
 ): Promise<{ readonly ms: number; readonly found: number }> {
   const startedAt = performance.now();
-  const { metadata, contents, rules, sightings } = openDatabase(layout.database);
+  const { metadata, contents, rules, sightings, bound } = openDatabase(layout.database);
   const mirror = await startMirror({
     clients: [],
     metadata,
     contents,
     rules,
     sightings,
+    bound,
     blobs: openBlobs(),
     spool: openSpool(layout),
     makeFolders: () => makeFolders(layout),
