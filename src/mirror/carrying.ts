@@ -7,6 +7,7 @@ import type { Upstream } from "../upstream/policy.ts";
 import type { Access } from "./access/access.ts";
 import type { Links } from "./access/links.ts";
 import { type Bundles, createBundles } from "./bundles/bundles.ts";
+import type { StoredPatterns } from "./bundles/named-things.ts";
 import { createImports, type Imports, type ImportsParts } from "./imports/imports.ts";
 import { digestsIn } from "./lists/list-items.ts";
 import type { Referrers } from "./lists/referrers.ts";
@@ -17,6 +18,7 @@ export type CarryingParts = Omit<ImportsParts, "forget" | "upstreams" | "links">
   readonly mirror: Pick<Mirror, "manifest" | "headManifest" | "blob" | "statBlob" | "referrers">;
   readonly referrers: Pick<Referrers, "known">;
   readonly contents: ContentRows;
+  readonly names: StoredPatterns;
   readonly links: Links;
   readonly manifests: Pick<Manifests, "imported">;
   readonly access: Pick<Access, "imported">;

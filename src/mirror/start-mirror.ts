@@ -20,6 +20,7 @@ import { Blobs } from "./blobs/blobs.ts";
 import { type Carrying, carrying } from "./carrying.ts";
 import { contentsOf } from "./contents/contents.ts";
 import { EdgeBackfill } from "./contents/edge-backfill.ts";
+import { StoredNames } from "./contents/stored-names.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
 import { ImportedReferrers } from "./lists/imported-referrers.ts";
 import { Referrers } from "./lists/referrers.ts";
@@ -84,6 +85,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const upstreams = new CurrentUpstreams(parts.clients, clock);
   const configured = () => upstreams.clients.map((client) => client.upstream);
   const parse = (text: string) => storedPattern(text, configured());
+  const names = new StoredNames({ rows: parts.contents, clock, upstreams: configured });
   const backfill = new EdgeBackfill({ rows: parts.contents, clock, log });
   const keep = new Keep(
     { contents: parts.contents, rows: parts.rules, clock, areEdgesKnown: () => backfill.isDone, parse },
@@ -165,6 +167,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const contents = contentsOf({
     ...{
       rows: parts.contents,
+      names,
       metadata,
       spool,
       store,
@@ -177,7 +180,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       access,
       manifests,
     },
-    ...{ records: parts.records, backfill, clock, log, upstreams: configured },
+    ...{ records: parts.records, backfill, clock, log },
     fills: () => fills.status(),
     ask: ({ upstream, repository }, tag) =>
       answers.headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
@@ -261,6 +264,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     passage: new PassageDesk({
       rules: passageRules,
       cooldown,
+      parse: (text) => names.parse(text),
       upstreams: configured,
       tagOf: (where, tag) => metadata.tag({ ...where, tag, acceptClass: "" }),
       expire: (where) => manifests.expire(where),
@@ -277,7 +281,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   };
   const carried = carrying({
     ...{ mirror, metadata, store, spool, space, pins, uses, links, manifests, access, clock },
-    ...{ contents: parts.contents, host: parts.host, upstreams: configured, referrers },
+    ...{ contents: parts.contents, names, host: parts.host, upstreams: configured, referrers },
   });
   return { ...mirror, ...carried };
 }

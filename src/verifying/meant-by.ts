@@ -10,7 +10,7 @@ import { didYouMean, nearNames } from "../routing/near-names.ts";
 /** The questions that it asks of what is stored. */
 export type ContentQuestions = Pick<
   ContentRows,
-  "repositoriesAfter" | "tagsIn" | "manifestsIn" | "partsOf" | "repositoriesWith"
+  "repositoriesAfter" | "tagsIn" | "manifestsIn" | "partsOf" | "repositoriesWith" | "linkedLike"
 >;
 
 const AT_ONCE = 200;
@@ -31,16 +31,25 @@ export async function meantBy(
     names.push(`${where.upstream}/${where.repository}`);
     if (!globMatches(pattern.upstream, where.upstream) || !pathMatches(pattern.repository, where.repository))
       continue;
-    for (const top of await topsOf(contents, where, pattern)) {
+    const tops = await topsOf(contents, where, pattern);
+    for (const top of tops) {
       found.add(top);
       for (const { digest } of await contents.partsOf(top, MOST_PARTS)) found.add(digest);
     }
+    // A digest can be that of a blob, too: it has no parts.
+    if (tops.length === 0 && glob !== undefined && pattern.tag === undefined)
+      for (const digest of await contents.linkedLike(where, glob)) found.add(digest);
   }
   if (found.size === 0) {
     const near = didYouMean(nearNames(pattern.text.replace(/[@:].*$/, ""), names));
-    throw new GranaryError("not-found", `Nothing that is stored is named ${pattern.text}.${near}`);
+    throw nothingNamed(pattern.text, near);
   }
   return (digest) => found.has(digest);
+}
+
+/** The error for a pattern that stands for nothing that is stored. */
+export function nothingNamed(text: string, near = ""): GranaryError {
+  return new GranaryError("not-found", `Nothing that is stored is named ${text}.${near}`);
 }
 
 async function* repositoriesOf(contents: ContentQuestions): AsyncGenerator<RepositoryKey> {

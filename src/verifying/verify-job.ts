@@ -9,15 +9,21 @@ import type { Finding, FindingKind, VerifyPlace, VerifyReport } from "../mirror/
 import type { Clock } from "../observe/clock.ts";
 import { isDigest } from "../oci/digest.ts";
 import { asObject, objects, textOf } from "../oci/json-value.ts";
-import { parsePattern } from "../routing/name-pattern.ts";
+import { type NamePattern, parsePattern } from "../routing/name-pattern.ts";
 import type { RoutedUpstream } from "../routing/routing.ts";
+import { storedPattern } from "../routing/stored-pattern.ts";
 import type { WarmMirror } from "../warm/warm-mirror.ts";
 import { fetchAnew } from "./fetch-anew.ts";
-import { type ContentQuestions, meantBy } from "./meant-by.ts";
+import { type ContentQuestions, meantBy, nothingNamed } from "./meant-by.ts";
 
 export const VERIFY_JOB = "verify";
 
-type VerifyAsk = { readonly repair: boolean; readonly pattern?: string };
+type VerifyAsk = {
+  readonly repair: boolean;
+  readonly pattern?: string;
+  /** `pattern` was read with what is stored in mind, and is its canonical text: its upstream may have left the settings. */
+  readonly isCanonical?: boolean;
+};
 
 /** The report of a job: bounded, and with what was fetched anew. */
 type VerifyResult = VerifyReport & {
@@ -59,9 +65,17 @@ export function titleOfVerify({ repair, pattern }: VerifyAsk): string {
 
 function parseAsk(input: unknown, upstreams: Iterable<RoutedUpstream>): VerifyAsk {
   const fields = asObject(input);
+  const [repair, isCanonical] = [fields?.repair === true, fields?.isCanonical === true];
   const pattern = textOf(fields?.pattern);
-  if (pattern !== undefined) parsePattern(pattern, upstreams);
-  return { repair: fields?.repair === true, ...(pattern !== undefined && { pattern }) };
+  if (pattern === undefined) return { repair };
+  patternOf(pattern, isCanonical, upstreams);
+  return { repair, pattern, isCanonical };
+}
+
+/** Throws `reference-invalid`, `route-unknown`. */
+function patternOf(text: string, isCanonical: boolean, upstreams: Iterable<RoutedUpstream>): NamePattern {
+  const known = [...upstreams];
+  return (isCanonical ? storedPattern(text, known) : undefined) ?? parsePattern(text, known);
 }
 
 /** Two would read everything twice, and repair the same. */
@@ -75,11 +89,11 @@ function contradicts(_: VerifyAsk, running: readonly JobRecord[]): string | unde
 
 async function verify(
   { mirror, contents, clock, upstreams, isAtRest }: VerifyJobParts,
-  { repair, pattern }: VerifyAsk,
+  { repair, pattern: text, isCanonical = false }: VerifyAsk,
   { signal, progress, remember, remembered }: JobControls,
 ): Promise<VerifyResult> {
-  const meant =
-    pattern === undefined ? undefined : await meantBy(contents, parsePattern(pattern, upstreams()));
+  const pattern = text === undefined ? undefined : patternOf(text, isCanonical, upstreams());
+  const meant = pattern === undefined ? undefined : await meantBy(contents, pattern);
   const from = placeOf(remembered);
   let toldAt = clock.elapsed();
   const report = await mirror.verify({
@@ -93,11 +107,16 @@ async function verify(
       remember({ ...place, findings: bounded(place.findings) });
     },
   });
+  if (pattern !== undefined && isOfNothing(report)) throw nothingNamed(pattern.text);
   const lost = report.findings.filter(({ kind, isRepaired }) => isRepaired && FETCHED.includes(kind));
   const digests = lost.flatMap(({ what }) => (isDigest(what) ? what : []));
   const fetched = isAtRest ? 0 : await fetchAnew(digests, { mirror, contents, signal });
   const findings = bounded(report.findings);
   return { ...report, findings, fetched, leftOut: report.findings.length - findings.length };
+}
+
+function isOfNothing({ blobs, manifests, findings }: VerifyReport): boolean {
+  return blobs + manifests === 0 && !findings.some(({ kind }) => kind !== "stranger");
 }
 
 function bounded(findings: readonly Finding[]): Finding[] {

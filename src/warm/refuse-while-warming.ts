@@ -3,24 +3,21 @@ import { GranaryError } from "../errors.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import { asObject } from "../oci/json-value.ts";
 import { globMatches, pathMatches } from "../routing/glob.ts";
-import { type NamePattern, parsePattern } from "../routing/name-pattern.ts";
+import type { NamePattern } from "../routing/name-pattern.ts";
 import { type PullName, parsePullName } from "../routing/pull-name.ts";
 import type { RoutedUpstream } from "../routing/routing.ts";
 import { WARM_JOB } from "./warm-job.ts";
 
-/** Throws `conflict` where one of `jobs` is a running warm-up of something that `text` stands for; what is no pattern is not for here. */
+/** Throws `conflict` where one of `jobs` is a running warm-up of something that `pattern` stands for. */
 export function refuseWhileWarming(
-  text: string,
+  pattern: NamePattern,
   jobs: readonly JobRecord[],
   upstreams: Iterable<RoutedUpstream>,
 ): void {
   const known = [...upstreams];
   const warming = jobs.filter(({ kind, state }) => kind === WARM_JOB && state === "running");
   if (warming.length === 0) return;
-  const pattern = unlessRefused(() => parsePattern(text, known));
-  const other = warming.find(({ input }) =>
-    namesOf(input, known).some((name) => pattern && meets(pattern, name)),
-  );
+  const other = warming.find(({ input }) => namesOf(input, known).some((name) => meets(pattern, name)));
   if (other === undefined) return;
   const way = `granary jobs stop ${other.id}`;
   const sentence = `Job ${other.id} (${other.title}) brings in what this would remove: wait for it, or stop it with ${way}.`;

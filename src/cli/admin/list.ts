@@ -70,9 +70,9 @@ function columnsAt(now: number): RowColumn<Item>[] {
     {
       head: "SAVED",
       isNumber: true,
-      value: ({ saved = 0, tag }) => (saved > 0 && tag === undefined ? formatBytes(saved) : ""),
+      value: ({ saved = 0, digest }) => (saved > 0 && digest === undefined ? formatBytes(saved) : ""),
     },
     { head: "KEPT", value: ({ keptBy }) => (keptBy === undefined ? "" : "yes") },
-    { head: "NAME", value: ({ upstream, repository, tag }) => nameWords({ upstream, repository, tag }) },
+    { head: "NAME", value: nameWords },
   ];
 }

@@ -5,7 +5,6 @@
 import { blobFile, bundleLists } from "../../bundle/bundle-index.ts";
 import { textOfName } from "../../bundle/bundle-name.ts";
 import { type BundleFile, packBundle } from "../../bundle/bundle-tar.ts";
-import type { RoutedUpstream } from "../../routing/routing.ts";
 import { throwIfAborted } from "../../waiting/abort.ts";
 import type { Mirror } from "../mirror.ts";
 import {
@@ -15,10 +14,10 @@ import {
   type ExportPlanParts,
   planExport,
 } from "./export-plan.ts";
-import { type NameLister, namedThings } from "./named-things.ts";
+import { type NameLister, namedThings, type StoredPatterns } from "./named-things.ts";
 
 export type BundlesParts = ExportPlanParts & {
-  readonly upstreams: () => readonly RoutedUpstream[];
+  readonly names: StoredPatterns;
   readonly stored: NameLister;
 };
 
@@ -64,7 +63,7 @@ const CHUNK_BYTES = 2 ** 20;
 export function createBundles(parts: BundlesParts): Bundles {
   return {
     prepare: async (options) => {
-      const things = await namedThings(options.patterns, parts.stored, parts.upstreams());
+      const things = await namedThings(options.patterns, parts.stored, parts.names);
       const plan = await planExport(things, parts, options);
       return {
         report: reportOf(plan),

@@ -6,8 +6,7 @@ import { GranaryError } from "../../errors.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { DEFAULT_TAG } from "../../oci/reference.ts";
-import { matches, type NamePattern, parsePattern } from "../../routing/name-pattern.ts";
-import type { RoutedUpstream } from "../../routing/routing.ts";
+import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 
 /** What is stored, page by page. */
 export type NameLister = {
@@ -17,6 +16,14 @@ export type NameLister = {
     limit: number,
   ): Promise<readonly { readonly tag: string; readonly acceptClass: string; readonly digest: Digest }[]>;
   manifestsIn(where: RepositoryKey, limit: number): Promise<readonly { readonly digest: Digest }[]>;
+};
+
+/** What patterns mean where something is stored. */
+export type StoredPatterns = {
+  /** Throws `reference-invalid`, `route-unknown`. */
+  parse(text: string): Promise<NamePattern>;
+  /** The error for a pattern that nothing matches, with what comes near. */
+  nothing(text: string, pattern: NamePattern): Promise<GranaryError>;
 };
 
 /** Something that a bundle gets: a tag, or a digest without one. */
@@ -30,13 +37,13 @@ const MOST_THINGS = 10_000;
 export async function namedThings(
   patterns: readonly string[],
   stored: NameLister,
-  upstreams: readonly RoutedUpstream[],
+  names: StoredPatterns,
 ): Promise<readonly NamedThing[]> {
   const found = new Map<string, NamedThing>();
   for (const text of patterns) {
-    const pattern = parsePattern(text, upstreams);
+    const pattern = await names.parse(text);
     const things = await thingsOf(pattern, stored);
-    if (things.length === 0) throw matchesNothing(text);
+    if (things.length === 0) throw await names.nothing(text, pattern);
     for (const thing of things) found.set(thingName(thing), thing);
     if (found.size > MOST_THINGS) throw tooMany();
   }
@@ -94,11 +101,6 @@ async function* repositoriesOf(stored: NameLister): AsyncGenerator<RepositoryKey
 
 function hasWildcard(text: string): boolean {
   return text.includes("*");
-}
-
-function matchesNothing(text: string): GranaryError {
-  const message = `Nothing that is stored matches "${text.slice(0, 200)}": granary list shows what there is.`;
-  return new GranaryError("not-found", message, { target: text.slice(0, 200), saysWhatToDo: true });
 }
 
 function tooMany(): GranaryError {

@@ -8,7 +8,7 @@ import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Records } from "../../records/records.ts";
-import type { RoutedUpstream } from "../../routing/routing.ts";
+import type { NamePattern } from "../../routing/name-pattern.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Spool } from "../../store/partial.ts";
 import type { Access } from "../access/access.ts";
@@ -28,12 +28,14 @@ import { type MadeRoom, makeRoom } from "./make-room.ts";
 import { type RefreshedTag, type RefreshParts, refreshTags } from "./refresh-tags.ts";
 import { type Forgetful, Removals, type Removed, type RemoveOptions } from "./remove-contents.ts";
 import { type ShownContents, showContents } from "./show-contents.ts";
-import { StoredNames } from "./stored-names.ts";
+import type { StoredNames } from "./stored-names.ts";
 import { Unneeded, type UnneededParts } from "./unneeded.ts";
 import { UsedBy } from "./used-by.ts";
 
 /** Errors are those of the functions in the files beside this one. `dryRun`: say what would happen, and change nothing. */
 export type Contents = {
+  /** The pattern that a person means by `text`, with what is stored in mind. Throws `reference-invalid`, `route-unknown`. */
+  meaning(text: string): Promise<NamePattern>;
   list(query: ContentQuery): Promise<ContentPage>;
   show(reference: string): Promise<ShownContents>;
   remove(pattern: string, options: RemoveOptions): Promise<Removed>;
@@ -49,6 +51,7 @@ export type Contents = {
 
 export type ContentsParts = {
   readonly rows: ContentRows & ContentRemoval;
+  readonly names: StoredNames;
   readonly metadata: PatientMetadata;
   readonly spool: Spool;
   readonly store: Pick<BlobStore, "open">;
@@ -64,7 +67,6 @@ export type ContentsParts = {
   readonly records: Records;
   readonly backfill: EdgeBackfill;
   readonly clock: Clock;
-  readonly upstreams: () => readonly RoutedUpstream[];
   readonly ask: RefreshParts["ask"];
   readonly askFor: UnneededParts["askFor"];
   readonly log: Log;
@@ -81,7 +83,6 @@ export function contentsOf(parts: ContentsParts): Contents {
   };
   const shared = {
     ...parts,
-    names: new StoredNames(parts),
     partials: new FoundPartials(parts),
     usedBy: new UsedBy(records),
     events: records.events,
@@ -100,6 +101,7 @@ export function contentsOf(parts: ContentsParts): Contents {
     return await work();
   };
   return {
+    meaning: (text) => parts.names.parse(text),
     list: (query) => whenKnown(() => list.page(query)),
     show: (reference) => whenKnown(() => showContents(shared, reference)),
     remove: (pattern, options) => whenKnown(() => removals.remove(pattern, options)),

@@ -4,12 +4,13 @@ import { GranaryError } from "../../errors.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import type { NamePattern } from "../../routing/name-pattern.ts";
 import { didYouMean, nearNames } from "../../routing/near-names.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, type Share, type ShownPart } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
+import { namesOfPattern } from "./names-of-pattern.ts";
 import type { StoredNames } from "./stored-names.ts";
 
 export type ShownRule = Share & {
@@ -31,8 +32,6 @@ export type KeepPartsOfContents = {
   readonly budget: () => number;
   readonly clock: Clock;
 };
-
-const MOST_TAGS = 20_000;
 
 /** All rules, each with what it stands for now. */
 export async function shownRules(parts: KeepPartsOfContents): Promise<ShownRule[]> {
@@ -105,17 +104,9 @@ async function heldBy(
   let count = 0;
   const slices = new Slices(clock);
   for await (const where of names.repositories(pattern)) {
-    const tags = (await rows.tagsIn(where, MOST_TAGS)).filter((row) =>
-      matches(pattern, { ...where, ...row }),
-    );
-    const isWhole = pattern.tag === undefined;
-    const manifests = isWhole ? await rows.manifestsIn(where, MOST_TAGS) : [];
-    const covered = isWhole ? await rows.taggedIn(where) : new Set<Digest>();
-    const others = manifests.filter(
-      ({ digest }) => !covered.has(digest) && matches(pattern, { ...where, digest }),
-    );
-    count += new Set(tags.map(({ tag }) => tag)).size + others.length;
-    for (const digest of new Set([...tags, ...others].map((each) => each.digest))) {
+    const named = await namesOfPattern(rows, where, pattern);
+    count += named.length;
+    for (const digest of new Set(named.map((each) => each.digest))) {
       for (const image of await imagesOf(rows, where, digest, found))
         if (image.isStored) for (const part of image.parts) parts.set(part.digest, part);
       await slices.breathe();

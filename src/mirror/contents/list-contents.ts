@@ -8,12 +8,13 @@ import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import type { NamePattern } from "../../routing/name-pattern.ts";
 import { expiringBy } from "../../waiting/expiry.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, type Share, shareOfAll } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
+import { namesOfPattern } from "./names-of-pattern.ts";
 import { repositoryName, type StoredNames } from "./stored-names.ts";
 import type { UsedBy } from "./used-by.ts";
 
@@ -68,17 +69,25 @@ export type ListParts = {
   readonly clock: Clock;
 };
 
-type Named = RepositoryKey & { readonly tag?: string; readonly digest?: Digest };
+/** A repository, or with a digest a name in it: a tag, or what was pulled by its digest. */
+type Named = RepositoryKey & {
+  readonly tag?: string;
+  readonly digest?: Digest;
+  /** Epoch ms; of what has no tag. */
+  readonly usedAt?: number | undefined;
+};
 
-type Listed = Named & {
+/** Where an item stands in the list. */
+type Place = {
   readonly value: number;
   /** Its place among equals, made once: comparisons must be cheap. */
   readonly key: string;
 };
 
+type Listed = Named & Place;
+
 /** More are not listed at once: a search or a pattern makes it fewer. */
 const MOST_LISTED = 100_000;
-const MOST_TAGS = 20_000;
 /** How long sums are good enough for the order of a list. The page itself is always added up anew. */
 const ORDER_MS = 10_000;
 
@@ -101,7 +110,7 @@ export class ContentList {
     const all: Listed[] = [];
     const slices = new Slices(this.#parts.clock);
     for await (const where of names.repositories(pattern)) {
-      const candidates = isByTag ? await this.#tags(where, pattern) : await this.#repository(where, pattern);
+      const candidates = isByTag ? await this.#names(where, pattern) : await this.#repository(where, pattern);
       for (const item of candidates) {
         if (!contains(item, query.search)) continue;
         const value =
@@ -127,7 +136,9 @@ export class ContentList {
     const saved = this.#parts.usedBy.saved();
     for (const item of page) {
       const shown =
-        item.tag === undefined ? await this.#shownRepository(item, found) : await this.#shownTag(item, found);
+        item.digest === undefined
+          ? await this.#shownRepository(item, found)
+          : await this.#shownName(item, item.digest, found);
       const name = repositoryName(item);
       const rule = await this.#parts.keep.ruleFor(item, item);
       const by = records.get(name)?.client ?? undefined;
@@ -139,26 +150,29 @@ export class ContentList {
     return { items, next: hasMore ? cursorOf(end) : undefined, count: all.length };
   }
 
-  /** One for each tag, whatever kinds of clients it was stored for. */
-  async #tags(where: RepositoryKey, pattern: NamePattern | undefined): Promise<Named[]> {
-    const rows = await this.#parts.rows.tagsIn(where, MOST_TAGS);
-    const tags = new Map(rows.map(({ tag, digest }) => [tag, { ...where, tag, digest }]));
-    return [...tags.values()].filter((tag) => pattern === undefined || matches(pattern, tag));
+  /** The tags, and what was pulled by its digest. */
+  async #names(where: RepositoryKey, pattern: NamePattern | undefined): Promise<Named[]> {
+    const names = await namesOfPattern(this.#parts.rows, where, pattern);
+    return names.map(({ tag, digest, usedAt }) => {
+      return { ...where, digest, ...(tag === undefined ? { usedAt } : { tag }) };
+    });
   }
 
   /** The repository itself, where something in it matches. */
   async #repository(where: RepositoryKey, pattern: NamePattern | undefined): Promise<Named[]> {
     const needsTag = pattern?.tag !== undefined || pattern?.digest !== undefined;
-    return !needsTag || (await this.#tags(where, pattern)).length > 0 ? [where] : [];
+    return !needsTag || (await this.#names(where, pattern)).length > 0 ? [where] : [];
   }
 
   async #value(item: Named, sort: ContentQuery["sort"], found: Found): Promise<number> {
     if (sort === "name") return 0;
-    const key = `${sort}\n${repositoryName(item)}\n${item.tag ?? ""}`;
+    const key = `${sort}\n${keyOf(item)}`;
     const known = this.#sums.get(key);
     if (known !== undefined) return known;
     const shown =
-      item.tag === undefined ? await this.#shownRepository(item, found) : await this.#shownTag(item, found);
+      item.digest === undefined
+        ? await this.#shownRepository(item, found)
+        : await this.#shownName(item, item.digest, found);
     const value = sort === "size" ? shown.size + shown.partial : sort === "used" ? (shown.usedAt ?? 0) : 0;
     this.#sums.set(key, value);
     return value;
@@ -171,13 +185,13 @@ export class ContentList {
     return { upstream: where.upstream, repository: where.repository, ...sums, usedAt: usedAt || undefined };
   }
 
-  async #shownTag({ upstream, repository, tag = "", digest }: Named, found: Found) {
+  async #shownName({ upstream, repository, tag, usedAt: ofDigest }: Named, digest: Digest, found: Found) {
     const { rows } = this.#parts;
-    const images = digest === undefined ? [] : await imagesOf(rows, { upstream }, digest, found);
+    const images = await imagesOf(rows, { upstream }, digest, found);
     const here = images.filter(({ size, partial }) => size + partial > 0);
     const platforms = here.flatMap(({ platform }) => platform ?? []);
-    const usedAt = await rows.tagUsedAt({ upstream, repository }, tag);
-    const named = { upstream, repository, tag, ...(digest !== undefined && { digest }) };
+    const usedAt = tag === undefined ? ofDigest : await rows.tagUsedAt({ upstream, repository }, tag);
+    const named = { upstream, repository, ...(tag !== undefined && { tag }), digest };
     return { ...named, ...shareOfAll(images.filter(({ isStored }) => isStored)), platforms, usedAt };
   }
 }
@@ -190,33 +204,33 @@ function isOfTags(pattern: NamePattern | undefined): boolean {
 
 function contains(item: Named, search: string | undefined): boolean {
   if (search === undefined) return true;
-  const tag = item.tag === undefined ? "" : `:${item.tag}`;
-  return `${repositoryName(item)}${tag}`.toLowerCase().includes(search.toLowerCase());
+  return `${repositoryName(item)}${endOf(item)}`.toLowerCase().includes(search.toLowerCase());
 }
 
 /** Highest value first, then by name: each item has one place. */
-function inOrder(a: Listed, b: Listed): number {
+function inOrder(a: Place, b: Place): number {
   if (a.value !== b.value) return b.value - a.value;
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0;
 }
 
 function keyOf(item: Named): string {
-  return `${item.upstream}\n${item.repository}\n${item.tag ?? ""}`;
+  return `${item.upstream}\n${item.repository}\n${endOf(item)}`;
 }
 
-function cursorOf({ value, upstream, repository, tag }: Listed): string {
-  return Buffer.from(JSON.stringify([value, upstream, repository, tag])).toString("base64url");
+/** ":3.22", or of what has no tag "@sha256:..."; "" of a repository. */
+function endOf({ tag, digest }: Named): string {
+  if (tag !== undefined) return `:${tag}`;
+  return digest === undefined ? "" : `@${digest}`;
 }
 
-function readCursor(text: string): Listed {
+function cursorOf({ value, key }: Listed): string {
+  return Buffer.from(JSON.stringify([value, key])).toString("base64url");
+}
+
+function readCursor(text: string): Place {
   try {
-    const [value, upstream, repository, tag]: unknown[] = JSON.parse(
-      Buffer.from(text, "base64url").toString(),
-    );
-    if (typeof value === "number" && typeof upstream === "string" && typeof repository === "string") {
-      const named = { upstream, repository, ...(typeof tag === "string" && { tag }) };
-      return { ...named, value, key: keyOf(named) };
-    }
+    const [value, key]: unknown[] = JSON.parse(Buffer.from(text, "base64url").toString());
+    if (typeof value === "number" && typeof key === "string") return { value, key };
   } catch {
     // Answered below, as for any other text that is none of ours.
   }

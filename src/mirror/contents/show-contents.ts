@@ -2,29 +2,20 @@
 import { GranaryError } from "../../errors.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
-import type { TagInRepository } from "../../metadata/repository-rows.ts";
-import type { Digest } from "../../oci/digest.ts";
-import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import type { NamePattern } from "../../routing/name-pattern.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, type Share, type ShownImage, shareOfAll } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
 import { type DetailParts, ImageDetails } from "./image-details.ts";
+import { type NameIn, namesOfPattern } from "./names-of-pattern.ts";
 import { repositoryName, type StoredNames } from "./stored-names.ts";
 import type { UsedBy } from "./used-by.ts";
 
-/** A tag, or a manifest that no tag points to. */
-type ShownName = Share & {
-  /** undefined for what was pulled by its digest. */
-  readonly tag: string | undefined;
-  readonly digest: Digest;
-  readonly mediaType: string | undefined;
-  /** When the upstream last said what the tag means; epoch ms. */
-  readonly checkedAt: number | undefined;
-  /** Epoch ms. */
-  readonly usedAt: number | undefined;
-  readonly keptBy: string | undefined;
-  readonly images: readonly ShownImage[];
-};
+type ShownName = Share &
+  NameIn & {
+    readonly keptBy: string | undefined;
+    readonly images: readonly ShownImage[];
+  };
 
 type ShownPull = {
   readonly client: string | undefined;
@@ -59,19 +50,16 @@ export type ShowParts = {
   readonly store: DetailParts["store"];
 };
 
-const MOST_TAGS = 20_000;
 const MOST_NAMES = 200;
 const MOST_PULLS = 10;
-
-type Name = Pick<ShownName, "tag" | "digest" | "mediaType" | "checkedAt" | "usedAt">;
 
 /** Throws `not-found` with what comes near, `reference-invalid` where several repositories match, `route-unknown`. */
 export async function showContents(parts: ShowParts, text: string): Promise<ShownContents> {
   const { names, rows, partials, usedBy, keep } = parts;
   const pattern = await names.parse(text);
-  const where = await theOne(names, pattern, text);
+  const where = await theOne(parts, pattern, text);
   const found = await partials.find();
-  const all = await namesIn(rows, where, pattern);
+  const all = await namesOfPattern(rows, where, pattern);
   if (all.length === 0 && (pattern.tag !== undefined || pattern.digest !== undefined))
     throw await names.nothing(text, pattern);
   const details = new ImageDetails(parts, where.upstream);
@@ -102,10 +90,15 @@ export async function showContents(parts: ShowParts, text: string): Promise<Show
   };
 }
 
-async function theOne(names: StoredNames, pattern: NamePattern, text: string): Promise<RepositoryKey> {
+async function theOne(
+  { names, rows }: ShowParts,
+  pattern: NamePattern,
+  text: string,
+): Promise<RepositoryKey> {
   const found: RepositoryKey[] = [];
+  const isSearched = pattern.digest !== undefined && pattern.repository.includes("*");
   for await (const where of names.repositories(pattern)) {
-    if (pattern.digest !== undefined && pattern.repository.includes("*")) continue;
+    if (isSearched && (await namesOfPattern(rows, where, pattern)).length === 0) continue;
     if (found.push(where) > 3) break;
   }
   const [first, ...others] = found;
@@ -114,43 +107,4 @@ async function theOne(names: StoredNames, pattern: NamePattern, text: string): P
   const shown = found.map(repositoryName).slice(0, 3).join(", ");
   const sentence = `${pattern.text} stands for more than one repository (${shown}${found.length > 3 ? ", ..." : ""}): name one of them, or see them with granary list.`;
   throw new GranaryError("reference-invalid", sentence, { target: pattern.text, saysWhatToDo: true });
-}
-
-/** The tags that match, then what was pulled by its digest and belongs to no tag. */
-async function namesIn(rows: ContentRows, where: RepositoryKey, pattern: NamePattern): Promise<Name[]> {
-  const tags = new Map((await rows.tagsIn(where, MOST_TAGS)).map((row) => [row.tag, row]));
-  const tagged = [...tags.values()].filter((row) => matches(pattern, { ...where, ...row }));
-  if (pattern.tag !== undefined) return tagged.map(nameOfTag);
-  const covered = await coveredBy(rows, [...tags.values()]);
-  const manifests = await rows.manifestsIn(where, MOST_TAGS);
-  const others = manifests.filter(({ digest }) => pattern.digest !== undefined || !covered.has(digest));
-  const untagged = others.filter(({ digest }) => matches(pattern, { ...where, digest }));
-  const byDigest = new Set(tagged.map(({ digest }) => digest));
-  return [
-    ...tagged.map(nameOfTag),
-    ...untagged
-      .filter(({ digest }) => !byDigest.has(digest))
-      .map(({ digest, mediaType, usedAt }) => ({
-        tag: undefined,
-        digest,
-        mediaType,
-        checkedAt: undefined,
-        usedAt,
-      })),
-  ];
-}
-
-/** What the tags point to, and what that lists. */
-async function coveredBy(rows: ContentRows, tags: readonly TagInRepository[]): Promise<Set<Digest>> {
-  const covered = new Set<Digest>();
-  for (const digest of new Set(tags.map((tag) => tag.digest))) {
-    covered.add(digest);
-    for (const part of await rows.partsOf(digest, MOST_TAGS))
-      if (part.role === "child") covered.add(part.digest);
-  }
-  return covered;
-}
-
-function nameOfTag({ tag, digest, mediaType, checkedAt, usedAt }: TagInRepository): Name {
-  return { tag, digest, mediaType, checkedAt, usedAt };
 }

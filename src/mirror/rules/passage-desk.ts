@@ -2,7 +2,8 @@
 import { GranaryError } from "../../errors.ts";
 import type { RepositoryKey, TagRecord } from "../../metadata/metadata.ts";
 import type { Digest } from "../../oci/digest.ts";
-import { matches, parsePattern } from "../../routing/name-pattern.ts";
+import { pathMatches } from "../../routing/glob.ts";
+import { matches, type NamePattern, parsePattern } from "../../routing/name-pattern.ts";
 import { didYouMean, nearNames } from "../../routing/near-names.ts";
 import type { RoutedUpstream } from "../../routing/routing.ts";
 import type { Cooldown, HeldSighting } from "./cooldown.ts";
@@ -13,6 +14,8 @@ export type PassageDeskParts = {
   readonly rules: PassageRules;
   readonly cooldown: Cooldown;
   readonly upstreams: () => readonly RoutedUpstream[];
+  /** The pattern that a person means by a text, with what is stored in mind. Throws `reference-invalid`, `route-unknown`. */
+  readonly parse: (text: string) => Promise<NamePattern>;
   /** What the tag is served as. */
   readonly tagOf: (where: RepositoryKey, tag: string) => Promise<TagRecord | undefined>;
   /** The tag is checked at its upstream before it is served again. */
@@ -56,7 +59,7 @@ export class PassageDesk {
     text: string,
     { isRemoval, isTrial }: { readonly isRemoval: boolean; readonly isTrial: boolean },
   ): Promise<PassageEffect & { readonly pattern: string }> {
-    const pattern = parsePattern(text, this.#parts.upstreams());
+    const pattern = await this.#parts.parse(text);
     const effect = await this.#parts.rules.change(kind, pattern, isRemoval, isTrial);
     if (isRemoval && !effect.changes) throw this.#noRule(kind, pattern.text);
     return { ...effect, pattern: pattern.text };
@@ -71,8 +74,9 @@ export class PassageDesk {
   /** Lets through what waits of what `text` stands for. Throws as `change`, and `not-found` where nothing of it waits. */
   async approve(text: string, isTrial: boolean): Promise<readonly HeldBackName[]> {
     const { cooldown, upstreams, expire } = this.#parts;
-    const pattern = parsePattern(text, upstreams());
     const all = await cooldown.heldBack(MOST_HELD);
+    // A short name is one of those that wait: what was never here is not stored.
+    const pattern = parsePattern(text, upstreams(), (where) => all.some((held) => isOf(where, held)));
     const meant = all.filter(({ tag, ...sighting }) =>
       matches(pattern, { ...sighting, ...(tag !== "" && { tag }) }),
     );
@@ -107,6 +111,10 @@ export class PassageDesk {
     );
     return new GranaryError("not-found", `There is no rule to ${kind} ${text}.${near}`, { target: text });
   }
+}
+
+function isOf(where: RepositoryKey, held: RepositoryKey): boolean {
+  return where.upstream === held.upstream && pathMatches(where.repository, held.repository);
 }
 
 function nothingHeld(text: string, held: readonly string[]): GranaryError {

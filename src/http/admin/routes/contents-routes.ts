@@ -233,7 +233,7 @@ export function contentsRoutes(
   app.openapi(remove, async (context) => {
     const { pattern, unusedFor, force } = context.req.valid("json");
     const { dryRun } = context.req.valid("query");
-    refuseWhileWarming(pattern, jobs.list(), warmUps.upstreams());
+    refuseWhileWarming(await contents.meaning(pattern), jobs.list(), warmUps.upstreams());
     const { repositories, kept, ...sums } = await contents.remove(pattern, {
       unusedForMs: unusedFor,
       force,

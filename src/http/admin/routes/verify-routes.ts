@@ -61,10 +61,14 @@ const verify = createRoute({
   ),
 });
 
-export function verifyRoutes(app: AdminApp, { jobs }: Pick<AdminParts, "jobs">): void {
-  app.openapi(verify, (context) => {
+export function verifyRoutes(app: AdminApp, { contents, jobs }: Pick<AdminParts, "contents" | "jobs">): void {
+  app.openapi(verify, async (context) => {
     const { repair, dryRun, pattern } = context.req.valid("query");
-    const ask = { repair: repair && !dryRun, ...(pattern !== undefined && { pattern }) };
+    const meant = pattern === undefined ? undefined : (await contents.meaning(pattern)).text;
+    const ask = {
+      repair: repair && !dryRun,
+      ...(meant !== undefined && { pattern: meant, isCanonical: true }),
+    };
     const job = shownJob(jobs.start(VERIFY_JOB, ask, titleOfVerify(ask)));
     return context.json({ job, ...(dryRun && { dryRun }) }, 200);
   });

@@ -1,6 +1,8 @@
 /** Owns `/api/v1/warm`: the warm-ups of the settings, and images and models that are brought in now, or only told what that would fetch. */
 import { createRoute, z } from "@hono/zod-openapi";
 import { GranaryError } from "../../../errors.ts";
+import { parsePattern } from "../../../routing/name-pattern.ts";
+import type { RoutedUpstream } from "../../../routing/routing.ts";
 import { parseWarmAsk, titleOf, type WarmAsk } from "../../../warm/warm-ask.ts";
 import { referencesOf } from "../../../warm/warm-file.ts";
 import { WARM_JOB } from "../../../warm/warm-job.ts";
@@ -109,11 +111,14 @@ const warm = createRoute({
   responses: answers(warmAnswerSchema, "The job; with dryRun what it would fetch."),
 });
 
-export function warmRoutes(app: AdminApp, { jobs, warmUps }: Pick<AdminParts, "jobs" | "warmUps">): void {
+export function warmRoutes(
+  app: AdminApp,
+  { contents, jobs, warmUps }: Pick<AdminParts, "contents" | "jobs" | "warmUps">,
+): void {
   app.openapi(listWarmUps, (context) => context.json({ items: warmUps.list().map(shownWarmUp) }, 200));
   app.openapi(warm, async (context) => {
     const { dryRun } = context.req.valid("query");
-    const ask = askOf(context.req.valid("json"), warmUps);
+    const ask = await askOf(context.req.valid("json"), { contents, warmUps });
     if (dryRun) {
       const preview = await warmUps.preview(ask, context.req.raw.signal);
       return context.json({ preview: shownPreview(preview), dryRun }, 200);
@@ -122,7 +127,10 @@ export function warmRoutes(app: AdminApp, { jobs, warmUps }: Pick<AdminParts, "j
   });
 }
 
-function askOf(asked: z.infer<typeof askSchema>, warmUps: AdminParts["warmUps"]): WarmAsk {
+async function askOf(
+  asked: z.infer<typeof askSchema>,
+  { contents, warmUps }: Pick<AdminParts, "contents" | "warmUps">,
+): Promise<WarmAsk> {
   const { list, file, references = [], platforms, attestations } = asked;
   if (list !== undefined) {
     if (file !== undefined || references.length > 0)
@@ -133,7 +141,20 @@ function askOf(asked: z.infer<typeof askSchema>, warmUps: AdminParts["warmUps"])
   }
   const upstreams = [...warmUps.upstreams()];
   const all = [...references, ...(file === undefined ? [] : referencesOf(file, upstreams))];
-  return parseWarmAsk({ references: all, platforms, attestations }, upstreams);
+  // What is no reference at all is said before anything is looked up.
+  const ask = parseWarmAsk({ references: all, platforms, attestations }, upstreams);
+  const meant = await Promise.all(ask.references.map((text) => asStored(text, upstreams, contents)));
+  return { ...ask, references: meant };
+}
+
+/** As it was written, unless what is stored under such a short name makes it another one than it is by itself. */
+async function asStored(
+  text: string,
+  upstreams: readonly RoutedUpstream[],
+  contents: AdminParts["contents"],
+): Promise<string> {
+  const meaning = await contents.meaning(text);
+  return meaning.text === parsePattern(text, upstreams).text ? text : meaning.text;
 }
 
 function noList(list: string, warmUps: AdminParts["warmUps"]): GranaryError {
