@@ -58,7 +58,7 @@ export async function* unpackBundle(chunks: AsyncIterable<Uint8Array>): AsyncGen
   let failure: unknown;
   const input = async function* () {
     try {
-      yield* chunks;
+      yield* unpacked(chunks);
     } catch (error) {
       failure = error;
       throw error;
@@ -78,6 +78,27 @@ export async function* unpackBundle(chunks: AsyncIterable<Uint8Array>): AsyncGen
   } finally {
     parser.destroy();
   }
+}
+
+/** What compressors write first. */
+const PACKED = { gzip: "1f8b", zstd: "28b52ffd", bzip2: "425a68", xz: "fd377a58" };
+
+/** A compressed bundle is unpacked by whoever sends it: here it would have to be kept whole first. Throws `manifest-invalid`. */
+async function* unpacked(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  let isFirst = true;
+  for await (const chunk of chunks) {
+    if (isFirst && chunk.length > 0) refusePacked(chunk);
+    isFirst &&= chunk.length === 0;
+    yield chunk;
+  }
+}
+
+function refusePacked(chunk: Uint8Array): void {
+  const start = Buffer.from(chunk.subarray(0, 4)).toString("hex");
+  const packing = Object.entries(PACKED).find(([, magic]) => start.startsWith(magic))?.[0];
+  if (packing === undefined) return;
+  const message = `The bundle is packed by ${packing}: unpack it first, or import it by "granary bundle import", which unpacks gzip and zstd.`;
+  throw new GranaryError("manifest-invalid", message, { saysWhatToDo: true });
 }
 
 function damaged(error: unknown): GranaryError {

@@ -71,6 +71,11 @@ class HeadReading {
   }
 
   async #takeIndex(file: BundleFile): Promise<undefined> {
+    if (this.#names !== undefined)
+      throw new GranaryError(
+        "manifest-invalid",
+        "The bundle has two index.json: nobody knows which one counts.",
+      );
     const bytes = await wholeOf(file, MOST_INDEX_BYTES);
     this.#names = parseBundleIndex(bytes);
     for (const { digest, mediaType } of this.#names) this.#expected.set(digest, mediaType);

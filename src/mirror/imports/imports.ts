@@ -134,7 +134,8 @@ class ImportRun {
       const reservation = await this.#parts.space.reserve(importKey(digest), size);
       if (reservation === undefined) {
         for (const [, each] of taken) each.release();
-        name.verdict = { outcome: "refused", reason: noRoom(name) };
+        const lacking = [...name.missing.values()].reduce((sum, each) => sum + each, 0);
+        name.verdict = { outcome: "refused", reason: noRoom(lacking) };
         return;
       }
       taken.push([digest, reservation]);
@@ -145,10 +146,13 @@ class ImportRun {
 
   async #take(blob: IncomingBlob): Promise<void> {
     const { digest } = blob;
+    let own: Reservation | undefined;
     try {
       const expected = this.#wanted.get(digest);
       this.#wanted.delete(digest);
       if (expected !== 0 && expected !== blob.size) throw otherSize(digest, expected, blob.size);
+      // Nobody has stated its size, so no room was kept for it.
+      if (expected === 0) own = await this.#roomFor(blob);
       const came = (bytes: number) => {
         this.#came += bytes;
         this.#tell();
@@ -160,9 +164,17 @@ class ImportRun {
       if (!isGranaryError(error, "digest-mismatch", "size-mismatch", "store-full")) throw error;
       this.#spoil(digest, error);
     } finally {
+      own?.release();
       this.#reserved.get(digest)?.release();
       this.#reserved.delete(digest);
     }
+  }
+
+  /** Throws `store-full`. */
+  async #roomFor({ digest, size }: IncomingBlob): Promise<Reservation> {
+    const reservation = await this.#parts.space.reserve(importKey(digest), size);
+    if (reservation === undefined) throw new GranaryError("store-full", noRoom(size));
+    return reservation;
   }
 
   /** Whatever needs that blob is not imported. */
@@ -237,8 +249,7 @@ function incomplete({ missing }: PlannedName): PlannedName["verdict"] {
   return { outcome: "incomplete", reason: `The bundle lacks ${first}${more}, and it is not here either.` };
 }
 
-function noRoom({ missing }: PlannedName): string {
-  const bytes = [...missing.values()].reduce((sum, size) => sum + size, 0);
+function noRoom(bytes: number): string {
   return `There is no room for ${formatBytes(bytes)} more: raise storage.maxSize, or free some of its disk.`;
 }
 

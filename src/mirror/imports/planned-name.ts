@@ -55,12 +55,20 @@ export async function planNames(
   options: PlanOptions,
 ): Promise<PlannedName[]> {
   const planned: PlannedName[] = [];
-  for (const listed of namesHere(head, options.as, parts.upstreams())) {
+  const names = namesHere(head, options.as, parts.upstreams());
+  const others = doubtful(names);
+  for (const listed of names) {
     const { upstream, repository, tag, digest } = listed;
     const name = { ...listed, upstream: upstream ?? "", repository: repository ?? "" };
     const text = upstream === undefined ? (tag ?? digest) : textOfName(name);
     const refuse = (outcome: ImportOutcome, reason: string) =>
       planned.push({ ...unplanned(name, text), verdict: { outcome, reason } });
+    const other = others.get(listed);
+    if (other !== undefined) {
+      const reason = `The bundle has another thing of this name, ${other}: nobody knows which one is meant.`;
+      refuse("refused", reason);
+      continue;
+    }
     try {
       planned.push(await planName(name, text, head, parts, options));
     } catch (error) {
@@ -162,6 +170,28 @@ function upstreamFor(
   if (isName) return found;
   const text = `"${repository.slice(0, 200)}" is not a repository name of ${found.name}: give another one with --as NAME.`;
   throw new GranaryError("reference-invalid", text);
+}
+
+/** Names that stand for several things: each entry of such a name, with the digest of another one. */
+function doubtful(names: readonly ListedName[]): ReadonlyMap<ListedName, Digest> {
+  const textOf = ({ upstream, repository, tag }: ListedName) => JSON.stringify([upstream, repository, tag]);
+  const tagged = names.filter(({ tag, repository }) => tag !== undefined && repository !== undefined);
+  const first = new Map<string, ListedName>();
+  const found = new Map<ListedName, Digest>();
+  for (const name of tagged) {
+    const known = first.get(textOf(name)) ?? name;
+    first.set(textOf(name), known);
+    if (known.digest === name.digest) continue;
+    found.set(name, known.digest);
+    found.set(known, name.digest);
+  }
+  // The first one of a name may have come again before another one did.
+  for (const name of tagged) {
+    const known = first.get(textOf(name));
+    const other = known && found.get(known);
+    if (other !== undefined && !found.has(name)) found.set(name, other);
+  }
+  return found;
 }
 
 /** The names as they are imported: what is attached to something else goes into its repository, by whatever name that comes in. */
