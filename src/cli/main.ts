@@ -67,13 +67,12 @@ function tellUseless(command: Command, { verb }: Asked): void {
   for (const option of uselessOptions(command)) tell(`granary: ${option} changes nothing for \`${verb}\`.`);
 }
 
-/** Whoever read our output has read enough (`granary --help | head`). */
+/** Whoever read our output has read enough (`granary --help | head`), or it goes to a disk that is full. */
 function endQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-  process.exit();
+  if (error.code === "EPIPE") process.exit();
+  tell(`granary: Nothing more can be written to standard output: ${error.message}.`);
+  process.exit(1);
 }
 
-/** Whoever read our progress has read enough; what was asked for is still wanted (`granary ... 2>&1 | head`). */
-function goOnQuietly(error: NodeJS.ErrnoException): void {
-  if (error.code !== "EPIPE") throw error;
-}
+/** Nobody hears our progress any more; what was asked for is still wanted (`granary ... 2>&1 | head`). */
+function goOnQuietly(): void {}

@@ -94,6 +94,7 @@ async function exportTo(
   const report = await client.ask(exportReportSchema, { ...question, query: { dryRun: true } });
   if (dryRun) return report;
   let done = 0;
+  onProgress({ phase: "copy", done, total: report.size });
   const came = (bytes: number) => {
     done += bytes;
     onProgress({ phase: "copy", done: Math.min(done, report.size), total: report.size });

@@ -8,6 +8,7 @@ import type { ListedName } from "../../bundle/bundle-index.ts";
 import { formatBytes } from "../../bytes/units.ts";
 import { bundleOf } from "../../client/imports/bundle-of.ts";
 import type { ImportSource } from "../../client/imports/import-source.ts";
+import { GranaryError } from "../../errors.ts";
 import { importReportSchema } from "../../http/admin/routes/import-routes.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import { printJson, printLine } from "../output.ts";
@@ -82,6 +83,8 @@ async function run(
     const source = await openImportSource(text, flags, controls.signal);
     try {
       const names = await chosenNames(source, patterns);
+      if (names.length === 0)
+        throw new GranaryError("not-found", `${source.path} has nothing in it that could be imported.`);
       return await askServer(command, { alone: true }, (client) =>
         importFrom(source, names, client, flags, controls),
       );
@@ -114,9 +117,10 @@ async function importFrom(
   if (flags.dryRun === true) return withLacking(plan, wanted);
   const total = [...wanted.values()].reduce((sum, size) => sum + size, 0);
   let done = 0;
+  if (total > 0) onProgress({ phase: "copy", done, total });
   return await ask(wanted.keys(), false, (bytes) => {
     done += bytes;
-    onProgress({ phase: "copy", done: Math.min(done, total), total });
+    if (total > 0) onProgress({ phase: "copy", done: Math.min(done, total), total });
   });
 }
 

@@ -53,7 +53,7 @@ export function createImports(parts: ImportsParts): Imports {
       try {
         const names = await planNames(head, parts, options);
         const run = new ImportRun(parts, head, names, options);
-        return options.dryRun ? run.report() : await run.work();
+        return options.dryRun ? await run.preview() : await run.work();
       } finally {
         await head.blobs.return(undefined);
       }
@@ -102,6 +102,32 @@ class ImportRun {
     }
   }
 
+  /** What `work` would report, as far as the manifests tell. */
+  async preview(): Promise<ImportReport> {
+    try {
+      for (const { parts } of this.#open)
+        for (const digest of parts.blobs.keys()) this.#pins.push(this.#parts.pins.pin(digest));
+      if (!(await this.#isRoomFor(this.#open))) await this.#refuseWhatDoesNotFit();
+      return this.report();
+    } finally {
+      for (const release of this.#pins) release();
+    }
+  }
+
+  async #refuseWhatDoesNotFit(): Promise<void> {
+    const fitting: PlannedName[] = [];
+    for (const name of this.#open) {
+      if (await this.#isRoomFor([...fitting, name])) fitting.push(name);
+      else name.verdict = { outcome: "refused", reason: noRoom(bytesOf(name)) };
+    }
+  }
+
+  async #isRoomFor(names: readonly PlannedName[]): Promise<boolean> {
+    const together = new Map(names.flatMap(({ missing }) => [...missing]));
+    const blobs = [...together].map(([digest, size]) => [importKey(digest), size] as const);
+    return blobs.length === 0 || (await this.#parts.space.hasRoomFor(blobs));
+  }
+
   report(): ImportReport {
     const present = new Map<Digest, number>();
     for (const { parts, missing } of this.#names)
@@ -134,8 +160,7 @@ class ImportRun {
       const reservation = await this.#parts.space.reserve(importKey(digest), size);
       if (reservation === undefined) {
         for (const [, each] of taken) each.release();
-        const lacking = [...name.missing.values()].reduce((sum, each) => sum + each, 0);
-        name.verdict = { outcome: "refused", reason: noRoom(lacking) };
+        name.verdict = { outcome: "refused", reason: noRoom(bytesOf(name)) };
         return;
       }
       taken.push([digest, reservation]);
@@ -247,6 +272,11 @@ function incomplete({ missing }: PlannedName): PlannedName["verdict"] {
   const [first] = missing.keys();
   const more = missing.size > 1 ? ` and ${missing.size - 1} more` : "";
   return { outcome: "incomplete", reason: `The bundle lacks ${first}${more}, and it is not here either.` };
+}
+
+/** Of what is not here. */
+function bytesOf({ missing }: PlannedName): number {
+  return [...missing.values()].reduce((sum, size) => sum + size, 0);
 }
 
 function noRoom(bytes: number): string {

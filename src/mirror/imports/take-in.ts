@@ -18,7 +18,7 @@ export type TakeInParts = {
   readonly spool: Spool;
   readonly store: BlobStore;
   readonly metadata: Metadata;
-  readonly space: Pick<Space, "reserve" | "takeRoom">;
+  readonly space: Pick<Space, "reserve" | "takeRoom" | "hasRoomFor">;
   readonly pins: Pins;
   readonly clock: Clock;
 };

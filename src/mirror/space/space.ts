@@ -87,6 +87,17 @@ export class Space {
     return await this.#inTurn(() => this.#evictFor(key, size), undefined);
   }
 
+  /** Whether these blobs would all get room, as far as can be told now. Nothing is reserved, and nothing is evicted. Throws what Metadata throws. */
+  async hasRoomFor(blobs: readonly (readonly [PartialKey, number])[]): Promise<boolean> {
+    if (!this.#parts.ownership.isOurs || !this.#isCounted) return false;
+    const measured = await this.#measure(true);
+    const needed = blobs.reduce((sum, [key, size]) => sum + this.#ledger.needed(key, size), 0);
+    const lacking = this.#lacking(needed, measured);
+    if (lacking <= 0 || !Number.isFinite(lacking)) return lacking <= 0;
+    const victims = await this.#janitor.next(lacking, measured.look.damaged);
+    return victims.reduce((sum, { size }) => sum + size, 0) >= lacking;
+  }
+
   /** The room of a fill that begins; it replaces what was reserved for the blob. */
   takeRoom(key: PartialKey, size: number): Room {
     return this.#ledger.room(key, size, () => this.trim());

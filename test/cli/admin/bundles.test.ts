@@ -2,7 +2,8 @@
  * Shows `granary bundle export`, `granary bundle import` and `granary import` between real servers and over directories that no server uses:
  * what one has is served by the other, without a line.
  */
-import { access, cp, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
+import { access, cp, mkdir, open, readdir, readFile, writeFile } from "node:fs/promises";
 import { request } from "node:http";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -184,7 +185,6 @@ async function filesBelow(directory: string): Promise<string[]> {
 
 /** A shell's redirection: bytes, which a text as input could not be. */
 async function importFromStdin(directory: string, file: string) {
-  const { spawn } = await import("node:child_process");
   const { createReadStream } = await import("node:fs");
   const child = spawn(process.execPath, [
     "src/cli/granary.js",
@@ -229,6 +229,36 @@ describe("without a server", () => {
     ]);
     expect(made).toMatchObject({ code: 0 });
   });
+});
+
+test("a bundle that goes to a disk without room by standard output ends with one sentence", async () => {
+  const { fake, there } = await twoGranaries();
+  placeImage(fake, "team/app", "1", { layers: [patternBytes(1, 0, 50_000)] });
+  const full = await open("/dev/full", "w").catch(() => undefined);
+  if (full === undefined) return; // Not on this system.
+  const args = ["bundle", "export", "-", "fake.test/team/app:1", "--directory", there, "--quiet"];
+  const child = spawn(process.execPath, ["src/cli/granary.js", ...args], {
+    stdio: ["ignore", full.fd, "pipe"],
+  });
+  let err = "";
+  child.stderr?.on("data", (chunk: Buffer) => (err += chunk.toString()));
+  const code = await new Promise((resolve) => child.once("close", resolve));
+  await full.close();
+  expect(code).toBe(1);
+  expect(err).toMatch(/^granary: Nothing more can be written to standard output: ENOSPC[^\n]*\n$/);
+});
+
+test("what has nothing in it is said, and nothing is asked", async () => {
+  const { here, away } = await twoGranaries();
+  await away();
+  const folder = await tempDirectory();
+  const file = join(folder, "empty.tar");
+  await writeFile(file, await tarOf([{ name: "index.json", content: '{"manifests":[]}' }]));
+  await mkdir(join(folder, "manifests"));
+  for (const source of [`oci:${file}`, `ollama:${folder}`])
+    expect(await runMain(["import", source, "--directory", here])).toMatchObject({
+      ...{ code: 3, out: "", err: expect.stringContaining("nothing in it that could be imported") },
+    });
 });
 
 describe("an import from elsewhere", () => {

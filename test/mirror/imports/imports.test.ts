@@ -254,16 +254,26 @@ describe("what cannot be served here", () => {
     await expect(importNames(world, two, { as })).rejects.toMatchObject({ code: "reference-invalid" });
   });
 
-  it("does not fit into the budget: the name is refused, what fits is imported", async () => {
+  it("does not fit into the budget: the name is refused, what fits is imported, and a dry run says so", async () => {
     const world = await startWorld({ budget: { maxSize: 3_000_000, minFree: 0 } });
-    const report = await importNames(world, {
+    const names = {
       [`${UPSTREAM}/team/large:1`]: madeImage(2, [9_000_000]),
       [APP]: madeImage(1),
-    });
-    expect(report.names).toMatchObject([
-      { outcome: "refused", reason: expect.stringContaining("storage.maxSize") },
+      [`${UPSTREAM}/team/more:1`]: madeImage(3, [2_990_000]),
+      [`${UPSTREAM}/team/again:1`]: madeImage(1),
+    };
+    for (const dryRun of [true, false]) {
+      const report = await importNames(world, names, { dryRun });
+      const refused = { outcome: "refused", reason: expect.stringContaining("storage.maxSize") };
+      const imported = { outcome: "imported" };
+      expect(report.names).toMatchObject([refused, imported, refused, imported]);
+    }
+    // What nobody needs can go, and a dry run counts on that.
+    const other = [`${UPSTREAM}/team/other:1`, madeImage(7, [2_500_000])] as const;
+    expect((await importNames(world, Object.fromEntries([other]), { dryRun: true })).names).toMatchObject([
       { outcome: "imported" },
     ]);
+    await pull(world, madeImage(1));
   });
 });
 
