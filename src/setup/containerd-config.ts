@@ -41,10 +41,19 @@ export async function readContainerdConfig(file: string): Promise<ContainerdConf
     version,
     folder,
     isSeveral: typeof path === "string" && path.includes(":"),
-    hasOldMirrors: registries.some(({ mirrors }) => isTree(mirrors) && Object.keys(mirrors).length > 0),
+    hasOldMirrors: registries.some(namesMirrors),
     isCriOff: listOf(tree?.disabled_plugins).some((name) => CRI.includes(name)),
     key,
   };
+}
+
+/** Whether a configuration, or a part of one, names mirrors in the older form. */
+export function hasOldMirrors(tree: PlainTree): boolean {
+  return registriesOf(tree).some(namesMirrors);
+}
+
+function namesMirrors({ mirrors }: PlainTree): boolean {
+  return isTree(mirrors) && Object.keys(mirrors).length > 0;
 }
 
 const CRI = ["cri", "io.containerd.grpc.v1.cri", "io.containerd.cri.v1.images"];

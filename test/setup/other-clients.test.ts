@@ -138,7 +138,7 @@ describe("setup kind", () => {
         },
       ],
       containerdConfigPatches: [
-        '[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n',
+        'version = 2\n[plugins."io.containerd.grpc.v1.cri".registry]\n  config_path = "/etc/containerd/certs.d"\n',
       ],
     });
     expect(await world.read("lab/granary-certs.d/docker.io/hosts.toml")).toContain(
@@ -182,6 +182,54 @@ nodes:
     );
     expect(await world.read(FILE)).toBe(before);
     expect(await world.files()).toEqual([FILE]);
+  });
+
+  test("a folder that is mounted there already gets the files, and stays mounted", async () => {
+    const folder = "lab/certs.d";
+    const world = await setupWorld("kind", FILE);
+    const before = `nodes:
+- role: control-plane
+  extraMounts:
+  - hostPath: ${world.path(folder)}
+    containerPath: /etc/containerd/certs.d
+- role: worker
+`;
+    await world.write(FILE, before);
+    await world.setUp();
+    const { nodes } = parse(await world.read(FILE));
+    for (const { extraMounts } of nodes) expect(extraMounts[0].hostPath).toBe(world.path(folder));
+    expect(await world.read(`${folder}/docker.io/hosts.toml`)).toContain("http://granary.lab:5000");
+    await world.undo();
+    expect(parse(await world.read(FILE))).toEqual(parse(before));
+    expect(await world.files()).toEqual([FILE]);
+  });
+
+  test.each([
+    [
+      "mirrors in the older form, with which no node would start",
+      `containerdConfigPatches:\n- |\n  [plugins."io.containerd.grpc.v1.cri".registry.mirrors."docker.io"]\n    endpoint = ["http://kind-registry:5000"]\n`,
+      /mirrors in the older form .*move them to hosts\.toml files/,
+    ],
+    [
+      "a patch that is no TOML",
+      "containerdConfigPatches:\n- '[plugins'\n",
+      /kind\.yaml is left as it is: .*TOML/,
+    ],
+    [
+      "different folders at that place",
+      "nodes:\n- extraMounts:\n  - {hostPath: /a, containerPath: /etc/containerd/certs.d}\n- extraMounts:\n  - {hostPath: /b, containerPath: /etc/containerd/certs.d}\n",
+      /mounts \/a and \/b at .*mount one folder there/,
+    ],
+    [
+      "a folder whose place depends on where kind is started",
+      "nodes:\n- extraMounts:\n  - {hostPath: ./a, containerPath: /etc/containerd/certs.d}\n",
+      /by its whole path/,
+    ],
+  ])("refuses %s", async (_, before, why) => {
+    const world = await setupWorld("kind", FILE, { [FILE]: before });
+    await expect(world.setUp()).rejects.toThrow(why);
+    expect(await world.files()).toEqual([FILE]);
+    expect(await world.read(FILE)).toBe(before);
   });
 
   test("says that the loopback address is the node's own inside of a node", async () => {

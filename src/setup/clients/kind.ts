@@ -1,22 +1,30 @@
 /**
- * Owns how the nodes of a kind cluster are pointed at Granary: a folder of hosts.toml files beside the cluster's configuration, which every
- * node sees where its containerd looks (kubernetes-sigs/kind site/static/examples/kind-with-registry.sh).
+ * Owns how the nodes of a kind cluster are pointed at Granary: a folder of hosts.toml files beside the cluster's configuration, or the one that
+ * is mounted already, which every node sees where its containerd looks (kubernetes-sigs/kind site/static/examples/kind-with-registry.sh).
  */
 import { dirname, join, resolve } from "node:path";
+import { GranaryError } from "../../errors.ts";
 import { authorityFile, type ClientSetup } from "../client-plan.ts";
 import { hostsFiles, USUAL_HOSTS_FOLDER } from "../containerd-hosts.ts";
 import { NEW_CLUSTER } from "../formats/kind-cluster.ts";
+import { readKindConfig } from "../kind-config.ts";
 import type { MirrorTarget } from "../mirror-target.ts";
 
-/** kind 0.27 and newer have it in their images; older ones need it. */
-const PATCH = `[plugins."io.containerd.grpc.v1.cri".registry]
+/**
+ * kind 0.27 and newer have it in their images; older ones need it. With a version it is left out where it does not fit the nodes' own
+ * configuration (kubernetes-sigs/kind pkg/internal/patch/toml.go).
+ */
+const PATCH = `version = 2
+[plugins."io.containerd.grpc.v1.cri".registry]
   config_path = "${USUAL_HOSTS_FOLDER}"
 `;
 
 export const kindSetup: ClientSetup = {
   usualFile: "kind.yaml",
   async plan(target, path) {
-    const folder = folderOf(path);
+    const config = await readKindConfig(path);
+    if (config.hasOldMirrors) throw oldMirrors(path);
+    const folder = config.folder ?? folderOf(path);
     const { ca } = target;
     const cluster = {
       path,
@@ -39,7 +47,10 @@ export const kindSetup: ClientSetup = {
       notes: notesFor(target),
     };
   },
-  placesOf: async (file) => [file, folderOf(file)],
+  async placesOf(file) {
+    const { folder } = await readKindConfig(file);
+    return [file, folderOf(file), ...(folder === undefined ? [] : [folder])];
+  },
 };
 
 function folderOf(file: string): string {
@@ -52,4 +63,9 @@ function notesFor({ url }: MirrorTarget): string[] {
   return [
     `Inside of a node ${hostname} is the node itself: name an address of this machine that containers reach, by --server-address.`,
   ];
+}
+
+function oldMirrors(file: string): GranaryError {
+  const text = `${file} names mirrors in the older form (registry.mirrors in containerdConfigPatches), and the nodes' containerd does not start with both: move them to hosts.toml files, remove them there, then run this again.`;
+  return new GranaryError("config-invalid", text, { target: file, saysWhatToDo: true });
 }
