@@ -64,7 +64,7 @@ export class AdminClient {
   /** The whole answer. Throws the error that the server answers. */
   async ask<T>(shape: Shape<T>, question: AdminQuestion): Promise<T> {
     const { body } = await this.#open(question);
-    return this.#checked(shape, await textOf(body));
+    return this.#checked(shape, await this.#text(body, question.signal));
   }
 
   /** The bytes of an answer as they come; what it ends with is the caller's to know. */
@@ -114,7 +114,15 @@ export class AdminClient {
     const sent = chunks ?? (body === undefined ? undefined : JSON.stringify(body));
     const exchange = await this.#way.send(method, `${path}${queryOf(query)}`, sent, signal);
     if (exchange.status < 400) return exchange;
-    throw refusalOf(await textOf(exchange.body), exchange.status, this.where);
+    throw refusalOf(await this.#text(exchange.body, signal), exchange.status, this.where);
+  }
+
+  async #text(body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<string> {
+    try {
+      return await textOf(body);
+    } catch (error) {
+      throw this.#broken(signal, error);
+    }
   }
 
   #checked<T>(shape: Shape<T>, text: string): T {

@@ -2,9 +2,11 @@
  * Owns the ways to an admin face: the socket in a storage directory, the admin listener at a URL, and an application in this process. They
  * differ in nothing but how bytes get there.
  */
-import { type IncomingMessage, request } from "node:http";
+import { type ClientRequest, type IncomingMessage, request } from "node:http";
 import { type RequestOptions, request as requestTls } from "node:https";
+import type { Socket } from "node:net";
 import { pipeline } from "node:stream/promises";
+import { formatDuration } from "../../bytes/units.ts";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { tlsProblem } from "../../upstream/network/transport-error.ts";
 import { secureContextOf } from "../../upstream/network/trust.ts";
@@ -12,6 +14,15 @@ import type { AdminBody, AdminWay } from "./admin-client.ts";
 
 /** There is no socket, or one that a dead server left behind, or no socket can have such a path. */
 const NOBODY = ["ENOENT", "ECONNREFUSED", "ENOTSOCK", "ENOTDIR", "EINVAL", "ENAMETOOLONG"];
+
+/** How long is waited, milliseconds. */
+type Patience = {
+  readonly connectMs: number;
+  /** For the answer to a question that changes nothing to begin; work may take as long as it takes. */
+  readonly answerMs: number;
+};
+
+const PATIENCE: Patience = { connectMs: 10_000, answerMs: 60_000 };
 
 /** Whether a server answers at the socket `path`. Throws `denied` where it is another user's. */
 export async function isServed(path: string): Promise<boolean> {
@@ -37,7 +48,7 @@ export function socketWay(path: string, where: string): AdminWay {
  * `token` is sent with every question, and to nobody but `url`: an answer that points elsewhere is not followed. `ca` (PEM) may have signed
  * its certificate, beside those whom this machine trusts.
  */
-export function urlWay(url: URL, token: string | undefined, ca?: string): AdminWay {
+export function urlWay(url: URL, token: string | undefined, ca?: string, patience = PATIENCE): AdminWay {
   const headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   const base = url.pathname.replace(/\/+$/, "");
   const tls = url.protocol === "https:" && { secureContext: secureContextOf(ca === undefined ? ca : { ca }) };
@@ -46,7 +57,7 @@ export function urlWay(url: URL, token: string | undefined, ca?: string): AdminW
     send: (method, target, body, signal) => {
       const place = { protocol: url.protocol, host: url.hostname.replace(/^\[|\]$/g, ""), port: url.port };
       const options = { ...place, path: `${base}${target}`, method, headers, ...tls };
-      return sent(options, body, signal, (error) => unanswered(url, error));
+      return sent({ ...options, patience }, body, signal, (error) => unanswered(url, error));
     },
   };
 }
@@ -100,8 +111,10 @@ async function* abortable(
   }
 }
 
+type Sending = RequestOptions & { readonly patience?: Patience };
+
 async function sent(
-  options: RequestOptions,
+  options: Sending,
   body: AdminBody | undefined,
   signal: AbortSignal | undefined,
   failed: (error: unknown) => GranaryError,
@@ -115,7 +128,7 @@ async function sent(
   }
 }
 
-function exchange(options: RequestOptions, body?: AdminBody): Promise<IncomingMessage> {
+function exchange({ patience = PATIENCE, ...options }: Sending, body?: AdminBody): Promise<IncomingMessage> {
   const ask = options.protocol === "https:" ? requestTls : request;
   const framing =
     body === undefined
@@ -128,10 +141,27 @@ function exchange(options: RequestOptions, body?: AdminBody): Promise<IncomingMe
     const asking = ask({ ...options, agent: false, headers: { ...options.headers, ...framing } });
     asking.on("response", resolve);
     asking.on("error", reject);
+    endWhenSilent(asking, patience);
     if (body === undefined || typeof body === "string") asking.end(body);
     // Where the bytes cannot be had, that is the failure, and not what the connection then suffers.
     else pipeline(body, asking).catch(reject);
   });
+}
+
+/** A host whose firewall drops, or a server that has stopped, says nothing for ever. */
+function endWhenSilent(asking: ClientRequest, { connectMs, answerMs }: Patience): void {
+  let timer: NodeJS.Timeout | undefined;
+  const within = (ms: number) => {
+    clearTimeout(timer);
+    const text = `nothing came within ${formatDuration(ms)}`;
+    timer = setTimeout(() => asking.destroy(new Error(text)), ms);
+  };
+  within(connectMs);
+  const isReading = asking.method === "GET" || asking.method === "HEAD";
+  asking.on("socket", (socket: Socket) => {
+    socket.once("connect", () => (isReading ? within(answerMs) : clearTimeout(timer)));
+  });
+  for (const end of ["response", "close"]) asking.once(end, () => clearTimeout(timer));
 }
 
 function codeOf(error: unknown): string {

@@ -109,10 +109,11 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
 
 type Issue = { readonly path: readonly PropertyKey[]; readonly message: string };
 
-/** Names what is wrong as the settings do: "query repair: expected a boolean". */
+/** Names what is wrong as the settings do: "query repair: expected a boolean"; commands show it, so a key of a body stands by itself. */
 function unfit(where: string, issues: readonly Issue[]): GranaryError {
   const problems = issues.map(({ path, message }) => {
-    const at = [where, path.map(String).join(".")].filter(Boolean).join(" ");
+    const key = path.map(String).join(".");
+    const at = where === "json" ? key || "the body" : `${where} ${key}`.trim();
     return `${at}: ${message.replace(/^Invalid input: /, "")}`;
   });
   return new GranaryError("config-invalid", sentence(problems.join("; ")));
