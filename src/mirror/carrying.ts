@@ -3,8 +3,9 @@ import type { ContentRows } from "../metadata/content-rows.ts";
 import type { RepositoryKey } from "../metadata/metadata.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
-import type { Upstream } from "../upstream/policy.ts";
+import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Access } from "./access/access.ts";
+import { isEverybodys } from "./access/everybodys.ts";
 import type { Links } from "./access/links.ts";
 import { type Bundles, createBundles } from "./bundles/bundles.ts";
 import type { StoredPatterns } from "./bundles/named-things.ts";
@@ -14,7 +15,7 @@ import type { Referrers } from "./lists/referrers.ts";
 import type { Manifests } from "./manifests.ts";
 import type { Mirror } from "./mirror.ts";
 
-export type CarryingParts = Omit<ImportsParts, "forget" | "upstreams" | "links"> & {
+export type CarryingParts = Omit<ImportsParts, "forget" | "upstreams" | "links" | "isEverybodys"> & {
   readonly mirror: Pick<Mirror, "manifest" | "headManifest" | "blob" | "statBlob" | "referrers">;
   readonly referrers: Pick<Referrers, "known">;
   readonly contents: ContentRows;
@@ -22,7 +23,7 @@ export type CarryingParts = Omit<ImportsParts, "forget" | "upstreams" | "links">
   readonly links: Links;
   readonly manifests: Pick<Manifests, "imported">;
   readonly access: Pick<Access, "imported">;
-  readonly upstreams: () => readonly Upstream[];
+  readonly clients: () => readonly UpstreamClient[];
   readonly host: Platform | undefined;
 };
 
@@ -38,10 +39,14 @@ export function carrying(parts: CarryingParts): Carrying {
     manifests.imported(key);
     access.imported();
   };
+  const upstreams = () => parts.clients().map(({ upstream }) => upstream);
   return {
-    imports: createImports({ ...parts, forget }),
+    imports: createImports({
+      ...{ ...parts, forget, upstreams },
+      isEverybodys: (digest) => isEverybodys(digest, parts),
+    }),
     bundles: createBundles({
-      ...{ ...parts, stored: contents, host },
+      ...{ ...parts, stored: contents, host, upstreams },
       referrersOf: (where, digest, isAsked) => referrersOf(parts, where, digest, isAsked),
     }),
   };

@@ -281,7 +281,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   };
   const carried = carrying({
     ...{ mirror, metadata, store, spool, space, pins, uses, links, manifests, access, clock },
-    ...{ contents: parts.contents, names, host: parts.host, upstreams: configured, referrers },
+    ...{ contents: parts.contents, names, host: parts.host, clients: () => upstreams.clients, referrers },
   });
   return { ...mirror, ...carried };
 }

@@ -144,7 +144,7 @@ function withLacking(report: ImportReport, wanted: ReadonlyMap<Digest, number>):
   const names = report.names.map((name) => {
     const lacking = name.missing.find(({ digest }) => !wanted.has(parseDigest(digest)));
     if (name.outcome !== "imported" || lacking === undefined) return name;
-    const reason = `The source lacks ${lacking.digest}, and it is not here either.`;
+    const reason = `The source lacks ${lacking.digest}, and it is not here either, or not for every client.`;
     return { ...name, outcome: "incomplete" as const, reason };
   });
   return { ...report, names };

@@ -14,6 +14,7 @@ import { expiringBy } from "../../waiting/expiry.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import type { Asker } from "../mirror.ts";
+import { isForAll } from "./everybodys.ts";
 import { Hidden, Strangers } from "./strangers.ts";
 import { Visit, type VisitParts } from "./visit.ts";
 
@@ -67,8 +68,7 @@ export class Access {
     asker: Asker,
     question: GuardedQuestion<T>,
   ): Promise<T> {
-    const isForAll = !client.hasOwnAccess || client.upstream.policy.privateContent === "share";
-    if (isForAll || asker.loggedIn) return await unlessShared(() => question.run(client));
+    if (isForAll(client) || asker.loggedIn) return await unlessShared(() => question.run(client));
     const key = keyOf(target);
     this.#absent.check(key);
     try {

@@ -216,7 +216,8 @@ async function isReadableByUs(client: UpstreamClient, repository: string, by: Ev
   }
 }
 
-function thingIn({ upstream, repository }: RepositoryKey, digest: Digest): RepositoryKey {
+/** The name under which it is noted who may see one digest of a repository. */
+export function thingIn({ upstream, repository }: RepositoryKey, digest: Digest): RepositoryKey {
   return { upstream, repository: `${repository}@${digest}` };
 }
 

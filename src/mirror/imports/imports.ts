@@ -271,7 +271,10 @@ function reported({ text, digest, verdict, before, size, missing, parts }: Plann
 function incomplete({ missing }: PlannedName): PlannedName["verdict"] {
   const [first] = missing.keys();
   const more = missing.size > 1 ? ` and ${missing.size - 1} more` : "";
-  return { outcome: "incomplete", reason: `The bundle lacks ${first}${more}, and it is not here either.` };
+  return {
+    outcome: "incomplete",
+    reason: `The bundle lacks ${first}${more}, and it is not here either, or not for every client.`,
+  };
 }
 
 /** Of what is not here. */

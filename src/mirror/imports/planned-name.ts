@@ -23,6 +23,8 @@ export type PlanParts = {
   readonly upstreams: () => readonly NamedUpstream[];
   readonly metadata: Pick<Metadata, "tag" | "manifest" | "link">;
   readonly store: Pick<BlobStore, "stat">;
+  /** Whether every client may have this already; of what is here and is not for everybody the bundle has to have the bytes. */
+  readonly isEverybodys: (digest: Digest) => Promise<boolean>;
 };
 
 export type PlanOptions = {
@@ -40,7 +42,7 @@ export type PlannedName = {
   readonly tag: string | undefined;
   readonly parts: Parts;
   readonly size: number;
-  /** Blobs that are not stored yet, with their sizes in bytes. */
+  /** Blobs that the bundle has to bring, with their sizes in bytes: those that are not stored yet, or not for everybody. */
   readonly missing: Map<Digest, number>;
   readonly before: Digest | undefined;
   verdict: { readonly outcome: ImportOutcome; readonly reason?: string } | undefined;
@@ -84,7 +86,7 @@ async function planName(
   name: BundleName,
   text: string,
   head: BundleHead,
-  { upstreams, metadata, store }: PlanParts,
+  { upstreams, metadata, store, isEverybodys }: PlanParts,
   { replace }: PlanOptions,
 ): Promise<PlannedName> {
   const where = { upstream: upstreamFor(name, upstreams()).name, repository: name.repository };
@@ -93,7 +95,7 @@ async function planName(
   checkManifests(parts, digest, text, head);
   const missing = new Map<Digest, number>();
   for (const [blob, size = 0] of parts.blobs)
-    if ((await store.stat(blob)) === undefined) missing.set(blob, size);
+    if ((await store.stat(blob)) === undefined || !(await isEverybodys(blob))) missing.set(blob, size);
   const known = tag === undefined ? undefined : await metadata.tag(tagKeyOf(where, tag));
   const before = known === undefined || known.digest === digest ? undefined : known.digest;
   const isHere = missing.size === 0 && before === undefined && (await isImported(metadata, where, parts));

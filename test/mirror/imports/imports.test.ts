@@ -311,4 +311,40 @@ describe("clients that did not log in", () => {
     await expect(world.get("team/app", secret.manifestDigest)).rejects.toMatchObject({ code: "not-found" });
     await expect(world.stat("team/app", secret.configDigest)).rejects.toMatchObject({ code: "not-found" });
   });
+
+  it("get nothing private by a bundle that only knows its digest, whatever name it comes under", async () => {
+    const world = await startWorld(hub);
+    world.fake.settings.privateRepositories.add("secret/app");
+    const secret = madeImage(5);
+    for (const blob of secret.blobs) world.fake.addBlob(blob, "secret/app");
+    world.fake.addManifest("secret/app", "1", secret.manifest, secret.mediaType);
+    await world.get("secret/app", "1", { loggedIn: true });
+    for (const blob of secret.blobs)
+      await world.read("secret/app", digestOf(blob), undefined, { loggedIn: true });
+    await world.fills(0);
+    const without = secret.blobs.map((blob) => digestOf(blob));
+    const names = [APP, `${UPSTREAM}/secret/app:2`];
+    for (const name of names) {
+      const report = await importNames(world, { [name]: secret }, { without });
+      expect(report.names).toMatchObject([
+        { outcome: "incomplete", reason: expect.stringContaining("not for every client") },
+      ]);
+    }
+    // An index shows no more of what it lists than the bundle brings.
+    const index = madeIndex({ "linux/amd64": madeImage(6), "linux/arm64": secret });
+    await importNames(world, { [APP]: index }, { without: [secret.digest, ...without] });
+    for (const repository of ["team/app", "secret/app"])
+      for (const reference of [secret.digest, ...without])
+        await expect(
+          reference === secret.digest ? world.get(repository, reference) : world.read(repository, reference),
+          `${repository} ${reference}`,
+        ).rejects.toMatchObject({ code: "not-found" });
+    // Who has the bytes may bring them, and need not bring them twice.
+    const whole = await importNames(world, { [`${UPSTREAM}/secret/app:2`]: secret });
+    expect(whole.names).toMatchObject([{ outcome: "imported" }]);
+    expect(
+      (await importNames(world, { [`${UPSTREAM}/secret/app:3`]: secret }, { without })).names,
+    ).toMatchObject([{ outcome: "imported" }]);
+    await world.read("secret/app", without[0] ?? "");
+  });
 });
