@@ -207,10 +207,13 @@ async function start(
       await tasks.close(deadlineMs);
       await mirror.close(deadlineMs);
     };
-    const manifest: Mirror["manifest"] = async (target, ask) => {
-      const answer = await mirror.manifest(target, ask);
-      prefetch.served(target, ask, answer);
-      return answer;
+    const manifest: Mirror["manifest"] = (target, ask) => {
+      const asked = mirror.manifest(target, ask);
+      if (!prefetch.isOn) return asked;
+      return asked.then((answer) => {
+        prefetch.served(target, ask, answer);
+        return answer;
+      });
     };
     const reloadParts = [
       renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) => {

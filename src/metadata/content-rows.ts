@@ -12,7 +12,7 @@ import { type ReferrerRows, referrerRows } from "./referrer-rows.ts";
 import { type RepositoryRows, repositoryRows } from "./repository-rows.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
-export type TagUse = RepositoryKey & { readonly tag: string; readonly usedAt: number };
+export type TagUse = RepositoryKey & { readonly tag: string; usedAt: number };
 
 export interface ContentRows extends RepositoryRows, PartRows, ReferrerRows {
   /** In order of upstream and name, those after `after`, at most `limit`. */

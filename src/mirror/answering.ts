@@ -5,6 +5,7 @@
 import { GranaryError } from "../errors.ts";
 import type { Wanting } from "../purpose.ts";
 import type { BlobTarget, Target } from "../routing/target.ts";
+import type { ReadableBlob } from "../source.ts";
 import type { Access, GuardedQuestion } from "./access/access.ts";
 import type { Links } from "./access/links.ts";
 import type { Blobs } from "./blobs/blobs.ts";
@@ -95,40 +96,43 @@ function manifestAnswers(
   { manifests, passage }: AnsweringParts,
   answerer: Answerer,
 ): Pick<Mirror, "manifest" | "headManifest"> {
+  const passing = <T>(asked: Promise<T>, leave: (answer: T) => void): Promise<T> =>
+    passage.hasRules ? leaving(asked, leave) : asked;
   return {
     manifest: (target, ask) =>
       answerer.answer(target, ask, {
-        run: async (client) => {
-          const answer = await manifests.get(client, target, ask);
-          if (passage.hasRules) passage.leave(target, answer.manifest.digest, listedIn(answer.manifest));
-          return answer;
-        },
+        run: (client) =>
+          passing(manifests.get(client, target, ask), ({ manifest }) =>
+            passage.leave(target, manifest.digest, listedIn(manifest)),
+          ),
         digest: ({ manifest }) => manifest.digest,
         listed: ({ manifest }) => listedIn(manifest),
       }),
     headManifest: (target, ask) =>
       answerer.answer(target, ask, {
-        run: async (client) => {
-          const answer = await manifests.head(client, target, ask);
-          if (passage.hasRules) passage.leave(target, answer.digest, []);
-          return answer;
-        },
+        run: (client) =>
+          passing(manifests.head(client, target, ask), ({ digest }) => passage.leave(target, digest, [])),
         digest: ({ digest }) => digest,
       }),
   };
+}
+
+async function leaving<T>(asked: Promise<T>, leave: (answer: T) => void): Promise<T> {
+  const answer = await asked;
+  leave(answer);
+  return answer;
 }
 
 function blobAnswers(
   { blobs, links, cooldown }: AnsweringParts,
   answerer: Answerer,
 ): Pick<Mirror, "blob" | "statBlob"> {
+  const admitted = <T>(target: BlobTarget, run: () => Promise<T>): Promise<T> =>
+    cooldown.isCooling(target.upstream) ? admitBlob(links, target).then(run) : run();
   return {
     blob: (target, asker) => {
       const question: GuardedQuestion<FoundBlob> = {
-        run: async (client) => {
-          if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
-          return await blobs.open(client, target, wantingOf(target, asker));
-        },
+        run: (client) => admitted(target, () => blobs.open(client, target, wantingOf(target, asker))),
         digest: () => target.digest,
         drop: ({ blob }) => blob.release(),
       };
@@ -136,10 +140,7 @@ function blobAnswers(
     },
     statBlob: (target, asker) =>
       answerer.answer(target, asker, {
-        run: async (client) => {
-          if (cooldown.isCooling(target.upstream)) await admitBlob(links, target);
-          return await blobs.stat(client, target);
-        },
+        run: (client) => admitted(target, () => blobs.stat(client, target)),
         digest: () => target.digest,
       }),
   };
@@ -188,9 +189,12 @@ function wantingOf({ repository }: Target, { purpose = "waited", client, tag, pu
 /** While the blob is read, its upstream's client is needed too. */
 function releasingBoth({ blob, outcome }: FoundBlob, whenOver: () => void): FoundBlob {
   const { digest, size } = blob;
+  let isHeld = true;
   const release = () => {
-    whenOver();
+    if (isHeld) whenOver();
+    isHeld = false;
     blob.release();
   };
-  return { blob: { digest, size, reader: (...asked) => blob.reader(...asked), release }, outcome };
+  const reader: ReadableBlob["reader"] = (range, ahead) => blob.reader(range, ahead);
+  return { blob: { digest, size, reader, release }, outcome };
 }

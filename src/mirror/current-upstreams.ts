@@ -8,15 +8,13 @@ import type { UpstreamClient } from "../upstream/upstream-client.ts";
 /** A client that answers a request. */
 export type HeldClient = {
   readonly client: UpstreamClient;
-  /** The request, and what was given out for it, is over. Idempotent. */
-  release(): void;
+  /** The request, and what was given out for it, is over. To be called once for each `hold`. */
+  readonly release: () => void;
 };
 
-type Entry = {
-  /** As it was given. */
+type Entry = HeldClient & {
+  /** As it was given. `client` is the same, with its questions counted. */
   readonly source: UpstreamClient;
-  /** The same, with its questions counted. */
-  readonly client: UpstreamClient;
   /** Requests that hold it, and its own questions that are under way. */
   users: number;
 };
@@ -55,14 +53,8 @@ export class CurrentUpstreams {
   /** undefined when there is no such upstream. */
   hold(upstream: string): HeldClient | undefined {
     const entry = this.#current.get(upstream);
-    if (entry === undefined) return undefined;
-    entry.users += 1;
-    let isHeld = true;
-    const release = () => {
-      if (isHeld) entry.users -= 1;
-      isHeld = false;
-    };
-    return { client: entry.client, release };
+    if (entry !== undefined) entry.users += 1;
+    return entry;
   }
 
   /** All upstreams that there are from now on; clients that were there before go on. */
@@ -118,6 +110,9 @@ class Counted implements Entry {
   readonly source: UpstreamClient;
   readonly client: UpstreamClient;
   users = 0;
+  readonly release = (): void => {
+    this.users -= 1;
+  };
 
   constructor(source: UpstreamClient) {
     this.source = source;

@@ -71,7 +71,7 @@ export class Manifests {
   /** Throws HeldBack for what is new to this repository, where new content has to wait. */
   async #admit(client: UpstreamClient, target: ManifestTarget, digest: Digest, { userAgent }: ManifestAsker) {
     const { cooldown, links } = this.#parts;
-    if (!cooldown.isCooling(target.upstream) || (await links.find(target, digest)) !== undefined) return;
+    if ((await links.find(target, digest)) !== undefined) return;
     const ask = { repository: target.repository, reference: digest, accept: MANIFEST_UNION, userAgent };
     await cooldown.admitDigest(target, digest, async () => {
       const head = await client.headManifest(ask);
@@ -132,7 +132,7 @@ export class Manifests {
     digest: Digest,
     ask: ManifestAsker,
   ): Promise<ManifestAnswer> {
-    await this.#admit(client, target, digest, ask);
+    if (this.#parts.cooldown.isCooling(target.upstream)) await this.#admit(client, target, digest, ask);
     return await askBeyond(ask.accept, async (accept) => {
       const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
       const manifest = stored ?? (await this.#bytes.fetch(client, target, digest, ask.userAgent, accept));
@@ -146,7 +146,7 @@ export class Manifests {
     digest: Digest,
     ask: ManifestAsker,
   ): Promise<ManifestHeadAnswer> {
-    await this.#admit(client, target, digest, ask);
+    if (this.#parts.cooldown.isCooling(target.upstream)) await this.#admit(client, target, digest, ask);
     return await askBeyond(ask.accept, async (accept) => {
       const stored = await this.#bytes.storedIn(client, target, digest, ask.userAgent, accept);
       const head =

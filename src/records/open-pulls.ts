@@ -44,14 +44,10 @@ export class OpenPulls {
   join(ask: PullAsk): OpenPull | undefined {
     const agent = agentOf(ask.userAgent);
     const key = keyOf(ask);
-    const pulls = this.#open.get(key) ?? [];
-    const pull =
-      onlyOne(pulls, ask, agent) ?? bestOf(pulls, ask, agent) ?? this.#make(key, { ...ask, agent });
+    const pull = bestOf(this.#open.get(key), ask, agent) ?? this.#make(key, { ...ask, agent });
     if (pull === undefined) return undefined;
     pull.requests += 1;
-    if (ask.kind === "manifest" && "tag" in ask.reference) pull.tag = ask.reference.tag;
-    if (ask.kind === "manifest" && "digest" in ask.reference) pull.digest ??= ask.reference.digest;
-    this.#touch(pull);
+    if (ask.kind === "manifest") named(pull, ask);
     return pull;
   }
 
@@ -62,7 +58,8 @@ export class OpenPulls {
 
   left(pull: OpenPull): void {
     pull.requests -= 1;
-    this.#touch(pull);
+    pull.last = this.#clock.elapsed();
+    pull.lastAt = this.#clock.now();
   }
 
   /** Those that are more than a look. */
@@ -114,11 +111,11 @@ export class OpenPulls {
     this.#count -= 1;
     this.#keeper.ended(pull);
   }
+}
 
-  #touch(pull: OpenPull): void {
-    pull.last = this.#clock.elapsed();
-    pull.lastAt = this.#clock.now();
-  }
+function named(pull: OpenPull, { reference }: PullAsk): void {
+  if ("tag" in reference) pull.tag = reference.tag;
+  else pull.digest ??= reference.digest;
 }
 
 function isBefore(one: OpenPull, other: OpenPull): boolean {
@@ -132,28 +129,21 @@ function isOver(pull: OpenPull, now: number): boolean {
   return quietMs >= (isSettled ? SETTLE_MS : QUIET_MS);
 }
 
-/** In most cases there is one pull, and it is this one: no list has to be made to see that. */
-function onlyOne(
-  [pull, ...others]: readonly OpenPull[],
-  { reference }: PullAsk,
-  agent: Agent,
-): OpenPull | undefined {
-  if (pull === undefined || others.length > 0 || pull.key.agent !== agent || !("tag" in reference))
-    return undefined;
-  return pull.tag === reference.tag && !pull.isComplete ? pull : undefined;
+/** The newest of those that the request can belong to; one that expects it goes before all others. Each request asks this: it makes no lists. */
+function bestOf(pulls: readonly OpenPull[] | undefined, ask: PullAsk, agent: Agent): OpenPull | undefined {
+  let likeliest: OpenPull | undefined;
+  for (let index = (pulls?.length ?? 0) - 1; index >= 0; index--) {
+    const pull = pulls?.[index];
+    if (pull === undefined || !mayBeSame(pull.key.agent, agent)) continue;
+    if (expects(pull, ask)) return pull;
+    likeliest ??= pull;
+  }
+  return ask.kind === "blob" ? likeliest : undefined;
 }
 
-/** The newest of those that the request can belong to; one that expects it goes before all others. */
-function bestOf(
-  pulls: readonly OpenPull[],
-  { kind, reference }: PullAsk,
-  agent: Agent,
-): OpenPull | undefined {
-  const likely = pulls.filter((pull) => mayBeSame(pull.key.agent, agent)).reverse();
-  if ("tag" in reference) return likely.find((pull) => pull.tag === reference.tag && !pull.isComplete);
-  const { digest } = reference;
-  if (kind === "manifest") return likely.find((pull) => pull.expects(digest));
-  return likely.find((pull) => pull.lists(digest)) ?? likely[0];
+function expects(pull: OpenPull, { kind, reference }: PullAsk): boolean {
+  if ("tag" in reference) return pull.tag === reference.tag && !pull.isComplete;
+  return kind === "manifest" ? pull.expects(reference.digest) : pull.lists(reference.digest);
 }
 
 function keyOf({ client, upstream, repository }: PullAsk): string {

@@ -118,15 +118,17 @@ export class OpenPull {
   answered(what: string, end: { readonly isWhole: boolean; readonly failure: string | undefined }): void {
     const part = this.#parts.get(what);
     if (part !== undefined) part.isBroken = !end.isWhole;
-    if (end.failure === undefined) this.#failures.delete(what);
-    else if (this.#failures.size < MOST_FAILURES) this.#failures.set(what, cut(end.failure, MOST_REASON));
+    if (end.failure === undefined) {
+      if (this.#failures.size > 0) this.#failures.delete(what);
+    } else if (this.#failures.size < MOST_FAILURES) this.#failures.set(what, cut(end.failure, MOST_REASON));
     this.isChanged = true;
   }
 
   /** Everything that its manifests list was sent, and nothing is being answered. */
   get isComplete(): boolean {
     if (this.requests > 0 || this.#parts.size === 0 || this.#failures.size > 0) return false;
-    return [...this.#parts.values()].every((part) => part.wasAsked && isWhole(part));
+    for (const part of this.#parts.values()) if (!part.wasAsked || !isWhole(part)) return false;
+    return true;
   }
 
   get failure(): string | undefined {

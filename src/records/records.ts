@@ -57,11 +57,12 @@ export function openRecords({
       earlierPulls: isAtRest ? 0 : lastIds.pull,
     });
   if (lastIds.pull > 0 && !isAtRest) writer?.arm();
+  const heard = { traffic, pulls };
   return {
     events,
     pulls,
     traffic,
-    open: (request) => new RequestRecord(request, { traffic, pulls }),
+    open: (request) => new RequestRecord(request, heard),
     renew: (next) => {
       current = next;
       writer?.flush();

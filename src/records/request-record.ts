@@ -84,7 +84,7 @@ export class RequestRecord {
   /** To be called once, when the request is over. */
   end({ from, isWhole, failure }: RequestEnd): void {
     if (from !== "nowhere" && !this.#asked.isHead && this.#asked.kind !== "list") this.#count(from);
-    for (const cell of this.#own ?? []) this.#traffic.letGo(cell);
+    if (this.#own !== undefined) for (const cell of this.#own) this.#traffic.letGo(cell);
     if (this.#pull === undefined) return;
     this.#pull.answered(this.#what, { isWhole, failure });
     this.#pulls.left(this.#pull);

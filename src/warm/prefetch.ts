@@ -51,7 +51,12 @@ export class Prefetch {
     this.#platforms = platforms;
   }
 
-  /** A client was given `answer`. Returns at once and never throws; while it is off, this costs nothing. */
+  /** False: `served` need not be called. */
+  get isOn(): boolean {
+    return this.#platforms.length > 0;
+  }
+
+  /** A client was given `answer`. Returns at once and never throws. */
   served(target: ManifestTarget, asker: ManifestAsker, { manifest, outcome }: ManifestAnswer): void {
     if (this.#platforms.length === 0 || this.#closing.signal.aborted) return;
     // While the upstream cannot be asked there is nothing to fetch.

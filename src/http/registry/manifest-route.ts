@@ -7,6 +7,7 @@ import { encodedOf } from "../../oci/digest.ts";
 import type { ManifestTarget } from "../../routing/target.ts";
 import { formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
 import { formatWarning, type HeaderList, respond, respondEmpty } from "../answers/respond.ts";
+import { parseAccept } from "./accept-header.ts";
 import type { RegistryRequest } from "./registry-request.ts";
 
 export async function answerManifest(request: RegistryRequest, target: ManifestTarget): Promise<void> {
@@ -53,18 +54,4 @@ function withIdentity(
   if (isOllama) headers.push("Ollama-Content-Digest", encodedOf(digest));
   if (warning !== undefined) headers.push("Warning", formatWarning(warning));
   return headers;
-}
-
-/**
- * The media types that an Accept header lists: lower case, without parameters; empty when there is no header. Order and q-values mean
- * nothing to a registry.
- */
-function parseAccept(header: string | undefined): string[] {
-  if (header === undefined) return [];
-  // ramalama sends the header's name once more in its value: "Accept: Accept: application/…" (docs/protocol.md#manifest-accept).
-  const list = header.toLowerCase().replace(/^\s*accept\s*:/, "");
-  return list.split(",").flatMap((entry) => {
-    const [type = "", ...parameters] = entry.split(";").map((part) => part.trim());
-    return type === "" || parameters.some((parameter) => /^q=0(\.0*)?$/.test(parameter)) ? [] : [type];
-  });
 }

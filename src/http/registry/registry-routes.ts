@@ -57,7 +57,7 @@ export function answerRegistry(
     account,
     route,
     rawPath: requestTarget.rawPath,
-    asker: { loggedIn: login !== undefined, userAgent, ...whomItServes(account) },
+    asker: askerOf(account, userAgent, login !== undefined),
     headers: commonHeaders(route),
     isOllama: upstreams.get(route.upstream)?.names === "ollama",
   });
@@ -65,21 +65,21 @@ export function answerRegistry(
 
 function recordedOf(incoming: IncomingMessage, { client }: Account, target: Target): RecordedRequest {
   const { kind, upstream, repository } = target;
-  const common = {
+  return {
     client,
     userAgent: incoming.headers["user-agent"],
     upstream,
     repository,
     isHead: incoming.method === "HEAD",
+    kind: kind === "manifest" || kind === "blob" ? kind : "list",
+    reference: kind === "manifest" ? target.reference : kind === "blob" ? target : undefined,
   };
-  if (kind === "manifest") return { ...common, kind, reference: target.reference };
-  if (kind === "blob") return { ...common, kind, reference: { digest: target.digest } };
-  return { ...common, kind: "list", reference: undefined };
 }
 
-function whomItServes({ client, record }: Account): Pick<Asker, "client" | "tag" | "pull"> {
-  const { id, tag } = record?.pull ?? {};
-  return { client, tag, pull: id === undefined ? undefined : String(id) };
+function askerOf({ client, record }: Account, userAgent: string | undefined, loggedIn: boolean): Asker {
+  const pull = record?.pull;
+  const id = pull?.id;
+  return { loggedIn, userAgent, client, tag: pull?.tag, pull: id === undefined ? undefined : String(id) };
 }
 
 function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): void {

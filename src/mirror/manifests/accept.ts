@@ -29,8 +29,20 @@ export function acceptClassOf(accept: readonly string[]): string {
   return `sha256:${createHash("sha256").update(types).digest("hex")}`;
 }
 
+/** By list: the lists of requests are few, and the same again and again (http/registry/accept-header.ts). */
+const beyond = new WeakMap<readonly string[], readonly string[] | "nothing">();
+
 /** The legal types of `accept`, where they go beyond the union; else undefined. */
 export function beyondUnion(accept: readonly string[]): readonly string[] | undefined {
+  let known = beyond.get(accept);
+  if (known === undefined) {
+    known = findBeyond(accept) ?? "nothing";
+    beyond.set(accept, known);
+  }
+  return known === "nothing" ? undefined : known;
+}
+
+function findBeyond(accept: readonly string[]): readonly string[] | undefined {
   const legal = accept.filter((type) => isMediaType(type) || WILDCARD.test(type)).slice(0, MOST_TYPES);
   return legal.some((type) => !MANIFEST_UNION.includes(type)) ? legal : undefined;
 }

@@ -9,7 +9,7 @@ import type { Clock, Timer } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 
 const EVERY_MS = 5_000;
-/** Tags that wait; the one that was used longest ago is forgotten first. */
+/** Tags that wait; the one that has waited longest is forgotten first. */
 const MOST_WAITING = 20_000;
 
 export class TagUses {
@@ -26,23 +26,30 @@ export class TagUses {
   }
 
   touch({ upstream, repository }: RepositoryKey, tag: string): void {
-    const key = `${upstream}\n${repository}\n${tag}`;
-    this.#pending.delete(key);
-    this.#pending.set(key, { upstream, repository, tag, usedAt: this.#clock.now() });
-    const [oldest] = this.#pending.keys();
-    if (this.#pending.size > MOST_WAITING && oldest !== undefined) this.#pending.delete(oldest);
     this.#timer ??= this.#clock.after(EVERY_MS, () => void this.flush());
+    const key = `${upstream}\n${repository}\n${tag}`;
+    const known = this.#pending.get(key);
+    // Further uses of the same tag only move its date.
+    if (known !== undefined) known.usedAt = this.#clock.now();
+    else this.#add(key, { upstream, repository, tag, usedAt: this.#clock.now() });
+  }
+
+  #add(key: string, use: TagUse): void {
+    this.#pending.set(key, use);
+    const [first] = this.#pending.keys();
+    if (this.#pending.size > MOST_WAITING && first !== undefined) this.#pending.delete(first);
   }
 
   /** Writes what is pending. Never throws: a failure is logged, and what could not be written waits for the next use. */
   async flush(): Promise<void> {
     this.#timer?.cancel();
     this.#timer = undefined;
-    const batch = [...this.#pending];
+    const batch = [...this.#pending].map(([key, use]) => ({ key, use: { ...use } }));
     if (batch.length === 0) return;
     try {
-      await this.#rows.recordTagUses(batch.map(([, use]) => use));
-      for (const [key, use] of batch) if (this.#pending.get(key) === use) this.#pending.delete(key);
+      await this.#rows.recordTagUses(batch.map(({ use }) => use));
+      for (const { key, use } of batch)
+        if (this.#pending.get(key)?.usedAt === use.usedAt) this.#pending.delete(key);
     } catch (error) {
       this.#log.warn({ reason: messageOf(error) }, "last uses of tags could not be written yet");
     }

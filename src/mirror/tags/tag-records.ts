@@ -73,12 +73,17 @@ export class TagRecords {
    * by the time that has passed in this process, which nobody sets. What was imported is not fresh before the upstream was asked.
    */
   isFresh(client: UpstreamClient, { record, checkedHere }: RememberedTag): boolean {
-    const expiredAt = this.#expired.get(nameOf({ ...record, acceptClass: "" }));
-    if (expiredAt !== undefined && (checkedHere === undefined || checkedHere <= expiredAt)) return false;
-    if (isUnasked(record)) return false;
+    if (isUnasked(record) || this.#isExpired(record, checkedHere)) return false;
     const lifetimeMs = lifetimeOf(record.tag, client);
     if (!isYoungerThan(lifetimeMs, record.checkedAt, this.#clock.now())) return false;
     return checkedHere === undefined || isYoungerThan(lifetimeMs, checkedHere, this.#clock.elapsed());
+  }
+
+  #isExpired(record: TagRecord, checkedHere: number | undefined): boolean {
+    // Nearly always: then no name has to be made.
+    if (this.#expired.size === 0) return false;
+    const expiredAt = this.#expired.get(nameOf({ ...record, acceptClass: "" }));
+    return expiredAt !== undefined && (checkedHere === undefined || checkedHere <= expiredAt);
   }
 
   async #stored(key: TagKey): Promise<RememberedTag | undefined> {
