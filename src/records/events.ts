@@ -71,7 +71,9 @@ export class Events {
     const found = new Map((rows?.events({ before, kind, limit }) ?? []).map((row) => [row.id, eventOf(row)]));
     for (const event of rows === undefined ? this.#recent : this.#unwritten)
       if (isAsked(event)) found.set(event.id, event);
-    return [...found.values()].sort((a, b) => b.id - a.id).slice(0, limit);
+    const events = [...found.values()].sort((a, b) => b.id - a.id).slice(0, limit);
+    // What could not be deleted from the database yet is nobody's to see.
+    return this.#parts.keepsClients?.() === false ? events.map(withoutClient) : events;
   }
 
   /** What is to be written. */

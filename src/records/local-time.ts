@@ -16,6 +16,14 @@ export function dayOf(at: number): string {
   return hourOf(at).slice(0, DAY_CHARACTERS);
 }
 
+/** The day so many days of the calendar before that of `at` (epoch ms); days on which clocks are set have 23 or 25 hours. */
+export function dayBefore(at: number, days: number): string {
+  const date = new Date(at);
+  date.setHours(12);
+  date.setDate(date.getDate() - days);
+  return dayOf(date.getTime());
+}
+
 /** Epoch ms -> "2026-11" */
 export function monthOf(at: number): string {
   return hourOf(at).slice(0, MONTH_CHARACTERS);

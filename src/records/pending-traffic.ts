@@ -41,6 +41,11 @@ export class PendingTraffic {
     this.#hours.clear();
   }
 
+  /** Takes out those of clients before this hour, or all of them. */
+  forgetClients(before: string | undefined): void {
+    for (const [hour, { clients }] of this.#hours) if (before === undefined || hour < before) clients.clear();
+  }
+
   /** As TrafficRows.find, of what is not written yet. */
   find(query: TrafficQuery): TrafficRow[] {
     const found = new Map<string, TrafficSums>();

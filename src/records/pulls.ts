@@ -76,7 +76,9 @@ export class Pulls implements PullKeeper {
       if (isAsked(row, query)) found.set(row.id, row);
       else found.delete(row.id);
     }
-    return [...found.values()].sort((a, b) => b.id - a.id).slice(0, query.limit);
+    const rows = [...found.values()].sort((a, b) => b.id - a.id).slice(0, query.limit);
+    // What could not be deleted from the database yet is nobody's to see.
+    return this.#parts.keepsClients() ? rows : rows.map((row) => ({ ...row, client: null }));
   }
 
   get running(): readonly PullRow[] {
@@ -93,6 +95,11 @@ export class Pulls implements PullKeeper {
   written(): void {
     this.#ended = [];
     for (const pull of this.#open.running) pull.isChanged = false;
+  }
+
+  /** Takes the addresses of clients out of those that wait to be written and began before `before` (epoch ms). */
+  forgetClients(before: number): void {
+    this.#ended = this.#ended.map((row) => (row.begunAt < before ? { ...row, client: null } : row));
   }
 
   begun(pull: OpenPull): void {

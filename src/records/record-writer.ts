@@ -99,9 +99,9 @@ export class RecordWriter {
   /** Deletes what the settings say, now. */
   prune(): void {
     const retention = this.#retention.of(this.#parts.settings());
-    this.#parts.events.forgetClients(
-      retention.clients === "all" ? Number.POSITIVE_INFINITY : retention.clients.first,
-    );
+    const before = retention.clients === "all" ? Number.POSITIVE_INFINITY : retention.clients.first;
+    for (const part of [this.#parts.events, this.#parts.pulls, this.#parts.traffic])
+      part.forgetClients(before);
     try {
       this.#parts.rows.prune(retention);
       this.#prunedAt = this.#parts.clock.elapsed();

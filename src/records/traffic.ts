@@ -6,7 +6,7 @@ import type { RecordRows } from "../metadata/record-rows.ts";
 import type { TrafficDelta, TrafficQuery, TrafficRow } from "../metadata/traffic-rows.ts";
 import { addTraffic, isNoTraffic, noTraffic, type TrafficSums } from "../metadata/traffic-sums.ts";
 import type { Clock } from "../observe/clock.ts";
-import { dayOf, hourOf } from "./local-time.ts";
+import { dayBefore, dayOf, hourOf } from "./local-time.ts";
 import { OTHERS, PendingTraffic } from "./pending-traffic.ts";
 
 /** Numbers to add to. Whoever takes one gives it back by `letGo`; until then it is not forgotten. */
@@ -110,14 +110,16 @@ export class Traffic {
     return { today: withSaved(this.#today.sums), all: { ...withSaved(this.#all), since: this.#since } };
   }
 
-  /** "2026-11-28", the day of a moment (epoch ms) as it is named here. */
-  dayAt(at: number): string {
-    return dayOf(at);
+  /** The first of the last so many days, as it is named here; today is one of them. */
+  firstOfLast(days: number): string {
+    return dayBefore(this.#parts.clock.now(), days - 1);
   }
 
   /** Newest period, or most served bytes, first. Throws what the database throws. */
   find(query: TrafficQuery): (SavedSums & { readonly name: string })[] {
     this.collect();
+    // Rows that could not be deleted yet are nobody's to see.
+    if (query.by === "client" && !this.#parts.keepsClients()) return [];
     const found = new Map<string, TrafficSums>();
     for (const { name, ...sums } of [
       ...(this.#parts.rows?.traffic(query) ?? []),
@@ -142,6 +144,11 @@ export class Traffic {
   /** All that `unwritten` gave was written, or can never be. */
   written(): void {
     this.#pending.written();
+  }
+
+  /** Takes out what clients had before the hour of `before` (epoch ms), and is not written. */
+  forgetClients(before: number): void {
+    this.#pending.forgetClients(before === Number.POSITIVE_INFINITY ? undefined : hourOf(before));
   }
 
   /** Moves the numbers of the cells to those of this hour. */

@@ -1,5 +1,5 @@
 /** Traffic: how much was served, fetched and saved, also after a restart, with a full disk and with a wrong clock. */
-import { expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import { GranaryError } from "../../src/errors.ts";
 import type { RecordRows } from "../../src/metadata/record-rows.ts";
 import { digestOf } from "../../src/oci/digest.ts";
@@ -199,6 +199,62 @@ test("with clients: off no address is stored anywhere, and those that were store
   await world.restart("stopped", { keepMs: 365 * DAY_MS, clientsMs: 30 * DAY_MS });
   expect(everything(world).pulls).toHaveLength(2);
   expect(JSON.stringify(everything(world))).not.toContain("192.0.2.1");
+});
+
+test("with clients: off no address is shown any more, nor written later, also while the disk is full", async () => {
+  let isFull = false;
+  const unlessFull = <Args extends unknown[]>(work: (...args: Args) => void) => {
+    return (...args: Args) => {
+      if (isFull) throw new GranaryError("store-full", "The metadata failed: SQLITE_FULL.");
+      work(...args);
+    };
+  };
+  const rows = (real: RecordRows): RecordRows => ({
+    ...real,
+    write: unlessFull(real.write),
+    prune: unlessFull(real.prune),
+  });
+  const world = await recordsWorld({ rows });
+  const ask = () => {
+    world.manifest(image, { tag: "3" });
+    world.blob(layer, 500);
+  };
+  ask();
+  await world.clock.advance(120_000);
+  isFull = true;
+  ask();
+  await world.clock.advance(120_000);
+  expect(JSON.stringify(everything(world))).toContain("192.0.2.1");
+  world.records.renew({ keepMs: 365 * DAY_MS, clientsMs: 0 });
+  expect(JSON.stringify(everything(world))).not.toContain("192.0.2.1");
+  isFull = false;
+  await world.clock.advance(3_600_000);
+  ask();
+  await world.clock.advance(120_000);
+  await world.restart("killed", { keepMs: 365 * DAY_MS, clientsMs: 30 * DAY_MS });
+  expect(everything(world).pulls).toHaveLength(3);
+  expect(JSON.stringify(everything(world))).not.toContain("192.0.2.1");
+});
+
+describe("the last days", () => {
+  const zone = process.env.TZ;
+  afterEach(() => {
+    process.env.TZ = zone;
+    if (zone === undefined) delete process.env.TZ;
+  });
+
+  // In Berlin 2026-03-29 has 23 hours, and 2026-10-25 has 25.
+  test.each([
+    ["2026-03-30T00:30:00+02:00", 2, "2026-03-29"],
+    ["2026-10-25T23:30:00+01:00", 2, "2026-10-24"],
+    ["2026-10-26T00:10:00+01:00", 1, "2026-10-26"],
+    ["2026-03-01T12:00:00+01:00", 2, "2026-02-28"],
+  ])("at %s the last %i begin on %s, also where clocks are set", async (now, days, first) => {
+    process.env.TZ = "Europe/Berlin";
+    const world = await recordsWorld();
+    world.clock.setBy(Date.parse(now) - world.clock.now());
+    expect(world.records.traffic.firstOfLast(days)).toBe(first);
+  });
 });
 
 test("addresses go when they are older than the settings say; what they belonged to stays", async () => {

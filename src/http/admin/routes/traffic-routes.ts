@@ -8,7 +8,6 @@ import { listPage } from "./page.ts";
 export const TRAFFIC_GROUPS = ["day", "hour", "month", "upstream", "repository", "client"] as const;
 const SORTS = ["served", "fetched", "saved", "pulls", "name"] as const;
 const MOST_DAYS = 36_500;
-const DAY_MS = 86_400_000;
 
 const count = z.number().int();
 
@@ -76,13 +75,10 @@ const getTraffic = createRoute({
   responses: answers(trafficSchema, "Sums, and those of today and of all time."),
 });
 
-export function trafficRoutes(
-  app: AdminApp,
-  { records, clock }: Pick<AdminParts, "records" | "clock">,
-): void {
+export function trafficRoutes(app: AdminApp, { records }: Pick<AdminParts, "records">): void {
   app.openapi(getTraffic, (context) => {
     const { by, days, upstream, repository, limit, after, sort, search } = context.req.valid("query");
-    const since = days === undefined ? undefined : records.traffic.dayAt(clock.now() - (days - 1) * DAY_MS);
+    const since = days === undefined ? undefined : records.traffic.firstOfLast(days);
     const found = records.traffic.find({ by, upstream, repository, since });
     const items = found.filter(({ name }) => search === undefined || name.includes(search));
     if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
