@@ -106,7 +106,9 @@ export class Manifests {
       const fetched = askBeyond(record.acceptClass === "" ? [] : ask.accept, (accept) =>
         this.#bytes.fetch(client, record, record.digest, ask.userAgent, accept),
       );
-      return { ...resolved, manifest: await fetched };
+      // What the tag means may have been known: the bytes were not.
+      const outcome = resolved.outcome === "stale" ? resolved.outcome : "miss";
+      return { ...resolved, outcome, manifest: await fetched };
     } catch (error) {
       // The digest is not there. The tag may still be: it may have moved meanwhile, or a replica lags behind. So it is asked for itself.
       if (!isGranaryError(error, "not-found")) throw error;

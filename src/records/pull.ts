@@ -28,6 +28,10 @@ type Part = {
   wasAsked: boolean;
   /** The last request for it broke off. */
   isBroken: boolean;
+  /** As what it was counted; a blob that is asked for in many parts counts once. */
+  counted: "hits" | "misses" | undefined;
+  /** How often all of it had been sent when it was asked for last. */
+  rounds: number;
 };
 
 /** Blobs of one pull of which anything is kept. */
@@ -103,8 +107,21 @@ export class OpenPull {
     if (part === undefined) return;
     // Ollama's probe is answered with the whole of a small blob, which it then asks for again (docs/protocol.md#ollama-probe).
     const times = this.key.agent.kind === "ollama" ? 2 : 1;
-    this.isRepeated ||= part.size !== undefined && part.size > 0 && part.sent >= times * part.size;
+    const rounds =
+      part.size === undefined || part.size === 0 ? 0 : Math.floor(part.sent / (times * part.size));
+    this.isRepeated ||= rounds > 0;
+    if (rounds > part.rounds) part.counted = undefined;
+    part.rounds = rounds;
     part.wasAsked = true;
+  }
+
+  /** True when an answer counts as a hit or a miss of its own, and not as a further part of a blob that was counted. */
+  counts(digest: Digest | undefined, as: "hits" | "misses"): boolean {
+    const part = digest && this.#parts.get(digest);
+    if (part === undefined) return true;
+    const isNew = part.counted === undefined || (part.counted === "hits" && as === "misses");
+    if (isNew) part.counted = as;
+    return isNew;
   }
 
   sent(digest: Digest | undefined, bytes: number): void {
@@ -173,7 +190,7 @@ export class OpenPull {
   #part(digest: Digest, size: number | undefined): Part | undefined {
     const known = this.#parts.get(digest);
     if (known !== undefined || this.#parts.size >= MOST_PARTS) return known;
-    const part: Part = { size, sent: 0, wasAsked: false, isBroken: false };
+    const part: Part = { size, sent: 0, wasAsked: false, isBroken: false, counted: undefined, rounds: 0 };
     this.#parts.set(digest, part);
     return part;
   }

@@ -92,9 +92,10 @@ export class RequestRecord {
 
   #count(from: "stored" | "upstream"): void {
     const name = from === "stored" ? "hits" : "misses";
-    for (const { sums } of this.#cells) sums[name] += 1;
+    const isCounted = this.#pull?.counts(this.#blob, name) ?? true;
+    if (isCounted) for (const { sums } of this.#cells) sums[name] += 1;
     if (this.#pull === undefined) return;
-    this.#pull[name] += 1;
+    if (isCounted) this.#pull[name] += 1;
     if (this.#asked.kind === "blob") this.#pulls.confirm(this.#pull);
   }
 

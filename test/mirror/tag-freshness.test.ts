@@ -25,6 +25,15 @@ function methods(world: MirrorWorld): string[] {
   return world.fake.matching({ kind: "manifest" }).map(({ method }) => method);
 }
 
+it("what only a HEAD has asked for so far is a miss for the GET after it, and then a hit", async () => {
+  const world = await startWorld();
+  const { manifestDigest } = world.fake.addImage("a/b", "1", { layers: [100] });
+  expect(await world.head("a/b", "1")).toMatchObject({ outcome: "miss" });
+  expect(await world.get("a/b", "1")).toMatchObject({ outcome: "miss" });
+  expect(await world.get("a/b", "1")).toMatchObject({ outcome: "hit" });
+  expect(await world.get("a/b", manifestDigest)).toMatchObject({ outcome: "hit" });
+});
+
 describe("a stored tag", () => {
   it("costs nothing upstream within its lifetime: two HEADs and a GET", async () => {
     const { world } = await worldWithOldTag();

@@ -1,5 +1,7 @@
 /** Pulls: what a person would call one is one, whoever else pulls at the same time, and however the client asks. */
+
 import { describe, expect, test } from "vitest";
+import type { RequestEnd } from "../../src/records/request-record.ts";
 import { DOCKER, imageOf, indexOf, recordsWorld } from "../support/records-world.ts";
 
 const amd64 = imageOf("alpine amd64", [10, 200, 300]);
@@ -83,6 +85,23 @@ describe("one pull", () => {
     expect(world.pulls()).toMatchObject([
       { tag: "1b", agent: "ollama", state: "done", blobs: 2, size: 1_700, isRepeated: 0 },
     ]);
+  });
+
+  test("counts a blob once as hit or miss, in however many parts it is asked for, and anew when all of it is asked for again", async () => {
+    const world = await recordsWorld();
+    const model = imageOf("model", [10, 1_600]);
+    const [, blob = model.digest] = model.blobs;
+    world.manifest(model, { tag: "1" });
+    const parts = (from: RequestEnd["from"]) => {
+      for (let part = 0; part < 16; part++) world.blob(blob, 100, {}, { from });
+    };
+    parts("upstream");
+    expect(world.pulls()).toMatchObject([{ hits: 1, misses: 1, served: 1_600 + model.bytes.length }]);
+    // The rest of them may find it stored.
+    world.blob(blob, 0);
+    parts("stored");
+    expect(world.pulls()).toMatchObject([{ hits: 2, misses: 1, isRepeated: 1 }]);
+    expect(world.records.traffic.totals().all).toMatchObject({ hits: 2, misses: 1 });
   });
 
   test("of all platforms is one, though the first of them is whole long before the last is asked for", async () => {
