@@ -9,7 +9,7 @@ import { ctr, ctr2 } from "./support/ctr-client.ts";
 import { dockerd } from "./support/dockerd-client.ts";
 import { type GranaryProcess, startGranary } from "./support/granary-process.ts";
 import { type HubFront, startHubFront } from "./support/hub-front.ts";
-import type { ImageClient, ImageClientKind } from "./support/image-client.ts";
+import type { ImageClient, ImageClientKind, ImageName } from "./support/image-client.ts";
 import { podman } from "./support/podman-client.ts";
 import { HUB } from "./support/pull-scenario.ts";
 import { startRealUpstream, UPSTREAM_PROGRAMS } from "./support/real-upstream.ts";
@@ -61,17 +61,25 @@ describeWith(
         expect(await client.pull(image), `${image.tag} by ${name}`).toEqual(wanted);
     }
 
-    /** Nobody asks the upstream for it. Docker has a place of its own to go on to, and says why that one failed; the others say `why`. */
+    /** No byte of it crosses. Docker goes on to Docker Hub and says why that failed: `why` is told when it asks Granary by name. */
     async function expectRefused(image: StoredImage, why: RegExp): Promise<void> {
       front.account.clear();
       for (const { name, client } of clients) {
-        const said = await client.pull(image).then(
-          () => "pulled",
-          (error: Error) => error.message,
-        );
-        expect(said, `${image.tag} by ${name}`).toMatch(name === "dockerd" ? /registry-1\.docker\.io/ : why);
+        const isDocker = name === dockerd.name;
+        const says = isDocker ? /registry-1\.docker\.io/ : why;
+        expect(await failureOf(client, image), `${image.tag} by ${name}`).toMatch(says);
+        if (!isDocker) continue;
+        const byName = { ...image, repository: `127.0.0.1:${granary.port(HUB)}/${image.repository}` };
+        expect(await failureOf(client, byName), `${image.tag} by name`).toMatch(why);
       }
       expect(front.account.matching({ kind: "blob" })).toEqual([]);
+    }
+
+    function failureOf(client: ImageClient, image: ImageName): Promise<string> {
+      return client.pull(image).then(
+        () => "pulled",
+        (error: Error) => error.message,
+      );
     }
 
     test("all of them pull what may pass", async () => {
