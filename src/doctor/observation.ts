@@ -28,9 +28,9 @@ export function says(area: string): Says {
   return { good: finding("good"), note: finding("note"), wrong: finding("wrong") };
 }
 
-/** A sentence that carries its own advice ("...: do this") stays one sentence. */
+/** A sentence that carries its own advice ("...: do this") stays one sentence. A name at its beginning (ghcr.io) stays as it is. */
 export function sentence(text: string): string {
   const whole = text.trim();
-  const begin = /^https?:/.test(whole) ? whole.slice(0, 1) : whole.slice(0, 1).toUpperCase();
+  const begin = /^(?:https?:|\S*\.\S)/.test(whole) ? whole.slice(0, 1) : whole.slice(0, 1).toUpperCase();
   return `${begin}${whole.slice(1)}${/[.!?]$/.test(whole) ? "" : "."}`;
 }
