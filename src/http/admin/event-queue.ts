@@ -9,6 +9,7 @@ export class EventQueue {
   #texts: string[] = [];
   #snapshot: string | undefined;
   #wake: (() => void) | undefined;
+  #letGo: (() => void) | undefined;
   #isOver = false;
 
   event(text: string): void {
@@ -37,8 +38,21 @@ export class EventQueue {
     return text;
   }
 
+  /** Resolves when `sending` is over, or the queue: who reads nothing more is not waited for. */
+  async sent(sending: Promise<unknown>): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#letGo = resolve;
+      sending.then(
+        () => resolve(),
+        () => resolve(),
+      );
+      if (this.#isOver) resolve();
+    });
+  }
+
   end(): void {
     this.#isOver = true;
+    this.#letGo?.();
     this.#texts = [];
     this.#snapshot = undefined;
     this.#wake?.();

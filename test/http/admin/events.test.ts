@@ -133,6 +133,15 @@ test("a listener that does not read holds no more than a thousand events, and is
   expect(await queue.next()).toBeUndefined();
 });
 
+test("who has not taken the last of them when a thousand more wait is not waited for", async () => {
+  const queue = new EventQueue();
+  const taken = queue.sent(new Promise(() => undefined));
+  for (let count = 0; count < 1_001; count++) queue.event("more");
+  await taken;
+  expect(await queue.next()).toBeUndefined();
+  await queue.sent(new Promise(() => undefined));
+});
+
 test("HEAD makes no listener: it is answered, and nothing is taken for it after that", async () => {
   const { parts, counts } = partsOf();
   const admin = await startAdmin({ parts });

@@ -71,7 +71,7 @@ export function eventRoutes(
       listeners += 1;
       try {
         for (let text = await queue.next(); text !== undefined; text = await queue.next())
-          await body.write(text);
+          await queue.sent(body.write(text));
       } finally {
         listeners -= 1;
         for (const end of leave) end();
