@@ -1,11 +1,36 @@
+import { globSync, readFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { defineConfig } from "vitest/config";
 
 /** Servers that run at the same time would want the same port; a test of the admin face names another one in its configuration. */
 const QUIET_ADMIN = { GRANARY_ADMIN: "off" };
+/** The processes that tests start read the compiled program from here, which halves the time they take to start. */
+const COMPILED = { NODE_COMPILE_CACHE: join(tmpdir(), "granary-tests-compiled") };
 
-/** Two projects: `unit` needs nothing but Node; `e2e` starts real registries and real clients. */
+/** The files of real clients say by these words on which lines (test/e2e/support/lines.ts) they run. */
+const filesOfEndToEnd = globSync("test/e2e/**/*.test.ts");
+const says = (file: string, words: RegExp) => words.test(readFileSync(file, "utf8"));
+const isOnBothLines = (file: string) => says(file, /\bLINES\b|\bdescribePulls\b/);
+const isOnSlowLine = (file: string) => isOnBothLines(file) || says(file, /\bSLOW_LINE\b/);
+const isOnlyOnSlowLine = (file: string) => isOnSlowLine(file) && !isOnBothLines(file);
+
+function e2e(name: string, env: Record<string, string>, include: string[], maxWorkers: number) {
+  return {
+    test: {
+      name,
+      include,
+      env: { ...COMPILED, ...QUIET_ADMIN, ...env },
+      maxWorkers,
+      sequence: { groupOrder: maxWorkers },
+      globalSetup: ["test/e2e/support/fill-upstream.ts"],
+      testTimeout: 600_000,
+      hookTimeout: 600_000,
+    },
+  };
+}
+
+/** `unit` needs nothing but Node; the two of `e2e` start real registries and real clients, and run one after the other. */
 export default defineConfig({
   test: {
     projects: [
@@ -19,22 +44,20 @@ export default defineConfig({
           // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and two leave a core idle.
           maxWorkers: Math.max(3, availableParallelism()),
           hookTimeout: 300_000,
-          // The processes that tests start read the compiled program from here, which halves the time they take to start.
-          env: { NODE_COMPILE_CACHE: join(tmpdir(), "granary-tests-compiled"), ...QUIET_ADMIN },
+          env: { ...COMPILED, ...QUIET_ADMIN },
           // What is polled for may take long on a busy machine; by default a poll gives up after one second.
           expect: { poll: { timeout: 60_000 } },
         },
       },
-      {
-        test: {
-          name: "e2e",
-          env: QUIET_ADMIN,
-          include: ["test/e2e/**/*.test.ts"],
-          fileParallelism: false,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
-        },
-      },
+      // Real clients wait for each other, for a disk and for time: two files at once take little more of it than one.
+      e2e(
+        "e2e",
+        { GRANARY_E2E_LINE: "fast" },
+        filesOfEndToEnd.filter((file) => !isOnlyOnSlowLine(file)),
+        2,
+      ),
+      // What may cross a slow line is counted closely, and how fast it comes back is measured: nothing else runs then.
+      e2e("e2e-slow-line", { GRANARY_E2E_LINE: "slow" }, filesOfEndToEnd.filter(isOnSlowLine), 1),
     ],
   },
 });

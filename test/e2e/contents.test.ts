@@ -3,17 +3,14 @@
  * that what was removed is pulled again for the price of what went.
  */
 import { expect, test } from "vitest";
-import { LINES } from "./support/lines.ts";
+import { FAST_LINE } from "./support/lines.ts";
 import { HUB, useStage } from "./support/pull-scenario.ts";
 import { UPSTREAM_PROGRAMS } from "./support/real-upstream.ts";
 import { describeWith } from "./support/required-programs.ts";
 import { skopeo } from "./support/skopeo-client.ts";
 
-const [line] = LINES;
-
 describeWith(["skopeo", ...UPSTREAM_PROGRAMS], "skopeo, and what is stored steered by commands", () => {
-  if (line === undefined) throw new Error("there is no line");
-  const stage = useStage(line);
+  const stage = useStage(FAST_LINE);
 
   test("what is kept stays while room is made beside a pull, and is pulled with the upstream gone", async () => {
     const { cleanup, granary, upstream, front } = stage();

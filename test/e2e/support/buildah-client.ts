@@ -4,13 +4,15 @@ import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } fr
 import { writeRegistriesConf } from "./registries-conf.ts";
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
+import { overlaysWork } from "./storage-driver.ts";
 
 export const buildah: ImageClientKind = { name: "buildah", programs: ["buildah"], start: startBuildah };
 
 async function startBuildah(cleanup: AsyncDisposableStack, port: number): Promise<ImageClient> {
   const home = await scratchDirectory(cleanup, "buildah");
   const conf = await writeRegistriesConf(home, port);
-  const places = ["--root", join(home, "root"), "--runroot", join(home, "run"), "--storage-driver", "vfs"];
+  const driver = (await overlaysWork()) ? "overlay" : "vfs";
+  const places = ["--root", join(home, "root"), "--runroot", join(home, "run"), "--storage-driver", driver];
   const run = (...args: string[]) =>
     runCommand("buildah", [...places, "--registries-conf", conf, ...args], {
       env: { ...NO_WAY_OUT, BUILDAH_ISOLATION: "chroot" },

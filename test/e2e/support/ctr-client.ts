@@ -8,11 +8,12 @@ import { BackgroundProgram } from "./background-program.ts";
 import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } from "./image-client.ts";
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
+import { overlaysWork } from "./storage-driver.ts";
 
 export const ctr = containerdKind("ctr", "containerd");
 export const ctr2 = containerdKind("ctr-2", "containerd-2");
 
-/** What containerd would mount, load or look for on the machine, and a pull into `native` does not need. */
+/** What containerd would mount, load or look for on the machine, and a pull does not need. */
 const DISABLED = [
   "grpc.v1.cri",
   ...["aufs", "btrfs", "devmapper", "zfs"].map((name) => `snapshotter.v1.${name}`),
@@ -33,7 +34,8 @@ async function startContainerd(
   const home = await scratchDirectory(cleanup, "containerd");
   const hosts = await writeHosts(home, port);
   const socket = join(home, "containerd.sock");
-  await writeFile(join(home, "config.toml"), settingsFor(home, socket));
+  const snapshotter = (await overlaysWork()) ? "overlayfs" : "native";
+  await writeFile(join(home, "config.toml"), settingsFor(home, socket, snapshotter));
   const program = new BackgroundProgram(daemon, ["--config", join(home, "config.toml")]);
   cleanup.defer(() => program.stop());
   const run = (...args: string[]) => runCommand(client, ["--address", socket, ...args], { env: NO_WAY_OUT });
@@ -43,7 +45,7 @@ async function startContainerd(
       () => undefined,
     ),
   );
-  return { pull: (image) => pull(run, hosts, image) };
+  return { pull: (image) => pull(run, ["--snapshotter", snapshotter, "--hosts-dir", hosts], image) };
 }
 
 /** `server` is a closed port: whatever Granary does not answer fails, instead of passing by it unseen. */
@@ -59,7 +61,7 @@ async function writeHosts(home: string, port: number): Promise<string> {
   return directory;
 }
 
-function settingsFor(home: string, socket: string): string {
+function settingsFor(home: string, socket: string, snapshotter: string): string {
   const disabled = DISABLED.map((name) => `"io.containerd.${name}"`).join(", ");
   return `version = 2
 root = "${join(home, "root")}"
@@ -71,17 +73,17 @@ address = "${socket}"
 address = "${join(home, "ttrpc.sock")}"
 [[plugins."io.containerd.transfer.v1.local".unpack_config]]
 platform = "linux/amd64"
-snapshotter = "native"
+snapshotter = "${snapshotter}"
 `;
 }
 
 async function pull(
   run: (...args: string[]) => Promise<string>,
-  hosts: string,
+  how: readonly string[],
   { repository, tag }: ImageName,
 ) {
   const name = `docker.io/${repository}:${tag}`;
-  await run("images", "pull", "--snapshotter", "native", "--hosts-dir", hosts, name);
+  await run("images", "pull", ...how, name);
   const listed = await run("images", "list", `name==${name}`);
   const top = /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? "";
   const manifest = await manifestOf(run, top);

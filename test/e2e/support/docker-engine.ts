@@ -5,6 +5,7 @@ import { BackgroundProgram } from "./background-program.ts";
 import { NO_WAY_OUT } from "./image-client.ts";
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
+import { overlaysWork } from "./storage-driver.ts";
 
 export const ENGINE_PROGRAMS = ["dockerd", "docker", "containerd"];
 
@@ -25,10 +26,11 @@ export async function startDockerEngine(
   const config = join(home, "daemon.json");
   await writeFile(config, "{}");
   const socket = join(home, "docker.sock");
+  const driver = (await overlaysWork()) ? "overlay2" : "vfs";
   const program = new BackgroundProgram(
     "dockerd",
     [
-      ["--iptables=false", "--ip6tables=false", "--bridge=none", "--storage-driver=vfs"],
+      ["--iptables=false", "--ip6tables=false", "--bridge=none", `--storage-driver=${driver}`],
       ["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
       ["--pidfile", join(home, "pid"), "--config-file", config, "--host", `unix://${socket}`],
       args,

@@ -4,6 +4,7 @@ import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } fr
 import { writeRegistriesConf } from "./registries-conf.ts";
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
+import { overlaysWork } from "./storage-driver.ts";
 
 export const podman: ImageClientKind = { name: "podman", programs: ["podman"], start: startPodman };
 
@@ -18,7 +19,8 @@ async function startPodman(cleanup: AsyncDisposableStack, port: number): Promise
     "--tmpdir",
     join(home, "tmp"),
   ];
-  const modes = ["--storage-driver=vfs", "--events-backend=none", "--cgroup-manager=cgroupfs"];
+  const driver = (await overlaysWork()) ? "overlay" : "vfs";
+  const modes = [`--storage-driver=${driver}`, "--events-backend=none", "--cgroup-manager=cgroupfs"];
   const run = (...args: string[]) => runCommand("podman", [...places, ...modes, ...args], { env });
   return { pull: (image) => pull(run, image) };
 }
