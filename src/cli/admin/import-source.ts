@@ -20,7 +20,7 @@ import { GranaryError } from "../../errors.ts";
 import { sourceFor } from "../../library/default-source.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parsePlatform } from "../../oci/platform.ts";
-import { DOCKER_HUB, parseReference } from "../../oci/reference.ts";
+import { DOCKER_HUB, isRepositoryName, parseReference } from "../../oci/reference.ts";
 import { OLLAMA_REGISTRY } from "../../ollama/model-name.ts";
 import { openDirectoryImports } from "../../other-directory.ts";
 import { matches, parsePattern } from "../../routing/name-pattern.ts";
@@ -82,7 +82,9 @@ export async function chosenNames(
 ): Promise<readonly ListedName[]> {
   if (patterns.length === 0) return source.names;
   const hosts = new Set(source.names.flatMap(({ upstream }) => upstream ?? []));
-  const upstreams = [...new Set([DOCKER_HUB, OLLAMA_REGISTRY, ...hosts])].map(routedBy);
+  const upstreams = [...new Set([DOCKER_HUB, OLLAMA_REGISTRY, ...hosts])].map((host) =>
+    routedBy(host, source),
+  );
   const chosen = new Set<ListedName>();
   for (const text of patterns) {
     const pattern = parsePattern(text, upstreams);
@@ -110,8 +112,12 @@ async function withAttached(
   return source.names.filter((name) => chosen.has(name) || chosen.has(rootOf(name, hosts)));
 }
 
-function routedBy(name: string): RoutedUpstream {
-  const names = name === DOCKER_HUB ? "hub" : name === OLLAMA_REGISTRY ? "ollama" : "oci";
+/** Models that were pulled through something else are called after that, and keep their own kind of names. */
+function routedBy(name: string, { names: all }: ImportSource): RoutedUpstream {
+  const hasModels = all.some(
+    ({ upstream, repository }) => upstream === name && !isRepositoryName(repository ?? "none"),
+  );
+  const names = name === DOCKER_HUB ? "hub" : name === OLLAMA_REGISTRY || hasModels ? "ollama" : "oci";
   return { name, aliases: [], names };
 }
 

@@ -17,10 +17,12 @@ import type { AdminClient } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { chosenNames, openImportSource, SOURCES } from "./import-source.ts";
+import { renamedSource } from "./renamed-source.ts";
 
 type ImportFlags = AdminFlags & {
   readonly as?: string;
   readonly replace?: boolean;
+  readonly rename?: readonly string[];
   readonly platform?: readonly string[];
 };
 
@@ -70,6 +72,12 @@ export function bundleImportCommand(): Command {
 function withImportOptions(command: Command): Command {
   return command
     .addOption(new Option("--as <name>", "the name that it gets here, where the source has one thing"))
+    .addOption(
+      new Option(
+        "--rename <old=new...>",
+        "names of one registry as those of another: granary.lab:11435=registry.ollama.ai for what was pulled through a Granary",
+      ),
+    )
     .addOption(new Option("--replace", "move tags that are here and stand for something else"));
 }
 
@@ -80,8 +88,9 @@ async function run(
   command: Command,
 ): Promise<void> {
   const report = await runShown(command, { doing: `importing ${text}` }, async (controls) => {
-    const source = await openImportSource(text, flags, controls.signal);
+    const opened = await openImportSource(text, flags, controls.signal);
     try {
+      const source = renamedSource(opened, flags.rename ?? []);
       const names = await chosenNames(source, patterns);
       if (names.length === 0)
         throw new GranaryError("not-found", `${source.path} has nothing in it that could be imported.`);
@@ -89,7 +98,7 @@ async function run(
         importFrom(source, names, client, flags, controls),
       );
     } finally {
-      await source.close();
+      await opened.close();
     }
   });
   if (report === undefined) return;

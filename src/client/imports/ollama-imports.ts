@@ -52,7 +52,9 @@ export async function openOllamaImports(directory: string): Promise<ImportSource
     manifest: async (digest) => documents.get(digest),
     blob: async (digest) => {
       if (!digest.startsWith("sha256:")) return undefined;
-      const stored = await openStored(layout.blob(digest));
+      // Before 0.1.30 files were called by the digest as it is; Ollama renames them at its start (fixBlobs in server/fixblobs.go).
+      const stored =
+        (await openStored(layout.blob(digest))) ?? (await openStored(join(layout.blobs, digest)));
       return stored && offered(stored);
     },
     close: async () => undefined,

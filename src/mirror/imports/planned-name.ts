@@ -165,7 +165,7 @@ function upstreamFor(
   );
   if (found === undefined) {
     const names = upstreams.map(({ name }) => name).join(", ");
-    const text = `No upstream "${upstream}" is configured here, so nobody could pull it (there are ${names}): add it under "upstreams", or give another name with --as NAME.`;
+    const text = `No upstream "${upstream}" is configured here, so nobody could pull it (there are ${names}): add it under "upstreams", or give another name with --as NAME. What was pulled through a Granary is called after that: --rename ${upstream}=REGISTRY says what it stands for.`;
     throw new GranaryError("route-unknown", text);
   }
   const isName = found.names === "ollama" ? isModelRepository(repository) : isRepositoryName(repository);

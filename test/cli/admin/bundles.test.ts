@@ -348,13 +348,37 @@ describe("an import from elsewhere", () => {
     await mkdir(place, { recursive: true });
     await mkdir(join(models, "blobs"));
     await writeFile(join(place, "1b"), manifest);
-    for (const bytes of parts)
-      await writeFile(join(models, "blobs", `sha256-${encodedOf(digestOf(bytes))}`), bytes);
+    // The older of the two forms in which Ollama has called its files, and one that is still being pulled.
+    for (const [index, bytes] of parts.entries()) {
+      const name = digestOf(bytes).replace(":", index === 0 ? ":" : "-");
+      await writeFile(join(models, "blobs", name), bytes);
+    }
+    const begun = manifest
+      .toString()
+      .replaceAll(encodedOf(digestOf(parts[1] ?? Buffer.of())), "f".repeat(64));
+    await writeFile(join(place, "2b"), begun);
+    await writeFile(join(models, "blobs", `sha256-${"f".repeat(64)}-partial`), "half");
+    const through = join(models, "manifests", "granary.lab:11435", "team", "Other");
+    await mkdir(through, { recursive: true });
+    await writeFile(join(through, "1b"), manifest);
     const done = await runMain(["import", `ollama:${models}`, "--directory", directory, "--json"]);
     expect(JSON.parse(done.out).names).toMatchObject([
       { name: "fake.test/team/app:1b", outcome: "imported" },
+      { name: "fake.test/team/app:2b", outcome: "incomplete" },
+      { outcome: "refused", reason: expect.stringContaining("--rename granary.lab:11435=REGISTRY") },
     ]);
     await isServed(serving.port, "1b", parts);
+    const renamed = async (rename: string, ...patterns: string[]) =>
+      await runMain([
+        ...["import", `ollama:${models}`, ...patterns, "--rename", rename],
+        ...["--directory", directory, "--json", "--dry-run"],
+      ]);
+    const other = await renamed("Granary.lab:11435=registry.ollama.ai", "registry.ollama.ai/team/Other:1b");
+    expect(JSON.parse(other.out).names).toMatchObject([
+      { name: "registry.ollama.ai/team/Other:1b", outcome: "imported" },
+    ]);
+    for (const wrong of ["granary.lab:11435", "elsewhere.lab=fake.test", "=x"])
+      expect(await renamed(wrong)).toMatchObject({ code: 2, out: "" });
     const nothing = await runMain(["import", `ollama:${directory}`, "--directory", directory]);
     expect(nothing).toMatchObject({ code: 2, err: expect.stringContaining("OLLAMA_MODELS") });
   });
