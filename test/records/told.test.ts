@@ -35,6 +35,29 @@ test("what was fetched is counted as traffic of its repository, as it comes", as
   ]);
 });
 
+test("a blob that cannot be fetched is told of once, however often clients ask; and when it comes in", async () => {
+  const world = await startWorld();
+  const { layerDigests } = world.fake.addImage("a/b", "1", { layers: [MiB] });
+  const [layer = ""] = layerDigests;
+  await world.get("a/b", "1");
+  const failing = async (times: number) => {
+    for (let time = 0; time < times; time++) {
+      await expect(world.read("a/b", layer)).rejects.toMatchObject({ code: "digest-mismatch" });
+      await world.fills(0);
+    }
+  };
+  world.fake.fail(/blobs/, { kind: "flip", offset: 5 }, { times: 1_000 });
+  await failing(10);
+  expect(kinds(world)).toEqual(["fill-begun", "digest-mismatch"]);
+  world.clock.aheadMs += 11 * 60_000;
+  await failing(5);
+  expect(kinds(world)).toHaveLength(4);
+  world.fake.faults.length = 0;
+  await world.read("a/b", layer);
+  await world.fills(0);
+  expect(kinds(world).slice(4)).toEqual(["fill-ended"]);
+});
+
 test("a transfer that nobody waits for any more is told of as paused", async () => {
   const world = await startWorld({ upstream: { policy: { lingerMs: 0 } } });
   const digest = world.fake.addGeneratedBlob({ seed: 1, size: 4 * MiB }, "a/b");

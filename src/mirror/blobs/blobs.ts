@@ -23,6 +23,7 @@ import type { Reservation, Space } from "../space/space.ts";
 import type { Uses } from "../space/uses.ts";
 import type { SoundBlobs } from "../upkeep/sound-blobs.ts";
 import { ConfirmingOrigin } from "./confirming-origin.ts";
+import { FailingFills } from "./failing-fills.ts";
 import { FillLog } from "./fill-log.ts";
 import { provingReader, tellingReader } from "./repository-reader.ts";
 import { restOf } from "./rest-of.ts";
@@ -47,10 +48,12 @@ type Sized = { readonly digest: Digest; readonly size: number | undefined; reado
 
 export class Blobs {
   readonly #parts: BlobParts;
+  readonly #failing: FailingFills | undefined;
   #isClosed = false;
 
   constructor(parts: BlobParts) {
     this.#parts = parts;
+    this.#failing = parts.events && new FailingFills(parts.events, parts.clock);
   }
 
   /** A readable blob; the caller releases it. F12: the pin is taken before the first look-up. */
@@ -184,7 +187,9 @@ export class Blobs {
         mediaType: undefined,
       });
     });
-    const observer = new FillLog(target, this.#parts, wanting);
+    const { log, clock } = this.#parts;
+    const events = this.#failing?.tellerOf(target);
+    const observer = new FillLog(target, { log, clock, ...(events && { events }) }, wanting);
     const { policy } = client.upstream;
     return { digest, upstream: target.upstream, size, origin, policy, observer, ...wanting };
   }

@@ -1,10 +1,11 @@
 /** Owns refreshes: tags count as old from now on, whatever their dates say, and their upstreams are asked what they mean. */
-import { messageOf } from "../../errors.ts";
+import { GranaryError, messageOf } from "../../errors.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
 import type { TagInRepository } from "../../metadata/repository-rows.ts";
-import { matches } from "../../routing/name-pattern.ts";
+import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 import type { ManifestHeadAnswer } from "../mirror.ts";
+import { namesOfPattern } from "./names-of-pattern.ts";
 import { repositoryName, type StoredNames } from "./stored-names.ts";
 
 export type RefreshedTag = RepositoryKey & {
@@ -25,6 +26,8 @@ export type RefreshParts = {
 };
 
 const MOST_TAGS = 1_000;
+/** A tag has one for each kind of clients. */
+const MOST_ROWS = 20_000;
 /** Questions to upstreams at the same time. */
 const AT_ONCE = 8;
 
@@ -39,14 +42,20 @@ export async function refreshTags(
   const { names, rows, expire } = parts;
   const pattern = await names.parse(text);
   const found: Tag[] = [];
+  const byName = new Map<string, Tag>();
+  let isAnything = false;
   for await (const where of names.repositories(pattern)) {
-    const tags = await rows.tagsIn(where, MOST_TAGS);
-    for (const row of tags) if (matches(pattern, { ...where, ...row })) found.push({ ...where, ...row });
-    if (found.length >= MOST_TAGS) break;
+    isAnything ||= (await namesOfPattern(rows, where, pattern)).length > 0;
+    for (const row of await rows.tagsIn(where, MOST_ROWS)) {
+      const tag = { ...where, ...row };
+      if (!matches(pattern, tag)) continue;
+      found.push(tag);
+      byName.set(`${repositoryName(tag)}:${tag.tag}`, byName.get(`${repositoryName(tag)}:${tag.tag}`) ?? tag);
+    }
+    if (byName.size > MOST_TAGS) throw tooMany(pattern);
   }
-  if (found.length === 0) throw await names.nothing(text, pattern);
+  if (found.length === 0) throw isAnything ? hasNoTag(pattern) : await names.nothing(text, pattern);
   if (!dryRun) for (const tag of found) expire(tag);
-  const byName = new Map(found.map((tag) => [`${repositoryName(tag)}:${tag.tag}`, tag]));
   const waiting = [...byName.values()];
   const refreshed: RefreshedTag[] = [];
   while (waiting.length > 0) {
@@ -54,6 +63,16 @@ export async function refreshTags(
     refreshed.push(...(await Promise.all(batch.map((tag) => asked(parts, tag, dryRun)))));
   }
   return refreshed;
+}
+
+function tooMany({ text }: NamePattern): GranaryError {
+  const sentence = `${text} stands for more than ${MOST_TAGS} tags, and each costs a question to its registry: name fewer. Nothing was refreshed.`;
+  return new GranaryError("reference-invalid", sentence, { target: text, saysWhatToDo: true });
+}
+
+function hasNoTag({ text }: NamePattern): GranaryError {
+  const sentence = `No tag is stored of what ${text} stands for: what was pulled by its digest never changes, so there is nothing to ask.`;
+  return new GranaryError("not-found", sentence, { target: text, saysWhatToDo: true });
 }
 
 async function asked({ ask }: RefreshParts, tag: Tag, dryRun: boolean): Promise<RefreshedTag> {
