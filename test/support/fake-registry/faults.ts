@@ -14,6 +14,7 @@ export type Fault =
   /** Headers never come. */
   | { readonly kind: "hang" }
   | { readonly kind: "drip"; readonly bytes: number; readonly everyMs: number }
+  /** A body that is not longer comes to its end: its connection would be taken for free, and the next request on it would wait. */
   | { readonly kind: "stall"; readonly afterBytes: number }
   | { readonly kind: "cut"; readonly afterBytes: number }
   /**

@@ -52,7 +52,8 @@ export async function sendReply(
   const body = reply.body;
   if (record.method === "HEAD" || body === undefined) return endCleanly(response);
   const sent = await sendBytes(response, record, body, fault, pace);
-  if (sent) await endBody(response, fault);
+  const isWhole = fault?.kind === "stall" && fault.afterBytes >= body.end - body.start;
+  if (sent) await endBody(response, isWhole ? undefined : fault);
 }
 
 function spoiledHeaders({ headers, body }: Reply, fault: Fault | undefined): OutgoingHttpHeaders {
