@@ -124,6 +124,31 @@ describe("setup docker", () => {
     expect(await readFile(world.path("real/daemon.json"), "utf8")).toBe("{}\n");
   });
 
+  test("a kill between what is kept and the file itself leaves a state from which both ways lead", async () => {
+    const before = '{"debug": true}\n';
+    const killed = async () => {
+      const world = await setupWorld("docker", "daemon.json", { "daemon.json": before });
+      await world.setUp();
+      await world.write("daemon.json", before);
+      await world.write(".daemon.json.granary-1", "a draft that nobody finished");
+      return world;
+    };
+    const again = await killed();
+    await again.setUp();
+    expect(JSON.parse(await again.read("daemon.json"))).toEqual({
+      debug: true,
+      "registry-mirrors": [MIRROR],
+    });
+    await again.undo();
+    expect(await again.read("daemon.json")).toBe(before);
+    const undone = await killed();
+    await undone.undo();
+    expect([await undone.read("daemon.json"), await undone.files()]).toEqual([
+      before,
+      [".daemon.json.granary-1", "daemon.json"],
+    ]);
+  });
+
   test("a symbolic link to nothing is left as it is", async () => {
     const world = await setupWorld("docker", "etc/daemon.json");
     await mkdir(world.path("etc"));

@@ -133,6 +133,20 @@ test.each(["evil.test", "127.0.0.1.evil.test", "granary.lab", "1.2.3.4.5", "0x7f
   },
 );
 
+test("a Host or a target that is none of HTTP is refused in the form of every error", async () => {
+  const admin = await startAdmin();
+  for (const [line, host] of [
+    ["GET /api/v1/openapi.json", "evil.test@127.0.0.1"],
+    ["GET /api/v1/openapi.json", "127.0.0.1:99999"],
+    ["OPTIONS *", "127.0.0.1"],
+  ]) {
+    const text = await sendRaw(admin.port, `${line} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    expect(text, `${line} ${host}`).toMatch(
+      /^HTTP\/1\.1 400 .*"code":"config-invalid","message":"This request cannot be read/s,
+    );
+  }
+});
+
 test.each([
   ["http://evil.test/api/v1/openapi.json", "127.0.0.1"],
   ["http://127.0.0.1/api/v1/openapi.json", "evil.test"],
