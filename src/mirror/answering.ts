@@ -11,6 +11,7 @@ import type { Links } from "./access/links.ts";
 import type { Blobs } from "./blobs/blobs.ts";
 import type { CurrentUpstreams } from "./current-upstreams.ts";
 import type { ImportedReferrers } from "./lists/imported-referrers.ts";
+import { digestsIn } from "./lists/list-items.ts";
 import { onlyTags } from "./lists/only-tags.ts";
 import type { Referrers } from "./lists/referrers.ts";
 import type { TagLists } from "./lists/tag-lists.ts";
@@ -162,7 +163,16 @@ function listAnswers(
       }),
     referrers: (target, asker) =>
       importedReferrers.with(target, () =>
-        answerer.answer(target, asker, { run: (client) => referrers.get(client, target, asker), ...LIST }),
+        answerer.answer(target, asker, {
+          run: async (client) => {
+            const list = await referrers.get(client, target, asker);
+            // One that cannot be read leads nowhere, and is handed on as it is.
+            if (passage.isConcerned(target))
+              passage.attach(target, target.digest, await digestsIn(list.body).catch(() => []));
+            return list;
+          },
+          ...LIST,
+        }),
       ),
   };
 }

@@ -43,6 +43,8 @@ const REMEMBERED_REPOSITORIES = 10_000;
 const REMEMBERED_WAYS = 50_000;
 /** Names by which one digest was come to; further ones are rare. */
 const MOST_WAYS = 16;
+/** Of what refers to one digest, so many may be asked for; real ones have some dozens. */
+const MOST_ATTACHED = 2_000;
 /** How long it is believed that the stored documents of a repository tell no further ways. */
 const SEARCHED_MS = 5_000;
 /** Indexes lie in indexes, but not deeper than this in anything that a client can use. */
@@ -102,6 +104,18 @@ export class Passage {
     }
     const ways = tag === undefined ? [...this.#waysTo(target, digest), { digest }] : [{ tag }];
     for (const each of [digest, ...listed]) this.#remember(target, each, ways);
+  }
+
+  /** True where a rule speaks of this repository: `attach` need not be called otherwise. */
+  isConcerned(where: RepositoryKey): boolean {
+    return this.#rules.length > 0 && this.#localOf(where) !== NO_RULES;
+  }
+
+  /** `referring` are listed as what refers to `digest`, such as its signatures: they may be asked for by those who may have that. */
+  attach(where: RepositoryKey, digest: Digest, referring: readonly Digest[]): void {
+    const known = this.#waysTo(where, digest);
+    const ways = known.length === 0 ? [{ digest }] : known;
+    for (const each of referring.slice(0, MOST_ATTACHED)) this.#remember(where, each, ways);
   }
 
   /** Which of the tags of a repository may pass; undefined where all of them may. */

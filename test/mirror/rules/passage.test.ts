@@ -1,5 +1,6 @@
 /** Shows which names pass: what is denied, what is allowed, digests that lead elsewhere, lists, restarts, and rules made by command. */
 import { describe, expect, test } from "vitest";
+import { OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import { placeImage, placeIndex } from "../../support/fake-images.ts";
 import { type MirrorWorld, startWorld } from "../../support/mirror-world.ts";
 
@@ -150,6 +151,39 @@ describe("an upstream of which something is allowed", () => {
     await world.read("a/b", blob);
     await world.get("a/b", child.digest);
     await expect(world.get("a/b", other.digest)).rejects.toMatchObject(refused);
+  });
+
+  test("what refers to something that passes is had by whoever asks what refers to it, and nothing else is", async () => {
+    const world = await startWorld({ passage: { allow: ["a/b:1"] } });
+    const { fake } = world;
+    const image = fake.addImage("a/b", "1", { layers: [100], format: "oci" });
+    const other = fake.addImage("a/b", "2", { layers: [100], seed: 9, format: "oci" });
+    const signature = (subject: string, seed: number) => {
+      const blob = fake.addGeneratedBlob({ seed, size: 50 }, "a/b");
+      const layers = [{ mediaType: "application/vnd.test.sig", digest: blob, size: 50 }];
+      const document = {
+        schemaVersion: 2,
+        mediaType: OCI_MANIFEST,
+        layers,
+        subject: { mediaType: OCI_MANIFEST, digest: subject, size: 1 },
+      };
+      return {
+        blob,
+        digest: fake.addManifest("a/b", undefined, Buffer.from(JSON.stringify(document)), OCI_MANIFEST),
+      };
+    };
+    const [good, bad] = [signature(image.manifestDigest, 40), signature(other.manifestDigest, 50)];
+    await world.get("a/b", "1");
+    await expect(world.get("a/b", good.digest)).rejects.toMatchObject(refused);
+    await expect(world.referrers("a/b", other.manifestDigest)).rejects.toMatchObject(refused);
+    expect((await world.referrers("a/b", image.manifestDigest)).body).toContain(good.digest);
+    await world.get("a/b", good.digest);
+    expect(await world.read("a/b", good.blob)).toHaveLength(50);
+    await expect(world.get("a/b", bad.digest)).rejects.toMatchObject(refused);
+    // It is no way around a rule that denies what it refers to.
+    world.renewPassage({ deny: ["a/b:1"] });
+    await expect(world.get("a/b", good.digest)).rejects.toMatchObject(refused);
+    await expect(world.read("a/b", good.blob)).rejects.toMatchObject(refused);
   });
 
   test("a pull goes on when its tag moves meanwhile", async () => {
