@@ -168,17 +168,14 @@ async function start(
       ...observers,
     });
   });
+  const spool = openSpool(layout);
   try {
     const mirror = await startMirror({
       ...observers,
       clients: upstreams.open(settings.upstreams),
       records,
-      metadata,
-      contents,
-      bound,
-      rules,
+      ...{ metadata, contents, bound, rules, spool },
       blobs: openDiskBlobs(layout),
-      spool: openSpool(layout),
       makeFolders: () => makeFolders(layout),
       budget: settings.storage,
       sightings,
@@ -198,6 +195,7 @@ async function start(
       upstreams: () => upstreams.current,
       ...{ contents, isAtRest },
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
+      partials: () => spool.list(),
     });
     const { jobs, warmUps, prefetch } = tasks;
     const importing = new AttendedJobs(jobs, "import");

@@ -7,7 +7,6 @@ import { messageOf } from "./errors.ts";
 import { Jobs, type JobsParts } from "./jobs/jobs.ts";
 import type { JobRows } from "./metadata/job-rows.ts";
 import type { Mirror } from "./mirror/mirror.ts";
-import type { Digest } from "./oci/digest.ts";
 import { asObject } from "./oci/json-value.ts";
 import { type ReloadPart, renewing } from "./reloading/reload-part.ts";
 import { parseSchedule } from "./schedule/schedule.ts";
@@ -17,6 +16,7 @@ import type { ContentQuestions } from "./verifying/meant-by.ts";
 import { titleOfVerify, VERIFY_JOB, verifyJob } from "./verifying/verify-job.ts";
 import { Prefetch } from "./warm/prefetch.ts";
 import { warmJob } from "./warm/warm-job.ts";
+import type { PreviewParts } from "./warm/warm-preview.ts";
 import { WarmUps } from "./warm/warm-ups.ts";
 
 export type TasksParts = JobsParts & {
@@ -26,8 +26,9 @@ export type TasksParts = JobsParts & {
   readonly contents: ContentQuestions;
   /** A command has opened the directory, and no server runs. */
   readonly isAtRest: boolean;
-  /** Whether a blob is here whole. */
-  readonly isHere: (digest: Digest) => Promise<boolean>;
+  /** Whether a blob is here whole, and what is here of others. */
+  readonly isHere: PreviewParts["isHere"];
+  readonly partials: PreviewParts["partials"];
 };
 
 export class OpenedTasks {

@@ -16,7 +16,7 @@ test("all that is stored is verified at the times of the settings, until they sa
   const { mirror, contents } = world;
   const tasks = new OpenedTasks({
     ...{ mirror, contents, clock, log: silentLog, rows: new MemoryRows(), events: new Events(clock) },
-    ...{ upstreams: () => [], isAtRest: false, isHere: async () => false },
+    ...{ upstreams: () => [], isAtRest: false, isHere: async () => false, partials: async () => [] },
   });
   onTestFinished(() => tasks.close(5_000));
   const settings = { verify: "0 * * * *" } as Settings;

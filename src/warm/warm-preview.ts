@@ -16,7 +16,7 @@ type PreviewLine = {
   readonly reference: string;
   /** `here`: nothing is to be fetched. `fetch`: see `bytes`. `failed`: see `reason`. */
   readonly outcome: "here" | "fetch" | "failed";
-  /** Of blobs that are not here, and of those that are. */
+  /** Bytes of blobs that are not here, and those that are; of a blob that has come in part, each of its parts. */
   readonly toFetch: number;
   readonly here: number;
   readonly reason?: string;
@@ -41,9 +41,19 @@ export type WarmPreview = {
   readonly budget: number;
 };
 
+type PartOfBlob = {
+  readonly digest: Digest;
+  /** undefined: of no upstream that can be told. */
+  readonly upstream: string | undefined;
+  /** Bytes that are here. */
+  readonly present: number;
+};
+
 export type PreviewParts = WarmParts & {
-  /** Bytes of the blob when it is here. */
+  /** Whether the blob is here whole. */
   readonly isHere: (digest: Digest) => Promise<boolean>;
+  /** Blobs of which a part is here, and which nobody fetches now. */
+  readonly partials: () => Promise<readonly PartOfBlob[]>;
 };
 
 const MOST_LINES = 500;
@@ -56,7 +66,8 @@ export async function previewWarm(
 ): Promise<WarmPreview> {
   const work: WarmWork = { ...parts, signal, note: () => undefined, ask, isPatient: false };
   const lines: PreviewLine[] = [];
-  const seen = new Map<string, number>();
+  const seen = new Set<string>();
+  const begun = await begunBlobs(parts);
   const sums = { toFetch: 0, here: 0 };
   const manifests = new Map<string, number>();
   for (const text of ask.references) {
@@ -68,10 +79,13 @@ export async function previewWarm(
           manifests.set(target.upstream, (manifests.get(target.upstream) ?? 0) + fetched);
           const own = { toFetch: 0, here: 0 };
           for (const { digest, size = 0 } of wanted.blobs) {
-            const place = (await parts.isHere(digest)) ? "here" : "toFetch";
-            own[place] += size;
-            if (!seen.has(digest)) sums[place] += size;
-            seen.set(digest, size);
+            const present = (await parts.isHere(digest))
+              ? size
+              : Math.min(size, begun.get(keyOf(target.upstream, digest)) ?? 0);
+            const of = [own, ...(seen.has(digest) ? [] : [sums])];
+            for (const sum of of) sum.here += present;
+            for (const sum of of) sum.toFetch += size - present;
+            seen.add(digest);
           }
           const { lacks } = wanted;
           const outcome = own.toFetch === 0 ? "here" : "fetch";
@@ -93,6 +107,17 @@ export async function previewWarm(
     pulls: costsOf(manifests, upstreams),
     budget: disk.budget,
   };
+}
+
+/** Bytes that are here of unfinished blobs; what one upstream began, a transfer of another does not go on with. */
+async function begunBlobs({ mirror, partials }: PreviewParts): Promise<ReadonlyMap<string, number>> {
+  const { fills } = await mirror.status();
+  const all = [...(await partials()), ...fills];
+  return new Map(all.map(({ upstream, digest, present }) => [keyOf(upstream, digest), present]));
+}
+
+function keyOf(upstream: string | undefined, digest: Digest): string {
+  return `${upstream ?? ""}\n${digest}`;
 }
 
 function failed(reference: string, error: unknown, signal: AbortSignal): PreviewLine {

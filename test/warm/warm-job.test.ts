@@ -1,7 +1,8 @@
 /** Shows warm-ups: what is asked for comes in whole, once, and is there for clients when the upstream is gone; what fails is a line. */
 import { describe, expect, onTestFinished, test } from "vitest";
-import { digestOf } from "../../src/oci/digest.ts";
+import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { WARM_JOB } from "../../src/warm/warm-job.ts";
+import { previewWarm } from "../../src/warm/warm-preview.ts";
 import type { WarmResult } from "../../src/warm/warm-result.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { placeImage, placeIndex } from "../support/fake-images.ts";
@@ -10,7 +11,7 @@ import { addModel, modelOf } from "../support/models.ts";
 import { eventually } from "../support/patience.ts";
 import { startFake } from "../support/start-upstream.ts";
 import { upstreamOf } from "../support/upstream-of.ts";
-import { MemoryRows, openWarm, warmed } from "./warm-world.ts";
+import { MemoryRows, openWarm, UPSTREAMS, warmed } from "./warm-world.ts";
 
 const OLLAMA = "registry.ollama.ai";
 
@@ -182,6 +183,35 @@ describe("a warm-up", () => {
     });
     expect(world.fake.bytesSentFor(layerDigests[0] ?? "")).toBe(0);
   });
+});
+
+test("a dry run tells the bytes that then cross, also of what has come in part", async () => {
+  const world = await startWorld({ upstream: { policy: { lingerMs: 0 } } });
+  const image = world.fake.addImage("a/b", "1", { layers: [2 * MiB, 9 * MiB] });
+  const other = world.fake.addImage("a/c", "1", { layers: [3 * MiB], seed: 5 });
+  const begun = image.layerDigests[1] ?? "";
+  await world.get("a/b", "1");
+  await world.read("a/b", begun, { start: 0, end: MiB });
+  await world.fills(0);
+  const digests = [image, other].flatMap((each) => [each.configDigest, ...each.layerDigests]);
+  const crossed = () => digests.reduce((sum, digest) => sum + world.fake.bytesSentFor(digest), 0);
+  const references = [`${UPSTREAM}/a/b:1`, `${UPSTREAM}/a/c:1`];
+  const preview = async () => {
+    const parts = {
+      ...{ mirror: world.mirror, clock: world.clock, upstreams: () => UPSTREAMS },
+      isHere: async (digest: Digest) => (await world.metadata.blob(digest)) !== undefined,
+      partials: () => world.store.spool.list(),
+    };
+    const ask = { references, platforms: [], attestations: false };
+    return (await previewWarm(parts, ask, new AbortController().signal)).bytes;
+  };
+  const before = crossed();
+  const { toFetch, here } = await preview();
+  expect(here).toBeGreaterThanOrEqual(MiB);
+  await warmed(await openWarm(world), references);
+  await world.fills(0);
+  expect(crossed() - before).toBe(toFetch);
+  expect(await preview()).toEqual({ toFetch: 0, here: toFetch + here });
 });
 
 describe("a warm-up that is stopped", () => {

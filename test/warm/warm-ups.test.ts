@@ -21,7 +21,7 @@ async function openWarmUps(
   const rows = new MemoryRows();
   const jobs = await openWarm(world, rows, clock);
   const parts = { mirror: world.mirror, clock, log: silentLog, upstreams: () => UPSTREAMS, jobs };
-  const warmUps = new WarmUps({ ...parts, isHere: async () => false });
+  const warmUps = new WarmUps({ ...parts, isHere: async () => false, partials: async () => [] });
   onTestFinished(async () => {
     warmUps.close();
     await jobs.close(5_000);

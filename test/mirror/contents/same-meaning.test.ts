@@ -68,7 +68,12 @@ function verbsOf(world: MirrorWorld) {
   const parts = { mirror: world.mirror, contents: world.contents, clock, upstreams, jobs };
   jobs.register(verifyJob({ ...parts, isAtRest: false }));
   jobs.register(warmJob(parts));
-  const warmUps = new WarmUps({ ...parts, log: silentLog, isHere: async () => true });
+  const warmUps = new WarmUps({
+    ...parts,
+    log: silentLog,
+    isHere: async () => true,
+    partials: async () => [],
+  });
   onTestFinished(() => jobs.close(5_000));
   const app = createAdminApp({
     contents,
