@@ -30,7 +30,8 @@ export type RecordRows = {
   events(query: EventQuery): EventRow[];
   /** Newest first. */
   pulls(query: PullQuery): PullRow[];
-  traffic(query: TrafficQuery): TrafficRow[];
+  /** In pages, each read when it is asked for; a name can come more than once. */
+  traffic(query: TrafficQuery): Iterable<TrafficRow[]>;
   /** Of all time, and since when (a day; undefined: nothing was counted yet). */
   total(): { readonly since: string | undefined; readonly sums: TrafficSums };
 };

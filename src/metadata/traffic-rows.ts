@@ -3,7 +3,7 @@
  * its day and its month at once, so that no later step has to roll anything up, and old hours can be deleted at any time.
  */
 import type { Retention } from "./record-retention.ts";
-import type { SqlDatabase, SqlValue } from "./sql-database.ts";
+import type { SqlDatabase } from "./sql-database.ts";
 import { noTraffic, type TrafficSums } from "./traffic-sums.ts";
 
 /** What is added. */
@@ -34,8 +34,6 @@ export type TrafficRow = TrafficSums & { readonly name: string };
 const ADDED = ["served", "fetched", "pulls", "hits", "misses"]
   .map((column) => `${column} = ${column} + excluded.${column}`)
   .join(", ");
-const SUMS =
-  "sum(served) AS served, sum(fetched) AS fetched, sum(pulls) AS pulls, sum(hits) AS hits, sum(misses) AS misses";
 /** How a period is told from another by its length. */
 const PERIODS = { month: 7, day: 10, hour: 13 } as const;
 
@@ -76,25 +74,67 @@ export function trafficRows(database: SqlDatabase, most: () => number) {
   };
 }
 
-function finder(database: SqlDatabase): (query: TrafficQuery) => TrafficRow[] {
-  const where = "length = ? AND period >= ? AND (? = '' OR upstream = ?) AND (? = '' OR repository = ?)";
-  const grouped = (name: string) =>
-    database.prepare<TrafficRow>(`SELECT ${name} AS name, ${SUMS} FROM traffic WHERE ${where} GROUP BY 1`);
-  const byPeriod = grouped("period");
-  const byUpstream = grouped("upstream");
-  const byRepository = grouped("upstream || '/' || repository");
-  const byClient = database.prepare<TrafficRow>(
-    `SELECT client AS name, ${SUMS} FROM client_traffic WHERE day >= ? GROUP BY 1`,
+/**
+ * What is asked for in pages, in the order of the key, so that others can have their turn between two of them: tens of thousands of rows are
+ * kept. A name can come in several rows, whose sums belong together. Each page is read when it is asked for.
+ */
+function finder(database: SqlDatabase): (query: TrafficQuery) => Iterable<TrafficRow[]> {
+  const repositories = database.prepare<RepositoryTraffic>(
+    `SELECT period, upstream, repository, served, fetched, pulls, hits, misses FROM traffic
+     WHERE length = ? AND (period, upstream, repository) > (?, ?, ?)
+     ORDER BY period, upstream, repository LIMIT ${PAGE}`,
   );
-  return ({ by, upstream = "", repository = "", since }) => {
-    if (by === "client") return byClient.all(since ?? "");
-    const named: SqlValue[] = [upstream, upstream, repository, repository];
-    if (by === "hour" || by === "day" || by === "month")
-      return byPeriod.all(PERIODS[by], (since ?? "").slice(0, PERIODS[by]), ...named);
-    const statement = by === "upstream" ? byUpstream : byRepository;
-    // Months are kept longest, and are the fewest rows.
-    return statement.all(since === undefined ? PERIODS.month : PERIODS.day, since ?? "", ...named);
-  };
+  const clients = database.prepare<ClientTraffic>(
+    `SELECT day, client, served, fetched, pulls, hits, misses FROM client_traffic
+     WHERE (day, client) > (?, ?) ORDER BY day, client LIMIT ${PAGE}`,
+  );
+  function* byClient({ since = "" }: TrafficQuery): Generator<TrafficRow[]> {
+    for (let last: ClientTraffic | undefined, after = [since, ""]; ; after = [last.day, last.client]) {
+      const rows = clients.all(...after);
+      yield rows.map(({ day: _, client, ...sums }) => ({ name: client, ...sums }));
+      last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE) return;
+    }
+  }
+  function* byRepository(query: TrafficQuery): Generator<TrafficRow[]> {
+    const length = lengthFor(query);
+    const first = (query.since ?? "").slice(0, length);
+    for (let last: RepositoryTraffic | undefined, after = [first, "", ""]; ; after = placeOf(last)) {
+      const rows = repositories.all(length, ...after);
+      yield rows.flatMap((row) => namedFor(query, row) ?? []);
+      last = rows.at(-1);
+      if (last === undefined || rows.length < PAGE) return;
+    }
+  }
+  return (query) => (query.by === "client" ? byClient(query) : byRepository(query));
+}
+
+const PAGE = 1_000;
+
+type RepositoryTraffic = TrafficSums & {
+  readonly period: string;
+  readonly upstream: string;
+  readonly repository: string;
+};
+type ClientTraffic = TrafficSums & { readonly day: string; readonly client: string };
+
+/** Months are kept longest, and are the fewest rows. */
+function lengthFor({ by, since }: TrafficQuery): number {
+  if (by === "hour" || by === "day" || by === "month") return PERIODS[by];
+  return since === undefined ? PERIODS.month : PERIODS.day;
+}
+
+function placeOf({ period, upstream, repository }: RepositoryTraffic): string[] {
+  return [period, upstream, repository];
+}
+
+/** `row` by the name that was asked for; undefined where it was not asked for. */
+function namedFor({ by, ...wanted }: TrafficQuery, row: RepositoryTraffic): TrafficRow | undefined {
+  const { period, upstream, repository, ...sums } = row;
+  if (wanted.upstream !== undefined && wanted.upstream !== upstream) return undefined;
+  if (wanted.repository !== undefined && wanted.repository !== repository) return undefined;
+  if (by === "upstream") return { name: upstream, ...sums };
+  return { name: by === "repository" ? `${upstream}/${repository}` : period, ...sums };
 }
 
 function pruneTraffic(database: SqlDatabase, most: () => number): (retention: Retention) => void {

@@ -6,6 +6,7 @@ import type { RecordRows } from "../metadata/record-rows.ts";
 import type { TrafficDelta, TrafficQuery, TrafficRow } from "../metadata/traffic-rows.ts";
 import { addTraffic, isNoTraffic, noTraffic, type TrafficSums } from "../metadata/traffic-sums.ts";
 import type { Clock } from "../observe/clock.ts";
+import { Slices } from "../waiting/slices.ts";
 import { dayBefore, dayOf, hourOf } from "./local-time.ts";
 import { OTHERS, PendingTraffic } from "./pending-traffic.ts";
 
@@ -55,8 +56,8 @@ export class Traffic {
     const { since, sums } = rows.total();
     this.#since = since;
     addTraffic(this.#all, sums);
-    for (const row of rows.traffic({ by: "day", since: name }))
-      if (row.name === name) addTraffic(this.#today.sums, row);
+    for (const page of rows.traffic({ by: "day", since: name }))
+      for (const row of page) if (row.name === name) addTraffic(this.#today.sums, row);
   }
 
   /** The numbers of one repository. `repository` must be one that exists, not one that a client only asked for; without one: the others. */
@@ -115,20 +116,21 @@ export class Traffic {
     return dayBefore(this.#parts.clock.now(), days - 1);
   }
 
-  /** Newest period, or most served bytes, first. Throws what the database throws. */
-  find(query: TrafficQuery): (SavedSums & { readonly name: string })[] {
-    this.collect();
+  /**
+   * Newest period, or most served bytes, first. Others have their turn while it reads; what is written meanwhile may be missing until it is
+   * asked again, and nothing counts twice. Throws what the database throws.
+   */
+  async find(query: TrafficQuery): Promise<(SavedSums & { readonly name: string })[]> {
     // Rows that could not be deleted yet are nobody's to see.
     if (query.by === "client" && !this.#parts.keepsClients()) return [];
     const found = new Map<string, TrafficSums>();
-    for (const { name, ...sums } of [
-      ...(this.#parts.rows?.traffic(query) ?? []),
-      ...this.#pending.find(query),
-    ]) {
-      const known = found.get(name);
-      if (known === undefined) found.set(name, sums);
-      else addTraffic(known, sums);
+    const slices = new Slices(this.#parts.clock);
+    for (const page of this.#parts.rows?.traffic(query) ?? []) {
+      addRows(found, page);
+      await slices.breathe();
     }
+    this.collect();
+    addRows(found, this.#pending.find(query));
     const rows: TrafficRow[] = [...found].map(([name, sums]) => ({ name, ...sums }));
     const isPeriod = ["hour", "day", "month"].includes(query.by);
     rows.sort((a, b) => (isPeriod ? Number(a.name < b.name) - Number(a.name > b.name) : b.served - a.served));
@@ -171,6 +173,14 @@ export class Traffic {
         empty(cell.sums);
       } else if (cell.holders === 0) this.#clients.delete(client);
     }
+  }
+}
+
+function addRows(found: Map<string, TrafficSums>, rows: readonly TrafficRow[]): void {
+  for (const { name, ...sums } of rows) {
+    const known = found.get(name);
+    if (known === undefined) found.set(name, sums);
+    else addTraffic(known, sums);
   }
 }
 

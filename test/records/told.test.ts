@@ -25,7 +25,7 @@ test("what was fetched is counted as traffic of its repository, as it comes", as
   const { manifest } = await world.get("a/b", "1");
   await world.read("a/b", layerDigests[0] ?? "");
   await world.fills(0);
-  expect(world.records.traffic.find({ by: "repository" })).toMatchObject([
+  expect(await world.records.traffic.find({ by: "repository" })).toMatchObject([
     {
       name: `${UPSTREAM}/a/b`,
       fetched: MiB + manifest.bytes.length,

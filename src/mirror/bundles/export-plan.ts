@@ -2,6 +2,7 @@
  * Owns what an export consists of: of each name its manifests, which are fetched when they are not here, and its blobs, which are not. Nothing
  * of what is here can be evicted before the plan is released.
  */
+import { setImmediate } from "node:timers/promises";
 import type { SavedImage } from "../../bundle/bundle-index.ts";
 import { type BundleName, textOfName } from "../../bundle/bundle-name.ts";
 import { bundleParts, type Parts } from "../../bundle/parts-of.ts";
@@ -76,9 +77,15 @@ export async function planExport(
 ): Promise<ExportPlan> {
   const planning = new Planning(parts, choice);
   try {
-    for (const thing of things) await planning.add(thing);
-    for (const { name, parts: has } of [...planning.plan().names])
+    for (const thing of things) {
+      await planning.add(thing);
+      // Others have their turn: where everything is here, nothing is waited for.
+      await setImmediate();
+    }
+    for (const { name, parts: has } of [...planning.plan().names]) {
       await planning.addAttachedTo(name, digestsOf(has));
+      await setImmediate();
+    }
     return planning.plan();
   } catch (error) {
     planning.plan().release();

@@ -2,6 +2,7 @@
  * Owns which names patterns stand for in an export: those that are stored, and for a pattern that names one thing, that thing, stored or not.
  * It fetches nothing.
  */
+import { setImmediate } from "node:timers/promises";
 import { GranaryError } from "../../errors.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
@@ -93,6 +94,8 @@ async function* repositoriesOf(stored: NameLister): AsyncGenerator<RepositoryKey
   for (let after: RepositoryKey = { upstream: "", repository: "" }; ; ) {
     const page = await stored.repositoriesAfter(after, REPOSITORIES_AT_ONCE);
     yield* page;
+    // Others have their turn.
+    await setImmediate();
     const last = page.at(-1);
     if (last === undefined || page.length < REPOSITORIES_AT_ONCE) return;
     after = last;

@@ -53,11 +53,10 @@ export async function keepContents(
   dryRun: boolean,
 ): Promise<ShownRule> {
   const pattern = await parts.names.parse(text);
-  const { share, names, blobs } = await heldBy(parts, pattern);
-  const all = new Map(blobs);
-  for (const rule of await parts.keep.rules())
-    for (const [digest, size] of (await heldBy(parts, rule.pattern)).blobs) all.set(digest, size);
-  const wanted = [...all.values()].reduce((sum, size) => sum + size, 0);
+  const held = await heldBy(parts, pattern);
+  const { share, names } = held;
+  for (const rule of await parts.keep.rules()) await heldBy(parts, rule.pattern, held);
+  const { wanted } = held.share;
   const budget = parts.budget();
   if (wanted > budget) throw neverFits(pattern, share.wanted, wanted, budget);
   if (!dryRun) await parts.keep.add(pattern);
@@ -92,36 +91,45 @@ export async function unkeepContents(
   return { pattern: pattern.text, from: "command", madeAt: made.madeAt, ...share, names };
 }
 
-type Held = { readonly share: Share; readonly names: number; readonly blobs: ReadonlyMap<Digest, number> };
+/** Names and what they stand for, added up as they are found: what two of them share counts once. */
+class HeldSums {
+  readonly #seen = new Set<Digest>();
+  #size = 0;
+  #partial = 0;
+  #wanted = 0;
+  names = 0;
 
-/** What `pattern` stands for now; what two names share counts once. */
+  get share(): Share {
+    return { size: this.#size, partial: this.#partial, wanted: this.#wanted };
+  }
+
+  add({ digest, size, present }: ShownPart): void {
+    if (this.#seen.has(digest)) return;
+    this.#seen.add(digest);
+    if (size !== undefined && present >= size) this.#size += present;
+    else this.#partial += present;
+    this.#wanted += size ?? present;
+  }
+}
+
+/** Adds what `pattern` stands for now to `held`. Others have their turn meanwhile. */
 async function heldBy(
   { rows, names, partials, clock }: KeepPartsOfContents,
   pattern: NamePattern,
-): Promise<Held> {
+  held = new HeldSums(),
+): Promise<HeldSums> {
   const found = await partials.find();
-  const parts = new Map<Digest, ShownPart>();
-  let count = 0;
   const slices = new Slices(clock);
   for await (const where of names.repositories(pattern)) {
     const named = await namesOfPattern(rows, where, pattern);
-    count += named.length;
+    held.names += named.length;
     for (const digest of new Set(named.map((each) => each.digest))) {
       for (const image of await imagesOf(rows, where, digest, found))
-        if (image.isStored) for (const part of image.parts) parts.set(part.digest, part);
+        if (image.isStored) for (const part of image.parts) held.add(part);
       await slices.breathe();
     }
   }
-  const blobs = new Map([...parts.values()].map((part) => [part.digest, part.size ?? part.present]));
-  return { share: shareOfParts([...parts.values()]), names: count, blobs };
-}
-
-function shareOfParts(parts: readonly ShownPart[]): Share {
-  const whole = parts.filter(({ size, present }) => size !== undefined && present >= size);
-  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-  const present = sum(parts.map((part) => part.present));
-  const size = sum(whole.map((part) => part.present));
-  return { size, partial: present - size, wanted: sum(parts.map((part) => part.size ?? part.present)) };
+  return held;
 }
 
 function neverFits({ text }: NamePattern, own: number, wanted: number, budget: number): GranaryError {

@@ -105,7 +105,7 @@ export class ContentList {
     const { names, usedBy, partials } = this.#parts;
     const pattern = query.pattern === undefined ? undefined : await names.parse(query.pattern);
     const isByTag = query.by === "tag" || (query.by === undefined && isOfTags(pattern));
-    const saved = query.sort === "saved" ? usedBy.saved() : undefined;
+    const saved = query.sort === "saved" ? await usedBy.saved() : undefined;
     const found = await partials.find();
     const all: Listed[] = [];
     const slices = new Slices(this.#parts.clock);
@@ -133,7 +133,7 @@ export class ContentList {
     const items: ContentItem[] = [];
     const slices = new Slices(this.#parts.clock);
     const records = this.#parts.usedBy.latest();
-    const saved = this.#parts.usedBy.saved();
+    const saved = await this.#parts.usedBy.saved();
     for (const item of page) {
       const shown =
         item.digest === undefined

@@ -76,7 +76,7 @@ type Plan = {
   readonly rows: LeavingRows[];
   readonly kept: Removed["kept"][number][];
   /** What no repository has a link to any more. */
-  readonly unneeded: Digest[];
+  readonly unneeded: Set<Digest>;
 };
 
 const MOST_TAGS = 100_000;
@@ -140,7 +140,7 @@ export class Removals {
 
   async #plan(text: string, pattern: NamePattern, options: RemoveOptions): Promise<Plan> {
     const { rows, names, clock } = this.#parts;
-    const plan: Plan = { leaving: [], rows: [], kept: [], unneeded: [] };
+    const plan: Plan = { leaving: [], rows: [], kept: [], unneeded: new Set() };
     const slices = new Slices(clock);
     const gone = new Map<Digest, number>();
     let isAnything = false;
@@ -157,7 +157,7 @@ export class Removals {
     if (!isAnything) throw await names.nothing(text, pattern);
     if (plan.leaving.length === 0 && plan.kept.length > 0) throw allKept(plan.kept);
     for (const [digest, count] of gone) {
-      if ((await rows.linksTo(digest)) <= count) plan.unneeded.push(digest);
+      if ((await rows.linksTo(digest)) <= count) plan.unneeded.add(digest);
       await slices.breathe();
     }
     return plan;
@@ -238,9 +238,8 @@ export class Removals {
   }
 
   /** Blobs and saved partials of these digests. */
-  async #candidates(digests: readonly Digest[]): Promise<Candidate[]> {
+  async #candidates(wanted: ReadonlySet<Digest>): Promise<Candidate[]> {
     const { metadata, partials, clock } = this.#parts;
-    const wanted = new Set(digests);
     const found: Candidate[] = [];
     const slices = new Slices(clock);
     for (const digest of wanted) {
@@ -259,7 +258,7 @@ export class Removals {
     const { pins, rows, space, clock } = this.#parts;
     const remove = async () => {
       if (await rows.isNeeded(digest)) return;
-      const left = await this.#candidates([digest]);
+      const left = await this.#candidates(new Set([digest]));
       const gone = await space.remove(left);
       if (gone.length === left.length) return;
       // Somebody reads it again, or the file of its fill is being closed.

@@ -80,7 +80,7 @@ export async function showContents(parts: ShowParts, text: string): Promise<Show
   return {
     ...{ upstream: where.upstream, repository: where.repository },
     ...{ size, partial, wanted: Math.max(wanted, size + partial), usedAt: usedAt || undefined },
-    saved: usedBy.saved().get(repositoryName(where))?.saved,
+    saved: (await usedBy.savedBy(where))?.saved,
     names: shown,
     more: all.length - shown.length,
     pulls: usedBy.pullsOf(where, MOST_PULLS).map(({ client, tag, platform, state, begunAt, served }) => {

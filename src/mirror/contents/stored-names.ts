@@ -57,16 +57,30 @@ export class StoredNames {
 
   /** The error for a pattern that nothing matches, with what comes near. */
   async nothing(text: string, pattern: NamePattern): Promise<GranaryError> {
-    const names: string[] = [];
-    for await (const where of this.repositories(undefined)) {
-      names.push(`${where.upstream}/${where.repository}`);
-      if (names.length >= MOST_NEAR) break;
-    }
-    const near = nearNames(pattern.repository, names);
+    const near = await this.#repositoriesNear(pattern);
     const tags = near.length === 0 || pattern.tag === undefined ? [] : await this.#tagsNear(pattern);
     const meant = pattern.text === text ? "" : ` (${pattern.text})`;
     const sentence = `Nothing that is stored matches ${shown(text)}${meant}.${didYouMean(tags.length > 0 ? tags : near)}`;
     return new GranaryError("not-found", sentence, { target: pattern.text, saysWhatToDo: true });
+  }
+
+  /** Names are compared page by page, so that others have their turn between two. */
+  async #repositoriesNear({ repository }: NamePattern): Promise<string[]> {
+    const slices = new Slices(this.#parts.clock);
+    let near: string[] = [];
+    let page: string[] = [];
+    let count = 0;
+    for await (const where of this.repositories(undefined)) {
+      page.push(repositoryName(where));
+      count += 1;
+      if (page.length === PAGE) {
+        near = nearNames(repository, [...near, ...page]);
+        page = [];
+        await slices.breathe();
+      }
+      if (count >= MOST_NEAR) break;
+    }
+    return nearNames(repository, [...near, ...page]);
   }
 
   /** Tags of the repository that was named, where it is stored under that very name. */

@@ -1,4 +1,5 @@
 /** Owns what the records know of contents: who pulled a repository last, and what its traffic saved. It keeps nothing itself. */
+import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Records } from "../../records/records.ts";
 
 type PullFound = ReturnType<Records["pulls"]["find"]>[number];
@@ -20,8 +21,14 @@ export class UsedBy {
   }
 
   /** Traffic of each repository, by "upstream/repository". */
-  saved(): ReadonlyMap<string, { readonly saved: number }> {
-    return new Map(this.#records.traffic.find({ by: "repository" }).map((row) => [row.name, row]));
+  async saved(): Promise<ReadonlyMap<string, { readonly saved: number }>> {
+    const rows = await this.#records.traffic.find({ by: "repository" });
+    return new Map(rows.map((row) => [row.name, row]));
+  }
+
+  async savedBy({ upstream, repository }: RepositoryKey): Promise<{ readonly saved: number } | undefined> {
+    const [row] = await this.#records.traffic.find({ by: "repository", upstream, repository });
+    return row;
   }
 
   /** Newest first. */

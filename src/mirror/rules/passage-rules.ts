@@ -44,7 +44,8 @@ export type PassageEffect = {
 
 const KINDS: readonly Kind[] = ["allow", "deny"];
 const MOST_NAMED = 1_000;
-const PAGE = 500;
+/** Repositories that are looked at before others have their turn. */
+const PAGE = 100;
 const MOST_TAGS = 10_000;
 
 export class PassageRules {

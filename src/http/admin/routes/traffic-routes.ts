@@ -76,10 +76,10 @@ const getTraffic = createRoute({
 });
 
 export function trafficRoutes(app: AdminApp, { records }: Pick<AdminParts, "records">): void {
-  app.openapi(getTraffic, (context) => {
+  app.openapi(getTraffic, async (context) => {
     const { by, days, upstream, repository, limit, after, sort, search } = context.req.valid("query");
     const since = days === undefined ? undefined : records.traffic.firstOfLast(days);
-    const found = records.traffic.find({ by, upstream, repository, since });
+    const found = await records.traffic.find({ by, upstream, repository, since });
     const items = found.filter(({ name }) => search === undefined || name.includes(search));
     if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
     else if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
