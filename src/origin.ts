@@ -21,6 +21,8 @@ export type OpenedRange = {
    * Leaving a begun iteration early (`return()`) closes the connection.
    */
   readonly body: AsyncIterable<Uint8Array>;
+  /** True while bytes of `body` have come and wait to be taken: they are lost if it is left now. */
+  hasArrived?(): boolean;
   /**
    * Closes the connection of an answer whose body nobody will read. Idempotent. It exists because `return()` on an async
    * generator that was never started runs none of its code.

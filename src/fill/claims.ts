@@ -1,6 +1,7 @@
 /**
  * Owns Claim and Claims: which bytes each lane has reserved, and how fast they arrive. A claim shrinks from its end, never below
- * what its lane has received, so that no received byte is requested twice (F6). It grows only when its lane is the only one (F15).
+ * what its lane has received, so that no received byte is requested twice (F6). It grows only over bytes that its lane has got already, or
+ * when its lane is the only one (F15).
  */
 import { type ByteRange, contains } from "../bytes/byte-range.ts";
 
@@ -58,7 +59,7 @@ export class Claim implements ByteRange {
     this.#end = Math.min(this.#end, Math.max(this.#at, offset));
   }
 
-  /** Adds the bytes up to `end`: a range-blind origin sends them anyway, and no other lane is left (F15). */
+  /** Adds the bytes up to `end`, which no other claim has: what has come of them, or what a range-blind origin sends anyway (F15). */
   extend(end: number): void {
     this.#end = Math.max(this.#end, end);
   }
@@ -103,6 +104,12 @@ export class Claims {
     const starts = new Set<number>();
     for (const { start } of places) if (this.covering(start) === undefined) starts.add(start);
     return starts.size;
+  }
+
+  /** Adds to `claim` what follows it, up to `end` at most and to the next claim. */
+  widen(claim: Claim, end: number): void {
+    const next = this.list().filter((other) => other !== claim && other.end > claim.end);
+    claim.extend(Math.min(end, ...next.map(({ start }) => start)));
   }
 
   get remaining(): number {

@@ -58,6 +58,12 @@ export class LanePlan {
     return range === undefined ? undefined : this.claims.take(range, now);
   }
 
+  /** Adds to `claim` what follows it and what nobody has or fetches, up to `end`. */
+  widen(claim: Claim, end: number): void {
+    const { content, size } = this.#parts;
+    this.claims.widen(claim, content.present.nextStart(claim.end, Math.min(end, size)));
+  }
+
   /** What the bytes of `claim` are wanted for. In a client's fill, claims that somebody waits for are more urgent than those that read ahead. */
   wantedFor(claim: Claim): WantedFor {
     const purposeOf = () => this.#purposeOf(claim);

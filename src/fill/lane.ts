@@ -10,6 +10,9 @@ import type { OpenedRange, Origin, WantedFor } from "../origin.ts";
 import type { Claim } from "./claims.ts";
 import { Gather } from "./gather.ts";
 
+/** How much a lane takes at most beyond the end of a claim that was cut, of what has come already: on a fast line that is always something. */
+const MOST_AFTER_END = 1024 * 1024;
+
 /** One worker of a Fill. Its signal is its own: no client's ever reaches it (F5). */
 export class Lane {
   readonly #abort = new AbortController();
@@ -53,6 +56,8 @@ export type LaneWork = {
   readonly arrived: (range: ByteRange) => void;
   /** Called when the origin answered 200 to a range: true when `claim` may use the body from its start on (F15). */
   readonly goBlind: () => Promise<boolean>;
+  /** Adds to `claim` what follows it, up to `end` and as far as nobody else has it: those bytes have come already. */
+  readonly widen: (end: number) => void;
 };
 
 /** What readers were told of the blob. Without a size, any size is right. */
@@ -122,9 +127,11 @@ async function receive(opened: OpenedRange, work: LaneWork): Promise<void> {
   const { claim, clock, arrived } = work;
   const gather = new Gather(work, claim.at, clock, arrived);
   const before = claim.at;
+  let endedAt: number | undefined;
   const cut = cutter(claim.at - opened.range.start);
   try {
     for await (const chunk of opened.body) {
+      if (chunk.length > claim.remaining) work.widen(Math.min(claim.at + chunk.length, opened.range.end));
       const wanted = cut(chunk, claim.remaining);
       if (wanted.length > 0) {
         claim.received(wanted.length, clock.elapsed());
@@ -132,12 +139,27 @@ async function receive(opened: OpenedRange, work: LaneWork): Promise<void> {
         if (full !== undefined) await full;
       }
       // No break at the end of the answer: the loop then ends by itself, and the connection can be used again.
-      if (claim.remaining === 0 && claim.at < opened.range.end) break;
+      if (claim.remaining > 0 || claim.at >= opened.range.end) continue;
+      endedAt ??= claim.at;
+      if (claim.at - endedAt >= MOST_AFTER_END || !(await isFollowed(opened, work))) break;
     }
   } finally {
     await gather.flush();
   }
   if (claim.at === before && claim.remaining > 0) throw shortBody(work);
+}
+
+/**
+ * True when more of the body has come by now, and `claim` has it. Where a claim was cut, or this process was late, that would be lost with the
+ * connection and cross the line again.
+ */
+async function isFollowed(opened: OpenedRange, { claim, signal, widen }: LaneWork): Promise<boolean> {
+  if (opened.hasArrived === undefined) return false;
+  // What the kernel holds for us is read in one turn of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (signal.aborted || !opened.hasArrived()) return false;
+  widen(Math.min(claim.at + 1, opened.range.end));
+  return claim.remaining > 0;
 }
 
 function checkSize({ size: found }: OpenedRange, { name }: Origin, { digest, size }: BlobFacts): void {

@@ -33,6 +33,9 @@ export type LanesAsk = {
 
 /** How often the lanes are checked for readers that starve. */
 const PACE_MS = 250;
+/** A check that comes so much too late was late because of this machine. It is put off for a moment. */
+const LATE_MS = 50;
+const CATCH_UP_MS = 20;
 
 export class Lanes implements Supply, LineUser {
   readonly #ask: LanesAsk;
@@ -137,8 +140,7 @@ export class Lanes implements Supply, LineUser {
       if (claim === undefined) break;
       this.#start(claim);
     }
-    if (this.#work !== undefined && this.#content.waits.count > 0)
-      this.#pace ??= this.#around.clock.after(PACE_MS, () => this.#keepPace());
+    if (this.#work !== undefined && this.#content.waits.count > 0) this.#keepPaceSoon();
   }
 
   #claim(previous: Claim | undefined): Claim | undefined {
@@ -193,6 +195,7 @@ export class Lanes implements Supply, LineUser {
       wantedFor: lane.wantedFor,
       write: (offset, chunks) => this.#content.write(offset, chunks),
       arrived: (range) => this.#arrived(lane, range),
+      widen: (end) => this.#plan.widen(claim, end),
       goBlind: () => this.#goBlind(lane, claim),
     });
   }
@@ -254,6 +257,18 @@ export class Lanes implements Supply, LineUser {
   }
 
   // --- no reader starves (F17) -------------------------------------------------------------------------------------
+
+  /** Where this process itself was late, what has come meanwhile is received first: it is no evidence about the lanes. */
+  #keepPaceSoon(): void {
+    if (this.#pace !== undefined) return;
+    const { clock } = this.#around;
+    const dueAt = this.#now + PACE_MS;
+    this.#pace = clock.after(PACE_MS, () => {
+      const isLate = this.#now - dueAt >= LATE_MS;
+      if (isLate) this.#pace = clock.after(CATCH_UP_MS, () => this.#keepPace());
+      else this.#keepPace();
+    });
+  }
 
   /** Ends or shortens the work of lanes for which readers would wait too long. */
   #keepPace(): void {

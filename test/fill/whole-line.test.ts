@@ -96,3 +96,52 @@ describe("a crowd of 200", () => {
     await world.checkNothingIsLeft();
   });
 });
+
+/** As forty clients pull a model: sixteen parts each, the same ones. */
+describe("a crowd that waits at sixteen places", () => {
+  const size = 48 * MIB;
+  const part = size / 16;
+
+  function crowd(lanes: number, settings: Partial<LineSettings>) {
+    const world = new World(1, size, { ...POLICY, lanes });
+    const line = new SimulatedLine(world.clock, settings);
+    world.origin.line = line;
+    Object.assign(world.origin.weather, { latencyMs: 0, chunkMs: 0, chunkBytes: 16 * KIB });
+    for (let index = 0; index < 4 * 16; index++) {
+      const start = (index % 16) * part;
+      world.join({ start, end: start + part });
+    }
+    return { world, line };
+  }
+
+  test.each([6, 16])(
+    "F6 F17: costs the line one model, with %i lanes",
+    { timeout: 120_000 },
+    async (lanes) => {
+      const { world, line } = crowd(lanes, { ratePerConnection: 1_000, delayMs: 40 });
+      await world.finish(300_000);
+      expect(world.readers.every(({ outcome }) => outcome === "done")).toBe(true);
+      expect(Math.max(...world.readers.map(({ longestWaitMs }) => longestWaitMs))).toBeLessThanOrEqual(5_000);
+      // What is under way on a connection is lost with it.
+      expect(line.opened).toBeLessThanOrEqual(2 * lanes);
+      expect(line.carried).toBeLessThan(size * 1.005);
+      await world.checkNothingIsLeft();
+    },
+  );
+
+  test("F6: ends no connection because the whole line stands still now and then", {
+    timeout: 120_000,
+  }, async () => {
+    const { world, line } = crowd(16, { ratePerConnection: 1_000, delayMs: 40 });
+    for (let pauses = 0; pauses < 4; pauses++) {
+      await world.clock.advance(400);
+      line.standStill(3_000);
+      await world.clock.advance(3_000);
+    }
+    await world.finish(300_000);
+    expect(world.readers.every(({ outcome }) => outcome === "done")).toBe(true);
+    expect(line.opened).toBeLessThanOrEqual(24);
+    expect(line.carried).toBeLessThan(size * 1.005);
+    await world.checkNothingIsLeft();
+  });
+});

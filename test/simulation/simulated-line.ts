@@ -39,6 +39,8 @@ export class SimulatedLine {
   #idle: Connection[] = [];
   /** Open connections, idle ones included. */
   open = 0;
+  /** Connections that were made. */
+  opened = 0;
   refused = 0;
   carried = 0;
   /** When the last bytes arrived. */
@@ -68,6 +70,7 @@ export class SimulatedLine {
       });
     }
     this.open += 1;
+    this.opened += 1;
     return { connection: { freeAt: 0, carried: 0, isOpen: true }, waitMs: 2 * delayMs };
   }
 
@@ -84,6 +87,11 @@ export class SimulatedLine {
     this.carried += bytes;
     this.lastAt = Math.max(this.#freeAt, connection.freeAt) + delayMs;
     return this.lastAt - now;
+  }
+
+  /** Nothing comes over any connection for `ms`; then it goes on. */
+  standStill(ms: number): void {
+    this.#freeAt = Math.max(this.#clock.elapsed(), this.#freeAt) + ms;
   }
 
   /** The connection is used no more for now; `isWhole`: its last answer was read to the end. */

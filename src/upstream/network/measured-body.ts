@@ -64,6 +64,11 @@ export class MeasuredBody implements AsyncIterableIterator<Uint8Array> {
     return this;
   }
 
+  /** Bytes have come and wait to be taken. */
+  get hasArrived(): boolean {
+    return this.#waitingBytes > 0;
+  }
+
   next(): Promise<Result> {
     const chunk = this.#waiting.shift();
     if (chunk !== undefined) {

@@ -216,7 +216,7 @@ export class BlobOrigin implements Origin {
           onFetched(this.#repository, bytes);
         },
       });
-      return { ...answer, body, dismiss: () => body.dismiss() };
+      return { ...answer, body, hasArrived: () => body.hasArrived, dismiss: () => body.dismiss() };
     } catch (error) {
       reply.body.on("error", () => undefined).destroy();
       throw error;
