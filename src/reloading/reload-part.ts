@@ -16,6 +16,8 @@ export type PreparedPart = {
 export type ReloadPart<Settings> = {
   /** Keys that it applies, as in the configuration file; one stands for all below it: "upstreams", "storage.maxSize". */
   readonly takes: readonly string[];
+  /** False where it can take nothing of these: they need a restart then. It can where this is left out. */
+  canTake?(next: Settings): boolean;
   /**
    * Checks and opens what the new settings need, and changes nothing that is in use. Called only when one of its keys has changed. Throws
    * `config-invalid` where they cannot be used: then no part changes. With `isTrial` nothing will be applied, so nothing that clients could

@@ -60,8 +60,9 @@ export class Reloads<Settings> {
   }
 
   async #run(isTrial: boolean): Promise<ReloadReport> {
-    const { read, keysOf, parts } = this.#options;
+    const { read, keysOf } = this.#options;
     const { settings, problems } = await read();
+    const parts = this.#options.parts.filter((part) => part.canTake?.(settings) !== false);
     const wanted = keysOf(settings);
     const changes = changesBetween(this.#inUse, wanted);
     const takes = parts.flatMap((part) => part.takes);

@@ -42,6 +42,21 @@ test("what no part takes is named as needing a restart, each time until it is as
   expect(await reloads.run()).toMatchObject({ applied: [], needRestart: [] });
 });
 
+test("what a part cannot take of these settings is not told as in use", async () => {
+  const seen: unknown[] = [];
+  const part = {
+    ...renewing<Numbers>(["a"], (next) => void seen.push(next.a)),
+    canTake: ({ a }: Numbers) => a !== 0,
+  };
+  const { file, reloads } = reloadsOf({ a: 1 }, [part]);
+  file.now = { a: 0 };
+  expect(await reloads.run()).toMatchObject({ applied: [], needRestart: [{ key: "a" }] });
+  expect(seen).toEqual([]);
+  file.now = { a: 2 };
+  expect(await reloads.run()).toMatchObject({ applied: [{ key: "a" }], needRestart: [] });
+  expect(seen).toEqual([2]);
+});
+
 test("what is below an added or removed key is not named beside it", async () => {
   const { file, reloads } = reloadsOf({ "u.a": 1, "u.a.lanes": 6 }, [renewing(["u"], () => undefined)]);
   file.now = { "u.b": 1, "u.b.lanes": 6 };

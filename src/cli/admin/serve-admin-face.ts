@@ -36,11 +36,12 @@ export async function serveAdminFace({ admin, storage }: Settings, parts: Server
   return { listener, reloadParts: listener === undefined ? [] : [reloadPartOf(listener)], close };
 }
 
-/** Another port or address needs a restart: whoever looks at the page would lose it. */
+/** Another port or address, and off, need a restart: whoever looks at the page would lose it. */
 function reloadPartOf(listener: ServedAdmin): ReloadPart<Settings> {
-  return renewing(["admin.token", "admin.view", "admin.hosts"], ({ admin }) => {
+  const part = renewing<Settings>(["admin.token", "admin.view", "admin.hosts"], ({ admin }) => {
     if (admin !== undefined) listener.renew(admin);
   });
+  return { ...part, canTake: ({ admin }) => admin !== undefined };
 }
 
 /** Without room for a file the token is good until this process ends: a full disk is when people want to look. */

@@ -54,6 +54,20 @@ test("it says what is in use now and what needs a restart, and a dry run the sam
   expect(serving.lines().join("\n")).toContain("the settings cannot be used: nothing was changed");
 });
 
+test("an admin listener that is switched off goes on until a restart, and that is said of all of its keys", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = `${await tempDirectory()}/data`;
+  const on = "admin: { port: 0, view: anyone }";
+  const serving = await startServing({ fake, directory, more: [on] });
+  const before = await readFile(serving.config, "utf8");
+  expect(before).toContain(on);
+  await writeFile(serving.config, before.replace(on, "admin: off"));
+  const { out } = await runMain(["reload", "--directory", directory, "--json"]);
+  const { applied, needRestart } = JSON.parse(out) as { applied: unknown[]; needRestart: { key: string }[] };
+  expect(applied).toEqual([]);
+  expect(needRestart.map(({ key }) => key)).toEqual(expect.arrayContaining(["admin.port", "admin.view"]));
+});
+
 test("everything but the storage directory and the form of the log is taken without a restart", async () => {
   const fake = await startFake({ mode: "plain" });
   const directory = `${await tempDirectory()}/data`;
