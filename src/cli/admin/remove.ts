@@ -67,6 +67,7 @@ function namesOf({
   if (isAll)
     return [`${name} (all of it: ${counted(tags.length, "tag")}, ${counted(manifests.length, "manifest")})`];
   if (tags.length > 0) return tags.map((tag) => `${name}:${tag}`);
+  if (manifests.length === 0) return [`${name} (what a digest names in it)`];
   return [`${name} (${counted(manifests.length, "manifest")} without a tag)`];
 }
 

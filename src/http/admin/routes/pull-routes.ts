@@ -1,6 +1,7 @@
 /** Owns `GET /api/v1/pulls`: who pulls and pulled what, and how it went. Which requests are one pull is decided in records/. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { Records } from "../../../records/records.ts";
+import { writtenAddress } from "../../client-network.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, listOf } from "../route-shapes.ts";
@@ -55,7 +56,12 @@ const pullsQuery = z.object({
     .max(512)
     .optional()
     .openapi({ description: "Without its upstream: library/alpine." }),
-  client: z.string().max(64).optional().openapi({ description: "An address." }),
+  client: z
+    .string()
+    .max(64)
+    .optional()
+    .transform((text) => (text === undefined ? undefined : writtenAddress(text)))
+    .openapi({ type: "string", description: "An address, in whatever way it is written." }),
 });
 
 const getPulls = createRoute({
