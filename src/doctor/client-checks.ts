@@ -7,7 +7,7 @@ import { dockerCheck } from "./clients/docker.ts";
 import { buildkitCheck, k3sCheck, ollamaCheck } from "./clients/files-only.ts";
 import { podmanCheck } from "./clients/podman.ts";
 import { type Observation, says } from "./observation.ts";
-import { type CountServed, provePull } from "./prove-pull.ts";
+import { type PullProof, provePull } from "./prove-pull.ts";
 import { findProgram } from "./run-program.ts";
 
 export const CLIENT_CHECKS = {
@@ -38,11 +38,7 @@ async function isHere(kind: CheckedKind, env: ClientContext["env"]): Promise<boo
   return (await lookThrough(CLIENT_SETUPS[kind].usualFile).catch(() => undefined)) !== undefined;
 }
 
-export type PullPlan = {
-  readonly image: string;
-  readonly count: CountServed;
-  readonly pause: (ms: number) => Promise<void>;
-};
+export type PullPlan = PullProof & { readonly image: string };
 
 /** Its configuration, and with `pull` the proof; no pull where the files say already that it would go elsewhere. */
 export async function checkClient(

@@ -17,6 +17,13 @@ export type Served = {
 /** Undefined where the server does not tell. */
 export type CountServed = () => Promise<Served | undefined>;
 
+export type PullProof = {
+  readonly count: CountServed;
+  readonly pause: (ms: number) => Promise<void>;
+  /** Why Granary does not give out the image; undefined where it does, or cannot be asked. */
+  readonly refusal: () => Promise<string | undefined>;
+};
+
 /** For somebody who waits: the server counts a request when it is over, which can be a moment after the client has all of it. */
 const LOOKS = 20;
 const PAUSE_MS = 250;
@@ -26,7 +33,7 @@ export async function provePull(
   { pull }: ClientCheck,
   image: string,
   context: ClientContext,
-  { count, pause }: { readonly count: CountServed; readonly pause: (ms: number) => Promise<void> },
+  { count, pause, refusal }: PullProof,
 ): Promise<Observation[]> {
   const { good, note, wrong } = says(client);
   if (pull === undefined) return [];
@@ -34,8 +41,12 @@ export async function provePull(
   if (before === undefined)
     return [note("Nothing was pulled: the server's counts cannot be read, so it would prove nothing.")];
   const { isDone, why } = await pull(image, context);
-  if (!isDone)
-    return [wrong(`${image} could not be pulled: ${why}`, "See the findings above, and the log of Granary.")];
+  if (!isDone) {
+    const refused = await refusal();
+    const todo =
+      refused === undefined ? "See the findings above, and the log of Granary." : `Granary says: ${refused}`;
+    return [wrong(`${image} could not be pulled: ${why}`, todo)];
+  }
   const served = await growthOf(before, count, pause);
   if (served.requests > 0)
     return [good(`${image} was pulled, and came through Granary (${formatBytes(served.bytes)}).`)];

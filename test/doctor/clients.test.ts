@@ -4,6 +4,9 @@ import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { type CheckedKind, checkClient } from "../../src/doctor/client-checks.ts";
 import type { Observation } from "../../src/doctor/observation.ts";
+import { refusalOf } from "../../src/doctor/refusal-of.ts";
+import { GranaryError } from "../../src/errors.ts";
+import { parseReference } from "../../src/oci/reference.ts";
 import { type MemoryServerOptions, serveMemory } from "../support/serve-memory.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
@@ -321,6 +324,7 @@ test("with a client that is wrong nothing is pulled, so that nothing goes past t
     image: "docker.io/library/x:latest",
     count: async () => ({ requests: 0, bytes: 0 }),
     pause: async () => {},
+    refusal: async () => undefined,
   };
   const context = { file: join(directory, "daemon.json"), env: { PATH: directory } };
   const findings = await checkClient("docker", context, pull);
@@ -331,8 +335,16 @@ test("with a client that is wrong nothing is pulled, so that nothing goes past t
 
 describe("the proof by a pull", () => {
   /** A docker that says it pulls, and has the mirror that is asked for. */
-  async function prove(counts: readonly number[], answer: string, looks: readonly number[] = []) {
-    const host = await granary();
+  async function prove(
+    counts: readonly number[],
+    answer: string,
+    looks: readonly number[] = [],
+    failure?: GranaryError,
+  ) {
+    const server = await serveMemory();
+    onTestFinished(() => server.close());
+    server.mirror.failure = failure;
+    const host = `127.0.0.1:${server.hub}`;
     const directory = await tempDirectory();
     await mkdir(join(directory, "bin"));
     const script = `#!/bin/sh\ncase "$1" in info) echo '["http://${host}/"]';; pull) ${answer};; *) exit 1;; esac\n`;
@@ -348,7 +360,9 @@ describe("the proof by a pull", () => {
       bytes: 10,
       looks: seen.shift(),
     });
-    const pull = { image: "docker.io/library/hello-world:latest", count, pause: async () => {} };
+    const image = "docker.io/library/hello-world:latest";
+    const refusal = () => refusalOf(`http://${host}`, parseReference(image), {});
+    const pull = { image, count, pause: async () => {}, refusal };
     const context = { file: join(directory, "daemon.json"), env: { PATH: join(directory, "bin") } };
     return (await checkClient("docker", context, pull)).at(-1);
   }
@@ -379,6 +393,17 @@ describe("the proof by a pull", () => {
     expect(await prove([3, 3], "echo 'no such image' >&2; exit 1")).toMatchObject({
       level: "wrong",
       text: expect.stringContaining("no such image"),
+    });
+  });
+
+  test("that failed, because Granary refuses the image: Docker shows what Docker Hub said", async () => {
+    const denied = new GranaryError("denied", "docker.io/library/hello-world is denied (by granary deny).");
+    const answer = "echo 'Get https://registry-1.docker.io/v2/: refused' >&2; exit 1";
+    expect(await prove([3, 3], answer, [], denied)).toEqual({
+      area: "docker",
+      level: "wrong",
+      text: expect.stringContaining("registry-1.docker.io"),
+      todo: "Granary says: docker.io/library/hello-world is denied (by granary deny).",
     });
   });
 });

@@ -3,6 +3,7 @@ import { writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { runGranary } from "../support/run-granary.ts";
 import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
 import { diagnose, doctorWorld, wrongs } from "./doctor-world.ts";
 
@@ -83,6 +84,25 @@ test("an upstream that cannot be reached", async () => {
   expect(wrongs(await world.diagnose("--client", "ollama")).join("\n")).toMatch(
     /upstream docker\.io: .*127\.0\.0\.1:9.* Check the name server, the firewall and the proxy variables/,
   );
+});
+
+test("an upstream that is set offline is told, and is not asked by the doctor either", async () => {
+  const world = await doctorWorld();
+  await world.serve();
+  const { code } = await runGranary(["offline", "on", "--config", world.config]);
+  expect(code).toBe(0);
+  const asked = world.fake.requests.length;
+  const diagnosis = await world.diagnose();
+  expect(world.fake.requests.length).toBe(asked);
+  const notes = diagnosis.findings.filter(({ area }) => area === "upstream docker.io");
+  expect(notes).toEqual([
+    {
+      area: "upstream docker.io",
+      level: "note",
+      text: expect.stringContaining("set offline"),
+      todo: expect.stringContaining("granary offline off docker.io"),
+    },
+  ]);
 });
 
 test("a budget that is used up, by a refusal and by the last count", async () => {

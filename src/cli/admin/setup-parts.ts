@@ -29,9 +29,11 @@ export function setupParts(started: Settings, serving: Serving, mirror: Pick<Mir
     },
     doctor: {
       examine: shared(async () => {
-        const { disk } = await mirror.status();
+        const { disk, upstreams } = await mirror.status();
+        const away = upstreams.filter(({ offlineSince }) => offlineSince !== undefined);
+        const offline = new Set(away.map(({ name }) => name));
         const placed = serving.listeners.map(({ entry, port }) => ({ ...entry, port }));
-        return await examine({ ...now.settings, listeners: placed }, disk.used);
+        return await examine({ ...now.settings, listeners: placed }, { used: disk.used, offline });
       }),
     },
     reloadPart: renewing(["listeners", "upstreams"], (settings) => {

@@ -14,6 +14,7 @@ import { countServed } from "../../doctor/count-served.ts";
 import { type Observation, says, sentence } from "../../doctor/observation.ts";
 import { probeListener } from "../../doctor/probe-listener.ts";
 import type { CountServed } from "../../doctor/prove-pull.ts";
+import { refusalOf } from "../../doctor/refusal-of.ts";
 import { messageOf } from "../../errors.ts";
 import { clientUrls } from "../../http/connections/exposure.ts";
 import { formatReference, parseReference } from "../../oci/reference.ts";
@@ -88,7 +89,7 @@ async function run(flags: DoctorFlags, command: Command): Promise<void> {
     flags.serverAddress === undefined
       ? await ownServer(command, flags)
       : await otherServer(flags.serverAddress, flags);
-  const clients = await clientFindings(flags, countsOf(command, flags, server.counted));
+  const clients = await clientFindings(flags, proofFor(command, flags, server.counted));
   const findings = [...server.findings, ...clients];
   const isWell = findings.every(({ level }) => level !== "wrong");
   if (flags.json === true) printJson({ well: isWell, findings });
@@ -148,28 +149,34 @@ function countsOf(
   };
 }
 
-async function clientFindings(flags: DoctorFlags, counts: CountServed): Promise<Observation[]> {
+function proofFor(command: Command, flags: DoctorFlags, counted: Counted | undefined): PullPlan {
+  const reference = parseReference(flags.image);
+  return {
+    // Every client understands the whole name, and only Docker and Podman a short one.
+    image: formatReference(reference),
+    count: countsOf(command, flags, counted),
+    pause: (ms) => sleep(ms),
+    refusal: async () => counted && (await refusalOf(counted.origin, reference, counted)),
+  };
+}
+
+async function clientFindings(flags: DoctorFlags, proof: PullPlan): Promise<Observation[]> {
   const kinds = flags.client ?? (await clientsHere(process.env));
   if (kinds.length === 0)
     return [says("clients").note("No client was found on this machine: name one by --client.")];
   const findings: Observation[] = [];
   // One after another: what one pulls must not be counted for another.
-  for (const kind of kinds) findings.push(...(await oneClient(kind, flags, counts)));
+  for (const kind of kinds) findings.push(...(await oneClient(kind, flags, proof)));
   return findings;
 }
 
-async function oneClient(kind: CheckedKind, flags: DoctorFlags, counts: CountServed): Promise<Observation[]> {
+async function oneClient(kind: CheckedKind, flags: DoctorFlags, proof: PullPlan): Promise<Observation[]> {
   const context = { file: flags.file ?? CLIENT_SETUPS[kind].usualFile, env: process.env };
   try {
-    return await checkClient(kind, context, flags.pull ? pullPlan(flags, counts) : undefined);
+    return await checkClient(kind, context, flags.pull ? proof : undefined);
   } catch (error) {
     return [says(kind).wrong(sentence(messageOf(error)))];
   }
-}
-
-function pullPlan({ image }: DoctorFlags, counts: CountServed): PullPlan {
-  // Every client understands the whole name, and only Docker and Podman a short one.
-  return { image: formatReference(parseReference(image)), count: counts, pause: (ms) => sleep(ms) };
 }
 
 const MARKS: Record<Observation["level"], string> = { good: "ok   ", note: "note ", wrong: "WRONG" };

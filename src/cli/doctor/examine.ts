@@ -5,21 +5,29 @@ import type { Settings, UpstreamSettings } from "../../config/settings.ts";
 import { checkListeners } from "../../doctor/check-listeners.ts";
 import { checkStorageSettings } from "../../doctor/check-storage.ts";
 import { checkUpstream } from "../../doctor/check-upstream.ts";
-import type { Observation } from "../../doctor/observation.ts";
+import { type Observation, says } from "../../doctor/observation.ts";
 import { openUpstream } from "../../open.ts";
 import { misused } from "../exit-code.ts";
 
-/** `used` is what a running server keeps on the disk, bytes. Throws `config-invalid` for a name in `named` that is no upstream. */
+/** What a running server knows of itself. */
+export type RunningServer = {
+  /** What it keeps on the disk, bytes. */
+  readonly used: number | undefined;
+  /** Names of the upstreams that a person has set offline: they are not asked here either. */
+  readonly offline: ReadonlySet<string>;
+};
+
+/** Throws `config-invalid` for a name in `named` that is no upstream. */
 export async function examine(
   settings: Settings,
-  used: number | undefined,
+  { used, offline }: RunningServer,
   named?: readonly string[],
 ): Promise<Observation[]> {
   const upstreams = await upstreamsToAsk(settings, named);
   const parts = await Promise.all([
     checkListeners(settings.listeners),
     checkStorageSettings(settings.storage, used),
-    ...upstreams.map(askUpstream),
+    ...upstreams.map((each) => (offline.has(each.name) ? [isOffline(each)] : askUpstream(each))),
   ]);
   return parts.flat();
 }
@@ -51,4 +59,10 @@ async function askUpstream(configured: UpstreamSettings): Promise<Observation[]>
   } finally {
     await client.close();
   }
+}
+
+function isOffline({ name }: UpstreamSettings): Observation {
+  const { note } = says(`upstream ${name}`);
+  const text = "It is set offline: nothing is asked of it, and only what is stored is served.";
+  return note(text, `granary offline off ${name} sets it back.`);
 }

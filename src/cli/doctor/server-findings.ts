@@ -31,7 +31,10 @@ export async function checkServer(command: Command, flags: ServerFlags): Promise
   if ("level" in settings) return { findings: [settings], settings: undefined };
   const placed = flags.directory === undefined ? settings : withDirectory(settings, flags.directory);
   const running = await statusOf(command);
-  const examined = await examine(placed, running.status?.disk.used, flags.upstream);
+  const { status } = running;
+  const away = status?.upstreams.filter(({ offlineSince }) => offlineSince !== undefined) ?? [];
+  const offline = new Set(away.map(({ name }) => name));
+  const examined = await examine(placed, { used: status?.disk.used, offline }, flags.upstream);
   const findings: Observation[] = [
     good(`${file ?? "The built-in settings"} can be used.`),
     ...(isAnswering(examined) ? running.findings.map(unlessAsked) : running.findings),
