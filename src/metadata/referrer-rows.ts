@@ -9,6 +9,8 @@ import type { SqlDatabase } from "./sql-database.ts";
 export interface ReferrerRows {
   /** What was brought into the repository and is attached to `subject`, in the order of the digests, at most `limit`. */
   referrersIn(where: RepositoryKey, subject: Digest, limit: number): Promise<Digest[]>;
+  /** Whether `digest` was brought into the repository and is attached to something. */
+  isReferrer(where: RepositoryKey, digest: Digest): Promise<boolean>;
 }
 
 export type ReferrerWriter = {
@@ -20,7 +22,12 @@ export function referrerRows(database: SqlDatabase): ReferrerRows {
   const all = database.prepare<{ digest: string }>(
     "SELECT digest FROM referrers WHERE upstream = ? AND repository = ? AND subject = ? ORDER BY digest LIMIT ?",
   );
+  const one = database.prepare<{ digest: string }>(
+    "SELECT digest FROM referrers WHERE upstream = ? AND repository = ? AND digest = ?",
+  );
   return {
+    isReferrer: async ({ upstream, repository }, digest) =>
+      one.get(upstream, repository, digest) !== undefined,
     referrersIn: async ({ upstream, repository }, subject, limit) =>
       all.all(upstream, repository, subject, limit).map((row) => parseDigest(row.digest)),
   };

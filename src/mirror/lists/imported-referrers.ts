@@ -35,10 +35,14 @@ export class ImportedReferrers {
     this.#parts = parts;
   }
 
-  /** The answer that `ask` gives, with what was imported beside it. Throws what `ask` throws where nothing was. */
+  /**
+   * The answer that `ask` gives, with what was imported beside it. Throws what `ask` throws where nothing was: but what was itself imported as
+   * a referrer came with all that its source knew of it, and has an empty list then. Clients ask on until they get one (`oras discover`).
+   */
   async with(target: ReferrersTarget, ask: () => Promise<ReferrersAnswer>): Promise<ReferrersAnswer> {
-    const digests = await this.#parts.rows.referrersIn(target, target.digest, MOST);
-    if (digests.length === 0) return await ask();
+    const { rows } = this.#parts;
+    const digests = await rows.referrersIn(target, target.digest, MOST);
+    if (digests.length === 0 && !(await rows.isReferrer(target, target.digest))) return await ask();
     const items = await this.#itemsOf(digests, target.artifactType);
     let answer: ReferrersAnswer;
     try {

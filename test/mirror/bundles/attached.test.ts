@@ -98,6 +98,8 @@ describe("what is attached to an image and was pulled", () => {
     expect(await typesAt(away, app)).toEqual([SBOM, SIGNATURE].sort());
     expect(await typesAt(away, app, SBOM)).toEqual([SBOM]);
     expect(await typesAt(away, sbom)).toEqual([SIGNATURE]);
+    // Clients ask what refers to each of them as well, and give up at an error (oras discover).
+    for (const last of [signature, onSbom]) expect(await typesAt(away, last)).toEqual([]);
     const listed = JSON.parse((await away.referrers(REPOSITORY, app, SBOM)).body);
     expect(listed).toMatchObject({
       mediaType: OCI_INDEX,
