@@ -20,6 +20,7 @@ import { coldBlob } from "./measurements/cold-blob.ts";
 import { coldHead } from "./measurements/cold-head.ts";
 import { coldRange } from "./measurements/cold-range.ts";
 import { extractImage } from "./measurements/extract-image.ts";
+import { pageOpen } from "./measurements/page-open.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { slowLine } from "./measurements/slow-line.ts";
 import { snapshot } from "./measurements/snapshot.ts";
@@ -45,6 +46,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   slowLine,
   space,
   snapshot,
+  pageOpen,
 ];
 const MIB = 2 ** 20;
 const SIZES = { big: 1024 * MIB, middle: 256 * MIB, small: 24 * MIB };

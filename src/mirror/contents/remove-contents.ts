@@ -145,6 +145,7 @@ export class Removals {
     const gone = new Map<Digest, number>();
     let isAnything = false;
     for await (const where of names.repositories(pattern)) {
+      await slices.breathe();
       const chosen = await this.#chosenIn(where, pattern, options, plan.kept);
       isAnything ||= chosen.isAnything;
       if (chosen.leaving === undefined) continue;
@@ -152,7 +153,6 @@ export class Removals {
       plan.leaving.push(chosen.leaving);
       plan.rows.push(leaves);
       for (const digest of leaves.unlinked) gone.set(digest, (gone.get(digest) ?? 0) + 1);
-      await slices.breathe();
     }
     if (!isAnything) throw await names.nothing(text, pattern);
     if (plan.leaving.length === 0 && plan.kept.length > 0) throw allKept(plan.kept);

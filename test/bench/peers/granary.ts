@@ -5,15 +5,15 @@ import { startChild } from "../support/children.ts";
 import { freePort, untilAnswering } from "../support/ports.ts";
 import type { Contender } from "./contender.ts";
 
-/** `launcher`: path of granary.js. `lanes`: upstream connections per blob; without it, what Granary does by itself. */
-export function granary(launcher: string, lanes?: number): Contender {
+/** `launcher`: path of granary.js. `lanes`: upstream connections per blob; without it, what Granary does by itself. `admin`: a port for that. */
+export function granary(launcher: string, lanes?: number, admin?: number): Contender {
   return {
     name: "granary",
     missing: () => undefined,
     start: async (place) => {
       const port = await freePort();
       const config = join(place.directory, "granary.yaml");
-      writeFileSync(config, configuration(place.directory, port, place.upstreamPort, lanes));
+      writeFileSync(config, configuration(place.directory, port, place.upstreamPort, { lanes, admin }));
       const log = join(place.directory, "granary.log");
       const args = [launcher, "serve", "--config", config];
       const child = startChild(process.execPath, args, log, place.directory);
@@ -32,9 +32,10 @@ function configuration(
   directory: string,
   port: number,
   upstreamPort: number,
-  lanes: number | undefined,
+  { lanes, admin }: { readonly lanes: number | undefined; readonly admin: number | undefined },
 ): string {
-  return `listeners:
+  return `admin: ${admin === undefined ? "off" : `{ port: ${admin}, host: 127.0.0.1 }`}
+listeners:
   - { port: ${port}, host: 127.0.0.1, upstream: bench.internal }
 storage: { directory: ${directory}/data, maxSize: 50GiB, minFree: 1GiB }
 # As the peers here: errors only, no line per request.
