@@ -11,10 +11,19 @@ const MOST_PATH_BYTES = 100;
 /** For the user who runs the server, and root. */
 const SOCKET_MODE = 0o600;
 
+/** No server can have a socket at `path`, whether one runs there or not. */
+export function isTooLongForSocket(path: string): boolean {
+  return Buffer.byteLength(draftOf(path)) > MOST_PATH_BYTES;
+}
+
+function draftOf(path: string): string {
+  return `${path}.new`;
+}
+
 /** Where the socket at `path` is made. Throws `store-damaged` where there can be none; a socket that an earlier server left there is deleted. */
 export async function socketDraft(path: string): Promise<string> {
-  const draft = `${path}.new`;
-  if (Buffer.byteLength(draft) > MOST_PATH_BYTES)
+  const draft = draftOf(path);
+  if (isTooLongForSocket(path))
     throw new GranaryError("store-damaged", `The path ${path} is too long for a socket.`);
   for (const place of [path, draft]) await removeSocket(place);
   return draft;

@@ -10,6 +10,7 @@ import { readCertificates, readText } from "../../config/files.ts";
 import { loadStorage } from "../../config/load.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { lookAt } from "../../files/disk.ts";
+import { isTooLongForSocket } from "../../store/control-socket.ts";
 import { layoutOf } from "../../store/layout.ts";
 import { misused } from "../exit-code.ts";
 import { tell } from "../output.ts";
@@ -48,7 +49,7 @@ export async function askServer<T>(
     }
   }
   if (served !== false) throw served;
-  if (!isAlone) throw nobody(directory, isChosen(flags));
+  if (!isAlone) throw nobody(directory, socket, isChosen(flags));
   // The whole engine: only who has no server waits for it to be loaded.
   const { openAlone } = await import("./alone.ts");
   const { way, close } = await openAlone(directory, flags).catch((error: unknown) => {
@@ -140,9 +141,12 @@ async function configuredDirectory({ config }: AdminFlags): Promise<string> {
   return (await loadStorage(await findConfig(config, process.env), process.env)).directory;
 }
 
-function nobody(directory: string, isAskedAlone: boolean): GranaryError {
+function nobody(directory: string, socket: string, isAskedAlone: boolean): GranaryError {
   const elsewhere = isAskedAlone ? "" : ", and none answers at the usual address of this machine";
-  const text = `No Granary runs in ${directory}${elsewhere}: start one there with granary serve, or say which one is meant with --directory, --config or --server.`;
+  const cannot = `A Granary in ${directory} cannot be asked by its directory, because that path is too long for a socket${elsewhere}: name its admin listener with --server.`;
+  const text = isTooLongForSocket(socket)
+    ? cannot
+    : `No Granary runs in ${directory}${elsewhere}: start one there with granary serve, or say which one is meant with --directory, --config or --server.`;
   return new GranaryError("upstream-unavailable", text, { target: directory, saysWhatToDo: true });
 }
 

@@ -76,3 +76,10 @@ test("work is waited for as long as it takes", async () => {
   const way = urlWay(new URL(url), undefined, undefined, { connectMs: 60_000, answerMs: 50 });
   expect(await way.send("POST", "/api/v1/verify", undefined)).toMatchObject({ status: 200 });
 });
+
+test("where a storage directory's path is too long for a socket, that is said, and not that none runs there", async () => {
+  const directory = `/nowhere/${"x".repeat(100)}`;
+  const { code, err } = await runMain(["status", "--directory", directory]);
+  expect(code).toBe(1);
+  expect(err).toContain("too long for a socket: name its admin listener with --server.");
+});
