@@ -41,8 +41,8 @@ export default defineConfig({
           exclude: ["test/e2e/**", "test/bench/**"],
           // It only keeps a test from hanging: one of ten seconds takes two minutes on a machine that does twenty other things.
           testTimeout: 300_000,
-          // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and two leave a core idle.
-          maxWorkers: Math.max(3, availableParallelism()),
+          // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and even three use one core.
+          maxWorkers: Math.max(4, availableParallelism()),
           hookTimeout: 300_000,
           env: { ...COMPILED, ...QUIET_ADMIN },
           // What is polled for may take long on a busy machine; by default a poll gives up after one second.
