@@ -2,6 +2,7 @@
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
 import { type ShownAnswer, shownSchema } from "../../http/admin/routes/contents-routes.ts";
+import { NO_PLATFORM } from "../../mirror/contents/content-parts.ts";
 import { type Fact, formatFacts } from "../facts.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
@@ -79,12 +80,13 @@ function nameColumns(now: number): RowColumn<ShownName>[] {
 /** Those of which something is here. */
 function platformsOf({ images }: ShownName): string {
   const here = images.filter(({ size, partial }) => size + partial > 0);
-  const platforms = here.flatMap(({ platform }) => platform ?? []);
+  const platforms = here.flatMap(({ platform = NO_PLATFORM }) => (platform === NO_PLATFORM ? [] : platform));
   return platforms.length > 3 ? `${platforms.length} platforms` : platforms.join(" ");
 }
 
 function imageBlock({ platform = "this image", digest, isStored, parts, ...share }: Image): string {
-  const head = `${platform}  ${digest.slice(0, SHORT)}`;
+  const what = platform === NO_PLATFORM ? "what its builder attests" : platform;
+  const head = `${what}  ${digest.slice(0, SHORT)}`;
   if (!isStored) return `${head}: nobody asked for it yet`;
   return [
     `${head}: ${amountWords(share)}`,

@@ -43,6 +43,9 @@ export type ShownImage = Share & {
 /** Bytes that are present of unfinished blobs, by upstream and digest. */
 export type Partials = { presentOf(upstream: string, digest: Digest): number };
 
+/** As BuildKit writes it into an index for what it attests about an image (moby/buildkit docs/attestations/attestation-storage.md). */
+export const NO_PLATFORM = "unknown/unknown";
+
 /** What is read of one document at most: larger than every index seen, with all of its images. */
 const MOST_PARTS = 50_000;
 

@@ -12,7 +12,7 @@ import type { NamePattern } from "../../routing/name-pattern.ts";
 import { expiringBy } from "../../waiting/expiry.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
-import { imagesOf, type Share, shareOfAll } from "./content-parts.ts";
+import { imagesOf, NO_PLATFORM, type Share, shareOfAll } from "./content-parts.ts";
 import type { FoundPartials } from "./found-partials.ts";
 import { namesOfPattern } from "./names-of-pattern.ts";
 import { repositoryName, type StoredNames } from "./stored-names.ts";
@@ -189,7 +189,9 @@ export class ContentList {
     const { rows } = this.#parts;
     const images = await imagesOf(rows, { upstream }, digest, found);
     const here = images.filter(({ size, partial }) => size + partial > 0);
-    const platforms = here.flatMap(({ platform }) => platform ?? []);
+    const platforms = here.flatMap(({ platform = NO_PLATFORM }) =>
+      platform === NO_PLATFORM ? [] : platform,
+    );
     const usedAt = tag === undefined ? ofDigest : await rows.tagUsedAt({ upstream, repository }, tag);
     const named = { upstream, repository, ...(tag !== undefined && { tag }), digest };
     return { ...named, ...shareOfAll(images.filter(({ isStored }) => isStored)), platforms, usedAt };

@@ -99,6 +99,22 @@ it("shows an image of an index by its platform, and how much of a layer is here 
   expect(rest?.present).toBeGreaterThan(0);
 });
 
+it("what a builder attests is no platform of a tag, also where it is here", async () => {
+  const world = await startWorld();
+  const image = world.fake.addImage("a/b", undefined, { seed: 1, layers: [1_000] });
+  const attested = world.fake.addImage("a/b", undefined, { seed: 5, layers: [100] });
+  world.fake.addIndex("a/b", "1", [
+    { digest: image.manifestDigest, platform: "linux/arm64" },
+    { digest: attested.manifestDigest, platform: "unknown/unknown" },
+  ]);
+  for (const reference of ["1", image.manifestDigest, attested.manifestDigest])
+    await world.get("a/b", reference);
+  for (const digest of [...image.layerDigests, ...attested.layerDigests]) await world.read("a/b", digest);
+  await world.fills(0);
+  const { items } = await world.mirror.contents.list({ ...ALL, by: "tag" });
+  expect(items).toMatchObject([{ tag: "1", platforms: ["linux/arm64"], size: 1_100 }]);
+});
+
 it("an image that no index lists is shown with the platform of its config, once that is here", async () => {
   const world = await startWorld();
   const { configDigest } = world.fake.addImage("a/b", "1", { layers: [1_000] });
