@@ -187,13 +187,13 @@ async function start(
       host: hostPlatform(),
     });
     const bandwidth = new LineLimits(
-      { bandwidth: line, clock: observers.clock, upstreams: () => upstreams.current },
+      { bandwidth: line, rows: rules, clock: observers.clock, upstreams: () => upstreams.current },
       settings.bandwidth ?? {},
     );
+    await bandwidth.open();
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
-      upstreams: () => upstreams.current,
-      ...{ contents, isAtRest },
+      ...{ contents, isAtRest, upstreams: () => upstreams.current },
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
       partials: () => spool.list(),
     });

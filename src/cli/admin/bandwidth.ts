@@ -19,7 +19,7 @@ export function bandwidthCommand(): Command {
     )
     .argument("[limit]", "a rate such as 5MB/s or 40Mbit/s, unlimited, or off: what the settings say")
     .argument("[upstream]", "such as docker.io; all together when left out")
-    .option("--for <duration>", "how long, such as 2h; until the server ends when left out")
+    .option("--for <duration>", "how long, such as 2h; until it is taken back when left out")
     .action(run);
   const examples = [
     "granary bandwidth",

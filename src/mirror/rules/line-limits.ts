@@ -1,8 +1,9 @@
 /**
- * Owns which limits of bandwidth hold now: those of the settings at this hour, and over them what somebody set by command for a while. It tells
- * the Bandwidth, which makes transfers wait. A limit by command ends with the process.
+ * Owns which limits of bandwidth hold now: those of the settings at this hour, and over them what somebody set by command, also over a restart.
+ * It tells the Bandwidth, which makes transfers wait.
  */
 import { GranaryError } from "../../errors.ts";
+import type { RuleRows } from "../../metadata/rule-rows.ts";
 import type { Clock, Timer } from "../../observe/clock.ts";
 import type { Bandwidth, Limits } from "../../upstream/network/bandwidth.ts";
 import { type BandwidthSettings, limitsAt } from "../../upstream/network/bandwidth-hours.ts";
@@ -13,7 +14,7 @@ export type TemporaryLimit = {
   readonly upstream: string | undefined;
   /** Bytes per second; infinite: no limit. */
   readonly bytesPerSecond: number;
-  /** Epoch ms; undefined until it is taken back, or the process ends. */
+  /** Epoch ms; undefined until it is taken back. */
   readonly until: number | undefined;
 };
 
@@ -28,10 +29,15 @@ export type LimitsStatus = {
 
 export type LineLimitsParts = {
   readonly bandwidth: Bandwidth;
+  readonly rows: RuleRows;
   readonly clock: Clock;
   /** Names of the upstreams that there are now, each with its other names. */
   readonly upstreams: () => readonly { readonly name: string; readonly aliases: readonly string[] }[];
 };
+
+const KIND = "bandwidth";
+/** Stands for all upstreams together; none can have this name. */
+const ALL = "*";
 
 /** Hours are written in minutes; nobody sees whether one begins some seconds late. */
 const LOOK_MS = 10_000;
@@ -46,6 +52,15 @@ export class LineLimits {
   constructor(parts: LineLimitsParts, settings: BandwidthSettings) {
     this.#parts = parts;
     this.#settings = settings;
+    this.#apply();
+  }
+
+  /** What was set before this process began. Throws `store-damaged`. */
+  async open(): Promise<void> {
+    for (const { pattern, detail } of await this.#parts.rows.of(KIND)) {
+      const limit = parseLimit(pattern, detail);
+      if (limit !== undefined) this.#temporary.set(limit.upstream, limit);
+    }
     this.#apply();
   }
 
@@ -67,28 +82,35 @@ export class LineLimits {
 
   /**
    * A limit for one upstream, or for all together, for so many ms or until it is taken back. `isTrial` changes nothing. Throws
-   * `route-unknown`.
+   * `route-unknown`, and what kept it from being remembered: then nothing is changed.
    */
-  set(
+  async set(
     bytesPerSecond: number,
     { upstream, forMs }: { readonly upstream?: string | undefined; readonly forMs?: number | undefined },
     isTrial: boolean,
-  ): TemporaryLimit {
+  ): Promise<TemporaryLimit> {
     const name = this.#named(upstream);
-    const until = forMs === undefined ? undefined : this.#parts.clock.now() + forMs;
+    const { rows, clock } = this.#parts;
+    const madeAt = clock.now();
+    const until = forMs === undefined ? undefined : madeAt + forMs;
     const limit = { upstream: name, bytesPerSecond, until };
     if (isTrial) return limit;
+    const detail = `${bytesPerSecond} ${until ?? ""}`;
+    await rows.record({ kind: KIND, pattern: name ?? ALL, detail, madeAt });
     this.#temporary.set(name, limit);
     this.#apply();
     return limit;
   }
 
   /** Takes back what was set by command, for one upstream or everything; what was taken back. */
-  takeBack(upstream: string | undefined, isTrial: boolean): readonly TemporaryLimit[] {
+  async takeBack(upstream: string | undefined, isTrial: boolean): Promise<readonly TemporaryLimit[]> {
     const name = this.#named(upstream);
     const all = this.#standing().filter((limit) => upstream === undefined || limit.upstream === name);
     if (isTrial) return all;
-    for (const limit of all) this.#temporary.delete(limit.upstream);
+    for (const limit of all) {
+      await this.#parts.rows.forget(KIND, limit.upstream ?? ALL);
+      this.#temporary.delete(limit.upstream);
+    }
     this.#apply();
     return all;
   }
@@ -131,4 +153,16 @@ export class LineLimits {
     const names = known.map(({ name }) => name).join(", ");
     throw new GranaryError("route-unknown", `No upstream is called "${upstream}". There are: ${names}.`);
   }
+}
+
+/** A limit as `set` wrote it: bytes per second, a space, and until when. undefined for anything else. */
+function parseLimit(pattern: string, detail = ""): TemporaryLimit | undefined {
+  const [rate, until] = detail.split(" ");
+  const bytesPerSecond = Number(rate);
+  if (!(bytesPerSecond > 0)) return undefined;
+  return {
+    upstream: pattern === ALL ? undefined : pattern,
+    bytesPerSecond,
+    until: until === undefined || until === "" ? undefined : Number(until),
+  };
 }

@@ -44,3 +44,25 @@ test("limits of the settings and of a command are shown, tried and taken back", 
     err: expect.stringContaining("a rate such as 5MB/s"),
   });
 });
+
+test("a limit by command holds over a restart until it is taken back", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const directory = `${await tempDirectory()}/data`;
+  const bandwidth = (...args: string[]) => runMain(["bandwidth", ...args, "--directory", directory]);
+  const shown = async () => JSON.parse((await bandwidth("--json")).out);
+  const first = await startServing({ fake, directory });
+  expect((await bandwidth("3MB/s")).code).toBe(0);
+  expect((await bandwidth("200kB/s", "fake.test", "--for", "2h")).code).toBe(0);
+  expect((await bandwidth("0", "fake.test")).code).toBe(2);
+  const before = await shown();
+  expect(before).toMatchObject({ total: 3_000_000, upstreams: { "fake.test": 200_000 } });
+  await first.kill("SIGTERM");
+
+  const second = await startServing({ fake, directory });
+  expect(await shown()).toEqual(before);
+  expect((await bandwidth("off")).code).toBe(0);
+  await second.kill("SIGTERM");
+
+  await startServing({ fake, directory });
+  expect(await shown()).toMatchObject({ upstreams: {}, temporary: [] });
+});

@@ -83,9 +83,9 @@ export function bandwidthRoutes(app: AdminApp, { bandwidth }: Pick<AdminParts, "
   app.openapi(change, async (context) => {
     const { dryRun } = context.req.valid("query");
     const { limit, upstream, forMs } = context.req.valid("json");
-    const takenBack = limit === "off" ? bandwidth.takeBack(upstream, dryRun).map(shown) : [];
+    const takenBack = limit === "off" ? (await bandwidth.takeBack(upstream, dryRun)).map(shown) : [];
     const rate = limit === "unlimited" ? Number.POSITIVE_INFINITY : limit;
-    const set = rate === "off" ? [] : [shown(bandwidth.set(rate, { upstream, forMs }, dryRun))];
+    const set = rate === "off" ? [] : [shown(await bandwidth.set(rate, { upstream, forMs }, dryRun))];
     const answer = { set, takenBack };
     return context.json(dryRun ? { ...answer, dryRun } : answer, 200);
   });
