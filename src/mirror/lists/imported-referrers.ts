@@ -3,6 +3,7 @@
  * cannot be asked, does not show its own, or has none. Everybody may have them, as everything that was imported. It asks no upstream.
  */
 import { GranaryError, reasonOf } from "../../errors.ts";
+import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { ReferrerRows } from "../../metadata/referrer-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -16,8 +17,8 @@ import type { ReferrersAnswer } from "../mirror.ts";
 import { eachItem } from "./list-items.ts";
 
 export type ImportedReferrersParts = {
-  readonly rows: ReferrerRows;
-  readonly metadata: Pick<Metadata, "manifest">;
+  readonly rows: ReferrerRows & Pick<ContentRows, "ancestorsOf">;
+  readonly metadata: Pick<Metadata, "manifest" | "link">;
   readonly room: BodyRoom;
   readonly clock: Clock;
 };
@@ -37,12 +38,12 @@ export class ImportedReferrers {
 
   /**
    * The answer that `ask` gives, with what was imported beside it. Throws what `ask` throws where nothing was: but what was itself imported as
-   * a referrer came with all that its source knew of it, and has an empty list then. Clients ask on until they get one (`oras discover`).
+   * a referrer, or in an index that has imported ones, came with all that its source knew of it, and has an empty list then. Clients ask on
+   * until they get one (`oras discover`, `oras copy -r`).
    */
   async with(target: ReferrersTarget, ask: () => Promise<ReferrersAnswer>): Promise<ReferrersAnswer> {
-    const { rows } = this.#parts;
-    const digests = await rows.referrersIn(target, target.digest, MOST);
-    if (digests.length === 0 && !(await rows.isReferrer(target, target.digest))) return await ask();
+    const digests = await this.#parts.rows.referrersIn(target, target.digest, MOST);
+    if (digests.length === 0 && !(await this.#cameWithReferrers(target))) return await ask();
     const items = await this.#itemsOf(digests, target.artifactType);
     let answer: ReferrersAnswer;
     try {
@@ -54,6 +55,15 @@ export class ImportedReferrers {
       return this.#answer({ ...facts, filtered: target.artifactType !== undefined }, items);
     }
     return await this.#beside(answer, items);
+  }
+
+  async #cameWithReferrers(target: ReferrersTarget): Promise<boolean> {
+    const { rows, metadata } = this.#parts;
+    if ((await metadata.link(target, target.digest))?.isImported !== true) return false;
+    if (await rows.isReferrer(target, target.digest)) return true;
+    for (const above of await rows.ancestorsOf(target.digest))
+      if ((await rows.referrersIn(target, above, 1)).length > 0) return true;
+    return false;
   }
 
   async #beside(answer: ReferrersAnswer, items: readonly Item[]): Promise<ReferrersAnswer> {

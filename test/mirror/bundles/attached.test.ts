@@ -5,7 +5,7 @@ import { unpackBundle } from "../../../src/bundle/bundle-tar.ts";
 import { type Digest, digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX, OCI_MANIFEST } from "../../../src/oci/media-types.ts";
 import { collect } from "../../support/collect.ts";
-import { placeImage } from "../../support/fake-images.ts";
+import { placeImage, placeIndex } from "../../support/fake-images.ts";
 import { madeBundle, madeImage } from "../../support/made-bundle.ts";
 import { type MirrorWorld, startWorld, UPSTREAM, type WorldOptions } from "../../support/mirror-world.ts";
 import { patternBytes } from "../../support/pattern.ts";
@@ -149,6 +149,25 @@ describe("what is attached to an image and was pulled", () => {
     attachedTo(other, app, SIGNATURE, 11);
     other.clock.aheadMs += 600_000;
     expect(await typesAt(other, app), "the same one is listed once").toEqual([SBOM, SIGNATURE].sort());
+  });
+
+  it("to an index: its images have an empty list where they were carried, and none is made up for others", async () => {
+    const world = await startWorld();
+    const child = placeImage(world.fake, REPOSITORY, undefined, { layers: [patternBytes(1, 0, 900)] });
+    const other = placeImage(world.fake, REPOSITORY, undefined, { layers: [patternBytes(2, 0, 900)] });
+    const index = placeIndex(world.fake, REPOSITORY, "1", [
+      { ...child, platform: "linux/amd64" },
+      { ...other, platform: "linux/arm64" },
+    ]);
+    attachedTo(world, index.digest, SIGNATURE, 11);
+    const { bundle } = await exported(world, { attestations: true });
+    const away = await withoutALine();
+    await importInto(away, bundle);
+    expect(await typesAt(away, index.digest)).toEqual([SIGNATURE]);
+    expect(await typesAt(away, child.digest)).toEqual([]);
+    await expect(away.referrers(REPOSITORY, other.digest)).rejects.toMatchObject({
+      code: "upstream-unavailable",
+    });
   });
 
   it("goes with the repository when that is removed", async () => {
