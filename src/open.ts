@@ -14,7 +14,7 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
-import { AttendedJobs } from "./jobs/attended-jobs.ts";
+import type { AttendedJobs } from "./jobs/attended-jobs.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
 import type { Bundles } from "./mirror/bundles/bundles.ts";
@@ -193,13 +193,11 @@ async function start(
     await bandwidth.open();
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
-      ...{ contents, isAtRest, upstreams: () => upstreams.current },
+      ...{ contents, removals: mirror.contents, isAtRest, upstreams: () => upstreams.current },
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
       partials: () => spool.list(),
     });
-    const { jobs, warmUps, prefetch } = tasks;
-    const importing = new AttendedJobs(jobs, "import");
-    const exporting = new AttendedJobs(jobs, "export");
+    const { jobs, warmUps, prefetch, importing, exporting } = tasks;
     const close = async (deadlineMs: number) => {
       bandwidth.close();
       await tasks.close(deadlineMs);

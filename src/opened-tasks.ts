@@ -3,12 +3,16 @@
  * them over a Mirror and ends them before it.
  */
 import type { Settings } from "./config/settings.ts";
+import { contradictionOf } from "./contradictions.ts";
 import { messageOf } from "./errors.ts";
+import { AttendedJobs } from "./jobs/attended-jobs.ts";
 import { Jobs, type JobsParts } from "./jobs/jobs.ts";
 import type { JobRows } from "./metadata/job-rows.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import { asObject } from "./oci/json-value.ts";
 import { type ReloadPart, renewing } from "./reloading/reload-part.ts";
+import { evictJob } from "./removing/evict-job.ts";
+import { type RemovingParts, removeJob } from "./removing/remove-job.ts";
 import { parseSchedule } from "./schedule/schedule.ts";
 import { Timetable, type TimetableEntry } from "./schedule/timetable.ts";
 import type { Upstream } from "./upstream/policy.ts";
@@ -24,6 +28,8 @@ export type TasksParts = JobsParts & {
   /** Those that are configured now. */
   readonly upstreams: () => readonly Upstream[];
   readonly contents: ContentQuestions;
+  /** What removes and evicts. */
+  readonly removals: RemovingParts["removals"];
   /** A command has opened the directory, and no server runs. */
   readonly isAtRest: boolean;
   /** Whether a blob is here whole, and what is here of others. */
@@ -35,6 +41,8 @@ export class OpenedTasks {
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
   readonly prefetch: Prefetch;
+  readonly importing: AttendedJobs;
+  readonly exporting: AttendedJobs;
   readonly #parts: TasksParts;
   readonly #times: Timetable;
 
@@ -44,6 +52,14 @@ export class OpenedTasks {
     const warm = { ...parts, jobs: this.jobs };
     this.jobs.register(warmJob(warm));
     this.jobs.register(verifyJob(parts));
+    this.jobs.register(removeJob(parts));
+    this.jobs.register(evictJob(parts));
+    const attended = (kind: string) =>
+      new AttendedJobs(this.jobs, kind, (input, running) =>
+        contradictionOf({ kind, input }, running, parts.upstreams()),
+      );
+    this.importing = attended("import");
+    this.exporting = attended("export");
     this.#times = new Timetable(parts.clock);
     this.#parts = parts;
     this.warmUps = new WarmUps(warm);

@@ -14,8 +14,17 @@ test("all that is stored is verified at the times of the settings, until they sa
   const world = await startWorld();
   const clock = new FakeClock();
   const { mirror, contents } = world;
+  const removals = mirror.contents;
   const tasks = new OpenedTasks({
-    ...{ mirror, contents, clock, log: silentLog, rows: new MemoryRows(), events: new Events(clock) },
+    ...{
+      mirror,
+      contents,
+      removals,
+      clock,
+      log: silentLog,
+      rows: new MemoryRows(),
+      events: new Events(clock),
+    },
     ...{ upstreams: () => [], isAtRest: false, isHere: async () => false, partials: async () => [] },
   });
   onTestFinished(() => tasks.close(5_000));

@@ -3,10 +3,11 @@
  * go on after a restart, and are begun by it alone. What they are and do is their owner's.
  */
 import { GranaryError } from "../errors.ts";
+import type { JobRecord } from "./job.ts";
 import type { JobControls, JobKind } from "./job-kind.ts";
 import type { Jobs } from "./jobs.ts";
 
-type Ticket = { readonly ticket: number };
+type Ticket = { readonly ticket: number; readonly about: unknown };
 type Attended = (controls: JobControls) => Promise<unknown>;
 
 export class AttendedJobs {
@@ -15,14 +16,19 @@ export class AttendedJobs {
   readonly #waiting = new Map<number, Attended>();
   #last = 0;
 
-  /** Registers the kind `name`. */
-  constructor(jobs: Jobs, name: string) {
+  /** Registers the kind `name`. `contradicts` as in JobKind, of what `run` is told about the job. */
+  constructor(
+    jobs: Jobs,
+    name: string,
+    contradicts: (about: unknown, running: readonly JobRecord[]) => string | undefined = () => undefined,
+  ) {
     this.#jobs = jobs;
     this.#name = name;
     const kind: JobKind<Ticket> = {
       name,
       canResume: false,
       parse: (input) => this.#parse(input),
+      contradicts: ({ about }, running) => contradicts(about, running),
       work: async ({ ticket }, controls) => await this.#take(ticket)(controls),
     };
     jobs.register(kind);
@@ -61,7 +67,7 @@ export class AttendedJobs {
   #parse(input: unknown): Ticket {
     const ticket =
       typeof input === "object" && input !== null && "ticket" in input ? input.ticket : undefined;
-    if (typeof ticket === "number" && this.#waiting.has(ticket)) return { ticket };
+    if (typeof ticket === "number" && this.#waiting.has(ticket)) return { ticket, about: input };
     const text = `Jobs of the kind "${this.#name}" are begun by the request that brings or takes their bytes, and end with it.`;
     throw new GranaryError("config-invalid", text);
   }

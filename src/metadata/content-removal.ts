@@ -34,8 +34,15 @@ export interface ContentRemoval {
    * digest in it, is known no more; at most `limit` of each.
    */
   dropOldLists(before: number, limit: number): Promise<void>;
-  /** Deletes the rows in one transaction; what has left is told as it was found now. Throws `store-full`, `store-damaged`. */
+  /**
+   * Deletes the rows in one transaction; what has left is told as it was found now. What no repository has a link to then is written down as
+   * leaving, until `haveLeft` is told that its bytes are gone too. Throws `store-full`, `store-damaged`.
+   */
   leave(leaving: Leaving): Promise<LeavingRows>;
+  /** In the order of the digests, those after `after` (all of them after ""), at most `limit`. */
+  stillLeaving(after: string, limit: number): Promise<Digest[]>;
+  /** Throws `store-full`, `store-damaged`. */
+  haveLeft(digests: readonly Digest[]): Promise<void>;
 }
 
 const IN = "upstream = ? AND repository = ?";
@@ -60,7 +67,17 @@ export function contentRemoval(database: SqlDatabase): ContentRemoval {
        ORDER BY checked_at LIMIT ?)`,
   );
   const linksTo = (digest: Digest) => links.get(digest)?.count ?? 0;
+  const still = database.prepare<{ digest: string }>(
+    "SELECT digest FROM leaving WHERE digest > ? ORDER BY digest LIMIT ?",
+  );
+  const begin = database.prepare("INSERT OR IGNORE INTO leaving (digest) VALUES (?)");
+  const end = database.prepare("DELETE FROM leaving WHERE digest = ?");
   return {
+    stillLeaving: async (after, limit) => still.all(after, limit).map((row) => parseDigest(row.digest)),
+    haveLeft: async (digests) =>
+      database.inTransaction(() => {
+        for (const digest of digests) end.run(digest);
+      }),
     whatLeaves: async (leaving) => leavingRows(leaving, ask),
     linksTo: async (digest) => linksTo(digest),
     dropOldLists: async (before, limit) =>
@@ -76,6 +93,9 @@ export function contentRemoval(database: SqlDatabase): ContentRemoval {
         remove.names(rows);
         for (const digest of rows.unlinked) remove.link(rows, digest);
         for (const digest of rows.manifests) if (linksTo(digest) === 0) remove.manifest(digest);
+        const manifests = new Set(rows.manifests);
+        for (const digest of rows.unlinked)
+          if (!manifests.has(digest) && linksTo(digest) === 0) begin.run(digest);
       });
       return left ?? { ...leaving, tagKeys: [], manifests: [], unlinked: [] };
     },

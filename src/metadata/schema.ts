@@ -194,6 +194,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE INDEX tags_by_digest ON tags (digest);
   `,
+  // Digests whose names a person has removed, and whose bytes may lie there still.
+  `
+  CREATE TABLE leaving (digest TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

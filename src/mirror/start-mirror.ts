@@ -192,14 +192,11 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const scrub = new Scrub({ metadata, store, sound, pins, roundMs, clock, log, metrics });
   await offline.open();
   if (parts.isAtRest !== true) {
+    await contents.finishRemovals();
     await reconciliation.begin();
     await guard.look();
-    upkeep.push(
-      regularly(clock, SWEEP_MS, async () => {
-        databaseRoom.look();
-        await space.sweep();
-      }),
-    );
+    upkeep.push(regularly(clock, SWEEP_MS, () => space.sweep()));
+    upkeep.push(regularly(clock, SWEEP_MS, async () => databaseRoom.look()));
     upkeep.push(regularly(clock, LOOK_MS, () => guard.look()));
     // Not waited for at the end: it may wait for an upstream, and changes nothing after the database is closed.
     const stopSweepingNames = regularly(clock, NAMES_MS, () => contents.sweepNames());

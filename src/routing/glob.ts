@@ -45,3 +45,45 @@ function starMatches(
   }
   return glob.slice(at).every((part) => part === star);
 }
+
+/** True when there is a text that both globs stand for. */
+export function globsMeet(one: string, other: string): boolean {
+  if (!one.includes("*")) return globMatches(other, one);
+  if (!other.includes("*")) return globMatches(one, other);
+  return walksMeet([...one], [...other], "*", (a, b) => a === b);
+}
+
+/** The same over names with slashes. */
+export function pathsMeet(one: string, other: string): boolean {
+  if (!one.includes("*")) return pathMatches(other, one);
+  if (!other.includes("*")) return pathMatches(one, other);
+  return walksMeet(partsOf(one), partsOf(other), "**", globsMeet);
+}
+
+function partsOf(glob: string): string[] {
+  const parts = glob.split("/");
+  if (parts.at(-1) === "**") parts.splice(-1, 0, "*");
+  return parts;
+}
+
+/** Row by row: whether what is left of both from here on can be the same. */
+function walksMeet(
+  one: readonly string[],
+  other: readonly string[],
+  star: string,
+  meetsOne: (a: string, b: string) => boolean,
+): boolean {
+  let below: boolean[] = [];
+  for (let i = one.length; i >= 0; i--) {
+    const row: boolean[] = [];
+    for (let j = other.length; j >= 0; j--) {
+      const [a, b] = [one[i], other[j]];
+      if (a === undefined && b === undefined) row[j] = true;
+      else if (a === star) row[j] = below[j] === true || (b !== undefined && row[j + 1] === true);
+      else if (b === star) row[j] = row[j + 1] === true || (a !== undefined && below[j] === true);
+      else row[j] = a !== undefined && b !== undefined && below[j + 1] === true && meetsOne(a, b);
+    }
+    below = row;
+  }
+  return below[0] === true;
+}

@@ -1,4 +1,5 @@
 /** Owns the job kind "warm": what it takes, how its progress is counted, where it goes on after a restart, and what speaks against it. */
+import { contradictionOf } from "../contradictions.ts";
 import { messageOf } from "../errors.ts";
 import type { JobRecord } from "../jobs/job.ts";
 import type { JobControls, JobKind } from "../jobs/job-kind.ts";
@@ -27,12 +28,14 @@ export function warmJob(parts: WarmParts): JobKind<WarmAsk> {
     name: WARM_JOB,
     canResume: true,
     parse: (input) => parseWarmAsk(input, parts.upstreams()),
-    contradicts,
+    contradicts: (ask, running) =>
+      contradicts(ask, running) ??
+      contradictionOf({ kind: WARM_JOB, input: ask }, running, parts.upstreams()),
     work: async (ask, controls) => await new WarmRun(parts, ask, controls).run(),
   };
 }
 
-/** Two that bring in the same do the same work twice; what removes things would race with it. */
+/** Two that bring in the same do the same work twice. */
 function contradicts({ list, references }: WarmAsk, running: readonly JobRecord[]): string | undefined {
   const same = running.find(({ kind, input }) => {
     if (kind !== WARM_JOB) return false;

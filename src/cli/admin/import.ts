@@ -2,6 +2,8 @@
  * Owns `granary import` and `granary bundle import`: the source is read here, by whoever typed the command, and what the Granary lacks of it is
  * sent to that. It asks first what is lacking, so that nothing is sent twice.
  */
+import { homedir } from "node:os";
+import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { z } from "zod";
 import type { ListedName } from "../../bundle/bundle-index.ts";
@@ -95,7 +97,7 @@ async function run(
       if (names.length === 0)
         throw new GranaryError("not-found", `${source.path} has nothing in it that could be imported.`);
       return await askServer(command, { alone: true }, (client) =>
-        importFrom(source, names, client, flags, controls),
+        importFrom(source, names, client, { ...flags, from: placeOf(text, patterns) }, controls),
       );
     } finally {
       await opened.close();
@@ -107,14 +109,23 @@ async function run(
   process.exitCode = exitCodeFor(report);
 }
 
+/** What tells one import from another: the source, a file by its whole path, and what of it comes. Nothing of standard input is known. */
+function placeOf(text: string, patterns: readonly string[]): string | undefined {
+  const [, kind = "", path = text] = /^([a-z-]+:)?(.*)$/s.exec(text) ?? [];
+  if (path === "-") return undefined;
+  const isPath = kind !== "registry:" && !path.startsWith("//");
+  const place = `${kind}${isPath ? resolve(path.replace(/^~(?=\/)/, homedir())) : path}`;
+  return [place, ...patterns].join(" ").slice(0, 1_000);
+}
+
 async function importFrom(
   source: ImportSource,
   names: readonly ListedName[],
   client: AdminClient,
-  flags: ImportFlags,
+  flags: ImportFlags & { readonly from: string | undefined },
   { signal, onProgress }: VerbControls,
 ): Promise<ImportReport> {
-  const query = { replace: flags.replace === true, as: flags.as };
+  const query = { replace: flags.replace === true, as: flags.as, from: flags.from };
   const ask = (wanted: Iterable<Digest>, dryRun: boolean, came: (bytes: number) => void) =>
     client.ask(importReportSchema, {
       ...{ method: "POST", path: "/api/v1/bundles/import", signal },

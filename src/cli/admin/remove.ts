@@ -1,14 +1,27 @@
 /** Owns `granary remove`: what a pattern stands for leaves the store; what others share stays. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import { type RemovedAnswer, removedSchema } from "../../http/admin/routes/contents-routes.ts";
-import { printJson, printLine } from "../output.ts";
+import type { Job } from "../../http/admin/routes/jobs-routes.ts";
+import {
+  type RemovedAnswer,
+  removeAnswerSchema,
+  removedByJobSchema,
+} from "../../http/admin/routes/removing-routes.ts";
+import { printJson, printLine, tell } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { counted, nameWords } from "./content-words.ts";
+import { CTRL_C, failureOf, followJob } from "./follow-job.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
 
-type RemoveFlags = AdminFlags & { readonly unusedFor?: string; readonly force?: boolean };
+type RemoveFlags = AdminFlags & {
+  readonly unusedFor?: string;
+  readonly force?: boolean;
+  readonly quiet?: boolean;
+};
+
+const BULK = `
+Much is removed by a job, repository by repository, and followed until it ends; a removal that was stopped keeps what it had not reached.`;
 
 /** Names on the screen; --json has all. */
 const MOST_SHOWN = 40;
@@ -22,10 +35,11 @@ export function removeCommand(): Command {
     .option("--unused-for <duration>", "only what nobody asked for in this time, such as 90d")
     .option("--force", "also what a keep rule stands for")
     .addHelpText("after", PATTERN_HELP)
+    .addHelpText("after", `${BULK}${CTRL_C}`)
     .action(run);
   return asAdminVerb(
     command,
-    ["change", "alone"],
+    ["change", "alone", "quiet"],
     "granary remove alpine:3.19 --dry-run",
     "granary remove '*' --unused-for 90d",
   );
@@ -35,11 +49,37 @@ async function run(pattern: string, flags: RemoveFlags, command: Command): Promi
   const { dryRun, unusedFor, force = false, json } = flags;
   const body = { pattern, force, ...(unusedFor !== undefined && { unusedFor }) };
   const path = "/api/v1/contents/remove";
-  const removed = await askServer(command, { alone: true }, (client) =>
-    client.ask(removedSchema, { method: "POST", path, query: { dryRun }, body }),
+  await askServer(command, { alone: true }, async (client) => {
+    const answer = await client.ask(removeAnswerSchema, { method: "POST", path, query: { dryRun }, body });
+    if ("job" in answer) {
+      const job = await followJob(client, answer.job, flags);
+      if (job !== undefined) printRemovedBy(job, json === true);
+    } else if (json === true) printJson(answer);
+    else for (const line of linesOf(answer)) printLine(line);
+  });
+}
+
+/** A job that was stopped has removed a part. */
+function printRemovedBy(job: Job, isJson: boolean): void {
+  const removed = removedByJobSchema.safeParse(job.result).data;
+  if (removed === undefined) throw failureOf(job);
+  if (job.state !== "done") process.exitCode = 1;
+  if (isJson) {
+    printJson(job);
+    return;
+  }
+  const { kept, more, names, blobs, freed, later } = removed;
+  for (const line of shortened(kept.map(({ name, rule }) => `${name} stays: ${rule} is kept`)))
+    printLine(line);
+  if (more > 0) printLine(`and ${more} more stay`);
+  printLine(
+    `Removed ${counted(names, "name")} and ${counted(blobs, "blob")}: ${formatBytes(freed)} come free${waitWords(later)}.`,
   );
-  if (json === true) printJson(removed);
-  else for (const line of linesOf(removed)) printLine(line);
+  if (job.state !== "done") tell(`granary: Job ${job.id} ${job.state}: ${job.reason ?? ""}`);
+}
+
+function waitWords(later: number): string {
+  return later > 0 ? `, ${formatBytes(later)} of them when nobody reads it any more` : "";
 }
 
 function linesOf({ repositories, kept, blobs, freed, later, dryRun }: RemovedAnswer): string[] {
@@ -48,7 +88,7 @@ function linesOf({ repositories, kept, blobs, freed, later, dryRun }: RemovedAns
   const names = repositories.flatMap(namesOf);
   const stays = kept.map(({ name, rule }) => `${name} stays: ${rule} is kept`);
   const verb = dryRun === true ? "Would remove" : "Removed";
-  const wait = later > 0 ? `, ${formatBytes(later)} of them when nobody reads it any more` : "";
+  const wait = waitWords(later);
   return [
     ...shortened(names),
     ...shortened(stays),

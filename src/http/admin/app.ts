@@ -24,6 +24,7 @@ import { passageRoutes } from "./routes/passage-routes.ts";
 import { pastEventRoutes } from "./routes/past-event-routes.ts";
 import { pullRoutes } from "./routes/pull-routes.ts";
 import { reloadRoutes } from "./routes/reload-routes.ts";
+import { removingRoutes } from "./routes/removing-routes.ts";
 import { setupRoutes } from "./routes/setup-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
 import { trafficRoutes } from "./routes/traffic-routes.ts";
@@ -54,6 +55,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   jobsRoutes(app, parts);
   warmRoutes(app, parts);
   contentsRoutes(app, parts);
+  removingRoutes(app, parts);
   keepRoutes(app, parts);
   reloadRoutes(app, parts);
   importRoutes(app, parts);

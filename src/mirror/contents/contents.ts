@@ -2,6 +2,7 @@
  * Owns Contents: everything that a person can ask of what is stored, and do with it. Each question has a file of its own beside this one; here
  * they get their parts. It serves no client.
  */
+import { messageOf } from "../../errors.ts";
 import type { ContentRemoval } from "../../metadata/content-removal.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
@@ -24,9 +25,16 @@ import type { EdgeBackfill } from "./edge-backfill.ts";
 import { FoundPartials } from "./found-partials.ts";
 import { keepContents, type ShownRule, shownRules, unkeepContents } from "./keep-contents.ts";
 import { ContentList, type ContentPage, type ContentQuery } from "./list-contents.ts";
-import { type MadeRoom, makeRoom } from "./make-room.ts";
+import { isMuchRoom, type MadeRoom, makeMuchRoom, makeRoom, type RoomProgress } from "./make-room.ts";
 import { type RefreshedTag, type RefreshParts, refreshTags } from "./refresh-tags.ts";
-import { type Forgetful, Removals, type Removed, type RemoveOptions } from "./remove-contents.ts";
+import type { RemoveOptions } from "./removal-choice.ts";
+import {
+  type BulkControls,
+  type BulkRemoved,
+  type Forgetful,
+  Removals,
+  type Removed,
+} from "./remove-contents.ts";
 import { type ShownContents, showContents } from "./show-contents.ts";
 import type { StoredNames } from "./stored-names.ts";
 import { Unneeded, type UnneededParts } from "./unneeded.ts";
@@ -39,12 +47,21 @@ export type Contents = {
   list(query: ContentQuery): Promise<ContentPage>;
   show(reference: string): Promise<ShownContents>;
   remove(pattern: string, options: RemoveOptions): Promise<Removed>;
+  /** Whether `remove` of it would take long. */
+  isMuchToRemove(pattern: string): Promise<boolean>;
+  removeMuch(pattern: string, options: RemoveOptions, controls: BulkControls): Promise<BulkRemoved>;
   refresh(pattern: string, dryRun: boolean): Promise<readonly RefreshedTag[]>;
   /** Lets `bytes` go, in the order in which they would go for room. */
   evict(bytes: number, dryRun: boolean): Promise<MadeRoom>;
+  /** Whether that would take long. */
+  isMuchToEvict(bytes: number): Promise<boolean>;
+  /** The same bit by bit; `onProgress` hears what went, and how many things go in all. */
+  evictMuch(bytes: number, signal: AbortSignal, onProgress: RoomProgress): Promise<void>;
   keepRules(): Promise<readonly ShownRule[]>;
   keep(pattern: string, dryRun: boolean): Promise<ShownRule>;
   unkeep(pattern: string, dryRun: boolean): Promise<ShownRule>;
+  /** Removes what was to leave when the last process ended; before anybody is served. Logs, never throws. */
+  finishRemovals(): Promise<void>;
   /** Lets go, in the background, of names that nobody used for long and of which no blob is here. */
   sweepNames(): Promise<void>;
 };
@@ -54,7 +71,7 @@ export type ContentsParts = {
   readonly names: StoredNames;
   readonly metadata: PatientMetadata;
   readonly spool: Spool;
-  readonly store: Pick<BlobStore, "open">;
+  readonly store: Pick<BlobStore, "open" | "stat">;
   readonly fills: () => MirrorStatus["fills"];
   readonly space: Space;
   readonly pins: Pins;
@@ -105,10 +122,24 @@ export function contentsOf(parts: ContentsParts): Contents {
     list: (query) => whenKnown(() => list.page(query)),
     show: (reference) => whenKnown(() => showContents(shared, reference)),
     remove: (pattern, options) => whenKnown(() => removals.remove(pattern, options)),
+    isMuchToRemove: (pattern) => whenKnown(() => removals.isMuch(pattern)),
+    removeMuch: (pattern, options, controls) =>
+      whenKnown(() => removals.removeMuch(pattern, options, controls)),
     refresh: (pattern, dryRun) => refreshTags(shared, pattern, dryRun),
     evict: (bytes, dryRun) => whenKnown(() => makeRoom(shared, bytes, dryRun)),
+    isMuchToEvict: (bytes) => whenKnown(() => isMuchRoom(shared, bytes)),
+    evictMuch: (bytes, signal, onProgress) =>
+      whenKnown(() => makeMuchRoom(shared, bytes, signal, onProgress)),
     keepRules: () => whenKnown(() => shownRules(shared)),
     keep: (pattern, dryRun) => whenKnown(() => keepContents(shared, pattern, dryRun)),
+    finishRemovals: async () => {
+      try {
+        await removals.finish();
+      } catch (error) {
+        const text = "what was removed when Granary ended is still on the disk: the next start tries again";
+        parts.log.warn({ reason: messageOf(error) }, text);
+      }
+    },
     sweepNames: async () => {
       if (backfill.isDone) await unneeded.sweep();
     },

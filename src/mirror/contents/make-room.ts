@@ -29,6 +29,17 @@ export type MadeRoom = {
 
 export type RoomParts = { readonly rows: ContentRows; readonly space: Pick<Space, "next" | "evict"> };
 
+/** `went` in all so far; `expected` is how many things go in all. */
+export type RoomProgress = (
+  went: { readonly bytes: number; readonly things: number },
+  expected: number,
+) => void;
+
+/** Things: more than that takes some seconds on a slow disk. */
+const MUCH = 2_000;
+/** Room is made in so many parts, none smaller than that: pulls that need room have their turn in between. */
+const PARTS = 20;
+const LEAST_PART = 64 * 2 ** 20;
 const MOST_TOLD = 500;
 const MOST_NAMES = 3;
 
@@ -48,6 +59,30 @@ export async function makeRoom(
     next.push({ kind, what, size, usedAt: isFile ? undefined : victim.usedAt, names });
   }
   const planned = victims.reduce((sum, { size }) => sum + size, 0);
-  const freed = dryRun ? planned : await space.evict(bytes);
+  const freed = dryRun ? planned : (await space.evict(bytes)).bytes;
   return { freed, isLess: freed < bytes, next, more: victims.length - next.length };
+}
+
+export async function isMuchRoom({ space }: RoomParts, bytes: number): Promise<boolean> {
+  return (await space.next(bytes)).length > MUCH;
+}
+
+/** The same part by part, until `signal` ends it; those under way go whole. Throws as `makeRoom`. */
+export async function makeMuchRoom(
+  { space }: RoomParts,
+  bytes: number,
+  signal: AbortSignal,
+  onProgress: RoomProgress,
+): Promise<void> {
+  const expected = (await space.next(bytes)).length;
+  const part = Math.max(LEAST_PART, Math.ceil(bytes / PARTS));
+  const went = { bytes: 0, things: 0 };
+  onProgress(went, expected);
+  while (went.bytes < bytes && !signal.aborted) {
+    const now = await space.evict(Math.min(part, bytes - went.bytes));
+    if (now.bytes === 0) return;
+    went.bytes += now.bytes;
+    went.things += now.things;
+    onProgress({ ...went }, expected);
+  }
 }

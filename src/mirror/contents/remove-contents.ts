@@ -11,25 +11,16 @@ import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { EventTeller } from "../../records/events.ts";
-import { matches, type NamePattern } from "../../routing/name-pattern.ts";
+import type { NamePattern } from "../../routing/name-pattern.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 import type { Candidate } from "../space/coldest.ts";
-import type { Pins } from "../space/pins.ts";
-import type { Space } from "../space/space.ts";
 import type { TagUses } from "../space/tag-uses.ts";
 import type { Uses } from "../space/uses.ts";
-import type { FoundPartials } from "./found-partials.ts";
-import { repositoryName, type StoredNames } from "./stored-names.ts";
-import { tellRemoved } from "./tell-removed.ts";
-
-export type RemoveOptions = {
-  /** Only what nobody asked for within this time; ms. */
-  readonly unusedForMs?: number | undefined;
-  /** Also what a keep rule stands for. */
-  readonly force?: boolean | undefined;
-  readonly dryRun?: boolean | undefined;
-};
+import { LeftBlobs, type LeftBlobsParts } from "./left-blobs.ts";
+import { type KeptName, RemovalChoice, type RemoveOptions } from "./removal-choice.ts";
+import type { StoredNames } from "./stored-names.ts";
+import { namesOf, tellRemoved } from "./tell-removed.ts";
 
 /** What leaves, or has left, one repository. */
 type RemovedNames = RepositoryKey & {
@@ -41,7 +32,7 @@ type RemovedNames = RepositoryKey & {
 export type Removed = {
   readonly repositories: readonly RemovedNames[];
   /** Names that matched and stay, each with the keep rule that holds it. */
-  readonly kept: readonly { readonly name: string; readonly rule: string }[];
+  readonly kept: readonly KeptName[];
   /** Blobs and unfinished blobs that go. */
   readonly blobs: number;
   /** Bytes that come free. */
@@ -50,18 +41,38 @@ export type Removed = {
   readonly later: number;
 };
 
+/** What a removal of much is told while it goes on. */
+export type BulkControls = {
+  readonly signal: AbortSignal;
+  /** What has left by now; `bytes` and `things` (repositories) are what leaves in all. */
+  readonly onProgress: (progress: {
+    readonly sums: RemovedSums;
+    readonly bytes: number;
+    readonly things: number;
+  }) => void;
+};
+
+type RemovedSums = Pick<Removed, "blobs" | "freed" | "later"> & {
+  readonly names: number;
+  readonly repositories: number;
+};
+
+/** What has left, in sums. */
+export type BulkRemoved = RemovedSums & {
+  readonly kept: Removed["kept"];
+  /** Names that stay and are not among `kept`. */
+  readonly more: number;
+};
+
 /** Whoever remembers something of what lies in the database. */
 export type Forgetful = {
   forgetNames(where: RepositoryKey, tags: readonly TagKey[], digests: readonly Digest[]): void;
 };
 
-export type RemoveParts = {
+export type RemoveParts = LeftBlobsParts & {
   readonly rows: ContentRows & ContentRemoval;
   readonly names: StoredNames;
-  readonly partials: FoundPartials;
   readonly metadata: PatientMetadata;
-  readonly space: Pick<Space, "remove">;
-  readonly pins: Pins;
   readonly keep: Keep;
   readonly uses: Uses;
   readonly tagUses: TagUses;
@@ -74,22 +85,94 @@ export type RemoveParts = {
 type Plan = {
   readonly leaving: Leaving[];
   readonly rows: LeavingRows[];
-  readonly kept: Removed["kept"][number][];
+  readonly kept: KeptName[];
   /** What no repository has a link to any more. */
   readonly unneeded: Set<Digest>;
 };
 
-const MOST_TAGS = 100_000;
-const TRY_AGAIN_MS = 2_000;
 /** Repositories and kept names that are told of one by one. */
 const MOST_TOLD = 50_000;
+/** Of a removal of much. */
+const MOST_KEPT_TOLD = 200;
+/** Repositories, tags, manifests and blobs: more than that takes some seconds on a slow disk. */
+const MUCH = 2_000;
 
 export class Removals {
   readonly #parts: RemoveParts;
+  readonly #choice: RemovalChoice;
+  readonly #blobs: LeftBlobs;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(parts: RemoveParts) {
     this.#parts = parts;
+    this.#choice = new RemovalChoice(parts);
+    this.#blobs = new LeftBlobs(parts);
+  }
+
+  /**
+   * Whether a removal of `text` takes long enough that somebody may want to see how far it is, or to stop it. Throws `reference-invalid`,
+   * `route-unknown`.
+   */
+  async isMuch(text: string): Promise<boolean> {
+    const { names, rows } = this.#parts;
+    let things = 0;
+    for await (const where of names.repositories(await names.parse(text))) {
+      const { tags, manifests, blobs } = await rows.sumsOf(where);
+      things += 1 + tags + manifests + blobs;
+      if (things > MUCH) return true;
+    }
+    return false;
+  }
+
+  /**
+   * The same as `remove`, repository by repository: each leaves with its blobs before the next one does, and others may remove or pull
+   * meanwhile. `signal` ends it between two repositories. What is stored of names that left is given as sums. Throws as `remove`.
+   */
+  async removeMuch(
+    text: string,
+    options: RemoveOptions,
+    { signal, onProgress }: BulkControls,
+  ): Promise<BulkRemoved> {
+    const { names, events } = this.#parts;
+    const pattern = await names.parse(text);
+    const whole = await this.#inTurn(() => this.#removeInTurn(text, pattern, { ...options, dryRun: true }));
+    const total = { bytes: whole.freed, things: whole.repositories.length };
+    const sums = { names: 0, repositories: 0, blobs: 0, freed: 0, later: 0 };
+    for await (const where of names.repositories(pattern)) {
+      if (signal.aborted) break;
+      const one = await this.#inTurn(() => this.#removeOne(where, pattern, options));
+      if (one === undefined) continue;
+      sums.names += one.names;
+      sums.repositories += 1;
+      for (const key of ["blobs", "freed", "later"] as const) sums[key] += one[key];
+      const bytes = Math.max(total.bytes, sums.freed);
+      onProgress({ sums: { ...sums }, bytes, things: Math.max(total.things, sums.repositories) });
+    }
+    tellRemoved(events, pattern.text, sums);
+    return {
+      ...sums,
+      kept: whole.kept.slice(0, MOST_KEPT_TOLD),
+      more: Math.max(0, whole.kept.length - MOST_KEPT_TOLD),
+    };
+  }
+
+  async #removeOne(where: RepositoryKey, pattern: NamePattern, options: RemoveOptions) {
+    await this.#settle();
+    const { leaving } = await this.#choice.in(where, pattern, options, []);
+    if (leaving === undefined) return undefined;
+    const left = await this.#leave(leaving);
+    const unneeded: Digest[] = [];
+    for (const digest of left.unlinked)
+      if ((await this.#parts.rows.linksTo(digest)) === 0) unneeded.push(digest);
+    const blobs = await this.#blobs.candidates(unneeded);
+    const later = blobs.filter((blob) => this.#parts.pins.has(blob.digest));
+    await this.#blobs.remove(unneeded, blobs);
+    return { names: namesOf(left), blobs: blobs.length, freed: sizeOf(blobs), later: sizeOf(later) };
+  }
+
+  /** See LeftBlobs. */
+  async finish(): Promise<void> {
+    await this.#blobs.finish();
   }
 
   /**
@@ -99,7 +182,11 @@ export class Removals {
   async remove(text: string, options: RemoveOptions): Promise<Removed> {
     const { names } = this.#parts;
     const pattern = await names.parse(text);
-    const run = this.#running.then(() => this.#removeInTurn(text, pattern, options));
+    return await this.#inTurn(() => this.#removeInTurn(text, pattern, options));
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#running.then(work);
     this.#running = run.catch(() => undefined);
     return await run;
   }
@@ -107,13 +194,13 @@ export class Removals {
   async #removeInTurn(text: string, pattern: NamePattern, options: RemoveOptions): Promise<Removed> {
     await this.#settle();
     const plan = await this.#plan(text, pattern, options);
-    const blobs = await this.#candidates(plan.unneeded);
+    const blobs = await this.#blobs.candidates([...plan.unneeded]);
     const later = blobs.filter((blob) => this.#parts.pins.has(blob.digest));
     if (options.dryRun !== true) {
-      await this.#leave(plan);
-      await this.#parts.space.remove(blobs);
-      tellRemoved(this.#parts.events, pattern.text, plan.rows, blobs);
-      for (const digest of new Set(later.map((blob) => blob.digest))) this.#removeLater(digest);
+      await this.#leaveAll(plan.leaving);
+      await this.#blobs.remove([...plan.unneeded], blobs);
+      const names = plan.rows.reduce((sum, left) => sum + namesOf(left), 0);
+      tellRemoved(this.#parts.events, pattern.text, { names, blobs: blobs.length, freed: sizeOf(blobs) });
     }
     return {
       repositories: plan.rows.slice(0, MOST_TOLD).map(({ upstream, repository, isAll, tags, manifests }) => {
@@ -146,7 +233,7 @@ export class Removals {
     let isAnything = false;
     for await (const where of names.repositories(pattern)) {
       await slices.breathe();
-      const chosen = await this.#chosenIn(where, pattern, options, plan.kept);
+      const chosen = await this.#choice.in(where, pattern, options, plan.kept);
       isAnything ||= chosen.isAnything;
       if (chosen.leaving === undefined) continue;
       const leaves = await rows.whatLeaves(chosen.leaving);
@@ -163,109 +250,21 @@ export class Removals {
     return plan;
   }
 
-  /** What of one repository is meant; `isAnything` when something matched, also what stays. */
-  async #chosenIn(
-    where: RepositoryKey,
-    pattern: NamePattern,
-    { unusedForMs, force = false }: RemoveOptions,
-    kept: Plan["kept"],
-  ): Promise<{ readonly isAnything: boolean; readonly leaving?: Leaving }> {
-    const { rows, keep } = this.#parts;
-    const isWhole = pattern.tag === undefined && pattern.digest === undefined;
-    const before = this.#parts.clock.now() - (unusedForMs ?? 0);
-    const isOld = (usedAt: number) => unusedForMs === undefined || usedAt < before;
-    const tags = new Map<
-      string,
-      { readonly tag: string; readonly digest: Digest; readonly usedAt: number }
-    >();
-    for (const row of await rows.tagsIn(where, MOST_TAGS))
-      tags.set(row.tag, { ...row, usedAt: (await rows.tagUsedAt(where, row.tag)) ?? row.checkedAt });
-    const named = [...tags.values()].filter((row) => matches(pattern, { ...where, ...row }));
-    const digests = await this.#digestsIn(where, pattern);
-    const isAnything = isWhole || named.length > 0 || digests.length > 0;
-    const [goingTags, goingDigests]: [string[], Digest[]] = [[], []];
-    for (const { tag, digest, usedAt } of named) {
-      if (!isOld(usedAt)) continue;
-      const rule = force ? undefined : await keep.ruleFor(where, { tag, digest });
-      if (rule === undefined) goingTags.push(tag);
-      else kept.push({ name: `${repositoryName(where)}:${tag}`, rule: rule.pattern.text });
-    }
-    for (const { digest, usedAt } of digests) {
-      if (!isOld(usedAt)) continue;
-      const rule = force ? undefined : await keep.ruleOver(where, digest);
-      if (rule === undefined) goingDigests.push(digest);
-      else kept.push({ name: `${repositoryName(where)}@${digest}`, rule: rule.pattern.text });
-    }
-    const isAll = isWhole && goingTags.length === tags.size && goingDigests.length === digests.length;
-    const isNone = goingTags.length === 0 && goingDigests.length === 0;
-    // Without a name only blobs are left, and nobody knows when somebody asked for them here.
-    if (isNone && (!isAll || unusedForMs !== undefined)) return { isAnything };
-    const rule = isNone && !force ? await keep.ruleFor(where, {}) : undefined;
-    if (rule !== undefined) kept.push({ name: repositoryName(where), rule: rule.pattern.text });
-    if (rule !== undefined) return { isAnything };
-    return { isAnything, leaving: { ...where, isAll, tags: goingTags, digests: goingDigests } };
-  }
-
-  /** Manifests and blobs that a digest names; of a whole repository, the manifests that no tag leads to. */
-  async #digestsIn(
-    where: RepositoryKey,
-    pattern: NamePattern,
-  ): Promise<{ readonly digest: Digest; readonly usedAt: number }[]> {
-    const { rows, metadata } = this.#parts;
-    if (pattern.tag !== undefined) return [];
-    const manifests = await rows.manifestsIn(where, MOST_TAGS);
-    if (pattern.digest === undefined) {
-      const covered = await rows.taggedIn(where);
-      return manifests.filter(({ digest }) => !covered.has(digest));
-    }
-    const found = manifests.filter(({ digest }) => matches(pattern, { ...where, digest }));
-    if (found.length > 0) return found;
-    const linked = await rows.linkedLike(where, pattern.digest);
-    const blobs = await Promise.all(linked.map((digest) => metadata.blob(digest)));
-    return blobs.flatMap((blob) => blob ?? []);
-  }
-
-  async #leave({ leaving }: Plan): Promise<void> {
-    const { rows, memory, clock } = this.#parts;
-    const slices = new Slices(clock);
+  async #leaveAll(leaving: readonly Leaving[]): Promise<void> {
+    const slices = new Slices(this.#parts.clock);
     for (const each of leaving) {
-      const left = await rows.leave(each);
-      const { upstream, repository } = left;
-      const keys = left.tagKeys.map((key) => ({ upstream, repository, ...key }));
-      memory.forgetNames(left, keys, left.unlinked);
+      await this.#leave(each);
       await slices.breathe();
     }
   }
 
-  /** Blobs and saved partials of these digests. */
-  async #candidates(wanted: ReadonlySet<Digest>): Promise<Candidate[]> {
-    const { metadata, partials, clock } = this.#parts;
-    const found: Candidate[] = [];
-    const slices = new Slices(clock);
-    for (const digest of wanted) {
-      const blob = await metadata.blob(digest);
-      if (blob !== undefined) found.push({ kind: "blob", ...blob });
-      await slices.breathe();
-    }
-    for (const { digest, upstream, present, changedAt } of await partials.list())
-      if (wanted.has(digest))
-        found.push({ kind: "partial", digest, upstream, size: present, usedAt: changedAt ?? 0 });
-    return found;
-  }
-
-  /** When the last reader and the last fill have ended, unless somebody pulled it again meanwhile. */
-  #removeLater(digest: Digest): void {
-    const { pins, rows, space, clock } = this.#parts;
-    const remove = async () => {
-      if (await rows.isNeeded(digest)) return;
-      const left = await this.#candidates(new Set([digest]));
-      const gone = await space.remove(left);
-      if (gone.length === left.length) return;
-      // Somebody reads it again, or the file of its fill is being closed.
-      clock.after(TRY_AGAIN_MS, () => this.#removeLater(digest));
-    };
-    // What fails stays, and goes by its age like anything else.
-    pins.whenFree(digest, () => void remove().catch(() => undefined));
+  async #leave(leaving: Leaving): Promise<LeavingRows> {
+    const { rows, memory } = this.#parts;
+    const left = await rows.leave(leaving);
+    const { upstream, repository } = left;
+    const keys = left.tagKeys.map((key) => ({ upstream, repository, ...key }));
+    memory.forgetNames(left, keys, left.unlinked);
+    return left;
   }
 }
 

@@ -88,6 +88,8 @@ export class Unneeded {
   async #leave(where: RepositoryKey, digest: Digest): Promise<void> {
     const { rows, forgetNames } = this.#parts;
     const left = await rows.leave({ ...where, isAll: false, tags: [], digests: [digest] });
+    // Of what it listed nothing is here.
+    await rows.haveLeft(left.unlinked);
     const keys = left.tagKeys.map((key) => ({
       upstream: where.upstream,
       repository: where.repository,

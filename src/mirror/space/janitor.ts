@@ -51,6 +51,11 @@ export class Janitor {
     this.#parts = parts;
   }
 
+  /** Things that went in the last round. */
+  get evictions(): number {
+    return this.#evictions;
+  }
+
   /**
    * Evicts until `bytes` are freed, or nothing is left that may be evicted; returns how many were freed. With `isAllOrNothing` nothing is
    * evicted where everything that may be would not be enough. Throws what Metadata throws when it cannot be read.

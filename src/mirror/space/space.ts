@@ -124,10 +124,14 @@ export class Space {
     return await this.#janitor.next(bytes, damaged);
   }
 
-  /** Evicts, coldest first, until `bytes` are freed or nothing is left that may go; returns the bytes that were freed. Never throws. */
-  async evict(bytes: number): Promise<number> {
+  /** Evicts, coldest first, until `bytes` are freed or nothing is left that may go; returns what went. Never throws. */
+  async evict(bytes: number): Promise<{ readonly bytes: number; readonly things: number }> {
     const { damaged } = await this.#measuring.look(true);
-    return await this.#inTurn(() => this.#janitor.free(bytes, damaged, false), 0);
+    const work = async () => {
+      const freed = await this.#janitor.free(bytes, damaged, false);
+      return { bytes: freed, things: this.#janitor.evictions };
+    };
+    return await this.#inTurn(work, { bytes: 0, things: 0 });
   }
 
   /** Removes these unless somebody reads or fills them; returns those that are gone. Never throws. */

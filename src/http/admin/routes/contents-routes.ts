@@ -1,21 +1,14 @@
 /** Owns the routes of contents: what is stored, what of it is here, and how it leaves. What each means is the Contents port's. */
 import { createRoute, z } from "@hono/zod-openapi";
-import { parseBytes, parseDuration } from "../../../bytes/units.ts";
-import { isGranaryError } from "../../../errors.ts";
 import type { ShownPart } from "../../../mirror/contents/content-parts.ts";
 import { CONTENT_SORTS } from "../../../mirror/contents/list-contents.ts";
-import { refuseWhileWarming } from "../../../warm/refuse-while-warming.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, changed, changeQuery, listOf, listQuery } from "../route-shapes.ts";
+import { body, pattern, tried } from "./contents-shapes.ts";
 
 const bytes = z.number().int().nonnegative();
 const time = z.number().openapi({ description: "Milliseconds since 1970." });
-const pattern = z.string().min(1).max(800).openapi({
-  description: "A name pattern, such as alpine:3.*, ghcr.io/org/**, ollama:llama3.2 or *@sha256:...",
-  example: "alpine:3.*",
-});
-
 const share = {
   size: bytes.openapi({ description: "Bytes of whole blobs that are here." }),
   partial: bytes.openapi({ description: "Bytes of unfinished blobs that are here." }),
@@ -127,41 +120,6 @@ const show = createRoute({
   responses: answers(shownSchema, "What is stored of it."),
 });
 
-export const removedSchema = changed({
-  repositories: z.array(
-    z.object({
-      upstream: z.string(),
-      repository: z.string(),
-      isAll: z.boolean(),
-      tags: z.array(z.string()),
-      manifests: z.array(z.string()),
-    }),
-  ),
-  kept: z.array(z.object({ name: z.string(), rule: z.string() })),
-  blobs: z.number(),
-  freed: bytes.openapi({ description: "Bytes that come free." }),
-  later: bytes.openapi({
-    description: "Of these, bytes that are read or filled now, and come free when that ends.",
-  }),
-}).openapi("Removed");
-export type RemovedAnswer = z.infer<typeof removedSchema>;
-
-const remove = createRoute({
-  method: "post",
-  path: "/api/v1/contents/remove",
-  tags: ["contents"],
-  summary: "Remove what a pattern stands for; blobs that others share stay",
-  request: {
-    query: changeQuery,
-    body: body({
-      pattern,
-      unusedFor: duration().optional().openapi({ type: "string", example: "90d" }),
-      force: z.boolean().default(false).openapi({ description: "Also what a keep rule stands for." }),
-    }),
-  },
-  responses: answers(removedSchema, "What was removed."),
-});
-
 export const refreshedSchema = changed({
   tags: z.array(
     z.object({
@@ -185,35 +143,7 @@ const refresh = createRoute({
   responses: answers(refreshedSchema, "What each tag means now."),
 });
 
-export const madeRoomSchema = changed({
-  freed: bytes,
-  isLess: z.boolean(),
-  next: z.array(
-    z.object({
-      kind: z.enum(["blob", "partial", "damaged"]),
-      what: z.string(),
-      size: bytes,
-      usedAt: time.optional(),
-      names: z.array(z.string()),
-    }),
-  ),
-  more: z.number(),
-}).openapi("MadeRoom");
-export type MadeRoomAnswer = z.infer<typeof madeRoomSchema>;
-
-const evict = createRoute({
-  method: "post",
-  path: "/api/v1/contents/evict",
-  tags: ["contents"],
-  summary: "Let go what was used longest ago, until so many bytes came free",
-  request: { query: changeQuery, body: body({ free: size().openapi({ type: "string", example: "50GiB" }) }) },
-  responses: answers(madeRoomSchema, "What went, or would go next, in order."),
-});
-
-export function contentsRoutes(
-  app: AdminApp,
-  { contents, jobs, warmUps }: Pick<AdminParts, "contents" | "jobs" | "warmUps">,
-): void {
+export function contentsRoutes(app: AdminApp, { contents }: Pick<AdminParts, "contents">): void {
   app.openapi(list, async (context) => {
     const { items, next, count } = await contents.list(context.req.valid("query"));
     const shown = items.map(({ platforms, ...item }) => ({
@@ -230,64 +160,13 @@ export function contentsRoutes(
     }));
     return context.json({ ...rest, names: shown, pulls: [...pulls] }, 200);
   });
-  app.openapi(remove, async (context) => {
-    const { pattern, unusedFor, force } = context.req.valid("json");
-    const { dryRun } = context.req.valid("query");
-    refuseWhileWarming(await contents.meaning(pattern), jobs.list(), warmUps.upstreams());
-    const { repositories, kept, ...sums } = await contents.remove(pattern, {
-      unusedForMs: unusedFor,
-      force,
-      dryRun,
-    });
-    const removed = repositories.map((each) => ({
-      ...each,
-      tags: [...each.tags],
-      manifests: [...each.manifests],
-    }));
-    return context.json({ repositories: removed, kept: [...kept], ...sums, ...tried(dryRun) }, 200);
-  });
   app.openapi(refresh, async (context) => {
     const { dryRun } = context.req.valid("query");
     const tags = await contents.refresh(context.req.valid("json").pattern, dryRun);
     return context.json({ tags: [...tags], ...tried(dryRun) }, 200);
   });
-  app.openapi(evict, async (context) => {
-    const { dryRun } = context.req.valid("query");
-    const { next, ...sums } = await contents.evict(context.req.valid("json").free, dryRun);
-    const victims = next.map((victim) => ({ ...victim, names: [...victim.names] }));
-    return context.json({ ...sums, next: victims, ...tried(dryRun) }, 200);
-  });
 }
 
 function shownPart({ runs, ...part }: ShownPart) {
   return { ...part, ...(runs !== undefined && { runs: [...runs] }) };
-}
-
-function body<Shape extends z.ZodRawShape>(shape: Shape) {
-  return { content: { "application/json": { schema: z.strictObject(shape) } }, required: true };
-}
-
-function tried(dryRun: boolean): { readonly dryRun?: true } {
-  return dryRun ? { dryRun } : {};
-}
-
-function size() {
-  return withUnit(parseBytes, "a size in bytes or with a unit, such as 512MiB or 50GiB");
-}
-
-function duration() {
-  return withUnit(parseDuration, "a duration, such as 12h or 90d");
-}
-
-/** A number as people write it: a text with a unit, or a plain number. */
-function withUnit(parse: (text: string | number) => number, wanted: string) {
-  return z.union([z.string(), z.number().nonnegative()]).transform((text, context) => {
-    try {
-      return parse(text);
-    } catch (error) {
-      if (!isGranaryError(error)) throw error;
-      context.addIssue({ code: "custom", message: `expected ${wanted}` });
-      return z.NEVER;
-    }
-  });
 }

@@ -46,6 +46,10 @@ const importBundle = createRoute({
     query: changeQuery.extend({
       replace: flag.default(false).openapi({ description: "Move tags that stand for something else." }),
       as: z.string().max(800).optional().openapi({ description: "The name of the one thing in the bundle." }),
+      from: z.string().max(1_000).optional().openapi({
+        description:
+          "Where the bytes come from, for the title; two imports from one place do not run at once.",
+      }),
     }),
     body: {
       content: { "application/x-tar": { schema: z.string().openapi({ format: "binary" }) } },
@@ -59,14 +63,15 @@ export function importRoutes(
   { imports, importing }: Pick<AdminParts, "imports" | "importing">,
 ): void {
   app.openapi(importBundle, async (context) => {
-    const { replace, dryRun, as } = context.req.valid("query");
+    const { replace, dryRun, as, from } = context.req.valid("query");
     const { body, signal: left } = context.req.raw;
     if (body === null) throw new GranaryError("manifest-invalid", "The request has no bundle in its body.");
     const chunks = received(body);
     const options = { replace, ...(as !== undefined && { as }) };
     if (dryRun) return context.json(shown(await imports.run(chunks, { ...options, dryRun })), 200);
-    const title = as === undefined ? "import a bundle" : `import a bundle as ${as}`;
-    const report = await importing.run(title, options, ({ signal, progress }) =>
+    const title = `import ${from ?? "a bundle"}${as === undefined ? "" : ` as ${as}`}`;
+    const about = { ...options, ...(from !== undefined && { from }) };
+    const report = await importing.run(title, about, ({ signal, progress }) =>
       imports.run(chunks, {
         ...{ ...options, dryRun, onProgress: progress },
         signal: AbortSignal.any([signal, left]),

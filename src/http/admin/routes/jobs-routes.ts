@@ -16,7 +16,7 @@ const time = z.number().openapi({ description: "Milliseconds since 1970." });
 
 const jobFields = {
   id: z.number().int(),
-  kind: z.string().openapi({ description: "warm, verify, import, export, remove." }),
+  kind: z.string().openapi({ description: "warm, verify, import, export, remove, evict." }),
   title: z.string(),
   state: z.enum(["running", "done", "failed", "stopped"]),
   startedAt: time,
