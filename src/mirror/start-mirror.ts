@@ -98,6 +98,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const space = new Space({ ...stored, isKept, budget, ownership, clock, log, metrics, troubles, events });
   // What can be fetched again gives way to what cannot.
   metadata.onFull(() => void space.trim());
+  keep.onChange(() => space.keptChanged());
   const offline = new Offline({ rows: parts.rules, clock, events, clients: () => upstreams.clients });
   const fills = new Fills({
     ...{ spool, blobs: store, clock, log, episodes, metrics, random },

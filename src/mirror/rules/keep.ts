@@ -44,7 +44,7 @@ export class Keep {
   #ofCommands: Promise<KeepRule[]> | undefined;
   /** As they were read last; undefined while they could not be read. */
   #readLast: readonly NamePattern[] | undefined;
-  #changedNow = () => {};
+  readonly #listeners: (() => void)[] = [];
 
   constructor(parts: KeepParts, ofSettings: readonly NamePattern[]) {
     this.#parts = parts;
@@ -59,14 +59,14 @@ export class Keep {
 
   /** `listener` is called when there are other rules. */
   onChange(listener: () => void): void {
-    this.#changedNow = listener;
+    this.#listeners.push(listener);
   }
 
   /** Other rules in the settings from now on. */
   renew(ofSettings: readonly NamePattern[]): void {
     this.#ofSettings = ofSettings;
     this.#kept.clear();
-    this.#changedNow();
+    this.#told();
   }
 
   /** Whether a rule stands for this very name, told at once. */
@@ -189,7 +189,11 @@ export class Keep {
     this.#ofCommands = undefined;
     this.#kept.clear();
     await this.open();
-    this.#changedNow();
+    this.#told();
+  }
+
+  #told(): void {
+    for (const listener of this.#listeners) listener();
   }
 }
 

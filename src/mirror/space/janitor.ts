@@ -46,6 +46,7 @@ export class Janitor {
   readonly #parts: JanitorParts;
   /** Of the round that runs. */
   #evictions = 0;
+  #kept = 0;
 
   constructor(parts: JanitorParts) {
     this.#parts = parts;
@@ -54,6 +55,11 @@ export class Janitor {
   /** Things that went in the last round. */
   get evictions(): number {
     return this.#evictions;
+  }
+
+  /** Bytes that the last round passed over because somebody wants them kept. */
+  get kept(): number {
+    return this.#kept;
   }
 
   /**
@@ -121,6 +127,7 @@ export class Janitor {
     const { metadata, ledger, pins, clock, isKept } = this.#parts;
     const victims: Victim[] = [];
     let lacking = bytes;
+    this.#kept = 0;
     const take = (victim: Victim) => {
       victims.push(victim);
       lacking -= victim.size;
@@ -132,7 +139,10 @@ export class Janitor {
     if (lacking <= 0) return victims;
     for await (const candidate of coldest(metadata, ledger.idle(), clock.now())) {
       if (pins.has(candidate.digest) || stubborn.has(keyOf(candidate))) continue;
-      if (await isKept(candidate.digest)) continue;
+      if (await isKept(candidate.digest)) {
+        this.#kept += candidate.size;
+        continue;
+      }
       take(candidate);
       if (lacking <= 0) break;
     }

@@ -70,7 +70,13 @@ export class Space {
   /** Counts from now on; what is beyond it then is evicted. */
   renewBudget(budget: Budget): void {
     this.#budget = budget;
+    this.keptChanged();
     void this.sweep();
+  }
+
+  /** Other things are to be kept than before: whether that is too much shows when room is needed next. */
+  keptChanged(): void {
+    this.#parts.troubles.over("kept");
   }
 
   /**
@@ -224,6 +230,7 @@ export class Space {
   /** Some file systems report freed bytes only seconds later: so our own sum counts too. */
   async #evict(lacking: number, { look }: Measured, isAllOrNothing: boolean): Promise<boolean> {
     const freed = await this.#janitor.free(lacking, look.damaged, isAllOrNothing);
+    this.#judgeKept(freed < lacking);
     if (freed >= lacking) return true;
     const measured = await this.#measure(true);
     return this.#lacking(0, measured) <= 0;
@@ -249,6 +256,18 @@ export class Space {
     const trouble = noRoomAtAll(disk, used, this.#budget);
     if (trouble === undefined) troubles.over("room");
     else troubles.trouble("room", {}, trouble);
+  }
+
+  /** Tells the operator when what has to stay leaves no room for what clients pull. */
+  #judgeKept(isShort: boolean): void {
+    const { kept } = this.#janitor;
+    if (!isShort || kept === 0) {
+      this.keptChanged();
+      return;
+    }
+    const [much, budget] = [kept, this.#budget.maxSize].map(formatBytes);
+    const text = `What keep rules stand for, and tags that are held back, take ${much} of the budget of ${budget}: there is no room for all that clients pull, which is passed through without being stored. Keep less (granary keep lists the rules), or raise storage.maxSize.`;
+    this.#parts.troubles.trouble("kept", {}, text);
   }
 
   async #lookAtPartials(): Promise<void> {

@@ -51,3 +51,22 @@ it("a rule for what is not stored yet is taken, and holds it when it comes; one 
     code: "not-found",
   });
 });
+
+it("a kept repository that grows above the budget is told in the status, pulls go on, and that is over when less is kept", async () => {
+  const world = await startWorld({ budget: { maxSize: 4 * MiB, minFree: 0 } });
+  const troubles = async () =>
+    (await world.mirror.status()).troubles.filter((text) => text.includes("keep rules"));
+  await world.mirror.contents.keep(of("a/grows"), false);
+  for (let seed = 10; seed < 40; seed += 10) await pull(world, "a/grows", seed);
+  expect(await troubles()).toEqual([]);
+  const image = world.fake.addImage("a/other", "1", { seed: 90, layers: [2 * MiB] });
+  await world.get("a/other", "1");
+  expect((await world.read("a/other", image.layerDigests[0] ?? image.configDigest)).length).toBe(2 * MiB);
+  expect(await troubles()).toEqual([
+    expect.stringMatching(
+      /^What keep rules stand for.* take .* MiB of the budget of 4(\.0)? MiB: there is no room/,
+    ),
+  ]);
+  await world.mirror.contents.unkeep(of("a/grows"), false);
+  expect(await troubles()).toEqual([]);
+});
