@@ -18,6 +18,10 @@ type ListFlags = AdminFlags & {
   readonly after?: string;
 };
 
+const COLUMNS_HELP = `
+HERE is how much is here of all that the stored manifests list. SAVED is what clients got of the repository, less what was fetched for
+it, as far as traffic was recorded (granary traffic): what was pulled before that, or imported and never pulled, saves nothing in it.`;
+
 type Item = ContentsAnswer["items"][number];
 
 export function listCommand(): Command {
@@ -34,6 +38,7 @@ export function listCommand(): Command {
     .option("--limit <count>", "lines at most, up to 1000 (default: 100)")
     .option("--after <next>", "go on after a page: the `next` of its JSON")
     .addHelpText("after", PATTERN_HELP)
+    .addHelpText("after", COLUMNS_HELP)
     .action(run);
   return asAdminVerb(
     command,
