@@ -31,7 +31,7 @@ describe("an abort rejects with the signal's reason", () => {
     const onProgress = ({ done }: granary.Progress) => {
       if (done > 0) controller.abort(reason);
     };
-    world.fake.fail(/blobs/, { kind: "stall", afterBytes: 3_000_000 }, { times: 99 });
+    world.fake.fail(/blobs/, { kind: "stall", afterBytes: 500_000 }, { times: 99 });
     await expect(call(world, { signal: controller.signal, onProgress })).rejects.toBe(reason);
   });
 
@@ -97,7 +97,7 @@ describe("an abort without a reason", () => {
 
   test("tells what is kept, and the same call goes on from there", async () => {
     const { fake, directory, layer } = await libraryWorld();
-    fake.fail(/blobs/, { kind: "stall", afterBytes: 3_000_000 }, { times: 99 });
+    fake.fail(/blobs/, { kind: "stall", afterBytes: 500_000 }, { times: 99 });
     const controller = new AbortController();
     const onProgress = ({ done }: granary.Progress) => {
       if (done > 0) controller.abort();

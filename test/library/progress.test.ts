@@ -58,7 +58,7 @@ describe.each(FETCHING)("%s", (name, call) => {
   test("ends once when an earlier run was cut off", async () => {
     const world = await libraryWorld();
     const abort = new AbortController();
-    world.fake.fail(/blobs/, { kind: "stall", afterBytes: 3_000_000 }, { times: 99 });
+    world.fake.fail(/blobs/, { kind: "stall", afterBytes: 500_000 }, { times: 99 });
     const first = await told((options) => {
       const onProgress = (progress: granary.Progress) => {
         options.onProgress?.(progress);

@@ -68,7 +68,7 @@ test.each(["waited", "warm"] as const)(
     const image = world.fake.addImage("library/alpine", "3", { layers: [8 * MiB] });
     const [layer = ""] = image.layerDigests;
     await world.get("library/alpine", "3");
-    world.fake.fail(/blobs/, { kind: "stall", afterBytes: 2 * MiB }, { times: 1 });
+    world.fake.fail(/blobs/, { kind: "stall", afterBytes: MiB / 2 }, { times: 1 });
     const { blob } = await world.open("library/alpine", layer, { purpose });
     const reader = blob.reader();
     const into = new Uint8Array(256 * 1024);

@@ -61,7 +61,7 @@ test("a blob that cannot be fetched is told of once, however often clients ask; 
 test("a transfer that nobody waits for any more is told of as paused", async () => {
   const world = await startWorld({ upstream: { policy: { lingerMs: 0 } } });
   const digest = world.fake.addGeneratedBlob({ seed: 1, size: 4 * MiB }, "a/b");
-  world.fake.fail(/blobs/, { kind: "stall", afterBytes: MiB });
+  world.fake.fail(/blobs/, { kind: "stall", afterBytes: MiB / 2 });
   const { blob } = await world.open("a/b", digest);
   const reader = blob.reader();
   await reader.read(new Uint8Array(1000));

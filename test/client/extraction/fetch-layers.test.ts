@@ -137,7 +137,7 @@ test("wrong bytes are told as such, also where unpacking them breaks first", asy
 test("an abort ends a stalled extraction at once, keeps what was fetched, and the same call goes on from there", async () => {
   const { fake, beside, extract, layers, total } = await registryWorld();
   const second = layers[1]?.digest ?? "";
-  fake.fail((request) => request.path.endsWith(second), { kind: "stall", afterBytes: MIB }, { times: 9 });
+  fake.fail((request) => request.path.endsWith(second), { kind: "stall", afterBytes: MIB - 1 }, { times: 9 });
   const abort = new AbortController();
   let abortedAt = 0;
   const onProgress = ({ done }: Progress) => {

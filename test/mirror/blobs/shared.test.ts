@@ -38,7 +38,7 @@ test("a client that left before it read anything has begun nothing: the next one
 test("a partial grows in disk_used_bytes as its bytes come in", async () => {
   const world = await startWorld();
   const digest = world.fake.addGeneratedBlob({ seed: 5, size: 8 * MiB });
-  world.fake.fail(/blobs/, { kind: "stall", afterBytes: 2 * MiB }, { method: "GET", times: 100 });
+  world.fake.fail(/blobs/, { kind: "stall", afterBytes: MiB - 1 }, { method: "GET", times: 100 });
   const used = async () => {
     await world.mirror.status();
     return await world.metric("disk_used_bytes");
@@ -47,7 +47,7 @@ test("a partial grows in disk_used_bytes as its bytes come in", async () => {
   const { blob } = await world.open("a/b", digest);
   const reader = blob.reader();
   expect(await reader.read(new Uint8Array(MiB))).toBeGreaterThan(0);
-  await eventually(async () => expect((await used()) - before).toBeGreaterThanOrEqual(MiB));
+  await eventually(async () => expect((await used()) - before).toBeGreaterThanOrEqual(MiB / 2));
   expect((await used()) - before).toBeLessThan(8 * MiB);
   reader.close();
   blob.release();
