@@ -13,6 +13,7 @@ import type { Digest } from "../../src/oci/digest.ts";
 import type { Wanting } from "../../src/purpose.ts";
 import type { BlobReader } from "../../src/source.ts";
 import { createUpstreamClient } from "../../src/upstream/client.ts";
+import type { Bandwidth } from "../../src/upstream/network/bandwidth.ts";
 import type { Policy } from "../../src/upstream/policy.ts";
 import { ENDLESS } from "./endless-room.ts";
 import { type FakeRegistry, type FakeSettings, startFakeRegistry } from "./fake-registry.ts";
@@ -43,6 +44,8 @@ type Options = {
   readonly policy?: Partial<Policy>;
   /** The registry is behind it. */
   readonly line?: SlowLine;
+  /** What its requests pay to. */
+  readonly bandwidth?: Bandwidth;
   /** An earlier store's directory; a new one by default. */
   readonly directory?: string;
   readonly fake?: FakeRegistry;
@@ -55,7 +58,10 @@ export async function realFills(options: Options = {}): Promise<RealFills> {
   if (options.line !== undefined) await putBehind(options.line, fake);
   const store = await tempStore(directory);
   const upstream = upstreamOf(fake, { ...(policy && { policy }) });
-  const client = createUpstreamClient({ upstream });
+  const client = createUpstreamClient({
+    upstream,
+    ...(options.bandwidth && { bandwidth: options.bandwidth }),
+  });
   onTestFinished(() => client.close());
   const recorded: Digest[] = [];
   const fills = new Fills({
