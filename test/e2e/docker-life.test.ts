@@ -87,6 +87,8 @@ describeWith([...dockerd.programs, ...UPSTREAM_PROGRAMS], "the life with Docker"
     front.account.clear();
     expect(await docker.pull(one)).toEqual(idOf(one));
     expect(fetched(one)).toEqual(sizesOf(one));
+    // Docker keeps manifests of what it removed for some seconds: then it asks only what the tag means, and the manifest is not here.
+    await granary.ask("warm", nameOf(one), "--platform", "linux/amd64");
 
     const names = [nameOf(one), nameOf(two), nameOf(index)];
     const amd64 = ["--platform", "linux/amd64"];
