@@ -3,6 +3,7 @@
  * closes nothing: the Mirror is its owner's.
  */
 import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
+import { chunksUntilEnd } from "../bytes/chunks.ts";
 import { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
@@ -17,7 +18,6 @@ import type { FoundBlob, Mirror } from "./mirror.ts";
 /** Whoever holds the Mirror may see what its credentials can read. */
 const OWNER = { loggedIn: true, userAgent: undefined } as const;
 const ASK = { ...OWNER, accept: MANIFEST_UNION } as const;
-const CHUNK_BYTES = 1024 * 1024;
 
 /** `upstreams` are those of the Mirror: with them their other names, such as huggingface.co for hf.co, work here too. */
 export function mirrorSource(
@@ -118,12 +118,7 @@ function openedRange(blob: ReadableBlob, range: ByteRange, signal: AbortSignal):
 
 async function* bodyOf(reader: BlobReader, dismiss: () => void): AsyncGenerator<Uint8Array> {
   try {
-    for (;;) {
-      const chunk = new Uint8Array(CHUNK_BYTES);
-      const count = await reader.read(chunk);
-      if (count === 0) return;
-      yield chunk.subarray(0, count);
-    }
+    yield* chunksUntilEnd(reader);
   } finally {
     dismiss();
   }

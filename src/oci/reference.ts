@@ -104,20 +104,28 @@ export function hostRule(host: string): string {
   return `"${shorten(host)}" is not a host name with an optional port`;
 }
 
-/** Cuts tag and digest off; the default tag comes in where neither is. Throws `reference-invalid`. */
-export function splitReference(text: string): {
+/** A name as it is written, taken apart at its signs; nothing is checked. */
+export function cutName(bare: string): {
   readonly name: string;
   readonly tag: string | undefined;
-  readonly digest: Digest | undefined;
+  readonly digest: string | undefined;
 } {
-  const bare = text.replace(SCHEME, "");
   const at = bare.indexOf("@");
   const digest = at < 0 ? undefined : bare.slice(at + 1);
   const tagged = at < 0 ? bare : bare.slice(0, at);
   // A colon before the last slash belongs to a port.
   const colon = tagged.indexOf(":", tagged.lastIndexOf("/") + 1);
   const tag = colon < 0 ? undefined : tagged.slice(colon + 1);
-  const name = colon < 0 ? tagged : tagged.slice(0, colon);
+  return { name: colon < 0 ? tagged : tagged.slice(0, colon), tag, digest };
+}
+
+/** Cuts tag and digest off; the default tag comes in where neither is. Throws `reference-invalid`. */
+export function splitReference(text: string): {
+  readonly name: string;
+  readonly tag: string | undefined;
+  readonly digest: Digest | undefined;
+} {
+  const { name, tag, digest } = cutName(text.replace(SCHEME, ""));
   if (name === "") throw invalid(text, "there is no name in it");
   if (tag !== undefined && !isTag(tag)) throw invalid(text, `"${shorten(tag)}" is not a tag`);
   if (digest !== undefined && !isDigest(digest)) {

@@ -14,7 +14,7 @@
  */
 import { GranaryError } from "../errors.ts";
 import { isDigest } from "../oci/digest.ts";
-import { isRepositoryName, isTag, looksLikeHost } from "../oci/reference.ts";
+import { cutName, isRepositoryName, isTag, looksLikeHost } from "../oci/reference.ts";
 import { isModelRepository, OLLAMA_REGISTRY } from "../ollama/model-name.ts";
 import { globMatches, pathMatches } from "./glob.ts";
 import { didYouMean, nearNames } from "./near-names.ts";
@@ -102,12 +102,7 @@ type Written = {
 function splitPattern(text: string): Written {
   if (isDigestGlob(text)) return { scheme: undefined, name: EVERYTHING, tag: undefined, digest: text };
   const [, scheme, bare = ""] = /^(?:(ollama):(?:\/\/)?|docker:\/\/|oci:\/\/)?(.*)$/s.exec(text) ?? [];
-  const at = bare.indexOf("@");
-  const digest = at < 0 ? undefined : bare.slice(at + 1);
-  const tagged = at < 0 ? bare : bare.slice(0, at);
-  const colon = tagged.indexOf(":", tagged.lastIndexOf("/") + 1);
-  const tag = colon < 0 ? undefined : tagged.slice(colon + 1);
-  const name = colon < 0 ? tagged : tagged.slice(0, colon);
+  const { name, tag, digest } = cutName(bare);
   if (name === "") throw invalid(text, "there is no name in it");
   if (tag !== undefined && !isTag(plainOf(tag))) throw invalid(text, `"${shorten(tag)}" cannot be a tag`);
   if (digest !== undefined && !isDigestGlob(digest))

@@ -74,27 +74,11 @@ for (const line of LINES) {
     test("of an index for two platforms and a model is pulled with both registries gone, each byte once", async () => {
       const layers = addApp();
       const model = addModel(ollama, "library/big", { seed: 1, size: (line === FAST_LINE ? 256 : 24) * MIB });
-      const preview = await granary.ask(
-        "warm",
-        "app:1",
-        "ollama:big",
-        "--platform",
-        "linux/amd64",
-        "--platform",
-        "linux/arm64",
-        "--dry-run",
-      );
+      const warm = ["warm", "app:1", "ollama:big", "--platform", "linux/amd64", "--platform", "linux/arm64"];
+      const preview = await granary.ask(...warm, "--dry-run");
       expect(preview).toMatch(/^docker\.io\/library\/app:1: would fetch 10/m);
       for (const digest of layers) expect(hub.bytesSentFor(digest)).toBe(0);
-      const told = await granary.ask(
-        "warm",
-        "app:1",
-        "ollama:big",
-        "--platform",
-        "linux/amd64",
-        "--platform",
-        "linux/arm64",
-      );
+      const told = await granary.ask(...warm);
       expect(told).toMatch(/^2 brought in /);
 
       await hub.pause();

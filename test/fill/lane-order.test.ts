@@ -3,22 +3,13 @@
  * simulated time; slow-line-order.test.ts has the same with real sockets.
  */
 import { describe, expect, test } from "vitest";
-import type { FillPolicy } from "../../src/fill/fill-policy.ts";
 import type { Purpose } from "../../src/purpose.ts";
 import type { LineSettings } from "../simulation/simulated-line.ts";
+import { USUAL_POLICY } from "../simulation/usual-policy.ts";
 import { type SimulatedBlob, World } from "../simulation/world.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** The numbers that upstreams get by default. */
-const POLICY: Partial<FillPolicy> = {
-  lanes: 6,
-  smallBlob: 4 * MIB,
-  firstSegment: MIB,
-  largestSegment: 64 * MIB,
-  starveMs: 5_000,
-};
-
 const LINES: readonly { readonly name: string; readonly settings: Partial<LineSettings> }[] = [
   { name: "4 MB/s in all", settings: { rate: 4_000, delayMs: 20 } },
   { name: "4 MB/s in all, 4 connections", settings: { rate: 4_000, delayMs: 20, most: 4 } },
@@ -34,7 +25,7 @@ const LINES: readonly { readonly name: string; readonly settings: Partial<LineSe
 
 /** A client's blob, and `others` more, all over one line. */
 function worldOf(settings: Partial<LineSettings>, size: number, others: number) {
-  const world = new World(1, size, POLICY);
+  const world = new World(1, size, USUAL_POLICY);
   Object.assign(world.line.settings, settings);
   const more = Array.from({ length: others }, () => world.add(24 * MIB));
   for (const { origin } of world.blobs)

@@ -3,21 +3,12 @@
  * a rate per connection, a delay, a limit of connections, and cuts. F6 and F17 are asserted with it.
  */
 import { describe, expect, test } from "vitest";
-import type { FillPolicy } from "../../src/fill/fill-policy.ts";
 import { type LineSettings, SimulatedLine } from "../simulation/simulated-line.ts";
+import { USUAL_POLICY } from "../simulation/usual-policy.ts";
 import { World } from "../simulation/world.ts";
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-/** The numbers that upstreams get by default. */
-const POLICY: Partial<FillPolicy> = {
-  lanes: 6,
-  smallBlob: 4 * MIB,
-  firstSegment: MIB,
-  largestSegment: 64 * MIB,
-  starveMs: 5_000,
-};
-
 type Line = {
   readonly name: string;
   readonly settings: Partial<LineSettings>;
@@ -54,7 +45,7 @@ const CROWDS: readonly Crowd[] = [
 /** Lets the crowd read a blob that takes the line 12 s at best, to the end. */
 async function read({ settings, gives }: Line, [kind, count]: Crowd) {
   const size = Math.floor(gives * 12_000);
-  const world = new World(1, size, POLICY);
+  const world = new World(1, size, USUAL_POLICY);
   const line = new SimulatedLine(world.clock, settings);
   world.origin.line = line;
   Object.assign(world.origin.weather, { latencyMs: 0, chunkMs: 0, chunkBytes: 16 * KIB });
@@ -103,7 +94,7 @@ describe("a crowd that waits at sixteen places", () => {
   const part = size / 16;
 
   function crowd(lanes: number, settings: Partial<LineSettings>) {
-    const world = new World(1, size, { ...POLICY, lanes });
+    const world = new World(1, size, { ...USUAL_POLICY, lanes });
     const line = new SimulatedLine(world.clock, settings);
     world.origin.line = line;
     Object.assign(world.origin.weather, { latencyMs: 0, chunkMs: 0, chunkBytes: 16 * KIB });

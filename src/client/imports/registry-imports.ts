@@ -3,6 +3,7 @@
  * read is checked on the way, and goes on after a cut.
  */
 import type { ListedName } from "../../bundle/bundle-index.ts";
+import { chunksUntilEnd } from "../../bytes/chunks.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Platform } from "../../oci/descriptor.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -16,8 +17,6 @@ import type { Source } from "../../source.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { openBlob } from "../fetching/read-blob.ts";
 import type { ImportSource, OfferedBlob } from "./import-source.ts";
-
-const CHUNK_BYTES = 2 ** 20;
 
 /**
  * `reference` in `source`, with what it has for `platforms`. Takes over the source. Throws `not-found` (also where it has none of the
@@ -87,12 +86,7 @@ function offeredBy(source: Source, reference: Reference, digest: Digest, size: n
     async *chunks(signal) {
       const reader = openBlob(source, reference, { digest, size }, signal === undefined ? {} : { signal });
       try {
-        for (;;) {
-          const chunk = new Uint8Array(CHUNK_BYTES);
-          const count = await reader.read(chunk);
-          if (count === 0) return;
-          yield chunk.subarray(0, count);
-        }
+        yield* chunksUntilEnd(reader);
       } finally {
         reader.close();
       }

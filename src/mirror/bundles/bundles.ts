@@ -5,6 +5,7 @@
 import { blobFile, bundleLists } from "../../bundle/bundle-index.ts";
 import { textOfName } from "../../bundle/bundle-name.ts";
 import { type BundleFile, packBundle } from "../../bundle/bundle-tar.ts";
+import { chunksUntilEnd } from "../../bytes/chunks.ts";
 import { throwIfAborted } from "../../waiting/abort.ts";
 import type { Mirror } from "../mirror.ts";
 import {
@@ -58,7 +59,6 @@ export interface Bundles {
 }
 
 const OWNER = { loggedIn: true, userAgent: undefined } as const;
-const CHUNK_BYTES = 2 ** 20;
 
 export function createBundles(parts: BundlesParts): Bundles {
   return {
@@ -144,13 +144,10 @@ async function* bodyOf(
   const { blob } = await mirror.blob({ kind: "blob", ...where, digest }, OWNER);
   const reader = blob.reader();
   try {
-    for (;;) {
+    for await (const chunk of chunksUntilEnd(reader)) {
       throwIfAborted(signal, "the export");
-      const chunk = new Uint8Array(CHUNK_BYTES);
-      const count = await reader.read(chunk);
-      if (count === 0) return;
-      came(count);
-      yield chunk.subarray(0, count);
+      came(chunk.length);
+      yield chunk;
     }
   } finally {
     reader.close();

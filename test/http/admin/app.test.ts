@@ -132,15 +132,20 @@ test("a body of another kind is refused with what to send", async () => {
   expect(JSON.stringify(body)).toContain("Content-Type: application/json");
 });
 
+/** Its lists have nothing in them. */
+function withoutAnything() {
+  return createAdminApp({
+    records: openRecords({ clock: systemClock }),
+    jobs: { list: () => [] },
+    log: silentLog,
+    clock: systemClock,
+  } as unknown as AdminParts);
+}
+
 test.each(["/api/v1/jobs", "/api/v1/pulls", "/api/v1/events/past", "/api/v1/traffic", "/api/v1/contents"])(
   "%s refuses pages that there are not",
   async (path) => {
-    const app = createAdminApp({
-      records: openRecords({ clock: systemClock }),
-      jobs: { list: () => [] },
-      log: silentLog,
-      clock: systemClock,
-    } as unknown as AdminParts);
+    const app = withoutAnything();
     for (const query of ["limit=0", "limit=-1", "limit=1e9", "limit=2.5", "limit=", "limit=1&limit=2"])
       expect((await answerOf(app, `${path}?${query}`)).status, query).toBe(400);
   },
@@ -149,12 +154,7 @@ test.each(["/api/v1/jobs", "/api/v1/pulls", "/api/v1/events/past", "/api/v1/traf
 test.each(["/api/v1/jobs", "/api/v1/pulls", "/api/v1/events/past", "/api/v1/traffic"])(
   "%s refuses a place that it never gave as its next",
   async (path) => {
-    const app = createAdminApp({
-      records: openRecords({ clock: systemClock }),
-      jobs: { list: () => [] },
-      log: silentLog,
-      clock: systemClock,
-    } as unknown as AdminParts);
+    const app = withoutAnything();
     for (const after of ["garbage", "-1", "1e999", "1.5"])
       expect((await answerOf(app, `${path}?after=${after}`)).status, after).toBe(400);
     expect((await answerOf(app, `${path}?after=1`)).status).toBe(200);
