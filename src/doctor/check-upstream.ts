@@ -14,7 +14,7 @@ const ACCEPT = [OCI_INDEX, OCI_MANIFEST, DOCKER_LIST, DOCKER_MANIFEST];
 export async function checkUpstream(client: UpstreamClient): Promise<Observation[]> {
   const { name, names } = client.upstream;
   const { good, wrong } = says(`upstream ${name}`);
-  // Docker Hub tells its limits only with a repository that is there; elsewhere "not there" is an answer as good as any.
+  // Docker Hub tells its limits only with a repository that is there. Of others, the answer that it is not there shows too that they work.
   const repository = names === "hub" ? "library/hello-world" : "library/granary-doctor";
   try {
     await client.headManifest({ repository, reference: "latest", accept: ACCEPT, userAgent: undefined });

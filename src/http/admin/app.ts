@@ -9,7 +9,7 @@ import { version } from "../../version.ts";
 import { failureAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import { apiPage } from "./api-page.ts";
-import type { AdminApp } from "./app-kind.ts";
+import type { AdminApp, AdminEnvironment } from "./app-kind.ts";
 import { refuseUnknownQueries } from "./known-query.ts";
 import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
@@ -75,7 +75,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
 }
 
 function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
-  const app = new OpenAPIHono({
+  const app = new OpenAPIHono<AdminEnvironment>({
     defaultHook: (result) => {
       if (!result.success) throw unfit(result.target, result.error.issues);
     },

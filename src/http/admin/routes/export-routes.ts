@@ -10,7 +10,7 @@ import type { ExportReport, PreparedExport } from "../../../mirror/bundles/bundl
 import { parsePlatform } from "../../../oci/platform.ts";
 import { adminError } from "../admin-error.ts";
 import type { AdminParts } from "../admin-parts.ts";
-import type { AdminApp } from "../app-kind.ts";
+import type { AdminApp, AdminEnvironment } from "../app-kind.ts";
 import { answers, changed, changeQuery, flag } from "../route-shapes.ts";
 
 const bytes = z.number().int().nonnegative();
@@ -98,7 +98,7 @@ export function exportRoutes(
     const ended = (failure: unknown) => (failure === undefined ? {} : adminError(failure).body);
     const body = isFramed ? framed(chunks, ended) : chunks;
     context.header("Content-Type", isFramed ? "application/octet-stream" : "application/x-tar");
-    return context.body(streamOf(body, prepared)) as never;
+    return context.body(streamOf(body, prepared, context.env?.outgoing)) as never;
   });
 }
 
@@ -144,14 +144,27 @@ async function* attended(
   }
 }
 
-/** A stream that nobody began to read also lets go of what it holds. */
-function streamOf(chunks: AsyncGenerator<Uint8Array>, prepared: PreparedExport): ReadableStream<Uint8Array> {
+/**
+ * A stream that nobody began to read also lets go of what it holds. One that fails cuts its connection, so that what came does not look whole;
+ * why it failed, its job tells. Within this process there is no connection, and the failure is thrown.
+ */
+function streamOf(
+  chunks: AsyncGenerator<Uint8Array>,
+  prepared: PreparedExport,
+  connection: AdminEnvironment["Bindings"]["outgoing"],
+): ReadableStream<Uint8Array> {
   return new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
-        const next = await chunks.next();
-        if (next.done === true) controller.close();
-        else controller.enqueue(next.value);
+        try {
+          const next = await chunks.next();
+          if (next.done === true) controller.close();
+          else controller.enqueue(next.value);
+        } catch (error) {
+          connection?.destroy();
+          if (connection === undefined) controller.error(error);
+          else controller.close();
+        }
       },
       async cancel() {
         await chunks.return(undefined);
