@@ -37,7 +37,7 @@ const RANKS = [
   ["config", "client/fetching", "http/request-log.ts", "http/client-network.ts"],
   ["client/archives", "http/answers"],
   ["client/images", "http/registry", "http/admin"],
-  ["client/models", "client/artifacts", "client/extraction", "http/request-listener.ts"],
+  ["client/models", "client/artifacts", "client/extraction", "http/request-listener.ts", "page"],
   ["client/imports"],
   ["http/connections"],
   ["http/serve.ts", "http/serve-socket.ts", "http/serve-admin.ts", "opened-upstreams.ts", "opened-tasks.ts"],
@@ -91,6 +91,16 @@ const roomless = {
   to: {},
 };
 
+/** What runs in a browser has nothing of the server's but the types of its answers, which are in comments. */
+const pageAlone = {
+  name: "page-alone",
+  comment:
+    "Files of src/page run in a browser: they import each other and the packages of the page's import map.",
+  severity: "error",
+  from: { path: "^src/page/" },
+  to: { pathNot: "^src/page/|node_modules/(preact|htm|@preact/signals|uplot)/" },
+};
+
 const apart = STRANGERS.map(([folder, others]) => ({
   name: `apart: ${folder}`,
   comment: `src/${folder} does not know ${others.join(", ")}: it takes what it needs as a port or a value from whoever calls it.`,
@@ -113,7 +123,7 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$|^src/(observe/process-metrics|doctor/run-program)\\.ts$",
+    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$|^src/(observe/process-metrics|doctor/run-program|http/admin/page-files)\\.ts$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],
@@ -122,6 +132,7 @@ const HOMES = [
   ["diff", "node_modules/diff/", "^src/setup/show-files\\.ts$"],
   ["croner", "node_modules/croner/", "^src/schedule/"],
   ["tar-stream", "node_modules/tar-stream/", "^src/(client|bundle)/"],
+  ["preact", "node_modules/(preact|htm|@preact/signals|uplot)/", "^src/page/"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
   ["prom-client", "node_modules/prom-client/", "^src/observe/(process-)?metrics\\.ts$"],
 ];
@@ -152,6 +163,7 @@ module.exports = {
       to: { dependencyTypes: ["npm-dev"] },
     },
     roomless,
+    pageAlone,
     ...upward,
     ...apart,
     ...homes,

@@ -30,7 +30,10 @@ function e2e(name: string, env: Record<string, string>, include: string[], maxWo
   };
 }
 
-/** `unit` needs nothing but Node; the two of `e2e` start real registries and real clients, and run one after the other. */
+/**
+ * `unit` needs nothing but Node; the two of `e2e` start real registries and real clients, `e2e-page` a real browser. The last three run one
+ * after the other.
+ */
 export default defineConfig({
   test: {
     projects: [
@@ -38,7 +41,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/bench/**"],
+          exclude: ["test/e2e/**", "test/bench/**", "test/page/**"],
           // It only keeps a test from hanging: one of ten seconds takes two minutes on a machine that does twenty other things.
           testTimeout: 300_000,
           // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and even three use one core.
@@ -58,6 +61,18 @@ export default defineConfig({
       ),
       // What may cross a slow line is counted closely, and how fast it comes back is measured: nothing else runs then.
       e2e("e2e-slow-line", { GRANARY_E2E_LINE: "slow" }, filesOfEndToEnd.filter(isOnSlowLine), 1),
+      {
+        test: {
+          name: "e2e-page",
+          include: ["test/page/**/*.test.ts"],
+          env: { ...COMPILED, ...QUIET_ADMIN },
+          maxWorkers: 2,
+          sequence: { groupOrder: 3 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect: { poll: { timeout: 60_000 } },
+        },
+      },
     ],
   },
 });

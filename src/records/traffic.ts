@@ -9,6 +9,7 @@ import type { Clock } from "../observe/clock.ts";
 import { Slices } from "../waiting/slices.ts";
 import { dayBefore, dayOf, hourOf } from "./local-time.ts";
 import { OTHERS, PendingTraffic } from "./pending-traffic.ts";
+import { type MinuteSums, RecentMinutes } from "./recent-minutes.ts";
 
 /** Numbers to add to. Whoever takes one gives it back by `letGo`; until then it is not forgotten. */
 export type TrafficCell = { readonly sums: TrafficSums; holders: number };
@@ -41,6 +42,7 @@ export class Traffic {
   readonly #cells = new Map<string, RepositoryCell>();
   readonly #clients = new Map<string, TrafficCell>();
   readonly #pending = new PendingTraffic();
+  readonly #minutes = new RecentMinutes();
   /** Of all time, without what the cells have now. */
   readonly #all: TrafficSums = noTraffic();
   #since: string | undefined;
@@ -111,6 +113,12 @@ export class Traffic {
     return { today: withSaved(this.#today.sums), all: { ...withSaved(this.#all), since: this.#since } };
   }
 
+  /** The minutes of the last hour that had traffic, the oldest first. Cheap: nothing is read. */
+  minutes(): readonly MinuteSums[] {
+    this.collect();
+    return this.#minutes.since(this.#parts.clock.now());
+  }
+
   /** The first of the last so many days, as it is named here; today is one of them. */
   firstOfLast(days: number): string {
     return dayBefore(this.#parts.clock.now(), days - 1);
@@ -163,6 +171,7 @@ export class Traffic {
         this.#since ??= day;
         addTraffic(this.#all, cell.sums);
         addTraffic(this.#today.sums, cell.sums);
+        this.#minutes.add(now, cell.sums);
         this.#pending.add(hour, cell.upstream, cell.repository, cell.sums);
         empty(cell.sums);
       } else if (cell.holders === 0) this.#cells.delete(key);

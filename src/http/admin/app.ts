@@ -11,6 +11,7 @@ import type { AdminParts } from "./admin-parts.ts";
 import { apiPage } from "./api-page.ts";
 import type { AdminApp, AdminEnvironment } from "./app-kind.ts";
 import { refuseUnknownQueries } from "./known-query.ts";
+import { pageRoutes } from "./page-files.ts";
 import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
@@ -70,7 +71,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   bandwidthRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", DOCUMENT);
   app.get("/api", (context) => context.html(apiPage(app.getOpenAPI31Document(DOCUMENT))));
-  app.get("/", (context) => context.redirect("/api", 303));
+  pageRoutes(app);
   return app;
 }
 

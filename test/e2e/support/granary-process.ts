@@ -16,6 +16,10 @@ export type GranaryOptions = {
   readonly upstreams: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** The budget, such as "100MiB"; more than any test needs when left out. */
   readonly maxSize?: string;
+  /** The admin face on a port of loopback, with these settings of its own; there is none when left out. */
+  readonly admin?: Readonly<Record<string, unknown>>;
+  /** Further sections of the configuration file. */
+  readonly sections?: Readonly<Record<string, unknown>>;
 };
 
 /** Another build of the same program can be put through the same tests. */
@@ -28,12 +32,12 @@ export async function startGranary(
 ): Promise<GranaryProcess> {
   const scratch = await scratchDirectory(cleanup, "granary");
   const names = Object.keys(options.upstreams);
-  const ports = await freePorts(names.length);
+  const [adminPort = 0, ...ports] = await freePorts(names.length + 1);
   const portOf = new Map(names.map((name, index) => [name, ports[index] ?? 0]));
   const config = join(scratch, "granary.yaml");
   await mkdir(join(scratch, "data"));
-  await writeFile(config, stringify(settingsFor(scratch, portOf, options)));
-  const granary = new GranaryProcess(config, portOf);
+  await writeFile(config, stringify(settingsFor(scratch, portOf, adminPort, options)));
+  const granary = new GranaryProcess(config, portOf, `http://127.0.0.1:${adminPort}`);
   cleanup.defer(() => granary.stop());
   await granary.start();
   return granary;
@@ -42,11 +46,14 @@ export async function startGranary(
 export class GranaryProcess {
   readonly #config: string;
   readonly #ports: ReadonlyMap<string, number>;
+  /** Where the admin face is, if it has one. */
+  readonly admin: string;
   #program: BackgroundProgram | undefined;
 
-  constructor(config: string, ports: ReadonlyMap<string, number>) {
+  constructor(config: string, ports: ReadonlyMap<string, number>, admin: string) {
     this.#config = config;
     this.#ports = ports;
+    this.admin = admin;
   }
 
   /** The port whose bare names mean `upstream`. */
@@ -102,12 +109,15 @@ async function readyAt(url: string): Promise<true | undefined> {
 function settingsFor(
   scratch: string,
   portOf: ReadonlyMap<string, number>,
-  { upstreams, maxSize = "50GiB" }: GranaryOptions,
+  adminPort: number,
+  { upstreams, maxSize = "50GiB", admin, sections = {} }: GranaryOptions,
 ) {
   return {
     listeners: [...portOf].map(([upstream, port]) => ({ host: "127.0.0.1", port, upstream })),
     storage: { directory: join(scratch, "data"), maxSize, minFree: "100MiB" },
     upstreams,
+    ...(admin !== undefined && { admin: { host: "127.0.0.1", port: adminPort, ...admin } }),
+    ...sections,
   };
 }
 

@@ -11,6 +11,7 @@ import { plainAddress } from "../../request-log.ts";
 import { failureAnswer } from "../admin-error.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { STYLE_HASH } from "../html-page.ts";
+import { IMPORT_MAP_HASH } from "../page-files.ts";
 import type { AdminVisit, Guard } from "./guard.ts";
 import { goOnPage, loginPage } from "./login-pages.ts";
 
@@ -23,7 +24,7 @@ type Asked = Context<Bindings>;
 const HEADERS: readonly (readonly [string, string])[] = [
   [
     "Content-Security-Policy",
-    `default-src 'none'; script-src 'self'; style-src 'self' '${STYLE_HASH}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
+    `default-src 'none'; script-src 'self' '${IMPORT_MAP_HASH}'; style-src 'self' '${STYLE_HASH}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
   ],
   ["X-Content-Type-Options", "nosniff"],
   ["X-Frame-Options", "DENY"],

@@ -75,6 +75,21 @@ const getTraffic = createRoute({
   responses: answers(trafficSchema, "Sums, and those of today and of all time."),
 });
 
+const getMinutes = createRoute({
+  method: "get",
+  path: "/api/v1/traffic/minutes",
+  tags: ["records"],
+  summary: "The minutes of the last hour",
+  responses: answers(
+    z.object({
+      items: z.array(
+        z.object({ at: z.number().openapi({ description: "Epoch ms." }), served: count, fetched: count }),
+      ),
+    }),
+    "Minutes that had traffic, the oldest first; since the start of this process.",
+  ),
+});
+
 export function trafficRoutes(app: AdminApp, { records }: Pick<AdminParts, "records">): void {
   app.openapi(getTraffic, async (context) => {
     const { by, days, upstream, repository, limit, after, sort, search } = context.req.valid("query");
@@ -84,5 +99,9 @@ export function trafficRoutes(app: AdminApp, { records }: Pick<AdminParts, "reco
     if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
     else if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
     return context.json({ by, ...listPage(items, limit, after), ...records.traffic.totals() }, 200);
+  });
+  app.openapi(getMinutes, (context) => {
+    const items = records.traffic.minutes().map((minute) => ({ ...minute }));
+    return context.json({ items }, 200);
   });
 }

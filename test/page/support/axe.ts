@@ -1,0 +1,14 @@
+/** Owns what axe-core finds on a page: what is serious or critical, in words. */
+import axe from "axe-core";
+import type { Page } from "playwright-core";
+
+/** None is well. It runs beside the page's own policy, which would not let it in. */
+export async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical");
+  return serious.map(
+    ({ id, nodes }) =>
+      `${id}: ${nodes.map(({ html, failureSummary }) => `${html} ${failureSummary}`).join("; ")}`,
+  );
+}
