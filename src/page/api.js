@@ -29,13 +29,14 @@ function address(path, query = {}) {
 async function ask(path, init) {
   const answer = await fetch(path, {
     ...init,
-    headers: { Accept: "application/json", ...init.headers },
+    // What is refused is part of how people work, and no fault of the page, which its browser would tell on the console.
+    headers: { Accept: "application/json", Prefer: "errors=200", ...init.headers },
   }).catch(() => {
     throw new ApiError("unreachable", "Granary does not answer.");
   });
-  if (answer.ok) return await answer.json();
-  if (answer.status === 401) location.assign("/login");
   const body = await answer.json().catch(() => undefined);
+  if (answer.ok && body !== undefined && body.error === undefined) return body;
+  if (answer.status === 401) location.assign("/login");
   throw new ApiError(
     body?.error?.code ?? "unknown",
     body?.error?.message ?? `Granary answered ${answer.status}.`,

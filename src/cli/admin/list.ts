@@ -13,6 +13,7 @@ import { type RowColumn, tableLines } from "./row-table.ts";
 type ListFlags = AdminFlags & {
   readonly sort?: string;
   readonly search?: string;
+  readonly reverse?: boolean;
   readonly tags?: boolean;
   readonly limit?: string;
   readonly after?: string;
@@ -33,6 +34,7 @@ export function listCommand(): Command {
         .choices([...CONTENT_SORTS])
         .default("used"),
     )
+    .option("--reverse", "the other end of the order first: the smallest, what was used longest ago")
     .option("--search <text>", "only names that contain this")
     .option("--tags", "one line for each tag, and not for each repository")
     .option("--limit <count>", "lines at most, up to 1000 (default: 100)")
@@ -50,8 +52,8 @@ export function listCommand(): Command {
 }
 
 async function run(pattern: string | undefined, flags: ListFlags, command: Command): Promise<void> {
-  const { sort, search, limit, after, tags, json } = flags;
-  const query = { pattern, sort, search, limit, after, ...(tags === true && { by: "tag" }) };
+  const { sort, search, reverse, limit, after, tags, json } = flags;
+  const query = { pattern, sort, search, reverse, limit, after, ...(tags === true && { by: "tag" }) };
   const answer = await askServer(command, { alone: true }, (client) =>
     client.get(contentsSchema, "/api/v1/contents", query),
   );

@@ -71,3 +71,16 @@ export function failureAnswer(error: unknown): Response {
   if (waitMs !== undefined) headers.set("Retry-After", String(Math.ceil(waitMs / 1000)));
   return Response.json(body, { status, headers });
 }
+
+const AS_ANSWERS = "errors=200";
+
+/** Whether whoever asks wants what is refused as an answer like others (RFC 7240: preferences stand in a list, and unknown ones are passed over). */
+export function prefersAnswers(prefer = ""): boolean {
+  return prefer.split(",").some((each) => each.trim().toLowerCase() === AS_ANSWERS);
+}
+
+/** The same failure with status 200. What went wrong unexpectedly keeps its status: that is a fault, for everybody. */
+export function refusalAsAnswer(error: unknown): Response {
+  if (!(error instanceof GranaryError)) return failureAnswer(error);
+  return Response.json(adminError(error).body, { headers: { "Preference-Applied": AS_ANSWERS } });
+}

@@ -6,7 +6,7 @@ import { OpenAPIHono } from "@hono/zod-openapi";
 import { bodyLimit } from "hono/body-limit";
 import { GranaryError, messageOf } from "../../errors.ts";
 import { version } from "../../version.ts";
-import { failureAnswer } from "./admin-error.ts";
+import { failureAnswer, prefersAnswers, refusalAsAnswer } from "./admin-error.ts";
 import type { AdminParts } from "./admin-parts.ts";
 import { apiPage } from "./api-page.ts";
 import type { AdminApp, AdminEnvironment } from "./app-kind.ts";
@@ -43,7 +43,8 @@ const DOCUMENT = {
   info: {
     title: "Granary",
     version,
-    description: "Everything that can be asked of a running Granary, and done with it.",
+    description:
+      "Everything that can be asked of a running Granary, and done with it. With the header `Prefer: errors=200` what is refused comes with status 200 and the same `error`: browsers write each answer of another status on their console, as if the page were broken.",
   },
 };
 
@@ -102,10 +103,11 @@ function emptyApp({ log }: Pick<AdminParts, "log">): AdminApp {
     const text = `There is no ${req.method} ${req.path} here; /api lists what there is.`;
     return failureAnswer(new GranaryError("not-found", text));
   });
-  app.onError((error) => {
+  app.onError((error, { req }) => {
     if (!(error instanceof GranaryError) && !isHttp(error))
       log.error({ err: error, reason: messageOf(error) }, "a request to the admin face failed unexpectedly");
-    return failureAnswer(isHttp(error) ? new GranaryError("config-invalid", refusalOf(error)) : error);
+    const failure = isHttp(error) ? new GranaryError("config-invalid", refusalOf(error)) : error;
+    return prefersAnswers(req.header("prefer")) ? refusalAsAnswer(failure) : failureAnswer(failure);
   });
   return app;
 }

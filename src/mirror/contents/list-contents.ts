@@ -22,9 +22,13 @@ export const CONTENT_SORTS = ["used", "size", "saved", "name"] as const;
 
 export type ContentQuery = {
   readonly pattern?: string | undefined;
+  /** Only what came from this one, whether it is configured or not. */
+  readonly upstream?: string | undefined;
   /** Left out: repositories, and tags where the pattern names a tag or a digest. */
   readonly by?: "repository" | "tag" | undefined;
   readonly sort: (typeof CONTENT_SORTS)[number];
+  /** The last one first: the smallest, what was used longest ago. */
+  readonly reverse?: boolean | undefined;
   /** What names must contain. */
   readonly search?: string | undefined;
   readonly limit: number;
@@ -56,6 +60,10 @@ type ContentItem = Share & {
 export type ContentPage = {
   readonly items: readonly ContentItem[];
   readonly next: string | undefined;
+  /** The `after` of the page before this one; "" where that is the first, undefined on the first. */
+  readonly previous: string | undefined;
+  /** Items on the pages before. */
+  readonly place: number;
   /** Of all pages. */
   readonly count: number;
 };
@@ -110,6 +118,7 @@ export class ContentList {
     const all: Listed[] = [];
     const slices = new Slices(this.#parts.clock);
     for await (const where of names.repositories(pattern)) {
+      if (query.upstream !== undefined && where.upstream !== query.upstream) continue;
       const candidates = isByTag ? await this.#names(where, pattern) : await this.#repository(where, pattern);
       for (const item of candidates) {
         if (!contains(item, query.search)) continue;
@@ -120,16 +129,20 @@ export class ContentList {
       await slices.breathe();
       if (all.length >= MOST_LISTED) break;
     }
-    if (all.length === 0 && pattern !== undefined && query.search === undefined)
+    const isFiltered = query.search !== undefined || query.upstream !== undefined;
+    if (all.length === 0 && pattern !== undefined && !isFiltered)
       throw await names.nothing(query.pattern ?? "", pattern);
     return await this.#cut(all, query, found);
   }
 
-  async #cut(all: Listed[], { limit, after }: ContentQuery, found: Found): Promise<ContentPage> {
-    all.sort(inOrder);
-    const last = after === undefined ? undefined : readCursor(after);
-    const start = last === undefined ? 0 : all.findIndex((item) => inOrder(last, item) < 0);
-    const page = start < 0 ? [] : all.slice(start, start + limit);
+  async #cut(all: Listed[], query: ContentQuery, found: Found): Promise<ContentPage> {
+    const { limit, after, reverse = false } = query;
+    const order = reverse ? (a: Place, b: Place) => inOrder(b, a) : inOrder;
+    all.sort(order);
+    const last = after === undefined || after === "" ? undefined : readCursor(after);
+    const first = last === undefined ? 0 : all.findIndex((item) => order(last, item) < 0);
+    const start = first < 0 ? all.length : first;
+    const page = all.slice(start, start + limit);
     const items: ContentItem[] = [];
     const slices = new Slices(this.#parts.clock);
     const records = this.#parts.usedBy.latest();
@@ -147,7 +160,10 @@ export class ContentList {
     }
     const end = page.at(-1);
     const hasMore = end !== undefined && start + page.length < all.length;
-    return { items, next: hasMore ? cursorOf(end) : undefined, count: all.length };
+    const before = all[start - limit - 1];
+    const previous = start === 0 ? undefined : before === undefined ? "" : cursorOf(before);
+    const next = hasMore ? cursorOf(end) : undefined;
+    return { items, next, previous, place: start, count: all.length };
   }
 
   /** The tags, and what was pulled by its digest. */

@@ -36,6 +36,18 @@ test("a failure is told with its code and its sentence, and a status that fits i
   expect(JSON.stringify(body)).not.toContain("secret");
 });
 
+test("whoever prefers it gets what is refused as an answer, so that no browser writes it on its console", async () => {
+  const headers = { Prefer: "respond-async, errors=200" };
+  const app = failing(new GranaryError("denied", "It is private."));
+  const refused = await app.request("/api/v1/status", { headers });
+  expect([refused.status, refused.headers.get("preference-applied")]).toEqual([200, "errors=200"]);
+  expect(await refused.json()).toEqual({ error: { code: "denied", message: "It is private." } });
+  expect((await answerOf(app, "/api/v1/keep?no=1", { headers })).status).toBe(200);
+  // What is broken is broken for everybody.
+  expect((await answerOf(failing(new Error("a bug")), "/api/v1/status", { headers })).status).toBe(500);
+  expect((await answerOf(app, "/api/v1/nothing", { headers })).status).toBe(404);
+});
+
 test("a failure that nobody foresaw gives nothing away", async () => {
   const { status, body } = await answerOf(failing(new Error("password hunter2")), "/api/v1/status");
   expect(status).toBe(500);

@@ -55,6 +55,32 @@ it("comes by size and by last use, as pages, and by a part of a name", async () 
   expect([names(second.items), second.next]).toEqual([["a/small"], undefined]);
 });
 
+it("goes back page by page, comes the other way round, and by upstream, where nothing is no error", async () => {
+  const world = await startWorld();
+  const { contents } = world.mirror;
+  for (const [index, name] of ["a", "b", "c", "d", "e"].entries())
+    await pull(world, `o/${name}`, "1", index * 10, 1_000 + index * 1_000);
+  const page = async (query: Partial<Parameters<typeof contents.list>[0]> = {}) =>
+    await contents.list({ ...ALL, limit: 2, ...query });
+  const first = await page();
+  expect([first.place, first.previous]).toEqual([0, undefined]);
+  const second = await page({ after: first.next });
+  expect([names(second.items), second.place, second.previous]).toEqual([["o/c", "o/d"], 2, ""]);
+  const third = await page({ after: second.next });
+  expect([names(third.items), third.place, third.next]).toEqual([["o/e"], 4, undefined]);
+  expect(await page({ after: third.previous })).toEqual(second);
+  expect(await page({ after: second.previous })).toEqual(first);
+
+  const smallest = await page({ sort: "size", reverse: true });
+  expect(names(smallest.items)).toEqual(["o/a", "o/b"]);
+  const next = await page({ sort: "size", reverse: true, after: smallest.next });
+  expect(names(next.items)).toEqual(["o/c", "o/d"]);
+  expect(names((await page({ reverse: true })).items)).toEqual(["o/e", "o/d"]);
+
+  expect((await page({ upstream: UPSTREAM })).count).toBe(5);
+  expect(await page({ upstream: "elsewhere.test" })).toMatchObject({ items: [], count: 0 });
+});
+
 it("shows an image of an index by its platform, and how much of a layer is here that was begun", async () => {
   const policy = {
     smallBlob: 1_000,

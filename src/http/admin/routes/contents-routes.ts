@@ -4,7 +4,7 @@ import type { ShownPart } from "../../../mirror/contents/content-parts.ts";
 import { CONTENT_SORTS } from "../../../mirror/contents/list-contents.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { answers, changed, changeQuery, listOf, listQuery } from "../route-shapes.ts";
+import { answers, changed, changeQuery, flag, listOf, listQuery } from "../route-shapes.ts";
 import { body, pattern, tried } from "./contents-shapes.ts";
 
 const bytes = z.number().int().nonnegative();
@@ -36,6 +36,11 @@ const itemSchema = z
   .openapi("ContentItem");
 
 export const contentsSchema = listOf(itemSchema).extend({
+  previous: z
+    .string()
+    .optional()
+    .openapi({ description: "The `after` of the page before; empty where that is the first." }),
+  place: z.number().openapi({ description: "Items on the pages before." }),
   count: z.number().openapi({ description: "Items on all pages." }),
 });
 export type ContentsAnswer = z.infer<typeof contentsSchema>;
@@ -48,7 +53,9 @@ const list = createRoute({
   request: {
     query: listQuery(CONTENT_SORTS).extend({
       pattern: pattern.optional(),
+      upstream: z.string().max(512).optional().openapi({ description: "Only what came from this one." }),
       by: z.enum(["repository", "tag"]).optional(),
+      reverse: flag.default(false).openapi({ description: "The other end of the order first." }),
     }),
   },
   responses: answers(contentsSchema, "A page of what is stored."),
@@ -145,12 +152,12 @@ const refresh = createRoute({
 
 export function contentsRoutes(app: AdminApp, { contents }: Pick<AdminParts, "contents">): void {
   app.openapi(list, async (context) => {
-    const { items, next, count } = await contents.list(context.req.valid("query"));
+    const { items, ...page } = await contents.list(context.req.valid("query"));
     const shown = items.map(({ platforms, ...item }) => ({
       ...item,
       ...(platforms !== undefined && { platforms: [...platforms] }),
     }));
-    return context.json({ items: shown, next, count }, 200);
+    return context.json({ items: shown, ...page }, 200);
   });
   app.openapi(show, async (context) => {
     const { names, pulls, ...rest } = await contents.show(context.req.valid("query").reference);
