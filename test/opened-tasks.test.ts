@@ -2,6 +2,7 @@
 import { expect, onTestFinished, test } from "vitest";
 import type { Settings } from "../src/config/settings.ts";
 import { silentLog } from "../src/observe/log.ts";
+import { createMetrics } from "../src/observe/metrics.ts";
 import { OpenedTasks } from "../src/opened-tasks.ts";
 import { Events } from "../src/records/events.ts";
 import { FakeClock } from "./support/fake-clock.ts";
@@ -22,6 +23,7 @@ test("all that is stored is verified at the times of the settings, until they sa
       removals,
       clock,
       log: silentLog,
+      metrics: createMetrics(),
       rows: new MemoryRows(),
       events: new Events(clock),
     },

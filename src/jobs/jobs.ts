@@ -8,6 +8,7 @@ import type { JobRows } from "../metadata/job-rows.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
+import type { Metrics } from "../observe/metrics.ts";
 import type { EventTeller } from "../records/events.ts";
 import { within } from "../waiting/deadline.ts";
 import { type JobRecord, NO_PROGRESS } from "./job.ts";
@@ -21,6 +22,7 @@ export type JobsParts = {
   readonly events: EventTeller;
   readonly clock: Clock;
   readonly log: Log;
+  readonly metrics: Pick<Metrics, "jobs" | "jobsEnded">;
 };
 
 /** At one moment. */
@@ -55,6 +57,9 @@ export class Jobs {
   register<Input>(kind: JobKind<Input>): void {
     if (this.#kinds.has(kind.name)) throw new Error(`The job kind ${kind.name} is registered twice.`);
     this.#kinds.set(kind.name, kind as JobKind<unknown>);
+    const { jobs, jobsEnded } = this.#parts.metrics;
+    jobs.inc({ kind: kind.name }, 0);
+    for (const state of ["done", "failed", "stopped"]) jobsEnded.inc({ kind: kind.name, state }, 0);
   }
 
   /** Reads what is stored and goes on with what ran. Never rejects: without the rows there is no history, and jobs can be begun all the same. */
@@ -181,6 +186,7 @@ export class Jobs {
   #begin(kind: JobKind<unknown>, input: unknown, job: RunningJob): void {
     const { record } = job;
     this.#running.set(record.id, job);
+    this.#parts.metrics.jobs.inc({ kind: record.kind });
     const again = record.resumes > 0 ? " again" : "";
     this.#tell("job-begun", record, `Job ${record.id} began${again}: ${record.title}.`);
     job.ended = this.#run(kind, input, job);
@@ -196,12 +202,14 @@ export class Jobs {
     );
     if (record === undefined) return;
     this.#running.delete(record.id);
+    this.#parts.metrics.jobs.dec({ kind: record.kind });
     this.#end(record);
   }
 
   #end(record: JobRecord): void {
     this.#history.add(record);
     this.#unsaved.set(record.id, record);
+    this.#parts.metrics.jobsEnded.inc({ kind: record.kind, state: record.state });
     const why = record.reason === undefined ? "" : ` ${record.reason}`;
     this.#tell("job-ended", record, `Job ${record.id} is ${record.state}: ${record.title}.${why}`);
     this.#saveLater(0);

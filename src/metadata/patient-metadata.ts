@@ -6,6 +6,7 @@
 import { isGranaryError, messageOf } from "../errors.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
+import type { Trouble } from "../observe/troubles.ts";
 import { DATABASE_RETRIES } from "../waiting/retry-numbers.ts";
 import { isRowsOwnFault } from "./database-error.ts";
 import { changedLink } from "./link-change.ts";
@@ -25,7 +26,7 @@ import { UnwrittenPages } from "./unwritten-pages.ts";
 export type PatientOptions = {
   readonly clock: Clock;
   /** Hears of `metadata-writes` and `metadata-reads`, and when they are over. */
-  readonly troubles: Episodes;
+  readonly troubles: Episodes<Trouble>;
 };
 
 export type PatientMetadata = Metadata & {

@@ -7,7 +7,8 @@ import type { Metadata } from "../metadata/metadata.ts";
 import { patientMetadata } from "../metadata/patient-metadata.ts";
 import type { Clock } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
-import type { Metrics } from "../observe/metrics.ts";
+import { reportMoment } from "../observe/moment-metrics.ts";
+import type { Trouble } from "../observe/troubles.ts";
 import type { Digest } from "../oci/digest.ts";
 import { MANIFEST_UNION } from "../oci/media-types.ts";
 import { storedPattern } from "../routing/stored-pattern.ts";
@@ -73,7 +74,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const spool = spoolOfOurs(parts.spool, ownership);
   const store = blobsOfOurs(parts.blobs, ownership);
   // Trouble of the store lasts until it is mended, however seldom it is met.
-  const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
+  const troubles = new Episodes<Trouble>(log, clock, Number.POSITIVE_INFINITY);
   // Trouble with upstreams comes and goes.
   const episodes = new Episodes(log, clock);
   const metadata = patientMetadata(parts.metadata, { clock, troubles });
@@ -232,12 +233,15 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     status: async (): Promise<MirrorStatus> => {
       databaseRoom.look();
       const [disk, sums] = await Promise.all([space.use(), metadata.sums()]);
-      const running = fills.status();
-      reportFills(metrics, running);
-      return {
-        fills: running,
-        pins: pins.count,
+      const now = {
+        fills: fills.status(),
         upstreams: upstreams.clients.map((client) => client.status()),
+      };
+      const traffic = parts.records.traffic.totals().all;
+      reportMoment(metrics, { ...now, now: clock.now(), troubles: troubles.keys, traffic });
+      return {
+        ...now,
+        pins: pins.count,
         disk,
         blobs: sums.blobs,
         manifests: sums.manifests,
@@ -288,11 +292,4 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
 function recordVerified(metadata: Metadata, clock: Clock, digest: Digest, size: number): Promise<void> {
   const now = clock.now();
   return metadata.recordBlob({ digest, size, usedAt: now, verifiedAt: now });
-}
-
-/** The gauges of the moment; whoever asks for the metrics asks for the status first. */
-function reportFills(metrics: Metrics, fills: MirrorStatus["fills"]): void {
-  metrics.fills.reset();
-  for (const { state } of fills) metrics.fills.inc({ state });
-  metrics.waits.set(fills.reduce((sum, { waits }) => sum + waits, 0));
 }

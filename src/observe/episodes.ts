@@ -21,11 +21,12 @@ type Episode = {
   timer: Timer;
 };
 
-export class Episodes {
+/** `Key`: the keys that there are, where they are a closed set. */
+export class Episodes<Key extends string = string> {
   readonly #log: Log;
   readonly #clock: Clock;
   readonly #quietMs: number;
-  readonly #running = new Map<string, Episode>();
+  readonly #running = new Map<Key, Episode>();
 
   /** `quietMs` Infinity: an episode ends only with `over`. */
   constructor(log: Log, clock: Clock, quietMs = QUIET_MS) {
@@ -38,7 +39,7 @@ export class Episodes {
    * Something failed. `key` names the trouble ("a lane docker.io upstream-unavailable") and must come from a bounded set; `facts` and `message`
    * are those of this failure. Logs a warning when no episode of `key` runs.
    */
-  trouble(key: string, facts: TroubleFacts, message: string): void {
+  trouble(key: Key, facts: TroubleFacts, message: string): void {
     const now = this.#clock.elapsed();
     const running = this.#running.get(key);
     if (running !== undefined) {
@@ -59,8 +60,13 @@ export class Episodes {
     return [...this.#running.values()].map(({ message }) => message);
   }
 
+  /** The keys of the running episodes. */
+  get keys(): readonly Key[] {
+    return [...this.#running.keys()];
+  }
+
   /** To be called when the trouble is known to be over. Logs that if an episode of `key` runs. */
-  over(key: string): void {
+  over(key: Key): void {
     const episode = this.#running.get(key);
     if (episode === undefined) return;
     episode.timer.cancel();
@@ -69,7 +75,7 @@ export class Episodes {
     this.#log.info({ trouble: key, times: count, ms: lastAt - begunAt }, "this trouble is over");
   }
 
-  #look(key: string): void {
+  #look(key: Key): void {
     const episode = this.#running.get(key);
     if (episode === undefined) return;
     const leftMs = episode.lastAt + this.#quietMs - this.#clock.elapsed();

@@ -8,11 +8,21 @@ import { addProcessMetrics } from "./process-metrics.ts";
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** Of a cache that is large enough, what is evicted was used weeks ago. */
+const [HOUR, DAY] = [3_600, 86_400];
+const EVICTED_IDLE = [HOUR, 6 * HOUR, DAY, 3 * DAY, 7 * DAY, 30 * DAY, 90 * DAY];
+
 export function createMetrics() {
   const registry = new Registry();
   const registers = [registry];
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Counter({ name: `granary_${name}`, help, labelNames, registers });
+  const histogram = <L extends string>(
+    name: string,
+    help: string,
+    labelNames: readonly L[],
+    buckets: number[],
+  ) => new Histogram({ name: `granary_${name}`, help, labelNames, buckets, registers });
   const gauge = <L extends string>(name: string, help: string, labelNames: readonly L[] = []) =>
     new Gauge({ name: `granary_${name}`, help, labelNames, registers });
 
@@ -21,7 +31,7 @@ export function createMetrics() {
     { version, node: process.versions.node },
     1,
   );
-  return {
+  const metrics = {
     registry,
     requests: counter(
       "requests_total",
@@ -43,13 +53,20 @@ export function createMetrics() {
       "method",
       "status",
     ]),
-    firstByteSeconds: new Histogram({
-      name: "granary_first_byte_seconds",
-      help: "Time from a blob request to its first body byte.",
-      labelNames: ["outcome"] as const,
-      buckets: [0.001, 0.005, 0.02, 0.1, 0.5, 2, 5, 10, 30],
-      registers,
-    }),
+    trafficServed: counter(
+      "traffic_served_bytes_total",
+      "Bytes sent to clients in all, as the records have them: over restarts, for as long as there is the storage directory.",
+    ),
+    trafficFetched: counter(
+      "traffic_fetched_bytes_total",
+      "Bytes fetched from upstreams in all, likewise. Served less fetched is what was saved; a warm-up makes it smaller until it is used.",
+    ),
+    firstByteSeconds: histogram(
+      "first_byte_seconds",
+      "Time from a blob request to its first body byte.",
+      ["outcome"],
+      [0.001, 0.005, 0.02, 0.1, 0.5, 2, 5, 10, 30],
+    ),
     fills: gauge("fills", "Transfers from upstreams, by state.", ["state"]),
     fillsEnded: counter("fills_ended_total", "Transfers from upstreams that ended, by how.", ["end"]),
     waits: gauge("waits", "Readers that wait for a byte that has not come yet."),
@@ -63,6 +80,12 @@ export function createMetrics() {
       "Blobs that were passed through and not kept, because there was no room.",
     ),
     evictions: counter("evictions_total", "Blobs and partials removed to stay within budget.", ["kind"]),
+    evictedIdle: histogram(
+      "evicted_idle_seconds",
+      "How long a blob had not been used when it was evicted to stay within budget. Short times mean that the budget is too small for what is pulled.",
+      [],
+      EVICTED_IDLE,
+    ),
     damaged: counter("damaged_total", "Stored blobs and manifests that were found damaged.", ["kind"]),
     damagedBytes: gauge("damaged_bytes", "Bytes of damaged blobs that were set aside."),
     scrubbedBytes: counter(
@@ -74,22 +97,50 @@ export function createMetrics() {
       "Bytes that blobs, partials and the database take; partials grow as bytes come in.",
     ),
     diskBudget: gauge("disk_budget_bytes", "The budget: storage.maxSize."),
+    diskMinFree: gauge(
+      "disk_min_free_bytes",
+      "Bytes of the disk that stay free: storage.minFree, and always some for the database.",
+    ),
     diskFree: gauge("disk_free_bytes", "Free bytes of the disk that the store is on."),
     circuitOpen: gauge(
       "upstream_circuit_open",
       "1 while an upstream fails and requests for it are answered without asking it.",
       ["upstream"],
     ),
+    upstreamAway: gauge(
+      "upstream_away",
+      "1 while an upstream does not answer and what is stored is served. A limit is not counted here, nor what a person has set offline.",
+      ["upstream"],
+    ),
+    upstreamLimited: gauge(
+      "upstream_limited",
+      "1 while an upstream limits us (429) for all repositories, and what is stored is served.",
+      ["upstream"],
+    ),
+    upstreamOffline: gauge("upstream_offline", "1 while a person has set an upstream offline.", ["upstream"]),
+    trouble: gauge(
+      "trouble",
+      "1 for each thing that is wrong with the store right now; /readyz and `granary status` say what to do about it.",
+      ["trouble"],
+    ),
+    jobs: gauge("jobs", "Jobs that run.", ["kind"]),
+    jobsEnded: counter("jobs_ended_total", "Jobs that ended, by how: done, failed, stopped.", [
+      "kind",
+      "state",
+    ]),
     rateLimit: gauge(
       "upstream_ratelimit_limit",
-      "How many pulls the upstream allows in a window, as it says.",
+      "How many pulls the upstream allows in a window, as it said last; nothing once that window is over.",
       ["upstream"],
     ),
     rateRemaining: gauge(
       "upstream_ratelimit_remaining",
-      "How many pulls of the window are left, as the upstream says.",
+      "How many pulls of the window are left, as the upstream said last; nothing once that window is over.",
       ["upstream"],
     ),
     routeUnknown: counter("route_unknown_total", "Requests that named no configured upstream."),
   };
+  // The first damage must be seen as one more than none: see moment-metrics.ts.
+  for (const kind of ["blob", "manifest"]) metrics.damaged.inc({ kind }, 0);
+  return metrics;
 }

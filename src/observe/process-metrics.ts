@@ -4,6 +4,7 @@
  * the event loop, and lists every open connection each time.
  */
 import { readdir, readFile } from "node:fs/promises";
+import { performance } from "node:perf_hooks";
 import { Counter, Gauge, type Registry } from "prom-client";
 
 export function addProcessMetrics(registry: Registry): void {
@@ -32,6 +33,36 @@ export function addProcessMetrics(registry: Registry): void {
     },
   });
   addDescriptorMetrics(registers);
+  addLoopMetrics(registers);
+}
+
+/**
+ * How busy the one thread is that serves everybody. Node counts the time by itself; the lag is that of the turn in which it is asked, so the
+ * mean of many is what counts. Names: open-telemetry/semantic-conventions docs/runtime/nodejs-metrics.md, and prom-client's own for the lag.
+ */
+function addLoopMetrics(registers: Registry[]): void {
+  new Counter({
+    name: "nodejs_eventloop_time_seconds_total",
+    help: "Time of the event loop: active (it works) or idle (it waits for something to do).",
+    labelNames: ["state"],
+    registers,
+    collect() {
+      const { active, idle } = performance.eventLoopUtilization();
+      this.reset();
+      this.inc({ state: "active" }, active / 1_000);
+      this.inc({ state: "idle" }, idle / 1_000);
+    },
+  });
+  new Gauge({
+    name: "nodejs_eventloop_lag_seconds",
+    help: "How long the event loop took to come to this question.",
+    registers,
+    async collect() {
+      const askedAt = performance.now();
+      await new Promise(setImmediate);
+      this.set((performance.now() - askedAt) / 1_000);
+    },
+  });
 }
 
 /** Each connection and each open blob needs a file descriptor. On systems without /proc these metrics are left out. */

@@ -64,6 +64,8 @@ export type UpstreamStatus = {
   readonly circuit: "closed" | "open" | "probing";
   readonly retryAt: number | undefined;
   readonly reason: string | undefined;
+  /** Why the circuit is open: the upstream does not answer, or it limits us. */
+  readonly openBecause?: "away" | "limited" | undefined;
   /** Since when a person has set it offline, epoch ms; undefined while nobody has. */
   readonly offlineSince: number | undefined;
   readonly rateLimit: PullBudget | undefined;

@@ -7,6 +7,7 @@ import { Jobs } from "../../src/jobs/jobs.ts";
 import { jobRows } from "../../src/metadata/job-rows.ts";
 import { SqliteFile } from "../../src/metadata/sqlite-file.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
 import { Events } from "../../src/records/events.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
@@ -15,7 +16,13 @@ async function world() {
   const clock = new FakeClock();
   const file = new SqliteFile(join(await tempDirectory(), "granary.db"));
   onTestFinished(() => file.close());
-  const jobs = new Jobs({ rows: jobRows(file), events: new Events(clock), clock, log: silentLog });
+  const jobs = new Jobs({
+    rows: jobRows(file),
+    events: new Events(clock),
+    clock,
+    log: silentLog,
+    metrics: createMetrics(),
+  });
   return { jobs, attended: new AttendedJobs(jobs, "import") };
 }
 

@@ -7,6 +7,7 @@ import { Jobs } from "../../src/jobs/jobs.ts";
 import { type JobRow, type JobRows, jobRows } from "../../src/metadata/job-rows.ts";
 import { SqliteFile } from "../../src/metadata/sqlite-file.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import { createMetrics, type Metrics } from "../../src/observe/metrics.ts";
 import { Events } from "../../src/records/events.ts";
 import { FakeClock, settle } from "../support/fake-clock.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
@@ -49,7 +50,12 @@ class Handled implements JobKind<unknown> {
   }
 }
 
-type World = { readonly jobs: Jobs; readonly told: string[]; readonly clock: FakeClock };
+type World = {
+  readonly jobs: Jobs;
+  readonly told: string[];
+  readonly clock: FakeClock;
+  readonly metrics: Metrics;
+};
 
 async function openJobs(
   rows: JobRows,
@@ -59,10 +65,11 @@ async function openJobs(
   const told: string[] = [];
   const events = new Events(clock);
   events.subscribe(({ text }) => void told.push(text));
-  const jobs = new Jobs({ rows, events, clock, log: silentLog });
+  const metrics = createMetrics();
+  const jobs = new Jobs({ rows, events, clock, log: silentLog, metrics });
   for (const kind of kinds) jobs.register(kind);
   await jobs.open();
-  return { jobs, told, clock };
+  return { jobs, told, clock, metrics };
 }
 
 async function stored(): Promise<JobRows> {
@@ -104,6 +111,21 @@ describe("a job", () => {
     kind.fail(new GranaryError("upstream-unavailable", "docker.io does not answer."));
     expect(await jobs.ended(id)).toMatchObject({ state: "failed", reason: "docker.io does not answer." });
     expect(told.at(-1)).toBe(`Job ${id} is failed: warm alpine. docker.io does not answer.`);
+  });
+
+  test("is counted while it runs, and by how it ended, from none on", async () => {
+    const kind = new Handled("warm");
+    const { jobs, metrics } = await openJobs(await stored(), [kind]);
+    const running = async () => (await metrics.jobs.get()).values.map(({ value }) => value);
+    const ended = async () =>
+      (await metrics.jobsEnded.get()).values.map(({ labels, value }) => `${labels.state} ${value}`);
+    expect(await ended()).toEqual(["done 0", "failed 0", "stopped 0"]);
+    const { id } = jobs.start("warm", null, "warm alpine");
+    expect(await running()).toEqual([1]);
+    kind.fail(new GranaryError("upstream-unavailable", "docker.io does not answer."));
+    await jobs.ended(id);
+    expect(await running()).toEqual([0]);
+    expect(await ended()).toEqual(["done 0", "failed 1", "stopped 0"]);
   });
 
   test("that is stopped ends soon, and says that somebody stopped it", async () => {

@@ -6,6 +6,7 @@ import { openDatabase } from "../../src/metadata/database.ts";
 import { patientMetadata } from "../../src/metadata/patient-metadata.ts";
 import { Episodes } from "../../src/observe/episodes.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import type { Trouble } from "../../src/observe/troubles.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { metadataContract } from "../contract/metadata-contract.ts";
 import { FakeClock } from "../support/fake-clock.ts";
@@ -19,7 +20,7 @@ async function world(path?: string) {
   const real = openDatabase(at).metadata;
   const { metadata: behind, faults } = faulty(real);
   const clock = new FakeClock();
-  const troubles = new Episodes(silentLog, clock, Number.POSITIVE_INFINITY);
+  const troubles = new Episodes<Trouble>(silentLog, clock, Number.POSITIVE_INFINITY);
   let asked = 0;
   const metadata = patientMetadata(behind, { clock, troubles });
   metadata.onFull(() => asked++);

@@ -32,3 +32,12 @@ test("the version that runs is a label", async () => {
   const text = await createMetrics().registry.metrics();
   expect(text).toContain(`granary_build_info{version="${version}",node="${process.versions.node}"} 1`);
 });
+
+test("the event loop tells how busy it is and how long it took to come to this question", async () => {
+  const text = await createMetrics().registry.metrics();
+  const busy = (state: string) => numberIn(text, `nodejs_eventloop_time_seconds_total\\{state="${state}"\\}`);
+  expect(busy("active")).toBeGreaterThan(0);
+  expect(busy("idle")).toBeGreaterThanOrEqual(0);
+  expect(busy("active") + busy("idle")).toBeLessThanOrEqual(performance.now() / 1000);
+  expect(numberIn(text, "nodejs_eventloop_lag_seconds")).toBeGreaterThan(0);
+});

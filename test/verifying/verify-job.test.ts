@@ -4,6 +4,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { Jobs } from "../../src/jobs/jobs.ts";
 import type { JobRows } from "../../src/metadata/job-rows.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
 import { Events } from "../../src/records/events.ts";
 import { VERIFY_JOB, verifyJob } from "../../src/verifying/verify-job.ts";
@@ -17,7 +18,7 @@ async function openVerify(
   isAtRest = false,
 ): Promise<Jobs> {
   const { clock, mirror, contents } = world;
-  const jobs = new Jobs({ rows, events: new Events(clock), clock, log: silentLog });
+  const jobs = new Jobs({ rows, events: new Events(clock), clock, log: silentLog, metrics: createMetrics() });
   jobs.register(verifyJob({ mirror, contents, clock, upstreams: () => UPSTREAMS, isAtRest }));
   await jobs.open();
   onTestFinished(() => jobs.close(5_000));

@@ -3,6 +3,7 @@ import { Jobs } from "../../src/jobs/jobs.ts";
 import type { JobRow, JobRows } from "../../src/metadata/job-rows.ts";
 import type { Clock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
+import { createMetrics } from "../../src/observe/metrics.ts";
 import { Events } from "../../src/records/events.ts";
 import { WARM_JOB, warmJob } from "../../src/warm/warm-job.ts";
 import type { WarmResult } from "../../src/warm/warm-result.ts";
@@ -32,7 +33,7 @@ export async function openWarm(
   rows: JobRows = new MemoryRows(),
   clock: Clock = world.clock,
 ): Promise<Jobs> {
-  const jobs = new Jobs({ rows, events: new Events(clock), clock, log: silentLog });
+  const jobs = new Jobs({ rows, events: new Events(clock), clock, log: silentLog, metrics: createMetrics() });
   jobs.register(warmJob({ mirror: world.mirror, clock, upstreams: () => UPSTREAMS }));
   await jobs.open();
   return jobs;

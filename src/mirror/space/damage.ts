@@ -6,6 +6,7 @@ import { formatBytes } from "../../bytes/units.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
+import type { Trouble } from "../../observe/troubles.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { EventTeller } from "../../records/events.ts";
 import type { DamagedFile } from "../../store/blob-store.ts";
@@ -14,7 +15,7 @@ export type DamageParts = {
   readonly log: Log;
   readonly metrics: Metrics;
   /** Hears of `damage`, and when it is over. */
-  readonly troubles: Episodes;
+  readonly troubles: Episodes<Trouble>;
   readonly events?: EventTeller;
 };
 

@@ -5,6 +5,7 @@
 import { messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Episodes } from "../../observe/episodes.ts";
+import type { Trouble } from "../../observe/troubles.ts";
 import type { BlobStore, DamagedFile } from "../../store/blob-store.ts";
 import type { SavedPartial, Spool } from "../../store/partial.ts";
 
@@ -53,7 +54,7 @@ export type DiskMeasureParts = {
   readonly spool: Spool;
   readonly metadata: Metadata;
   /** Hears of `disk` and `partials`, and when they are over. */
-  readonly troubles: Episodes;
+  readonly troubles: Episodes<Trouble>;
 };
 
 export class DiskMeasure {

@@ -238,9 +238,10 @@ export class Janitor {
 
   /** Returns its bytes. */
   #evicted(victim: Victim): number {
-    const { metrics, log } = this.#parts;
+    const { metrics, log, clock } = this.#parts;
     const { kind, size } = victim;
     metrics.evictions.inc({ kind });
+    if (victim.kind === "blob") metrics.evictedIdle.observe(Math.max(0, clock.now() - victim.usedAt) / 1_000);
     this.#evictions += 1;
     log.info({ digest: nameOf(victim), kind, size: formatBytes(size) }, "evicted");
     return size;

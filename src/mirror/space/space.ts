@@ -13,7 +13,7 @@ import { Semaphore } from "../../waiting/semaphore.ts";
 import { type Balance, balanceOf, lackingFor, type Measured, noRoomAtAll } from "./balance.ts";
 import type { Candidate } from "./coldest.ts";
 import type { Damage } from "./damage.ts";
-import { type Budget, DiskMeasure, type DiskMeasureParts } from "./disk-measure.ts";
+import { type Budget, DiskMeasure, type DiskMeasureParts, minFreeOf } from "./disk-measure.ts";
 import { Janitor, type JanitorParts, type Victim } from "./janitor.ts";
 import { type IdlePartial, Ledger } from "./ledger.ts";
 import type { Ownership } from "./ours-alone.ts";
@@ -179,6 +179,8 @@ export class Space {
     metrics.diskUsed.set(balance.used);
     metrics.diskBudget.set(budget.maxSize);
     metrics.diskFree.set(free);
+    // A disk that does not tell is never short.
+    metrics.diskMinFree.set(balance.disk === undefined ? 0 : minFreeOf(budget, balance.disk));
     return { used: balance.used, budget: budget.maxSize, free };
   }
 

@@ -5,6 +5,7 @@
 import { formatBytes } from "../../bytes/units.ts";
 import type { DatabaseBound } from "../../metadata/database-bound.ts";
 import type { Episodes } from "../../observe/episodes.ts";
+import type { Trouble } from "../../observe/troubles.ts";
 import type { Keep } from "../rules/keep.ts";
 import type { AnsweredLately } from "./answered-lately.ts";
 
@@ -14,7 +15,7 @@ export type DatabaseRoomParts = {
   readonly answered: Pick<AnsweredLately, "has">;
   /** Whether it is known of every stored manifest what it lists; until then all of them stay. */
   readonly areEdgesKnown: () => boolean;
-  readonly troubles: Episodes;
+  readonly troubles: Episodes<Trouble>;
 };
 
 export class DatabaseRoom {

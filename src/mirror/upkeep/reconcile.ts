@@ -11,6 +11,7 @@ import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Trouble } from "../../observe/troubles.ts";
 import type { BlobStore } from "../../store/blob-store.ts";
 import type { Spool } from "../../store/partial.ts";
 import type { Pins } from "../space/pins.ts";
@@ -27,7 +28,7 @@ export type ReconciliationParts = {
   readonly pins: Pins;
   readonly log: Log;
   /** Hears of `reconcile`, and when it is over. */
-  readonly troubles: Episodes;
+  readonly troubles: Episodes<Trouble>;
 };
 
 /** So many blobs are compared before anybody is served: that takes a few tenths of a second on a slow disk. */

@@ -6,6 +6,7 @@ import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Metadata } from "../../metadata/metadata.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
+import type { Trouble } from "../../observe/troubles.ts";
 import type { Ownership } from "../space/ours-alone.ts";
 
 export type StorageGuardParts = {
@@ -18,7 +19,7 @@ export type StorageGuardParts = {
   readonly mended: () => Promise<void>;
   readonly log: Log;
   /** Hears of `storage`, and when it is over. */
-  readonly troubles: Episodes;
+  readonly troubles: Episodes<Trouble>;
 };
 
 export class StorageGuard {

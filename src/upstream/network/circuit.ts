@@ -17,6 +17,8 @@ export type CircuitState = {
   /** Epoch ms. */
   readonly retryAt: number | undefined;
   readonly reason: string | undefined;
+  /** Why it is open: the upstream does not answer, or it limits us. */
+  readonly openBecause?: "away" | "limited";
 };
 
 /** One request's permission; exactly one of the methods is called when its outcome is known. */
@@ -74,11 +76,16 @@ export class Circuit {
     const dateOf = (elapsed: number) => clock.now() + elapsed - clock.elapsed();
     if (this.#away !== undefined) {
       const { reason, tryAt } = this.#away;
-      return { circuit: this.#probing > 0 ? "probing" : "open", retryAt: dateOf(tryAt), reason };
+      return {
+        circuit: this.#probing > 0 ? "probing" : "open",
+        retryAt: dateOf(tryAt),
+        reason,
+        openBecause: "away",
+      };
     }
     const limit = this.#limits.widest;
     if (limit === undefined) return { circuit: "closed", retryAt: undefined, reason: undefined };
-    return { circuit: "open", retryAt: dateOf(limit.until), reason: limit.reason };
+    return { circuit: "open", retryAt: dateOf(limit.until), reason: limit.reason, openBecause: "limited" };
   }
 
   /** True while the upstream is known to be away. */

@@ -16,6 +16,7 @@ import { systemClock } from "../../../src/observe/clock.ts";
 import { Episodes } from "../../../src/observe/episodes.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
+import type { Trouble } from "../../../src/observe/troubles.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { openRecords } from "../../../src/records/records.ts";
 import { openSpool } from "../../../src/store/spool.ts";
@@ -109,7 +110,7 @@ function afterKill(store: LargeStore): LargeStore {
 async function timeSpace({ layout, openBlobs, blobs, blobSize }: LargeStore) {
   const metadata = openDatabase(layout.database).metadata;
   const [clock, log, metrics] = [systemClock, silentLog, createMetrics()];
-  const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
+  const troubles = new Episodes<Trouble>(log, clock, Number.POSITIVE_INFINITY);
   const spool = openSpool(layout);
   const budget = { maxSize: (blobs + 1_000) * blobSize + (await metadata.size()) + 2 ** 30, minFree: 0 };
   const measured = new Space({

@@ -4,6 +4,7 @@ import type { AdminParts } from "../../../src/http/admin/admin-parts.ts";
 import { createAdminApp } from "../../../src/http/admin/app.ts";
 import { Jobs } from "../../../src/jobs/jobs.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import { createMetrics } from "../../../src/observe/metrics.ts";
 import { Events } from "../../../src/records/events.ts";
 import { verifyJob } from "../../../src/verifying/verify-job.ts";
 import { warmJob } from "../../../src/warm/warm-job.ts";
@@ -59,7 +60,13 @@ async function storedWorld() {
 function verbsOf(world: MirrorWorld) {
   const { contents, bundles, passage } = world.mirror;
   const { clock } = world;
-  const jobs = new Jobs({ rows: new MemoryRows(), events: new Events(clock), clock, log: silentLog });
+  const jobs = new Jobs({
+    rows: new MemoryRows(),
+    events: new Events(clock),
+    clock,
+    log: silentLog,
+    metrics: createMetrics(),
+  });
   const upstreams = () => [
     { name: HUB, aliases: [], names: "hub" } as const,
     { name: MODELS, aliases: [], names: "ollama" } as const,

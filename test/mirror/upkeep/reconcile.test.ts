@@ -11,6 +11,7 @@ import { SoundBlobs } from "../../../src/mirror/upkeep/sound-blobs.ts";
 import { Episodes } from "../../../src/observe/episodes.ts";
 import { silentLog } from "../../../src/observe/log.ts";
 import { createMetrics } from "../../../src/observe/metrics.ts";
+import type { Trouble } from "../../../src/observe/troubles.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 import { adoptPattern, tempStore } from "../../support/temp-store.ts";
@@ -20,7 +21,7 @@ async function world() {
   const metadata = openDatabase(layout.database).metadata;
   onTestFinished(() => metadata.close());
   const [clock, log, metrics] = [new FakeClock(), silentLog, createMetrics()];
-  const troubles = new Episodes(log, clock, Number.POSITIVE_INFINITY);
+  const troubles = new Episodes<Trouble>(log, clock, Number.POSITIVE_INFINITY);
   const damage = new Damage({ log, metrics, troubles });
   const [pins, uses] = [new Pins(metrics), new Uses(metadata, clock, log)];
   const budget = { maxSize: 2 ** 40, minFree: 0 };

@@ -5,6 +5,7 @@ import { Ownership } from "../../../src/mirror/space/ours-alone.ts";
 import { StorageGuard } from "../../../src/mirror/upkeep/storage-guard.ts";
 import { Episodes } from "../../../src/observe/episodes.ts";
 import { silentLog } from "../../../src/observe/log.ts";
+import type { Trouble } from "../../../src/observe/troubles.ts";
 import { FakeClock } from "../../support/fake-clock.ts";
 
 function guarded() {
@@ -15,7 +16,7 @@ function guarded() {
     mendings: 0,
     mendFails: false,
   };
-  const troubles = new Episodes(silentLog, new FakeClock(), Number.POSITIVE_INFINITY);
+  const troubles = new Episodes<Trouble>(silentLog, new FakeClock(), Number.POSITIVE_INFINITY);
   const ownership = new Ownership();
   const guard = new StorageGuard({
     ownership,
