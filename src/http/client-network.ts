@@ -17,3 +17,9 @@ export function writtenAddress(text: string): string {
   const parsed = ipaddr.process(text);
   return parsed instanceof ipaddr.IPv6 ? parsed.toRFC5952String() : parsed.toString();
 }
+
+/** Whether who asks is on this machine: over loopback, or over a socket that has no address. */
+export function isOwnMachine(address: string | undefined): boolean {
+  if (address === undefined) return true;
+  return ipaddr.isValid(address) && ipaddr.process(address).range() === "loopback";
+}

@@ -12,6 +12,7 @@ import { apiPage } from "./api-page.ts";
 import type { AdminApp, AdminEnvironment } from "./app-kind.ts";
 import { refuseUnknownQueries } from "./known-query.ts";
 import { pageRoutes } from "./page-files.ts";
+import { accessRoutes } from "./routes/access-routes.ts";
 import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
@@ -51,6 +52,7 @@ const DOCUMENT = {
 /** One line for each file of routes. */
 export function createAdminApp(parts: AdminParts): AdminApp {
   const app = emptyApp(parts);
+  accessRoutes(app);
   statusRoutes(app, parts);
   eventRoutes(app, parts);
   verifyRoutes(app, parts);

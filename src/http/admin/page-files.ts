@@ -1,15 +1,18 @@
 /**
- * Owns the page's files as they go over the wire: those of src/page and the few packages that they import, read once, compressed once, and
- * named by fixed addresses. No address leads to any other file. It knows nothing of what the page shows.
+ * Owns the page's files as they go over the wire: those of src/page and the few packages that they import, read when somebody first opens the
+ * page, compressed once, and named by fixed addresses. No address leads to any other file. It knows nothing of what the page shows.
  */
 import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { extname, posix } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { brotliCompress, constants } from "node:zlib";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import type { Context } from "hono";
+import { acceptedEncoding, type Encoding } from "./accepted-encoding.ts";
 import type { AdminApp } from "./app-kind.ts";
+import { contentPolicy } from "./content-policy.ts";
+import { meantBy, pageDocument, versionOf } from "./page-document.ts";
 
 /** Packages by the names under which the page imports them; each is one file without imports of other files. */
 const PACKAGES = {
@@ -30,74 +33,116 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const ROOT = new URL("../../page/", import.meta.url);
+const DOCUMENT = "index.html";
+const YEAR_S = 31_536_000;
 
 type PageFile = {
-  readonly type: string;
-  readonly plain: Buffer;
-  readonly packed: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
   readonly etag: string;
+  bytes(encoding: Encoding | undefined): Promise<Buffer>;
+};
+
+type Served = {
+  readonly version: string;
+  readonly document: PageFile;
+  readonly files: ReadonlyMap<string, PageFile>;
 };
 
 const packageAddress = (name: string) => `/page/packages/${name.replaceAll("/", "-").replace("@", "")}.js`;
 
-const IMPORT_MAP = JSON.stringify({
-  imports: Object.fromEntries(Object.keys(PACKAGES).map((name) => [name, packageAddress(name)])),
-});
-
-/** As it stands in the document, which is a document without us too. */
-const EMPTY_MAP = '<script type="importmap">{}</script>';
-
-/** For `script-src` of the Content-Security-Policy: browsers take an import map only from within the document. */
-export const IMPORT_MAP_HASH = `sha256-${createHash("sha256").update(IMPORT_MAP).digest("base64")}`;
-
-/** The page at `/`, its own files below `/page/`, its packages below `/page/packages/`. */
+/**
+ * The page at `/`, its own files below `/page/`, its packages below `/page/packages/`. The document names all of them by addresses with a
+ * version in it, which browsers keep for good; it is itself asked for anew each time, so that an upgrade is seen at once.
+ */
 export function pageRoutes(app: AdminApp): void {
-  let loading: Promise<ReadonlyMap<string, PageFile>> | undefined;
-  const files = () => {
+  let loading: Promise<Served> | undefined;
+  const served = () => {
     loading ??= loadAll().catch((error: unknown) => {
       loading = undefined;
       throw error;
     });
     return loading;
   };
-  app.get("/", async (context) => answer(context, (await files()).get("/")));
-  app.get("/page/*", async (context) => answer(context, (await files()).get(context.req.path)));
+  app.get("/", async (context) => answer(context, (await served()).document, "no-cache"));
+  app.get("/page/*", async (context) => {
+    const { version, files } = await served();
+    const asked = meantBy(context.req.path);
+    const file = files.get(asked.address);
+    if (file === undefined) return await context.notFound();
+    const isKept = asked.version === version;
+    // A document of the version before may ask for its files once more: it gets those of now, which must not be kept under that name.
+    return await answer(context, file, isKept ? `private, max-age=${YEAR_S}, immutable` : "no-cache");
+  });
 }
 
-async function answer(context: Context, file: PageFile | undefined): Promise<Response> {
-  if (file === undefined) return await context.notFound();
-  const { type, plain, packed, etag } = file;
-  const headers = { "Content-Type": type, ETag: etag, Vary: "Accept-Encoding", "Cache-Control": "no-cache" };
-  if (context.req.header("if-none-match") === etag) return context.body(null, 304, headers);
-  const takesPacked = context.req.header("accept-encoding")?.includes("br") === true;
-  if (!takesPacked) return context.body(new Uint8Array(plain), 200, headers);
-  return context.body(new Uint8Array(packed), 200, { ...headers, "Content-Encoding": "br" });
+async function answer(context: Context, file: PageFile, keep: string): Promise<Response> {
+  const { etag } = file;
+  const headers = { ...file.headers, ETag: etag, Vary: "Accept-Encoding", "Cache-Control": keep };
+  if (isKnown(context.req.header("if-none-match"), etag)) return context.body(null, 304, headers);
+  const encoding = acceptedEncoding(context.req.header("accept-encoding"));
+  const bytes = await file.bytes(encoding);
+  const form = encoding === undefined ? {} : { "Content-Encoding": encoding };
+  return context.body(new Uint8Array(bytes), 200, {
+    ...headers,
+    ...form,
+    "Content-Length": String(bytes.length),
+  });
 }
 
-async function loadAll(): Promise<ReadonlyMap<string, PageFile>> {
+/** Compared weakly, as for every GET (RFC 9110, 13.1.2). */
+function isKnown(header: string | undefined, etag: string): boolean {
+  const given = (header ?? "").split(",").map((each) => each.trim().replace(/^W\//, ""));
+  return given.includes("*") || given.includes(etag.replace(/^W\//, ""));
+}
+
+async function loadAll(): Promise<Served> {
   const names = (await readdir(ROOT, { recursive: true })).map((name) => name.replaceAll("\\", "/"));
-  const own = names.filter((name) => TYPES[extname(name)] !== undefined);
-  const files = await Promise.all([
-    ...own.map(async (name) => await pageFile(addressOf(name), new URL(name, ROOT))),
-    ...Object.entries(PACKAGES).map(async ([name, module]) => {
-      return await pageFile(packageAddress(name), new URL(import.meta.resolve(module)));
-    }),
-    pageFile("/page/uplot/uPlot.min.css", new URL(import.meta.resolve("uplot/dist/uPlot.min.css"))),
-  ]);
-  return new Map(files);
+  const own = names.filter((name) => TYPES[extname(name)] !== undefined && name !== DOCUMENT);
+  const bytes = new Map(
+    await Promise.all([
+      ...own.map(async (name) => await read(posix.join("/page", name), new URL(name, ROOT))),
+      ...Object.entries(PACKAGES).map(async ([name, module]) => {
+        return await read(packageAddress(name), new URL(import.meta.resolve(module)));
+      }),
+      read("/page/uplot/uPlot.min.css", new URL(import.meta.resolve("uplot/dist/uPlot.min.css"))),
+    ]),
+  );
+  const version = versionOf(bytes);
+  const packages = new Map(Object.keys(PACKAGES).map((name) => [name, packageAddress(name)]));
+  const source = await readFile(new URL(DOCUMENT, ROOT), "utf8");
+  const { html, scriptHash } = pageDocument(source, bytes, packages, version);
+  const policy = { "Content-Security-Policy": contentPolicy(scriptHash) };
+  return {
+    version,
+    document: pageFile(DOCUMENT, Buffer.from(html), policy),
+    files: new Map([...bytes].map(([address, plain]) => [address, pageFile(address, plain)])),
+  };
 }
 
-function addressOf(name: string): string {
-  return name === "index.html" ? "/" : posix.join("/page", name);
+async function read(address: string, url: URL): Promise<[string, Buffer]> {
+  return [address, await readFile(fileURLToPath(url))];
 }
 
-async function pageFile(address: string, url: URL): Promise<[string, PageFile]> {
-  const read = await readFile(fileURLToPath(url));
-  const plain =
-    address === "/"
-      ? Buffer.from(read.toString("utf8").replace(EMPTY_MAP, () => EMPTY_MAP.replace("{}", IMPORT_MAP)))
-      : read;
-  const packed = await promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: 9 } });
-  const etag = `"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
-  return [address, { type: TYPES[extname(address)] ?? TYPES[".html"] ?? "", plain, packed, etag }];
+function pageFile(name: string, plain: Buffer, headers: Readonly<Record<string, string>> = {}): PageFile {
+  // One tag for all forms of compression, and so a weak one.
+  const etag = `W/"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
+  const packed = new Map<Encoding, Promise<Buffer>>();
+  return {
+    headers: { "Content-Type": TYPES[extname(name)] ?? "application/octet-stream", ...headers },
+    etag,
+    bytes: async (encoding) => {
+      if (encoding === undefined) return plain;
+      const known = packed.get(encoding) ?? pack(plain, encoding);
+      packed.set(encoding, known);
+      return await known;
+    },
+  };
+}
+
+/** Nearly as small as can be, in a tenth of the time. */
+const QUALITY = 9;
+
+async function pack(plain: Buffer, encoding: Encoding): Promise<Buffer> {
+  if (encoding === "gzip") return await promisify(gzip)(plain, { level: QUALITY });
+  return await promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY } });
 }

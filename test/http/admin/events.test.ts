@@ -2,6 +2,7 @@
 import { connect } from "node:net";
 import { expect, onTestFinished, test } from "vitest";
 import type { AdminParts } from "../../../src/http/admin/admin-parts.ts";
+import { createAdminApp } from "../../../src/http/admin/app.ts";
 import { EventQueue } from "../../../src/http/admin/event-queue.ts";
 import { Snapshots } from "../../../src/http/admin/snapshots.ts";
 import { systemClock } from "../../../src/observe/clock.ts";
@@ -167,4 +168,30 @@ test("there is an end to how many may listen", async () => {
     const next = await listen(admin.port);
     expect(next.text()).toContain("200 OK");
   });
+});
+
+test("one address cannot take the places of all others, and hears what to do", async () => {
+  const { parts } = partsOf();
+  const app = createAdminApp(parts);
+  const leave = new AbortController();
+  onTestFinished(() => leave.abort());
+  const from = async (remoteAddress: string) => {
+    const env = { incoming: { socket: { remoteAddress } } } as never;
+    return await app.request("http://localhost/api/v1/events", { signal: leave.signal }, env);
+  };
+  const first = await Promise.all(Array.from({ length: 16 }, () => from("192.0.2.1")));
+  expect(first.map(({ status }) => status)).toEqual(first.map(() => 200));
+  const refused = await from("::ffff:192.0.2.1");
+  expect([refused.status, refused.headers.get("retry-after")]).toEqual([429, "2"]);
+  expect(await refused.json()).toMatchObject({
+    error: { code: "rate-limited", message: expect.stringContaining("close a page of Granary") },
+  });
+  expect((await from("192.0.2.2")).status).toBe(200);
+  // A network of IPv6 is one client.
+  for (let count = 0; count < 16; count++)
+    expect((await from(`2001:db8::${count.toString(16)}`)).status).toBe(200);
+  expect((await from("2001:db8::ffff")).status).toBe(429);
+  expect((await from("127.0.0.1")).status).toBe(200);
+  await first[0]?.body?.cancel();
+  await eventually(async () => expect((await from("192.0.2.1")).status).toBe(200));
 });

@@ -3,6 +3,7 @@
  * tried without a line here.
  */
 import { describe, expect, test } from "vitest";
+import { createAdminApp } from "../../../src/http/admin/app.ts";
 import { sendRaw, type WireRequest } from "../../support/wire.ts";
 import { startAdmin, TOKEN, unreachable } from "./admin-world.ts";
 
@@ -121,6 +122,50 @@ describe("is let in", () => {
   test.each(tries)("%s", async (_, options, request) => {
     const admin = await startAdmin(options);
     expect(await admin.ask("/api/v1/openapi.json", request)).toMatchObject({ status: 200 });
+  });
+});
+
+describe("a page hears what its reader may do", () => {
+  const tries: readonly (readonly [string, Parameters<typeof startAdmin>[0], WireRequest, object])[] = [
+    ["on this machine", {}, {}, { mayChange: true, needsToken: false }],
+    ["with the token", { token: TOKEN }, { headers: BEARER }, { mayChange: true, needsToken: true }],
+    [
+      "with the token, where anyone may look",
+      { token: TOKEN, view: "anyone" },
+      { headers: BEARER },
+      { mayChange: true, needsToken: true },
+    ],
+    [
+      "without one, where anyone may look",
+      { token: TOKEN, view: "anyone" },
+      {},
+      { mayChange: false, needsToken: true },
+    ],
+    [
+      "with a cookie that is none, where anyone may look",
+      { token: TOKEN, view: "anyone" },
+      { headers: { cookie: `granary-80=99999999999999.${"A".repeat(43)}`, host: "127.0.0.1" } },
+      { mayChange: false, needsToken: true },
+    ],
+  ];
+  test.each(tries)("%s", async (_, options, request, access) => {
+    const admin = await startAdmin(options);
+    expect((await admin.ask("/api/v1/access", request)).json).toEqual(access);
+  });
+
+  test("with a cookie, and not after that is over", async () => {
+    const admin = await startAdmin({ token: TOKEN, view: "anyone" });
+    const { headers } = await admin.ask(`/login?token=${TOKEN}`);
+    const cookie = String(headers["set-cookie"]).split(";")[0] ?? "";
+    const access = async () => (await admin.ask("/api/v1/access", { headers: { cookie } })).json;
+    expect(await access()).toEqual({ mayChange: true, needsToken: true });
+    admin.renew({ token: `${TOKEN}-new`, view: "anyone", hosts: [] });
+    expect(await access()).toEqual({ mayChange: false, needsToken: true });
+  });
+
+  test("on the socket of the storage directory, where no guard stands", async () => {
+    const answer = await createAdminApp(unreachable().parts).request("http://localhost/api/v1/access");
+    expect(await answer.json()).toEqual({ mayChange: true, needsToken: false });
   });
 });
 

@@ -6,6 +6,7 @@
 import { formatDuration } from "../../../bytes/units.ts";
 import { GranaryError } from "../../../errors.ts";
 import type { Clock } from "../../../observe/clock.ts";
+import type { Access } from "../app-kind.ts";
 import { isAllowedHost } from "./allowed-host.ts";
 import { FailedLogins } from "./failed-logins.ts";
 import { isOwnPage } from "./own-page.ts";
@@ -78,6 +79,12 @@ export class Guard {
     if (isReading && this.#options.view === "anyone") return undefined;
     const text = `This Granary asks for its token: send it as "Authorization: Bearer TOKEN" (commands: --token-file, GRANARY_TOKEN), or log in at /login.`;
     return new GranaryError("unauthorized", text, { saysWhatToDo: true });
+  }
+
+  /** What a visitor may do whom refusalOfVisitor lets read. */
+  accessOf(visit: AdminVisit): Access {
+    const hasToken = bearerOf(visit.header("authorization")) !== undefined || this.#isKnown(visit);
+    return { mayChange: this.#check === undefined || hasToken, needsToken: this.needsToken };
   }
 
   /** Why `token` lets nobody in; undefined when it does. */

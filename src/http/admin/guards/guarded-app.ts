@@ -10,8 +10,7 @@ import type { GranaryError } from "../../../errors.ts";
 import { plainAddress } from "../../request-log.ts";
 import { failureAnswer } from "../admin-error.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { STYLE_HASH } from "../html-page.ts";
-import { IMPORT_MAP_HASH } from "../page-files.ts";
+import { contentPolicy } from "../content-policy.ts";
 import type { AdminVisit, Guard } from "./guard.ts";
 import { goOnPage, loginPage } from "./login-pages.ts";
 
@@ -22,10 +21,7 @@ export type GuardedApp = Hono<Bindings>;
 type Asked = Context<Bindings>;
 
 const HEADERS: readonly (readonly [string, string])[] = [
-  [
-    "Content-Security-Policy",
-    `default-src 'none'; script-src 'self' '${IMPORT_MAP_HASH}'; style-src 'self' '${STYLE_HASH}'; img-src 'self' data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`,
-  ],
+  ["Content-Security-Policy", contentPolicy()],
   ["X-Content-Type-Options", "nosniff"],
   ["X-Frame-Options", "DENY"],
   // Not "no-referrer": of our own form, browsers would then say `Origin: null`, as of a stranger's (Fetch Standard, 3.2).
@@ -49,8 +45,10 @@ export function guardedApp(app: AdminApp, guard: Guard): GuardedApp {
   });
   addLogin(guarded, guard);
   guarded.all("*", async (context) => {
-    const refusal = await guard.refusalOfVisitor(visitOf(context));
-    if (refusal === undefined) return await app.fetch(context.req.raw, context.env);
+    const visit = visitOf(context);
+    const refusal = await guard.refusalOfVisitor(visit);
+    if (refusal === undefined)
+      return await app.fetch(context.req.raw, { ...context.env, access: guard.accessOf(visit) });
     return wantsPage(context) ? context.redirect("/login", 303) : failureAnswer(refusal);
   });
   guarded.onError((error) => failureAnswer(error));

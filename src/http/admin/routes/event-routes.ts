@@ -4,17 +4,16 @@
  */
 import { createRoute, z } from "@hono/zod-openapi";
 import { stream } from "hono/streaming";
-import { GranaryError } from "../../../errors.ts";
 import type { ToldEvent } from "../../../records/event.ts";
+import { plainAddress } from "../../request-log.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
+import { EventListeners } from "../event-listeners.ts";
 import { EventQueue } from "../event-queue.ts";
 import { flag } from "../route-shapes.ts";
 import { Snapshots } from "../snapshots.ts";
 import { statusOf } from "./status-routes.ts";
 
-/** Listeners at one moment; each costs a connection and what it has not read yet. */
-const MOST_LISTENERS = 100;
 /** How long a browser waits before it comes again. */
 const RETRY_MS = 2_000;
 
@@ -48,32 +47,27 @@ export function eventRoutes(
 ): void {
   const { events } = parts.records;
   const snapshots = new Snapshots(() => statusOf(parts), parts.clock);
-  let listeners = 0;
+  const listeners = new EventListeners(RETRY_MS);
 
   app.openapi(getEvents, (context) => {
     const query = context.req.valid("query");
-    if (listeners >= MOST_LISTENERS) {
-      const text = `There are ${MOST_LISTENERS} listeners to events already: try again later.`;
-      throw new GranaryError("rate-limited", text, { retryAfterMs: RETRY_MS });
-    }
     const last = lastSeen(context.req.header("last-event-id")) ?? query.lastEventId;
     context.header("Content-Type", "text/event-stream");
     // Some proxies keep a stream back until they have a lot of it.
     context.header("X-Accel-Buffering", "no");
+    const leavePlace = listeners.enter(plainAddress(context.env?.incoming?.socket.remoteAddress));
     return stream(context, async (body) => {
       const queue = new EventQueue();
-      const leave = [events.subscribe((event) => queue.event(eventText(event)))];
+      const leave = [leavePlace, events.subscribe((event) => queue.event(eventText(event)))];
       queue.event(`retry: ${RETRY_MS}\n\n`);
       if (last !== undefined) for (const event of events.since(last)) queue.event(eventText(event));
       if (query.snapshots)
         leave.push(snapshots.subscribe((json) => queue.snapshot(`event: snapshot\ndata: ${json}\n\n`)));
       body.onAbort(() => queue.end());
-      listeners += 1;
       try {
         for (let text = await queue.next(); text !== undefined; text = await queue.next())
           await queue.sent(body.write(text));
       } finally {
-        listeners -= 1;
         for (const end of leave) end();
       }
     });
