@@ -42,11 +42,16 @@ export type PullQuery = {
   readonly repository?: string | undefined;
   readonly state?: string | undefined;
   readonly client?: string | undefined;
+  /** What the name ("docker.io/library/alpine:3"), the agent or the address must contain, lower case. */
+  readonly search?: string | undefined;
   readonly limit: number;
 };
 
 const COLUMNS = `id, upstream, repository, tag, digest, platform, client, agent, state, begun_at AS begunAt, ended_at AS endedAt,
   took_ms AS tookMs, served, size, blobs, hits, misses, is_repeated AS isRepeated, reason`;
+/** As `isFoundBy` has it. */
+const FOUND_BY =
+  "lower(upstream || '/' || repository || coalesce(':' || tag, '') || char(10) || agent || char(10) || coalesce(client, ''))";
 const FAILED_SHARE = 1 / 5;
 
 export function pullRows(database: SqlDatabase, most: () => number) {
@@ -59,7 +64,7 @@ export function pullRows(database: SqlDatabase, most: () => number) {
   const of = database.prepare<PullRow>(
     `SELECT ${COLUMNS} FROM pulls
      WHERE id < ? AND (? = '' OR upstream = ?) AND (? = '' OR repository = ?) AND (? = '' OR state = ?)
-       AND (? = '' OR client = ?)
+       AND (? = '' OR client = ?) AND (? = '' OR instr(${FOUND_BY}, ?) > 0)
      ORDER BY id DESC LIMIT ?`,
   );
   const removeFailed = database.prepare(
@@ -79,8 +84,8 @@ export function pullRows(database: SqlDatabase, most: () => number) {
     endUpTo: (id: number) => endUpTo.run(id),
     lastId: () => last.get()?.id ?? 0,
     find: ({ before, limit, ...wanted }: PullQuery) => {
-      const { upstream = "", repository = "", state = "", client = "" } = wanted;
-      const values = [upstream, repository, state, client].flatMap((value) => [value, value]);
+      const { upstream = "", repository = "", state = "", client = "", search = "" } = wanted;
+      const values = [upstream, repository, state, client, search].flatMap((value) => [value, value]);
       return of.all(before, ...values, limit);
     },
     prune: (retention: Retention) => {
@@ -89,6 +94,12 @@ export function pullRows(database: SqlDatabase, most: () => number) {
       removeOldest.run(most());
     },
   };
+}
+
+/** The same of a row that is not written yet. */
+export function isFoundBy(search: string, { upstream, repository, tag, agent, client }: PullRow): boolean {
+  const name = `${upstream}/${repository}${tag === null ? "" : `:${tag}`}`;
+  return `${name}\n${agent}\n${client ?? ""}`.toLowerCase().includes(search);
 }
 
 function valuesOf(row: PullRow): SqlValue[] {

@@ -29,6 +29,37 @@ export function monthOf(at: number): string {
   return hourOf(at).slice(0, MONTH_CHARACTERS);
 }
 
+export type PeriodUnit = "hour" | "day" | "month";
+
+/** Where clocks are set by half an hour, an hour of the day can be that short. */
+const HALF_HOUR_MS = 1_800_000;
+
+/**
+ * The names of all hours, days or months from the day `first` ("2026-11-28") until now (epoch ms), newest first; at most `most`. An hour that
+ * a day does not have is left out, and one that it has twice is there once.
+ */
+export function periodsUntil(now: number, unit: PeriodUnit, first: string, most: number): string[] {
+  const start = unit === "month" ? first.slice(0, MONTH_CHARACTERS) : first;
+  const names = new Set<string>();
+  // Before 1970 all names are the same.
+  for (let back = 0; names.size < most && back < 3 * most; back += 1) {
+    const name = periodBefore(now, unit, back);
+    if (name < start && names.size > 0) break;
+    names.add(name);
+  }
+  return [...names];
+}
+
+function periodBefore(now: number, unit: PeriodUnit, back: number): string {
+  if (unit === "hour") return hourOf(now - back * HALF_HOUR_MS);
+  if (unit === "day") return dayBefore(now, back);
+  const date = new Date(now);
+  date.setHours(12);
+  date.setDate(1);
+  date.setMonth(date.getMonth() - back);
+  return monthOf(date.getTime());
+}
+
 function twoDigits(number: number): string {
   return String(number).padStart(2, "0");
 }

@@ -4,7 +4,7 @@
  */
 
 import { formatBytes, formatDuration } from "../bytes/units.ts";
-import type { PullQuery, PullRow } from "../metadata/pull-rows.ts";
+import { isFoundBy, type PullQuery, type PullRow } from "../metadata/pull-rows.ts";
 import type { RecordRows } from "../metadata/record-rows.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { EventFacts, EventKind } from "./event.ts";
@@ -78,7 +78,9 @@ export class Pulls implements PullKeeper {
     }
     const rows = [...found.values()].sort((a, b) => b.id - a.id).slice(0, query.limit);
     // What could not be deleted from the database yet is nobody's to see.
-    return this.#parts.keepsClients() ? rows : rows.map((row) => ({ ...row, client: null }));
+    if (this.#parts.keepsClients()) return rows;
+    const { search = "" } = query;
+    return rows.map((row) => ({ ...row, client: null })).filter((row) => isFoundBy(search, row));
   }
 
   get running(): readonly PullRow[] {
@@ -141,8 +143,9 @@ export class Pulls implements PullKeeper {
   }
 }
 
-function isAsked(row: PullRow, { before, limit: _, ...wanted }: PullQuery): boolean {
+function isAsked(row: PullRow, { before, limit: _, search, ...wanted }: PullQuery): boolean {
   const names = ["upstream", "repository", "state", "client"] as const;
+  if (search !== undefined && !isFoundBy(search, row)) return false;
   return row.id < before && names.every((name) => wanted[name] === undefined || row[name] === wanted[name]);
 }
 

@@ -7,7 +7,7 @@ import type { TrafficDelta, TrafficQuery, TrafficRow } from "../metadata/traffic
 import { addTraffic, isNoTraffic, noTraffic, type TrafficSums } from "../metadata/traffic-sums.ts";
 import type { Clock } from "../observe/clock.ts";
 import { Slices } from "../waiting/slices.ts";
-import { dayBefore, dayOf, hourOf } from "./local-time.ts";
+import { dayBefore, dayOf, hourOf, type PeriodUnit, periodsUntil } from "./local-time.ts";
 import { OTHERS, PendingTraffic } from "./pending-traffic.ts";
 import { type MinuteSums, RecentMinutes } from "./recent-minutes.ts";
 
@@ -15,7 +15,9 @@ import { type MinuteSums, RecentMinutes } from "./recent-minutes.ts";
 export type TrafficCell = { readonly sums: TrafficSums; holders: number };
 
 /** Bytes that did not have to come over the internet. Negative where more was fetched than was served, as by warm-ups. */
-export type SavedSums = Readonly<TrafficSums> & { readonly saved: number };
+type SavedSums = Readonly<TrafficSums> & { readonly saved: number };
+
+type NamedSums = SavedSums & { readonly name: string };
 
 export type TrafficTotals = {
   readonly today: SavedSums;
@@ -124,11 +126,24 @@ export class Traffic {
     return dayBefore(this.#parts.clock.now(), days - 1);
   }
 
+  /** `found` with the periods that had no traffic, back to the day `since`; newest first, at most `most` of them. */
+  withEmpty(
+    found: readonly NamedSums[],
+    unit: PeriodUnit,
+    since: string | undefined,
+    most: number,
+  ): NamedSums[] {
+    const now = this.#parts.clock.now();
+    const known = new Map(found.map((item) => [item.name, item]));
+    const names = periodsUntil(now, unit, since ?? this.#since ?? dayOf(now), most);
+    return names.map((name) => known.get(name) ?? { name, ...withSaved(noTraffic()) });
+  }
+
   /**
    * Newest period, or most served bytes, first. Others have their turn while it reads; what is written meanwhile may be missing until it is
    * asked again, and nothing counts twice. Throws what the database throws.
    */
-  async find(query: TrafficQuery): Promise<(SavedSums & { readonly name: string })[]> {
+  async find(query: TrafficQuery): Promise<NamedSums[]> {
     // Rows that could not be deleted yet are nobody's to see.
     if (query.by === "client" && !this.#parts.keepsClients()) return [];
     const found = new Map<string, TrafficSums>();

@@ -252,3 +252,41 @@ test("the kind of a user agent is one of a closed list, whatever a client calls 
   const kinds = world.pulls().map(({ agent }) => agent);
   expect(kinds.reverse()).toEqual(["podman", "skopeo", "containerd", "buildkit", "other", "other"]);
 });
+
+test("pulls are found by a part of the name, the client or its address, before and after they are written", async () => {
+  const world = await recordsWorld();
+  world.manifest(amd64, { tag: "3.20" });
+  world.manifest(
+    arm64,
+    { tag: "7" },
+    { repository: "library/redis", client: "192.0.2.9", userAgent: "skopeo/1.18" },
+  );
+  const found = (search: string) =>
+    world.records.pulls
+      .find({ before: Number.MAX_SAFE_INTEGER, limit: 10, search })
+      .map(({ repository }) => repository);
+  const check = () => {
+    expect(found("alpine:3")).toEqual(["library/alpine"]);
+    expect(found("docker.io/library/r")).toEqual(["library/redis"]);
+    expect(found("192.0.2.9")).toEqual(["library/redis"]);
+    expect(found("skopeo")).toEqual(["library/redis"]);
+    expect(found("192.0.2.")).toEqual(["library/redis", "library/alpine"]);
+    expect(found("mysql")).toEqual([]);
+  };
+  check();
+  await world.clock.advance(300_000);
+  check();
+  await world.restart();
+  check();
+});
+
+test("where addresses are not kept, nobody finds a pull by one", async () => {
+  const world = await recordsWorld();
+  world.manifest(amd64, { tag: "3.20" });
+  await world.clock.advance(300_000);
+  await world.restart("stopped", { keepMs: 86_400_000, clientsMs: 0 });
+  const find = (search: string) =>
+    world.records.pulls.find({ before: Number.MAX_SAFE_INTEGER, limit: 10, search });
+  expect(find("192.0.2.1")).toEqual([]);
+  expect(find("alpine")).toHaveLength(1);
+});

@@ -257,6 +257,61 @@ describe("the last days", () => {
   });
 });
 
+describe("periods without traffic", () => {
+  const zone = process.env.TZ;
+  afterEach(() => {
+    process.env.TZ = zone;
+    if (zone === undefined) delete process.env.TZ;
+  });
+
+  async function periods(now: string, unit: "hour" | "day" | "month", days: number) {
+    const world = await recordsWorld();
+    world.clock.setBy(Date.parse(now) - world.clock.now());
+    world.blob(layer, 500);
+    const { traffic } = world.records;
+    const since = traffic.firstOfLast(days);
+    const items = traffic.withEmpty(await traffic.find({ by: unit, since }), unit, since, 1_000);
+    expect(items[0]?.served).toBe(500);
+    expect(
+      items.slice(1).every(({ served, saved, pulls }) => served === 0 && saved === 0 && pulls === 0),
+    ).toBe(true);
+    return items.map(({ name }) => name);
+  }
+
+  test.each([
+    ["2026-03-29T23:30:00+02:00", "Europe/Berlin", 23],
+    ["2026-10-25T23:30:00+01:00", "Europe/Berlin", 24],
+    ["2026-07-01T23:30:00+02:00", "Europe/Berlin", 24],
+    // Half an hour: 02:00 becomes 02:30, so the hour 02 is a short one.
+    ["2026-10-04T23:45:00+11:00", "Australia/Lord_Howe", 24],
+  ])("the hours of %s in %s are those that the clock showed", async (now, place, hours) => {
+    process.env.TZ = place;
+    const names = await periods(now, "hour", 1);
+    expect(names).toHaveLength(hours);
+    expect(new Set(names).size).toBe(hours);
+    expect([names[0], names.at(-1)]).toEqual([`${now.slice(0, 10)}T23`, `${now.slice(0, 10)}T00`]);
+  });
+
+  test("days and months follow each other without a gap, also over the end of a year and where clocks are set", async () => {
+    process.env.TZ = "Europe/Berlin";
+    expect(await periods("2026-03-30T00:30:00+02:00", "day", 3)).toEqual([
+      "2026-03-30",
+      "2026-03-29",
+      "2026-03-28",
+    ]);
+    expect(await periods("2026-01-31T12:00:00+01:00", "month", 93)).toEqual([
+      "2026-01",
+      "2025-12",
+      "2025-11",
+      "2025-10",
+    ]);
+  });
+
+  test("a clock that shows the year 1970 makes no endless list", async () => {
+    expect(await periods("1970-01-02T12:00:00Z", "month", 36_500)).toEqual(["1970-01"]);
+  });
+});
+
 test("addresses go when they are older than the settings say; what they belonged to stays", async () => {
   const world = await recordsWorld({ settings: { keepMs: 365 * DAY_MS, clientsMs: 30 * DAY_MS } });
   world.blob(layer, 500);

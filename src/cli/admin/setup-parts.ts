@@ -19,7 +19,7 @@ export function setupParts(started: Settings, serving: Serving, mirror: Pick<Mir
     setup: {
       listeners,
       blocks: async (client, { address, registries }) => {
-        const ask = { serverAddress: address, registry: registries, isElsewhere: true };
+        const ask = { serverAddress: address, registry: registries, isElsewhere: true, isOwn: true };
         const { upstreams } = now.settings;
         return await clientBlocks(
           client,

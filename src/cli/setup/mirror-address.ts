@@ -31,16 +31,18 @@ export type AddressAsk = AddressFlags & {
   readonly login?: Login | undefined;
   /** The client runs on another machine, where this one's loopback address means nothing. */
   readonly isElsewhere?: boolean;
+  /** The typed address is one of this Granary: what is known of the listener with its port holds for it. */
+  readonly isOwn?: boolean;
 };
 
 /** Throws `config-invalid`: an address that cannot be meant, or no listener for this client. */
 export async function mirrorTarget(
   kind: ClientKind,
-  { serverAddress, caFile, registry, login, isElsewhere = kind === "kind" }: AddressAsk,
+  ask: AddressAsk,
   { listeners, upstreams }: Granary,
 ): Promise<MirrorTarget> {
-  const listener = serverAddress === undefined ? listenerFor(kind, listeners) : undefined;
-  const url = listener === undefined ? typedUrl(serverAddress ?? "", kind) : ownUrl(listener, isElsewhere);
+  const { caFile, registry, login } = ask;
+  const { url, listener } = placeOf(kind, ask, listeners);
   const ca = caFile === undefined ? ownAuthority(listener) : await readCertificates(caFile, "--ca-file");
   const { origin, host, protocol } = new URL(url);
   const wantsLogin = login !== undefined || listener?.wantsLogin === true;
@@ -48,6 +50,21 @@ export async function mirrorTarget(
     throw misused(`${origin} speaks plain http: --ca-file is for an address with https.`);
   const registries = registriesFor(registry, upstreams);
   return { url: origin, host, isPlain: protocol === "http:", ca, login, wantsLogin, registries };
+}
+
+type Place = { readonly url: string; readonly listener: OfferedListener | undefined };
+
+function placeOf(
+  kind: ClientKind,
+  { serverAddress, isElsewhere = kind === "kind", isOwn = false }: AddressAsk,
+  listeners: readonly OfferedListener[],
+): Place {
+  if (serverAddress === undefined) {
+    const listener = listenerFor(kind, listeners);
+    return { url: ownUrl(listener, isElsewhere), listener };
+  }
+  const url = typedUrl(serverAddress, kind);
+  return { url, listener: isOwn ? listenerAt(url, listeners) : undefined };
 }
 
 /** The listeners of settings; a port that the system chooses is known only to the process that has it. */
@@ -79,6 +96,15 @@ function listenerFor(kind: ClientKind, listeners: readonly OfferedListener[]): O
   if (found !== undefined) return found;
   throw misused(
     `The settings have no listener for ${upstream}: add one under listeners, or name another Granary by --server-address.`,
+  );
+}
+
+/** A listener whose port was published as another one is not known by its address. */
+function listenerAt(url: string, listeners: readonly OfferedListener[]): OfferedListener | undefined {
+  const { port, protocol } = new URL(url);
+  const number = Number(port || (protocol === "https:" ? 443 : 80));
+  return listeners.find(
+    (each) => each.port === number && (each.certificate !== undefined) === (protocol === "https:"),
   );
 }
 

@@ -62,6 +62,16 @@ const pullsQuery = z.object({
     .optional()
     .transform((text) => (text === undefined ? undefined : writtenAddress(text)))
     .openapi({ type: "string", description: "An address, in whatever way it is written." }),
+  search: z
+    .string()
+    .max(512)
+    .optional()
+    .transform((text) => (text === "" ? undefined : text?.toLowerCase()))
+    .openapi({
+      type: "string",
+      description:
+        "What the name (docker.io/library/alpine:3), the kind of the client or its address must contain.",
+    }),
 });
 
 const getPulls = createRoute({

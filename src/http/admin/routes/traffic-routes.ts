@@ -2,12 +2,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { answers } from "../route-shapes.ts";
+import { answers, flag } from "../route-shapes.ts";
 import { listPage } from "./page.ts";
 
 export const TRAFFIC_GROUPS = ["day", "hour", "month", "upstream", "repository", "client"] as const;
 const SORTS = ["served", "fetched", "saved", "pulls", "name"] as const;
 const MOST_DAYS = 36_500;
+/** Periods without traffic are made, not read: they are as many as one page can have. */
+const MOST_PERIODS = 1_000;
 
 const count = z.number().int();
 
@@ -62,6 +64,9 @@ const trafficQuery = z.object({
     .openapi({ description: "Without its upstream: library/alpine. Not with by=client." }),
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
   after: z.string().max(20).optional().openapi({ description: "The `next` of the page before." }),
+  empty: flag.default(false).openapi({
+    description: `Of hours, days and months also those without traffic, from the first of \`days\` until now: at most the newest ${MOST_PERIODS}.`,
+  }),
   sort: z.enum(SORTS).optional().openapi({ description: "Times: newest first. Names: most served first." }),
   search: z.string().max(512).optional().openapi({ description: "What names must contain." }),
 });
@@ -92,9 +97,11 @@ const getMinutes = createRoute({
 
 export function trafficRoutes(app: AdminApp, { records }: Pick<AdminParts, "records">): void {
   app.openapi(getTraffic, async (context) => {
-    const { by, days, upstream, repository, limit, after, sort, search } = context.req.valid("query");
+    const { by, days, upstream, repository, limit, after, sort, search, empty } = context.req.valid("query");
     const since = days === undefined ? undefined : records.traffic.firstOfLast(days);
-    const found = await records.traffic.find({ by, upstream, repository, since });
+    const traffic = await records.traffic.find({ by, upstream, repository, since });
+    const isPeriod = by === "hour" || by === "day" || by === "month";
+    const found = empty && isPeriod ? records.traffic.withEmpty(traffic, by, since, MOST_PERIODS) : traffic;
     const items = found.filter(({ name }) => search === undefined || name.includes(search));
     if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
     else if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
