@@ -99,7 +99,7 @@ export function counted(count, one, many = `${one}s`) {
 export function nameOf({ upstream, repository, tag }) {
   const end = tag === undefined || tag === null ? "" : `:${tag}`;
   if (upstream === "docker.io") return `${repository.replace(/^library\//, "")}${end}`;
-  if (upstream === "ollama") return `ollama:${repository.replace(/^library\//, "")}${end}`;
+  if (upstream === "registry.ollama.ai") return `ollama:${repository.replace(/^library\//, "")}${end}`;
   return `${upstream}/${repository}${end}`;
 }
 
