@@ -55,6 +55,8 @@ export interface ErrorFacts {
   readonly upstreamText?: string;
   /** In the upstream's own words, fit to be shown; only for who asked the question that this answers. */
   readonly told?: readonly { readonly code: string | undefined; readonly message: string }[];
+  /** True where a person has set the upstream offline. */
+  readonly isSetOffline?: boolean;
   /** Set where another process holds what was to be opened. */
   readonly isInUse?: boolean;
   /** What was named is one of these, and something else was wanted. */

@@ -8,6 +8,7 @@ import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Observers } from "../observe/observers.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
+import type { FailureFacts } from "../records/cause.ts";
 import type { RequestEnd, RequestRecord } from "../records/request-record.ts";
 
 /** What a request is for; a label of metrics. */
@@ -27,6 +28,8 @@ export class Account {
   outcome: RequestOutcome | undefined;
   /** Why it failed, for the log; never a secret. */
   reason: string | undefined;
+  /** The same for those who look for its cause. */
+  cause: FailureFacts | undefined;
   /** What the records keep of it; nothing until it is routed. */
   record: RequestRecord | undefined;
   /** Of the clock's `elapsed`. */
@@ -122,9 +125,10 @@ function outcomeOf({ outcome }: Account, outgoing: ServerResponse): RequestOutco
   return outgoing.writableFinished || outcome === "error" ? (outcome ?? "none") : "aborted";
 }
 
-function endOf({ reason }: Account, outcome: RequestOutcome | "aborted" | "none"): RequestEnd {
-  const isWhole = outcome !== "aborted" && !isFailure(outcome);
-  return { from: sourceOf(outcome), isWhole, failure: isFailure(outcome) ? (reason ?? outcome) : undefined };
+function endOf({ reason, cause }: Account, outcome: RequestOutcome | "aborted" | "none"): RequestEnd {
+  const from = sourceOf(outcome);
+  if (isFailure(outcome)) return { from, isWhole: false, failure: reason ?? outcome, cause };
+  return { from, isWhole: outcome !== "aborted", failure: undefined };
 }
 
 function isFailure(outcome: string | undefined): boolean {

@@ -215,9 +215,10 @@ export class Jobs {
     this.#saveLater(0);
   }
 
-  #tell(kind: "job-begun" | "job-ended", { id, kind: of, state }: JobRecord, text: string): void {
+  #tell(kind: "job-begun" | "job-ended", record: JobRecord, text: string): void {
+    const { id, kind: of, state, code, reason } = record;
     this.#parts.log.info({ job: id, kind: of, state }, text);
-    this.#parts.events.tell(kind, text, { job: id, kind: of, state });
+    this.#parts.events.tell(kind, text, { job: id, kind: of, state, code, reason });
   }
 
   #saveLater(ms = SAVE_MS): void {

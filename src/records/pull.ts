@@ -6,6 +6,7 @@ import type { PullRow } from "../metadata/pull-rows.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import type { Agent } from "./agent.ts";
+import type { FailureFacts } from "./cause.ts";
 import { cut } from "./event.ts";
 import { listingOf } from "./listing.ts";
 import type { TrafficCell } from "./traffic.ts";
@@ -32,6 +33,20 @@ type Part = {
   counted: "hits" | "misses" | undefined;
   /** How often all of it had been sent when it was asked for last. */
   rounds: number;
+};
+
+type Failure = { readonly reason: string; readonly cause: FailureFacts | undefined };
+
+/** How one request of it ended. */
+type PartEnd = {
+  readonly isWhole: boolean;
+  readonly failure: string | undefined;
+  readonly cause?: FailureFacts | undefined;
+};
+
+const LEFT: Failure = {
+  reason: "the client left before it had all that it asked for",
+  cause: { code: "aborted" },
 };
 
 /** Blobs of one pull of which anything is kept. */
@@ -69,7 +84,7 @@ export class OpenPull {
   /** Manifests that its indexes list, with their platforms. */
   readonly #children = new Map<Digest, string | undefined>();
   /** Why what was asked for could not be had, by what that was. */
-  readonly #failures = new Map<string, string>();
+  readonly #failures = new Map<string, Failure>();
 
   constructor(key: PullKey, now: { readonly at: number; readonly elapsed: number }) {
     this.key = key;
@@ -132,12 +147,13 @@ export class OpenPull {
   }
 
   /** A request for `what` (a digest or a tag) is over. `failure` says why it could not be answered. */
-  answered(what: string, end: { readonly isWhole: boolean; readonly failure: string | undefined }): void {
+  answered(what: string, { isWhole, failure, cause }: PartEnd): void {
     const part = this.#parts.get(what);
-    if (part !== undefined) part.isBroken = !end.isWhole;
-    if (end.failure === undefined) {
+    if (part !== undefined) part.isBroken = !isWhole;
+    if (failure === undefined) {
       if (this.#failures.size > 0) this.#failures.delete(what);
-    } else if (this.#failures.size < MOST_FAILURES) this.#failures.set(what, cut(end.failure, MOST_REASON));
+    } else if (this.#failures.size < MOST_FAILURES)
+      this.#failures.set(what, { reason: cut(failure, MOST_REASON), cause });
     this.isChanged = true;
   }
 
@@ -148,11 +164,11 @@ export class OpenPull {
     return true;
   }
 
-  get failure(): string | undefined {
+  get failure(): Failure | undefined {
     const failed = [...this.#failures.values()].at(-1);
     if (failed !== undefined) return failed;
     const isLeft = [...this.#parts.values()].some((part) => part.isBroken && !isWhole(part));
-    return isLeft ? "the client left before it had all that it asked for" : undefined;
+    return isLeft ? LEFT : undefined;
   }
 
   get blobs(): number {
@@ -176,7 +192,7 @@ export class OpenPull {
       endedAt: state === "running" ? null : lastAt,
       size: this.#size,
       isRepeated: Number(this.isRepeated),
-      reason: state === "failed" ? (this.failure ?? null) : null,
+      reason: state === "failed" ? (this.failure?.reason ?? null) : null,
     };
   }
 

@@ -120,14 +120,20 @@ export class Pulls implements PullKeeper {
     const who = pull.key.agent.kind;
     if (failure === undefined)
       this.#tell("pull-ended", pull, `${who} pulled ${nameOf(pull)}: ${outcomeOf(pull)}`);
-    else this.#tell("pull-failed", pull, `${who} could not pull ${nameOf(pull)}: ${failure}`, failure);
+    else {
+      const { reason, cause } = failure;
+      this.#tell("pull-failed", pull, `${who} could not pull ${nameOf(pull)}: ${reason}`, {
+        ...cause,
+        reason,
+      });
+    }
   }
 
-  #tell(kind: EventKind, pull: OpenPull, text: string, reason?: string): void {
+  #tell(kind: EventKind, pull: OpenPull, text: string, failure: EventFacts = {}): void {
     const { id, tag, platform, served } = pull;
     const { client, agent, upstream, repository } = pull.key;
     const facts: EventFacts = { client, pull: id, upstream, repository, tag, platform, agent: agent.kind };
-    const end = kind === "pull-begun" ? {} : { served, ms: pull.tookMs, reason };
+    const end = kind === "pull-begun" ? {} : { served, ms: pull.tookMs, ...failure };
     this.#parts.events.tell(kind, text, { ...facts, ...end });
   }
 

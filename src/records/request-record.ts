@@ -4,6 +4,7 @@
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
+import type { FailureFacts } from "./cause.ts";
 import type { OpenPull } from "./pull.ts";
 import type { Pulls } from "./pulls.ts";
 import type { Traffic, TrafficCell } from "./traffic.ts";
@@ -26,6 +27,8 @@ export type RequestEnd = {
   readonly isWhole: boolean;
   /** Why there was no answer; undefined where the client left before one came. */
   readonly failure: string | undefined;
+  /** Its cause, where that is known. */
+  readonly cause?: FailureFacts | undefined;
 };
 
 /** Names of documents about an image, such as signatures: clients look whether there are any (docs/protocol.md#podman-and-skopeo). */
@@ -82,11 +85,11 @@ export class RequestRecord {
   }
 
   /** To be called once, when the request is over. */
-  end({ from, isWhole, failure }: RequestEnd): void {
+  end({ from, isWhole, failure, cause }: RequestEnd): void {
     if (from !== "nowhere" && !this.#asked.isHead && this.#asked.kind !== "list") this.#count(from);
     if (this.#own !== undefined) for (const cell of this.#own) this.#traffic.letGo(cell);
     if (this.#pull === undefined) return;
-    this.#pull.answered(this.#what, { isWhole, failure });
+    this.#pull.answered(this.#what, { isWhole, failure, cause });
     this.#pulls.left(this.#pull);
   }
 

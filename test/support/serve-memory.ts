@@ -5,6 +5,7 @@ import { type ServeSettings, serve } from "../../src/http/serve.ts";
 import { type Clock, systemClock } from "../../src/observe/clock.ts";
 import { createLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
+import type { Records } from "../../src/records/records.ts";
 import { MemoryMirror } from "./memory-mirror.ts";
 
 export type MemoryServer = AsyncDisposable & {
@@ -28,11 +29,13 @@ export type MemoryServerOptions = {
   readonly interfaces?: ServeSettings["interfaces"];
   readonly clients?: ServeSettings["clients"];
   readonly tls?: ServeSettings["listeners"][number]["tls"];
+  readonly records?: Records;
 };
 
 export async function serveMemory(options: MemoryServerOptions = {}): Promise<MemoryServer> {
   const { host = "127.0.0.1", interfaces } = options;
   const { login, drainMs = 1_000, clock = systemClock, rateLimitedStatus = 429, clients, tls } = options;
+  const { records } = options;
   const mirror = new MemoryMirror();
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
@@ -54,7 +57,7 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
     ...(clients && { clients }),
     ...(interfaces && { interfaces }),
   };
-  const serving = await serve(settings, mirror, { log, metrics, clock });
+  const serving = await serve(settings, mirror, { log, metrics, clock }, records);
   serving.announce();
   const [hub, ollama] = serving.listeners.map(({ port }) => port);
   if (hub === undefined || ollama === undefined) throw new Error("two listeners were asked for");

@@ -30,6 +30,7 @@ import { removingRoutes } from "./routes/removing-routes.ts";
 import { setupRoutes } from "./routes/setup-routes.ts";
 import { statusRoutes } from "./routes/status-routes.ts";
 import { trafficRoutes } from "./routes/traffic-routes.ts";
+import { troubleRoutes } from "./routes/trouble-routes.ts";
 import { verifyRoutes } from "./routes/verify-routes.ts";
 import { warmRoutes } from "./routes/warm-routes.ts";
 
@@ -68,6 +69,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   trafficRoutes(app, parts);
   pullRoutes(app, parts);
   pastEventRoutes(app, parts);
+  troubleRoutes(app, parts);
   offlineRoutes(app, parts);
   setupRoutes(app, parts);
   doctorRoutes(app, parts);

@@ -106,6 +106,7 @@ function refuseRanges(request: RegistryRequest): void {
 /** With a length of its own: distribution 2.8.2 sends the blob's, and clients see an unexpected end (docs/protocol.md#ranges). */
 function refuseRange(request: RegistryRequest, size: number): void {
   const message = `the blob has ${size} bytes; the range lies outside of it`;
+  request.account.cause = { code: "range-unsatisfiable" };
   refuse(request, 416, ["UNSUPPORTED", message], ["Content-Range", formatContentRange(undefined, size)]);
 }
 

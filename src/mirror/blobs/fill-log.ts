@@ -8,6 +8,7 @@ import type { FillObserver, FillProgress } from "../../fill/fill-ask.ts";
 import type { Timer } from "../../observe/clock.ts";
 import type { Observers } from "../../observe/observers.ts";
 import { isBackground, type Purpose, type Wanting } from "../../purpose.ts";
+import { failureFacts } from "../../records/cause.ts";
 import type { EventKind } from "../../records/event.ts";
 import type { EventTeller } from "../../records/events.ts";
 import type { BlobTarget } from "../../routing/target.ts";
@@ -59,7 +60,7 @@ export class FillLog implements FillObserver {
     if (this.#progress === undefined) return;
     const { present, size } = this.#progress();
     const ms = this.#observers.clock.elapsed() - this.#startedAt;
-    const facts = { present, size, ms, reason: failure?.message };
+    const facts = { present, size, ms, ...failureFacts(failure), reason: failure?.message };
     const name = this.#name;
     if (failure === undefined)
       this.#tell(

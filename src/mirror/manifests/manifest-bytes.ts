@@ -159,19 +159,24 @@ export class ManifestBytes {
     wanted?: Digest,
   ): Promise<Manifest> {
     const target = `${upstream}/${repository}${wanted === undefined ? ":" : "@"}${reference}`;
-    const { manifest, links } = this.#checked(body, target, wanted);
+    const { manifest, links } = this.#checked({ upstream, repository }, body, target, wanted);
     await this.#parts.links.recordManifest({ upstream, repository }, manifest, links);
     this.#stored.add(manifest);
     return manifest;
   }
 
-  #checked(body: ManifestBody, target: string, wanted: Digest | undefined) {
+  #checked(
+    { upstream, repository }: RepositoryKey,
+    body: ManifestBody,
+    target: string,
+    wanted: Digest | undefined,
+  ) {
     try {
       return checkManifest(body, target, wanted);
     } catch (error) {
       const text = `a manifest for ${target} came with wrong bytes: nothing of it is kept`;
       if (isGranaryError(error, "digest-mismatch"))
-        this.#parts.events?.tell("digest-mismatch", text, { target });
+        this.#parts.events?.tell("digest-mismatch", text, { code: error.code, upstream, repository, target });
       throw error;
     }
   }

@@ -3,6 +3,7 @@
  * files lie in the folder of damaged ones. What happens to the bytes is not decided here.
  */
 import { formatBytes } from "../../bytes/units.ts";
+import type { ErrorCode } from "../../errors.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
@@ -20,6 +21,8 @@ export type DamageParts = {
 };
 
 const TROUBLE = "damage";
+/** It was right when it came: what is wrong is here, and not at the upstream. */
+const DAMAGED: ErrorCode = "store-damaged";
 
 export class Damage {
   readonly #parts: DamageParts;
@@ -36,14 +39,14 @@ export class Damage {
     );
     this.#parts.metrics.damaged.inc({ kind: "blob" });
     const text = `a stored blob is damaged, because ${reason}: set aside, it will be fetched again`;
-    this.#parts.events?.tell("digest-mismatch", text, { digest, reason });
+    this.#parts.events?.tell("digest-mismatch", text, { code: DAMAGED, digest, reason });
     this.#trouble();
   }
 
   manifest(digest: Digest): void {
     const text = "a stored manifest is damaged: forgotten, it will be fetched again";
     this.#parts.log.error({ digest }, text);
-    this.#parts.events?.tell("digest-mismatch", text, { digest });
+    this.#parts.events?.tell("digest-mismatch", text, { code: DAMAGED, digest });
     this.#parts.metrics.damaged.inc({ kind: "manifest" });
   }
 

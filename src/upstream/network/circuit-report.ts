@@ -2,6 +2,7 @@
  * Owns what is told when the circuit of an upstream opens and closes, and when the upstream limits us: a line of the log, a gauge, an event.
  * It decides nothing.
  */
+import type { ErrorCode } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
@@ -13,6 +14,10 @@ type ReportParts = {
   readonly metrics: Metrics;
   readonly events: EventTeller | undefined;
 };
+
+/** Of the errors that clients get meanwhile. */
+const AWAY: ErrorCode = "upstream-unavailable";
+const LIMITED: ErrorCode = "rate-limited";
 
 /** Limits of many repositories at once are one thing to tell. */
 const LIMITED_EVERY_MS = 60_000;
@@ -40,7 +45,7 @@ export class CircuitReport {
     log.warn({ upstream, reason }, "upstream is not asked for now: answers come from what is stored");
     if (!isAway) return;
     const text = `${upstream} is away, and answers come from what is stored${withReason(reason)}`;
-    events?.tell("upstream-down", text, { upstream, reason });
+    events?.tell("upstream-down", text, { upstream, code: AWAY, reason });
   }
 
   /** It has answered 429. */
@@ -50,7 +55,7 @@ export class CircuitReport {
     this.#limitedAt = now;
     const upstream = this.#upstream;
     const text = `${upstream} limits us, and what is stored is served${withReason(reason)}`;
-    this.#parts.events?.tell("upstream-limited", text, { upstream, reason });
+    this.#parts.events?.tell("upstream-limited", text, { upstream, code: LIMITED, reason });
   }
 }
 

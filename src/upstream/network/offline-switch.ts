@@ -31,7 +31,14 @@ export class OfflineSwitch {
     const reason = `${name} is set offline: until "granary offline off ${name}" only what is stored is served`;
     // For so long as nobody counts: there is nothing to ride out.
     const unsentForMs = Number.MAX_SAFE_INTEGER;
-    const facts = { reason, target: name, unsentForMs, retryAfterMs: RETRY_MS, saysWhatToDo: true };
+    const facts = {
+      reason,
+      target: name,
+      unsentForMs,
+      retryAfterMs: RETRY_MS,
+      saysWhatToDo: true,
+      isSetOffline: true,
+    };
     return new GranaryError("upstream-unavailable", `${reason}.`, facts);
   }
 }

@@ -6,7 +6,7 @@ import type { AdminApp } from "../app-kind.ts";
 import { answers, listOf } from "../route-shapes.ts";
 import { listPlace } from "./page.ts";
 
-const eventSchema = z
+export const eventSchema = z
   .object({
     id: z.number().int().openapi({ description: "Grows with each event, also over restarts." }),
     at: z.number().openapi({ description: "Milliseconds since 1970." }),
