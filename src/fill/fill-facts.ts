@@ -6,7 +6,7 @@ import type { ByteRange } from "../bytes/byte-range.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Purpose, Serves } from "../purpose.ts";
 import type { Content } from "./content.ts";
-import { drawnRuns } from "./drawn-runs.ts";
+import { drawnMap } from "./drawn-runs.ts";
 import type { FillReader, FillReaders } from "./fill-reader.ts";
 import { type Over, type Running, told } from "./fill-state.ts";
 import type { Supply } from "./supply.ts";
@@ -43,6 +43,8 @@ export type FillFacts = {
   readonly serves: readonly ServedReader[];
   /** What is here, for drawing: at most a few hundred runs. */
   readonly runs: readonly ByteRange[];
+  /** The same exactly, where it lies in more runs than that; see drawn-cells.ts. */
+  readonly cells: string | undefined;
   /** Where lanes write and readers read, at most MOST_TOLD of each. */
   readonly lanesAt: readonly number[];
   readonly readersAt: readonly number[];
@@ -86,7 +88,7 @@ export function factsOf({
     begunAt,
     bytesPerSecond: content.bytesPerSecond,
     serves: servedBy(readers),
-    runs: drawnRuns(present, size),
+    ...drawnMap(present.snapshot(), size),
     lanesAt: supply.places.slice(0, MOST_TOLD),
     readersAt: placesOf(readers),
   };

@@ -1,6 +1,6 @@
 /** What a fill is wanted for: the most urgent of those who want it at this moment. */
 import { expect, test } from "vitest";
-import { drawnRuns } from "../../src/fill/drawn-runs.ts";
+import { drawnMap } from "../../src/fill/drawn-runs.ts";
 import type { Purpose } from "../../src/purpose.ts";
 import { World } from "../simulation/world.ts";
 
@@ -71,7 +71,7 @@ test("the map of a fill has at most a few hundred runs, however its bytes lie", 
     start: index * 50,
     end: index * 50 + 25,
   }));
-  const drawn = drawnRuns(scattered, 5_000_000);
+  const drawn = drawnMap(scattered, 5_000_000).runs;
   expect(drawn.length).toBeLessThanOrEqual(200);
   expect(drawn[0]?.start).toBe(0);
   expect(drawn.at(-1)?.end).toBe(scattered.at(-1)?.end);
@@ -79,5 +79,5 @@ test("the map of a fill has at most a few hundred runs, however its bytes lie", 
     { start: 0, end: 5 },
     { start: 9, end: 10 },
   ];
-  expect(drawnRuns(few, 100)).toEqual(few);
+  expect(drawnMap(few, 100)).toEqual({ runs: few, cells: undefined });
 });

@@ -13,6 +13,12 @@ export function answers<Schema extends z.ZodType>(schema: Schema, description: s
   };
 }
 
+/** Text of a map's cells; src/fill/drawn-cells.ts makes it. */
+export const cellsSchema = z.string().optional().openapi({
+  description:
+    "Where there are more runs than can be told one by one (`runs` is then a rough picture): the map as text, of at most 2,000 characters, each for an equal part of the blob, of which all (#), some (+) or nothing (.) is here.",
+});
+
 /** A switch in a query: true, false, 1, 0, yes, no. */
 export const flag = z.stringbool().openapi({ type: "boolean" });
 

@@ -28,6 +28,8 @@ export type ShownPart = {
   readonly present: number;
   /** Of one that is here in part: which bytes, for drawing. Left out where too many are. */
   readonly runs?: readonly ByteRange[];
+  /** The same exactly, where it lies in more runs than that; see fill/drawn-cells.ts. */
+  readonly cells?: string;
 };
 
 /** An image of one platform, a model or an artifact. */

@@ -1,6 +1,5 @@
 /** Owns which unfinished blobs there are now, saved ones and those of running fills, and to which repositories they belong. It changes none. */
-import type { ByteRange } from "../../bytes/byte-range.ts";
-import { drawnRuns } from "../../fill/drawn-runs.ts";
+import { type DrawnMap, drawnMap } from "../../fill/drawn-runs.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -22,8 +21,7 @@ type RunningFill = {
   readonly upstream: string;
   readonly present: number;
   readonly size: number;
-  readonly runs: readonly ByteRange[];
-};
+} & DrawnMap;
 
 export type FoundPartialsParts = {
   readonly rows: Pick<ContentRows, "repositoriesWith">;
@@ -52,10 +50,10 @@ export class FoundPartials {
   }
 
   /** Which parts of an unfinished blob of `size` bytes are here, for drawing: at most a few hundred runs. */
-  async runsOf(key: PartialKey, size: number): Promise<readonly ByteRange[]> {
+  async mapOf(key: PartialKey, size: number): Promise<DrawnMap> {
     const isIt = ({ digest, upstream }: RunningFill) => digest === key.digest && upstream === key.upstream;
     const running = this.#parts.fills().find(isIt);
-    return running?.runs ?? drawnRuns(await this.#parts.spool.rangesOf(key), size);
+    return running ?? drawnMap(await this.#parts.spool.rangesOf(key), size);
   }
 
   /** The same, to be asked by digest and by repository. */

@@ -12,7 +12,7 @@ import type { FoundPartials } from "./found-partials.ts";
 
 export type DetailParts = {
   readonly store: Pick<BlobStore, "open">;
-  readonly partials: Pick<FoundPartials, "runsOf">;
+  readonly partials: Pick<FoundPartials, "mapOf">;
 };
 
 /** Configs of images are a few KiB; the largest seen, of many layers with long commands, are some hundred. */
@@ -42,8 +42,8 @@ export class ImageDetails {
     const { digest, size, present } = part;
     if (size === undefined || present === 0 || present >= size || this.#maps >= MOST_MAPS) return part;
     this.#maps += 1;
-    const runs = await this.#parts.partials.runsOf({ digest, upstream: this.#upstream }, size);
-    return runs.length === 0 ? part : { ...part, runs };
+    const { runs, cells } = await this.#parts.partials.mapOf({ digest, upstream: this.#upstream }, size);
+    return runs.length === 0 ? part : { ...part, runs, ...(cells !== undefined && { cells }) };
   }
 }
 

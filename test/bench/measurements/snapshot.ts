@@ -5,7 +5,7 @@
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { RangeSet } from "../../../src/bytes/range-set.ts";
-import { drawnRuns } from "../../../src/fill/drawn-runs.ts";
+import { drawnMap } from "../../../src/fill/drawn-runs.ts";
 import { statusOf } from "../../../src/http/admin/routes/status-routes.ts";
 import { openDatabase } from "../../../src/metadata/database.ts";
 import type { MirrorStatus } from "../../../src/mirror/mirror.ts";
@@ -104,7 +104,7 @@ function fillOf(present: RangeSet, index: number): MirrorStatus["fills"][number]
     bytesPerSecond: 1e6,
     heldForMs: undefined,
     serves: places.map(() => ({ ...asked, purpose: "waited", since: 0, readers: 1, waiting: 1 })),
-    runs: drawnRuns(present, SIZE),
+    ...drawnMap(present.snapshot(), SIZE),
     lanesAt: places,
     readersAt: places,
   };

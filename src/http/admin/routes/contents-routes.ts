@@ -4,7 +4,7 @@ import type { ShownPart } from "../../../mirror/contents/content-parts.ts";
 import { CONTENT_SORTS } from "../../../mirror/contents/list-contents.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { answers, changed, changeQuery, flag, listOf, listQuery } from "../route-shapes.ts";
+import { answers, cellsSchema, changed, changeQuery, flag, listOf, listQuery } from "../route-shapes.ts";
 import { body, pattern, tried } from "./contents-shapes.ts";
 
 const bytes = z.number().int().nonnegative();
@@ -74,6 +74,7 @@ const partSchema = z.object({
       description:
         "Of a blob that is here in part: which bytes, for drawing, in at most a few hundred runs; `end` is not included.",
     }),
+  cells: cellsSchema,
 });
 
 const imageSchema = z.object({

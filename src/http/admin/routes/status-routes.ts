@@ -6,7 +6,7 @@ import type { Records } from "../../../records/records.ts";
 import { version } from "../../../version.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { answers } from "../route-shapes.ts";
+import { answers, cellsSchema } from "../route-shapes.ts";
 
 const bytes = z.number().int().nonnegative();
 const time = z.number().openapi({ description: "Milliseconds since 1970." });
@@ -39,6 +39,7 @@ const fillSchema = z.object({
   runs: z
     .array(z.object({ start: bytes, end: bytes }))
     .openapi({ description: "The map of the blob: what is here, for drawing; `end` is not included." }),
+  cells: cellsSchema,
   lanesAt: z.array(bytes).openapi({ description: "Where connections write." }),
   readersAt: z.array(bytes).openapi({ description: "Where clients read." }),
 });

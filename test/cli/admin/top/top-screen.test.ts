@@ -150,6 +150,10 @@ describe("the map of a blob", () => {
     [map([[0, 100]], [100], []), "[#########>]"],
     [map([], [], [], 5), ""],
     [fillMap({ size: 0, runs: [], lanesAt: [], readersAt: [] }, 40), ""],
+    [
+      fillMap({ size: 100, runs: [], cells: `${"#".repeat(10)}....+.....`, lanesAt: [], readersAt: [] }, 12),
+      "[#####..+..]",
+    ],
   ])("%s", (drawn, expected) => {
     expect(drawn).toBe(expected);
   });
