@@ -1,7 +1,7 @@
-/** Owns how the page asks the admin face. What goes wrong is an ApiError with the sentence that a person reads. */
+/** Owns how the page asks the admin face. What goes wrong is an ApiError with the sentence that a person reads; who is logged out is led to the login page. */
 
-class ApiError extends Error {
-  /** @param {string} code @param {string} message */
+export class ApiError extends Error {
+  /** @param {string} code of GranaryError, or "unreachable" @param {string} message */
   constructor(code, message) {
     super(message);
     this.code = code;
@@ -21,26 +21,44 @@ function address(path, query = {}) {
   return given.length === 0 ? path : `${path}?${new URLSearchParams(given)}`;
 }
 
+/** @returns {never} */
+function unreachable() {
+  throw new ApiError("unreachable", "Granary does not answer.");
+}
+
+/** To the login page; the view is remembered (route.js), and who has logged in goes on there. Nothing is shown of a page that goes. @returns {Promise<never>} */
+function leave() {
+  location.assign("/login");
+  return new Promise(() => {});
+}
+
+/**
+ * A good answer whose body is not read yet.
+ * @param {string} path
+ * @param {RequestInit} init
+ */
+export async function answerTo(path, init) {
+  const answer = await fetch(path, init).catch(unreachable);
+  if (answer.ok) return answer;
+  if (answer.status === 401) return await leave();
+  const body = await answer.json().catch(() => undefined);
+  throw new ApiError(
+    body?.error?.code ?? "unknown",
+    body?.error?.message ??
+      `Something between this browser and Granary answered with the status ${answer.status}.`,
+  );
+}
+
 /**
  * @param {string} path
  * @param {RequestInit} init
  * @returns {Promise<any>}
  */
 async function ask(path, init) {
-  const answer = await fetch(path, {
-    ...init,
-    // What is refused is part of how people work, and no fault of the page, which its browser would tell on the console.
-    headers: { Accept: "application/json", Prefer: "errors=200", ...init.headers },
-  }).catch(() => {
-    throw new ApiError("unreachable", "Granary does not answer.");
-  });
-  const body = await answer.json().catch(() => undefined);
-  if (answer.ok && body !== undefined && body.error === undefined) return body;
-  if (answer.status === 401) location.assign("/login");
-  throw new ApiError(
-    body?.error?.code ?? "unknown",
-    body?.error?.message ?? `Granary answered ${answer.status}.`,
-  );
+  const headers = { Accept: "application/json", ...init.headers };
+  const answer = await answerTo(path, { ...init, headers });
+  // A body that breaks off, or is of somebody else.
+  return await answer.json().catch(unreachable);
 }
 
 /**

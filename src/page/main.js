@@ -1,13 +1,15 @@
-/** Owns the frame: the names of the views, whether the server is there, and the view that is open. */
+/** Owns the frame: the names of the views, the view that is open, and what the tab of the browser says. */
 import { html } from "htm/preact";
 import { render } from "preact";
 import { useEffect, useRef } from "preact/hooks";
-import { rate, size } from "./format.js";
-import { connection, flow, listen, status } from "./live.js";
+import { sizeParts } from "./format.js";
+import { connection, listen, status } from "./live.js";
+import { Boundary } from "./parts/boundary.js";
 import { Confirm } from "./parts/confirm.js";
+import { ConnectionLines, Live, LogOut } from "./parts/connection-lines.js";
 import { Icon } from "./parts/icon.js";
 import { Toasts } from "./parts/toast.js";
-import { route } from "./route.js";
+import { linkTo, route } from "./route.js";
 import { Contents } from "./views/contents.js";
 import { History } from "./views/history.js";
 import { Jobs } from "./views/jobs.js";
@@ -26,18 +28,24 @@ const VIEWS = /** @type {const} */ ([
 ]);
 
 function Page() {
-  const { view } = route.value;
-  const found = VIEWS.find(([name]) => name === (view === "show" ? "contents" : view)) ?? VIEWS[0];
-  const [name, title, , View] = found;
+  const { view, query } = route.value;
+  const found = VIEWS.find(([name]) => name === (view === "show" ? "contents" : view));
+  const [name, title, , View] = found ?? VIEWS[0];
   const main = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
   useEffect(() => {
-    document.title = `${title} – Granary`;
-    // Who changes the view by keyboard or screen reader goes on in it.
+    // Who changes the view by keyboard or screen reader goes on in it, at its beginning.
     if (!isFirst.current) main.current?.focus();
+    if (!isFirst.current) scrollTo(0, 0);
     isFirst.current = false;
   }, [view]);
+  /** @param {Event} event */
+  const skip = (event) => {
+    event.preventDefault();
+    main.current?.focus();
+  };
   return html`<div class="frame">
+    <a class="skip" href=${linkTo(view, query)} onClick=${skip}>Skip to the content</a>
     <header class="top">
       <a class="brand" href="#/now"><${Icon} name="granary" />Granary</a>
       <nav class="views" aria-label="Views">
@@ -51,17 +59,14 @@ function Page() {
         </a>`,
         )}
       </nav>
-      <${Live} />
+      <${Live} /><${LogOut} />
     </header>
-    <main ref=${main} tabindex="-1" aria-label=${title}>
-      ${
-        connection.value === "lost" &&
-        html`<p class="banner bad" role="alert"><${Icon} name="warning" />
-        <span>Granary does not answer. What you see is from before; this page goes on by itself as soon as it is back.</span></p>`
-      }
-      ${view === "show" ? html`<${Show} />` : html`<${View} />`}
+    <main ref=${main} tabindex="-1" aria-label=${view === "show" ? query.reference : title} data-old=${connection.value === "lost" ? "" : undefined}>
+      <${ConnectionLines} />
+      ${found === undefined && html`<p class="banner note" role="status"><${Icon} name="warning" /><span>There is no view of this name. This is what happens now.</span></p>`}
+      <${Boundary} key=${view === "show" ? query.reference : name} what="This view">${view === "show" ? html`<${Show} />` : html`<${View} />`}<//>
     </main>
-    <${Confirm} /><${Toasts} />
+    <${Boundary} what="What was to be confirmed"><${Confirm} /><//><${Toasts} /><${Tab} title=${title} />
   </div>`;
 }
 
@@ -70,19 +75,29 @@ function TroubleCount() {
   return count > 0 && html`<span class="count">${count}<span class="hidden"> troubles</span></span>`;
 }
 
-/** Whether the numbers are of this second. */
-function Live() {
-  const [mark, text] =
-    { connecting: ["quiet", "connecting"], live: ["good", "live"], lost: ["bad", "no answer"] }[
-      connection.value
-    ] ?? [];
-  const { served, fetched } = flow.value;
-  return html`<p class="live" title=${`${size(served)} to clients and ${size(fetched)} from the internet in a second`}>
-    ${connection.value === "live" && html`<span class="rate">${rate(served)}</span>`}<span class=${`dot ${mark}`}></span>${text}
-  </p>`;
+/** The tab of the browser tells what there is to know while another one is looked at. @param {{ readonly title: string }} props */
+function Tab({ title }) {
+  const count = status.value?.troubles.length ?? 0;
+  const isLost = connection.value === "lost";
+  const saved = sizeParts(Math.max(0, status.value?.traffic.all.saved ?? 0)).join(" ");
+  const state = isLost
+    ? "▲ no answer"
+    : count > 0
+      ? `▲ ${count} ${count === 1 ? "trouble" : "troubles"}`
+      : "";
+  const name = state || (title === "Now" && status.value !== undefined ? `${saved} saved` : title);
+  const icon = isLost || count > 0 ? "icon-trouble.svg" : "icon.svg";
+  useEffect(() => {
+    document.title = `${name} – Granary`;
+  }, [name]);
+  useEffect(() => {
+    const link = document.querySelector("link[rel=icon]");
+    if (link instanceof HTMLLinkElement) link.href = link.href.replace(/[^/]+$/, icon);
+  }, [icon]);
+  return null;
 }
 
-listen();
+void listen();
 const place = document.getElementById("page");
 if (place !== null) {
   place.replaceChildren();

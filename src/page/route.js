@@ -1,26 +1,45 @@
 /** Owns which view is open: the part of the address behind the "#", so that each view can be linked to and "back" works. */
-import { computed, signal } from "@preact/signals";
+import { computed, effect, signal } from "@preact/signals";
+import { hashOf, readHash } from "./hash.js";
+
+/** The server never sees what is behind the "#": over the login page, the browser itself remembers it for this tab. */
+const REMEMBERED = "granary-view";
+
+/** Who comes from the login page goes on where they were. */
+function remembered() {
+  const isBack = document.referrer === `${location.origin}/login`;
+  try {
+    return isBack && location.hash === "" ? (sessionStorage.getItem(REMEMBERED) ?? "") : "";
+  } catch {
+    return "";
+  }
+}
+
+const back = remembered();
+if (back !== "") history.replaceState(null, "", back);
 
 const hash = signal(location.hash);
 addEventListener("hashchange", () => {
   hash.value = location.hash;
 });
 
-/** The view and what it is asked to show: `#/contents?search=alpine` is ["contents", { search }]. */
-export const route = computed(() => {
-  const [path = "", query = ""] = hash.value.replace(/^#\/?/, "").split("?");
-  return { view: path === "" ? "now" : path, query: Object.fromEntries(new URLSearchParams(query)) };
+effect(() => {
+  try {
+    sessionStorage.setItem(REMEMBERED, hash.value);
+  } catch {
+    // The browser keeps nothing for this page.
+  }
 });
+
+/** The view and what it is asked to show: `#/contents?search=alpine` is ["contents", { search }]. */
+export const route = computed(() => readHash(hash.value));
 
 /**
  * @param {string} view
  * @param {Readonly<Record<string, string | undefined>>} [query]
  */
 export function linkTo(view, query = {}) {
-  const given = Object.entries(query).flatMap(([name, value]) =>
-    value === undefined || value === "" ? [] : [[name, value]],
-  );
-  return given.length === 0 ? `#/${view}` : `#/${view}?${new URLSearchParams(given)}`;
+  return hashOf(view, query);
 }
 
 /**

@@ -1,11 +1,20 @@
-/** Owns the three states of what a view asks the server for: it comes, it is there, it failed. What was shown stays while it is asked again. */
+/**
+ * Owns the states of what a view asks the server for: it comes, it is there, it failed, the server is away. What was shown stays while it is
+ * asked again; nothing is asked while the server is away, and everything once it is back.
+ */
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
+import { connection } from "../live.js";
 
 /**
  * @template T
  * @typedef {{ readonly data?: T, readonly error?: Error, readonly isAsking: boolean, readonly again: () => void }} Asked
  */
+
+/** @param {readonly unknown[]} one @param {readonly unknown[]} other */
+function isSame(one, other) {
+  return one.length === other.length && one.every((value, index) => Object.is(value, other[index]));
+}
 
 /**
  * @template T
@@ -15,10 +24,14 @@ import { useEffect, useState } from "preact/hooks";
  * @returns {Asked<T>}
  */
 export function useAsked(question, inputs, everyMs) {
-  const [answer, setAnswer] = useState(/** @type {{ data?: T, error?: Error }} */ ({}));
+  const [answer, setAnswer] = useState(
+    /** @type {{ data?: T, error?: Error, inputs: readonly unknown[] }} */ ({ inputs }),
+  );
   const [isAsking, setAsking] = useState(true);
   const [turn, setTurn] = useState(0);
+  const isLost = connection.value === "lost";
   useEffect(() => {
+    if (isLost) return;
     const controller = new AbortController();
     /** @type {ReturnType<typeof setTimeout> | undefined} */
     let timer;
@@ -26,13 +39,12 @@ export function useAsked(question, inputs, everyMs) {
       setAsking(true);
       try {
         const data = await question(controller.signal);
-        if (!controller.signal.aborted) setAnswer({ data });
-      } catch (error) {
+        if (!controller.signal.aborted) setAnswer({ data, inputs });
+      } catch (failure) {
         if (controller.signal.aborted) return;
-        setAnswer((before) => ({
-          ...before,
-          error: error instanceof Error ? error : new Error(String(error)),
-        }));
+        const error = failure instanceof Error ? failure : new Error(String(failure));
+        // The answer to another question is not shown beside this one's failure.
+        setAnswer((before) => (isSame(before.inputs, inputs) ? { ...before, error } : { error, inputs }));
       }
       setAsking(false);
       if (everyMs !== undefined && !controller.signal.aborted) timer = setTimeout(run, everyMs);
@@ -42,13 +54,27 @@ export function useAsked(question, inputs, everyMs) {
       controller.abort();
       clearTimeout(timer);
     };
-  }, [...inputs, turn]);
-  return { ...answer, isAsking, again: () => setTurn((before) => before + 1) };
+  }, [...inputs, turn, isLost]);
+  const { data, error } = answer;
+  return {
+    ...(data !== undefined && { data }),
+    ...(error !== undefined && { error }),
+    isAsking,
+    again: () => setTurn((before) => before + 1),
+  };
 }
 
 /** @param {{ readonly asked: Asked<unknown> }} props */
-export function Waiting({ asked }) {
-  if (asked.error !== undefined)
-    return html`<p class="banner bad" role="alert"><span>${asked.error.message}</span><button onClick=${asked.again}>Try again</button></p>`;
-  return asked.data === undefined && html`<p class="empty" aria-busy="true">One moment …</p>`;
+export function Waiting({ asked: { data, error, isAsking, again } }) {
+  // The frame says that the server is away, once for all parts.
+  if (connection.value === "lost")
+    return data === undefined && html`<p class="empty">This comes as soon as Granary answers again.</p>`;
+  if (error !== undefined)
+    return html`<p class="banner bad" role="alert"><span>${error.message}</span><button class="push" type="button" disabled=${isAsking} onClick=${again}>Try again</button></p>`;
+  return data === undefined && html`<${Skeleton} />`;
+}
+
+/** Where something will stand. It is not seen before a moment has passed: a quick answer does not flash. */
+export function Skeleton() {
+  return html`<div class="skeleton" aria-busy="true"><span class="hidden">One moment …</span><i></i><i></i><i></i></div>`;
 }
