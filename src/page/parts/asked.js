@@ -75,6 +75,6 @@ export function Waiting({ asked: { data, error, isAsking, again } }) {
 }
 
 /** Where something will stand. It is not seen before a moment has passed: a quick answer does not flash. */
-export function Skeleton() {
+function Skeleton() {
   return html`<div class="skeleton" aria-busy="true"><span class="hidden">One moment …</span><i></i><i></i><i></i></div>`;
 }

@@ -3,6 +3,7 @@ import { html } from "htm/preact";
 import { ago, counted, duration, nameOf, percent, rate, shortDigest, size, sizeParts } from "../format.js";
 import { status } from "../live.js";
 import { minutes } from "../minutes.js";
+import { Waiting } from "../parts/asked.js";
 import { BlobMap } from "../parts/blob-map.js";
 import { TrafficChart } from "../parts/chart.js";
 import { linkTo } from "../route.js";
@@ -14,7 +15,8 @@ const MOST_SHOWN = 50;
 
 export function Now() {
   const now = status.value;
-  if (now === undefined) return html`<p class="empty" aria-busy="true">One moment …</p>`;
+  if (now === undefined)
+    return html`<h1 class="hidden">Now</h1><${Waiting} asked=${{ isAsking: true, again: () => {} }} />`;
   return html`<h1 class="hidden">Now</h1>
     <${Saved} traffic=${now.traffic} />
     ${isNew(now) && html`<${First} />`}
