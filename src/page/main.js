@@ -8,6 +8,7 @@ import { Boundary } from "./parts/boundary.js";
 import { Confirm } from "./parts/confirm.js";
 import { ConnectionLines, Live, LogOut } from "./parts/connection-lines.js";
 import { Icon } from "./parts/icon.js";
+import { Logo } from "./parts/logo.js";
 import { Toasts } from "./parts/toast.js";
 import { linkTo, route } from "./route.js";
 import { Contents } from "./views/contents.js";
@@ -47,7 +48,7 @@ function Page() {
   return html`<div class="frame">
     <a class="skip" href=${linkTo(view, query)} onClick=${skip}>Skip to the content</a>
     <header class="top">
-      <a class="brand" href="#/now"><${Icon} name="granary" />Granary</a>
+      <a class="brand" href="#/now"><${Logo} />Granary</a>
       <nav class="views" aria-label="Views">
         ${VIEWS.map(
           ([
@@ -55,7 +56,7 @@ function Page() {
             label,
             icon,
           ]) => html`<a key=${each} href=${`#/${each}`} aria-current=${each === name ? "page" : undefined}>
-          <${Icon} name=${icon} />${label}${each === "trouble" && html`<${TroubleCount} />`}
+          <${Icon} name=${icon} /><${Label} text=${label} />${each === "trouble" && html`<${TroubleCount} />`}
         </a>`,
         )}
       </nav>
@@ -68,6 +69,12 @@ function Page() {
     </main>
     <${Boundary} what="What was to be confirmed"><${Confirm} /><//><${Toasts} /><${Tab} title=${title} />
   </div>`;
+}
+
+/** What follows "and" is left out where there is no room. @param {{ readonly text: string }} props */
+function Label({ text }) {
+  const [first, further] = text.split(/(?= and )/);
+  return html`<span>${first}${further !== undefined && html`<span class="further">${further}</span>`}</span>`;
 }
 
 function TroubleCount() {

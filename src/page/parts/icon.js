@@ -3,7 +3,6 @@ import { html } from "htm/preact";
 
 /** @type {Readonly<Record<string, string>>} */
 const PATHS = {
-  granary: "M12 3 4 8.2V20h16V8.2ZM8 12.5h8M8 16h8",
   pulse: "M3 12h4l3-8 4 16 3-8h4",
   boxes: "M3 8.5 12 4l9 4.5-9 4.5ZM3 8.5V16l9 4.5 9-4.5V8.5M12 13v7.5",
   chart: "M4 20V10M10 20V4M16 20v-7M21 20H3",
