@@ -1,6 +1,6 @@
 /** Owns the changes that a person makes by the page: for each, its dry run in words, its command line, and the way back where there is one. */
 import { html } from "htm/preact";
-import { get, post, remove } from "./api.js";
+import { post, remove } from "./api.js";
 import { counted, nameOf, size } from "./format.js";
 import { confirmChange } from "./parts/confirm.js";
 
@@ -127,49 +127,6 @@ export function evictNow(after, free = "1GiB") {
       ${more > 0 && html`<p class="quiet">and ${more} more</p>`}`,
     act: () => ask(false),
     done: ({ freed }) => `${size(freed)} are free.`,
-    ...(after && { after }),
-  });
-}
-
-/** @param {number} id @param {() => void} [after] */
-export async function stopJob(id, after) {
-  await post(`/api/v1/jobs/${id}/stop`);
-  after?.();
-}
-
-/** @param {boolean} repair @param {() => void} [after] */
-export function verifyAll(repair, after) {
-  confirmChange({
-    title: repair ? "Check the disk and repair" : "Check the disk",
-    command: `granary verify${repair ? " --repair" : ""}`,
-    verb: "Begin",
-    trial: () => get("/api/v1/status"),
-    describe: ({ disk }) =>
-      html`<p>${size(disk.used)} are read and compared with their digests, at a polite rate.${repair ? " What is wrong is set aside and fetched anew." : " Nothing is changed."}</p>`,
-    act: () => post("/api/v1/verify", undefined, { repair }),
-    done: ({ job }) => `The check has begun: job ${job.id}.`,
-    ...(after && { after }),
-  });
-}
-
-/** @param {boolean} offline @param {string | undefined} upstream @param {() => void} [after] */
-export function setOffline(offline, upstream, after) {
-  const where = upstream ?? "all upstreams";
-  /** @param {boolean} value @param {boolean} [dryRun] */
-  const ask = (value, dryRun = false) =>
-    post("/api/v1/offline", { offline: value, ...(upstream !== undefined && { upstream }) }, { dryRun });
-  confirmChange({
-    title: offline ? `Set ${where} offline` : `Use ${where} again`,
-    command: `granary offline ${offline ? "on" : "off"}${upstream === undefined ? "" : ` ${upstream}`}`,
-    verb: offline ? "Set offline" : "Use again",
-    trial: () => ask(offline, true),
-    describe: ({
-      changed,
-    }) => html`<p>${offline ? "Nothing is asked of it until you set it back. What is stored is served, whatever its age; what is not gets one clear error at once." : "It is asked again as before."}</p>
-      <p class="quiet">${changed.join(", ") || "Nothing changes by that."}</p>`,
-    act: () => ask(offline),
-    done: () => (offline ? `${where}: offline.` : `${where}: in use again.`),
-    undo: () => ask(!offline).then(after),
     ...(after && { after }),
   });
 }

@@ -6,7 +6,18 @@ import { seriousFindings } from "./support/axe.ts";
 import { startBrowser, watchedPage } from "./support/browser.ts";
 import { startWorld, type World } from "./support/world.ts";
 
-const VIEWS = ["now", "contents", "show?reference=alpine", "history", "setup", "jobs", "trouble"];
+const VIEWS = [
+  "now",
+  "contents",
+  "show?reference=alpine",
+  "history",
+  "setup",
+  "jobs",
+  "jobs?part=rules",
+  "jobs?part=line",
+  "jobs?part=disk",
+  "trouble",
+];
 
 describeWith(["chromium"], "the page", () => {
   const cleanup = new AsyncDisposableStack();

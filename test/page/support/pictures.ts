@@ -12,6 +12,9 @@ export const VIEWS = {
   history: "history",
   setup: "setup",
   jobs: "jobs",
+  rules: "jobs?part=rules",
+  line: "jobs?part=line",
+  disk: "jobs?part=disk",
   trouble: "trouble",
 } as const;
 

@@ -94,7 +94,7 @@ export function exportRoutes(
       prepared.release();
       return context.json({ ...shown(prepared.report), dryRun: true as const }, 200);
     }
-    const chunks = attended(prepared, ask.patterns, exporting, stop);
+    const chunks = attended(prepared, ask, exporting, stop);
     const ended = (failure: unknown) => (failure === undefined ? {} : adminError(failure).body);
     const body = isFramed ? framed(chunks, ended) : chunks;
     context.header("Content-Type", isFramed ? "application/octet-stream" : "application/x-tar");
@@ -115,7 +115,7 @@ function shown({ names, ...sums }: ExportReport) {
 /** The chunks, as a job that lasts as long as they do. */
 async function* attended(
   prepared: PreparedExport,
-  patterns: readonly string[],
+  ask: z.infer<typeof askSchema>,
   exporting: AttendedJobs,
   stop: AbortController,
 ): AsyncGenerator<Uint8Array> {
@@ -123,7 +123,7 @@ async function* attended(
   over.promise.catch(() => undefined);
   let tell: (done: number) => void = () => undefined;
   const { report } = prepared;
-  const job = exporting.run(`export ${patterns.join(" ")}`, { patterns }, async ({ signal, progress }) => {
+  const job = exporting.run(`export ${ask.patterns.join(" ")}`, ask, async ({ signal, progress }) => {
     const abort = () => stop.abort(signal.reason);
     signal.addEventListener("abort", abort);
     const things = { done: 0, total: report.names.length };
