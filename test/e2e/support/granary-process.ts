@@ -14,6 +14,8 @@ import { scratchDirectory } from "./scratch-directory.ts";
 export type GranaryOptions = {
   /** Settings of each upstream that gets a listener of its own, as the configuration file spells them. */
   readonly upstreams: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Where its listeners listen; on loopback alone when left out. */
+  readonly listen?: string;
   /** The budget, such as "100MiB"; more than any test needs when left out. */
   readonly maxSize?: string;
   /** The admin face on a port of loopback, with these settings of its own; there is none when left out. */
@@ -110,10 +112,10 @@ function settingsFor(
   scratch: string,
   portOf: ReadonlyMap<string, number>,
   adminPort: number,
-  { upstreams, maxSize = "50GiB", admin, sections = {} }: GranaryOptions,
+  { upstreams, maxSize = "50GiB", admin, sections = {}, listen = "127.0.0.1" }: GranaryOptions,
 ) {
   return {
-    listeners: [...portOf].map(([upstream, port]) => ({ host: "127.0.0.1", port, upstream })),
+    listeners: [...portOf].map(([upstream, port]) => ({ host: listen, port, upstream })),
     storage: { directory: join(scratch, "data"), maxSize, minFree: "100MiB" },
     upstreams,
     ...(admin !== undefined && { admin: { host: "127.0.0.1", port: adminPort, ...admin } }),

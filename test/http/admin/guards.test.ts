@@ -238,3 +238,11 @@ test("every answer keeps other sites' pages out, refusals too", async () => {
     expect(answer.headers["access-control-allow-origin"], target).toBeUndefined();
   }
 });
+
+test("a browser that heeds it keeps the windows of other sites apart; one over plain http from elsewhere is not asked to", async () => {
+  const admin = await startAdmin();
+  const trusted = await admin.ask("/", { headers: { "sec-fetch-site": "none" } });
+  expect(trusted.headers["cross-origin-opener-policy"]).toBe("same-origin");
+  const plain = await admin.ask("/");
+  expect(plain.headers["cross-origin-opener-policy"]).toBeUndefined();
+});

@@ -14,6 +14,7 @@ const MIB = 2 ** 20;
 export type WorldOptions = {
   readonly line?: Partial<LineSettings>;
   readonly maxSize?: string;
+  readonly listen?: string;
   readonly admin?: Readonly<Record<string, unknown>>;
   readonly sections?: Readonly<Record<string, unknown>>;
 };

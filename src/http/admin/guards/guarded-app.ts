@@ -27,9 +27,14 @@ const HEADERS: readonly (readonly [string, string])[] = [
   // Not "no-referrer": of our own form, browsers would then say `Origin: null`, as of a stranger's (Fetch Standard, 3.2).
   ["Referrer-Policy", "same-origin"],
   ["Cross-Origin-Resource-Policy", "same-origin"],
-  ["Cross-Origin-Opener-Policy", "same-origin"],
   ["Cache-Control", "no-store"],
 ];
+
+/**
+ * Over plain http from elsewhere browsers ignore it, and say so on the console of everybody who looks. They send `Sec-Fetch-Site` where they
+ * would not: to https and to their own machine (Fetch Metadata, 2.3).
+ */
+const OPENER_POLICY = ["Cross-Origin-Opener-Policy", "same-origin"] as const;
 
 /** A form with one token. */
 const MOST_FORM_BYTES = 16 * 1024;
@@ -42,6 +47,7 @@ export function guardedApp(app: AdminApp, guard: Guard): GuardedApp {
     else await next();
     const { headers } = context.res;
     for (const [name, value] of HEADERS) if (!headers.has(name)) headers.set(name, value);
+    if (context.req.header("sec-fetch-site") !== undefined) headers.set(...OPENER_POLICY);
   });
   addLogin(guarded, guard);
   guarded.all("*", async (context) => {
