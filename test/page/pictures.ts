@@ -10,7 +10,7 @@ import { parseArgs } from "node:util";
 import type { Browser, Page } from "playwright-core";
 import { startBrowser } from "./support/browser.ts";
 import { type Lab, startLab } from "./support/lab.ts";
-import { lookingPage, openView, SCHEMES, VIEWS, WIDTHS } from "./support/pictures.ts";
+import { lookingPage, openView, pictureOf, SCHEMES, VIEWS, WIDTHS } from "./support/pictures.ts";
 
 const MINUTE_MS = 60_000;
 const README = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
@@ -54,10 +54,7 @@ async function takeAll(browser: Browser, { granary }: Lab, directory: string): P
       await withAnHour(page);
       for (const [name, view] of Object.entries(VIEWS).filter(([name]) => wanted.includes(name))) {
         await openView(page, granary.admin, view);
-        await page.screenshot({
-          path: join(directory, `${name}-${width}-${colorScheme}.png`),
-          fullPage: true,
-        });
+        await pictureOf(page, join(directory, `${name}-${width}-${colorScheme}.png`));
       }
       await page.context().close();
     }

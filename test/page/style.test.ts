@@ -81,7 +81,8 @@ describe("the scales", () => {
       for (const [property, value] of declarations) {
         if (property.startsWith("transition"))
           expect(value, `${sheet} ${selector}`).toMatch(/var\(--quick\)|none/);
-        if (property.startsWith("animation"))
+        // What appears at once after a wait does not move.
+        if (property.startsWith("animation") && !/\b1ms\b/.test(value))
           expect(moving(sheet), `${sheet} ${selector}`).toContain(selector);
       }
   });

@@ -4,6 +4,7 @@
  */
 import { request } from "node:http";
 import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type GranaryProcess, startGranary } from "../../e2e/support/granary-process.ts";
 import { type FakeRegistry, startFakeRegistry } from "../../support/fake-registry.ts";
 import { putBehind } from "../../support/slow-line/publish.ts";
@@ -12,6 +13,7 @@ import { writeHistory } from "./lab-history.ts";
 import { IMAGES, type LabImage, MACHINES, MODEL_MACHINES } from "./lab-names.ts";
 
 const MB = 1_000_000;
+const POLL_MS = 50;
 const MANIFEST = "application/vnd.oci.image.manifest.v1+json";
 const INDEX = "application/vnd.oci.image.index.v1+json";
 
@@ -47,7 +49,7 @@ export async function startLab(cleanup: AsyncDisposableStack, { scale, network }
 
   registries.get("quay.io")?.fail(/manifests/, { kind: "rate-limited", retryAfter: "1800" }, { times: 1e6 });
   await pull({ ...(IMAGES.at(-1) as LabImage), tag: "v3.9.0" }, 1).catch(() => undefined);
-  line.set({ rate: 60 * MB * scale });
+  line.set({ rate: 250 * MB * scale });
   // Whoever asks first is further on.
   for (const [index, image] of large.entries()) {
     const machines = image.isModel ? MODEL_MACHINES : [index, index + 1];
@@ -160,6 +162,7 @@ async function untilFilled({ admin }: GranaryProcess, count: number, part: numbe
     };
     const newest = fills.sort((a, b) => b.begunAt - a.begunAt)[0];
     if (fills.length >= count && newest !== undefined && newest.present >= part * newest.size) return;
+    await sleep(POLL_MS);
   }
   throw new Error(`less than ${count} blobs fill`);
 }

@@ -1,5 +1,5 @@
 /** Owns how the page's views are looked at: each in three widths and both colour schemes, when everything that it asked for is there. */
-import type { Browser, Page } from "playwright-core";
+import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 
 export const WIDTHS = [390, 1024, 1920] as const;
 export const SCHEMES = ["light", "dark"] as const;
@@ -24,17 +24,19 @@ export type Look = {
   readonly colorScheme: (typeof SCHEMES)[number];
   readonly scale?: number;
   readonly timezoneId?: string;
+  readonly more?: BrowserContextOptions;
 };
 
 /** A page of its own at `origin`, with nothing opened yet. */
 export async function lookingPage(browser: Browser, look: Look): Promise<Page> {
-  const { width, height = width < 600 ? 844 : 1_000, colorScheme, scale = 1, timezoneId } = look;
+  const { width, height = width < 600 ? 844 : 1_000, colorScheme, scale = 1, timezoneId, more = {} } = look;
   const page = await browser.newPage({
     viewport: { width, height },
     colorScheme,
     deviceScaleFactor: scale,
     reducedMotion: "reduce",
     ...(timezoneId !== undefined && { timezoneId }),
+    ...more,
   });
   page.setDefaultTimeout(60_000);
   return page;
@@ -46,4 +48,9 @@ export async function openView(page: Page, origin: string, view: string): Promis
   await page.locator(".live .good").waitFor();
   await page.waitForFunction(() => document.querySelector("[aria-busy]") === null);
   await page.evaluate(() => document.fonts.ready.then(() => undefined));
+}
+
+/** The whole of it, however long. */
+export async function pictureOf(page: Page, path?: string): Promise<Buffer> {
+  return await page.screenshot({ fullPage: true, ...(path !== undefined && { path }) });
 }
