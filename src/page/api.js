@@ -55,10 +55,13 @@ export async function answerTo(path, init) {
  * @returns {Promise<any>}
  */
 async function ask(path, init) {
-  const headers = { Accept: "application/json", ...init.headers };
+  // What is refused is part of how people work, and no fault of the page, which browsers would tell on the console.
+  const headers = { Accept: "application/json", Prefer: "errors=200", ...init.headers };
   const answer = await answerTo(path, { ...init, headers });
   // A body that breaks off, or is of somebody else.
-  return await answer.json().catch(unreachable);
+  const body = await answer.json().catch(unreachable);
+  if (body?.error !== undefined) throw new ApiError(body.error.code, body.error.message);
+  return body;
 }
 
 /**

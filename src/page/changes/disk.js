@@ -1,4 +1,4 @@
-/** Owns the changes of the disk as a whole: what is stored is checked, or checked and repaired, and room is made. */
+/** Owns the check of what is stored: with the disk as it is, or with a repair. */
 import { html } from "htm/preact";
 import { get, post } from "../api.js";
 import { ago, counted, size } from "../format.js";
@@ -27,28 +27,6 @@ export function verifyStored({ pattern, repair }, after) {
       ${repair && last === undefined && html`<p class="quiet">To see first what a repair would mend, check without repair.</p>`}`,
     act: () => post("/api/v1/verify", undefined, { repair, pattern }),
     done: ({ job }) => `The check has begun: job ${job.id}.`,
-    after,
-  });
-}
-
-/** @param {string} free such as 5GiB @param {() => void} after */
-export function makeRoom(free, after) {
-  /** @param {boolean} dryRun */
-  const ask = (dryRun) => post("/api/v1/contents/evict", { free }, { dryRun });
-  confirmChange({
-    title: `Free ${free}`,
-    command: commandLine("granary", "evict", "--free", free),
-    verb: "Free it",
-    trial: () => ask(true),
-    describe: ({ freed, isLess, next, more }) => html`
-      <p><strong>${size(freed)}</strong> come free: what was used longest ago goes first.${isLess && html`<span class="note"> There is no more that may go.</span>`}</p>
-      <ul class="rows list">${next.map((/** @type {any} */ victim) => html`<li key=${victim.what}><span class="name">${victim.names[0] ?? victim.what}</span><span class="right quiet">${size(victim.size)}</span></li>`)}</ul>
-      ${more > 0 && html`<p class="quiet">and ${more} more</p>`}`,
-    act: () => ask(false),
-    done: ({ freed, job }) =>
-      job === undefined
-        ? `${size(freed)} are free. What went is fetched again when somebody asks for it.`
-        : `Room is being made: job ${job.id}.`,
     after,
   });
 }

@@ -20,6 +20,11 @@ async function copy(text) {
 
 /** @param {{ readonly text: string, readonly label?: string }} props */
 export function Command({ text, label = "Copy" }) {
+  return html`<div class="command"><pre tabindex="0">${text}</pre><${CopyButton} text=${text} label=${label} /></div>`;
+}
+
+/** @param {{ readonly text: string, readonly label: string }} props */
+export function CopyButton({ text, label }) {
   const [state, setState] = useState("");
   const onClick = () => {
     copy(text).then(
@@ -28,11 +33,8 @@ export function Command({ text, label = "Copy" }) {
     );
     setTimeout(() => setState(""), 2_500);
   };
-  return html`<div class="command">
-    <pre tabindex="0">${text}</pre>
-    <button class="plain" type="button" onClick=${onClick} title=${label}>
+  return html`<button class="plain" type="button" onClick=${onClick} title=${label}>
       <${Icon} name=${state === "Copied" ? "check" : "copy"} /><span aria-live="polite">${state}</span>
       <span class="hidden">${label}: ${text.slice(0, 80)}</span>
-    </button>
-  </div>`;
+    </button>`;
 }

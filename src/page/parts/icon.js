@@ -17,6 +17,10 @@ const PATHS = {
   remove: "M4 7h16M9 7V4h6v3M6 7l1 13h10l1-13",
   fetch: "M12 3v12M7 10.5l5 5 5-5M4 20h16",
   back: "M15 5l-7 7 7 7",
+  close: "M6 6l12 12M18 6 6 18",
+  unlock: "M6 11h12v9H6ZM8.5 11V8a3.5 3.5 0 0 1 6.8-1.2",
+  broom: "M20 4 11 13M8 11l5 5-5 4H3l1-5Z",
+  box: "M4 8h16v12H4ZM3 4h18v4H3ZM10 12h4",
 };
 
 /** @param {{ readonly name: string }} props */

@@ -1,7 +1,7 @@
 /** Owns the view of jobs and rules: its four parts, which of them is open, and which cards each has. */
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { makeRoom } from "../changes/disk.js";
+import { makeRoom } from "../changes/evict.js";
 import { ask, linkTo, route } from "../route.js";
 import { BandwidthCard } from "./jobs/bandwidth.js";
 import { BringIn } from "./jobs/bring-in.js";

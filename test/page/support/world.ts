@@ -17,6 +17,8 @@ export type WorldOptions = {
   readonly listen?: string;
   readonly admin?: Readonly<Record<string, unknown>>;
   readonly sections?: Readonly<Record<string, unknown>>;
+  /** Beside Docker Hub: more upstreams, which the same registry answers for. */
+  readonly upstreams?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 };
 
 export type World = {
@@ -26,18 +28,28 @@ export type World = {
   /** An image of Docker Hub with layers of so many MiB. */
   add(repository: string, tag: string, mib: readonly number[], seed?: number): void;
   /** As a client pulls it: the manifest, then all of its layers at once. Resolves with the bytes that came. */
-  pull(repository: string, tag: string, agent?: string): Promise<number>;
+  pull(repository: string, tag: string, agent?: string, upstream?: string): Promise<number>;
 };
 
 export async function startWorld(cleanup: AsyncDisposableStack, options: WorldOptions = {}): Promise<World> {
-  const { line: settings = { rate: 6_000_000, delayMs: 30 }, maxSize = "2GiB", ...rest } = options;
+  const {
+    line: settings = { rate: 6_000_000, delayMs: 30 },
+    maxSize = "2GiB",
+    upstreams = {},
+    ...rest
+  } = options;
   const registry = await startFakeRegistry({ mode: "plain" });
   cleanup.defer(() => registry.close());
   const line = new SlowLine(settings);
   cleanup.defer(() => line.close());
   await putBehind(line, registry);
   const granary = await startGranary(cleanup, {
-    upstreams: { [HUB]: { endpoints: [registry.url], internal: true } },
+    upstreams: Object.fromEntries(
+      Object.entries({ [HUB]: {}, ...upstreams }).map(([name, settings]) => [
+        name,
+        { endpoints: [registry.url], internal: true, ...settings },
+      ]),
+    ),
     maxSize,
     admin: {},
     ...rest,
@@ -50,7 +62,7 @@ export async function startWorld(cleanup: AsyncDisposableStack, options: WorldOp
       const layers = mib.map((count) => Math.round(count * MIB));
       registry.addImage(repository, tag, { layers, seed, format: "oci" });
     },
-    pull: (repository, tag, agent) => pull(granary.url(HUB), repository, tag, agent),
+    pull: (repository, tag, agent, upstream = HUB) => pull(granary.url(upstream), repository, tag, agent),
   };
 }
 

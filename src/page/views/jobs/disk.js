@@ -1,7 +1,8 @@
 /** Owns the card of the disk: what is stored is checked, or checked and repaired, and room is made by hand. */
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
-import { makeRoom, verifyStored } from "../../changes/disk.js";
+import { verifyStored } from "../../changes/disk.js";
+import { makeRoom } from "../../changes/evict.js";
 import { size } from "../../format.js";
 import { status } from "../../live.js";
 import { Field, Switch, submitted, typed } from "./field.js";

@@ -2,7 +2,7 @@
 import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import { get } from "../../api.js";
-import { keepName, unkeepName } from "../../changes.js";
+import { keepName, unkeepName } from "../../changes/keep.js";
 import { counted, size } from "../../format.js";
 import { Waiting } from "../../parts/asked.js";
 import { Field, submitted, typed } from "./field.js";

@@ -1,0 +1,67 @@
+/** Owns the list of contents: its columns, by which it is sorted, and each line with what can be done to it. */
+import { html } from "htm/preact";
+import { keepName, unkeepName } from "../../changes/keep.js";
+import { removeName } from "../../changes/remove.js";
+import { ago, counted, nameOf, percent, shortDigest, size } from "../../format.js";
+import { status } from "../../live.js";
+import { wholeName } from "../../names.js";
+import { Icon } from "../../parts/icon.js";
+import { linkTo } from "../../route.js";
+import { addressWith, asking, ORDERS } from "./address.js";
+
+/** @param {{ readonly items: readonly any[], readonly again: () => void }} props */
+export function Lines({ items, again }) {
+  return html`<div class="scroll"><table class="contents">
+    <thead><tr><${Head} sort="name" text="Name" /><${Head} sort="size" text="Size" kind="number-cell" />
+      <th scope="col" class="wide">Here</th><${Head} sort="saved" text="Saved" kind="number-cell wide" />
+      <${Head} sort="used" text="Last used" kind="wide" /><th scope="col"><span class="hidden">What to do</span></th></tr></thead>
+    <tbody>${items.map((item) => html`<${Line} key=${`${wholeName(item)} ${item.digest ?? ""}`} item=${item} again=${again} />`)}</tbody>
+  </table></div>`;
+}
+
+/** @param {{ readonly sort: string, readonly text: string, readonly kind?: string }} props */
+function Head({ sort, text, kind = "" }) {
+  const now = asking();
+  const isSorted = now.sort === sort;
+  const natural = ORDERS[sort] ?? "descending";
+  const other = natural === "ascending" ? "descending" : "ascending";
+  const order = isSorted ? (now.isReversed ? other : natural) : undefined;
+  const address = addressWith({ sort, reverse: isSorted && !now.isReversed ? "1" : undefined });
+  return html`<th scope="col" class=${kind} aria-sort=${order}><a class="sort" href=${address}>${text}<span aria-hidden="true">${order === "ascending" ? "↑" : order === "descending" ? "↓" : ""}</span></a></th>`;
+}
+
+/** @param {{ readonly item: any, readonly again: () => void }} props */
+function Line({ item, again }) {
+  const isTag = item.tags === undefined;
+  const pattern = wholeName(item);
+  const title = nameOf(item) + (isTag && item.tag === undefined ? `@${shortDigest(item.digest)}` : "");
+  const now = status.value?.now ?? Date.now();
+  const here = item.size + item.partial;
+  const platforms = item.platforms ?? [];
+  return html`<tr>
+    <td class="name"><a class="stored" href=${linkTo("show", { reference: pattern })} title=${pattern}>${title}</a>
+      ${!isTag && item.tags !== 1 && html` <span class="tag">${counted(item.tags, "tag")}</span>`}
+      ${item.keptBy !== undefined && html` <span class="tag good" title=${`kept by the rule ${item.keptBy}`}>kept</span>`}
+      ${platforms.slice(0, 3).map((/** @type {string} */ platform) => html` <span class="tag" key=${platform}>${platform}</span>`)}${platforms.length > 3 && html` <span class="tag">${platforms.length - 3} more</span>`}</td>
+    <td class="number-cell">${size(here)}</td>
+    <td class="wide quiet">${hereOf(here, item.wanted)}</td>
+    <td class="number-cell wide">${!isTag && item.saved > 0 && size(item.saved)}</td>
+    <td class="wide quiet">${ago(item.usedAt, now)}${item.usedBy !== undefined && html` <span class="small">by ${item.usedBy}</span>`}</td>
+    <td class="number-cell acts"><${Acts} item=${item} pattern=${pattern} title=${title} here=${here} again=${again} /></td>
+  </tr>`;
+}
+
+/** @param {number} here @param {number} wanted */
+function hereOf(here, wanted) {
+  if (wanted <= here) return "all of it";
+  return here === 0 ? `nothing of ${size(wanted)}` : `${percent(here, wanted)} of ${size(wanted)}`;
+}
+
+/** @param {{ readonly item: any, readonly pattern: string, readonly title: string, readonly here: number, readonly again: () => void }} props */
+function Acts({ item: { keptBy }, pattern, title, here, again }) {
+  const isKept = keptBy !== undefined;
+  const label = isKept ? `Do not keep ${title} any more` : `Keep ${title}`;
+  return html`<button type="button" class="plain" data-change title=${isKept ? `Kept by ${keptBy}: take that back` : "Keep"}
+      onClick=${() => (isKept ? unkeepName(keptBy, again) : keepName(pattern, again, title))}><${Icon} name=${isKept ? "unlock" : "lock"} /><span class="hidden">${label}</span></button>
+    <button type="button" class="plain" data-change title="Remove" onClick=${() => removeName({ pattern, title, here, after: again })}><${Icon} name="remove" /><span class="hidden">Remove ${title}</span></button>`;
+}
