@@ -59,8 +59,10 @@ async function answer(parts: FaceParts, statusPages: StatusPages, request: Reque
     const fault = faultOf(incoming);
     if (target === undefined || fault !== undefined) return refuseMalformed(request, fault ?? NO_TARGET);
     if (hasBody(incoming) && !(await drainBody(incoming))) outgoing.shouldKeepAlive = false;
-    if (incoming.method !== "GET" && incoming.method !== "HEAD") return refuseMethod(request);
     const page = target.absoluteHost === undefined ? statusPageOf(target.rawPath) : undefined;
+    if (page === undefined)
+      account.seen = parts.records.clients.asks(account.client, incoming.headers["user-agent"]);
+    if (incoming.method !== "GET" && incoming.method !== "HEAD") return refuseMethod(request);
     if (page !== undefined) account.kind = "status";
     const needsLogin = page?.isOpen !== true;
     if (needsLogin && login?.allows(incoming.headers.authorization) === false) return refuseClient(request);

@@ -9,6 +9,7 @@ import type { Metrics } from "../observe/metrics.ts";
 import type { Observers } from "../observe/observers.ts";
 import { withoutUserInfo } from "../oci/redact.ts";
 import type { FailureFacts } from "../records/cause.ts";
+import { type SeenClient, wasAnswered } from "../records/clients.ts";
 import type { RequestEnd, RequestRecord } from "../records/request-record.ts";
 
 /** What a request is for; a label of metrics. */
@@ -32,6 +33,8 @@ export class Account {
   cause: FailureFacts | undefined;
   /** What the records keep of it; nothing until it is routed. */
   record: RequestRecord | undefined;
+  /** Who asks; nothing for the status pages. */
+  seen: SeenClient | undefined;
   /** Of the clock's `elapsed`. */
   readonly startedAt: number;
   /** The client's address. */
@@ -55,6 +58,7 @@ export class Account {
     if (bytes === 0) return;
     this.#bytes += bytes;
     this.#counters.bytes(this).inc(bytes);
+    if (this.seen !== undefined) this.seen.served += bytes;
     if (isFailure(this.outcome)) this.record?.refused(bytes);
     else this.record?.sent(bytes);
   }
@@ -83,7 +87,9 @@ export class RequestLog {
     const outcome = outcomeOf(account, outgoing);
     const status = outgoing.headersSent ? outgoing.statusCode : 0;
     this.#counters.requests(account, outcome, status).inc();
-    account.record?.end(endOf(account, outcome));
+    const end = endOf(account, outcome);
+    account.record?.end(end);
+    if (account.seen !== undefined) tellSeen(account.seen, account, outcome, end.failure);
     const isQuiet = account.kind === "status";
     // A child keeps the level that it was made with; that of the log can change while it runs.
     if (this.#log.level !== this.#observers.log.level) this.#log.level = this.#observers.log.level;
@@ -129,6 +135,16 @@ function endOf({ reason, cause }: Account, outcome: RequestOutcome | "aborted" |
   const from = sourceOf(outcome);
   if (isFailure(outcome)) return { from, isWhole: false, failure: reason ?? outcome, cause };
   return { from, isWhole: outcome !== "aborted", failure: undefined };
+}
+
+function tellSeen(
+  seen: SeenClient,
+  { upstream }: Account,
+  outcome: string,
+  failure: string | undefined,
+): void {
+  const reason = failure === undefined ? undefined : withoutUserInfo(failure);
+  wasAnswered(seen, { outcome, upstream, reason });
 }
 
 function isFailure(outcome: string | undefined): boolean {

@@ -23,7 +23,12 @@ export type Part = {
   readonly isStored: boolean;
 };
 
+/** What a manifest says of something that it lists. */
+type ListedAs = Pick<Part, "role" | "mediaType">;
+
 export interface PartRows {
+  /** As what a stored manifest lists this blob; one of them where several do. */
+  listedAs(digest: Digest): Promise<ListedAs | undefined>;
   /** Everything that is listed by `digest` and by what that lists, level by level, at most `limit`. */
   partsOf(digest: Digest, limit: number): Promise<Part[]>;
 }
@@ -54,7 +59,16 @@ export function partRows(database: SqlDatabase): PartRows {
      FROM down JOIN edges AS e ON e.parent = down.digest LEFT JOIN blobs AS b ON b.digest = e.child
      ORDER BY down.level, e.parent, e.place LIMIT ?`,
   );
-  return { partsOf: async (digest, limit) => parts.all(digest, limit).map(partOf) };
+  const listing = database.prepare<Pick<PartRow, "role" | "mediaType">>(
+    "SELECT role, media_type AS mediaType FROM edges WHERE child = ? AND role <> 'child' LIMIT 1",
+  );
+  return {
+    partsOf: async (digest, limit) => parts.all(digest, limit).map(partOf),
+    listedAs: async (digest) => {
+      const row = listing.get(digest);
+      return row && { role: row.role, mediaType: row.mediaType ?? undefined };
+    },
+  };
 }
 
 function partOf(row: PartRow): Part {

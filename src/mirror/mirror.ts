@@ -77,12 +77,44 @@ export type ReferrersAnswer = ListAnswer & {
   readonly filtered: boolean;
 };
 
+/** What a blob is to what lists it. `model`: the weights, or a part of them. `other`: a file of an artifact, a license, a template and the like. */
+export const BLOB_ROLES = ["config", "layer", "model", "other"] as const;
+
+export type BlobRole = (typeof BLOB_ROLES)[number];
+
+/** Something that goes for room. */
+export type RoomVictim = {
+  readonly kind: "blob" | "partial" | "damaged";
+  /** A digest; of a damaged file, its name. */
+  readonly what: string;
+  /** Bytes. */
+  readonly size: number;
+  /** Epoch ms; undefined where it does not count. */
+  readonly usedAt: number | undefined;
+  /** Repositories that list it, a few of them. */
+  readonly names: readonly string[];
+};
+
+type ShownFill = FillFacts & {
+  /** What the blob is to what lists it, where that is known. */
+  readonly role?: BlobRole | undefined;
+};
+
+/** All in bytes. */
+type ShownDisk = {
+  readonly used: number;
+  readonly budget: number;
+  readonly free: number;
+  /** The first few that would be evicted, in their order; as of the last few seconds. */
+  readonly next?: readonly RoomVictim[];
+};
+
 export type MirrorStatus = {
   /** Two upstreams' transfers of one digest are two. */
-  readonly fills: readonly FillFacts[];
+  readonly fills: readonly ShownFill[];
   readonly pins: number;
   readonly upstreams: readonly UpstreamStatus[];
-  readonly disk: { readonly used: number; readonly budget: number; readonly free: number };
+  readonly disk: ShownDisk;
   readonly blobs: number;
   readonly manifests: number;
   /** What is wrong with the store right now, each with what to do about it; clients are served all the same. */

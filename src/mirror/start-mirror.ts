@@ -21,6 +21,7 @@ import { Blobs } from "./blobs/blobs.ts";
 import { type Carrying, carrying } from "./carrying.ts";
 import { contentsOf } from "./contents/contents.ts";
 import { EdgeBackfill } from "./contents/edge-backfill.ts";
+import { ShownStatus } from "./contents/shown-status.ts";
 import { StoredNames } from "./contents/stored-names.ts";
 import { CurrentUpstreams } from "./current-upstreams.ts";
 import { ImportedReferrers } from "./lists/imported-referrers.ts";
@@ -189,6 +190,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     askFor: (where, tag) => answered.ask(where, tag),
   });
 
+  const shown = new ShownStatus({ rows: parts.contents, space, clock });
   const upkeep: (() => Promise<void>)[] = [];
   const roundMs = parts.verifyEveryMs ?? 0;
   const scrub = new Scrub({ metadata, store, sound, pins, roundMs, clock, log, metrics });
@@ -241,8 +243,8 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       reportMoment(metrics, { ...now, now: clock.now(), troubles: troubles.keys, traffic });
       return {
         ...now,
+        ...(await shown.of(now.fills, disk)),
         pins: pins.count,
-        disk,
         blobs: sums.blobs,
         manifests: sums.manifests,
         troubles: troubles.current,

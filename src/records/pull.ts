@@ -52,6 +52,8 @@ const LEFT: Failure = {
 /** Blobs of one pull of which anything is kept. */
 const MOST_PARTS = 1_000;
 const MOST_FAILURES = 20;
+/** A rate over less jumps. Snapshots are taken each second, a little more or less. */
+const RATE_MS = 900;
 const MOST_REASON = 300;
 
 export class OpenPull {
@@ -78,6 +80,7 @@ export class OpenPull {
   cells: readonly TrafficCell[] | undefined;
   /** It is not written as it is now. */
   isChanged = true;
+  #looked: { readonly at: number; readonly served: number; readonly rate: number };
   /** Manifests that were sent. */
   readonly #found = new Set<Digest>();
   readonly #parts = new Map<string, Part>();
@@ -91,6 +94,7 @@ export class OpenPull {
     this.begunAt = now.at;
     this.lastAt = now.at;
     this.#begun = now.elapsed;
+    this.#looked = { at: now.elapsed, served: 0, rate: 0 };
     this.last = now.elapsed;
   }
 
@@ -178,6 +182,18 @@ export class OpenPull {
   /** Milliseconds from its first request to its last. */
   get tookMs(): number {
     return Math.max(0, this.last - this.#begun);
+  }
+
+  /**
+   * Bytes in a second, since somebody looked last or since it began, over a second at least; `now` is of the clock's `elapsed`. Sending costs
+   * nothing for it.
+   */
+  rateAt(now: number): number {
+    const { at, served, rate } = this.#looked;
+    const ms = now - at;
+    if (ms < RATE_MS) return rate;
+    this.#looked = { at: now, served: this.served, rate: Math.round(((this.served - served) * 1000) / ms) };
+    return this.#looked.rate;
   }
 
   row(id: number, state: PullState, keepsClient: boolean): PullRow {

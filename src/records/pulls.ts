@@ -31,6 +31,13 @@ const MOST_WAITING = 2_000;
 const FAILED_WINDOW_MS = 10_000;
 const MOST_FAILED = 20;
 
+/** One that goes on, as it is shown. */
+export type RunningPull = PullRow & {
+  /** Requests of it that are being answered; 0: the client is between two of them. */
+  readonly requests: number;
+  readonly bytesPerSecond: number;
+};
+
 export class Pulls implements PullKeeper {
   readonly #parts: PullParts;
   readonly #open: OpenPulls;
@@ -81,6 +88,22 @@ export class Pulls implements PullKeeper {
     if (this.#parts.keepsClients()) return rows;
     const { search = "" } = query;
     return rows.map((row) => ({ ...row, client: null })).filter((row) => isFoundBy(search, row));
+  }
+
+  /** Whose pulls run. */
+  get pullers(): readonly { readonly client: string; readonly agent: string }[] {
+    const running = this.#open.running.filter((pull) => !pull.isComplete);
+    return running.map(({ key }) => ({ client: key.client, agent: key.agent.kind }));
+  }
+
+  /** What is shown of those that run, the oldest first; those that have everything are left out. */
+  get shown(): readonly RunningPull[] {
+    const now = this.#parts.clock.elapsed();
+    const running = this.#open.running.filter((pull) => !pull.isComplete);
+    return running.map((pull) => {
+      const { requests } = pull;
+      return { ...this.#row(pull, "running"), requests, bytesPerSecond: pull.rateAt(now) };
+    });
   }
 
   get running(): readonly PullRow[] {

@@ -5,6 +5,7 @@
 import type { RecordRows } from "../metadata/record-rows.ts";
 import type { Clock } from "../observe/clock.ts";
 import { type Log, silentLog } from "../observe/log.ts";
+import { Clients } from "./clients.ts";
 import { Events } from "./events.ts";
 import { Pulls } from "./pulls.ts";
 import { RecordWriter } from "./record-writer.ts";
@@ -16,6 +17,7 @@ export type Records = {
   readonly events: Events;
   readonly pulls: Pulls;
   readonly traffic: Traffic;
+  readonly clients: Clients;
   /** A request begins; its record hears of everything that follows. */
   open(request: RecordedRequest): RequestRecord;
   /** Later records are kept as these say. */
@@ -58,7 +60,10 @@ export function openRecords({
     });
   if (lastIds.pull > 0 && !isAtRest) writer?.arm();
   const heard = { traffic, pulls };
+  const running = () => pulls.pullers;
+  const clients = new Clients({ clock, keepsClients, keptMs: () => current.clientsMs, running });
   return {
+    clients,
     events,
     pulls,
     traffic,

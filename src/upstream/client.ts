@@ -12,11 +12,13 @@ import type { Records } from "../records/records.ts";
 import { Authorizer } from "./identity/authorizer.ts";
 import { identify } from "./identity/identity.ts";
 import { Bandwidth } from "./network/bandwidth.ts";
+import { budgetReturn } from "./network/budget-return.ts";
 import { Caller } from "./network/caller.ts";
 import { Circuit } from "./network/circuit.ts";
 import { CircuitReport } from "./network/circuit-report.ts";
 import { Endpoints } from "./network/endpoints.ts";
 import { type PullBudget, parsePullBudget } from "./network/headers.ts";
+import { Latency } from "./network/latency.ts";
 import { OfflineSwitch } from "./network/offline-switch.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
 import { createTransport } from "./network/transport.ts";
@@ -30,7 +32,7 @@ import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
 import { endpointOf } from "./registry-url.ts";
-import type { UpstreamClient } from "./upstream-client.ts";
+import type { EndpointStatus, UpstreamClient } from "./upstream-client.ts";
 
 export type UpstreamClientOptions = {
   readonly upstream: Upstream;
@@ -62,7 +64,13 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
   const closing = new AbortController();
   const { env = process.env, tls, userAgent = "granary", lookup, records } = options;
   const offline = new OfflineSwitch(upstream.name);
-  const transport = createTransport({ upstream, userAgent, env, tls, lookup, offline, clock, log, metrics });
+  const latency = new Latency(
+    upstream.endpoints.map((each) => new URL(each).origin),
+    clock,
+  );
+  const transport = createTransport({
+    ...{ upstream, userAgent, env, tls, lookup, offline, clock, log, metrics, latency },
+  });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
   const order = () =>
     new Endpoints(
@@ -149,6 +157,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       ...circuit.state,
       offlineSince: offline.since,
       rateLimit,
+      budgetReturn: budgetReturn(rateLimit, circuit.limitedUntil, clock.now()),
+      answers: latency.all,
+      endpoints: endpoints.standing.map((standing) => endpointStatus(standing, latency, clock)),
       clockAheadMs,
     }),
     setOffline(since) {
@@ -163,6 +174,18 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       await transport.close();
     },
   };
+}
+
+type Standing = Endpoints["standing"][number];
+
+function endpointStatus(
+  { endpoint, isFirst, demotedUntil }: Standing,
+  latency: Latency,
+  clock: Clock,
+): EndpointStatus {
+  const { host, origin } = new URL(endpoint);
+  const retryAt = demotedUntil === undefined ? undefined : clock.now() + demotedUntil - clock.elapsed();
+  return { host, isFirst, retryAt, ...latency.of(origin) };
 }
 
 function about(kind: QuestionKey["kind"], { repository }: { readonly repository: string }): QuestionKey {

@@ -7,7 +7,9 @@ import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-body.ts";
 import type { Origin } from "../origin.ts";
 import type { BodyRoom } from "./network/body-room.ts";
+import type { BudgetReturn } from "./network/budget-return.ts";
 import type { PullBudget } from "./network/headers.ts";
+import type { AnswerTimes } from "./network/latency.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
 
@@ -58,6 +60,16 @@ export type TagsPage = LoadedList & {
 /** An OCI index of all referrers, from all pages. */
 export type ReferrersList = LoadedList;
 
+/** One of several addresses of an upstream. */
+export type EndpointStatus = AnswerTimes & {
+  /** With its port if it has one. */
+  readonly host: string;
+  /** It is the one that is asked first now. */
+  readonly isFirst: boolean;
+  /** It failed, and comes after the others until then; epoch ms. */
+  readonly retryAt: number | undefined;
+};
+
 export type UpstreamStatus = {
   readonly name: string;
   /** "closed" is healthy; "open" means requests are answered locally until `retryAt` (epoch ms). */
@@ -69,6 +81,12 @@ export type UpstreamStatus = {
   /** Since when a person has set it offline, epoch ms; undefined while nobody has. */
   readonly offlineSince: number | undefined;
   readonly rateLimit: PullBudget | undefined;
+  /** When it allows more again, where that is known. */
+  readonly budgetReturn?: BudgetReturn | undefined;
+  /** How fast it answers, all endpoints together. */
+  readonly answers?: AnswerTimes;
+  /** In the configured order. */
+  readonly endpoints?: readonly EndpointStatus[];
   /** How far this machine's clock is ahead of the upstream's, as its last answer said; ms, with a second's error. */
   readonly clockAheadMs?: number | undefined;
 };

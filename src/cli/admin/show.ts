@@ -104,9 +104,9 @@ function columnsFor(parts: readonly Part[]): readonly RowColumn<Part>[] {
   return [...PART_COLUMNS, { head: "MAP (# here, + in part, . not yet)", value: mapOf }];
 }
 
-function mapOf({ size, runs }: Part): string | undefined {
+function mapOf({ size, runs, cells }: Part): string | undefined {
   if (size === undefined || runs === undefined) return undefined;
-  return fillMap({ size, runs, lanesAt: [], readersAt: [] }, MAP_WIDTH);
+  return fillMap({ size, runs, cells, lanesAt: [], readersAt: [] }, MAP_WIDTH);
 }
 
 const PART_COLUMNS: readonly RowColumn<Part>[] = [

@@ -3,9 +3,11 @@ import { Command } from "commander";
 import { formatBytes, formatDuration } from "../../bytes/units.ts";
 import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
 import { type Fact, formatFacts } from "../facts.ts";
+import { formatMoment } from "../moment.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+import { budgetWords, failureWords, latencyWords } from "./upstream-words.ts";
 
 export function statusCommand(): Command {
   const command = new Command("status")
@@ -24,10 +26,12 @@ async function run(flags: AdminFlags, command: Command): Promise<void> {
 
 function factsOf(status: Status, where: string): Fact[] {
   const { version, startedAt, now, fills, upstreams, troubles } = status;
+  const next = (status.disk.next ?? []).slice(0, MOST_NEXT).map((victim) => nextLine(victim, now));
   const uptime = formatDuration(Math.max(0, now - startedAt));
   return [
     ["Granary", `${version}, up for ${uptime}, ${where}`],
     ["Disk", diskLine(status)],
+    ...(next.length === 0 ? [] : [["Goes next", next] as const]),
     ["Stored", `${counted(status.blobs, "blob")}, ${counted(status.manifests, "manifest")}`],
     ["Upstreams", upstreams.flatMap((upstream) => upstreamLines(upstream, now)).concat(inOrder(upstreams))],
     ["Transfers", fills.length === 0 ? "none" : fills.map(fillLine)],
@@ -40,20 +44,30 @@ function diskLine({ disk: { used, budget, free } }: Status): string {
   return `${formatBytes(used)} of ${formatBytes(budget)} used (${share}%), ${formatBytes(free)} of the disk free`;
 }
 
+const MOST_NEXT = 3;
+const MOST_LATENCIES = 6;
+
+/** What would be evicted, were room needed: "28MiB of docker.io/library/alpine, last used 3 days ago". */
+function nextLine({ kind, what, size, usedAt, names: [name] }: Next, now: number): string {
+  const of = name ?? (kind === "damaged" ? "a damaged file" : what.slice(0, 19));
+  const used = usedAt === undefined ? "" : `, last used ${formatMoment(usedAt, now)}`;
+  return `${formatBytes(size)} of ${of}${used}`;
+}
+
+type Next = NonNullable<Status["disk"]["next"]>[number];
 type UpstreamState = Status["upstreams"][number];
 
 /** What is worth a line of its own: trouble, and a budget of pulls. */
-function upstreamLines(
-  { name, circuit, retryAt, reason, offlineSince, rateLimit }: UpstreamState,
-  now: number,
-): string[] {
+function upstreamLines(upstream: UpstreamState, now: number): string[] {
+  const { name, circuit, retryAt, reason, offlineSince } = upstream;
   if (offlineSince !== undefined) {
     const forMs = formatDuration(Math.max(0, now - offlineSince));
     return [`${name} is set offline, for ${forMs} now (granary offline off ${name})`];
   }
-  const { limit, remaining } = rateLimit ?? {};
-  const budget = limit === undefined ? "" : `${remaining ?? 0} of ${limit} pulls left`;
-  if (circuit === "closed") return budget === "" ? [] : [`${name}: ${budget}`];
+  if (circuit === "closed") {
+    const words = [budgetWords(upstream, now), failureWords(upstream)].filter((each) => each !== undefined);
+    return words.length === 0 ? [] : [`${name}: ${words.join("; ")}`];
+  }
   const again = retryAt === undefined ? "" : `, asked again in ${formatDuration(Math.max(0, retryAt - now))}`;
   const why = reason === undefined ? "" : `: ${reason}`;
   return [`${name} ${circuit === "open" ? "is down" : "is being tried"}${again}${why}`];
@@ -62,9 +76,11 @@ function upstreamLines(
 function inOrder(upstreams: readonly UpstreamState[]): string[] {
   const working = upstreams.filter(
     ({ circuit, offlineSince }) => circuit === "closed" && offlineSince === undefined,
-  ).length;
-  const all = upstreams.length;
-  return working === all ? [`all ${all} in order`] : [`${working} of ${all} in order`];
+  );
+  const [count, all] = [working.length, upstreams.length];
+  const asked = working.flatMap((upstream) => latencyWords(upstream) ?? []).slice(0, MOST_LATENCIES);
+  const speed = asked.length === 0 ? "" : `; answers take ${asked.join(", ")}`;
+  return [`${count === all ? `all ${all}` : `${count} of ${all}`} in order${speed}`];
 }
 
 function fillLine(fill: Status["fills"][number]): string {

@@ -14,6 +14,7 @@ import { refuseUnknownQueries } from "./known-query.ts";
 import { pageRoutes } from "./page-files.ts";
 import { accessRoutes } from "./routes/access-routes.ts";
 import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
+import { clientRoutes } from "./routes/client-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
@@ -68,6 +69,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   passageRoutes(app, parts);
   trafficRoutes(app, parts);
   pullRoutes(app, parts);
+  clientRoutes(app, parts);
   pastEventRoutes(app, parts);
   troubleRoutes(app, parts);
   offlineRoutes(app, parts);

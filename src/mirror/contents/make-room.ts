@@ -1,20 +1,9 @@
 /** Owns making room by hand: what would go next, in its order and with the names that need it, and letting it go now. */
 import type { ContentRows } from "../../metadata/content-rows.ts";
+import type { RoomVictim } from "../mirror.ts";
+import type { Victim } from "../space/janitor.ts";
 import type { Space } from "../space/space.ts";
 import { repositoryName } from "./stored-names.ts";
-
-/** Something that goes for room. */
-type Victim = {
-  readonly kind: "blob" | "partial" | "damaged";
-  /** A digest; of a damaged file, its name. */
-  readonly what: string;
-  /** Bytes. */
-  readonly size: number;
-  /** Epoch ms; undefined where it does not count. */
-  readonly usedAt: number | undefined;
-  /** Repositories that list it, a few of them. */
-  readonly names: readonly string[];
-};
 
 export type MadeRoom = {
   /** Bytes that came free, or would. */
@@ -22,7 +11,7 @@ export type MadeRoom = {
   /** True where less comes free than was asked for: the rest is kept, being read, or not there. */
   readonly isLess: boolean;
   /** In their order; of a real run, those that were to go when it began. */
-  readonly next: readonly Victim[];
+  readonly next: readonly RoomVictim[];
   /** Those that are not told of one by one. */
   readonly more: number;
 };
@@ -50,17 +39,22 @@ export async function makeRoom(
   dryRun: boolean,
 ): Promise<MadeRoom> {
   const victims = await space.next(bytes);
-  const next: Victim[] = [];
-  for (const victim of victims.slice(0, MOST_TOLD)) {
-    const { kind, size } = victim;
-    const isFile = victim.kind === "damaged";
-    const names = isFile ? [] : (await rows.repositoriesWith(victim.digest, MOST_NAMES)).map(repositoryName);
-    const what = isFile ? victim.name : victim.digest;
-    next.push({ kind, what, size, usedAt: isFile ? undefined : victim.usedAt, names });
-  }
+  const next: RoomVictim[] = [];
+  for (const victim of victims.slice(0, MOST_TOLD)) next.push(await shownVictim(rows, victim));
   const planned = victims.reduce((sum, { size }) => sum + size, 0);
   const freed = dryRun ? planned : (await space.evict(bytes)).bytes;
   return { freed, isLess: freed < bytes, next, more: victims.length - next.length };
+}
+
+/** With the names of a few repositories that list it. */
+export async function shownVictim(
+  rows: Pick<ContentRows, "repositoriesWith">,
+  victim: Victim,
+): Promise<RoomVictim> {
+  const { kind, size } = victim;
+  if (victim.kind === "damaged") return { kind, what: victim.name, size, usedAt: undefined, names: [] };
+  const names = (await rows.repositoriesWith(victim.digest, MOST_NAMES)).map(repositoryName);
+  return { kind, what: victim.digest, size, usedAt: victim.usedAt, names };
 }
 
 export async function isMuchRoom({ space }: RoomParts, bytes: number): Promise<boolean> {

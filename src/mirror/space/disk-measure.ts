@@ -16,6 +16,9 @@ export type Budget = {
   readonly minFree: number;
 };
 
+/** All in bytes. */
+export type DiskUse = { readonly used: number; readonly budget: number; readonly free: number };
+
 export type Disk = { readonly free: number; readonly size: number };
 
 /** What was found at one moment; all in bytes. */

@@ -13,7 +13,8 @@ import { Semaphore } from "../../waiting/semaphore.ts";
 import { type Balance, balanceOf, lackingFor, type Measured, noRoomAtAll } from "./balance.ts";
 import type { Candidate } from "./coldest.ts";
 import type { Damage } from "./damage.ts";
-import { type Budget, DiskMeasure, type DiskMeasureParts, minFreeOf } from "./disk-measure.ts";
+import { type Budget, DiskMeasure, type DiskMeasureParts, type DiskUse, minFreeOf } from "./disk-measure.ts";
+import { goNext } from "./go-next.ts";
 import { Janitor, type JanitorParts, type Victim } from "./janitor.ts";
 import { type IdlePartial, Ledger } from "./ledger.ts";
 import type { Ownership } from "./ours-alone.ts";
@@ -26,9 +27,6 @@ export type SpaceParts = DiskMeasureParts &
     readonly damage: Damage;
     readonly metrics: Metrics;
   };
-
-/** All in bytes. */
-export type DiskUse = { readonly used: number; readonly budget: number; readonly free: number };
 
 /** Room for a fill that has not begun. */
 export type Reservation = {
@@ -128,6 +126,11 @@ export class Space {
   async next(bytes: number): Promise<Victim[]> {
     const { damaged } = await this.#measuring.look(true);
     return await this.#janitor.next(bytes, damaged);
+  }
+
+  /** The first few that would go, at most `count`, as they are now; nothing is written. Throws what Metadata throws. */
+  async goNext(count: number): Promise<Victim[]> {
+    return await goNext(this.#parts, await this.#measuring.look(), this.#ledger.idle(), count);
   }
 
   /** Evicts, coldest first, until `bytes` are freed or nothing is left that may go; returns what went. Never throws. */

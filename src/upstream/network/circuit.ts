@@ -88,6 +88,13 @@ export class Circuit {
     return { circuit: "open", retryAt: dateOf(limit.until), reason: limit.reason, openBecause: "limited" };
   }
 
+  /** When a limit is over of which the upstream named the end; epoch ms. */
+  get limitedUntil(): number | undefined {
+    const { clock } = this.#options;
+    const until = this.#limits.statedUntil;
+    return until === undefined ? undefined : clock.now() + until - clock.elapsed();
+  }
+
   /** True while the upstream is known to be away. */
   get isAway(): boolean {
     return this.#away !== undefined;

@@ -11,6 +11,12 @@ const NEVER = -1;
 /** Times are of the clock's `elapsed`. */
 type Demotion = { readonly since: number; readonly until: number; readonly forMs: number };
 
+type EndpointStanding = {
+  readonly endpoint: string;
+  readonly isFirst: boolean;
+  readonly demotedUntil: number | undefined;
+};
+
 export class Endpoints {
   readonly #clock: Clock;
   readonly #configured: readonly string[];
@@ -26,6 +32,15 @@ export class Endpoints {
     if (this.#demoted.size === 0) return this.#configured;
     // Among those that failed, the one that failed longest ago comes first.
     return [...this.#configured].sort((a, b) => this.#since(a) - this.#since(b));
+  }
+
+  /** In the configured order: whether each is asked first now, and until when it comes after the others (of the clock's `elapsed`). */
+  get standing(): readonly EndpointStanding[] {
+    const [first] = this.order;
+    return this.#configured.map((endpoint) => {
+      const until = this.#since(endpoint) === NEVER ? undefined : this.#demoted.get(endpoint)?.until;
+      return { endpoint, isFirst: endpoint === first, demotedUntil: until };
+    });
   }
 
   demote(endpoint: string): void {

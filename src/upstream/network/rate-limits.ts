@@ -21,6 +21,8 @@ export type Limit = {
   /** When it was met and when it is over, of the clock's `elapsed`. */
   readonly metAt: number;
   readonly until: number;
+  /** The upstream itself named the time at which it is over. */
+  readonly isStated: boolean;
   /** How often in a row it was met. */
   readonly times: number;
   /** It is over, and the one question that tests it has not been answered yet. */
@@ -43,6 +45,15 @@ export class RateLimits {
     const now = this.#clock.elapsed();
     for (const [key, limit] of this.#limits) if (!key.includes("\n") && limit.until > now) return limit;
     return undefined;
+  }
+
+  /** When the last limit in force is over of which the upstream named the end, of the clock's `elapsed`. */
+  get statedUntil(): number | undefined {
+    const now = this.#clock.elapsed();
+    let last: number | undefined;
+    for (const { until, isStated } of this.#limits.values())
+      if (isStated && until > now && until > (last ?? 0)) last = until;
+    return last;
   }
 
   /**
@@ -99,8 +110,10 @@ export class RateLimits {
     const now = this.#clock.elapsed();
     const times = (this.#limits.get(key)?.times ?? 0) + 1;
     const { firstMs, longestMs } = RATE_LIMIT_RETRIES;
-    const forMs = error.facts.retryAfterMs ?? Math.min(longestMs, firstMs * 2 ** (times - 1));
-    this.#limits.set(key, { reason: reasonOf(error), metAt: now, until: now + forMs, times, isTried: false });
+    const { retryAfterMs } = error.facts;
+    const isStated = retryAfterMs !== undefined;
+    const until = now + (retryAfterMs ?? Math.min(longestMs, firstMs * 2 ** (times - 1)));
+    this.#limits.set(key, { reason: reasonOf(error), metAt: now, until, isStated, times, isTried: false });
   }
 }
 

@@ -8,7 +8,7 @@ import type { LookupFunction } from "node:net";
 import type { Readable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import type { Environment } from "../../environment.ts";
-import { GranaryError } from "../../errors.ts";
+import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
@@ -18,6 +18,7 @@ import type { Upstream } from "../policy.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
 import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./dispatcher.ts";
+import type { Latency } from "./latency.ts";
 import type { OfflineSwitch } from "./offline-switch.ts";
 import { readProxies } from "./proxies.ts";
 import { transportError } from "./transport-error.ts";
@@ -81,6 +82,8 @@ export type TransportOptions = {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
+  /** Hears how long each answer took. */
+  readonly latency: Latency;
 };
 
 /** Enough for a registry, its token server and its CDN hosts, some of which change. */
@@ -88,7 +91,7 @@ const REMEMBERED_HOSTS = 64;
 
 /** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
 export function createTransport(options: TransportOptions): Transport {
-  const { upstream, userAgent, env, tls, lookup, offline, clock, log, metrics } = options;
+  const { upstream, userAgent, env, tls, lookup, offline, clock, log, metrics, latency } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
   const unsound = new LRUCache<string, true>({ max: REMEMBERED_HOSTS });
@@ -124,6 +127,10 @@ export function createTransport(options: TransportOptions): Transport {
     const { kind, method, url, isStranger, signal, body = null } = outgoing;
     // Here, because the request may have waited for a connection.
     if (offline.refusal !== undefined) throw offline.refusal;
+    const startedAt = clock.elapsed();
+    const answered = (ms: number | undefined, isFailed: boolean) => {
+      if (kind !== "token") latency.asked(url.origin, ms, isFailed);
+    };
     // The bytes of a compressed body are not those of the digest (docs/protocol.md#length-and-encoding).
     const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
     try {
@@ -134,10 +141,14 @@ export function createTransport(options: TransportOptions): Transport {
       const options = { origin: url.origin, path, method, headers, body, signal, reset: kind === "token" };
       const answer = await dispatchers[isStranger ? "bare" : "own"].of(url).request(options);
       count(outgoing, answer.statusCode);
+      answered(clock.elapsed() - startedAt, answer.statusCode >= 500);
       return { status: answer.statusCode, headers: singled(answer.headers), body: answer.body, url };
     } catch (error) {
       count(outgoing, "error");
-      throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
+      const failure = transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
+      // What we ended ourselves says nothing of the upstream.
+      if (!isGranaryError(failure, "aborted", "closed")) answered(undefined, true);
+      throw failure;
     }
   }
 

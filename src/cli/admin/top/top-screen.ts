@@ -6,6 +6,7 @@ import { formatBytes, formatDuration } from "../../../bytes/units.ts";
 import type { Status } from "../../../http/admin/routes/status-routes.ts";
 import { visibleLine } from "../../../observe/visible-text.ts";
 import { clockTime } from "../../progress-display.ts";
+import { budgetWords, failureWords, latencyWords } from "../upstream-words.ts";
 import { fillMap, MAP_LEGEND } from "./fill-map.ts";
 
 export type Screen = {
@@ -46,8 +47,15 @@ function headLines(status: Status, { where, before }: Seen): string[] {
     `To clients    ${rate("served")}${formatBytes(traffic.today.served)} today`,
     `From upstream ${rate("fetched")}${formatBytes(traffic.today.fetched)} today`,
     `Saved         ${signed(traffic.today.saved)} today, ${signed(traffic.all.saved)} in all`,
-    `Disk          ${formatBytes(disk.used)} of ${formatBytes(disk.budget)}${share}`,
+    `Disk          ${formatBytes(disk.used)} of ${formatBytes(disk.budget)}${share}${nextOf(status)}`,
   ];
+}
+
+/** ", next to go: 28MiB of docker.io/library/alpine": what would be evicted first. */
+function nextOf({ disk: { next = [] } }: Status): string {
+  const [first] = next;
+  if (first === undefined) return "";
+  return `, next to go: ${formatBytes(first.size)} of ${first.names[0] ?? first.what.slice(0, 19)}`;
 }
 
 function signed(bytes: number): string {
@@ -78,16 +86,17 @@ function fillLines(fill: Fill, now: number, width: number): string[] {
 }
 
 /** The image that it is for, where that is known. */
-function nameOf({ serves: [first], digest }: Fill): string {
+function nameOf({ serves: [first], digest, role }: Fill): string {
   const short = digest.slice(0, 19);
   if (first === undefined) return short;
-  return `${first.repository}${first.tag === undefined ? "" : `:${first.tag}`}`;
+  const name = `${first.repository}${first.tag === undefined ? "" : `:${first.tag}`}`;
+  return role === "layer" || role === "model" || role === "config" ? `${name} (${role})` : name;
 }
 
 type Pull = Status["pulls"][number];
 
 function pullLine(
-  { client, agent, repository, tag, platform, served, size, begunAt }: Pull,
+  { client, agent, repository, tag, platform, served, size, begunAt, bytesPerSecond, waiting }: Pull,
   now: number,
   width: number,
 ) {
@@ -95,24 +104,33 @@ function pullLine(
   const name = `${repository}${tag === null ? "" : `:${tag}`}`;
   const age = formatDuration(Math.max(0, now - begunAt));
   const wide = width >= 100 && platform !== null ? `  ${platform}` : "";
-  return `  ${client ?? "somebody"}  ${agent}  ${name}${wide}  ${amount}  ${age}`;
+  const rate = bytesPerSecond > 0 ? `  ${formatBytes(Math.round(bytesPerSecond))}/s` : "";
+  const waits = waiting > 0 && bytesPerSecond === 0 ? "  waiting" : "";
+  return `  ${client ?? "somebody"}  ${agent}  ${name}${wide}  ${amount}${rate}${waits}  ${age}`;
 }
 
 /** Trouble and budgets first; those that work are one line. */
 function upstreamLines({ upstreams, now }: Status): string[] {
   const working = upstreams.filter(
-    ({ circuit, rateLimit }) => circuit === "closed" && rateLimit === undefined,
+    (upstream) => upstream.circuit === "closed" && wordsOf(upstream, now).length === 0,
   );
   const told = upstreams
     .filter((upstream) => !working.includes(upstream))
-    .map(({ name, circuit, retryAt, reason, rateLimit }) => {
-      if (circuit === "closed")
-        return `  ${name}  ${rateLimit?.remaining ?? 0} of ${rateLimit?.limit ?? 0} pulls left`;
+    .map((upstream) => {
+      const { name, circuit, retryAt, reason } = upstream;
+      if (circuit === "closed") return `  ${name}  ${wordsOf(upstream, now).join("; ")}`;
       const again =
         retryAt === undefined ? "" : `, asked again in ${formatDuration(Math.max(0, retryAt - now))}`;
       return `  ${name}  ${circuit === "open" ? "down" : "being tried"}${again}${reason === undefined ? "" : `: ${reason}`}`;
     });
-  return working.length === 0 ? told : [...told, `  ${working.length} in order`];
+  if (working.length === 0) return told;
+  const asked = upstreams.flatMap((upstream) => latencyWords(upstream) ?? []);
+  const speed = asked.length === 0 ? "" : `; answers take ${asked.join(", ")}`;
+  return [...told, `  ${working.length} in order${speed}`];
+}
+
+function wordsOf(upstream: Status["upstreams"][number], now: number): string[] {
+  return [budgetWords(upstream, now), failureWords(upstream)].filter((each) => each !== undefined);
 }
 
 /** As many lines as there are rows; of what does not fit, the number of lines is told. */

@@ -1,86 +1,21 @@
 /** Owns `GET /api/v1/status`: what is happening now, in one answer. It computes nothing of its own. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { MirrorStatus } from "../../../mirror/mirror.ts";
-import { PURPOSES } from "../../../purpose.ts";
+import { fewOf } from "../../../records/clients.ts";
 import type { Records } from "../../../records/records.ts";
 import { version } from "../../../version.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
-import { answers, cellsSchema } from "../route-shapes.ts";
-
-const bytes = z.number().int().nonnegative();
-const time = z.number().openapi({ description: "Milliseconds since 1970." });
-
-const fillSchema = z.object({
-  digest: z.string(),
-  upstream: z.string(),
-  state: z.string(),
-  size: bytes.openapi({ description: "Bytes; what is present while nobody knows the size." }),
-  present: bytes,
-  lanes: z.number().openapi({ description: "Connections that bring its bytes." }),
-  readers: z.number().openapi({ description: "Clients that are being sent its bytes." }),
-  waits: z.number().openapi({ description: "Readers that wait for a byte that is not there yet." }),
-  purpose: z.enum(PURPOSES).openapi({ description: "The most urgent of those who want it now." }),
-  heldForMs: z.number().optional().openapi({
-    description: "For how long it leaves the line to clients, or waits for an upstream that is set offline.",
-  }),
-  begunAt: time,
-  bytesPerSecond: z.number(),
-  serves: z.array(
-    z.object({
-      repository: z.string(),
-      tag: z.string().optional(),
-      client: z.string().optional(),
-      purpose: z.enum(PURPOSES),
-      readers: z.number(),
-      waiting: z.number(),
-    }),
-  ),
-  runs: z
-    .array(z.object({ start: bytes, end: bytes }))
-    .openapi({ description: "The map of the blob: what is here, for drawing; `end` is not included." }),
-  cells: cellsSchema,
-  lanesAt: z.array(bytes).openapi({ description: "Where connections write." }),
-  readersAt: z.array(bytes).openapi({ description: "Where clients read." }),
-});
-
-const pullSchema = z
-  .object({
-    id: z.number().int(),
-    upstream: z.string(),
-    repository: z.string(),
-    tag: z.string().nullable(),
-    platform: z.string().nullable(),
-    client: z.string().nullable(),
-    agent: z.string(),
-    begunAt: time,
-    served: bytes,
-    size: bytes.nullable(),
-  })
-  .openapi({ description: "A pull that is going on." });
-
-const sumsSchema = z.object({
-  served: z.number().openapi({ description: "Bytes to clients." }),
-  fetched: z.number().openapi({ description: "Bytes from upstreams." }),
-  saved: z
-    .number()
-    .openapi({ description: "served - fetched; negative after a warm-up that nobody used yet." }),
-  pulls: z.number(),
-});
-
-const upstreamSchema = z.object({
-  name: z.string(),
-  circuit: z.enum(["closed", "open", "probing"]).openapi({
-    description: "closed: it works. open: it fails, and is not asked before retryAt.",
-  }),
-  retryAt: time.optional(),
-  reason: z.string().optional(),
-  offlineSince: time.optional().openapi({ description: "Set offline by a person: nothing is asked of it." }),
-  rateLimit: z
-    .object({ limit: z.number().optional(), remaining: z.number().optional() })
-    .optional()
-    .openapi({ description: "Pulls in a window, as the upstream says." }),
-});
+import { answers } from "../route-shapes.ts";
+import {
+  clientSchema,
+  diskSchema,
+  fillSchema,
+  pullSchema,
+  sumsSchema,
+  time,
+  upstreamSchema,
+} from "./status-shapes.ts";
 
 export const statusSchema = z
   .object({
@@ -89,11 +24,15 @@ export const statusSchema = z
     now: time,
     fills: z.array(fillSchema),
     upstreams: z.array(upstreamSchema),
-    disk: z.object({ used: bytes, budget: z.number(), free: bytes }),
+    disk: diskSchema,
     blobs: z.number(),
     manifests: z.number(),
     pins: z.number(),
     pulls: z.array(pullSchema).openapi({ description: "The newest hundred that go on." }),
+    clients: z.array(clientSchema).openapi({
+      description:
+        "Those that asked last, and those that came in first most recently: forty at most. /api/v1/clients lists all.",
+    }),
     traffic: z.object({ today: sumsSchema, all: sumsSchema }),
     troubles: z.array(z.string()).openapi({ description: "What is wrong, each with what to do about it." }),
   })
@@ -116,57 +55,76 @@ export function statusRoutes(app: AdminApp, parts: StatusParts): void {
 }
 
 const MOST_PULLS = 100;
+const MOST_CLIENTS = 40;
 
 /** What the route answers, and what listeners to events get each second. */
 export async function statusOf({ mirror, records, clock, startedAt }: StatusParts) {
-  const status = await mirror.status();
+  const { fills, upstreams, troubles, disk, ...sums } = await mirror.status();
   const { today, all } = records.traffic.totals();
-  const pulls = records.pulls.running.filter(({ state }) => state === "running").slice(-MOST_PULLS);
-  const now = clock.now();
-  return { version, startedAt, now, ...shown(status), pulls: pulls.map(pullView), traffic: { today, all } };
-}
-
-function pullView({
-  id,
-  upstream,
-  repository,
-  tag,
-  platform,
-  client,
-  agent,
-  begunAt,
-  served,
-  size,
-}: Records["pulls"]["running"][number]) {
-  return { id, upstream, repository, tag, platform, client, agent, begunAt, served, size };
-}
-
-function shown({ fills, upstreams, troubles, ...sums }: MirrorStatus) {
+  const waiting = waitsOf(fills);
   return {
+    ...{ version, startedAt, now: clock.now() },
     ...sums,
+    disk: { ...disk, next: disk.next?.map((victim) => ({ ...victim, names: [...victim.names] })) },
     fills: fills.map(fillView),
-    upstreams: upstreams.map(({ name, circuit, retryAt, reason, offlineSince, rateLimit }) => ({
-      name,
-      circuit,
-      retryAt,
-      reason,
-      offlineSince,
-      rateLimit,
-    })),
+    upstreams: upstreams.map(upstreamView),
     troubles: [...troubles],
+    pulls: records.pulls.shown.slice(-MOST_PULLS).map((pull) => pullView(pull, waiting.get(pull.id) ?? 0)),
+    clients: [...fewOf(records.clients.all, MOST_CLIENTS)],
+    traffic: { today, all },
   };
 }
 
-function fillView({ serves, runs, lanesAt, readersAt, ...facts }: MirrorStatus["fills"][number]) {
+type Fills = MirrorStatus["fills"];
+
+/** By pull: how many of its requests wait for bytes. */
+function waitsOf(fills: Fills): ReadonlyMap<number, number> {
+  const found = new Map<number, number>();
+  for (const { serves } of fills)
+    for (const { pull, waiting } of serves)
+      if (pull !== undefined && waiting > 0)
+        found.set(Number(pull), (found.get(Number(pull)) ?? 0) + waiting);
+  return found;
+}
+
+function pullView(pull: Records["pulls"]["shown"][number], waiting: number) {
+  const { id, upstream, repository, tag, platform, client, agent, begunAt, served, size } = pull;
+  const { requests, bytesPerSecond } = pull;
+  return {
+    ...{ id, upstream, repository, tag, platform, client, agent, begunAt, served, size },
+    ...{ bytesPerSecond, requests, waiting },
+  };
+}
+
+function upstreamView(upstream: MirrorStatus["upstreams"][number]) {
+  const {
+    openBecause,
+    name,
+    circuit,
+    retryAt,
+    reason,
+    offlineSince,
+    rateLimit,
+    budgetReturn,
+    answers,
+    endpoints,
+  } = upstream;
+  const { at: resetAt, isStated } = budgetReturn ?? {};
+  const isLimited = rateLimit !== undefined || budgetReturn !== undefined;
+  return {
+    ...{ name, circuit, openBecause, retryAt, reason, offlineSince },
+    ...answers,
+    rateLimit: isLimited ? { ...rateLimit, resetAt, isStated } : undefined,
+    endpoints: endpoints !== undefined && endpoints.length > 1 ? [...endpoints] : undefined,
+  };
+}
+
+function fillView({ serves, runs, lanesAt, readersAt, ...facts }: Fills[number]) {
   return {
     ...facts,
-    serves: serves.map(({ repository, tag, client, purpose, readers, waiting }) => ({
-      repository,
-      tag,
-      client,
-      purpose,
-      readers,
-      waiting,
+    serves: serves.map(({ repository, tag, client, pull, purpose, readers, waiting }) => ({
+      ...{ repository, tag, client, purpose, readers, waiting },
+      pull: pull === undefined ? undefined : Number(pull),
     })),
     runs: [...runs],
     lanesAt: [...lanesAt],

@@ -49,8 +49,12 @@ function status(change: Partial<Status> = {}): Status {
         begunAt: 1_000_000,
         served: 25 * MiB,
         size: 100 * MiB,
+        bytesPerSecond: 0,
+        requests: 1,
+        waiting: 0,
       },
     ],
+    clients: [],
     upstreams: [
       { name: "docker.io", circuit: "closed", rateLimit: { limit: 100, remaining: 87 } },
       { name: "ghcr.io", circuit: "open", retryAt: 1_022_000, reason: "connection refused" },
