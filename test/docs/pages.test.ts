@@ -4,14 +4,13 @@
  */
 import { access, readdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { Command } from "commander";
 import { describe, expect, it } from "vitest";
 import { parse } from "yaml";
-import { commands } from "../../src/cli/commands.ts";
 import { loadSettings } from "../../src/config/load.ts";
 import * as library from "../../src/index.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
+import { unknownIn } from "./command-lines.ts";
 import { anchorsOf, blocksOf, linksIn, ROOT, readPage, rowsUnder } from "./markdown.ts";
 
 async function pages(): Promise<string[]> {
@@ -122,22 +121,4 @@ async function leadsSomewhere(page: string, link: string): Promise<boolean> {
   return (
     anchorsOf(text).includes(anchor) || text.includes(`id="${anchor}"`) || text.includes(`name="${anchor}"`)
   );
-}
-
-/** The first word of a command line that no command or option of Granary is called by. */
-async function unknownIn(line: string): Promise<string | undefined> {
-  let known: readonly Command[] = await commands();
-  let options: readonly string[] = ["--help"];
-  for (const word of line.split(/\s+/)) {
-    if (word.startsWith("--")) {
-      if (!options.includes(word)) return word;
-      continue;
-    }
-    const command = known.find((one) => one.name() === word);
-    if (known.length > 0 && command === undefined) return word;
-    if (command === undefined) continue;
-    known = command.commands;
-    options = command.options.map(({ long }) => long ?? "");
-  }
-  return undefined;
 }

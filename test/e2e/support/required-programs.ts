@@ -9,7 +9,16 @@ import { describe, test } from "vitest";
 
 /** Like `describe`, for tests that need `programs` and root. */
 export function describeWith(programs: readonly string[], title: string, define: () => void): void {
-  const lacking = missing(programs);
+  const isRoot = process.getuid?.() === 0;
+  describeUnless([...missing(programs), ...(isRoot ? [] : ["root rights"])], title, define);
+}
+
+/** The same for programs that need no rights. */
+export function describeWithPrograms(programs: readonly string[], title: string, define: () => void): void {
+  describeUnless(missing(programs), title, define);
+}
+
+function describeUnless(lacking: readonly string[], title: string, define: () => void): void {
   if (lacking.length === 0) {
     describe(title, define);
     return;
@@ -35,8 +44,7 @@ function excused(): readonly string[] {
 }
 
 function missing(programs: readonly string[]): string[] {
-  const absent = programs.filter((program) => !installed(program));
-  return process.getuid?.() === 0 ? absent : [...absent, "root rights"];
+  return programs.filter((program) => !installed(program));
 }
 
 /** Whether `program` can be run from PATH or from where Debian keeps daemons. */
