@@ -64,6 +64,11 @@ export function pageRoutes(app: AdminApp): void {
     return loading;
   };
   app.get("/", async (context) => answer(context, (await served()).document, "no-cache"));
+  // Browsers ask for it where a document names no picture, as /api does.
+  app.get("/favicon.ico", async (context) => {
+    const icon = (await served()).files.get("/page/icon.svg");
+    return icon === undefined ? await context.notFound() : await answer(context, icon, "no-cache");
+  });
   app.get("/page/*", async (context) => {
     const { version, files } = await served();
     const asked = meantBy(context.req.path);

@@ -78,6 +78,12 @@ test("its policy names the one script inside it, and lets no other in", async ()
   expect(document.text).not.toMatch(/ style="| on\w+="/);
 });
 
+test("the page of the API has the same picture in its tab", async () => {
+  const admin = await startAdmin();
+  const answer = await admin.ask("/favicon.ico");
+  expect([answer.status, answer.headers["content-type"]]).toEqual([200, "image/svg+xml"]);
+});
+
 test("a document of the version before gets the files of now, and keeps none of them under the old name", async () => {
   const admin = await startAdmin();
   const answer = await admin.ask("/page/v-another-version/main.js");

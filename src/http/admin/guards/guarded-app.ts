@@ -87,8 +87,8 @@ async function logIn(context: Asked, guard: Guard, token: string): Promise<Respo
   const { value, lifeMs } = guard.newCookie();
   const secure = isBehindTls(context);
   setCookie(context, cookieName(context), value, { ...COOKIE, secure, maxAge: lifeMs / 1000 });
-  // The token stands in the address of this page, which has no form.
-  context.header("Referrer-Policy", "no-referrer");
+  // The token stands in the address then, of a page that has no form. From the form, the page goes on where its reader was before.
+  if (context.req.method === "GET") context.header("Referrer-Policy", "no-referrer");
   // Not a redirect: after a click on a link elsewhere, a browser would leave the cookie out of what it is redirected to.
   return context.html(goOnPage());
 }
