@@ -1,108 +1,108 @@
-/** Owns the view of the past: served, fetched and saved by hour, day or month, and the repositories and clients that pull most. */
+/** Owns the view of the past: what was served, fetched and saved by hour, day or month, the repositories and clients that pull most, and the pulls. */
 import { html } from "htm/preact";
+import { useState } from "preact/hooks";
 import { get } from "../api.js";
-import { ago, counted, duration, nameOf, size } from "../format.js";
-import { status } from "../live.js";
+import { counted, nameOf, percent, size } from "../format.js";
 import { useAsked, Waiting } from "../parts/asked.js";
-import { TrafficChart } from "../parts/chart.js";
-import { ask, route } from "../route.js";
+import { PeriodBars } from "../parts/period-bars.js";
+import { PullList } from "../parts/pull-list.js";
+import { sumOf } from "../periods.js";
+import { ask, linkTo, route } from "../route.js";
+
+/** @typedef {import("../periods.js").Sums & { readonly name: string }} Item */
 
 const SPANS = /** @type {const} */ ([
-  ["hour", "the last two days, by hour", 2, 48],
-  ["day", "the last month, by day", 31, 31],
-  ["month", "the last two years, by month", 731, 24],
+  ["hour", "By hour", "today and yesterday", 2],
+  ["day", "By day", "the last 31 days", 31],
+  ["month", "By month", "the last two years", 731],
 ]);
-const AGAIN_MS = 30_000;
+const AGAIN_MS = 15_000;
+const PAGE = 10;
+
+/** Whether the settings keep the addresses of clients. True as long as that is not known. */
+function useKeepsClients() {
+  const settings = useAsked((signal) => get("/api/v1/settings", {}, signal), []);
+  return settings.data?.settings?.traffic?.clientsMs !== 0;
+}
 
 export function History() {
   const { by = "day" } = route.value.query;
-  const [unit, label, days, most] = SPANS.find(([name]) => name === by) ?? SPANS[1];
+  const [unit, , span, days] = SPANS.find(([name]) => name === by) ?? SPANS[1];
+  const keepsClients = useKeepsClients();
   const traffic = useAsked(
-    (signal) => get("/api/v1/traffic", { by: unit, days, limit: 1_000 }, signal),
+    (signal) => get("/api/v1/traffic", { by: unit, days, empty: true, limit: 1_000 }, signal),
     [unit],
     AGAIN_MS,
   );
-  return html`<h1 class="hidden">History</h1>
-    <section class="card">
-      <header><h2>Traffic</h2><div class="bar" role="group" aria-label="Span">${SPANS.map(([name, text]) => html`<button key=${name} class="plain" aria-pressed=${name === unit} onClick=${() => ask({ by: name })}>${text.split(", ")[0]}</button>`)}</div></header>
+  // An answer to the question before this one has periods of another length.
+  const periods = traffic.data?.by === unit ? /** @type {readonly Item[]} */ (traffic.data.items) : undefined;
+  return html`<section class="card stack history">
+      <header><div><h1 class="title">History</h1><p class="quiet">${sentence(span)}, by the clock of Granary’s machine</p></div>
+        <div class="toggle" role="group" aria-label="Periods">${SPANS.map(([name, title]) => html`<button key=${name} type="button" class="plain" aria-pressed=${name === unit} onClick=${() => ask({ by: name })}>${title}</button>`)}</div></header>
       <${Waiting} asked=${traffic} />
-      ${traffic.data !== undefined && html`<${TrafficChart} points=${pointsOf(traffic.data.items, unit, most)} unit=${unit} label=${label} />`}
+      ${periods !== undefined && html`<${Headline} periods=${periods} /><${PeriodBars} key=${unit} periods=${periods.toReversed()} unit=${unit} label=${`Bytes to clients and from the internet ${SPANS.find(([name]) => name === unit)?.[1].toLowerCase()}, ${span}`} />`}
     </section>
-    <div class="columns"><${Most} title="Images and models" by="repository" days=${days} /><${Most} title="Clients" by="client" days=${days} /></div>
-    <${LastPulls} />`;
+    <div class="columns">
+      <${Most} key=${`repositories ${days}`} title="Images and models" by="repository" days=${days} span=${span} />
+      ${
+        keepsClients
+          ? html`<${Most} key=${`clients ${days}`} title="Clients" by="client" days=${days} span=${span} />`
+          : html`<section class="card"><header><h2>Clients</h2></header><${NotKept} /></section>`
+      }
+    </div>
+    <${PullList} keepsClients=${keepsClients} />`;
 }
 
-/**
- * The server names periods as texts of its own time: "2026-11-28", "2026-11-28 14", "2026-11".
- * @param {readonly any[]} items
- * @param {string} unit
- * @param {number} most
- */
-function pointsOf(items, unit, most) {
-  const known = new Map(items.map((item) => [timeOf(item.name), item]));
-  const newest = new Date();
-  return Array.from({ length: most }, (_, index) => {
-    const back = most - 1 - index;
-    const at =
-      unit === "hour"
-        ? new Date(newest.getFullYear(), newest.getMonth(), newest.getDate(), newest.getHours() - back)
-        : unit === "day"
-          ? new Date(newest.getFullYear(), newest.getMonth(), newest.getDate() - back)
-          : new Date(newest.getFullYear(), newest.getMonth() - back);
-    const { served = 0, fetched = 0 } = known.get(at.getTime()) ?? {};
-    return { at: at.getTime(), served, fetched };
-  });
+function NotKept() {
+  return html`<p class="empty">The addresses of clients are not kept: the settings say <code>traffic.clients: off</code>. What was pulled, and when, is kept all the same.</p>`;
 }
 
-/** @param {string} name */
-function timeOf(name) {
-  const [year = 1970, month = 1, day = 1, hour = 0] = (name.match(/\d+/g) ?? []).map(Number);
-  return new Date(year, month - 1, day, hour).getTime();
+/** @param {{ readonly periods: readonly Item[] }} props */
+function Headline({ periods }) {
+  const { served, fetched, saved, pulls } = sumOf(periods);
+  return html`<dl class="headline">
+    <div class="is-saved"><dt>Saved</dt><dd data-bytes=${saved}>${size(saved)}${saved > 0 && html` <small>${percent(saved, served)}</small>`}</dd></div>
+    <div><dt>To clients</dt><dd data-bytes=${served}>${size(served)}</dd></div>
+    <div><dt>From the internet</dt><dd data-bytes=${fetched}>${size(fetched)}</dd></div>
+    <div><dt>Pulls</dt><dd>${pulls.toLocaleString("en")}</dd></div></dl>
+    ${saved < 0 && html`<p class="quiet">More was fetched than served until now, as by warm-ups that nobody used yet.</p>`}`;
 }
 
-/** @param {{ readonly title: string, readonly by: "repository" | "client", readonly days: number }} props */
-function Most({ title, by, days }) {
+/** @param {{ readonly title: string, readonly by: "repository" | "client", readonly days: number, readonly span: string }} props */
+function Most({ title, by, days, span }) {
+  const [limit, setLimit] = useState(PAGE);
   const asked = useAsked(
-    (signal) => get("/api/v1/traffic", { by, days, limit: 15 }, signal),
-    [by, days],
+    (signal) => get("/api/v1/traffic", { by, days, limit }, signal),
+    [by, days, limit],
     AGAIN_MS,
   );
-  const items = asked.data?.items ?? [];
-  const largest = Math.max(1, ...items.map((/** @type {any} */ { served }) => served));
-  return html`<section class="card"><header><h2>${title}</h2><span class="quiet">most to clients</span></header>
+  const items = /** @type {readonly Item[]} */ (asked.data?.items ?? []);
+  const largest = Math.max(1, ...items.map(({ served }) => served));
+  return html`<section class="card most"><header><h2>${title}</h2><span class="quiet">most to clients, ${span}</span></header>
     <${Waiting} asked=${asked} />
     ${asked.data !== undefined && items.length === 0 && html`<p class="empty">Nothing was pulled in this time.</p>`}
-    <ul class="rows">${items.map(
-      (
-        /** @type {any} */ item,
-      ) => html`<li key=${item.name}><span class="cut">${plainName(item.name)}</span><span class="right">${size(item.served)}</span>
-      <div class="meter wide-row"><i style=${{ width: `${(item.served / largest) * 100}%` }}></i></div>
-      <span class="small quiet">${counted(item.pulls, "pull")}</span><span class="small quiet right">${by === "repository" && item.saved > 0 && `${size(item.saved)} saved`}</span></li>`,
-    )}</ul>
+    <ul class="rows">${items.map((item) => html`<${Line} key=${item.name} item=${item} by=${by} largest=${largest} />`)}</ul>
+    ${asked.data?.next !== undefined && limit < 1_000 && html`<button class="more" type="button" onClick=${() => setLimit(Math.min(1_000, limit + 4 * PAGE))}>Show more</button>`}
   </section>`;
 }
 
-/** @param {string} name */
-function plainName(name) {
+/** @param {{ readonly item: Item, readonly by: "repository" | "client", readonly largest: number }} props */
+function Line({ item: { name, served, saved, pulls }, by, largest }) {
+  return html`<li><span class="name">${by === "client" ? html`<a href=${linkTo("history", { ...route.value.query, search: name })}>${name}</a>` : repositoryLink(name)}</span>
+    <span class="right" data-bytes=${served}>${size(served)}</span>
+    <div class="meter wide-row"><i style=${{ width: `${(served / largest) * 100}%` }}></i></div>
+    <span class="small quiet">${counted(pulls, "pull")}</span><span class="small quiet right">${by === "repository" && saved > 0 && `${size(saved)} saved`}</span></li>`;
+}
+
+/** Names beyond a number, and those that do not exist, are counted together. @param {string} name */
+function repositoryLink(name) {
   const [upstream = "", ...rest] = name.split("/");
-  return rest.length === 0 ? name : nameOf({ upstream, repository: rest.join("/") });
+  const repository = rest.join("/");
+  if (repository === "" || repository.startsWith("(")) return `Others of ${upstream}`;
+  return html`<a href=${linkTo("contents", { search: name })}>${nameOf({ upstream, repository })}</a>`;
 }
 
-function LastPulls() {
-  const asked = useAsked((signal) => get("/api/v1/pulls", { limit: 50 }, signal), [], AGAIN_MS);
-  const now = status.value?.now ?? Date.now();
-  return html`<section class="card"><header><h2>Last pulls</h2></header><${Waiting} asked=${asked} />
-    ${
-      asked.data !== undefined &&
-      asked.data.items.length > 0 &&
-      html`<div class="scroll"><table>
-      <thead><tr><th>Name</th><th>Client</th><th class="number-cell">To it</th><th class="wide">Took</th><th>When</th></tr></thead>
-      <tbody>${asked.data.items.map(
-        (
-          /** @type {any} */ pull,
-        ) => html`<tr key=${pull.id}><td class="name">${nameOf(pull)} ${pull.platform !== undefined && html`<span class="tag">${pull.platform}</span>`} ${pull.state === "failed" && html`<span class="bad">${pull.reason ?? "failed"}</span>`}</td>
-        <td>${pull.client ?? ""} <span class="quiet small">${pull.agent}</span></td><td class="number-cell">${size(pull.served)}</td><td class="wide quiet">${duration(pull.tookMs)}</td><td class="quiet">${pull.state === "running" ? "now" : ago(pull.begunAt, now)}</td></tr>`,
-      )}</tbody></table></div>`
-    }
-  </section>`;
+/** @param {string} text */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
