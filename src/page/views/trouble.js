@@ -1,69 +1,89 @@
-/** Owns the view of what is wrong: what is so now with what to do about it, the last failures by their cause, and what else happened. */
+/** Owns the view of what is wrong: what is so now, what failed lately by its cause, each with what to do about it, what the doctor finds, and what happened. */
 import { html } from "htm/preact";
 import { get } from "../api.js";
-import { counted, moment } from "../format.js";
+import { ago, counted, moment } from "../format.js";
 import { events, status } from "../live.js";
 import { useAsked, Waiting } from "../parts/asked.js";
+import { useCalm } from "../parts/calm.js";
+import { Command } from "../parts/command.js";
+import { EventList } from "../parts/event-list.js";
 import { Icon } from "../parts/icon.js";
 
-/** What a failure means for a person. @type {Readonly<Record<string, readonly [string, string]>>} */
-const CAUSES = {
-  "pull-failed": ["Pulls that failed", "The sentence names the cause. What was fetched until then is kept."],
-  "upstream-down": [
-    "Upstreams that did not answer",
-    "What is stored is served meanwhile; they are asked again by themselves.",
-  ],
-  "upstream-limited": [
-    "Upstreams that limit you",
-    "Give Granary a login there, or wait: stored tags are served meanwhile.",
-  ],
-  "digest-mismatch": [
-    "Wrong bytes",
-    "They were not served. granary verify --repair looks through everything.",
-  ],
-  "fill-paused": ["Transfers that pause", "They go on by themselves when the upstream answers."],
-};
+/** @typedef {import("../live.js").ToldEvent} ToldEvent */
+/**
+ * @typedef {{ readonly cause: string, readonly upstream?: string, readonly title: string, readonly todo: string, readonly command?: string,
+ *   readonly times: number, readonly pulls: number, readonly firstAt: number, readonly lastAt: number, readonly overAt?: number,
+ *   readonly newest: readonly ToldEvent[] }} Trouble
+ */
+/** @typedef {{ readonly area: string, readonly level: "good" | "note" | "wrong", readonly text: string, readonly todo?: string }} Finding */
+
+const DAYS = 7;
+const AGAIN_MS = 30_000;
+/** Kinds of events after which the list of failures is another one. */
+const TELLING = ["failed", "mismatch", "down", "limited", "up", "online", "job-ended"];
+
+/** The newest event that changes what failed, at most once in two seconds: hundreds can fail at once. */
+function useNewestFailure() {
+  const found = events.value.find(({ kind }) => TELLING.some((part) => kind.endsWith(part)));
+  return useCalm(found?.id, 2_000);
+}
 
 export function Trouble() {
-  const past = useAsked((signal) => get("/api/v1/events/past", { limit: 300 }, signal), []);
+  const newest = useNewestFailure();
+  const failures = useAsked((signal) => get("/api/v1/troubles", { days: DAYS }, signal), [newest], AGAIN_MS);
+  const groups = /** @type {readonly Trouble[]} */ (failures.data?.items ?? []);
   const doctor = useAsked((signal) => get("/api/v1/doctor", {}, signal), []);
-  const known = new Map([...(past.data?.items ?? []), ...events.value].map((event) => [event.id, event]));
-  const all = [...known.values()].sort((a, b) => b.id - a.id);
-  return html`<h1 class="hidden">Trouble</h1><${Current} /><div class="columns">
-    <div class="stack"><${Waiting} asked=${past} />${Object.keys(CAUSES).map((kind) => html`<${Cause} key=${kind} kind=${kind} found=${all.filter((event) => event.kind === kind)} />`)}</div>
-    <div class="stack"><${Doctor} asked=${doctor} /><${Recent} all=${all} /></div></div>`;
+  return html`<h1 class="hidden">Trouble</h1><${Current} />
+    <div class="columns wide-first trouble">
+      <section class="card failures"><header><h2>What failed lately</h2><span class="quiet">the last ${DAYS} days, by cause</span></header>
+        <${Waiting} asked=${failures} />
+        ${failures.data !== undefined && groups.length === 0 && html`<p class="empty"><${Icon} name="check" /> Nothing failed.</p>`}
+        ${groups.map((group) => html`<${Group} key=${`${group.cause} ${group.upstream}`} group=${group} />`)}
+      </section>
+      <div class="stack"><${Doctor} asked=${doctor} /><${EventList} /></div>
+    </div>`;
 }
 
 function Current() {
-  const troubles = status.value?.troubles ?? [];
+  const troubles = status.value?.troubles;
+  if (troubles === undefined) return null;
   if (troubles.length === 0)
     return html`<p class="banner good"><${Icon} name="check" /><span>All is well right now.</span></p>`;
-  return troubles.map(
-    (text) => html`<p class="banner bad" key=${text}><${Icon} name="warning" /><span>${text}</span></p>`,
-  );
+  return html`<section class="stack" aria-label="Wrong right now">${troubles.map((text) => html`<p class="banner bad" key=${text}><${Icon} name="warning" /><span class="name">${text}</span></p>`)}</section>`;
 }
 
-/** @param {{ readonly kind: string, readonly found: readonly any[] }} props */
-function Cause({ kind, found }) {
-  const [title, advice] = CAUSES[kind] ?? [kind, ""];
+/** @param {{ readonly group: Trouble }} props */
+function Group({ group }) {
+  const { title, todo, command, times, pulls, firstAt, lastAt, overAt, newest } = group;
   const now = status.value?.now ?? Date.now();
-  if (found.length === 0) return null;
-  /** @type {Map<string, any[]>} */
-  const groups = Map.groupBy(found, ({ facts }) => String(facts.reason ?? facts.upstream ?? ""));
-  return html`<section class="card"><header><h2>${title}</h2><span class="quiet">${counted(found.length, "time")}</span></header><p class="quiet">${advice}</p>
-    <ul class="rows">${[...groups.values()].slice(0, 20).map((group) => html`<li key=${group[0].id}><span class="name">${group[0].text}</span><span class="right quiet small">${group.length > 1 && `${group.length}×, `}${moment(group[0].at, now)}</span></li>`)}</ul></section>`;
+  const ofPulls = pulls > 0 && pulls < times ? `, ${counted(pulls, "pull")} of them` : "";
+  return html`<article class="failure" data-cause=${group.cause}>
+    <h3 class="name"><span class=${`dot inline ${overAt === undefined ? "bad" : "quiet"}`}></span> ${title}</h3>
+    <p class="quiet small">${pulls === times ? counted(times, "pull") : `${counted(times, "time")}${ofPulls}`} · last ${ago(lastAt, now)}${times > 1 && ` · first ${moment(firstAt, now)}`}${overAt !== undefined && html` · <span class="good">over since ${moment(overAt, now)}</span>`}</p>
+    <p class="name">${todo}</p>
+    ${command !== undefined && html`<${Command} text=${command} label="Copy the command" />`}
+    <details><summary>${newest.length === times ? `What happened, ${counted(times, "time")}` : `The last ${newest.length} of ${times.toLocaleString("en")}`}</summary>
+      <ul class="rows">${newest.map(({ id, at, text, facts }) => html`<li key=${id}><span class="name">${text}${facts.client !== undefined && html` <span class="quiet small">${facts.client}</span>`}</span><span class="right quiet small">${moment(at, now)}</span></li>`)}</ul></details>
+  </article>`;
 }
 
-/** @param {{ readonly asked: any }} props */
+/** @param {{ readonly asked: import("../parts/asked.js").Asked<{ readonly findings: readonly Finding[] }> }} props */
 function Doctor({ asked }) {
-  return html`<section class="card"><header><h2>Looked at</h2><button class="plain" disabled=${asked.isAsking} onClick=${asked.again}><${Icon} name="refresh" />Look again</button></header><${Waiting} asked=${asked} />
-    <ul class="rows">${asked.data?.findings.map((/** @type {any} */ finding) => html`<li key=${`${finding.area} ${finding.text}`}><span><span class=${`dot inline ${finding.level === "wrong" ? "bad" : finding.level}`}></span> ${finding.text}${finding.todo !== undefined && html`<br /><span class="small">${finding.todo}</span>`}</span><span class="right small quiet">${finding.area}</span></li>`)}</ul></section>`;
+  const findings = asked.data?.findings ?? [];
+  const bad = findings.filter(({ level }) => level !== "good");
+  const good = findings.filter(({ level }) => level === "good");
+  return html`<section class="card doctor"><header><h2>What the doctor finds</h2>
+      <button class="plain" type="button" disabled=${asked.isAsking} aria-busy=${asked.data !== undefined && asked.isAsking ? "true" : undefined} onClick=${asked.again}><${Icon} name="refresh" />${asked.isAsking ? "Looking …" : "Look again"}</button></header>
+    <${Waiting} asked=${asked} />
+    ${asked.data !== undefined && bad.length === 0 && html`<p class="good"><${Icon} name="check" /> Settings, disk, listeners and upstreams are well.</p>`}
+    ${bad.length > 0 && html`<ul class="rows">${bad.map((finding) => html`<${Found} key=${`${finding.area} ${finding.text}`} finding=${finding} />`)}</ul>`}
+    ${good.length > 0 && html`<details><summary>${counted(good.length, "thing")} that ${good.length === 1 ? "is" : "are"} well</summary><ul class="rows">${good.map((finding) => html`<${Found} key=${`${finding.area} ${finding.text}`} finding=${finding} />`)}</ul></details>`}
+    <${Command} text="granary doctor" label="Copy the command" />
+    <p class="quiet small">The command looks at the clients of a machine as well, and at a pull by each.</p></section>`;
 }
 
-/** @param {{ readonly all: readonly any[] }} props */
-function Recent({ all }) {
-  const now = status.value?.now ?? Date.now();
-  return html`<section class="card"><header><h2>What happened</h2></header>
-    ${all.length === 0 && html`<p class="empty">Nothing yet.</p>`}
-    <ul class="rows">${all.slice(0, 60).map((event) => html`<li key=${event.id}><span class="name">${event.text}</span><span class="right small quiet">${moment(event.at, now)}</span></li>`)}</ul></section>`;
+/** @param {{ readonly finding: Finding }} props */
+function Found({ finding: { area, level, text, todo } }) {
+  return html`<li><span class="name"><span class=${`dot inline ${level === "wrong" ? "bad" : level}`}></span> <span class="hidden">${{ good: "well: ", note: "to know: ", wrong: "wrong: " }[level]}</span>${text}</span><span class="right small quiet">${area}</span>
+    ${todo !== undefined && html`<span class="wide-row small name">${todo}</span>`}</li>`;
 }
