@@ -1,62 +1,35 @@
-/** Owns the minutes of the last hour: those before the page was opened come from the server, later ones from its snapshots. */
+/**
+ * Owns the minutes of the last hour. They are the server's own numbers: all of them when the page begins or has missed some, and then the last two
+ * with each snapshot. The page adds up nothing itself.
+ */
 import { effect, signal } from "@preact/signals";
 import { get } from "./api.js";
 import { status } from "./live.js";
+import { wholeHour } from "./whole-hour.js";
 
-/** @typedef {{ readonly at: number, served: number, fetched: number }} Minute */
+/** All minutes until now, the oldest first; those without traffic are 0. */
+export const minutes = signal(/** @type {readonly import("./whole-hour.js").Minute[]} */ ([]));
 
-const MINUTE_MS = 60_000;
-const SHOWN = 60;
-
-export const minutes = signal(/** @type {readonly Minute[]} */ ([]));
-
-/** @type {{ at: number, served: number, fetched: number } | undefined} */
-let last;
-
-/** @param {number} at */
-function minuteOf(at) {
-  return Math.floor(at / MINUTE_MS) * MINUTE_MS;
-}
-
-/**
- * All minutes until now; those without traffic are 0.
- * @param {readonly Minute[]} known
- * @param {number} now
- */
-function whole(known, now) {
-  const byTime = new Map(known.map((minute) => [minute.at, minute]));
-  return Array.from({ length: SHOWN }, (_, index) => {
-    const at = minuteOf(now) - (SHOWN - 1 - index) * MINUTE_MS;
-    return byTime.get(at) ?? { at, served: 0, fetched: 0 };
-  });
-}
+/** Of the last snapshot; more than this later, minutes between may be missing. */
+let last = 0;
+const GAP_MS = 60_000;
 
 effect(() => {
   const now = status.value;
   if (now === undefined) return;
-  const { served, fetched } = now.traffic.all;
-  const before = last;
-  last = { at: now.now, served, fetched };
-  const filled = whole(minutes.peek(), now.now);
-  const newest = filled.at(-1);
-  if (newest !== undefined && before !== undefined) {
-    const grown = {
-      at: newest.at,
-      served: newest.served + Math.max(0, served - before.served),
-      fetched: newest.fetched + Math.max(0, fetched - before.fetched),
-    };
-    filled.splice(-1, 1, grown);
-  }
-  minutes.value = filled;
+  minutes.value = wholeHour(minutes.peek(), now.traffic.minutes, now);
+  if (Math.abs(now.now - last) > GAP_MS) askAll();
+  last = now.now;
 });
 
-get("/api/v1/traffic/minutes").then(
-  ({ items }) => {
-    const mine = new Map(minutes.peek().map((minute) => [minute.at, minute]));
-    for (const minute of items) mine.set(minute.at, minute);
-    minutes.value = whole([...mine.values()], status.peek()?.now ?? Date.now());
-  },
-  () => {
-    // The hour then begins with this page.
-  },
-);
+function askAll() {
+  get("/api/v1/traffic/minutes").then(
+    ({ items }) => {
+      const server = status.peek();
+      if (server !== undefined) minutes.value = wholeHour(minutes.peek(), items, server);
+    },
+    () => {
+      // The hour then begins with this page.
+    },
+  );
+}

@@ -1,119 +1,143 @@
-/** Owns a chart over time of bytes to clients above bytes from the internet. uPlot draws it; the colours are those of the page. */
+/**
+ * Owns a chart over time of bytes to clients above bytes from the internet, and its values: at the pointer, at the arrow keys, and as a table.
+ * uPlot draws it, chart-look.js says how.
+ */
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { size } from "../format.js";
+import { CHART_HEIGHT, chartData, chartOptions, timeName } from "./chart-look.js";
 
-/** @typedef {{ readonly at: number, readonly served: number, readonly fetched: number }} Point */
-/** @typedef {{ readonly points: readonly Point[], readonly unit: "minute" | "hour" | "day" | "month", readonly label: string }} Props */
-
-const HEIGHT = 210;
-
-/** @param {string} name */
-function colour(name) {
-  const probe = document.createElement("i");
-  probe.style.color = `var(${name})`;
-  document.body.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
-}
-
-/** @param {string} color @param {number} alpha */
-function faint(color, alpha) {
-  return `color-mix(in srgb, ${color} ${alpha}%, transparent)`;
-}
-
-/**
- * @param {number} width
- * @param {Props["unit"]} unit
- * @returns {uPlot.Options}
- */
-function options(width, unit) {
-  const [quiet, edge] = [colour("--quiet"), colour("--edge")];
-  const axis = {
-    stroke: quiet,
-    grid: { stroke: edge, width: 1 },
-    ticks: { show: false },
-    font: "12px system-ui",
-  };
-  const isBars = unit !== "minute";
-  const paths = isBars ? uPlot.paths.bars?.({ size: [0.7, 60], radius: 0.15 }) : uPlot.paths.spline?.();
-  const shared = { ...(paths && { paths }), points: { show: false } };
-  return {
-    width,
-    height: HEIGHT,
-    padding: [12, 8, 0, 0],
-    legend: { show: false },
-    cursor: { y: false, points: { size: 7 } },
-    scales: { x: { time: true }, y: { range: (_, __, most) => [0, Math.max(1, most * 1.08)] } },
-    axes: [
-      { ...axis, grid: { show: false } },
-      { ...axis, size: 68, values: (_, ticks) => ticks.map((tick) => size(tick)) },
-    ],
-    series: [
-      {},
-      {
-        label: "to clients",
-        stroke: colour("--served"),
-        fill: faint(colour("--served"), isBars ? 85 : 22),
-        width: isBars ? 0 : 2,
-        ...shared,
-      },
-      {
-        label: "from the internet",
-        stroke: colour("--fetched"),
-        fill: faint(colour("--fetched"), isBars ? 90 : 30),
-        width: isBars ? 0 : 2,
-        ...shared,
-      },
-    ],
-  };
-}
-
-/**
- * @param {readonly Point[]} points
- * @returns {uPlot.AlignedData}
- */
-function dataOf(points) {
-  return [
-    points.map(({ at }) => at / 1000),
-    points.map(({ served }) => served),
-    points.map(({ fetched }) => fetched),
-  ];
-}
+/** @typedef {import("./chart-look.js").Point} Point */
+/** @typedef {{ readonly points: readonly Point[], readonly unit: import("./chart-look.js").Unit, readonly label: string }} Props */
 
 /** @param {Props} props */
 export function TrafficChart({ points, unit, label }) {
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   const chart = useRef(/** @type {uPlot | undefined} */ (undefined));
-  useEffect(() => {
-    const element = place.current;
-    if (element === null) return;
-    const make = () => {
-      chart.current?.destroy();
-      chart.current = new uPlot(options(element.clientWidth, unit), dataOf(points), element);
-    };
-    make();
-    const scheme = matchMedia("(prefers-color-scheme: dark)");
-    scheme.addEventListener("change", make);
-    const watcher = new ResizeObserver(() =>
-      chart.current?.setSize({ width: element.clientWidth, height: HEIGHT }),
-    );
-    watcher.observe(element);
-    return () => {
-      scheme.removeEventListener("change", make);
-      watcher.disconnect();
-      chart.current?.destroy();
-      chart.current = undefined;
-    };
-  }, [unit]);
-  useEffect(() => chart.current?.setData(dataOf(points)), [points]);
-  const served = points.reduce((sum, point) => sum + point.served, 0);
-  const fetched = points.reduce((sum, point) => sum + point.fetched, 0);
+  const [pointed, setPointed] = useState(/** @type {number | undefined} */ (undefined));
+  const most = points.length - 1;
+  const at = pointed === undefined ? undefined : Math.min(most, pointed);
+  useEffect(() => drawOn(place, chart, points, unit, setPointed), [unit]);
+  useEffect(() => chart.current?.setData(chartData(points, unit)), [points]);
+  /** @param {KeyboardEvent} event */
+  const onKeyDown = (event) => {
+    const next = indexAfter(event.key, at ?? most, most);
+    if (next === null) return;
+    event.preventDefault();
+    pointAt(chart.current, next);
+  };
+  const point = at === undefined ? undefined : points[at];
+  const served = points.reduce((sum, { served }) => sum + served, 0);
+  const fetched = points.reduce((sum, { fetched }) => sum + fetched, 0);
   return html`<figure class="stack figure">
-    <div class="chart" ref=${place} role="img" aria-label=${`${label}: ${size(served)} to clients, ${size(fetched)} from the internet`}></div>
+    <div class="chart" ref=${place} tabindex="0" role="slider" aria-label=${`${label}; the arrow keys read it`} aria-valuemin="0" aria-valuemax=${Math.max(0, most)}
+      aria-valuenow=${at ?? most} aria-valuetext=${valueText(points[at ?? most], unit)} onKeyDown=${onKeyDown} onBlur=${() => pointAt(chart.current, undefined)}>
+      ${point !== undefined && html`<${Tip} chart=${chart.current} point=${point} unit=${unit} />`}
+    </div>
     <figcaption class="legend"><span><i class="is-served"></i>to clients ${size(served)}</span>
-      <span><i class="is-fetched"></i>from the internet ${size(fetched)}</span><span>${label}</span></figcaption>
+      <span><i class="is-fetched"></i>from the internet ${size(fetched)}</span>
+      <span><i class="is-saved"></i>saved ${size(served - fetched)}</span><span>${label}</span></figcaption>
+    <${Values} points=${points} unit=${unit} label=${label} />
   </figure>`;
+}
+
+/**
+ * Makes the chart and keeps it as wide as its place and in the colours of the page; the returned function takes it off.
+ * @param {{ current: HTMLElement | null }} place
+ * @param {{ current: uPlot | undefined }} chart
+ * @param {readonly Point[]} points
+ * @param {Props["unit"]} unit
+ * @param {(index: number | undefined) => void} pointed
+ */
+function drawOn(place, chart, points, unit, pointed) {
+  const element = place.current;
+  if (element === null) return undefined;
+  const make = () => {
+    const data = chart.current?.data ?? chartData(points, unit);
+    chart.current?.destroy();
+    chart.current = new uPlot(chartOptions(element.clientWidth, unit, pointed), data, element);
+  };
+  make();
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", make);
+  const watcher = new ResizeObserver(() =>
+    chart.current?.setSize({ width: element.clientWidth, height: CHART_HEIGHT }),
+  );
+  watcher.observe(element);
+  return () => {
+    scheme.removeEventListener("change", make);
+    watcher.disconnect();
+    chart.current?.destroy();
+    chart.current = undefined;
+  };
+}
+
+/**
+ * The point that a key leads to; undefined for none, null when the key means nothing here.
+ * @param {string} key
+ * @param {number} at
+ * @param {number} most
+ */
+function indexAfter(key, at, most) {
+  if (key === "ArrowLeft" || key === "ArrowDown") return Math.max(0, at - 1);
+  if (key === "ArrowRight" || key === "ArrowUp") return Math.min(most, at + 1);
+  if (key === "Home") return 0;
+  if (key === "End") return most;
+  return key === "Escape" ? undefined : null;
+}
+
+/** @param {uPlot | undefined} chart @param {number | undefined} index */
+function pointAt(chart, index) {
+  const time = index === undefined ? undefined : chart?.data[0][index];
+  chart?.setCursor(
+    time === undefined ? { left: -10, top: -10 } : { left: chart.valToPos(time, "x"), top: 0 },
+  );
+}
+
+/**
+ * @param {Point | undefined} point
+ * @param {Props["unit"]} unit
+ */
+function valueText(point, unit) {
+  if (point === undefined) return "nothing yet";
+  const { at, served, fetched } = point;
+  return `${timeName(at, unit)}: ${size(served)} to clients, ${size(fetched)} from the internet, ${size(served - fetched)} saved`;
+}
+
+/** @param {{ readonly chart: uPlot | undefined, readonly point: Point, readonly unit: Props["unit"] }} props */
+function Tip({ chart, point: { at, served, fetched }, unit }) {
+  if (chart === undefined) return null;
+  const x = chart.over.offsetLeft + chart.valToPos(at / 1000, "x");
+  // On the side of the cursor that has room.
+  const isLeft = x > chart.width / 2;
+  const place = isLeft ? { right: `${chart.width - x + 12}px` } : { left: `${x + 12}px` };
+  return html`<dl class="chart-tip" style=${place} aria-hidden="true">
+    <dt class="when">${timeName(at, unit)}</dt>
+    <dt><i class="is-served"></i>to clients</dt><dd>${size(served)}</dd>
+    <dt><i class="is-fetched"></i>from the internet</dt><dd>${size(fetched)}</dd>
+    <dt><i class="is-saved"></i>saved</dt><dd>${size(served - fetched)}</dd>
+  </dl>`;
+}
+
+/** For who reads numbers rather than lines. @param {Props} props */
+function Values({ points, unit, label }) {
+  const [isOpen, setOpen] = useState(false);
+  const withTraffic = points.filter(({ served, fetched }) => served > 0 || fetched > 0).reverse();
+  return html`<details class="small" onToggle=${(/** @type {Event} */ { currentTarget }) => setOpen(currentTarget instanceof HTMLDetailsElement && currentTarget.open)}>
+    <summary class="quiet">The numbers as a table</summary>
+    ${
+      isOpen &&
+      html`<div class="scroll chart-values" tabindex="0" role="region" aria-label=${label}><table><thead><tr><th scope="col">When</th><th scope="col" class="number-cell">To clients</th>
+      <th scope="col" class="number-cell">From the internet</th><th scope="col" class="number-cell">Saved</th></tr></thead>
+      <tbody>${withTraffic.map(
+        ({
+          at,
+          served,
+          fetched,
+        }) => html`<tr key=${at}><th scope="row">${timeName(at, unit)}</th><td class="number-cell">${size(served)}</td>
+        <td class="number-cell">${size(fetched)}</td><td class="number-cell">${size(served - fetched)}</td></tr>`,
+      )}</tbody></table>${withTraffic.length === 0 && html`<p class="empty">No traffic in this time.</p>`}</div>`
+    }
+  </details>`;
 }

@@ -11,6 +11,7 @@ import {
   clientSchema,
   diskSchema,
   fillSchema,
+  minuteSchema,
   pullSchema,
   sumsSchema,
   time,
@@ -33,7 +34,14 @@ export const statusSchema = z
       description:
         "Those that asked last, and those that came in first most recently: forty at most. /api/v1/clients lists all.",
     }),
-    traffic: z.object({ today: sumsSchema, all: sumsSchema }),
+    traffic: z.object({
+      today: sumsSchema,
+      all: sumsSchema,
+      minutes: z.array(minuteSchema).openapi({
+        description:
+          "The last two minutes that had traffic, the oldest first: what changed in /api/v1/traffic/minutes.",
+      }),
+    }),
     troubles: z.array(z.string()).openapi({ description: "What is wrong, each with what to do about it." }),
   })
   .openapi("Status");
@@ -56,11 +64,14 @@ export function statusRoutes(app: AdminApp, parts: StatusParts): void {
 
 const MOST_PULLS = 100;
 const MOST_CLIENTS = 40;
+/** What flows between two snapshots may belong to the minute of either. */
+const CHANGING_MINUTES = 2;
 
 /** What the route answers, and what listeners to events get each second. */
 export async function statusOf({ mirror, records, clock, startedAt }: StatusParts) {
   const { fills, upstreams, troubles, disk, ...sums } = await mirror.status();
   const { today, all } = records.traffic.totals();
+  const minutes = records.traffic.minutes().slice(-CHANGING_MINUTES);
   const waiting = waitsOf(fills);
   return {
     ...{ version, startedAt, now: clock.now() },
@@ -71,7 +82,7 @@ export async function statusOf({ mirror, records, clock, startedAt }: StatusPart
     troubles: [...troubles],
     pulls: records.pulls.shown.slice(-MOST_PULLS).map((pull) => pullView(pull, waiting.get(pull.id) ?? 0)),
     clients: [...fewOf(records.clients.all, MOST_CLIENTS)],
-    traffic: { today, all },
+    traffic: { today, all, minutes },
   };
 }
 

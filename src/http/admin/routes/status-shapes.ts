@@ -76,6 +76,12 @@ export const sumsSchema = z.object({
   pulls: z.number(),
 });
 
+export const minuteSchema = z.object({
+  at: time.openapi({ description: "The beginning of the minute, milliseconds since 1970." }),
+  served: bytes,
+  fetched: bytes,
+});
+
 const answerTimes = {
   latencyMs: z.number().optional().openapi({
     description:

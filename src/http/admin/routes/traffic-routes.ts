@@ -4,6 +4,7 @@ import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, flag } from "../route-shapes.ts";
 import { listPage } from "./page.ts";
+import { minuteSchema } from "./status-shapes.ts";
 
 export const TRAFFIC_GROUPS = ["day", "hour", "month", "upstream", "repository", "client"] as const;
 const SORTS = ["served", "fetched", "saved", "pulls", "name"] as const;
@@ -87,9 +88,7 @@ const getMinutes = createRoute({
   summary: "The minutes of the last hour",
   responses: answers(
     z.object({
-      items: z.array(
-        z.object({ at: z.number().openapi({ description: "Epoch ms." }), served: count, fetched: count }),
-      ),
+      items: z.array(minuteSchema),
     }),
     "Minutes that had traffic, the oldest first; since the start of this process.",
   ),

@@ -67,6 +67,7 @@ function status(change: Partial<Status> = {}): Status {
     traffic: {
       today: { ...sums, served: 3 * MiB, saved: 2 * MiB },
       all: { ...sums, served: 30 * MiB, saved: -MiB },
+      minutes: [],
     },
     troubles: [],
     ...change,
@@ -116,8 +117,10 @@ describe("the screen", () => {
 
   test("has rates once there are two snapshots", () => {
     const all = { ...sums, served: 10 * MiB, fetched: 4 * MiB };
-    const before = status({ now: 1_008_000, traffic: { today: sums, all } });
-    const later = status({ traffic: { today: sums, all: { ...all, served: 30 * MiB, fetched: 6 * MiB } } });
+    const before = status({ now: 1_008_000, traffic: { today: sums, all, minutes: [] } });
+    const later = status({
+      traffic: { today: sums, all: { ...all, served: 30 * MiB, fetched: 6 * MiB }, minutes: [] },
+    });
     const lines = topScreen(later, { where: "/data", before }, { columns: 80, rows: endless });
     expect(lines).toContain("To clients    10 MiB/s, 0 B today");
     expect(lines).toContain("From upstream 1 MiB/s, 0 B today");
