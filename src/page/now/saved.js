@@ -16,7 +16,7 @@ export function Saved({ traffic: { all, today } }) {
       <p class="quiet">${ratioText(all)}</p>
       <p class="small quiet">${size(all.served)} went to clients, ${size(all.fetched)} came from the internet. ${counted(all.pulls, "pull")}, ${today.pulls.toLocaleString("en")} of them today.</p>
     </div>
-    <${TrafficChart} points=${minutes.value} unit="minute" label="each minute of the last hour" />
+    <${TrafficChart} points=${minutes.value} unit="minute" label="The last hour" />
   </section>`;
 }
 

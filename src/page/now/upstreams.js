@@ -76,8 +76,8 @@ function stateOf(
   if (offlineSince !== undefined)
     return [
       "note",
-      "set offline",
-      `Set offline ${ago(offlineSince, now)}: nothing is asked of it, and what is stored is served.`,
+      `set offline ${ago(offlineSince, now)}`,
+      "Nothing is asked of it; what is stored is served.",
     ];
   if (circuit === "closed") {
     const some =

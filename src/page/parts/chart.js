@@ -28,16 +28,10 @@ export function TrafficChart({ points, unit, label }) {
     pointAt(chart.current, next);
   };
   const point = at === undefined ? undefined : points[at];
-  const served = points.reduce((sum, { served }) => sum + served, 0);
-  const fetched = points.reduce((sum, { fetched }) => sum + fetched, 0);
   return html`<figure class="stack figure">
+    <${Legend} ...${point === undefined ? { name: label, ...sumOf(points) } : { name: timeName(point.at, unit), ...point }} />
     <div class="chart" ref=${place} tabindex="0" role="slider" aria-label=${`${label}; the arrow keys read it`} aria-valuemin="0" aria-valuemax=${Math.max(0, most)}
-      aria-valuenow=${at ?? most} aria-valuetext=${valueText(points[at ?? most], unit)} onKeyDown=${onKeyDown} onBlur=${() => pointAt(chart.current, undefined)}>
-      ${point !== undefined && html`<${Tip} chart=${chart.current} point=${point} unit=${unit} />`}
-    </div>
-    <figcaption class="legend"><span><i class="is-served"></i>to clients ${size(served)}</span>
-      <span><i class="is-fetched"></i>from the internet ${size(fetched)}</span>
-      <span><i class="is-saved"></i>saved ${size(served - fetched)}</span><span>${label}</span></figcaption>
+      aria-valuenow=${at ?? most} aria-valuetext=${valueText(points[at ?? most], unit)} onKeyDown=${onKeyDown} onBlur=${() => pointAt(chart.current, undefined)}></div>
     <${Values} points=${points} unit=${unit} label=${label} />
   </figure>`;
 }
@@ -105,19 +99,23 @@ function valueText(point, unit) {
   return `${timeName(at, unit)}: ${size(served)} to clients, ${size(fetched)} from the internet, ${size(served - fetched)} saved`;
 }
 
-/** @param {{ readonly chart: uPlot | undefined, readonly point: Point, readonly unit: Props["unit"] }} props */
-function Tip({ chart, point: { at, served, fetched }, unit }) {
-  if (chart === undefined) return null;
-  const x = chart.over.offsetLeft + chart.valToPos(at / 1000, "x");
-  // On the side of the cursor that has room.
-  const isLeft = x > chart.width / 2;
-  const place = isLeft ? { right: `${chart.width - x + 12}px` } : { left: `${x + 12}px` };
-  return html`<dl class="chart-tip" style=${place} aria-hidden="true">
-    <dt class="when">${timeName(at, unit)}</dt>
-    <dt><i class="is-served"></i>to clients</dt><dd>${size(served)}</dd>
-    <dt><i class="is-fetched"></i>from the internet</dt><dd>${size(fetched)}</dd>
-    <dt><i class="is-saved"></i>saved</dt><dd>${size(served - fetched)}</dd>
-  </dl>`;
+/**
+ * What the lines are, with their numbers: at the cursor, and of the whole time while there is none. Nothing stands over the chart.
+ * @param {{ readonly name: string, readonly served: number, readonly fetched: number }} props
+ */
+function Legend({ name, served, fetched }) {
+  return html`<figcaption class="legend chart-legend"><strong>${name}</strong>
+    <span><i class="is-served-line"></i>to clients <b>${size(served)}</b></span>
+    <span><i class="is-fetched-line"></i>from the internet <b>${size(fetched)}</b></span>
+    <span><i class="is-saved"></i>saved <b>${size(served - fetched)}</b></span></figcaption>`;
+}
+
+/** @param {readonly Point[]} points */
+function sumOf(points) {
+  return {
+    served: points.reduce((sum, { served }) => sum + served, 0),
+    fetched: points.reduce((sum, { fetched }) => sum + fetched, 0),
+  };
 }
 
 /** For who reads numbers rather than lines. @param {Props} props */

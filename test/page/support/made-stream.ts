@@ -104,6 +104,7 @@ export function madeStatus(given: Partial<Status> = {}): Status {
     manifests: 1,
     pins: 0,
     pulls: [],
+    clients: [],
     traffic: { today: NONE, all: NONE, minutes: [] },
     troubles: [],
     ...given,
