@@ -35,6 +35,7 @@ export function importBundle({ file, as, replace }, after) {
       trial,
     ) => html`<p><strong>${size(trial.plan.bytes)}</strong> to send and to store, ${size(trial.report.present)} are here already. Every byte is checked.</p>
       <${ImportedNames} report=${trial.report} lacks=${trial.plan.lacks} />`,
+    isEmpty: ({ report }) => report.names.every((/** @type {any} */ { outcome }) => outcome !== "imported"),
     act: async () => {
       if (plan === undefined) return;
       const { incoming, wanted, bytes } = plan;

@@ -11,8 +11,6 @@ export function setOffline(offline, upstream, after) {
   /** @param {boolean} value @param {string | undefined} name @param {boolean} dryRun */
   const ask = (value, name, dryRun) =>
     post("/api/v1/offline", { offline: value, ...(name !== undefined && { upstream: name }) }, { dryRun });
-  /** @type {readonly string[]} */
-  let changed = [];
   confirmChange({
     title: offline ? `Set ${where} offline` : `Use ${where} again`,
     command: commandLine("granary", "offline", offline ? "on" : "off", upstream),
@@ -24,16 +22,17 @@ export function setOffline(offline, upstream, after) {
         : "It is asked again as before, and transfers that waited go on."
     }</p>
       <p class="quiet">${trial.changed.length === 0 ? "Nothing changes by that: it is so already." : `Changed by that: ${trial.changed.join(", ")}`}</p>`,
-    act: async () => {
-      const answer = await ask(offline, upstream, false);
-      changed = answer.changed;
-      return answer;
-    },
+    isEmpty: ({ changed }) => changed.length === 0,
+    act: () => ask(offline, upstream, false),
     done: () => (offline ? `Offline: ${where}.` : `In use again: ${where}.`),
-    undo: async () => {
-      for (const name of changed) await ask(!offline, name, false);
-      after();
-    },
+    // Those that were so before stay so.
+    undoOf: ({ changed }) => ({
+      label: "Undo",
+      act: async () => {
+        for (const name of changed) await ask(!offline, name, false);
+        after();
+      },
+    }),
     after,
   });
 }
@@ -92,6 +91,7 @@ export function takeLimitBack(upstream, before, after) {
     command: commandLine("granary", "bandwidth", "off", upstream),
     verb: "Take back",
     trial: () => post("/api/v1/bandwidth", ask, { dryRun: true }),
+    isEmpty: ({ takenBack }) => takenBack.length === 0,
     describe: ({ takenBack }) =>
       html`<p>Then what the settings say holds again. Taken back by that:</p><${Limits} limits=${takenBack} />`,
     act: () => post("/api/v1/bandwidth", ask),

@@ -37,23 +37,17 @@ export function takeRuleBack(kind, pattern, after) {
 function changeRule({ kind, pattern, after, remove, title, verb, done }) {
   /** @param {boolean} isRemoval @param {boolean} dryRun */
   const ask = (isRemoval, dryRun) => post("/api/v1/rules", { kind, pattern, remove: isRemoval }, { dryRun });
-  let hasChanged = false;
   confirmChange({
     title,
     command: commandLine("granary", kind, pattern, remove ? "--remove" : ""),
     verb,
     trial: () => ask(remove, true),
     describe: (effect) => html`<${Effect} effect=${effect} kind=${kind} remove=${remove} />`,
-    act: async () => {
-      const effect = await ask(remove, false);
-      hasChanged = effect.changes;
-      return effect;
-    },
+    isEmpty: ({ changes }) => !changes,
+    act: () => ask(remove, false),
     done: ({ changes }) => (changes ? done : "It was so already."),
-    undo: async () => {
-      if (hasChanged) await ask(!remove, false);
-      after();
-    },
+    undoOf: ({ changes }) =>
+      changes ? { label: "Undo", act: () => ask(!remove, false).then(after) } : undefined,
     after,
   });
 }
@@ -92,6 +86,7 @@ export function letThrough(pattern, after) {
         ) => html`<li key=${`${name} ${newDigest}`}><span class="name">${name}</span>
         <span class="small quiet wide-row">${oldDigest === undefined ? "new" : `now ${shortDigest(oldDigest)}, then`} ${shortDigest(newDigest)}</span></li>`,
       )}</ul>`,
+    isEmpty: ({ approved }) => approved.length === 0,
     act: () => post("/api/v1/approve", { pattern }),
     done: () => `${pattern} may pass.`,
     after,

@@ -12,6 +12,7 @@ export function reloadSettings(after) {
     verb: "Use them",
     trial: () => post("/api/v1/settings/reload", undefined, { dryRun: true }),
     describe: (answer) => html`<${Changes} answer=${answer} />`,
+    isEmpty: ({ applied, needRestart }) => applied.length + needRestart.length === 0,
     act: () => post("/api/v1/settings/reload"),
     done: ({ applied, needRestart }) =>
       applied.length + needRestart.length === 0

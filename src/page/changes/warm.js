@@ -50,6 +50,8 @@ function confirmWarm(title, ask, command, after) {
     verb: "Bring it in",
     trial: () => post("/api/v1/warm", ask, { dryRun: true }),
     describe: ({ preview }) => html`<${Preview} preview=${preview} />`,
+    isEmpty: ({ preview: { lines } }) =>
+      lines.every((/** @type {any} */ { outcome }) => outcome === "failed"),
     act: () => post("/api/v1/warm", ask),
     done: ({ job }) => `It is coming in: job ${job.id}.`,
     after,

@@ -5,7 +5,7 @@
 import type { Locator, Page } from "playwright-core";
 
 export type Hands = {
-  /** A button or a link. */
+  /** A button, a link, a switch, or what opens and closes. */
   press(what: Locator): Promise<void>;
   /** What stands in a field. */
   write(field: Locator, text: string): Promise<void>;
@@ -27,7 +27,8 @@ export const mouse: Hands = {
 export const keyboard: Hands = {
   press: async (what) => {
     await reach(what);
-    await what.page().keyboard.press("Enter");
+    const isSwitch = await what.evaluate((element) => element.matches("input[type=checkbox]"));
+    await what.page().keyboard.press(isSwitch ? "Space" : "Enter");
   },
   write: async (field, text) => {
     await reach(field);

@@ -1,5 +1,6 @@
 /** Owns when the parts of this view ask again: after a change that was made here, and when the stream of events tells of one of theirs. */
 import { signal } from "@preact/signals";
+import { useRef } from "preact/hooks";
 import { events } from "../../live.js";
 import { useAsked } from "../../parts/asked.js";
 
@@ -17,5 +18,9 @@ export function askAgain() {
  */
 export function useFresh(question, kinds, everyMs) {
   const newest = events.value.find(({ kind }) => kinds.includes(kind))?.id;
-  return useAsked(question, [turn.value, newest, everyMs], everyMs);
+  const asked = useAsked(question, [turn.value, newest, everyMs], everyMs);
+  // It is the same question each time: what was shown stays, also beside a failure.
+  const last = useRef(asked.data);
+  last.current = asked.data ?? last.current;
+  return { ...asked, data: last.current };
 }
