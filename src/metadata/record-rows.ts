@@ -56,7 +56,7 @@ export function recordRows(database: SqlDatabase, maxBytes: () => number): Recor
         pulls.endUpTo(batch.endedUpTo);
         for (const event of batch.events) events.add(event);
         for (const pull of batch.pulls) pulls.put(pull);
-        for (const delta of batch.traffic) traffic.add(delta);
+        traffic.add(batch.traffic);
       }),
     prune: (retention) =>
       database.inTransaction(() => {

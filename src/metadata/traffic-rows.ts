@@ -4,7 +4,7 @@
  */
 import type { Retention } from "./record-retention.ts";
 import type { SqlDatabase } from "./sql-database.ts";
-import { noTraffic, type TrafficSums } from "./traffic-sums.ts";
+import { addTraffic, noTraffic, type TrafficSums } from "./traffic-sums.ts";
 
 /** What is added. */
 export type TrafficDelta = {
@@ -56,14 +56,23 @@ export function trafficRows(database: SqlDatabase, most: () => number) {
   );
   const prune = pruneTraffic(database, most);
   return {
-    add: (delta: TrafficDelta) => {
-      const { hour, sums } = delta;
-      const values = [sums.served, sums.fetched, sums.pulls, sums.hits, sums.misses];
-      const day = hour.slice(0, PERIODS.day);
-      if ("client" in delta) return addClient.run(day, delta.client, ...values);
-      for (const length of Object.values(PERIODS))
-        add.run(length, hour.slice(0, length), delta.upstream, delta.repository, ...values);
-      addTotal.run(day, ...values);
+    /** All of them; for use inside a transaction. */
+    add: (deltas: readonly TrafficDelta[]) => {
+      const all = noTraffic();
+      let since: string | undefined;
+      for (const delta of deltas) {
+        const { hour, sums } = delta;
+        const day = hour.slice(0, PERIODS.day);
+        if ("client" in delta) {
+          addClient.run(day, delta.client, ...valuesOf(sums));
+          continue;
+        }
+        for (const length of Object.values(PERIODS))
+          add.run(length, hour.slice(0, length), delta.upstream, delta.repository, ...valuesOf(sums));
+        addTraffic(all, sums);
+        if (since === undefined || day < since) since = day;
+      }
+      if (since !== undefined) addTotal.run(since, ...valuesOf(all));
     },
     find: finder(database),
     total: () => {
@@ -72,6 +81,10 @@ export function trafficRows(database: SqlDatabase, most: () => number) {
     },
     prune,
   };
+}
+
+function valuesOf({ served, fetched, pulls, hits, misses }: TrafficSums): number[] {
+  return [served, fetched, pulls, hits, misses];
 }
 
 /**

@@ -76,14 +76,19 @@ export class Events {
     return this.#parts.keepsClients?.() === false ? events.map(withoutClient) : events;
   }
 
-  /** What is to be written. */
-  unwritten(): readonly EventRow[] {
-    return this.#unwritten.map(rowOf);
+  /** How many are to be written. */
+  get waiting(): number {
+    return this.#unwritten.length;
   }
 
-  /** All that `unwritten` gave was written, or can never be. */
-  written(): void {
-    this.#unwritten = [];
+  /** What is to be written, at most `most`, the oldest first. */
+  unwritten(most: number): readonly EventRow[] {
+    return this.#unwritten.slice(0, most).map(rowOf);
+  }
+
+  /** The first `count` that `unwritten` gave in this turn were written, or can never be. */
+  written(count: number): void {
+    this.#unwritten = this.#unwritten.slice(count);
   }
 
   /** Takes the addresses of clients out of those in memory that are older than `before` (epoch ms). */

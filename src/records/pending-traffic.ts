@@ -29,16 +29,38 @@ export class PendingTraffic {
     addTo(this.#hour(hour).clients, this.#isNamed(hour, client) ? client : OTHERS, sums);
   }
 
-  get deltas(): readonly TrafficDelta[] {
-    return [...this.#hours].flatMap(([hour, { repositories, clients }]) => [
-      ...[...repositories].map(([key, sums]) => ({ hour, sums, ...namesOf(key) })),
-      ...[...clients].map(([client, sums]) => ({ hour, sums, client })),
-    ]);
+  get count(): number {
+    let count = 0;
+    for (const { repositories, clients } of this.#hours.values()) count += repositories.size + clients.size;
+    return count;
   }
 
-  /** All of it was written. */
-  written(): void {
-    this.#hours.clear();
+  /** The oldest hour first, at most `most`. */
+  first(most: number): readonly TrafficDelta[] {
+    const found: TrafficDelta[] = [];
+    for (const delta of this.#deltas()) {
+      if (found.length >= most) break;
+      found.push(delta);
+    }
+    return found;
+  }
+
+  /** The first `count` were written: what is added to them later is another delta. */
+  written(count: number): void {
+    let left = count;
+    for (const [hour, { repositories, clients }] of this.#hours) {
+      left = dropFirst(repositories, left);
+      left = dropFirst(clients, left);
+      if (repositories.size + clients.size > 0) return;
+      this.#hours.delete(hour);
+    }
+  }
+
+  *#deltas(): Generator<TrafficDelta> {
+    for (const [hour, { repositories, clients }] of this.#hours) {
+      for (const [key, sums] of repositories) yield { hour, sums, ...namesOf(key) };
+      for (const [client, sums] of clients) yield { hour, sums, client };
+    }
   }
 
   /** Takes out those of clients before this hour, or all of them. */
@@ -49,7 +71,7 @@ export class PendingTraffic {
   /** As TrafficRows.find, of what is not written yet. */
   find(query: TrafficQuery): TrafficRow[] {
     const found = new Map<string, TrafficSums>();
-    for (const delta of this.deltas) {
+    for (const delta of this.#deltas()) {
       const name = nameIn(delta, query);
       if (name !== undefined) addTo(found, name, delta.sums);
     }
@@ -84,6 +106,17 @@ export class PendingTraffic {
 function namesOf(key: string): { readonly upstream: string; readonly repository: string } {
   const end = key.indexOf("\n");
   return { upstream: key.slice(0, end), repository: key.slice(end + 1) };
+}
+
+/** Returns how many of `count` are left to be dropped elsewhere. */
+function dropFirst(sums: Map<string, TrafficSums>, count: number): number {
+  let left = count;
+  for (const name of sums.keys()) {
+    if (left === 0) break;
+    sums.delete(name);
+    left -= 1;
+  }
+  return left;
 }
 
 function addTo(sums: Map<string, TrafficSums>, name: string, more: TrafficSums): void {

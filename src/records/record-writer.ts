@@ -1,9 +1,13 @@
 /**
- * Owns when the records are written: every few seconds while something happens, all of it in one transaction, and never while a client waits. What
- * cannot be written stays in memory, in its bounds, and is tried again. It also deletes what is too old.
+ * Owns when the records are written: every few seconds while something happens, and never while a client waits. It is one transaction; where that
+ * would hold others up, it is several, each in a turn of its own. What was written is forgotten in the same turn, so a crash between two of
+ * them loses what a crash before them would have lost, and counts nothing twice. What cannot be written stays in memory, in its bounds, and is
+ * tried again. It also deletes what is too old.
  */
+import { setImmediate } from "node:timers/promises";
 import { isGranaryError, messageOf } from "../errors.ts";
 import { isRowsOwnFault } from "../metadata/database-error.ts";
+import type { PullRow } from "../metadata/pull-rows.ts";
 import type { RecordRows } from "../metadata/record-rows.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import { Episodes } from "../observe/episodes.ts";
@@ -26,6 +30,8 @@ export type WriterParts = {
 };
 
 const EVERY_MS = 5_000;
+/** Events and sums that are written at once: a few milliseconds of work. */
+const SLICE_ROWS = 400;
 const PRUNE_EVERY_MS = 10 * 60_000;
 /** So many rows may come between two times, whatever the clock says. */
 const PRUNE_EVERY_ROWS = 1_000;
@@ -53,38 +59,57 @@ export class RecordWriter {
     if (this.#timer !== undefined || this.#isClosed) return;
     this.#timer = this.#parts.clock.after(EVERY_MS, () => {
       this.#timer = undefined;
-      this.#parts.pulls.settle();
-      this.flush();
+      const { pulls, traffic, events } = this.#parts;
+      pulls.settle();
+      traffic.collect();
+      const all = events.waiting + traffic.waiting;
+      if (all > SLICE_ROWS) void this.#flushInTurns(all);
+      else this.flush();
       if (!this.#isQuiet) this.arm();
     });
   }
 
   /** Writes what there is, now. Never throws. */
   flush(): void {
+    this.#parts.traffic.collect();
+    if (this.#write(Number.POSITIVE_INFINITY, this.#parts.pulls.unwritten()) === "written") this.#prune();
+  }
+
+  /** The same of much, and others have their turn in between; `rows` is how many there are, what is added meanwhile waits. Never rejects. */
+  async #flushInTurns(rows: number): Promise<void> {
+    let pulls = this.#parts.pulls.unwritten();
+    for (let left = rows; left > 0; left -= SLICE_ROWS) {
+      if (this.#write(Math.min(left, SLICE_ROWS), pulls) !== "written") return;
+      pulls = [];
+      await setImmediate();
+      if (this.#isClosed) return;
+    }
+    this.#prune();
+  }
+
+  /** At most `most` events and sums, and these pulls, in one transaction. */
+  #write(most: number, pullRows: readonly PullRow[]): "written" | "nothing" | "failed" {
     const { rows, events, pulls, traffic } = this.#parts;
-    const batch = {
-      events: events.unwritten(),
-      pulls: pulls.unwritten(),
-      traffic: traffic.unwritten(),
-      endedUpTo: this.#endedUpTo,
-    };
-    const count = batch.events.length + batch.pulls.length + batch.traffic.length;
-    if (count === 0 && this.#endedUpTo === 0) return;
+    const eventRows = events.unwritten(most);
+    const deltas = traffic.unwritten(most - eventRows.length);
+    const count = eventRows.length + pullRows.length + deltas.length;
+    if (count === 0 && this.#endedUpTo === 0) return "nothing";
     try {
-      rows.write(batch);
+      rows.write({ events: eventRows, pulls: pullRows, traffic: deltas, endedUpTo: this.#endedUpTo });
     } catch (error) {
       if (!isRowsOwnFault(error)) {
         this.#failed(error);
-        return;
+        return "failed";
       }
     }
+    // No await since they were taken: nothing was added to them.
     this.#endedUpTo = 0;
-    events.written();
-    pulls.written();
-    traffic.written();
+    events.written(eventRows.length);
+    if (pullRows.length > 0) pulls.written();
+    traffic.written(deltas.length);
     this.#troubles.over(TROUBLE);
     this.#rowsSince += count;
-    this.#prune();
+    return "written";
   }
 
   /** Ends what runs, and writes it. Nothing may be told afterwards. */
@@ -119,7 +144,8 @@ export class RecordWriter {
 
   get #isQuiet(): boolean {
     const { events, pulls, traffic } = this.#parts;
-    return pulls.isQuiet && events.unwritten().length === 0 && traffic.unwritten().length === 0;
+    traffic.collect();
+    return pulls.isQuiet && events.waiting === 0 && traffic.waiting === 0;
   }
 
   #failed(error: unknown): void {

@@ -160,15 +160,19 @@ export class Traffic {
     return rows.map(({ name, ...sums }) => ({ name, ...withSaved(sums) }));
   }
 
-  /** What is to be written. */
-  unwritten(): readonly TrafficDelta[] {
-    this.collect();
-    return this.#pending.deltas;
+  /** How many sums are to be written, as of the last `collect`. */
+  get waiting(): number {
+    return this.#pending.count;
   }
 
-  /** All that `unwritten` gave was written, or can never be. */
-  written(): void {
-    this.#pending.written();
+  /** What is to be written, at most `most`, as of the last `collect`. */
+  unwritten(most: number): readonly TrafficDelta[] {
+    return this.#pending.first(most);
+  }
+
+  /** The first `count` that `unwritten` gave in this turn were written, or can never be. */
+  written(count: number): void {
+    this.#pending.written(count);
   }
 
   /** Takes out what clients had before the hour of `before` (epoch ms), and is not written. */
