@@ -57,16 +57,17 @@ export function arrivalOfPull({
 }
 
 /**
- * An event of a client; undefined where it is of none. One that is of no pull has an id of its own, below all of those.
+ * An event of a pull; undefined where it is of none.
  * @param {ToldEvent} event
  * @returns {Arrival | undefined}
  */
-export function arrivalOfEvent({ id, at, kind, facts }) {
+export function arrivalOfEvent({ at, kind, facts }) {
   const agent = text(facts.agent);
-  if (agent === undefined) return undefined;
   const { pull, served } = facts;
+  const state = STATES[kind];
+  if (agent === undefined || state === undefined || typeof pull !== "number") return undefined;
   return {
-    ...{ id: typeof pull === "number" ? pull : -id, at, agent, state: STATES[kind] ?? "seen" },
+    ...{ id: pull, at, agent, state },
     ...{ client: text(facts.client), tag: text(facts.tag), reason: text(facts.reason) },
     ...{ upstream: text(facts.upstream), repository: text(facts.repository) },
     served: typeof served === "number" ? served : 0,
@@ -74,13 +75,31 @@ export function arrivalOfEvent({ id, at, kind, facts }) {
 }
 
 /**
- * The newest of each machine, newest first. Of one pull the latest state counts.
+ * A client that asked for something, by its last request: also for one that is refused before anything is pulled.
+ * @param {{ readonly client?: string | undefined, readonly agent: string, readonly lastAt: number, readonly served: number, readonly reason?: string | undefined, readonly upstream?: string | undefined }} seen
+ * @returns {Arrival}
+ */
+function arrivalOfClient({ client, agent, lastAt, served, reason, upstream }) {
+  return {
+    ...{ id: -1, at: lastAt, client, agent, upstream, served, reason },
+    ...{ repository: undefined, tag: undefined, state: reason === undefined ? "seen" : "failed" },
+  };
+}
+
+/** @param {Arrival} arrival */
+function machineOf({ client, agent }) {
+  return `${client ?? ""}\n${agent}`;
+}
+
+/**
+ * The newest of each machine, newest first. Of one pull the latest state counts; a machine that asked without a pull comes in by that.
  * @param {readonly (Arrival | undefined)[]} found
  * @param {readonly string[]} agents what this kind of client calls itself
  * @param {number} since epoch ms, of the server's clock
+ * @param {readonly Parameters<typeof arrivalOfClient>[0][]} [clients] all that asked lately
  * @returns {readonly Arrival[]}
  */
-export function newestByMachine(found, agents, since) {
+export function newestByMachine(found, agents, since, clients = []) {
   /** @type {Map<number, Arrival>} */
   const pulls = new Map();
   for (const arrival of found)
@@ -88,11 +107,10 @@ export function newestByMachine(found, agents, since) {
       pulls.set(arrival.id, merged(pulls.get(arrival.id), arrival));
   /** @type {Map<string, Arrival>} */
   const machines = new Map();
-  for (const arrival of [...pulls.values()].sort(byAge)) {
-    const key = `${arrival.client ?? ""}\n${arrival.agent}`;
-    const known = machines.get(key);
-    // That a machine was seen says less than a pull of it, which comes with the same request.
-    if (known === undefined || arrival.state !== "seen") machines.set(key, arrival);
+  for (const arrival of [...pulls.values()].sort(byAge)) machines.set(machineOf(arrival), arrival);
+  for (const arrival of clients.map(arrivalOfClient)) {
+    const isOne = arrival.at >= since && agents.includes(arrival.agent);
+    if (isOne && !machines.has(machineOf(arrival))) machines.set(machineOf(arrival), arrival);
   }
   return [...machines.values()].sort((a, b) => byAge(b, a));
 }

@@ -56,10 +56,18 @@ test("what another kind of client did, and what is long ago, is no news", () => 
   expect(newestByMachine(found, clientKind("podman").agents, 1_000)).toMatchObject([{ agent: "podman" }]);
 });
 
-test("a first request without a pull shows the machine, until a pull of it does", () => {
-  const seen = event(4, "client-seen", { upstream: "docker.io" });
-  expect(newestByMachine([seen], DOCKER, 0)).toMatchObject([{ client: "192.0.2.1", state: "seen" }]);
-  expect(newestByMachine([seen, pull(1)], DOCKER, 0)).toMatchObject([{ state: "running" }]);
+test("a request without a pull shows the machine, with the reason where it was refused; a pull of it says more", () => {
+  const seen = { client: "192.0.2.1", agent: "docker", lastAt: 9_000, served: 0, reason: "it wants a login" };
+  const others = [
+    { ...seen, client: "192.0.2.2", reason: undefined },
+    { ...seen, agent: "podman" },
+  ];
+  expect(newestByMachine([], DOCKER, 1_000, [seen, ...others])).toMatchObject([
+    { client: "192.0.2.1", state: "failed", reason: "it wants a login" },
+    { client: "192.0.2.2", state: "seen" },
+  ]);
+  expect(newestByMachine([pull(1)], DOCKER, 0, [seen])).toMatchObject([{ state: "running" }]);
+  expect(newestByMachine([], DOCKER, 9_500, [seen])).toEqual([]);
 });
 
 test("without addresses all machines are one", () => {

@@ -90,9 +90,9 @@ describeWith(["chromium", "skopeo"], "setting up a client", () => {
     await expect(world.pull("library/nowhere", "latest", agent)).rejects.toThrow("404");
     await page.getByText("containerd reaches Granary, but the pull failed.").waitFor();
     expect(await line(page).getAttribute("class")).toContain("note");
-    expect(await page.locator(".arrivals").innerText()).toMatch(
-      /could not pull nowhere:latest[\s\S]*library\/nowhere/,
-    );
+    await expect
+      .poll(() => page.locator(".arrivals").innerText())
+      .toMatch(/could not pull nowhere:latest[\s\S]*library\/nowhere/);
     await world.pull("library/hello-world", "latest", agent);
     await page.getByText("It works: containerd pulls through Granary.").waitFor();
     await page.context().close();
@@ -129,6 +129,18 @@ describeWith(["chromium", "skopeo"], "setting up a client", () => {
       .locator("pre", { hasText: `http://[fd00::7]:${port()}` })
       .first()
       .waitFor();
+    await page.context().close();
+    expect(faults).toEqual([]);
+  });
+
+  test("the first request of a machine shows, before it has pulled anything", async () => {
+    const { page, faults } = await open("setup?client=buildkit");
+    await page.getByText("Waiting for the first request of BuildKit").waitFor();
+    await fetch(`${world.granary.url("docker.io")}/v2/`, { headers: { "User-Agent": "buildkit/v0.25" } });
+    await page.getByText("BuildKit reaches Granary.").waitFor();
+    expect(await page.locator(".arrivals").innerText()).toMatch(
+      /127\.0\.0\.1 new[\s\S]*asked for something \(buildkit\)/,
+    );
     await page.context().close();
     expect(faults).toEqual([]);
   });

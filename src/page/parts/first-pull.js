@@ -56,19 +56,29 @@ export function FirstPull({ client }) {
     [...(earlier.data?.items ?? []).map(arrivalOfPull), ...running.map(arrivalOfPull), ...heard],
     agents,
     opened - RECENT_MS,
+    status.value?.clients ?? [],
   );
-  const [newest] = found;
-  const isFailed = found.every(({ state }) => state === "failed");
-  return html`${
-    newest === undefined
-      ? html`<${Line} kind="quiet" text=${`Waiting for the first request of ${title} …`} isWaiting=${true} />`
-      : html`<${Line} kind=${isFailed ? "note" : "good"} text=${isFailed ? `${title} reaches Granary, but the pull failed.` : `It works: ${title} pulls through Granary.`} />`
-  }
+  return html`<${Line} ...${lineOf(found, title)} />
     <ul class="rows arrivals">${found.slice(0, MOST_SHOWN).map((each) => html`<${Machine} key=${`${each.client} ${each.agent}`} of=${each} opened=${opened} now=${now} />`)}</ul>
     ${found.length > MOST_SHOWN && html`<p class="quiet small">and ${found.length - MOST_SHOWN} more machines</p>`}`;
 }
 
-/** @param {{ readonly kind: "quiet" | "good" | "note", readonly text: string, readonly isWaiting?: boolean }} props */
+/** @typedef {{ readonly kind: "quiet" | "good" | "note", readonly text: string, readonly isWaiting?: boolean }} LineProps */
+
+/** @param {readonly Arrival[]} found @param {string} title @returns {LineProps} */
+function lineOf(found, title) {
+  if (found.length === 0)
+    return { kind: "quiet", text: `Waiting for the first request of ${title} …`, isWaiting: true };
+  if (found.every(({ state }) => state === "failed"))
+    return { kind: "note", text: `${title} reaches Granary, but the pull failed.` };
+  const isSeen = found.every(({ state }) => state === "seen" || state === "failed");
+  return {
+    kind: "good",
+    text: isSeen ? `${title} reaches Granary.` : `It works: ${title} pulls through Granary.`,
+  };
+}
+
+/** @param {LineProps} props */
 function Line({ kind, text, isWaiting = false }) {
   return html`<p class=${`banner arrival-line ${kind}`} role="status">
     ${kind === "quiet" ? html`<span class=${`dot ${isWaiting ? "waiting" : ""}`}></span>` : html`<${Icon} name=${kind === "good" ? "check" : "warning"} />`}
@@ -89,7 +99,8 @@ function Machine({ of, opened, now }) {
 function said({ state, upstream, repository, tag, served }) {
   const name =
     upstream === undefined || repository === undefined ? "" : nameOf({ upstream, repository, tag });
-  if (state === "seen") return `asked for ${name || "something"}`;
+  if (name === "")
+    return state === "seen" ? "asked for something" : "asked for something that it was not given";
   if (state === "failed") return `could not pull ${name}`;
   return `${state === "done" ? "pulled" : "pulls"} ${name}, ${size(served)}${state === "done" ? "" : " so far"}`;
 }

@@ -43,7 +43,7 @@ function Client({ client, listener, host, onHost }) {
     setAddress(chosen);
     onHost(hostOf(/:\/\//.test(chosen) ? chosen : `http://${chosen}`));
   };
-  return html`<div class="columns wide-first">
+  return html`<div class="setting-up">
     <${Steps} client=${client} address=${address}><${Address} listener=${listener} choices=${choices} address=${address} use=${use} /><//>
     <section class="card stack try"><header><h2>Does it work?</h2></header>
       <div class="stack small-gap"><p>Pull something on that machine:</p><${Command} text=${tryCommand(

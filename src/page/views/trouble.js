@@ -19,6 +19,8 @@ import { Icon } from "../parts/icon.js";
 
 const DAYS = 7;
 const AGAIN_MS = 30_000;
+/** What failed longer ago, and not since, is nothing of now. */
+const RECENT_MS = 3_600_000;
 /** Kinds of events after which the list of failures is another one. */
 const TELLING = ["failed", "mismatch", "down", "limited", "up", "online", "job-ended"];
 
@@ -33,22 +35,27 @@ export function Trouble() {
   const failures = useAsked((signal) => get("/api/v1/troubles", { days: DAYS }, signal), [newest], AGAIN_MS);
   const groups = /** @type {readonly Trouble[]} */ (failures.data?.items ?? []);
   const doctor = useAsked((signal) => get("/api/v1/doctor", {}, signal), []);
-  return html`<h1 class="hidden">Trouble</h1><${Current} />
-    <div class="columns wide-first trouble">
+  return html`<h1 class="hidden">Trouble</h1><${Current} groups=${groups} />
+    <div class="trouble"><div class="stack">
       <section class="card failures"><header><h2>What failed lately</h2><span class="quiet">the last ${DAYS} days, by cause</span></header>
         <${Waiting} asked=${failures} />
         ${failures.data !== undefined && groups.length === 0 && html`<p class="empty"><${Icon} name="check" /> Nothing failed.</p>`}
         ${groups.map((group) => html`<${Group} key=${`${group.cause} ${group.upstream}`} group=${group} />`)}
       </section>
-      <div class="stack"><${Doctor} asked=${doctor} /><${EventList} /></div>
+      <${Doctor} asked=${doctor} /></div>
+      <${EventList} />
     </div>`;
 }
 
-function Current() {
-  const troubles = status.value?.troubles;
+/** @param {{ readonly groups: readonly Trouble[] }} props */
+function Current({ groups }) {
+  const { troubles, now = 0 } = status.value ?? {};
   if (troubles === undefined) return null;
+  const isRecent = groups.some(({ overAt, lastAt }) => overAt === undefined && lastAt > now - RECENT_MS);
   if (troubles.length === 0)
-    return html`<p class="banner good"><${Icon} name="check" /><span>All is well right now.</span></p>`;
+    return isRecent
+      ? html`<p class="banner note" role="status"><${Icon} name="warning" /><span>Granary works, but something failed in the last hour. What to do is below.</span></p>`
+      : html`<p class="banner good" role="status"><${Icon} name="check" /><span>All is well right now.</span></p>`;
   return html`<section class="stack" aria-label="Wrong right now">${troubles.map((text) => html`<p class="banner bad" key=${text}><${Icon} name="warning" /><span class="name">${text}</span></p>`)}</section>`;
 }
 
