@@ -108,6 +108,11 @@ describeWith(["chromium", "skopeo"], "setting up a client", () => {
     await page.getByRole("button", { name: "k3s", exact: true }).focus();
     await page.keyboard.press("Enter");
     await page.getByText("/etc/rancher/k3s/registries.yaml").first().waitFor();
+    const registries = page.getByLabel("Registries that this machine asks");
+    await registries.focus();
+    await page.keyboard.type("only quay.io");
+    await expect.poll(() => page.locator("pre", { hasText: "docker.io:" }).count()).toBe(0);
+    await page.locator("pre", { hasText: "quay.io:" }).waitFor();
     await address.focus();
     await page.keyboard.press("Control+A");
     await page.keyboard.type("ftp://there");
@@ -122,7 +127,9 @@ describeWith(["chromium", "skopeo"], "setting up a client", () => {
     await page.getByRole("button", { name: "Copy the command: granary setup" }).focus();
     await page.keyboard.press("Enter");
     await page.getByText("Copied").waitFor();
-    expect(await pasted(page)).toBe("granary setup k3s --server-address http://[fd00::7]:5000 --write");
+    expect(await pasted(page)).toBe(
+      "granary setup k3s --server-address http://[fd00::7]:5000 --registry quay.io --write",
+    );
     // Another client of the same machine needs the same address.
     await page.getByRole("button", { name: "Docker", exact: true }).click();
     await page

@@ -67,11 +67,16 @@ function unusable(client, listener) {
 
 /** @param {{ readonly client: string, readonly address: string, readonly children?: unknown }} props */
 function Steps({ client, address, children }) {
-  const blocks = useAsked((signal) => get(`/api/v1/setup/${client}`, { address }, signal), [client, address]);
+  const [registry, setRegistry] = useState("");
+  const blocks = useAsked(
+    (signal) => get(`/api/v1/setup/${client}`, { address, registry }, signal),
+    [client, address, registry],
+  );
   return html`<ol class="card steps">
     <li><h2>Where Granary is</h2>${children}</li>
+    ${hasRegistries(client) && html`<li><h2>For which images</h2><${Registries} chosen=${registry} onChoose=${setRegistry} /></li>`}
     <${Waiting} asked=${blocks} />
-    ${blocks.data !== undefined && html`<${Files} client=${client} address=${address} blocks=${blocks.data} />`}
+    ${blocks.data !== undefined && html`<${Files} client=${client} address=${address} registry=${registry} blocks=${blocks.data} />`}
   </ol>`;
 }
 
@@ -98,10 +103,26 @@ function Address({ listener, choices, address, use }) {
     ${choices.length > 1 && html`<ul class="choices" aria-label="Addresses">${choices.map(({ url, whose }) => html`<li key=${url}><button type="button" aria-pressed=${url === address} onClick=${() => choose(url)}><code>${url}</code></button> <span class="quiet small">${whose}</span></li>`)}</ul>`}`;
 }
 
-/** @param {{ readonly client: string, readonly address: string, readonly blocks: Blocks }} props */
-function Files({ client, address, blocks: { files, restart, notes } }) {
+/** Docker asks a mirror for Docker Hub alone, and Ollama for its own registry. @param {string} client */
+function hasRegistries(client) {
+  return client !== "docker" && client !== "ollama";
+}
+
+/** @param {{ readonly chosen: string, readonly onChoose: (registry: string) => void }} props */
+function Registries({ chosen, onChoose }) {
+  const names = (status.value?.upstreams ?? [])
+    .map(({ name }) => name)
+    .filter((name) => name !== "registry.ollama.ai");
+  return html`<label class="address">Registries that this machine asks by way of Granary
+    <select value=${chosen} onChange=${(/** @type {Event & { currentTarget: HTMLSelectElement }} */ { currentTarget }) => onChoose(currentTarget.value)}>
+      <option value="">all that Granary knows</option>
+      ${names.map((name) => html`<option key=${name} value=${name}>only ${name}</option>`)}</select></label>`;
+}
+
+/** @param {{ readonly client: string, readonly address: string, readonly registry: string, readonly blocks: Blocks }} props */
+function Files({ client, address, registry, blocks: { files, restart, notes } }) {
   const authority = files.find(({ path }) => path.endsWith("ca.crt"));
-  const command = `granary setup ${client} --server-address ${address}${authority === undefined ? "" : " --ca-file granary-ca.crt"} --write`;
+  const command = `granary setup ${client} --server-address ${address}${authority === undefined ? "" : " --ca-file granary-ca.crt"}${registry === "" ? "" : ` --registry ${registry}`} --write`;
   const steps = restart.flatMap(restartSteps);
   return html`<li><h2>On that machine, ${files.length === 1 ? "this file" : `these ${files.length} files`}</h2>
       ${files.map((file) => html`<div class="stack small-gap" key=${file.path}><p><code class="name">${file.path}</code></p><${Command} text=${file.text.trimEnd()} label=${`Copy ${file.path}`} /></div>`)}
