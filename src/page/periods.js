@@ -55,6 +55,11 @@ export function periodMark(name, unit, index) {
   return hour % 6 === 0 ? clock(hour) : "";
 }
 
+/** True for marks that go where there is no room for all. @param {string} name @param {Unit} unit */
+export function isLittleMark(name, unit) {
+  return unit === "hour" && dateOf(name).getUTCHours() % 12 !== 0;
+}
+
 /**
  * Values for lines behind bars: at most four besides 0, each a number that people like.
  * @param {number} most

@@ -1,6 +1,6 @@
 /** Shows how hours, days and months are written for people, and that no time zone moves them. */
 import { afterEach, expect, test } from "vitest";
-import { periodMark, periodTitle, scaleLines, sumOf } from "../../src/page/periods.js";
+import { isLittleMark, periodMark, periodTitle, scaleLines, sumOf } from "../../src/page/periods.js";
 
 const zone = process.env.TZ;
 afterEach(() => {
@@ -28,6 +28,8 @@ test("only some bars have a mark below: there is room for few", () => {
   // A day of 23 hours: the hour 02 is not there.
   const hours = ["2026-03-29T00", "2026-03-29T01", "2026-03-29T03", "2026-03-29T06"];
   expect(hours.map((name, index) => periodMark(name, "hour", index))).toEqual(["29 Mar", "", "", "06:00"]);
+  expect(hours.map((name) => isLittleMark(name, "hour"))).toEqual([false, true, true, true]);
+  expect(isLittleMark("2026-11-23", "day")).toBe(false);
 });
 
 test.each([
