@@ -5,6 +5,7 @@ import { letThrough } from "../../changes/passage.js";
 import { ago, counted, shortDigest } from "../../format.js";
 import { status } from "../../live.js";
 import { Waiting } from "../../parts/asked.js";
+import { useSome } from "../../parts/some.js";
 import { askAgain, useFresh } from "./fresh.js";
 import { dueInWords } from "./times.js";
 
@@ -18,9 +19,10 @@ export function HeldBackTags() {
     AGAIN_MS,
   );
   const items = asked.data?.items ?? [];
+  const [shown, more] = useSome(items);
   return html`<section class="card"><header><h2>Held back</h2><span class="quiet">${items.length > 0 ? counted(items.length, "name") : "too new to pass"}</span></header><${Waiting} asked=${asked} />
     ${asked.data !== undefined && items.length === 0 && html`<p class="quiet">Nothing is held back now.</p>`}
-    <ul class="rows lined" aria-label="Held back">${items.map((/** @type {any} */ held) => html`<${HeldRow} key=${`${held.name} ${held.newDigest}`} held=${held} />`)}</ul></section>`;
+    <ul class="rows lined" aria-label="Held back">${shown.map((/** @type {any} */ held) => html`<${HeldRow} key=${`${held.name} ${held.newDigest}`} held=${held} />`)}</ul>${more}</section>`;
 }
 
 /** @param {{ readonly held: any }} props */

@@ -5,6 +5,7 @@ import { get } from "../../api.js";
 import { keepName, unkeepName } from "../../changes/keep.js";
 import { counted, size } from "../../format.js";
 import { Waiting } from "../../parts/asked.js";
+import { useSome } from "../../parts/some.js";
 import { Field, submitted, typed } from "./field.js";
 import { askAgain, useFresh } from "./fresh.js";
 
@@ -20,9 +21,10 @@ export function KeptNames() {
       askAgain();
     });
   const rules = asked.data?.rules ?? [];
+  const [shown, more] = useSome(rules);
   return html`<section class="card"><header><h2>Kept</h2><span class="quiet">never evicted</span></header><${Waiting} asked=${asked} />
     ${asked.data !== undefined && rules.length === 0 && html`<p class="quiet">No rule yet: when room is needed, what was used longest ago goes first.</p>`}
-    <ul class="rows lined" aria-label="Keep rules">${rules.map((/** @type {any} */ rule) => html`<${KeepRow} key=${rule.pattern} rule=${rule} />`)}</ul>
+    <ul class="rows lined" aria-label="Keep rules">${shown.map((/** @type {any} */ rule) => html`<${KeepRow} key=${rule.pattern} rule=${rule} />`)}</ul>${more}
     <form class="bar end more" data-change onSubmit=${submitted(keep)}><${Field} label="Keep what this stands for" grow><input required placeholder="alpine:3.*, ghcr.io/org/**" value=${pattern} onInput=${typed(setPattern)} /></${Field}><button>Keep</button></form></section>`;
 }
 

@@ -7,6 +7,7 @@ import { duration } from "../../format.js";
 import { status } from "../../live.js";
 import { Waiting } from "../../parts/asked.js";
 import { Command } from "../../parts/command.js";
+import { useSome } from "../../parts/some.js";
 import { Field, submitted, typed } from "./field.js";
 import { askAgain, useFresh } from "./fresh.js";
 import { cooldownLines } from "./settings-lines.js";
@@ -21,9 +22,10 @@ export function MayPass() {
       askAgain();
     });
   const { items: rules = [], cooldowns = [] } = asked.data ?? {};
+  const [shown, more] = useSome(rules);
   return html`<section class="card"><header><h2>What may pass</h2></header><${Waiting} asked=${asked} />
     ${asked.data !== undefined && rules.length === 0 && html`<p class="quiet">Everything may: no rule allows or denies.</p>`}
-    <ul class="rows lined" aria-label="Rules that allow and deny">${rules.map((/** @type {any} */ rule) => html`<${RuleRow} key=${`${rule.kind} ${rule.pattern}`} rule=${rule} />`)}</ul>
+    <ul class="rows lined" aria-label="Rules that allow and deny">${shown.map((/** @type {any} */ rule) => html`<${RuleRow} key=${`${rule.kind} ${rule.pattern}`} rule=${rule} />`)}</ul>${more}
     <form class="bar end more" data-change onSubmit=${submitted(add)}>
       <${Field} label="Rule"><select value=${kind} onChange=${typed(setKind)}><option value="deny">Deny</option><option value="allow">Allow only</option></select></${Field}>
       <${Field} label="Name pattern" grow><input required placeholder="ghcr.io/org/**, **/xmrig" value=${pattern} onInput=${typed(setPattern)} /></${Field}><button>Add</button></form>
