@@ -57,6 +57,20 @@ export function pageDocument(
   return { html, scriptHash: `sha256-${createHash("sha256").update(map).digest("base64")}` };
 }
 
+/**
+ * The same module without the comments that have lines of their own, types and explanations: a quarter of what would be sent. Every other line
+ * keeps its number, so that what a browser says of a line is true of the file in `src/page` too.
+ */
+export function withoutComments(module: Buffer): Buffer {
+  const text = module
+    .toString("utf8")
+    .replaceAll(WHOLE_COMMENTS, (comment) => comment.replaceAll(/[^\n]/g, ""));
+  return Buffer.from(text);
+}
+
+/** From the beginning of a line to the end of one. */
+const WHOLE_COMMENTS = /^[ \t]*\/\*\*(?:(?!\*\/)[\s\S])*\*\/[ \t]*$|^[ \t]*\/\/.*$/gm;
+
 /** What follows the words import and export up to the name in quotes; import() of a comment or for later is not meant. */
 const IMPORTS = /\b(?:import|export)\b[^"'`();]*?["']([^"'\n]+)["']/g;
 

@@ -12,7 +12,7 @@ import type { Context } from "hono";
 import { acceptedEncoding, type Encoding } from "./accepted-encoding.ts";
 import type { AdminApp } from "./app-kind.ts";
 import { contentPolicy } from "./content-policy.ts";
-import { meantBy, pageDocument, versionOf } from "./page-document.ts";
+import { meantBy, pageDocument, versionOf, withoutComments } from "./page-document.ts";
 
 /** Packages by the names under which the page imports them; each is one file without imports of other files. */
 const PACKAGES = {
@@ -22,8 +22,11 @@ const PACKAGES = {
   "htm/preact": "htm/preact",
   "@preact/signals-core": "@preact/signals-core",
   "@preact/signals": "@preact/signals",
-  uplot: "uplot/dist/uPlot.esm.js",
+  uplot: "uplot/dist/uPlot.iife.min.js",
 } as const;
+
+/** Half as large as its module is uPlot's script, to which one line is wanting. */
+const ADDED: Readonly<Record<string, string>> = { uplot: "\nexport default uPlot;\n" };
 
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
@@ -105,9 +108,13 @@ async function loadAll(): Promise<Served> {
   const own = names.filter((name) => TYPES[extname(name)] !== undefined && name !== DOCUMENT);
   const bytes = new Map(
     await Promise.all([
-      ...own.map(async (name) => await read(posix.join("/page", name), new URL(name, ROOT))),
+      ...own.map(async (name) => {
+        const [address, bytes] = await read(posix.join("/page", name), new URL(name, ROOT));
+        return [address, name.endsWith(".js") ? withoutComments(bytes) : bytes] as const;
+      }),
       ...Object.entries(PACKAGES).map(async ([name, module]) => {
-        return await read(packageAddress(name), new URL(import.meta.resolve(module)));
+        const [address, bytes] = await read(packageAddress(name), new URL(import.meta.resolve(module)));
+        return [address, Buffer.concat([bytes, Buffer.from(ADDED[name] ?? "")])] as const;
       }),
       read("/page/uplot/uPlot.min.css", new URL(import.meta.resolve("uplot/dist/uPlot.min.css"))),
     ]),
@@ -124,7 +131,7 @@ async function loadAll(): Promise<Served> {
   };
 }
 
-async function read(address: string, url: URL): Promise<[string, Buffer]> {
+async function read(address: string, url: URL): Promise<readonly [string, Buffer]> {
   return [address, await readFile(fileURLToPath(url))];
 }
 

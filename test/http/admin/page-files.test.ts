@@ -1,4 +1,5 @@
 /** Shows how the page's files go over the wire: which there are and no others, in which form, and what a browser keeps of them. */
+import { readFile } from "node:fs/promises";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { acceptedEncoding } from "../../../src/http/admin/accepted-encoding.ts";
@@ -50,6 +51,35 @@ test("a browser hears of every module at once, and not of one through the other"
   await follow(main);
   expect(wanted.size).toBeGreaterThan(20);
   expect([...wanted].filter((address) => !preloaded.includes(address))).toEqual([]);
+});
+
+test("modules are served without their comments, and line by line as they stand in src/page", async () => {
+  const admin = await startAdmin();
+  const linesOf = (text: string) => text.split("\n");
+  for (const name of ["main.js", "live.js", "parts/asked.js", "views/now.js"]) {
+    const written = linesOf(await readFile(`src/page/${name}`, "utf8"));
+    const served = linesOf((await admin.ask(`/page/${name}`)).text);
+    expect(served.length, name).toBe(written.length);
+    expect(
+      served.filter((line, index) => line !== "" && line !== written[index]),
+      name,
+    ).toEqual([]);
+    expect(
+      served.filter((line) => /^\s*(\/\*\*.*\*\/\s*$|\/\/)/.test(line)),
+      name,
+    ).toEqual([]);
+  }
+});
+
+test("what a browser loads for the page is less than 150 KB", async () => {
+  const admin = await startAdmin();
+  const { named } = await openPage(admin);
+  const sizes = await Promise.all(
+    ["/", ...named].map(async (target) => {
+      return (await admin.ask(target, { headers: { "accept-encoding": "br" } })).body.length;
+    }),
+  );
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(150_000);
 });
 
 test("the document is asked for anew each time, and costs nothing when it is the same", async () => {
