@@ -8,20 +8,23 @@ import { commandLine, wordsIn } from "../shell.js";
 /** What people have machines of. */
 const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7", "windows/amd64"];
 
-/** @param {string} reference @param {string} platforms several with a comma or a space between them; "" for all @param {() => void} [after] */
-export function warmNow(reference, platforms, after) {
-  confirmChange(warming(reference, platforms, after));
+/**
+ * @param {string} reference @param {string} platforms several with a comma or a space between them; "" for all @param {() => void} after
+ * @param {string} [title] as people write it
+ */
+export function warmNow(reference, platforms, after, title = reference) {
+  confirmChange(warming(reference, platforms, after, title));
 }
 
 /**
- * @param {string} reference @param {string} platforms @param {() => void} [after]
+ * @param {string} reference @param {string} platforms @param {() => void} after @param {string} title
  * @returns {import("../parts/confirm.js").Change}
  */
-function warming(reference, platforms, after) {
+function warming(reference, platforms, after, title) {
   const chosen = wordsIn(platforms);
   const body = { references: [reference], ...(chosen.length > 0 && { platforms: chosen }) };
   return {
-    title: `Bring in ${reference}`,
+    title: `Bring in ${title}`,
     command: commandLine(
       "granary",
       "warm",
@@ -35,15 +38,15 @@ function warming(reference, platforms, after) {
       suggestions: PLATFORMS,
       placeholder: "all that there are",
       hint: "Several with a comma between them. Empty stands for all of them, and models have none.",
-      with: (value) => warming(reference, value, after),
+      with: (value) => warming(reference, value, after, title),
     },
     trial: () => post("/api/v1/warm", body, { dryRun: true }),
     describe: ({ preview }) => html`<${WhatComes} preview=${preview} />`,
     isEmpty: ({ preview: { lines } }) => lines.every((/** @type {any} */ { outcome }) => outcome !== "fetch"),
     act: () => post("/api/v1/warm", body),
     done: ({ job }) => `It is coming in: job ${job.id}.`,
-    ended: ({ result }) => endOf(result, reference),
-    ...(after && { after }),
+    ended: ({ result }) => endOf(result, title),
+    after,
   };
 }
 
@@ -64,10 +67,10 @@ function Line({ line: { reference, outcome, reason, toFetch } }) {
   return html`<li><span class="name">${reference}</span><span class="right quiet">${outcome === "here" ? "is here" : size(toFetch)}</span></li>`;
 }
 
-/** @param {any} result @param {string} reference */
-function endOf(result, reference) {
+/** @param {any} result @param {string} title */
+function endOf(result, title) {
   const failed = result?.lines?.find((/** @type {any} */ { outcome }) => outcome === "failed");
   if (failed !== undefined)
     return `${failed.reference} did not come in: ${failed.reason ?? "no reason is known"}`;
-  return `${reference} is here: ${size(result?.bytes?.brought ?? 0)} came in.`;
+  return `${title} is here: ${size(result?.bytes?.brought ?? 0)} came in.`;
 }

@@ -46,6 +46,20 @@ function WhatGoes({ trial: { freed, isLess, next, more }, free }) {
   if (freed === 0) return html`<p>Nothing may go: all that is here is kept, or is being read.</p>`;
   return html`<p><strong>${size(freed)}</strong> come free. What was used longest ago goes first; what is kept or being read stays.</p>
     ${isLess && html`<p class="note">That is less than ${free}: there is no more that may go.</p>`}
-    <ul class="rows list" tabindex=${next.length > 5 ? 0 : undefined} aria-label="What goes">${next.map((/** @type {any} */ { what, names, size: bytes }) => html`<li key=${what}><span class="name">${names[0] ?? what}${names.length > 1 && html` <span class="quiet">and ${counted(names.length - 1, "more name")}</span>`}</span><span class="right quiet">${size(bytes)}</span></li>`)}
-    ${more > 0 && html`<li class="quiet">and ${more} more</li>`}</ul>`;
+    <ul class="rows list" tabindex=${next.length > 5 ? 0 : undefined} aria-label="What goes">${byName(next).map(([name, bytes]) => html`<li key=${name}><span class="name">${name}</span><span class="right quiet">${size(bytes)}</span></li>`)}
+    ${more > 0 && html`<li class="quiet">and ${counted(more, "more blob")}</li>`}</ul>`;
+}
+
+/**
+ * People know names and not blobs: what goes of each, the one first whose first blob goes first.
+ * @param {readonly any[]} next
+ */
+function byName(next) {
+  /** @type {Map<string, number>} */
+  const sums = new Map();
+  for (const { what, names, size: bytes } of next) {
+    const name = names[0] ?? what;
+    sums.set(name, (sums.get(name) ?? 0) + bytes);
+  }
+  return [...sums];
 }

@@ -123,7 +123,7 @@ function ConfirmDialog({ first, back }) {
     if (!event.repeat && doing.job === undefined) void act();
   };
   return html`<dialog ref=${dialog} onClose=${close} onKeyDown=${onKeyDown} aria-labelledby="confirm-title">
-    <form class="stack" onSubmit=${(/** @type {Event} */ event) => {
+    <form class="stack change" onSubmit=${(/** @type {Event} */ event) => {
       event.preventDefault();
       void act();
     }}>
@@ -151,7 +151,7 @@ function Tried({ change, trial, doing: { isActing = false, error }, isReady, tur
     <div class="stack same"><p class="quiet small">The same by a command, on the machine of this Granary:</p><${Command} text=${change.command} /></div>
     <div class="bar ends">
       <button class="push" type="button" onClick=${close}>${isActing ? "Close" : "Cancel"}</button>
-      ${trial.error !== undefined && html`<button type="button" onClick=${trial.again}>Try again</button>`}
+      ${trial.error !== undefined && other === undefined && html`<button type="button" onClick=${trial.again}>Try again</button>`}
       <button class=${change.isGrave ? "main grave" : "main"} type="submit" data-change disabled=${!isReady || isActing} aria-busy=${isActing}>${change.verb}</button>
     </div>`;
 }

@@ -31,9 +31,9 @@ export function Contents() {
   const { data, again } = asked;
   const isFiltered = search !== "" || upstream !== "";
   return html`<section class="card stack">
-      <header class="bar"><h1 class="title">Contents</h1>
-        <button type="button" class="push" data-change onClick=${() => removeUnused(scope(upstream, again))}><${Icon} name="broom" />Clean up</button>
-        <button type="button" data-change onClick=${() => makeRoom("1GiB", again)}>Make room</button></header>
+      <div class="bar"><h1 class="title">Contents</h1><div class="bar push">
+        <button type="button" data-change onClick=${() => removeUnused(scope(upstream, again))}><${Icon} name="broom" />Clean up</button>
+        <button type="button" data-change onClick=${() => makeRoom("1GiB", again)}>Make room</button></div></div>
       <${Filters} />
       <${Waiting} asked=${asked} />
       ${data?.items.length === 0 && html`<${Nothing} isFiltered=${isFiltered} search=${search} count=${data.count} />`}

@@ -15,8 +15,20 @@ export function Lines({ items, again }) {
     <thead><tr><${Head} sort="name" text="Name" /><${Head} sort="size" text="Size" kind="number-cell" />
       <th scope="col" class="wide">Here</th><${Head} sort="saved" text="Saved" kind="number-cell wide" />
       <${Head} sort="used" text="Last used" kind="wide" /><th scope="col"><span class="hidden">What to do</span></th></tr></thead>
-    <tbody>${items.map((item) => html`<${Line} key=${`${wholeName(item)} ${item.digest ?? ""}`} item=${item} again=${again} />`)}</tbody>
+    <tbody>${inOrder(items).map((item) => html`<${Line} key=${`${wholeName(item)} ${item.digest ?? ""}`} item=${item} again=${again} />`)}</tbody>
   </table></div>`;
+}
+
+/**
+ * The server's order is some seconds old, and the numbers are of now: while something comes in, they would stand in the wrong order.
+ * @param {readonly any[]} items
+ */
+function inOrder(items) {
+  const { sort, isReversed } = asking();
+  if (sort !== "size" && sort !== "used") return items;
+  /** @param {any} item @returns {number} */
+  const worth = (item) => (sort === "size" ? item.size + item.partial : (item.usedAt ?? 0));
+  return [...items].sort((a, b) => (isReversed ? worth(a) - worth(b) : worth(b) - worth(a)));
 }
 
 /** @param {{ readonly sort: string, readonly text: string, readonly kind?: string }} props */

@@ -98,7 +98,7 @@ function Acts({ pattern, title, here, keptBy, platforms, canAsk, again }) {
   return html`<div class="bar">
     <button type="button" data-change onClick=${() => (isKept ? unkeepName(keptBy, again) : keepName(pattern, again, title))}><${Icon} name=${isKept ? "unlock" : "lock"} />${isKept ? "Do not keep" : "Keep"}</button>
     ${canAsk && html`<button type="button" data-change onClick=${() => refreshName(pattern, again, title)}><${Icon} name="refresh" />Ask again</button>`}
-    <button type="button" data-change onClick=${() => warmNow(pattern, platforms.join(", "), again)}><${Icon} name="fetch" />Bring in</button>
+    <button type="button" data-change onClick=${() => warmNow(pattern, platforms.join(", "), again, title)}><${Icon} name="fetch" />Bring in</button>
     <button type="button" data-change onClick=${() => exportBundle({ patterns: pattern, platforms: "", attestations: false, fetch: true })}><${Icon} name="box" />Export</button>
     <button type="button" class="push" data-change onClick=${() => removeName({ pattern, title, here, after: again })}><${Icon} name="remove" />Remove</button>
   </div>`;

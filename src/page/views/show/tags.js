@@ -11,7 +11,7 @@ import { linkTo } from "../../route.js";
 export function Tags({ shown, held, more, again }) {
   const { names } = shown;
   const isHeld = new Set(held.map(({ name }) => name));
-  return html`<section class="card"><header><h2>${counted(names.length + more, "name")}</h2></header>
+  return html`<section class="card"><header><h2>${counted(names.length + more, names.every((/** @type {any} */ { tag }) => tag !== undefined) ? "tag" : "name")}</h2></header>
     ${names.length === 0 && html`<p class="quiet">No tag is here, only blobs that a pull began with.</p>`}
     <ul class="rows contents">${names.map((/** @type {any} */ name) => html`<${Tag} key=${`${name.tag} ${name.digest}`} of=${shown} name=${name} isHeld=${isHeld} again=${again} />`)}</ul>
     ${more > 0 && html`<p class="quiet">and ${counted(more, "more name")}: <a href=${linkTo("contents", { by: "tag", search: `${shown.upstream}/${shown.repository}` })}>all of them</a></p>`}</section>`;
