@@ -84,7 +84,7 @@ export const EMERGENCIES: readonly Emergency[] = [
     alert: "GranaryClientsWait",
     ...{ notAt: "15m", at: "25m" },
     series: [
-      one("granary_waits", "3x60"),
+      one("granary_waits", "0x9 3x60"),
       one("granary_upstream_bytes_total", "0+1000x10 10000x50", { ...HUB, kind: "blob" }),
       NOBODY_SET_OFFLINE,
     ],
@@ -238,7 +238,7 @@ export const EMERGENCIES: readonly Emergency[] = [
     title: "an event loop that lags",
     alert: "GranaryEventLoopLags",
     ...{ notAt: "8m", at: "30m" },
-    series: [one("nodejs_eventloop_lag_seconds", "0.5x40")],
+    series: [one("nodejs_eventloop_lag_seconds", "0.01 0.5x40")],
     summary: `Granary at ${LAB} takes 500ms until it comes to a question`,
   },
 ];
