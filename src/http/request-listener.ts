@@ -13,7 +13,7 @@
  *    9. a failure of any of these becomes the registry's own form of an error
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { isGranaryError, messageOf } from "../errors.ts";
+import { isGranaryError, messageOf, reasonOf } from "../errors.ts";
 import { failureFacts } from "../records/cause.ts";
 import { createStatusPages, type StatusPages, statusPageOf } from "./admin/status-pages.ts";
 import { errorAnswer } from "./answers/error-answer.ts";
@@ -89,6 +89,7 @@ function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request,
   // The client left. request-log.ts sees that by itself.
   if (isGranaryError(error, "aborted") && outgoing.destroyed) return;
   account.reason = messageOf(error);
+  account.plainReason = reasonOf(error);
   account.cause = failureFacts(error);
   if (isGranaryError(error, "route-unknown")) metrics.routeUnknown.inc();
   if (!isGranaryError(error)) log.error({ err: error }, "a request failed with an unexpected error");

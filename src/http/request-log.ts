@@ -29,6 +29,8 @@ export class Account {
   outcome: RequestOutcome | undefined;
   /** Why it failed, for the log; never a secret. */
   reason: string | undefined;
+  /** The same without the name of anything that was asked for: for others who look at who asks. */
+  plainReason: string | undefined;
   /** The same for those who look for its cause. */
   cause: FailureFacts | undefined;
   /** What the records keep of it; nothing until it is routed. */
@@ -89,7 +91,7 @@ export class RequestLog {
     this.#counters.requests(account, outcome, status).inc();
     const end = endOf(account, outcome);
     account.record?.end(end);
-    if (account.seen !== undefined) tellSeen(account.seen, account, outcome, end.failure);
+    if (account.seen !== undefined) tellSeen(account.seen, account, outcome);
     const isQuiet = account.kind === "status";
     // A child keeps the level that it was made with; that of the log can change while it runs.
     if (this.#log.level !== this.#observers.log.level) this.#log.level = this.#observers.log.level;
@@ -137,14 +139,10 @@ function endOf({ reason, cause }: Account, outcome: RequestOutcome | "aborted" |
   return { from, isWhole: outcome !== "aborted", failure: undefined };
 }
 
-function tellSeen(
-  seen: SeenClient,
-  { upstream }: Account,
-  outcome: string,
-  failure: string | undefined,
-): void {
-  const reason = failure === undefined ? undefined : withoutUserInfo(failure);
-  wasAnswered(seen, { outcome, upstream, reason });
+function tellSeen(seen: SeenClient, { upstream, plainReason, reason }: Account, outcome: string): void {
+  // What we refuse ourselves before anything is looked up names nothing.
+  const why = isFailure(outcome) ? (plainReason ?? reason) : undefined;
+  wasAnswered(seen, { outcome, upstream, reason: why });
 }
 
 function isFailure(outcome: string | undefined): boolean {

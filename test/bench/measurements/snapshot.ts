@@ -1,6 +1,6 @@
 /**
  * What a snapshot costs that the admin face sends each second: with 10,000 repositories that were pulled from and 200 fills, each drawn from
- * a thousand scattered runs. In this process, over a database with a row for each of 100,000 blobs; a fill is what is told of one.
+ * a thousand scattered runs, and 500 clients. In this process, over a database with a row for each of 100,000 blobs; a fill is what is told of one.
  */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -19,6 +19,7 @@ import { ALONE, atMost } from "../row.ts";
 const REPOSITORIES = 10_000;
 const FILLS = 200;
 const RUNS = 1_000;
+const CLIENTS = 500;
 const BLOBS = 100_000;
 const MOST_MS = 20;
 const TIMES = 50;
@@ -32,6 +33,8 @@ export const snapshot: Measurement = {
     const { metadata, records: rows } = openDatabase(layout.database);
     const records = openRecords({ clock: systemClock, rows });
     pullFromAll(records);
+    for (let client = 0; client < CLIENTS; client++)
+      records.clients.asks(`2001:db8::${client}`, "docker/28.0.1");
     const maps = Array.from({ length: FILLS }, (_, index) => scattered(index));
     const status = async (): Promise<MirrorStatus> => {
       const { blobs, manifests } = await metadata.sums();

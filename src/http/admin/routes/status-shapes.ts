@@ -152,7 +152,10 @@ export const clientSchema = z
       description:
         "How its last request went: hit, miss, shared, revalidated, stale, bypass; absent, refused, error; aborted, none.",
     }),
-    reason: z.string().optional().openapi({ description: "Why that one was not answered." }),
+    reason: z
+      .string()
+      .optional()
+      .openapi({ description: "Why that one was not answered, without the name that it asked for." }),
   })
   .openapi("Client");
 
