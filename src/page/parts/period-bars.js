@@ -36,7 +36,7 @@ export function PeriodBars({ periods, unit, label }) {
           index,
         ) => html`<div key=${name} class=${`slot ${name === chosen ? "chosen" : ""}`} onPointerEnter=${() => setChosen(name)}>
           <i class="is-served" style=${height(served)}></i><i class="is-fetched" style=${height(fetched)}></i>
-          <span class=${`mark ${isLittleMark(name, unit) ? "wide" : ""}`}>${periodMark(name, unit, index)}</span></div>`,
+          <span class=${`below ${isLittleMark(name, unit) ? "wide" : ""}`}>${periodMark(name, unit, index)}</span></div>`,
       )}</div>
     </div>
     <figcaption class="legend"><span><i class="is-served"></i>to clients</span><span><i class="is-fetched"></i>from the internet</span>

@@ -61,7 +61,7 @@ function NotKept() {
 function Headline({ periods }) {
   const { served, fetched, saved, pulls } = sumOf(periods);
   return html`<dl class="headline">
-    <div class="is-saved"><dt>Saved</dt><dd data-bytes=${saved}>${size(saved)}${saved > 0 && html` <small>${percent(saved, served)}</small>`}</dd></div>
+    <div class="of-saved"><dt>Saved</dt><dd data-bytes=${saved}>${size(saved)}${saved > 0 && html` <small>${percent(saved, served)}</small>`}</dd></div>
     <div><dt>To clients</dt><dd data-bytes=${served}>${size(served)}</dd></div>
     <div><dt>From the internet</dt><dd data-bytes=${fetched}>${size(fetched)}</dd></div>
     <div><dt>Pulls</dt><dd>${pulls.toLocaleString("en")}</dd></div></dl>

@@ -23,7 +23,7 @@ export function Setup() {
   return html`<section class="card stack setup"><header><h1 class="title">Set up a client</h1>
       <span class="quiet">It then pulls through Granary, without a change to the names of images.</span></header>
     <${Waiting} asked=${offers} />
-    ${clients.length > 0 && html`<div class="clients" role="group" aria-label="Client">${clients.map((each) => html`<button key=${each} type="button" aria-pressed=${each === client} onClick=${() => ask({ client: each })}>${clientKind(each).title}</button>`)}</div>`}
+    ${clients.length > 0 && html`<div class="client-kinds" role="group" aria-label="Client">${clients.map((each) => html`<button key=${each} type="button" aria-pressed=${each === client} onClick=${() => ask({ client: each })}>${clientKind(each).title}</button>`)}</div>`}
   </section>
   ${offers.data !== undefined && html`<${Client} key=${client} client=${client} listener=${listenerFor(offers.data.listeners, client)} host=${host} onHost=${setHost} />`}`;
 }
