@@ -147,7 +147,9 @@ function announce({ storage }: Settings, { listeners }: Serving, { listener: adm
     printLine(`  ${url}  serves ${upstream}${clientHint(upstream, url)}`);
   }
   if (admin !== undefined)
-    printLine(`  ${admin.url}  shows and steers it${admin.needsToken ? ", with its token" : ""}`);
+    printLine(
+      `  ${admin.url}  shows and steers it: open it in a browser${admin.needsToken ? ", with its token" : ""}`,
+    );
   printLine("Stop it with Ctrl-C.\n");
 }
 

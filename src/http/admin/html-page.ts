@@ -5,12 +5,18 @@
 import { createHash } from "node:crypto";
 import { html, raw } from "hono/html";
 
-const STYLE = `:root{color-scheme:light dark;font:16px/1.5 system-ui,sans-serif}
-body{max-width:60rem;margin:3rem auto;padding:0 1rem}
-body.small{max-width:26rem;margin-top:18vh}
-input,button{font:inherit;padding:.5rem .7rem;border:1px solid;border-radius:.4rem}
-input{width:100%;box-sizing:border-box;margin:.3rem 0 .8rem}
-[role=alert]{border-left:.25rem solid #c33;padding-left:.7rem}
+/** The colours of the page's own style (src/page/style/tokens.css). */
+const STYLE = `:root{color-scheme:light dark;font:15px/1.5 system-ui,sans-serif}
+body{max-width:60rem;margin:3rem auto;padding:0 1rem;background:light-dark(#f7f3ea,#13110d);color:light-dark(#231c12,#f3ece0)}
+body.small{max-width:24rem;margin-top:18vh}
+h1 svg{width:2rem;height:2rem;margin-right:.6rem;vertical-align:-.45rem;fill:light-dark(#7d4f00,#f3bd55)}
+h1 svg .grain{fill:light-dark(#f7f3ea,#13110d)}
+a{color:light-dark(#7d4f00,#f3bd55)}
+:focus-visible{outline:2px solid light-dark(#7d4f00,#f3bd55);outline-offset:2px}
+input,button{font:inherit;min-height:2.75rem;padding:0 .75rem;border:1px solid light-dark(#8f836f,#7d7362);border-radius:.625rem}
+input{width:100%;box-sizing:border-box;margin:.25rem 0 .75rem;background:light-dark(#fffdf9,#1c1914);color:inherit}
+button{border-color:transparent;background:light-dark(#7d4f00,#f3bd55);color:light-dark(#fffdf9,#201703);font-weight:500;cursor:pointer}
+[role=alert]{border-left:.25rem solid light-dark(#b3261e,#ff9087);padding-left:.75rem}
 code{font-family:ui-monospace,monospace;overflow-wrap:anywhere}
 dt{margin-top:1rem}dd{margin-left:1.5rem}`;
 
