@@ -41,7 +41,7 @@ try {
   for (const command of [
     "time granary model fetch gemma:2b gemma.gguf --via http://localhost:11435",
     "time granary model fetch gemma:2b again.gguf --via http://localhost:11435",
-    "curl -s http://localhost:11435/metrics | grep -E '^granary_(client|upstream)_bytes_total.*blob'",
+    "curl -s http://localhost:11435/metrics | grep -E '^granary_(client|upstream)_bytes_total.*blob.* [1-9]'",
   ]) {
     client.type(command);
     await client.until(/\$ $/);

@@ -3,7 +3,7 @@
  * colour schemes; with `--readme` it writes those of the README. `--open` says where the page is and leaves it there until it is ended.
  */
 import { spawnSync } from "node:child_process";
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -11,6 +11,7 @@ import type { Browser, Page } from "playwright-core";
 import { startBrowser } from "./support/browser.ts";
 import { type Lab, startLab } from "./support/lab.ts";
 import { lookingPage, openView, pictureOf, SCHEMES, VIEWS, WIDTHS } from "./support/pictures.ts";
+import { smallPng } from "./support/small-png.ts";
 
 const MINUTE_MS = 60_000;
 const README = fileURLToPath(new URL("../../docs/pictures/", import.meta.url));
@@ -22,7 +23,7 @@ const { values, positionals } = parseArgs({
     open: { type: "boolean" },
     views: { type: "string" },
     widths: { type: "string" },
-    scale: { type: "string", default: "1" },
+    scale: { type: "string", default: "0.5" },
   },
 });
 
@@ -71,7 +72,7 @@ async function takeForReadme(browser: Browser, { granary }: Lab): Promise<void> 
     });
     await withAnHour(page);
     await openView(page, granary.admin, VIEWS.now);
-    await page.screenshot({ path: join(README, `page-${colorScheme}.png`) });
+    await writeFile(join(README, `page-${colorScheme}.png`), smallPng(await page.screenshot()));
     await page.context().close();
   }
 }

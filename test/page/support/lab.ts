@@ -1,5 +1,5 @@
 /**
- * Owns the lab of the pictures: a morning with registries behind one slow line, a real Granary with a history, machines that pull, and a
+ * Owns the lab of the pictures: a morning with registries behind slow lines, a real Granary with a history, machines that pull, and a
  * registry that refuses. What is seen of it is real traffic, but for the history (lab-history.ts).
  */
 import { request } from "node:http";
@@ -24,16 +24,13 @@ export type LabOptions = {
   readonly network: string;
 };
 
-export type Lab = {
-  readonly granary: GranaryProcess;
-  readonly line: SlowLine;
-};
+export type Lab = { readonly granary: GranaryProcess };
 
 /** Resolves when some of it is stored, some is on its way, and all clients are at work. */
 export async function startLab(cleanup: AsyncDisposableStack, { scale, network }: LabOptions): Promise<Lab> {
-  const line = new SlowLine({ delayMs: 30 });
-  cleanup.defer(() => line.close());
-  const registries = await startRegistries(cleanup, line);
+  const lines = new Map(IMAGES.map(({ upstream }) => [upstream, new SlowLine({ delayMs: 30 })]));
+  cleanup.defer(async () => void (await Promise.all([...lines.values()].map((line) => line.close()))));
+  const registries = await startRegistries(cleanup, lines);
   const granary = await startGranary(cleanup, settingsFor(registries, scale));
   const addressOf = (machine: number) => `${network}.${MACHINES[machine]?.place ?? 0}`;
   await granary.stop();
@@ -49,24 +46,26 @@ export async function startLab(cleanup: AsyncDisposableStack, { scale, network }
 
   registries.get("quay.io")?.fail(/manifests/, { kind: "rate-limited", retryAfter: "1800" }, { times: 1e6 });
   await pull({ ...(IMAGES.at(-1) as LabImage), tag: "v3.9.0" }, 1).catch(() => undefined);
-  line.set({ rate: 250 * MB * scale });
+  for (const line of lines.values()) line.set({ rate: 100 * MB * scale });
   // Whoever asks first is further on.
   for (const [index, image] of large.entries()) {
-    const machines = image.isModel ? MODEL_MACHINES : [index, index + 1];
+    const machines = image.isModel ? MODEL_MACHINES : [index - 2, index - 1];
     for (const machine of machines) void pull(image, machine).catch(() => undefined);
-    await untilFilled(granary, index + 1, [0.5, 0.3, 0.2, 0.1][index] ?? 0.05);
+    await untilServed(granary, image, [0.5, 0.3, 0.2, 0.1][index] ?? 0.05);
+    // The last one of its registry: from now on they take their time.
+    if (large[index + 1]?.upstream !== image.upstream)
+      lines.get(image.upstream)?.set({ rate: 3 * MB * scale });
   }
-  line.set({ rate: 9 * MB * scale });
-  return { granary, line };
+  return { granary };
 }
 
 function isSmall({ megabytes }: LabImage): boolean {
   return megabytes < 300;
 }
 
-async function startRegistries(cleanup: AsyncDisposableStack, line: SlowLine) {
+async function startRegistries(cleanup: AsyncDisposableStack, lines: ReadonlyMap<string, SlowLine>) {
   const registries = new Map<string, FakeRegistry>();
-  for (const upstream of new Set(IMAGES.map((image) => image.upstream))) {
+  for (const [upstream, line] of lines) {
     const registry = await startFakeRegistry({ mode: "plain" });
     cleanup.defer(() => registry.close());
     await putBehind(line, registry);
@@ -152,17 +151,16 @@ function read(url: string, { localAddress, agent, isWanted }: Ask): Promise<stri
   });
 }
 
-/** Until so many blobs fill, and the newest of them has this part. */
-async function untilFilled({ admin }: GranaryProcess, count: number, part: number): Promise<void> {
-  const end = performance.now() + 120_000;
-  while (performance.now() < end) {
+/** Until a client has this part of `image`, or all of it. */
+async function untilServed({ admin }: GranaryProcess, { repository }: LabImage, part: number): Promise<void> {
+  for (let isSeen = false; ; await sleep(POLL_MS)) {
     const answer = await fetch(`${admin}/api/v1/status`);
-    const { fills } = (await answer.json()) as {
-      fills: { size: number; present: number; begunAt: number }[];
-    };
-    const newest = fills.sort((a, b) => b.begunAt - a.begunAt)[0];
-    if (fills.length >= count && newest !== undefined && newest.present >= part * newest.size) return;
-    await sleep(POLL_MS);
+    const { pulls } = (await answer.json()) as { pulls: RunningPull[] };
+    const mine = pulls.filter((pull) => pull.repository === repository);
+    if (mine.some(({ served, size }) => size !== null && served >= part * size)) return;
+    if (isSeen && mine.length === 0) return;
+    isSeen ||= mine.length > 0;
   }
-  throw new Error(`less than ${count} blobs fill`);
 }
+
+type RunningPull = { readonly repository: string; readonly served: number; readonly size: number | null };
