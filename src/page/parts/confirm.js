@@ -148,7 +148,7 @@ function Tried({ change, trial, doing: { isActing = false, error }, isReady, tur
     <div class="stack">${trial.error === undefined && html`<${DryRun} trial=${trial} />`}</div>
     ${failure !== undefined && html`<p class="banner bad" role="alert"><span>${failure.message}</span></p>`}
     ${other !== undefined && html`<p><button type="button" class="grave" onClick=${() => turnTo(other.change)}>${other.verb} …</button></p>`}
-    <div class="stack same"><p class="quiet small">The same by a command, on the machine of this Granary:</p><${Command} text=${change.command} /></div>
+    <div class="stack"><p class="quiet small">The same by a command, on the machine of this Granary:</p><${Command} text=${change.command} /></div>
     <div class="bar ends">
       <button class="push" type="button" onClick=${close}>${isActing ? "Close" : "Cancel"}</button>
       ${trial.error !== undefined && other === undefined && html`<button type="button" onClick=${trial.again}>Try again</button>`}

@@ -34,7 +34,7 @@ export function Jobs() {
   }, [evict]);
   const [open, , left, right] = part;
   return html`<h1 class="hidden">Jobs and rules</h1>
-    <nav class="parts" aria-label="Jobs and rules">${PARTS.map(
+    <nav class="tabs" aria-label="Jobs and rules">${PARTS.map(
       ([name, label]) =>
         html`<a key=${name} href=${linkTo("jobs", { part: name })} aria-current=${name === open ? "page" : undefined}>${label}</a>`,
     )}</nav>

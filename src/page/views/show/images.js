@@ -19,7 +19,7 @@ function Image({ image: { platform, digest, parts, size: whole, partial, wanted 
   const title = platform === NO_PLATFORM ? "What its builder attests" : (platform ?? "This image");
   return html`<section class="card"><details open=${isOnly}>
     <summary><h2>${title}</h2> <span class="quiet">${size(here)}${wanted > here && ` of ${size(wanted)}`}, ${counted(parts.length, "part")} · <code>${shortDigest(digest)}</code></span></summary>
-    <ul class="rows layers">${parts.map((/** @type {any} */ part) => html`<${Part} key=${part.digest} part=${part} />`)}</ul>
+    <ul class="rows">${parts.map((/** @type {any} */ part) => html`<${Part} key=${part.digest} part=${part} />`)}</ul>
   </details></section>`;
 }
 
