@@ -96,6 +96,7 @@ function isFirstReload() {
 function Looking() {
   return (
     access.value?.mayChange === false &&
+    connection.value !== "lost" &&
     html`<p class="banner quiet looking"><${Icon} name="lock" /><span>You may look. <a href="/login">Log in</a> to change things.</span></p>`
   );
 }
