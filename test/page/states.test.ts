@@ -149,7 +149,7 @@ describeWith(["chromium"], "a state of the page", () => {
     await live(page);
     expect(await seriousFindings(page)).toEqual([]);
     await page.getByRole("navigation", NAMES).getByRole("link", { name: "History" }).click();
-    await page.getByRole("heading", { name: "Traffic" }).waitFor();
+    await page.getByRole("heading", { name: "History", level: 1 }).waitFor();
     await page.unroute(QUESTIONS[0]?.[1] ?? "", break_);
     await page.goBack();
     await page.getByRole("link", { name: "alpine", exact: true }).waitFor();

@@ -11,11 +11,6 @@ import { connection } from "../live.js";
  * @typedef {{ readonly data?: T, readonly error?: Error, readonly isAsking: boolean, readonly again: () => void }} Asked
  */
 
-/** @param {readonly unknown[]} one @param {readonly unknown[]} other */
-function isSame(one, other) {
-  return one.length === other.length && one.every((value, index) => Object.is(value, other[index]));
-}
-
 /**
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} question
@@ -24,9 +19,7 @@ function isSame(one, other) {
  * @returns {Asked<T>}
  */
 export function useAsked(question, inputs, everyMs) {
-  const [answer, setAnswer] = useState(
-    /** @type {{ data?: T, error?: Error, inputs: readonly unknown[] }} */ ({ inputs }),
-  );
+  const [answer, setAnswer] = useState(/** @type {{ data?: T, error?: Error }} */ ({}));
   const [isAsking, setAsking] = useState(true);
   const [turn, setTurn] = useState(0);
   const isLost = connection.value === "lost";
@@ -39,12 +32,11 @@ export function useAsked(question, inputs, everyMs) {
       setAsking(true);
       try {
         const data = await question(controller.signal);
-        if (!controller.signal.aborted) setAnswer({ data, inputs });
+        if (!controller.signal.aborted) setAnswer({ data });
       } catch (failure) {
         if (controller.signal.aborted) return;
         const error = failure instanceof Error ? failure : new Error(String(failure));
-        // The answer to another question is not shown beside this one's failure.
-        setAnswer((before) => (isSame(before.inputs, inputs) ? { ...before, error } : { error, inputs }));
+        setAnswer((before) => ({ ...before, error }));
       }
       setAsking(false);
       if (everyMs !== undefined && !controller.signal.aborted) timer = setTimeout(run, everyMs);
