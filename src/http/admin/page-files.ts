@@ -151,10 +151,13 @@ function pageFile(name: string, plain: Buffer, headers: Readonly<Record<string, 
   };
 }
 
-/** Nearly as small as can be, in a tenth of the time. */
-const QUALITY = 9;
+/** The whole page in a fifth of a second, once; the smallest form that there is takes twice as long for three kB. */
+const BROTLI_QUALITY = 10;
+const GZIP_LEVEL = 9;
 
 async function pack(plain: Buffer, encoding: Encoding): Promise<Buffer> {
-  if (encoding === "gzip") return await promisify(gzip)(plain, { level: QUALITY });
-  return await promisify(brotliCompress)(plain, { params: { [constants.BROTLI_PARAM_QUALITY]: QUALITY } });
+  if (encoding === "gzip") return await promisify(gzip)(plain, { level: GZIP_LEVEL });
+  return await promisify(brotliCompress)(plain, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY },
+  });
 }
