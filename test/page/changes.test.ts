@@ -3,6 +3,7 @@
  * has, what a client is served, and what the page shows, without a reload.
  */
 import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../e2e/support/required-programs.ts";
@@ -243,6 +244,36 @@ describeWith(["chromium"], "what a person changes by the page", () => {
       await end();
     });
   }
+
+  test("a person takes an image away as one file", async () => {
+    await pulled("export/one", "1", 6_000);
+    const { page, person, end } = await open("show?reference=docker.io/export/one:1", "keyboard");
+    await person.press(button(page, "Export"));
+    await dialog(page).getByText("A file of").waitFor();
+    expect(await person.offered()).toBe("granary bundle export granary-bundle.tar docker.io/export/one:1");
+    const download = page.waitForEvent("download");
+    await person.agree("Export");
+    const { size } = await stat(await (await download).path());
+    expect(size).toBeGreaterThan(300_000);
+    await end();
+  });
+
+  test("while the line is off, a person is told so, and nothing changes", async () => {
+    await pulled("away/one", "1", 7_000);
+    const { page, person, end } = await open("show?reference=docker.io/away/one:1", "mouse");
+    await page.getByText("here, and that is all of it").waitFor();
+    await world.granary.ask("offline", "on");
+    await person.press(button(page, "Ask again"));
+    await person.agree("Ask again");
+    await told(page, /could not be asked for: .*offline/);
+    expect(await tagsOf("away/one")).toEqual(["1"]);
+    await page.goto(`${world.granary.admin}/#/show?reference=docker.io/away/two:1`);
+    await person.press(button(page, "Bring it in"));
+    await dialog(page).getByText("offline").first().waitFor();
+    expect(await dialog(page).getByRole("button", { name: "Bring it in" }).isDisabled()).toBe(true);
+    await world.granary.ask("offline", "off");
+    await end();
+  });
 
   test("who reads while it is removed is not cut off, and the dialog says that it goes later", async () => {
     const [digest = ""] = world.registry.addImage("read/slowly", "1", {

@@ -59,7 +59,7 @@ function Shown({ toast }) {
     /** @param {KeyboardEvent} event */
     const onKey = (event) => {
       const isWriting = document.activeElement?.matches("input, textarea, select") === true;
-      const isUndo = event.key === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
+      const isUndo = event.key.toLowerCase() === "z" && (event.ctrlKey || event.metaKey) && !event.shiftKey;
       if (toast.undo === undefined || isWriting || !isUndo || document.querySelector("dialog[open]") !== null)
         return;
       event.preventDefault();
