@@ -56,11 +56,8 @@ function removal(asked) {
     verb: force ? "Remove it all the same" : "Remove",
     isGrave: true,
     trial: async () => {
-      const [trial, tags] = await Promise.all([
-        post("/api/v1/contents/remove", body, { dryRun: true }),
-        get("/api/v1/contents", { pattern, by: "tag", sort: "name" }),
-      ]);
-      platforms = [...new Set(tags.items.flatMap((/** @type {any} */ tag) => tag.platforms ?? []))];
+      const trial = await post("/api/v1/contents/remove", body, { dryRun: true });
+      platforms = await platformsOf(trial.repositories);
       return trial;
     },
     describe: (trial) => html`<${WhatGoes} trial=${trial} asked=${asked} />`,
@@ -107,8 +104,27 @@ function namesIn({ isAll, tags, manifests, ...where }) {
   ];
 }
 
-/** More is not offered: it would be a download of unknown size. */
+/** More is not offered back: it would be a download of unknown size. */
 const MOST_BACK = 50;
+const MOST_REPOSITORIES = 5;
+
+/**
+ * For which platforms images are here that go. A repository without a name has none.
+ * @param {readonly any[]} repositories
+ * @returns {Promise<string[]>}
+ */
+async function platformsOf(repositories) {
+  if (repositories.length > MOST_REPOSITORIES) return [];
+  const lists = await Promise.all(
+    repositories.map((where) =>
+      get("/api/v1/contents", { pattern: wholeName(where), by: "tag", sort: "name" }).catch(() => ({
+        items: [],
+      })),
+    ),
+  );
+  const tags = lists.flatMap(({ items }) => items);
+  return [...new Set(tags.flatMap((/** @type {any} */ tag) => tag.platforms ?? []))];
+}
 
 /** @param {any} answer @param {readonly string[]} platforms */
 function wayBack({ repositories }, platforms) {
@@ -118,7 +134,8 @@ function wayBack({ repositories }, platforms) {
       ? tags.map((/** @type {string} */ tag) => wholeName({ ...where, tag }))
       : manifests.map((/** @type {string} */ digest) => wholeName({ ...where, digest })),
   );
-  if (references.length === 0 || references.length > MOST_BACK) return undefined;
+  const isMuch = references.length > MOST_BACK || repositories.length > MOST_REPOSITORIES;
+  if (references.length === 0 || isMuch) return undefined;
   const body = { references, ...(platforms.length > 0 && { platforms }) };
   return {
     label: "Bring it back",
