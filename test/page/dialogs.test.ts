@@ -5,6 +5,7 @@
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../e2e/support/required-programs.ts";
+import { seriousFindings } from "./support/axe.ts";
 import { startBrowser, watchedPage } from "./support/browser.ts";
 import { startWorld, type World } from "./support/world.ts";
 
@@ -49,6 +50,10 @@ describeWith(["chromium"], "the dialog of a change", () => {
     await page.keyboard.press("Enter");
     await dialog(page).getByText("come free").waitFor();
     expect(await focused(page)).toBe("Remove org/a");
+    for (const colorScheme of ["light", "dark"] as const) {
+      await page.emulateMedia({ colorScheme });
+      expect(await seriousFindings(page)).toEqual([]);
+    }
     for (const key of ["Tab", "Shift+Tab"])
       for (let times = 0; times < 8; times += 1) {
         await page.keyboard.press(key);
@@ -160,10 +165,10 @@ describeWith(["chromium"], "the dialog of a change", () => {
     await page.keyboard.press("Enter");
     const undo = page.getByRole("button", { name: "Undo" });
     await undo.focus();
-    await page.clock.runFor(60_000);
+    await page.clock.fastForward(60_000);
     expect(await undo.isVisible()).toBe(true);
     await page.getByRole("searchbox").focus();
-    await page.clock.runFor(40_000);
+    await page.clock.fastForward(40_000);
     await undo.waitFor({ state: "detached" });
 
     await page.getByRole("button", { name: "Do not keep org/e any more" }).click();
