@@ -3,9 +3,11 @@ import type { HttpBindings } from "@hono/node-server";
 import type { OpenAPIHono } from "@hono/zod-openapi";
 
 /** What a visitor may do beyond reading, and whether a token would let them do more. */
-export type Access = { readonly mayChange: boolean; readonly needsToken: boolean };
+export type VisitorAccess = { readonly mayChange: boolean; readonly needsToken: boolean };
 
 /** Node's request and answer are there where it is asked over a connection, and not within this process; `access` where a guard stands before it. */
-export type AdminEnvironment = { readonly Bindings: Partial<HttpBindings> & { readonly access?: Access } };
+export type AdminEnvironment = {
+  readonly Bindings: Partial<HttpBindings> & { readonly access?: VisitorAccess };
+};
 
 export type AdminApp = OpenAPIHono<AdminEnvironment>;

@@ -27,7 +27,10 @@ function versioned(address: string, version: string): string {
 }
 
 /** The opposite: the file that is meant, and the version by which it was asked for, if by any. */
-export function meantBy(path: string): { readonly address: string; readonly version: string | undefined } {
+export function fileMeantBy(path: string): {
+  readonly address: string;
+  readonly version: string | undefined;
+} {
   const [, version, rest] = /^\/page\/v-([\w-]+)\/(.*)$/s.exec(path) ?? [];
   return { address: rest === undefined ? path : `${PLACE}${rest}`, version };
 }

@@ -12,7 +12,7 @@ import type { Context } from "hono";
 import { acceptedEncoding, type Encoding } from "./accepted-encoding.ts";
 import type { AdminApp } from "./app-kind.ts";
 import { contentPolicy } from "./content-policy.ts";
-import { meantBy, pageDocument, versionOf, withoutComments } from "./page-document.ts";
+import { fileMeantBy, pageDocument, versionOf, withoutComments } from "./page-document.ts";
 
 /** Packages by the names under which the page imports them; each is one file without imports of other files. */
 const PACKAGES = {
@@ -74,7 +74,7 @@ export function pageRoutes(app: AdminApp): void {
   });
   app.get("/page/*", async (context) => {
     const { version, files } = await served();
-    const asked = meantBy(context.req.path);
+    const asked = fileMeantBy(context.req.path);
     const file = files.get(asked.address);
     if (file === undefined) return await context.notFound();
     const isKept = asked.version === version;

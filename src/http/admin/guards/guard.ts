@@ -6,7 +6,7 @@
 import { formatDuration } from "../../../bytes/units.ts";
 import { GranaryError } from "../../../errors.ts";
 import type { Clock } from "../../../observe/clock.ts";
-import type { Access } from "../app-kind.ts";
+import type { VisitorAccess } from "../app-kind.ts";
 import { isAllowedHost } from "./allowed-host.ts";
 import { FailedLogins } from "./failed-logins.ts";
 import { isOwnPage } from "./own-page.ts";
@@ -82,7 +82,7 @@ export class Guard {
   }
 
   /** What a visitor may do whom refusalOfVisitor lets read. */
-  accessOf(visit: AdminVisit): Access {
+  accessOf(visit: AdminVisit): VisitorAccess {
     const hasToken = bearerOf(visit.header("authorization")) !== undefined || this.#isKnown(visit);
     return { mayChange: this.#check === undefined || hasToken, needsToken: this.needsToken };
   }

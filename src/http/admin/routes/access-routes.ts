@@ -1,6 +1,6 @@
 /** Owns `GET /api/v1/access`: what whoever asks may do here, so that a page offers nothing that would be refused. It decides nothing. */
 import { createRoute, z } from "@hono/zod-openapi";
-import type { Access, AdminApp } from "../app-kind.ts";
+import type { AdminApp, VisitorAccess } from "../app-kind.ts";
 import { answers } from "../route-shapes.ts";
 
 const accessSchema = z
@@ -21,7 +21,7 @@ const getAccess = createRoute({
 });
 
 /** Of who comes by the socket of the storage directory: its mode has let them in. */
-const OWNER: Access = { mayChange: true, needsToken: false };
+const OWNER: VisitorAccess = { mayChange: true, needsToken: false };
 
 export function accessRoutes(app: AdminApp): void {
   app.openapi(getAccess, (context) => context.json(context.env?.access ?? OWNER, 200));
