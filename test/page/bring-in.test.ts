@@ -2,6 +2,7 @@
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../e2e/support/required-programs.ts";
+import { seriousFindings } from "./support/axe.ts";
 import { startBrowser, watchedPage } from "./support/browser.ts";
 import { HANDS, Person } from "./support/person.ts";
 import { startWorld, type World } from "./support/world.ts";
@@ -50,10 +51,11 @@ describeWith(["chromium"], "jobs and warm-ups", () => {
       await person.press(page.getByRole("button", { name: "Bring in", exact: true }));
       const dialog = page.getByRole("dialog");
       await dialog.getByText("2.10 MB to fetch").waitFor();
-      await dialog.getByText(/counts each as a pull: \d+ of 100 are left/).waitFor();
+      await dialog.getByText(/counts each manifest that is fetched as a pull: \d+ of 100 are left/).waitFor();
       expect(await person.offered()).toBe(
         `granary warm --file - --platform linux/amd64 <<'END'\n${one}:1 # first\n${two}:1\nEND`,
       );
+      expect(await seriousFindings(page)).toEqual([]);
       expect(await jobOf(one)).toBeUndefined();
       await person.agree("Bring it in");
       await row(page, one).getByText("done", { exact: true }).waitFor();
@@ -62,6 +64,7 @@ describeWith(["chromium"], "jobs and warm-ups", () => {
       await row(page, one)
         .getByText(`granary warm ${one}:1 ${two}:1 --platform linux/amd64`, { exact: true })
         .waitFor();
+      expect(await seriousFindings(page)).toEqual([]);
       expect((await jobOf(one))?.result?.counts).toEqual({ here: 0, brought: 2, failed: 0 });
       await page.context().close();
       expect(faults).toEqual([]);
@@ -112,6 +115,18 @@ describeWith(["chromium"], "jobs and warm-ups", () => {
       expect(faults).toEqual([]);
     });
   }
+
+  test("a job of which something failed does not look as if all was well", async () => {
+    world.add("org/there", "1", [0.1], 900);
+    const { page, faults, person } = await opened("mouse");
+    await person.write(page.getByLabel("Images and models, one a line"), "org/there:1\norg/nowhere:1");
+    await person.press(page.getByRole("button", { name: "Bring in", exact: true }));
+    await page.getByRole("dialog").getByText("1 line cannot be brought in; the others can.").waitFor();
+    await person.agree("Bring it in");
+    await row(page, "org/nowhere").getByText("done, 1 failed", { exact: true }).waitFor();
+    await page.context().close();
+    expect(faults).toEqual([]);
+  });
 
   test("what cannot be brought in is said in its dialog, and nothing else changes", async () => {
     const { page, faults, person } = await opened("mouse");

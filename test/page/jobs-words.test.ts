@@ -3,10 +3,10 @@ import { expect, test } from "vitest";
 import { parse } from "yaml";
 import { bandwidthSection } from "../../src/config/sections/bandwidth.ts";
 import { warmSection } from "../../src/config/sections/warm.ts";
+import { dueInWords, scheduleInWords } from "../../src/page/times.js";
 import { commandOfJob } from "../../src/page/views/jobs/job-command.js";
 import { paceInWords, paceOf } from "../../src/page/views/jobs/pace.js";
 import { bandwidthLines, cooldownLines, warmUpLines } from "../../src/page/views/jobs/settings-lines.js";
-import { dueInWords, scheduleInWords } from "../../src/page/views/jobs/times.js";
 
 test("a time ahead is said as people say it", () => {
   const now = new Date(2026, 10, 28, 22, 30).getTime();

@@ -2,6 +2,7 @@
 import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../e2e/support/required-programs.ts";
+import { seriousFindings } from "./support/axe.ts";
 import { startBrowser, watchedPage } from "./support/browser.ts";
 import { HANDS, type Hand, Person } from "./support/person.ts";
 import { startWorld, type World } from "./support/world.ts";
@@ -115,6 +116,7 @@ describeWith(["chromium"], "the line", () => {
     const { page, faults } = await opened("mouse");
     await page.getByRole("list", { name: "Hours" }).getByText("01:00 to 05:30").waitFor();
     await page.getByRole("list", { name: "Hours" }).getByText("all together no limit").waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
     await page.context().close();
     expect(faults).toEqual([]);
   });

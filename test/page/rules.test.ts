@@ -4,6 +4,7 @@ import type { Browser } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { parse, stringify } from "yaml";
 import { describeWith } from "../e2e/support/required-programs.ts";
+import { seriousFindings } from "./support/axe.ts";
 import { startBrowser, watchedPage } from "./support/browser.ts";
 import { HANDS, type Hand, Person } from "./support/person.ts";
 import { startWorld, type World } from "./support/world.ts";
@@ -129,6 +130,7 @@ describeWith(["chromium"], "rules", () => {
       await row.getByText("from the settings").waitFor();
       expect(await row.getByRole("button").count()).toBe(0);
     }
+    expect(await seriousFindings(page)).toEqual([]);
     await page.getByText("Let what is new wait first").click();
     expect(await page.locator("details[open] pre").innerText()).toBe(
       "upstreams:\n  docker.io:\n    cooldown: 3d",

@@ -1,9 +1,10 @@
 /** Owns the changes of the line to upstreams: offline and back, and limits of bandwidth for a while. Each can be taken back. */
 import { html } from "htm/preact";
 import { post } from "../api.js";
-import { duration, moment, rate } from "../format.js";
+import { duration, rate } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 import { commandLine } from "../shell.js";
+import { dueInWords } from "../times.js";
 
 /** @param {boolean} offline @param {string | undefined} upstream @param {() => void} after */
 export function setOffline(offline, upstream, after) {
@@ -106,7 +107,7 @@ function Limits({ limits }) {
   if (limits.length === 0) return html`<p>Nothing: no limit was set by a person.</p>`;
   return html`<ul class="rows">${limits.map(
     (limit) =>
-      html`<li key=${limit.upstream}><span>${limit.upstream ?? "All upstreams together"}: <strong>${rateOf(limit)}</strong></span><span class="right quiet">${untilOf(limit)}</span></li>`,
+      html`<li key=${limit.upstream}><span>${limit.upstream ?? "All upstreams together"}: <strong>${rateOf(limit)}</strong></span><span class="small quiet wide-row">${untilOf(limit)}</span></li>`,
   )}</ul>`;
 }
 
@@ -119,7 +120,7 @@ export function rateOf({ bytesPerSecond }) {
 export function untilOf({ until }) {
   if (until === undefined) return "until it is taken back";
   const now = Date.now();
-  return `until ${moment(until, now)}, ${duration(until - now)} more`;
+  return `ends ${dueInWords(until, now)}, ${duration(until - now)} more`;
 }
 
 /** What was set by command before, as it was. @param {readonly Limit[]} before */

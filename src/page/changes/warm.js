@@ -76,9 +76,11 @@ function Preview({ preview: { lines, leftOut, bytes, pulls, budget } }) {
 /** What telling this has cost where a registry counts pulls. @param {{ readonly cost: any }} props */
 function PullCost({ cost: { upstream, manifests, limit, remaining } }) {
   if (limit === undefined && manifests === 0) return null;
-  return html`<p class="quiet">${
-    manifests === 0
-      ? `No pull of ${upstream} was used to tell this.`
-      : `To tell this, ${counted(manifests, "manifest")} of ${upstream} ${manifests === 1 ? "was" : "were"} fetched; they stay here.`
-  }${limit !== undefined && ` ${upstream} counts each as a pull: ${remaining} of ${limit} are left.`}</p>`;
+  const told =
+    manifests > 0 &&
+    `To tell this, ${counted(manifests, "manifest")} of ${upstream} ${manifests === 1 ? "was" : "were"} fetched; they stay here. `;
+  const budget =
+    limit !== undefined &&
+    `${upstream} counts each manifest that is fetched as a pull: ${remaining} of ${limit} are left.`;
+  return html`<p class="quiet">${told}${budget}</p>`;
 }

@@ -172,3 +172,42 @@ test.each(["/api/v1/jobs", "/api/v1/pulls", "/api/v1/events/past", "/api/v1/traf
     expect((await answerOf(app, `${path}?after=1`)).status).toBe(200);
   },
 );
+
+test("a list of jobs says of how many names or findings a job came to nothing", async () => {
+  const job = (id: number, kind: string, result: unknown) => ({
+    ...{
+      id,
+      kind,
+      title: kind,
+      state: "done",
+      startedAt: 1,
+      endedAt: 2,
+      input: {},
+      notes: [],
+      resumes: 0,
+      result,
+    },
+    progress: { bytes: { done: 0, total: 0 }, things: { done: 0, total: 0 } },
+  });
+  const jobs = [
+    job(4, "warm", { counts: { here: 0, brought: 1, failed: 2 } }),
+    job(3, "verify", {
+      findings: [
+        { kind: "missing", isRepaired: false },
+        { kind: "missing", isRepaired: true },
+        { kind: "stranger", isRepaired: false },
+      ],
+    }),
+    job(2, "import", { names: [{ outcome: "damaged" }, { outcome: "imported" }, { outcome: "kept" }] }),
+    job(1, "export", { names: [{ name: "alpine" }] }),
+  ];
+  const app = createAdminApp({
+    records: openRecords({ clock: systemClock }),
+    jobs: { list: () => jobs },
+    log: silentLog,
+    clock: systemClock,
+  } as unknown as AdminParts);
+  const { body } = await answerOf(app, "/api/v1/jobs");
+  const { items } = body as { items: { failures?: number }[] };
+  expect(items.map(({ failures }) => failures)).toEqual([2, 1, 1, undefined]);
+});

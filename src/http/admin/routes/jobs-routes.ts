@@ -1,6 +1,7 @@
 /** Owns `/api/v1/jobs`: the jobs that run and those that are remembered, one of them, and how one is stopped. What begins a job is elsewhere. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { JobRecord } from "../../../jobs/job.ts";
+import { asObject, objects, sizeOf } from "../../../oci/json-value.ts";
 import { codeSchema } from "../admin-error.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
@@ -27,6 +28,10 @@ const jobFields = {
     .openapi({ description: "How often in a row it went on after an end that nobody asked for." }),
   reason: z.string().optional().openapi({ description: "Why it failed or was stopped." }),
   code: codeSchema.optional(),
+  failures: z.number().int().optional().openapi({
+    description:
+      "Of a job that ended: names that failed, or findings that are not repaired. Left out where there is none.",
+  }),
 };
 
 const briefSchema = z.object(jobFields).openapi("JobBrief");
@@ -105,11 +110,13 @@ export function jobsRoutes(app: AdminApp, { jobs }: Pick<AdminParts, "jobs">): v
 }
 
 /** The record as it goes over the wire. */
-export function shownJob({ notes, input, result, ...rest }: JobRecord): Job {
-  return { ...briefOf(rest), notes: [...notes], input, ...(result !== undefined && { result }) };
+export function shownJob(record: JobRecord): Job {
+  const { notes, input, result } = record;
+  return { ...briefOf(record), notes: [...notes], input, ...(result !== undefined && { result }) };
 }
 
-function briefOf(record: Omit<JobRecord, "notes" | "input" | "result">): JobBrief {
+function briefOf(record: Omit<JobRecord, "notes" | "input">): JobBrief {
+  const failures = failuresIn(record.result);
   const { id, kind, title, state, startedAt, endedAt, progress, resumes, reason, code } = record;
   const { bytes, things } = progress;
   return {
@@ -117,5 +124,19 @@ function briefOf(record: Omit<JobRecord, "notes" | "input" | "result">): JobBrie
     ...(endedAt !== undefined && { endedAt }),
     ...(reason !== undefined && { reason }),
     ...(code !== undefined && { code }),
+    ...(failures > 0 && { failures }),
   };
+}
+
+const FAILED = ["damaged", "incomplete", "refused"];
+
+/** A warm-up counts what failed, a verification lists findings (strangers are no damage), an import names with their outcomes. */
+function failuresIn(result: unknown): number {
+  const fields = asObject(result);
+  const failed = sizeOf(asObject(fields?.counts)?.failed) ?? 0;
+  const findings = objects(fields?.findings).filter(
+    ({ kind, isRepaired }) => isRepaired !== true && kind !== "stranger",
+  );
+  const names = objects(fields?.names).filter(({ outcome }) => FAILED.includes(String(outcome)));
+  return failed + findings.length + names.length;
 }

@@ -14,10 +14,10 @@ import { rate } from "../../format.js";
 import { status } from "../../live.js";
 import { Waiting } from "../../parts/asked.js";
 import { Command } from "../../parts/command.js";
+import { timeOfDay } from "../../times.js";
 import { Field, submitted, typed } from "./field.js";
 import { askAgain, useFresh } from "./fresh.js";
 import { bandwidthLines } from "./settings-lines.js";
-import { timeOfDay } from "./times.js";
 
 /** What flows is shown while somebody looks. */
 const AGAIN_MS = 3_000;
@@ -44,8 +44,8 @@ function ByPerson({ limits }) {
   return html`<h3 class="small quiet more">Set by a person; it goes before the settings</h3><ul class="rows lined" aria-label="Limits that a person set">${limits.map(
     (
       limit,
-    ) => html`<li key=${limit.upstream}><span class="name"><strong>${limit.upstream ?? "All upstreams together"}</strong>: ${rateOf(limit)} <span class="small quiet">${untilOf(limit)}</span></span>
-      <span class="right">${limit.upstream !== undefined && html`<button class="plain fine" type="button" data-change onClick=${() => takeLimitBack(limit.upstream, limits, askAgain)}>Take back<span class="hidden"> the limit of ${limit.upstream}</span></button>`}</span></li>`,
+    ) => html`<li key=${limit.upstream}><span class="name"><strong>${limit.upstream ?? "All upstreams together"}</strong>: ${rateOf(limit)}</span>
+      <span class="right">${limit.upstream !== undefined && html`<button class="plain fine" type="button" data-change onClick=${() => takeLimitBack(limit.upstream, limits, askAgain)}>Take back<span class="hidden"> the limit of ${limit.upstream}</span></button>`}</span><span class="small quiet wide-row">${untilOf(limit)}</span></li>`,
   )}</ul><button type="button" data-change class="more" onClick=${() => takeLimitBack(undefined, limits, askAgain)}>Take all limits back</button>`;
 }
 
@@ -93,7 +93,7 @@ function Hours({ hours }) {
     hours.length > 0 &&
     html`<h3 class="small quiet">At some hours of the day, by the settings (time of the server)</h3><ul class="rows lined" aria-label="Hours">${hours.map(
       (each) =>
-        html`<li key=${each.from}><span>${timeOfDay(each.from)} to ${timeOfDay(each.to)}</span><span class="right">${limitsIn(each)}</span></li>`,
+        html`<li key=${each.from}><span>${timeOfDay(each.from)} to ${timeOfDay(each.to)}</span><span class="small quiet wide-row">${limitsIn(each)}</span></li>`,
     )}</ul>`
   }
     <details><summary>Limits at some hours of each day</summary><div class="stack tight more">

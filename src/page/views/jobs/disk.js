@@ -19,7 +19,7 @@ export function DiskCard() {
       <${Field} label="Is what is stored sound? Only what this stands for, or everything" ><input placeholder="everything" value=${pattern} onInput=${typed(setPattern)} /></${Field}>
       <div class="bar"><${Switch} label="Repair what is found" checked=${repair} set=${setRepair} /><button class="push">Check the disk</button></div></form>
     <form class="bar end more" data-change onSubmit=${submitted(() => makeRoom(`${amount}${unit}`, askAgain))}>
-      <${Field} label="Free some room" grow><input class="amount" type="number" required min="0.001" step="any" value=${amount} onInput=${typed(setAmount)} /></${Field}>
+      <${Field} label="Free some room"><input class="amount" type="number" required min="0.001" step="any" value=${amount} onInput=${typed(setAmount)} /></${Field}>
       <${Field} label="Unit"><select value=${unit} onChange=${typed(setUnit)}>${["MB", "GB", "TB"].map((each) => html`<option key=${each} value=${each}>${each}</option>`)}</select></${Field}>
-      <button>Free it</button></form></section>`;
+      <button class="push">Free it</button></form></section>`;
 }

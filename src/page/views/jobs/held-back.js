@@ -6,8 +6,8 @@ import { ago, counted, shortDigest } from "../../format.js";
 import { status } from "../../live.js";
 import { Waiting } from "../../parts/asked.js";
 import { useSome } from "../../parts/some.js";
+import { dueInWords } from "../../times.js";
 import { askAgain, useFresh } from "./fresh.js";
-import { dueInWords } from "./times.js";
 
 /** It is over by itself at a time that no event tells. */
 const AGAIN_MS = 60_000;

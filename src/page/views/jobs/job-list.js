@@ -42,11 +42,11 @@ const MARKS = { running: "note", done: "good", failed: "bad", stopped: "quiet" }
 
 /** @param {{ readonly job: any }} props */
 function JobRow({ job }) {
-  const { id, title, state, reason } = job;
+  const { id, kind, title, state, reason, failures = 0 } = job;
   const [isOpen, setOpen] = useState(false);
   const isRunning = state === "running";
   return html`<li class="job">
-    <span class="name"><strong>${title}</strong></span><span class=${`right ${MARKS[state] ?? ""}`}>${isRunning ? "running" : state}</span>
+    <span class="name"><strong>${title}</strong></span><span class=${`right ${failures > 0 ? "note" : (MARKS[state] ?? "")}`}>${state}${failures > 0 && `, ${failures} ${kind === "verify" ? "wrong" : "failed"}`}</span>
     ${isRunning ? html`<${Progress} job=${job} />` : html`<${Ended} job=${job} />`}
     ${reason !== undefined && html`<span class=${`small wide-row ${state === "failed" ? "bad" : "quiet"}`}>${reason}</span>`}
     <div class="wide-row bar">

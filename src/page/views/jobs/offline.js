@@ -14,7 +14,7 @@ export function OfflineCard() {
   const isAllAway = upstreams.length > 0 && away.length === upstreams.length;
   return html`<section class="card"><header><h2>Offline</h2><span class="quiet">${away.length === 0 ? "every upstream is in use" : `${away.length} of ${upstreams.length} offline`}</span></header>
     <p class="quiet small">For when the line is down, or must not be used: what is stored is served, and nothing is asked of the internet.</p>
-    <ul class="rows lined" aria-label="Upstreams">${upstreams.map(
+    <ul class="rows lined more" aria-label="Upstreams">${upstreams.map(
       ({
         name,
         offlineSince,

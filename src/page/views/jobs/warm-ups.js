@@ -6,9 +6,9 @@ import { runWarmUp } from "../../changes/warm.js";
 import { ago, counted, duration } from "../../format.js";
 import { status } from "../../live.js";
 import { useAsked, Waiting } from "../../parts/asked.js";
+import { dueInWords, scheduleInWords } from "../../times.js";
 import { askAgain, useFresh } from "./fresh.js";
 import { JobResult } from "./job-result.js";
-import { dueInWords, scheduleInWords } from "./times.js";
 
 export function WarmUpList() {
   const asked = useFresh(

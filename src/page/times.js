@@ -1,5 +1,5 @@
-/** Owns how this view says when something comes: times that are ahead, and schedules. Pure. */
-import { duration } from "../../format.js";
+/** Owns how people are told when something comes: times that are ahead, and schedules. Pure. */
+import { duration } from "./format.js";
 
 const CLOCK = new Intl.DateTimeFormat("en", { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
 const WEEKDAY = new Intl.DateTimeFormat("en", { weekday: "long" });
