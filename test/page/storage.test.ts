@@ -5,6 +5,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../e2e/support/required-programs.ts";
 import { scratchDirectory } from "../e2e/support/scratch-directory.ts";
+import { seriousFindings } from "./support/axe.ts";
 import { startBrowser, watchedPage } from "./support/browser.ts";
 import { HANDS, type Hand, Person } from "./support/person.ts";
 import { startWorld, type World } from "./support/world.ts";
@@ -17,7 +18,10 @@ describeWith(["chromium"], "the disk and bundles", () => {
   let browser: Browser;
   let folder: string;
   beforeAll(async () => {
-    world = await startWorld(cleanup, { line: { rate: 20_000_000, delayMs: 10 } });
+    world = await startWorld(cleanup, {
+      line: { rate: 20_000_000, delayMs: 10 },
+      sections: { verify: "0 4 1 * *" },
+    });
     browser = await startBrowser(cleanup);
     folder = await scratchDirectory(cleanup, "bundles");
   });
@@ -203,10 +207,14 @@ describeWith(["chromium"], "the disk and bundles", () => {
     expect(faults).toEqual([]);
   });
 
-  test("a file that is no bundle is refused with a sentence, and nothing is sent", async () => {
+  test("the disk is checked by itself at its times, and a file that is no bundle is refused with a sentence", async () => {
     const path = join(folder, "picture.tar");
     await writeFile(path, Buffer.alloc(10_000, "no tar"));
     const { page, faults, person } = await opened("mouse");
+    await page
+      .getByText("It is checked by itself on day 1 of each month at 04:00 (time of the server).")
+      .waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
     await giveFile(page, person, path);
     await person.press(page.getByRole("button", { name: "Import", exact: true }));
     await page
