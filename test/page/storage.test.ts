@@ -78,6 +78,10 @@ describeWith(["chromium"], "the disk and bundles", () => {
       await (await download).saveAs(file);
       await page.getByText(/granary-bundle\.tar is here, with 3\.1\d MB/).waitFor();
       await expect.poll(async () => (await readFile(file)).length).toBeGreaterThan(bytes);
+      const exports = await fetch(`${world.granary.admin}/api/v1/jobs?search=export`);
+      expect(await exports.json()).toMatchObject({
+        items: [{ state: "done", progress: { things: { done: 1, total: 1 } } }, ...Array(index).fill({})],
+      });
 
       await remove(repository);
       await world.registry.pause();

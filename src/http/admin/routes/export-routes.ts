@@ -121,13 +121,15 @@ async function* attended(
 ): AsyncGenerator<Uint8Array> {
   const over = Promise.withResolvers<ExportReport>();
   over.promise.catch(() => undefined);
-  let tell: (done: number) => void = () => undefined;
+  let tell: (done: number, isWhole?: boolean) => void = () => undefined;
   const { report } = prepared;
   const job = exporting.run(`export ${ask.patterns.join(" ")}`, ask, async ({ signal, progress }) => {
     const abort = () => stop.abort(signal.reason);
     signal.addEventListener("abort", abort);
-    const things = { done: 0, total: report.names.length };
-    tell = (done) => progress({ bytes: { done, total: report.size }, things });
+    const total = report.names.length;
+    // A name is whole with the last of the bytes: they share blobs.
+    tell = (done, isWhole = false) =>
+      progress({ bytes: { done, total: report.size }, things: { done: isWhole ? total : 0, total } });
     return await over.promise.finally(() => signal.removeEventListener("abort", abort));
   });
   job.catch(() => undefined);
@@ -135,6 +137,7 @@ async function* attended(
   try {
     yield* prepared.chunks((done) => tell(done));
     isWhole = true;
+    tell(report.size, true);
   } catch (error) {
     over.reject(error);
     throw error;

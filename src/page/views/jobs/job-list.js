@@ -65,7 +65,7 @@ function Progress({ job: { id, title, startedAt, progress, resumes } }) {
   const pace = paceInWords(paceOf(id, bytes.done, performance.now()), bytes, things);
   const parts = [
     bytes.total > 0 ? `${size(bytes.done)} of ${size(bytes.total)}` : bytes.done > 0 && size(bytes.done),
-    things.total > 1 && `${things.done} of ${things.total} done`,
+    things.total > 1 && things.done > 0 && `${things.done} of ${things.total} done`,
     pace,
   ];
   return html`<div class="meter wide-row" role="progressbar" aria-valuemin="0" aria-valuemax="100" aria-valuenow=${total > 0 ? Math.min(100, Math.floor((done / total) * 100)) : undefined} aria-label=${title}><i style=${{ width: `${total > 0 ? Math.min(100, (done / total) * 100) : 0}%` }}></i></div>
