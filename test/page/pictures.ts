@@ -71,7 +71,12 @@ async function takeForReadme(browser: Browser, { granary }: Lab): Promise<void> 
       timezoneId,
     });
     await withAnHour(page);
+    const hour = page.waitForResponse("**/api/v1/traffic/minutes");
     await openView(page, granary.admin, VIEWS.now);
+    await (await hour).finished();
+    await page.evaluate(
+      () => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))),
+    );
     await writeFile(join(README, `page-${colorScheme}.png`), smallPng(await page.screenshot()));
     await page.context().close();
   }

@@ -99,6 +99,15 @@ describe("the stylesheets", () => {
     expect(linked[0]).toBe("tokens.css");
   });
 
+  test("no two of them style one class by its name alone: a view would change how another looks", () => {
+    const homes = new Map<string, Set<string>>();
+    for (const { sheet, selector } of others.filter((rule) => rule.sheet !== "media.css"))
+      for (const one of selector.split(/,\s*/).filter((part) => /^\.[\w-]+$/.test(part)))
+        homes.set(one, (homes.get(one) ?? new Set()).add(sheet));
+    const shared = [...homes].filter(([, names]) => names.size > 1);
+    expect(shared.map(([one, names]) => `${one}: ${[...names].join(", ")}`)).toEqual([]);
+  });
+
   test("no class is left over, and none is missing", () => {
     const styled = new Set(
       others.flatMap(({ selector }) =>

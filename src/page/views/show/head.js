@@ -60,7 +60,7 @@ function platformsOf({ names }, name) {
 /** @param {{ readonly here: number, readonly wanted: number }} props */
 function Amount({ here, wanted }) {
   const isWhole = wanted <= here;
-  return html`<div class="amount"><p><strong>${size(here)}</strong> ${isWhole ? "here, and that is all of it" : html`here of ${size(wanted)} <span class="quiet">(${percent(here, wanted)})</span>`}</p>
+  return html`<div class="how-much"><p><strong>${size(here)}</strong> ${isWhole ? "here, and that is all of it" : html`here of ${size(wanted)} <span class="quiet">(${percent(here, wanted)})</span>`}</p>
     ${!isWhole && html`<progress max=${wanted} value=${here} aria-label="How much of it is here"></progress>`}</div>`;
 }
 
