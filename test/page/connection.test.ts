@@ -35,7 +35,10 @@ describeWith(["chromium"], "the connection of the page", () => {
   };
 
   test("the server is killed and comes back: the page says so, keeps what it showed, and goes on by itself", async () => {
-    const { page, faults } = await watchedPage(browser, world.granary.admin);
+    const { page, faults } = await watchedPage(browser, world.granary.admin, {
+      // Colours that are on their way from one scheme to the other are none of either.
+      reducedMotion: "reduce",
+    });
     const asked: string[] = [];
     await page.goto(`${world.granary.admin}/#/contents`);
     await live(page);
