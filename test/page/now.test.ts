@@ -154,7 +154,7 @@ describeWith(["chromium"], "the view of this moment", () => {
     test("a person sees how many pulls are left there", async () => {
       const { page, faults, row } = await upstreamRow();
       await row.getByText(/answers in \d+/).waitFor();
-      await row.getByText(/9\d of 100 pulls left; all of them again at .+, in 5 h 59 min/).waitFor();
+      await row.getByText(/9\d of 100 pulls left; all back by .+, in 5 h 59 min/).waitFor();
       await page.context().close();
       expect(faults).toEqual([]);
     });

@@ -135,7 +135,14 @@ async function read(address: string, url: URL): Promise<readonly [string, Buffer
   return [address, await readFile(fileURLToPath(url))];
 }
 
-function pageFile(name: string, plain: Buffer, headers: Readonly<Record<string, string>> = {}): PageFile {
+/** Of a file that is no document: opened by itself it may nothing. The long policy says nothing more there, and weighs more than many a file. */
+const FILE_POLICY = { "Content-Security-Policy": "default-src 'none'" };
+
+function pageFile(
+  name: string,
+  plain: Buffer,
+  headers: Readonly<Record<string, string>> = FILE_POLICY,
+): PageFile {
   // One tag for all forms of compression, and so a weak one.
   const etag = `W/"${createHash("sha256").update(plain).digest("base64url").slice(0, 22)}"`;
   const packed = new Map<Encoding, Promise<Buffer>>();

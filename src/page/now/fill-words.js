@@ -19,15 +19,6 @@ export function forWhom({ purpose, readers, waits, serves }) {
     : `for ${who}, ${waits} ${waits === 1 ? "waits" : "wait"}`;
 }
 
-/**
- * What the blob is to what was asked for: "layer 0a1b2c3d".
- * @param {Pick<Fill, "digest" | "role">} fill
- */
-export function partName({ digest, role }) {
-  const short = digest.replace(/^sha\d+:([0-9a-f]{8}).*$/, "$1");
-  return role === undefined || role === "other" ? short : `${role} ${short}`;
-}
-
 /** @type {Readonly<Record<string, string>>} */
 const STATES = {
   verifying: "All bytes are here and are being checked.",

@@ -5,7 +5,7 @@ import { BlobMap, MapLegend } from "../parts/blob-map.js";
 import { Icon } from "../parts/icon.js";
 import { isSizeKnown } from "../parts/map-columns.js";
 import { linkTo } from "../route.js";
-import { forWhom, held, partName } from "./fill-words.js";
+import { forWhom, held } from "./fill-words.js";
 import { rows } from "./in-flight.js";
 
 /** @typedef {import("../live.js").Status} Status */
@@ -46,10 +46,16 @@ function FillRow({ row: { fill, end }, upstreams, now }) {
     <div class="line"><strong class="cut" title=${`${name} ${digest}`}>${name}</strong>
       <span class="amount">${isSizeKnown(fill) ? html`${percent(present, all)} <span class="quiet">of ${size(all)}</span>` : html`${size(present)} <span class="quiet">so far</span>`}</span></div>
     <${BlobMap} fill=${fill} />
-    <div class="line small quiet"><span class="cut">${partName(fill)}${end === undefined && ` · ${forWhom(fill)}`}</span>
+    <div class="line small quiet"><span class="cut"><${Part} fill=${fill} />${end === undefined && ` · ${forWhom(fill)}`}</span>
       ${end === undefined ? waits === undefined && html`<${Speed} fill=${fill} />` : html`<${Ended} end=${end} />`}</div>
     ${end === undefined && waits !== undefined && html`<p class="small note">${waits}</p>`}
   </li>`;
+}
+
+/** What the blob is to what was asked for: "layer 0a1b2c3d". @param {{ readonly fill: Row["fill"] }} props */
+function Part({ fill: { role, digest } }) {
+  const hex = html`<span class="hex">${digest.replace(/^sha\d+:([0-9a-f]{8}).*$/, "$1")}</span>`;
+  return role === undefined ? html`blob ${hex}` : html`${role === "other" ? "file" : role} ${hex}`;
 }
 
 /** @param {{ readonly fill: Row["fill"] }} props */

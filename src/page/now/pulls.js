@@ -14,7 +14,7 @@ export function Clients({ pulls, now }) {
   return html`<section class="card">
     <header><h2>Clients at work</h2><span class="quiet">${pulls.length > 0 && `${counted(clients.length, "client")}, ${counted(pulls.length, "pull")}`}</span></header>
     ${pulls.length === 0 && html`<p class="empty">No client pulls right now.</p>`}
-    <ul class="clients">${clients.slice(0, MOST_CLIENTS).map(
+    <ul class="at-work">${clients.slice(0, MOST_CLIENTS).map(
       ([key, theirs]) => html`<li key=${key}>
         <p class="line small"><strong class="cut">${theirs[0]?.client ?? "a client"}</strong><span class="quiet">${theirs[0]?.agent}</span></p>
         <ul>${theirs.slice(0, MOST_PULLS).map((pull) => html`<${PullRow} key=${pull.id} pull=${pull} now=${now} />`)}</ul>

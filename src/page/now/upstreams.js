@@ -5,6 +5,10 @@ import { ago, duration, moment } from "../format.js";
 /** @typedef {import("../live.js").Status} Status */
 /** @typedef {Status["upstreams"][number]} Upstream */
 
+const DAY_MS = 86_400_000;
+/** Nobody needs the seconds of a promise. */
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+
 /** @param {{ readonly upstreams: readonly Upstream[], readonly now: number }} props */
 export function Upstreams({ upstreams, now }) {
   return html`<section class="card"><header><h2>Upstreams</h2></header>
@@ -48,8 +52,9 @@ function Budget({ limit: told, now }) {
 function backText(told, now) {
   const { resetAt, isStated, limit, remaining } = told ?? {};
   if (resetAt === undefined || resetAt <= now || (limit !== undefined && remaining === limit)) return "";
-  const when = `${moment(resetAt, now)}, in ${duration(resetAt - now)}`;
-  return isStated === true ? `more at ${when}` : `all of them again at ${when}, or before`;
+  const isSoon = resetAt - now < DAY_MS;
+  const when = `${isSoon ? CLOCK.format(resetAt) : moment(resetAt, now)}, in ${duration(resetAt - now)}`;
+  return isStated === true ? `more at ${when}` : `all back by ${when}`;
 }
 
 /** @param {NonNullable<Upstream["endpoints"]>[number]} endpoint @param {number} now epoch ms */
