@@ -248,7 +248,7 @@ describeWith(["chromium"], "the map of a blob", () => {
     for (let second = 1; second <= seconds; second += 1) {
       made.send(madeStatus({ now: MADE_AT + second * 1_000, fills: growing(50, second) }));
       await page.waitForFunction(
-        (percents) => document.querySelector(".fill .amount")?.textContent?.startsWith(percents),
+        (percents) => document.querySelector(".fill .now-amount")?.textContent?.startsWith(percents),
         `${4 + 4 * second} %`,
       );
       // The time in which the marks move.

@@ -32,6 +32,6 @@ function Next({ one: { kind, what, size: bytes, usedAt, names }, now }) {
       : usedAt === undefined
         ? "never used"
         : `used ${ago(usedAt, now)}`;
-  return html`<li><p class="line"><span class="cut" title=${what}>${name === undefined ? shortDigest(what) : `${name}${more}`}</span><span class="amount">${size(bytes)}</span></p>
+  return html`<li><p class="now-line"><span class="cut" title=${what}>${name === undefined ? shortDigest(what) : `${name}${more}`}</span><span class="now-amount">${size(bytes)}</span></p>
     <p class="quiet">${kind === "partial" ? "not whole, " : ""}${used}</p></li>`;
 }

@@ -43,10 +43,10 @@ function FillRow({ row: { fill, end }, upstreams, now }) {
     now,
   );
   return html`<li class=${`fill${end === undefined ? "" : " is-over"}`}>
-    <div class="line"><strong class="cut" title=${`${name} ${digest}`}>${name}</strong>
-      <span class="amount">${isSizeKnown(fill) ? html`${percent(present, all)} <span class="quiet">of ${size(all)}</span>` : html`${size(present)} <span class="quiet">so far</span>`}</span></div>
+    <div class="now-line"><strong class="cut" title=${`${name} ${digest}`}>${name}</strong>
+      <span class="now-amount">${isSizeKnown(fill) ? html`${percent(present, all)} <span class="quiet">of ${size(all)}</span>` : html`${size(present)} <span class="quiet">so far</span>`}</span></div>
     <${BlobMap} fill=${fill} />
-    <div class="line small quiet"><span class="cut"><${Part} fill=${fill} />${end === undefined && ` · ${forWhom(fill)}`}</span>
+    <div class="now-line small quiet"><span class="cut"><${Part} fill=${fill} />${end === undefined && ` · ${forWhom(fill)}`}</span>
       ${end === undefined ? waits === undefined && html`<${Speed} fill=${fill} />` : html`<${Ended} end=${end} />`}</div>
     ${end === undefined && waits !== undefined && html`<p class="small note">${waits}</p>`}
   </li>`;
@@ -63,7 +63,7 @@ function Speed({ fill }) {
   const { size: all, present, bytesPerSecond } = fill;
   const left =
     bytesPerSecond > 0 && isSizeKnown(fill) && `${duration(((all - present) / bytesPerSecond) * 1000)} left`;
-  return html`<span class="amount">${rate(bytesPerSecond)}${left && html` · ${left}`}</span>`;
+  return html`<span class="now-amount">${rate(bytesPerSecond)}${left && html` · <span class="left">${left}</span>`}</span>`;
 }
 
 /** @param {{ readonly end: import("./fill-rows.js").End }} props */

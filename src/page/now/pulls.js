@@ -16,7 +16,7 @@ export function Clients({ pulls, now }) {
     ${pulls.length === 0 && html`<p class="empty">No client pulls right now.</p>`}
     <ul class="at-work">${clients.slice(0, MOST_CLIENTS).map(
       ([key, theirs]) => html`<li key=${key}>
-        <p class="line small"><strong class="cut">${theirs[0]?.client ?? "a client"}</strong><span class="quiet">${theirs[0]?.agent}</span></p>
+        <p class="now-line small"><strong class="cut">${theirs[0]?.client ?? "a client"}</strong><span class="quiet">${theirs[0]?.agent}</span></p>
         <ul>${theirs.slice(0, MOST_PULLS).map((pull) => html`<${PullRow} key=${pull.id} pull=${pull} now=${now} />`)}</ul>
         ${theirs.length > MOST_PULLS && html`<p class="small quiet">and ${theirs.length - MOST_PULLS} more</p>`}
       </li>`,
@@ -46,9 +46,9 @@ function PullRow({ pull, now }) {
   const { served, size: all, platform } = pull;
   const meter = { width: `${all === null || all === 0 ? 0 : Math.min(100, (served / all) * 100)}%` };
   return html`<li class="pull">
-    <p class="line"><span class="cut" title=${nameOf(pull)}>${nameOf(pull)}</span><span class="amount small">${all === null ? size(served) : html`${percent(served, all)} <span class="quiet">of ${size(all)}</span>`}</span></p>
+    <p class="now-line"><span class="cut" title=${nameOf(pull)}>${nameOf(pull)}</span><span class="now-amount small">${all === null ? size(served) : html`${percent(served, all)} <span class="quiet">of ${size(all)}</span>`}</span></p>
     ${all !== null && html`<div class="meter"><i style=${meter}></i></div>`}
-    <p class="line small quiet"><span class="cut">${platform ?? ""}</span><span>${paceOf(pull, now)}</span></p>
+    <p class="now-line small quiet"><span class="cut">${platform ?? ""}</span><span>${paceOf(pull, now)}</span></p>
   </li>`;
 }
 

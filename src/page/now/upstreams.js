@@ -19,14 +19,14 @@ export function Upstreams({ upstreams, now }) {
 function Row({ upstream, now }) {
   const [kind, text, why] = stateOf(upstream, now);
   return html`<li>
-    <p class="line"><span class="cut"><span class=${`dot ${kind} inline`}></span> ${upstream.name}</span><span class="small quiet">${text}</span></p>
+    <p class="now-line"><span class="cut"><span class=${`dot ${kind} inline`}></span> ${upstream.name}</span><span class="small quiet">${text}</span></p>
     ${why !== "" && html`<p class="small quiet name">${why}</p>`}
     <${Budget} limit=${upstream.rateLimit} now=${now} />
     ${
       upstream.endpoints !== undefined &&
       html`<ul class="small quiet">${upstream.endpoints.map(
         (endpoint) =>
-          html`<li key=${endpoint.host} class="line"><span class="cut">${endpoint.host}${endpoint.isFirst && " (asked first)"}</span><span>${endpointText(endpoint, now)}</span></li>`,
+          html`<li key=${endpoint.host} class="now-line"><span class="cut">${endpoint.host}${endpoint.isFirst && " (asked first)"}</span><span>${endpointText(endpoint, now)}</span></li>`,
       )}</ul>`
     }
   </li>`;

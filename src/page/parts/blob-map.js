@@ -33,5 +33,5 @@ export function MapLegend() {
 
 /** @param {{ readonly kind: string, readonly path: string }} props */
 function Mark({ kind, path }) {
-  return html`<svg class=${`mark ${kind}`} viewBox="0 0 12 12" aria-hidden="true"><path d=${path} /></svg>`;
+  return html`<svg class=${`map-mark ${kind}`} viewBox="0 0 12 12" aria-hidden="true"><path d=${path} /></svg>`;
 }

@@ -107,7 +107,7 @@ function Legend({ name, served, fetched }) {
   return html`<figcaption class="legend chart-legend"><strong>${name}</strong>
     <span><i class="is-served-line"></i>to clients <b>${size(served)}</b></span>
     <span><i class="is-fetched-line"></i>from the internet <b>${size(fetched)}</b></span>
-    <span><i class="is-saved"></i>saved <b>${size(served - fetched)}</b></span></figcaption>`;
+    <span><i class="is-saved-area"></i>saved <b>${size(served - fetched)}</b></span></figcaption>`;
 }
 
 /** @param {readonly Point[]} points */
