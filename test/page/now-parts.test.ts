@@ -68,6 +68,8 @@ describe("the list of fills", () => {
       [4, undefined],
       [3, undefined],
     ]);
+    const going = nextRows(whole, { fills: [one, three], now: MADE_AT + 5_000 }, [ended]);
+    expect(going.map(({ end }) => end?.isGoing)).toEqual([undefined, true, undefined]);
     const left = nextRows(whole, { fills: [one, three], now: MADE_AT + 6_000 }, [ended]);
     expect(names(left)).toEqual([
       [1, undefined],
@@ -97,8 +99,8 @@ describe("the sentences about a fill", () => {
   test.each([
     [{ purpose: "waited", readers: 1, waits: 1 }, "1 client waits"],
     [{ purpose: "waited", readers: 40, waits: 40 }, "40 clients wait"],
-    [{ purpose: "waited", readers: 3, waits: 1 }, "for 3 clients, 1 waits"],
-    [{ purpose: "ahead", readers: 1, waits: 0 }, "for 1 client"],
+    [{ purpose: "waited", readers: 3, waits: 1 }, "3 clients, 1 waits"],
+    [{ purpose: "ahead", readers: 1, waits: 0 }, "1 client"],
     [{ purpose: "warm", readers: 0, waits: 0 }, "warm-up"],
   ] as const)("%j: %s", (given, words) => {
     expect(forWhom(madeFill(1, given))).toBe(words);

@@ -5,11 +5,12 @@
 /** @typedef {import("../live.js").Status} Status */
 /** @typedef {Status["fills"][number]} Fill */
 /** @typedef {import("../live.js").ToldEvent} ToldEvent */
-/** @typedef {{ readonly at: number, readonly how: "whole" | "paused" | "failed" | "unknown" }} End */
+/** @typedef {{ readonly at: number, readonly how: "whole" | "paused" | "failed" | "unknown", readonly isGoing: boolean }} End */
 /** @typedef {{ readonly key: string, readonly fill: Fill, readonly end?: End }} Row */
 
-/** How long one that ended is shown, by the clock of the server. */
-const SHOWN_MS = 4_000;
+/** How long one that ended is shown, by the clock of the server; in the last second of it it goes. */
+const SHOWN_MS = 5_000;
+const GOING_MS = 4_000;
 
 /** @type {Readonly<Record<string, End["how"]>>} */
 const ENDS = {
@@ -35,9 +36,9 @@ export function nextRows(before, { fills, now }, told) {
     const fill = current.get(row.key);
     if (fill !== undefined) return [{ key: row.key, fill }];
     const ended = endedRow(row, now, told);
-    if (now - ended.end.at < SHOWN_MS) return [ended];
-    const next = fresh.shift();
-    return next === undefined ? [] : [{ key: keyOf(next), fill: next }];
+    const next = ended.end.isGoing ? fresh.shift() : undefined;
+    if (next !== undefined) return [{ key: keyOf(next), fill: next }];
+    return now - ended.end.at < SHOWN_MS ? [ended] : [];
   };
   return [...before.flatMap(after), ...fresh.map((fill) => ({ key: keyOf(fill), fill }))];
 }
@@ -68,7 +69,8 @@ function endedRow({ key, fill, end }, now, told) {
     how === "whole"
       ? { ...rest, ...still, state: "committed", present: fill.size, runs: [{ start: 0, end: fill.size }] }
       : { ...fill, ...still };
-  return { key, fill: last, end: { at: end?.at ?? now, how } };
+  const at = end?.at ?? now;
+  return { key, fill: last, end: { at, how, isGoing: now - at >= GOING_MS } };
 }
 
 /**

@@ -10,13 +10,13 @@ import { counted, duration } from "../format.js";
  */
 export function forWhom({ purpose, readers, waits, serves }) {
   if (purpose === "warm") return "warm-up";
-  if (purpose === "prefetch") return "fetched ahead: it will probably be asked for";
+  if (purpose === "prefetch") return "fetched ahead";
   const clients = new Set(serves.flatMap(({ client }) => client ?? [])).size;
   const who = counted(Math.max(1, readers, clients), "client");
-  if (waits === 0) return `for ${who}`;
+  if (waits === 0) return who;
   return waits >= readers
     ? `${who} ${waits === 1 ? "waits" : "wait"}`
-    : `for ${who}, ${waits} ${waits === 1 ? "waits" : "wait"}`;
+    : `${who}, ${waits} ${waits === 1 ? "waits" : "wait"}`;
 }
 
 /** @type {Readonly<Record<string, string>>} */

@@ -42,7 +42,8 @@ function FillRow({ row: { fill, end }, upstreams, now }) {
     upstreams.find(({ name }) => name === upstream),
     now,
   );
-  return html`<li class=${`fill${end === undefined ? "" : " is-over"}`}>
+  const place = end === undefined ? "" : end.isGoing ? " is-over is-going" : " is-over";
+  return html`<li class=${`fill${place}`}>
     <div class="now-line"><strong class="cut" title=${`${name} ${digest}`}>${name}</strong>
       <span class="now-amount">${isSizeKnown(fill) ? html`${percent(present, all)} <span class="quiet">of ${size(all)}</span>` : html`${size(present)} <span class="quiet">so far</span>`}</span></div>
     <${BlobMap} fill=${fill} />

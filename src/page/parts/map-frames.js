@@ -25,10 +25,12 @@ const sizes = new ResizeObserver((entries) => {
       inlineSize: Math.round(contentRect.width * devicePixelRatio),
       blockSize: Math.round(contentRect.height * devicePixelRatio),
     };
-    maps.get(target)?.painter.resize(width, height);
+    const painter = maps.get(target)?.painter;
+    painter?.resize(width, height);
+    // In this frame, and seen or not: a canvas whose size was changed is empty, and a page that is printed shows all of it.
+    painter?.paint(performance.now(), mapColours(), calm.matches);
   }
-  // In this frame, not in the next one: a canvas whose size was changed is empty.
-  drawAll(performance.now());
+  wake();
 });
 
 function repaintAll() {
