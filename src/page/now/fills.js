@@ -64,7 +64,7 @@ function Speed({ fill }) {
   const { size: all, present, bytesPerSecond } = fill;
   const left =
     bytesPerSecond > 0 && isSizeKnown(fill) && `${duration(((all - present) / bytesPerSecond) * 1000)} left`;
-  return html`<span class="now-amount">${rate(bytesPerSecond)}${left && html` · <span class="left">${left}</span>`}</span>`;
+  return html`<span class="now-amount">${rate(bytesPerSecond)}${left && html` · ${left}`}</span>`;
 }
 
 /** @param {{ readonly end: import("./fill-rows.js").End }} props */
