@@ -118,6 +118,7 @@ export type { Policy, Upstream } from "./upstream/policy.ts";
 export type { FillFacts, ServedReader } from "./fill/fill-facts.ts";
 export type {
   Asker,
+  BlobRole,
   FoundBlob,
   ListAnswer,
   ManifestAnswer,
@@ -127,6 +128,9 @@ export type {
   MirrorStatus,
   Outcome,
   ReferrersAnswer,
+  RoomVictim,
+  ShownDisk,
+  ShownFill,
   TagsAnswer,
 } from "./mirror/mirror.ts";
 export type {
@@ -137,8 +141,10 @@ export type {
   VerifyReport,
 } from "./mirror/upkeep/verify-report.ts";
 export type { BlobTarget, ManifestTarget, ReferrersTarget, TagsTarget } from "./routing/target.ts";
+export type { BudgetReturn } from "./upstream/network/budget-return.ts";
 export type { PullBudget } from "./upstream/network/headers.ts";
-export type { UpstreamStatus } from "./upstream/upstream-client.ts";
+export type { AnswerTimes } from "./upstream/network/latency.ts";
+export type { EndpointStatus, UpstreamStatus } from "./upstream/upstream-client.ts";
 
 // Names and documents, without asking anybody.
 

@@ -95,13 +95,13 @@ export type RoomVictim = {
   readonly names: readonly string[];
 };
 
-type ShownFill = FillFacts & {
+export type ShownFill = FillFacts & {
   /** What the blob is to what lists it, where that is known. */
   readonly role?: BlobRole | undefined;
 };
 
 /** All in bytes. */
-type ShownDisk = {
+export type ShownDisk = {
   readonly used: number;
   readonly budget: number;
   readonly free: number;
