@@ -46,6 +46,17 @@ describeWith(["chromium"], "the disk and bundles", () => {
         return fills.length + pins;
       })
       .toBe(0);
+  /** The registry is there again, and Granary has seen that: it does not ask at once whom it could not reach. */
+  const resumed = async (repository: string) => {
+    await world.registry.resume();
+    world.add(repository, "1", [0.1], 30);
+    const isPulled = () =>
+      world.pull(repository, "1").then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(isPulled).toBe(true);
+  };
   const remove = async (pattern: string) =>
     await fetch(`${world.granary.admin}/api/v1/contents/remove`, {
       method: "POST",
@@ -98,7 +109,7 @@ describeWith(["chromium"], "the disk and bundles", () => {
       await person.agree("Import");
       await page.getByRole("region", { name: "Transfer" }).getByText("is in", { exact: true }).waitFor();
       expect(await world.pull(repository, "1")).toBe(bytes);
-      await world.registry.resume();
+      await resumed(`org/awake-${hand}`);
 
       // The same again: nothing is sent.
       await giveFile(page, person, file);
