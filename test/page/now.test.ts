@@ -144,10 +144,10 @@ describeWith(["chromium"], "the view of this moment", () => {
       await world.pull("library/one", "1.0");
     });
 
-    async function upstreamRow() {
+    async function upstreamRow(name = "docker.io") {
       const { page, faults } = await watchedPage(browser, world.granary.admin);
       await page.goto(`${world.granary.admin}/#/now`);
-      const row = page.locator(".upstreams > li", { hasText: "docker.io" });
+      const row = page.locator(".upstreams > li", { hasText: name });
       return { page, faults, row };
     }
 
@@ -155,6 +155,14 @@ describeWith(["chromium"], "the view of this moment", () => {
       const { page, faults, row } = await upstreamRow();
       await row.getByText(/answers in \d+/).waitFor();
       await row.getByText(/9\d of 100 pulls left; all back by .+, in 5 h 59 min/).waitFor();
+      await page.context().close();
+      expect(faults).toEqual([]);
+    });
+
+    test("nothing good is said of one that nobody has asked", async () => {
+      const { page, faults, row } = await upstreamRow("ghcr.io");
+      await row.getByText("not asked lately").waitFor();
+      expect(await row.locator(".dot.good").count()).toBe(0);
       await page.context().close();
       expect(faults).toEqual([]);
     });

@@ -54,7 +54,7 @@ function backText(told, now) {
   if (resetAt === undefined || resetAt <= now || (limit !== undefined && remaining === limit)) return "";
   const isSoon = resetAt - now < DAY_MS;
   const when = `${isSoon ? CLOCK.format(resetAt) : moment(resetAt, now)}, in ${duration(resetAt - now)}`;
-  return isStated === true ? `more at ${when}` : `all back by ${when}`;
+  return isStated === true ? `allows more at ${when}` : `all back by ${when}`;
 }
 
 /** @param {NonNullable<Upstream["endpoints"]>[number]} endpoint @param {number} now epoch ms */
@@ -75,7 +75,18 @@ function answersIn(ms) {
  * @returns {readonly [string, string, string]}
  */
 function stateOf(
-  { name, circuit, openBecause, offlineSince, retryAt, reason, latencyMs, failed = 0, requests = 0 },
+  {
+    name,
+    circuit,
+    openBecause,
+    offlineSince,
+    retryAt,
+    reason,
+    latencyMs,
+    failed = 0,
+    requests = 0,
+    rateLimit,
+  },
   now,
 ) {
   if (offlineSince !== undefined)
@@ -89,7 +100,10 @@ function stateOf(
       failed > 0
         ? `${failed.toLocaleString("en")} of the last ${requests.toLocaleString("en")} requests failed.`
         : "";
-    return [failed > 0 ? "note" : "good", latencyMs === undefined ? "works" : answersIn(latencyMs), some];
+    // Of one that nobody has asked, nothing is known.
+    if (latencyMs === undefined) return [failed > 0 ? "note" : "quiet", "not asked lately", some];
+    const isLimited = rateLimit?.isStated === true && (rateLimit.resetAt ?? 0) > now;
+    return [failed > 0 || isLimited ? "note" : "good", answersIn(latencyMs), some];
   }
   const why = `${(reason ?? `${name} does not answer`).replace(/\.$/, "")}.`;
   const again =
