@@ -30,6 +30,14 @@ async function asked(...args: string[]): Promise<Answer> {
   return JSON.parse(out);
 }
 
+/** A server that runs on the directory of the settings would answer in their place: these name one that is nobody's. */
+async function writeSettings(listeners: string): Promise<string> {
+  const directory = await tempDirectory();
+  const config = join(directory, "granary.yaml");
+  await writeFile(config, `storage: { directory: ${join(directory, "data")} }\nlisteners:\n${listeners}\n`);
+  return config;
+}
+
 describe("README.md shows for each client what setup prints", () => {
   const at = "http://GRANARY:5000";
   for (const [client, language, name] of [
@@ -105,10 +113,8 @@ test("written once, a second time there is nothing to do", async () => {
 
 describe("the address", () => {
   test("comes from the settings, as this machine reaches that listener", async () => {
-    const config = join(await tempDirectory(), "granary.yaml");
-    await writeFile(
-      config,
-      "listeners:\n  - { port: 5123, upstream: docker.io }\n  - { port: 11999, host: 127.0.0.9, upstream: registry.ollama.ai }\n",
+    const config = await writeSettings(
+      "  - { port: 5123, upstream: docker.io }\n  - { port: 11999, host: 127.0.0.9, upstream: registry.ollama.ai }",
     );
     const file = join(await tempDirectory(), "file");
     expect((await asked("docker", "-c", config, "--file", file)).files[0]?.text).toContain(
@@ -124,12 +130,8 @@ describe("the address", () => {
     await writeFile(join(directory, "tls.crt"), serverCert);
     await writeFile(join(directory, "tls.key"), serverKey);
     await writeFile(join(directory, "ca.crt"), caPem);
-    const config = join(directory, "granary.yaml");
     const files = `certFile: ${directory}/tls.crt, keyFile: ${directory}/tls.key`;
-    await writeFile(
-      config,
-      `listeners:\n  - { port: 5123, host: 127.0.0.2, upstream: docker.io, ${files} }\n`,
-    );
+    const config = await writeSettings(`  - { port: 5123, host: 127.0.0.2, upstream: docker.io, ${files} }`);
     const answer = await asked(
       "docker",
       "-c",
@@ -195,18 +197,15 @@ describe("the address", () => {
   });
 
   test("that is missing in the settings is told", async () => {
-    const config = join(await tempDirectory(), "granary.yaml");
-    await writeFile(config, "listeners:\n  - { port: 5123, upstream: quay.io }\n");
+    const config = await writeSettings("  - { port: 5123, upstream: quay.io }");
     const { code, err } = await runMain(["setup", "docker", "-c", config]);
     expect(code).toBe(2);
     expect(err).toContain("no listener for docker.io");
   });
 
   test("of a listener with a login is refused for Docker", async () => {
-    const config = join(await tempDirectory(), "granary.yaml");
-    await writeFile(
-      config,
-      "listeners:\n  - { port: 5123, upstream: docker.io, login: { username: lab, passwordFile: /etc/hostname } }\n",
+    const config = await writeSettings(
+      "  - { port: 5123, upstream: docker.io, login: { username: lab, passwordFile: /etc/hostname } }",
     );
     const { code, err } = await runMain(["setup", "docker", "-c", config]);
     expect(code).toBe(2);
