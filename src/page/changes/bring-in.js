@@ -5,6 +5,8 @@ import { size } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 import { commandLine, wordsIn } from "../shell.js";
 
+/** @typedef {Extract<import("zod").infer<typeof import("../../http/admin/routes/warm-routes.ts").warmAnswerSchema>, { preview: unknown }>["preview"]} Preview */
+
 /** What people have machines of. */
 const PLATFORMS = ["linux/amd64", "linux/arm64", "linux/arm/v7", "windows/amd64"];
 
@@ -50,17 +52,17 @@ function warming(reference, platforms, after, title) {
   };
 }
 
-/** @param {{ readonly preview: any }} props */
+/** @param {{ readonly preview: Preview }} props */
 function WhatComes({ preview: { lines, leftOut, bytes, pulls, budget } }) {
   const isAllHere = lines.length > 0 && lines.every((/** @type {any} */ { outcome }) => outcome === "here");
   return html`<p>${isAllHere ? `All of it is here already: ${size(bytes.here)}.` : html`<strong>${size(bytes.toFetch)}</strong> to fetch, ${size(bytes.here)} here already. Machines that pull meanwhile go first.`}</p>
     ${bytes.toFetch > budget && html`<p class="note">That is more than Granary may store in all (${size(budget)}).</p>`}
     ${pulls.map((/** @type {any} */ { upstream, remaining, limit }) => remaining !== undefined && html`<p class="quiet" key=${upstream}>${upstream} still allows ${remaining} of ${limit} pulls.</p>`)}
-    <ul class="rows list" tabindex=${lines.length > 5 ? 0 : undefined} aria-label="Names">${lines.map((/** @type {any} */ line) => html`<${Line} key=${line.reference} line=${line} />`)}</ul>
+    <ul class="rows list" tabindex=${lines.length > 5 ? 0 : undefined} aria-label="Names">${lines.map((/** @type {Preview["lines"][number]} */ line) => html`<${Line} key=${line.reference} line=${line} />`)}</ul>
     ${leftOut > 0 && html`<p class="quiet">and ${leftOut} more</p>`}`;
 }
 
-/** @param {{ readonly line: any }} props */
+/** @param {{ readonly line: Preview["lines"][number] }} props */
 function Line({ line: { reference, outcome, reason, toFetch } }) {
   if (outcome === "failed")
     return html`<li><span class="name">${reference}</span><span class="wide-row bad">${reason}</span></li>`;

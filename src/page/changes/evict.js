@@ -5,6 +5,8 @@ import { counted, size } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 import { commandLine } from "../shell.js";
 
+/** @typedef {Extract<import("zod").infer<typeof import("../../http/admin/routes/removing-routes.ts").evictAnswerSchema>, { freed: number }>} Room */
+
 const AMOUNTS = ["1GiB", "5GiB", "10GiB", "20GiB", "50GiB", "100GiB"];
 
 /** @param {string} free such as 5GiB; it can be changed in the dialog @param {() => void} after */
@@ -41,7 +43,7 @@ function eviction(free, after) {
   };
 }
 
-/** @param {{ readonly trial: any, readonly free: string }} props */
+/** @param {{ readonly trial: Room, readonly free: string }} props */
 function WhatGoes({ trial: { freed, isLess, next, more }, free }) {
   if (freed === 0) return html`<p>Nothing may go: all that is here is kept, or is being read.</p>`;
   return html`<p><strong>${size(freed)}</strong> come free. What was used longest ago goes first; what is kept or being read stays.</p>

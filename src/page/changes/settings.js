@@ -4,6 +4,8 @@ import { post } from "../api.js";
 import { counted } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 
+/** @typedef {import("zod").infer<typeof import("../../http/admin/routes/reload-routes.ts").reloadSchema>} Reload */
+
 /** @param {() => void} after */
 export function reloadSettings(after) {
   confirmChange({
@@ -22,7 +24,7 @@ export function reloadSettings(after) {
   });
 }
 
-/** @param {{ readonly answer: any }} props */
+/** @param {{ readonly answer: Reload }} props */
 function Changes({ answer: { applied, needRestart, notes, problems } }) {
   if (applied.length + needRestart.length + problems.length === 0)
     return html`<p>Nothing has changed in the settings since they were read.</p>`;

@@ -5,6 +5,8 @@ import { counted, size } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 import { commandLine, commandWithInput, wordsIn } from "../shell.js";
 
+/** @typedef {Extract<import("zod").infer<typeof import("../../http/admin/routes/warm-routes.ts").warmAnswerSchema>, { preview: unknown }>["preview"]} Preview */
+
 /** More than so many references are written as a list, not as words of the command. */
 const MOST_WORDS = 4;
 
@@ -58,7 +60,7 @@ function confirmWarm(title, ask, command, after) {
   });
 }
 
-/** @param {{ readonly preview: any }} props */
+/** @param {{ readonly preview: Preview }} props */
 function Preview({ preview: { lines, leftOut, bytes, pulls, budget } }) {
   const failed = lines.filter((/** @type {any} */ { outcome }) => outcome === "failed").length;
   return html`<p><strong>${size(bytes.toFetch)}</strong> to fetch, ${size(bytes.here)} are here already. Clients that wait go first.</p>

@@ -8,6 +8,8 @@ import { ask, linkTo, route } from "../route.js";
 import { useAsked, Waiting } from "./asked.js";
 import { Icon } from "./icon.js";
 
+/** @typedef {import("zod").infer<typeof import("../../http/admin/routes/pull-routes.ts").pullsSchema>["items"][number]} Pull */
+
 const PAGE = 25;
 const AGAIN_MS = 10_000;
 /** A search waits until the fingers rest. */
@@ -74,7 +76,7 @@ function Table({ items, keepsClients }) {
     <tbody>${items.map((pull) => html`<${Row} key=${pull.id} pull=${pull} now=${now} keepsClients=${keepsClients} />`)}</tbody></table></div>`;
 }
 
-/** @param {{ readonly pull: any, readonly now: number, readonly keepsClients: boolean }} props */
+/** @param {{ readonly pull: Pull, readonly now: number, readonly keepsClients: boolean }} props */
 function Row({ pull, now, keepsClients }) {
   const { state, reason, platform, client, agent, served, tookMs, begunAt, hits, misses } = pull;
   const isFailed = state === "failed";

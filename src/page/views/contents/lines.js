@@ -9,6 +9,8 @@ import { Icon } from "../../parts/icon.js";
 import { linkTo } from "../../route.js";
 import { addressWith, asking, ORDERS } from "./address.js";
 
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/contents-routes.ts").contentsSchema>["items"][number]} Item */
+
 /** @param {{ readonly items: readonly any[], readonly again: () => void }} props */
 export function Lines({ items, again }) {
   return html`<div class="scroll"><table class="contents">
@@ -21,12 +23,12 @@ export function Lines({ items, again }) {
 
 /**
  * The server's order is some seconds old, and the numbers are of now: while something comes in, they would stand in the wrong order.
- * @param {readonly any[]} items
+ * @param {readonly Item[]} items
  */
 function inOrder(items) {
   const { sort, isReversed } = asking();
   if (sort !== "size" && sort !== "used") return items;
-  /** @param {any} item @returns {number} */
+  /** @param {Item} item @returns {number} */
   const worth = (item) => (sort === "size" ? item.size + item.partial : (item.usedAt ?? 0));
   return [...items].sort((a, b) => (isReversed ? worth(a) - worth(b) : worth(b) - worth(a)));
 }
@@ -42,22 +44,22 @@ function Head({ sort, text, kind = "" }) {
   return html`<th scope="col" class=${kind} aria-sort=${order}><a class="sort" href=${address}>${text}<span aria-hidden="true">${order === "ascending" ? "↑" : order === "descending" ? "↓" : ""}</span></a></th>`;
 }
 
-/** @param {{ readonly item: any, readonly again: () => void }} props */
+/** @param {{ readonly item: Item, readonly again: () => void }} props */
 function Line({ item, again }) {
-  const isTag = item.tags === undefined;
+  const { tag, digest, tags, saved = 0 } = item;
   const pattern = wholeName(item);
-  const title = nameOf(item) + (isTag && item.tag === undefined ? `@${shortDigest(item.digest)}` : "");
+  const title = nameOf(item) + (tag === undefined && digest !== undefined ? `@${shortDigest(digest)}` : "");
   const now = status.value?.now ?? Date.now();
   const here = item.size + item.partial;
   const platforms = item.platforms ?? [];
   return html`<tr>
     <td class="name"><a class="stored" href=${linkTo("show", { reference: pattern })} title=${pattern}>${title}</a>
-      ${!isTag && item.tags !== 1 && html` <span class="tag">${counted(item.tags, "tag")}</span>`}
+      ${tags !== undefined && tags !== 1 && html` <span class="tag">${counted(tags, "tag")}</span>`}
       ${item.keptBy !== undefined && html` <span class="tag good" title=${`kept by the rule ${item.keptBy}`}>kept</span>`}
       ${platforms.slice(0, 3).map((/** @type {string} */ platform) => html` <span class="tag" key=${platform}>${platform}</span>`)}${platforms.length > 3 && html` <span class="tag">${platforms.length - 3} more</span>`}</td>
     <td class="number-cell">${size(here)}</td>
     <td class="wide quiet">${hereOf(here, item.wanted)}</td>
-    <td class="number-cell wide">${!isTag && item.saved > 0 && size(item.saved)}</td>
+    <td class="number-cell wide">${tags !== undefined && saved > 0 && size(saved)}</td>
     <td class="wide quiet">${ago(item.usedAt, now)}${item.usedBy !== undefined && html` <span class="small">by ${item.usedBy}</span>`}</td>
     <td class="number-cell acts"><${Acts} item=${item} pattern=${pattern} title=${title} here=${here} again=${again} /></td>
   </tr>`;
@@ -69,7 +71,7 @@ function hereOf(here, wanted) {
   return here === 0 ? `nothing of ${size(wanted)}` : `${percent(here, wanted)} of ${size(wanted)}`;
 }
 
-/** @param {{ readonly item: any, readonly pattern: string, readonly title: string, readonly here: number, readonly again: () => void }} props */
+/** @param {{ readonly item: Item, readonly pattern: string, readonly title: string, readonly here: number, readonly again: () => void }} props */
 function Acts({ item: { keptBy }, pattern, title, here, again }) {
   const isKept = keptBy !== undefined;
   const label = isKept ? `Do not keep ${title} any more` : `Keep ${title}`;

@@ -9,6 +9,8 @@ import { useSome } from "../../parts/some.js";
 import { dueInWords } from "../../times.js";
 import { askAgain, useFresh } from "./fresh.js";
 
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/passage-routes.ts").heldBackSchema>["items"][number]} Held */
+
 /** It is over by itself at a time that no event tells. */
 const AGAIN_MS = 60_000;
 
@@ -22,10 +24,10 @@ export function HeldBackTags() {
   const [shown, more] = useSome(items);
   return html`<section class="card"><header><h2>Held back</h2><span class="quiet">${items.length > 0 ? counted(items.length, "name") : "too new to pass"}</span></header><${Waiting} asked=${asked} />
     ${asked.data !== undefined && items.length === 0 && html`<p class="quiet">Nothing is held back now.</p>`}
-    <ul class="rows lined" aria-label="Held back">${shown.map((/** @type {any} */ held) => html`<${HeldRow} key=${`${held.name} ${held.newDigest}`} held=${held} />`)}</ul>${more}</section>`;
+    <ul class="rows lined" aria-label="Held back">${shown.map((/** @type {Held} */ held) => html`<${HeldRow} key=${`${held.name} ${held.newDigest}`} held=${held} />`)}</ul>${more}</section>`;
 }
 
-/** @param {{ readonly held: any }} props */
+/** @param {{ readonly held: Held }} props */
 function HeldRow({ held: { name, oldDigest, newDigest, firstSeenAt, passesAt } }) {
   const now = status.value?.now ?? Date.now();
   return html`<li><span class="name"><strong>${name}</strong></span>

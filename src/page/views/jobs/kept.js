@@ -9,6 +9,8 @@ import { useSome } from "../../parts/some.js";
 import { Field, submitted, typed } from "./field.js";
 import { askAgain, useFresh } from "./fresh.js";
 
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/keep-routes.ts").keepRulesSchema>["rules"][number]} KeepRule */
+
 export function KeptNames() {
   const asked = useFresh(
     (signal) => get("/api/v1/keep", {}, signal),
@@ -24,11 +26,11 @@ export function KeptNames() {
   const [shown, more] = useSome(rules);
   return html`<section class="card"><header><h2>Kept</h2><span class="quiet">never evicted</span></header><${Waiting} asked=${asked} />
     ${asked.data !== undefined && rules.length === 0 && html`<p class="quiet">No rule yet: when room is needed, what was used longest ago goes first.</p>`}
-    <ul class="rows lined" aria-label="Keep rules">${shown.map((/** @type {any} */ rule) => html`<${KeepRow} key=${rule.pattern} rule=${rule} />`)}</ul>${more}
+    <ul class="rows lined" aria-label="Keep rules">${shown.map((/** @type {KeepRule} */ rule) => html`<${KeepRow} key=${rule.pattern} rule=${rule} />`)}</ul>${more}
     <form class="bar end more" data-change onSubmit=${submitted(keep)}><${Field} label="Keep what this stands for" grow><input required placeholder="alpine:3.*, ghcr.io/org/**" value=${pattern} onInput=${typed(setPattern)} /></${Field}><button>Keep</button></form></section>`;
 }
 
-/** @param {{ readonly rule: any }} props */
+/** @param {{ readonly rule: KeepRule }} props */
 function KeepRow({ rule: { pattern, from, names, size: here, partial, wanted } }) {
   return html`<li><span class="name"><strong>${pattern}</strong></span>
     <span class="right">${

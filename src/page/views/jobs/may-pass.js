@@ -12,6 +12,8 @@ import { Field, submitted, typed } from "./field.js";
 import { askAgain, useFresh } from "./fresh.js";
 import { cooldownLines } from "./settings-lines.js";
 
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/passage-routes.ts").rulesSchema>["items"][number]} Rule */
+
 export function MayPass() {
   const asked = useFresh((signal) => get("/api/v1/rules", {}, signal), ["settings-reloaded"]);
   const [kind, setKind] = useState(/** @type {string} */ ("deny"));
@@ -25,14 +27,14 @@ export function MayPass() {
   const [shown, more] = useSome(rules);
   return html`<section class="card"><header><h2>What may pass</h2></header><${Waiting} asked=${asked} />
     ${asked.data !== undefined && rules.length === 0 && html`<p class="quiet">Everything may: no rule allows or denies.</p>`}
-    <ul class="rows lined" aria-label="Rules that allow and deny">${shown.map((/** @type {any} */ rule) => html`<${RuleRow} key=${`${rule.kind} ${rule.pattern}`} rule=${rule} />`)}</ul>${more}
+    <ul class="rows lined" aria-label="Rules that allow and deny">${shown.map((/** @type {Rule} */ rule) => html`<${RuleRow} key=${`${rule.kind} ${rule.pattern}`} rule=${rule} />`)}</ul>${more}
     <form class="bar end more" data-change onSubmit=${submitted(add)}>
       <${Field} label="Rule"><select value=${kind} onChange=${typed(setKind)}><option value="deny">Deny</option><option value="allow">Allow only</option></select></${Field}>
       <${Field} label="Name pattern" grow><input required placeholder="ghcr.io/org/**, **/xmrig" value=${pattern} onInput=${typed(setPattern)} /></${Field}><button>Add</button></form>
     <${Cooldowns} cooldowns=${cooldowns} /></section>`;
 }
 
-/** @param {{ readonly rule: any }} props */
+/** @param {{ readonly rule: Rule }} props */
 function RuleRow({ rule: { kind, pattern, from } }) {
   return html`<li><span class="name"><span class=${`tag ${kind === "deny" ? "bad" : "good"}`}>${kind}</span> <strong>${pattern}</strong></span>
     <span class="right">${

@@ -10,6 +10,8 @@ import { dueInWords, scheduleInWords } from "../../times.js";
 import { askAgain, useFresh } from "./fresh.js";
 import { JobResult } from "./job-result.js";
 
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/warm-routes.ts").warmUpsSchema>["items"][number]} WarmUp */
+
 export function WarmUpList() {
   const asked = useFresh(
     (signal) => get("/api/v1/warm", {}, signal),
@@ -17,12 +19,12 @@ export function WarmUpList() {
   );
   return html`<section class="card"><header><h2>Warm-ups</h2><span class="quiet">made in the settings</span></header><${Waiting} asked=${asked} />
     ${asked.data?.items.length === 0 && html`<p class="quiet">There is none. A warm-up is a list that comes in by itself, each night for example: type what it brings under “Bring something in”, and open “again and again”.</p>`}
-    <ul class="rows lined" aria-label="Warm-ups">${asked.data?.items.map((/** @type {any} */ each) => html`<${WarmUpRow} key=${each.name} warmUp=${each} />`)}</ul></section>`;
+    <ul class="rows lined" aria-label="Warm-ups">${asked.data?.items.map((/** @type {WarmUp} */ each) => html`<${WarmUpRow} key=${each.name} warmUp=${each} />`)}</ul></section>`;
 }
 
 const MOST_NAMED = 3;
 
-/** @param {{ readonly warmUp: any }} props */
+/** @param {{ readonly warmUp: WarmUp }} props */
 function WarmUpRow({ warmUp: { name, references, platforms, schedule, movedEveryMs, dueAt, last } }) {
   const [isOpen, setOpen] = useState(false);
   const now = status.value?.now ?? Date.now();

@@ -5,7 +5,9 @@ import { duration, shortDigest } from "../../format.js";
 import { status } from "../../live.js";
 import { Icon } from "../../parts/icon.js";
 
-/** @param {{ readonly held: any, readonly again: () => void }} props */
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/passage-routes.ts").heldBackSchema>["items"][number]} Held */
+
+/** @param {{ readonly held: Held, readonly again: () => void }} props */
 export function Held({ held: { name, oldDigest, newDigest, passesAt }, again }) {
   const now = status.value?.now ?? Date.now();
   const wait = passesAt > now ? `for ${duration(passesAt - now)} more` : "until it is asked for again";

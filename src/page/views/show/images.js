@@ -2,6 +2,8 @@
 import { html } from "htm/preact";
 import { counted, percent, shortDigest, size } from "../../format.js";
 
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/contents-routes.ts").shownSchema>["names"][number]["images"][number]} ShownImage */
+
 /** As builders mark what they attest about an image. */
 const NO_PLATFORM = "unknown/unknown";
 
@@ -13,17 +15,17 @@ export function Images({ images }) {
     ${others.length > 0 && html`<section class="card"><header><h2>Nobody asked for these yet</h2></header><p class="bar">${others.map(({ platform, digest }) => html`<span class="tag" key=${digest}>${platform ?? shortDigest(digest)}</span>`)}</p></section>`}`;
 }
 
-/** @param {{ readonly image: any, readonly isOnly: boolean }} props */
+/** @param {{ readonly image: ShownImage, readonly isOnly: boolean }} props */
 function Image({ image: { platform, digest, parts, size: whole, partial, wanted }, isOnly }) {
   const here = whole + partial;
   const title = platform === NO_PLATFORM ? "What its builder attests" : (platform ?? "This image");
   return html`<section class="card"><details open=${isOnly}>
     <summary><h2>${title}</h2> <span class="quiet">${size(here)}${wanted > here && ` of ${size(wanted)}`}, ${counted(parts.length, "part")} · <code>${shortDigest(digest)}</code></span></summary>
-    <ul class="rows">${parts.map((/** @type {any} */ part) => html`<${Part} key=${part.digest} part=${part} />`)}</ul>
+    <ul class="rows">${parts.map((/** @type {ShownImage["parts"][number]} */ part) => html`<${Part} key=${part.digest} part=${part} />`)}</ul>
   </details></section>`;
 }
 
-/** @param {{ readonly part: any }} props */
+/** @param {{ readonly part: ShownImage["parts"][number] }} props */
 function Part({ part }) {
   const { digest, role, size: all, present } = part;
   const amount =
@@ -38,7 +40,7 @@ function Part({ part }) {
     <span class="right quiet">${amount}</span><${PartMap} part=${part} /></li>`;
 }
 
-/** @param {{ readonly part: any }} props */
+/** @param {{ readonly part: ShownImage["parts"][number] }} props */
 function PartMap({ part: { size: all, present, runs } }) {
   if (all === undefined || all === 0) return null;
   const shown = runs ?? (present === 0 ? [] : [{ start: 0, end: present }]);
