@@ -5,9 +5,11 @@ import { counted, size } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 import { commandLine } from "../shell.js";
 
+/** @typedef {import("zod").infer<typeof import("../../http/admin/routes/keep-routes.ts").keepChangeSchema>} KeepChange */
+
 const PATH = "/api/v1/keep";
 
-/** @param {any} trial */
+/** @param {KeepChange} trial */
 function amount({ names, size: here, partial, wanted }) {
   const present = here + partial;
   return `${counted(names, "name")} with ${size(present)}${wanted > present ? ` here, of ${size(wanted)}` : ""}`;

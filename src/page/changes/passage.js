@@ -5,6 +5,8 @@ import { counted, shortDigest } from "../format.js";
 import { confirmChange } from "../parts/confirm.js";
 import { commandLine } from "../shell.js";
 
+/** @typedef {import("zod").infer<typeof import("../../http/admin/routes/passage-routes.ts").ruleChangeSchema>} RuleEffect */
+
 /** @typedef {"allow" | "deny"} RuleKind */
 
 /** @param {RuleKind} kind @param {string} pattern @param {() => void} after */
@@ -52,7 +54,7 @@ function changeRule({ kind, pattern, after, remove, title, verb, done }) {
   });
 }
 
-/** @param {{ readonly effect: any, readonly kind: RuleKind, readonly remove: boolean }} props */
+/** @param {{ readonly effect: RuleEffect, readonly kind: RuleKind, readonly remove: boolean }} props */
 function Effect({ effect: { changes, refused, passing, isCut, closed }, kind, remove }) {
   if (!changes) return html`<p>Nothing changes: it is so already.</p>`;
   const isQuiet = refused.length === 0 && passing.length === 0;

@@ -2,7 +2,9 @@
 import { html } from "htm/preact";
 import { goTo } from "./address.js";
 
-/** @param {{ readonly answer: any, readonly noun: readonly [string, string] }} props */
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/contents-routes.ts").contentsSchema>} Page */
+
+/** @param {{ readonly answer: Page, readonly noun: readonly [string, string] }} props */
 export function Pages({ answer: { items, place, count, next, previous }, noun: [one, many] }) {
   const shown = count.toLocaleString("en");
   const all = `${shown} ${count === 1 ? one : many}`;

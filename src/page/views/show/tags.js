@@ -7,17 +7,19 @@ import { wholeName } from "../../names.js";
 import { Icon } from "../../parts/icon.js";
 import { linkTo } from "../../route.js";
 
-/** @param {{ readonly shown: any, readonly held: readonly any[], readonly more: number, readonly again: () => void }} props */
+/** @typedef {import("zod").infer<typeof import("../../../http/admin/routes/contents-routes.ts").shownSchema>} Shown */
+
+/** @param {{ readonly shown: Shown, readonly held: readonly any[], readonly more: number, readonly again: () => void }} props */
 export function Tags({ shown, held, more, again }) {
   const { names } = shown;
   const isHeld = new Set(held.map(({ name }) => name));
-  return html`<section class="card"><header><h2>${counted(names.length + more, names.every((/** @type {any} */ { tag }) => tag !== undefined) ? "tag" : "name")}</h2></header>
+  return html`<section class="card"><header><h2>${counted(names.length + more, names.every(({ tag }) => tag !== undefined) ? "tag" : "name")}</h2></header>
     ${names.length === 0 && html`<p class="quiet">No tag is here, only blobs that a pull began with.</p>`}
-    <ul class="rows contents">${names.map((/** @type {any} */ name) => html`<${Tag} key=${`${name.tag} ${name.digest}`} of=${shown} name=${name} isHeld=${isHeld} again=${again} />`)}</ul>
+    <ul class="rows contents">${names.map((/** @type {Shown["names"][number]} */ name) => html`<${Tag} key=${`${name.tag} ${name.digest}`} of=${shown} name=${name} isHeld=${isHeld} again=${again} />`)}</ul>
     ${more > 0 && html`<p class="quiet">and ${counted(more, "more name")}: <a href=${linkTo("contents", { by: "tag", search: `${shown.upstream}/${shown.repository}` })}>all of them</a></p>`}</section>`;
 }
 
-/** @param {{ readonly of: any, readonly name: any, readonly isHeld: ReadonlySet<string>, readonly again: () => void }} props */
+/** @param {{ readonly of: Shown, readonly name: Shown["names"][number], readonly isHeld: ReadonlySet<string>, readonly again: () => void }} props */
 function Tag({ of: { upstream, repository }, name, isHeld, again }) {
   const { tag, digest, images, size: whole, partial, wanted, keptBy, usedAt } = name;
   const named = { upstream, repository, tag, digest };
