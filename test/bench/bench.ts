@@ -5,7 +5,7 @@ import type { Material } from "./material.ts";
 import type { Contender, Place, Running } from "./peers/contender.ts";
 import type { Row } from "./row.ts";
 import type { RunLoad } from "./support/load.ts";
-import type { CountingUpstream } from "./support/upstream.ts";
+import type { CountingUpstream, UpstreamAddress } from "./support/upstream.ts";
 
 export type Bench = {
   /** Removed at the end of the run. */
@@ -17,6 +17,8 @@ export type Bench = {
   readonly runLoad: RunLoad;
   /** The built granary.js. */
   readonly granaryLauncher: string;
+  /** Only these peers take part beside Granary; all of them when it is empty. */
+  readonly against: readonly string[];
   /** Length of one timed run, seconds. */
   readonly runSeconds: number;
   /** The median of this many runs counts. */
@@ -38,11 +40,11 @@ let placeNumber = 0;
 export async function startContender(
   bench: Bench,
   contender: Contender,
-  upstreamPort: number = bench.upstream.port,
+  upstream: UpstreamAddress = bench.upstream,
   directory: string = join(bench.directory, `${++placeNumber}-${contender.name}`),
 ): Promise<Started> {
   mkdirSync(directory, { recursive: true });
-  const place = { directory, material: bench.material, upstreamPort };
+  const place = { directory, material: bench.material, upstream, enter: undefined };
   return { ...(await contender.start(place)), place };
 }
 
@@ -50,10 +52,10 @@ export async function startContender(
 export async function withContender<T>(
   bench: Bench,
   contender: Contender,
-  upstreamPort: number,
+  upstream: UpstreamAddress,
   use: (started: Started) => Promise<T>,
 ): Promise<T> {
-  const started = await startContender(bench, contender, upstreamPort);
+  const started = await startContender(bench, contender, upstream);
   try {
     return await use(started);
   } finally {

@@ -5,6 +5,7 @@
  *
  *   --quick          smaller blobs and one short round: to see that it runs, not to quote
  *   --only NAME      just this measurement; may be given more than once
+ *   --against NAME   beside Granary only this peer; may be given more than once
  *   --json           rows as JSON in place of the table
  *   --copy           clients copy every byte (a busy core of their own) in place of letting the kernel drop it
  *   --directory DIR  where the stores lie (default: the system's temporary directory)
@@ -19,14 +20,16 @@ import { cappedUpstream } from "./measurements/capped-upstream.ts";
 import { coldBlob } from "./measurements/cold-blob.ts";
 import { coldHead } from "./measurements/cold-head.ts";
 import { coldRange } from "./measurements/cold-range.ts";
+import { coldTls } from "./measurements/cold-tls.ts";
 import { extractImage } from "./measurements/extract-image.ts";
 import { pageOpen } from "./measurements/page-open.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { slowLine } from "./measurements/slow-line.ts";
+import { smallAnswers } from "./measurements/small-answers.ts";
+import { smallMachine } from "./measurements/small-machine.ts";
 import { snapshot } from "./measurements/snapshot.ts";
 import { space } from "./measurements/space.ts";
 import { warmBlob } from "./measurements/warm-blob.ts";
-import { warmManifest } from "./measurements/warm-manifest.ts";
 import type { Row } from "./row.ts";
 import { buildGranary } from "./support/build-granary.ts";
 import { compile } from "./support/compile.ts";
@@ -36,12 +39,14 @@ import { formatTables } from "./table.ts";
 
 const MEASUREMENTS: readonly Measurement[] = [
   warmBlob,
-  warmManifest,
+  smallAnswers,
   coldBlob,
+  coldTls,
   coldRange,
   coldHead,
   cappedUpstream,
   peakMemoryOfStreams,
+  smallMachine,
   extractImage,
   slowLine,
   space,
@@ -52,7 +57,14 @@ const MIB = 2 ** 20;
 const SIZES = { big: 1024 * MIB, middle: 256 * MIB, small: 24 * MIB };
 const QUICK_SIZES = { big: 256 * MIB, middle: 64 * MIB, small: 12 * MIB };
 
-type Options = { quick: boolean; json: boolean; copy: boolean; only: string[]; directory: string };
+type Options = {
+  quick: boolean;
+  json: boolean;
+  copy: boolean;
+  only: string[];
+  against: string[];
+  directory: string;
+};
 
 const options = parseOptions();
 const directory = mkdtempSync(join(options.directory, "granary-bench-"));
@@ -73,6 +85,7 @@ function parseOptions(): Options {
       json: { type: "boolean", default: false },
       copy: { type: "boolean", default: false },
       only: { type: "string", multiple: true, default: [] },
+      against: { type: "string", multiple: true, default: [] },
       directory: { type: "string", default: tmpdir() },
     },
   });
@@ -106,9 +119,10 @@ async function run(): Promise<Row[]> {
     startCappedUpstream: (bytesPerSecond) =>
       startUpstream(upstreamProgram, material, directory, bytesPerSecond),
     granaryLauncher,
+    against: options.against,
     runLoad: loadGenerator(load, options.copy),
     runSeconds: options.quick ? 0.5 : 1.5,
-    rounds: options.quick ? 1 : 3,
+    rounds: options.quick ? 1 : 5,
     note,
   };
   const results: Row[] = [];

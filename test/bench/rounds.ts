@@ -35,9 +35,11 @@ export async function takeTurns<K extends string, E extends { readonly name: Con
   return mediansOf(samples);
 }
 
-/** Leaves out contenders that are not installed, with a notice. */
+/** Leaves out contenders that nobody wants this time, and those that are not installed, these with a notice. */
 export function presentOf(bench: Bench, contenders: readonly Contender[]): Contender[] {
-  return contenders.filter((contender) => {
+  const wanted = ({ name }: Contender) =>
+    bench.against.length === 0 || name === "granary" || bench.against.includes(name);
+  return contenders.filter(wanted).filter((contender) => {
     const reason = contender.missing();
     if (reason) bench.note(`skipping ${contender.name}: ${reason}`);
     return !reason;

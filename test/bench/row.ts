@@ -3,8 +3,21 @@
  * Plain data, so that --json and the table print the same thing.
  */
 
-/** The columns of the cache's table, in order. `direct` is curl, or one connection straight to the upstream. */
-export const CONTENDERS = ["granary", "nginx", "registry", "proxy", "direct"] as const;
+/** The columns of the table of warm answers, in order; `2` and `3` are versions of the official registry. */
+export const SERVERS = [
+  "granary",
+  "nginx",
+  "bare",
+  "registry2",
+  "registry3",
+  "zot",
+  "proxy2",
+  "proxy3",
+] as const;
+/** The columns of the table of cold answers. `direct` is curl, or one connection straight to the upstream. */
+export const CACHES = ["granary", "proxy2", "proxy3", "direct", "curlHash"] as const;
+/** The columns of the table of a small machine. */
+export const SMALL_MACHINES = ["granary", "proxy2", "proxy3"] as const;
 /** The columns of the table of extraction. */
 export const EXTRACTORS = ["granary", "umoci", "tar"] as const;
 /** The columns of the table of slow lines: `line` is one plain reader with as many connections as are of use. */
@@ -12,11 +25,12 @@ export const LINE_USERS = ["granary", "line"] as const;
 /** The column of the table of large stores, which has no others beside it. */
 export const ALONE = ["granary"] as const;
 export type ContenderName =
-  | (typeof CONTENDERS)[number]
+  | (typeof SERVERS)[number]
+  | (typeof CACHES)[number]
   | (typeof EXTRACTORS)[number]
   | (typeof LINE_USERS)[number];
 
-export type Unit = "GB/s" | "MB/s" | "requests/s" | "MB" | "MiB fetched" | "ms" | "x";
+export type Unit = "GB/s" | "MB/s" | "requests/s" | "MB" | "MiB fetched" | "ms" | "x" | "killed";
 
 /** One thing that Granary has to reach. `value` is undefined when a contender it needs was missing or failed. */
 export type Check = {
@@ -29,9 +43,11 @@ export type Check = {
 export type Row = {
   readonly name: string;
   readonly unit: Unit;
-  /** Whose table it stands in; the cache's by default. */
+  /** Whose table it stands in; the cold one's by default. */
   readonly contenders?: readonly ContenderName[];
   readonly values: Partial<Record<ContenderName, number>>;
+  /** Of rows about throughput: seconds of the processor that a server's processes used for each GiB. */
+  readonly processor?: Partial<Record<ContenderName, number>>;
   readonly checks: readonly Check[];
 };
 
@@ -52,13 +68,15 @@ export function atLeastTimes(
   };
 }
 
-export function atLeast(value: number | undefined, least: number, unit: Unit): Check {
-  return {
-    wanted: `>= ${least.toLocaleString("en")} ${unit}`,
-    value,
-    valueUnit: unit,
-    reached: value === undefined ? undefined : value >= least,
-  };
+/** Granary's value must be at most `factor` times the other's. */
+export function atMostTimes(
+  values: Partial<Record<ContenderName, number>>,
+  other: ContenderName,
+  factor: number,
+): Check {
+  const { value, ...rest } = atLeastTimes(values, other, factor);
+  const reached = value === undefined ? undefined : value <= factor;
+  return { ...rest, value, wanted: `<= ${factor}x ${other}`, reached };
 }
 
 export function atMost(value: number | undefined, most: number, unit: Unit): Check {

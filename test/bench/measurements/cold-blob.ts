@@ -2,82 +2,67 @@
  * A cold blob for 1, 8 and 50 clients at once: bytes per second to all of them together, and how often the blob
  * crossed from the upstream. Each run starts with an empty store. With one client, curl to disk is the yardstick.
  */
-import { join } from "node:path";
-import { type Bench, type Measurement, withContender } from "../bench.ts";
+import type { Bench, Measurement } from "../bench.ts";
 import type { Content } from "../material.ts";
+import { caches } from "../peers/all.ts";
 import type { Contender } from "../peers/contender.ts";
-import { granary } from "../peers/granary.ts";
-import { registryProxy } from "../peers/registry-proxy.ts";
-import { presentOf, takeTurns, type Values } from "../rounds.ts";
-import { atLeastTimes, atMost, type Check, type Row } from "../row.ts";
-import { fetchToDisk } from "../support/curl.ts";
+import { takeTurns, type Values } from "../rounds.ts";
+import { atMost, type Check, type Row } from "../row.ts";
 import { settledBytes } from "../support/settled-bytes.ts";
+import { cachesAmong, coldChecks, curls, type Entrant, nameOf } from "./cold-entrants.ts";
+
+type Yardsticks = (blob: Content) => readonly Entrant[];
 
 const CLIENTS = [1, 8, 50];
 /** A connection that dies late may cost a few bytes; a second transfer may not. */
 const ONCE = 1.005;
 
-type Entrant = {
-  readonly name: Contender["name"];
-  readonly run: () => Promise<{ speed: number; crossings: number }>;
-};
-
 export const coldBlob: Measurement = {
   name: "cold-blob",
-  measure: async (bench) => {
-    const rows: Row[] = [];
-    for (const clients of CLIENTS) {
-      const blob = clients === 1 ? bench.material.big : bench.material.middle;
-      const label = `cold blob (${blob.size / 2 ** 20} MiB), ${clients} client${clients === 1 ? "" : "s"}`;
-      const entrants = entrantsFor(bench, clients, blob);
-      const rounds = clients === 50 ? 1 : bench.rounds;
-      const result = await takeTurns(bench, label, entrants, (entrant) => entrant.run(), rounds);
-      rows.push({
-        name: label,
-        unit: "GB/s",
-        values: result.speed ?? {},
-        checks: speedChecks(clients, result.speed ?? {}),
-      });
-      rows.push({
-        name: `${label}: upstream bytes / blob`,
-        unit: "x",
-        values: result.crossings ?? {},
-        checks: [once(result.crossings)],
-      });
-    }
-    return rows;
-  },
+  measure: (bench) =>
+    coldBlobRows(bench, caches(bench), CLIENTS, (blob) => curls(bench, bench.upstream, blob)),
 };
 
-function entrantsFor(bench: Bench, clients: number, blob: Content): Entrant[] {
-  const entrants: Entrant[] = presentOf(bench, [granary(bench.granaryLauncher), registryProxy]).map(
-    (contender) => ({
-      name: contender.name,
-      run: () => throughContender(bench, contender, clients, blob),
-    }),
-  );
-  if (clients === 1) entrants.push({ name: "direct", run: () => throughCurl(bench, blob) });
-  return entrants;
+/** Two rows for each number of clients: the big blob for one client, the middle one for more. `yardsticks` are one client each. */
+export async function coldBlobRows(
+  bench: Bench,
+  contenders: readonly Contender[],
+  clients: readonly number[],
+  yardsticks: Yardsticks = () => [],
+): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const count of clients) rows.push(...(await rowsOf(bench, contenders, count, yardsticks)));
+  return rows;
 }
 
-async function throughContender(bench: Bench, contender: Contender, connections: number, blob: Content) {
-  return withContender(bench, contender, bench.upstream.port, async ({ port }) => {
+async function rowsOf(
+  bench: Bench,
+  contenders: readonly Contender[],
+  clients: number,
+  yardsticks: Yardsticks,
+): Promise<Row[]> {
+  const blob = clients === 1 ? bench.material.big : bench.material.middle;
+  const name = nameOf("cold blob", blob, clients);
+  const entrants = [
+    ...cachesAmong(bench, contenders, bench.upstream, blob, clients),
+    ...(clients === 1 ? yardsticks(blob) : []),
+  ];
+  const result = await takeTurns(bench, name, entrants, async ({ run }) => {
     await bench.upstream.reset();
-    const report = await bench.runLoad({ port, path: blob.path, connections, requests: 1 });
-    const upstreamBytes = await settledBytes(bench.upstream, blob.path);
-    return { speed: report.bytes / report.seconds / 1e9, crossings: upstreamBytes / blob.size };
+    const crossed = async () => (await settledBytes(bench.upstream, blob.path)) / blob.size;
+    return await run(async () => ({ crossings: await crossed() }));
   });
-}
-
-async function throughCurl(bench: Bench, blob: Content) {
-  const target = join(bench.directory, "curl-target");
-  const seconds = await fetchToDisk(`http://127.0.0.1:${bench.upstream.port}${blob.path}`, target);
-  return { speed: blob.size / seconds / 1e9, crossings: 1 };
-}
-
-function speedChecks(clients: number, values: Values): Check[] {
-  if (clients !== 1) return [];
-  return [atLeastTimes(values, "proxy", 1), atLeastTimes(values, "direct", 0.6, "curl to disk")];
+  const { speed: values = {}, processor = {} } = result;
+  const checks = clients === 1 ? coldChecks(values, processor) : [];
+  return [
+    { name, unit: "GB/s", values, processor, checks },
+    {
+      name: `${name}: upstream bytes / blob`,
+      unit: "x",
+      values: result.crossings ?? {},
+      checks: [once(result.crossings)],
+    },
+  ];
 }
 
 function once(values: Values | undefined): Check {

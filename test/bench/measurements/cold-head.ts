@@ -1,7 +1,6 @@
 /** HEAD of a cold blob: how long it takes, and that not one byte of the blob is fetched for it. */
 import { type Measurement, withContender } from "../bench.ts";
-import { granary } from "../peers/granary.ts";
-import { registryProxy } from "../peers/registry-proxy.ts";
+import { caches } from "../peers/all.ts";
 import { presentOf, takeTurns } from "../rounds.ts";
 import { atMost } from "../row.ts";
 import { settledBytes } from "../support/settled-bytes.ts";
@@ -10,9 +9,9 @@ export const coldHead: Measurement = {
   name: "cold-head",
   measure: async (bench) => {
     const { big } = bench.material;
-    const contenders = presentOf(bench, [granary(bench.granaryLauncher), registryProxy]);
+    const contenders = presentOf(bench, caches(bench));
     const { ms = {}, fetched = {} } = await takeTurns(bench, "HEAD, cold", contenders, (contender) =>
-      withContender(bench, contender, bench.upstream.port, async ({ port }) => {
+      withContender(bench, contender, bench.upstream, async ({ port }) => {
         await bench.upstream.reset();
         const report = await bench.runLoad({ port, path: big.path, head: true });
         return { ms: report.firstByteMs, fetched: (await settledBytes(bench.upstream, big.path)) / 2 ** 20 };

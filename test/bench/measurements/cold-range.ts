@@ -3,8 +3,7 @@
  * it. A peer that answers 200 with the whole blob is timed to its end, 4 MiB after the wanted bytes.
  */
 import { type Measurement, withContender } from "../bench.ts";
-import { granary } from "../peers/granary.ts";
-import { registryProxy } from "../peers/registry-proxy.ts";
+import { caches } from "../peers/all.ts";
 import { presentOf, takeTurns } from "../rounds.ts";
 import { atMost } from "../row.ts";
 import { settledBytes } from "../support/settled-bytes.ts";
@@ -19,9 +18,9 @@ export const coldRange: Measurement = {
   measure: async (bench) => {
     const { big } = bench.material;
     const start = big.size - BEFORE_END;
-    const contenders = presentOf(bench, [granary(bench.granaryLauncher), registryProxy]);
+    const contenders = presentOf(bench, caches(bench));
     const { ms = {}, fetched = {} } = await takeTurns(bench, "1 KiB range, cold", contenders, (contender) =>
-      withContender(bench, contender, bench.upstream.port, async ({ port }) => {
+      withContender(bench, contender, bench.upstream, async ({ port }) => {
         await bench.upstream.reset();
         const report = await bench.runLoad({ port, path: big.path, range: `${start}-${start + 1023}` });
         const ms = report.seconds * 1000;

@@ -99,14 +99,19 @@ async function rowOf(bench: Bench, line: Line, crowd: Crowd, count: number, give
 /** Until the last reader has all of its bytes; what counts is the blob's size, however many read it. */
 function measureCrowd(bench: Bench, { settings }: Line, crowd: Crowd, connections: number, given: Given) {
   const { path, size } = bench.material.small;
-  return onLine(bench, settings, (upstreamPort, line) =>
-    withContender(bench, granary(bench.granaryLauncher), upstreamPort, async ({ port }) => {
-      const load = { port, path, connections, requests: 1, ...crowd.load(size) };
-      const { seconds, firstByteWorstMs } = await bench.runLoad(load);
-      const { gets } = await bench.upstream.counts(path);
-      const crossings = (line.account.carried - gets * given.headers) / size;
-      return { speed: size / seconds / 1e6, crossings, seconds, firstByteWorstMs };
-    }),
+  return onLine(bench, settings, (linePort, line) =>
+    withContender(
+      bench,
+      granary(bench.granaryLauncher),
+      { url: `http://127.0.0.1:${linePort}` },
+      async ({ port }) => {
+        const load = { port, path, connections, requests: 1, ...crowd.load(size) };
+        const { seconds, firstByteWorstMs } = await bench.runLoad(load);
+        const { gets } = await bench.upstream.counts(path);
+        const crossings = (line.account.carried - gets * given.headers) / size;
+        return { speed: size / seconds / 1e6, crossings, seconds, firstByteWorstMs };
+      },
+    ),
   );
 }
 

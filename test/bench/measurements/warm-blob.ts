@@ -1,51 +1,44 @@
-/** Warm blob bytes at 1, 4 and 16 streams, against sendfile and against both ways of running docker-registry. */
+/** Warm blob bytes at 1 to 1,000 streams, against sendfile and against registries that serve their own store or a cached one. */
 import type { Bench, Measurement } from "../bench.ts";
-import { granary } from "../peers/granary.ts";
-import { nginx } from "../peers/nginx.ts";
-import { registry } from "../peers/registry.ts";
-import { registryProxy } from "../peers/registry-proxy.ts";
-import { takeTurns, type Values } from "../rounds.ts";
-import { atLeastTimes, type Row } from "../row.ts";
-import { withWarm } from "./with-warm.ts";
+import { servers } from "../peers/all.ts";
+import type { Contender } from "../peers/contender.ts";
+import { takeTurns } from "../rounds.ts";
+import { atLeastTimes, type Row, SERVERS } from "../row.ts";
+import { processorPerGib } from "../support/processor-time.ts";
+import { type WarmContender, withWarm } from "./with-warm.ts";
 
-const STREAMS = [1, 4, 16];
+const STREAMS = [1, 4, 16, 64, 1000];
+/** So many streams take a while to be all under way. */
+const CROWD = 1000;
+const CROWD_FACTOR = 3;
 
 export const warmBlob: Measurement = {
   name: "warm-blob",
-  measure: (bench) =>
-    withWarm(
-      bench,
-      [granary(bench.granaryLauncher), nginx, registry, registryProxy],
-      [bench.material.big],
-      async (warm) => {
-        const rows: Row[] = [];
-        for (const connections of STREAMS) {
-          const { speed = {} } = await takeTurns(
-            bench,
-            `warm blob, ${connections} streams`,
-            warm,
-            async ({ started }) => {
-              const { port } = started;
-              const path = bench.material.big.path;
-              const report = await bench.runLoad({ port, path, connections, seconds: bench.runSeconds });
-              return { speed: report.bytes / report.seconds / 1e9 };
-            },
-          );
-          rows.push(rowOf(bench, connections, speed));
-        }
-        return rows;
-      },
-    ),
+  measure: (bench) => warmBlobRows(bench, servers(bench), STREAMS),
 };
 
-function rowOf(bench: Bench, streams: number, values: Values): Row {
-  const checks = [atLeastTimes(values, "nginx", 0.6)];
-  if (streams === 4) checks.push(atLeastTimes(values, "proxy", 3));
-  const size = `${bench.material.big.size / 2 ** 20} MiB`;
-  return {
-    name: `warm blob (${size}), ${streams} stream${streams === 1 ? "" : "s"}`,
-    unit: "GB/s",
-    values,
-    checks,
-  };
+/** A row for each number of streams of the big blob. */
+export function warmBlobRows(
+  bench: Bench,
+  contenders: readonly Contender[],
+  streams: readonly number[],
+): Promise<Row[]> {
+  return withWarm(bench, contenders, [bench.material.big], async (warm) => {
+    const rows: Row[] = [];
+    for (const connections of streams) rows.push(await rowOf(bench, warm, connections));
+    return rows;
+  });
+}
+
+async function rowOf(bench: Bench, warm: readonly WarmContender[], connections: number): Promise<Row> {
+  const { path, size } = bench.material.big;
+  const seconds = bench.runSeconds * (connections < CROWD ? 1 : CROWD_FACTOR);
+  const name = `warm blob (${size / 2 ** 20} MiB), ${connections} stream${connections === 1 ? "" : "s"}`;
+  const { speed = {}, processor = {} } = await takeTurns(bench, name, warm, async ({ started }) => {
+    const { port, pid } = started;
+    const report = await processorPerGib(pid, () => bench.runLoad({ port, path, connections, seconds }));
+    return { speed: report.bytes / report.seconds / 1e9, processor: report.processor };
+  });
+  const checks = [atLeastTimes(speed, "nginx", 0.9)];
+  return { name, unit: "GB/s", contenders: SERVERS, values: speed, processor, checks };
 }

@@ -4,10 +4,10 @@
  * A short body, a status other than 2xx or a body without Content-Length is a failure and is counted as such.
  *
  *   load PORT PATH [--connections N] [--seconds S | --requests N] [--range A-B] [--head] [--fresh] [--copy] [--timeout S]
- *                  [--parts BYTES | --mixed BYTES]
+ *                  [--parts BYTES | --mixed BYTES] [--unless ETAG]
  *
  * --requests is per connection; with --parts each of the N connections asks for its own N-th of so many bytes, with --mixed
- * every second one does and the others ask for all of them; --fresh opens a new connection for each request. Prints one line of JSON.
+ * every second one does and the others ask for all of them; --fresh opens a new connection for each request; with --unless only 304 will do. Prints one line of JSON.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -47,7 +47,7 @@ static int port, epoll_fd, connections = 1;
 static long requests_each = 0;
 static double seconds_limit = 0, timeout_s = 120;
 static bool head_only = false, fresh = false, copy_bytes = false, mixed = false;
-static const char *path, *range = NULL;
+static const char *path, *range = NULL, *unless = NULL;
 static unsigned long long parts_of = 0;
 static char *buffer;
 static float *first_byte_ms;
@@ -194,17 +194,18 @@ static void take_head(Connection *c, const char *data, size_t n) {
   last_status = atoi(c->head + 9);
   const char *length = header(c, "content-length"), *connection = header(c, "connection");
   if (connection && strncasecmp(connection, "close", 5) == 0) c->closing = true;
-  if (last_status < 200 || last_status > 299) {
+  if (unless ? last_status != 304 : last_status < 200 || last_status > 299) {
     char why[64];
     snprintf(why, sizeof why, "status %d", last_status);
     fail(c, why);
     return;
   }
-  if (!length && !head_only) {
+  bool bodiless = head_only || unless;
+  if (!length && !bodiless) {
     fail(c, "no Content-Length");
     return;
   }
-  c->left = head_only ? 0 : strtoull(length, NULL, 10);
+  c->left = bodiless ? 0 : strtoull(length, NULL, 10);
   c->reading_body = true;
   if (c->left == 0) {
     note_first_byte(c);
@@ -276,6 +277,7 @@ static void parse_arguments(int argc, char **argv) {
     else if (!strcmp(argv[i], "--seconds")) seconds_limit = atof(value), i++;
     else if (!strcmp(argv[i], "--timeout")) timeout_s = atof(value), i++;
     else if (!strcmp(argv[i], "--range")) range = value, i++;
+    else if (!strcmp(argv[i], "--unless")) unless = value, i++;
     else if (!strcmp(argv[i], "--parts")) parts_of = strtoull(value, NULL, 10), i++;
     else if (!strcmp(argv[i], "--mixed")) parts_of = strtoull(value, NULL, 10), mixed = true, i++;
     else {
@@ -287,7 +289,8 @@ static void parse_arguments(int argc, char **argv) {
 }
 
 static void write_request(Connection *c, int index) {
-  char range_line[128] = "";
+  char range_line[128] = "", unless_line[256] = "";
+  if (unless) snprintf(unless_line, sizeof unless_line, "If-None-Match: %s\r\n", unless);
   if (range) snprintf(range_line, sizeof range_line, "Range: bytes=%s\r\n", range);
   else if (parts_of > 0 && !(mixed && index % 2 == 0)) {
     unsigned long long part = (parts_of + (unsigned)connections - 1) / (unsigned)connections, first = part * (unsigned)index;
@@ -298,8 +301,8 @@ static void write_request(Connection *c, int index) {
       c->request, sizeof c->request,
       "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: granary-bench\r\n"
       "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*\r\n"
-      "%s%s\r\n",
-      head_only ? "HEAD" : "GET", path, port, range_line, fresh ? "Connection: close\r\n" : "");
+      "%s%s%s\r\n",
+      head_only ? "HEAD" : "GET", path, port, range_line, unless_line, fresh ? "Connection: close\r\n" : "");
 }
 
 int main(int argc, char **argv) {

@@ -1,13 +1,17 @@
 /** Owns the port that every contender implements: is it installed, start it in a directory, ask for these paths. */
 import type { Material } from "../material.ts";
 import type { ContenderName } from "../row.ts";
+import type { Enter } from "../support/children.ts";
+import type { UpstreamAddress } from "../support/upstream.ts";
 
 export type Place = {
   /** The contender's own directory; it may hold a store from an earlier start. */
   readonly directory: string;
   readonly material: Material;
   /** The upstream to cache from, for those that do. */
-  readonly upstreamPort: number;
+  readonly upstream: UpstreamAddress;
+  /** How its process enters a smaller machine; undefined for this one. */
+  readonly enter: Enter | undefined;
 };
 
 export type Running = {

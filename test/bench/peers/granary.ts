@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { startChild } from "../support/children.ts";
 import { freePort, untilAnswering } from "../support/ports.ts";
-import type { Contender } from "./contender.ts";
+import type { Contender, Place } from "./contender.ts";
 
 /** `launcher`: path of granary.js. `lanes`: upstream connections per blob; without it, what Granary does by itself. `admin`: a port for that. */
 export function granary(launcher: string, lanes?: number, admin?: number): Contender {
@@ -13,10 +13,13 @@ export function granary(launcher: string, lanes?: number, admin?: number): Conte
     start: async (place) => {
       const port = await freePort();
       const config = join(place.directory, "granary.yaml");
-      writeFileSync(config, configuration(place.directory, port, place.upstreamPort, { lanes, admin }));
+      writeFileSync(config, configuration(place, port, { lanes, admin }));
       const log = join(place.directory, "granary.log");
       const args = [launcher, "serve", "--config", config];
-      const child = startChild(process.execPath, args, log, place.directory);
+      const child = startChild(process.execPath, args, log, {
+        cwd: place.directory,
+        enter: place.enter,
+      });
       child.stdout.resume();
       await untilAnswering(port, "/v2/", child, log);
       return { pid: child.pid, port, stop: child.stop };
@@ -29,9 +32,8 @@ export function granary(launcher: string, lanes?: number, admin?: number): Conte
 }
 
 function configuration(
-  directory: string,
+  { directory, upstream }: Place,
   port: number,
-  upstreamPort: number,
   { lanes, admin }: { readonly lanes: number | undefined; readonly admin: number | undefined },
 ): string {
   return `admin: ${admin === undefined ? "off" : `{ port: ${admin}, host: 127.0.0.1 }`}
@@ -42,8 +44,8 @@ storage: { directory: ${directory}/data, maxSize: 50GiB, minFree: 1GiB }
 log: { level: error }
 upstreams:
   bench.internal:
-    endpoints: ["http://127.0.0.1:${upstreamPort}"]
+    endpoints: ["${upstream.url}"]
     internal: true
     tagLifetime: 10m
-${lanes === undefined ? "" : `    lanes: ${lanes}\n`}`;
+${lanes === undefined ? "" : `    lanes: ${lanes}\n`}${upstream.caFile ? `    caFile: ${upstream.caFile}\n` : ""}`;
 }

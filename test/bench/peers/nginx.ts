@@ -1,31 +1,34 @@
-/** nginx with sendfile, serving the same files under the registry's paths: the yardstick for warm bytes. */
+/** nginx with sendfile and two workers, serving the same files under the registry's paths: the yardstick for warm bytes. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Content } from "../material.ts";
 import { startChild } from "../support/children.ts";
 import { findCommand } from "../support/find-command.ts";
 import { linkOver } from "../support/link-over.ts";
 import { freePort, untilAnswering } from "../support/ports.ts";
-import type { Contender, Place } from "./contender.ts";
+import type { Contender } from "./contender.ts";
 
 export const nginx: Contender = {
   name: "nginx",
   missing: () => (findCommand("nginx") ? undefined : "nginx is not installed."),
   start: async (place) => {
     const port = await freePort();
-    const files = layOut(place);
+    const root = layOut(place.directory, place.material.entries);
     const config = join(place.directory, "nginx.conf");
-    writeFileSync(config, configuration(place.directory, files, port));
+    writeFileSync(config, nginxConfiguration(place.directory, serverBlock(root, port)));
     const log = join(place.directory, "nginx.log");
     const args = ["-e", log, "-p", place.directory, "-c", config];
-    const child = startChild(findCommand("nginx") ?? "nginx", args, join(place.directory, "start.log"));
+    const startLog = join(place.directory, "start.log");
+    const child = startChild(findCommand("nginx") ?? "nginx", args, startLog, { enter: place.enter });
     await untilAnswering(port, place.material.manifestByTag, child, log);
     return { pid: child.pid, port, stop: child.stop };
   },
 };
 
-function layOut(place: Place): string {
-  const root = join(place.directory, "root");
-  for (const entry of place.material.entries) {
+/** Links the files to where a registry serves them, and returns the root. */
+export function layOut(directory: string, entries: readonly Content[]): string {
+  const root = join(directory, "root");
+  for (const entry of entries) {
     const file = join(root, entry.path);
     mkdirSync(dirname(file), { recursive: true });
     linkOver(entry.file, file);
@@ -33,11 +36,20 @@ function layOut(place: Place): string {
   return root;
 }
 
-function configuration(directory: string, root: string, port: number): string {
+function serverBlock(root: string, port: number): string {
+  return `server {
+    listen 127.0.0.1:${port} backlog=4096;
+    root ${root};
+    location = /v2/ { return 200 "{}"; }
+  }`;
+}
+
+/** A whole configuration with this server in it. */
+export function nginxConfiguration(directory: string, server: string): string {
   const user = process.getuid?.() === 0 ? "user root;" : "";
   return `${user}
 daemon off;
-worker_processes auto;
+worker_processes 2;
 pid ${directory}/nginx.pid;
 events { worker_connections 4096; }
 http {
@@ -50,7 +62,7 @@ http {
   default_type application/octet-stream;
   client_body_temp_path ${directory}/body; proxy_temp_path ${directory}/proxy; fastcgi_temp_path ${directory}/fastcgi;
   uwsgi_temp_path ${directory}/uwsgi; scgi_temp_path ${directory}/scgi;
-  server { listen 127.0.0.1:${port} backlog=1024; root ${root}; }
+  ${server}
 }
 `;
 }

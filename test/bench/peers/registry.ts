@@ -1,5 +1,5 @@
 /**
- * Debian's docker-registry serving its own store. The store is laid out by hard links in the registry's documented
+ * The official registry serving its own store. The store is laid out by hard links in the registry's documented
  * file layout, in place of a push: the same files, without a second copy of them in the page cache.
  */
 import { mkdirSync, writeFileSync } from "node:fs";
@@ -7,16 +7,20 @@ import { dirname, join } from "node:path";
 import { type Content, type Material, REPOSITORY, TAG } from "../material.ts";
 import { linkOver } from "../support/link-over.ts";
 import type { Contender } from "./contender.ts";
-import { registryIsMissing, startRegistry } from "./start-registry.ts";
+import { type RegistryVersion, registryIsMissing, startRegistry } from "./start-registry.ts";
 
-export const registry: Contender = {
-  name: "registry",
-  missing: registryIsMissing,
-  start: (place) => {
-    layOut(join(place.directory, "store", "docker/registry/v2"), place.material);
-    return startRegistry(place.directory, "");
-  },
-};
+export const registries: readonly Contender[] = [registry(2), registry(3)];
+
+function registry(version: RegistryVersion): Contender {
+  return {
+    name: `registry${version}`,
+    missing: () => registryIsMissing(version),
+    start: (place) => {
+      layOut(join(place.directory, "store", "docker/registry/v2"), place.material);
+      return startRegistry(version, place, "");
+    },
+  };
+}
 
 function layOut(root: string, material: Material): void {
   const repository = join(root, "repositories", REPOSITORY);

@@ -19,9 +19,25 @@ export type Child = {
   readonly exited: () => boolean;
 };
 
+/** What is put before a command so that it starts somewhere else than here: in a smaller machine. */
+export type Enter = readonly [command: string, ...args: string[]];
+
+type Surroundings = {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly enter?: Enter | undefined;
+};
+
 /** Starts a server. Its error output goes to `logFile`, so that a failed start can be explained. */
-export function startChild(command: string, args: readonly string[], logFile: string, cwd?: string): Child {
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"], cwd });
+export function startChild(
+  command: string,
+  args: readonly string[],
+  logFile: string,
+  { cwd, env, enter }: Surroundings = {},
+): Child {
+  const [program = command, ...rest] = [...(enter ?? []), command, ...args];
+  const stdio: ["ignore", "pipe", "pipe"] = ["ignore", "pipe", "pipe"];
+  const child = spawn(program, rest, { stdio, cwd, env: { ...process.env, ...env } });
   running.add(child);
   child.once("exit", () => running.delete(child));
   child.stderr.pipe(createWriteStream(logFile));

@@ -14,6 +14,8 @@ export type Load = {
   readonly partsOf?: number;
   readonly mixed?: boolean;
   readonly head?: boolean;
+  /** An ETag that the client has: every answer must be 304. */
+  readonly unlessMatches?: string;
   readonly timeoutSeconds?: number;
 };
 
@@ -55,6 +57,7 @@ function argumentsOf(load: Load): string[] {
   if (load.requests !== undefined) args.push("--requests", String(load.requests));
   if (load.range !== undefined) args.push("--range", load.range);
   if (load.partsOf !== undefined) args.push(load.mixed ? "--mixed" : "--parts", String(load.partsOf));
+  if (load.unlessMatches !== undefined) args.push("--unless", load.unlessMatches);
   if (load.head) args.push("--head");
   args.push("--timeout", String(load.timeoutSeconds ?? 60));
   return args;

@@ -7,8 +7,16 @@ import { startChild } from "./children.ts";
 
 type PathCounts = { readonly gets: number; readonly heads: number; readonly bytes: number };
 
-export type CountingUpstream = {
+export type UpstreamAddress = {
+  /** Without a path. */
+  readonly url: string;
+  /** PEM file of the authority that vouches for it, where it speaks TLS. */
+  readonly caFile?: string;
+};
+
+export type CountingUpstream = UpstreamAddress & {
   readonly port: number;
+  readonly pid: number;
   /** Sets the account to zero. */
   readonly reset: () => Promise<void>;
   /** What was asked of one path since the last reset; bytes are body bytes. */
@@ -29,9 +37,12 @@ export async function startUpstream(
   const child = startChild(program, [table, String(bytesPerSecond)], `${table}.log`);
   const [firstLine] = await once(child.stdout, "data");
   const port = Number(String(firstLine).trim());
-  const ask = async (path: string) => (await fetch(`http://127.0.0.1:${port}${path}`)).json();
+  const url = `http://127.0.0.1:${port}`;
+  const ask = async (path: string) => (await fetch(`${url}${path}`)).json();
   return {
     port,
+    pid: child.pid,
+    url,
     reset: async () => {
       await ask("/-/reset");
     },
