@@ -133,6 +133,7 @@ const HOMES = [
   ["croner", "node_modules/croner/", "^src/schedule/"],
   ["tar-stream", "node_modules/tar-stream/", "^src/(client|bundle)/"],
   ["preact", "node_modules/(preact|htm|@preact/signals|uplot)/", "^src/page/"],
+  ["koffi", "node_modules/koffi/", "^src/files/send-file\\.ts$"],
   ["pino", "node_modules/(pino|pino-pretty)/", "^src/observe/log\\.ts$"],
   ["prom-client", "node_modules/prom-client/", "^src/observe/(process-)?metrics\\.ts$"],
 ];

@@ -69,6 +69,7 @@ export { type ErrorCode, type ErrorFacts, GranaryError, isGranaryError } from ".
 // Where content comes from: registries (openSource), or a cache in this very process (openMirror and mirrorSource).
 
 export { loadSettings } from "./config/load.ts";
+export type { MoveBytes } from "./files/open-file.ts";
 export { mirrorSource } from "./mirror/mirror-source.ts";
 export { type OpenedMirror, openMirror, openSource, type SourceOptions } from "./open.ts";
 export type { Allowance, Crowd, OpenedRange, Origin, WantedFor } from "./origin.ts";

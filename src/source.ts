@@ -3,6 +3,7 @@
  * that everything which serves bytes shares. Registries are a Source, a Mirror is another, an archive file a third.
  */
 import type { ByteRange } from "./bytes/byte-range.ts";
+import type { MoveBytes } from "./files/open-file.ts";
 import type { Digest } from "./oci/digest.ts";
 import type { Manifest } from "./oci/manifest.ts";
 import type { Reference, Repository } from "./oci/reference.ts";
@@ -41,6 +42,12 @@ export interface BlobReader {
    * `upstream-unavailable`, `closed`. One call at a time.
    */
   read(into: Uint8Array): Promise<number>;
+  /**
+   * Like `read`, but `move` takes the bytes out of the file that they lie in, so that they need not be copied: returns how many it took, 0
+   * when it took none. undefined where the next bytes have to be read: they are in no file, are not there yet, or wait for their digest. Only
+   * after a first `read`, never at the same time as one, and never for the last bytes of a whole.
+   */
+  move?(move: MoveBytes): Promise<number | undefined>;
   /** Gives up the reader; a parked `read` throws `closed`. Idempotent, synchronous. */
   close(): void;
 }

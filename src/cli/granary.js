@@ -6,6 +6,8 @@
 // biome-ignore lint/style/useNodejsImportProtocol: Node before 14.18 does not know "node:" and would show a stack trace.
 import { existsSync } from "fs";
 // biome-ignore lint/style/useNodejsImportProtocol: the same.
+import { cpus } from "os";
+// biome-ignore lint/style/useNodejsImportProtocol: the same.
 import { setFlagsFromString } from "v8";
 
 var WANTED = [22, 19];
@@ -30,6 +32,11 @@ if (isTooOld) {
    * for a tenth more processor time. It works only before the program is loaded, and a server is better off without.
    */
   if (process.argv[2] !== "serve") setFlagsFromString("--semi-space-growth-factor=1");
+  /*
+   * Node has four threads for files, however many cores there are. It reads the number when the first of them starts.
+   */
+  if (process.env.UV_THREADPOOL_SIZE === undefined)
+    process.env.UV_THREADPOOL_SIZE = String(Math.max(4, cpus().length));
   import(main.href).then(function (program) {
     return program.main(process.argv);
   });

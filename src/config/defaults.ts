@@ -97,6 +97,7 @@ export const DEFAULT_CLIENTS = {
   maxConnections: 16_384,
   maxConnectionsPerAddress: 12_288,
   stallMs: 5 * 60_000,
+  sendfile: true,
 };
 
 export const DEFAULT_DRAIN_MS = 30_000;

@@ -148,6 +148,12 @@ export const fileSchema = z.strictObject({
         .describe(
           `A client that takes not a byte of what it asked for, for this long, is let go: ${DURATION}.`,
         ),
+      sendfile: z
+        .boolean()
+        .optional()
+        .describe(
+          "Have the system send blobs straight from their files, where it can; false copies every byte through memory.",
+        ),
     })
     .optional()
     .describe("What clients may take."),

@@ -48,6 +48,8 @@ export type ClientSettings = {
   readonly maxConnectionsPerAddress: number;
   /** How long a client may take no byte of what it asked for. */
   readonly stallMs: number;
+  /** Whether blobs may leave by sendfile(2), where it can be had; they do when left out. */
+  readonly sendfile?: boolean;
 };
 
 export type AdminSettings = {

@@ -31,6 +31,12 @@ export type FileLook = {
   readonly writtenAt: number;
 };
 
+/**
+ * Moves at most `most` bytes of an open file, from `offset` on, to where they are wanted; returns how many, 0 when none can be moved now.
+ * The descriptor may be used until the result is there.
+ */
+export type MoveBytes = (descriptor: number, offset: number, most: number) => Promise<number>;
+
 type Done<T> = (error: Error | null, value?: T) => void;
 
 /** Never through a symbolic link, and never parked on a pipe that lies where a file should. */
@@ -66,6 +72,17 @@ export class OpenFile {
   /** Reads at most `into.length` bytes at `offset`; returns how many, 0 at the end. */
   read(offset: number, into: Uint8Array): Promise<number> {
     return this.#run("reading", (done) => read(this.#descriptor, into, 0, into.length, offset, done));
+  }
+
+  /** Has `move` take at most `most` bytes at `offset` out of the file; the file stays open until it has. */
+  async move(offset: number, most: number, move: MoveBytes): Promise<number> {
+    if (this.#closing !== undefined) throw closedError(this.path, "reading");
+    this.#inFlight++;
+    try {
+      return await move(this.#descriptor, offset, most);
+    } finally {
+      if (--this.#inFlight === 0) this.#idle?.();
+    }
   }
 
   /** Writes all of `buffers`, one after another, at `offset`. Throws `store-full`. */

@@ -14,6 +14,7 @@ import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import { Meter } from "../bytes/meter.ts";
 import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError } from "../errors.ts";
+import type { MoveBytes } from "../files/open-file.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Purpose } from "../purpose.ts";
@@ -132,6 +133,17 @@ export class Content {
       "store-damaged",
       `${this.#digest} is shorter on disk than what was written of it.`,
     );
+  }
+
+  /** Bytes at `start` that can be moved: those that can be read, but for the last ones of a whole, which are checked once they were read. */
+  movable({ start, end, isWhole, ...reading }: Reading): number {
+    const border = isWhole ? Math.min(end, this.#end - HELD_BACK) : end;
+    return border <= start ? 0 : this.readable({ start, end: border, isWhole, ...reading });
+  }
+
+  /** Moves bytes that are present; returns how many, undefined where they lie in no file. */
+  async move(offset: number, most: number, move: MoveBytes): Promise<number | undefined> {
+    return await this.#bytes?.move?.(offset, most, move);
   }
 
   /** False when somebody has written to the file since it was hashed. */

@@ -5,6 +5,7 @@
  */
 import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";
+import type { MoveBytes } from "../files/open-file.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isBackground, PURPOSES, type Purpose, rankOf, type Wanting } from "../purpose.ts";
@@ -175,8 +176,7 @@ export class FillReader implements BlobReader {
 
   async read(into: Uint8Array): Promise<number> {
     for (;;) {
-      if (this.#isClosed) throw closed();
-      if (this.#failure !== undefined) throw this.#failure;
+      this.#throwIfOver();
       if (this.#detour !== undefined) return await this.#detour.read(into);
       const count = this.#isUnreadable ? 0 : this.#content.readable(this.#rest);
       if (count > 0) {
@@ -190,6 +190,21 @@ export class FillReader implements BlobReader {
       if (this.#isAtEnd()) return await this.#complete();
       await this.#park();
     }
+  }
+
+  /** F2, F18: what is moved is given out, so a reader that was failed or closed meanwhile ends here like one that read. */
+  async move(move: MoveBytes): Promise<number | undefined> {
+    this.#throwIfOver();
+    const isByFile = this.#detour === undefined && !this.#isUnreadable;
+    const most = isByFile ? this.#content.movable(this.#rest) : 0;
+    if (most === 0) return undefined;
+    this.#isTaking = true;
+    const moved = await this.#content.move(this.#offset, most, move).finally(() => {
+      this.#isTaking = false;
+    });
+    this.#throwIfOver();
+    if (moved !== undefined) this.#advance(moved);
+    return moved;
   }
 
   /** The bytes that this reader was given can no longer be trusted: its next read throws `error`. */
@@ -238,11 +253,19 @@ export class FillReader implements BlobReader {
     if (isLast && !(await this.#content.isUnchanged())) this.#failure ??= changed();
     this.#isTaking = false;
     // A reader that was failed or closed while it read must not hand out what it read.
+    this.#throwIfOver();
+    this.#advance(count);
+    return count;
+  }
+
+  #throwIfOver(): void {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#isClosed) throw closed();
+  }
+
+  #advance(count: number): void {
     this.#offset += count;
     this.#content.taken(this.#rest);
-    return count;
   }
 
   /** 0 when the disk failed, and the reader goes on without it. */

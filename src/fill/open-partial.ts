@@ -4,6 +4,7 @@
  */
 import { type ByteRange, lengthOf } from "../bytes/byte-range.ts";
 import type { RangeSet } from "../bytes/range-set.ts";
+import type { MoveBytes } from "../files/open-file.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { BlobStore } from "../store/blob-store.ts";
@@ -50,6 +51,11 @@ export class OpenPartial {
 
   read(offset: number, into: Uint8Array): Promise<number> {
     return this.#partial.read(offset, into);
+  }
+
+  /** undefined where the bytes lie in no file. */
+  move(offset: number, most: number, move: MoveBytes): Promise<number> | undefined {
+    return this.#partial.move?.(offset, most, move);
   }
 
   /** Marks nothing. Throws `store-full`, `store-damaged`. */

@@ -10,6 +10,7 @@ import type { ReloadPart } from "../reloading/reload-part.ts";
 import { createRouter } from "../routing/routing.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { BufferPool } from "./answers/buffer-pool.ts";
+import { Sending } from "./answers/sending.ts";
 import { Admission, type ConnectionLimits } from "./connections/admission.ts";
 import type { Interfaces } from "./connections/exposure.ts";
 import { SentAhead } from "./connections/sent-ahead.ts";
@@ -24,7 +25,7 @@ export type ServeSettings = {
   /** How long bodies in flight may go on after `close`. */
   readonly drainMs: number;
   /** When left out: no limits, and five minutes until a client that reads nothing is closed. */
-  readonly clients?: ConnectionLimits & { readonly stallMs: number };
+  readonly clients?: ConnectionLimits & { readonly stallMs: number; readonly sendfile?: boolean };
   /** The addresses of this machine; those of the system when left out. */
   readonly interfaces?: Interfaces;
 };
@@ -52,11 +53,13 @@ export async function serve(
 ): Promise<Serving> {
   const { interfaces } = settings;
   const commons = commonsOf(settings.clients ?? NO_LIMITS, observers);
+  const sending = await Sending.open(observers.log);
   const shared = {
     ...observers,
     mirror,
     records,
     pool: new BufferPool(),
+    sending,
     requests: new RequestLog(observers),
   };
   let terms = termsOf(settings);
@@ -66,11 +69,13 @@ export async function serve(
   );
   const started = await listeners.prepare(settings.listeners);
   listeners.use(started);
+  sending.choose(sendingOf(settings));
 
   /** The listeners that stay may fail to take a new certificate; each of the others takes what is new all the same. */
   const apply = (change: ChangedListeners, next: ServeSettings) => {
     terms = termsOf(next);
     commons.admission.renew(next.clients ?? NO_LIMITS);
+    sending.choose(sendingOf(next));
     listeners.use(change);
     announce(change, observers);
     const failures = change.listeners.flatMap((listener, index) => {
@@ -109,6 +114,10 @@ function termsOf({ upstreams, drainMs, clients }: ServeSettings): ListenerTerms 
     drainMs,
     ...(clients !== undefined && { stallMs: clients.stallMs }),
   };
+}
+
+function sendingOf({ clients, listeners }: ServeSettings) {
+  return { isOff: clients?.sendfile === false, isEncrypted: listeners.some(({ tls }) => tls !== undefined) };
 }
 
 function announce({ opened, closed }: ChangedListeners, { log }: Observers): void {

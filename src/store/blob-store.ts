@@ -3,6 +3,7 @@
  * write to files, so an opened blob also says whether this process knows its bytes to be right, and can find out. Drivers never evict on
  * their own and never read Metadata.
  */
+import type { MoveBytes } from "../files/open-file.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Partial } from "./partial.ts";
 
@@ -28,6 +29,8 @@ export interface StoredBlob {
   readonly wasVerified: boolean;
   /** Reads at most `into.length` bytes at `offset`; returns how many, 0 at the end. Many reads may run at once. */
   read(offset: number, into: Uint8Array): Promise<number>;
+  /** Has `move` take bytes out of the file, where there is a file. */
+  move?(offset: number, most: number, move: MoveBytes): Promise<number>;
   /**
    * True when this process has hashed the bytes and found them right, and nobody has written to the file since: this looks at the
    * open file and reads nothing. When it is asked after the last read, the answer holds for everything that was read.

@@ -75,6 +75,7 @@ async function openBlob(
       identity: found.identity,
       wasVerified: verified.knows(digest, found),
       read: (offset, into) => file.read(offset, into),
+      move: (offset, most, move) => file.move(offset, most, move),
       isVerified: async () => verified.knows(digest, await file.look()),
       verify: async (pace = AT_ONCE) => verified.hash(digest, file, await file.look(), pace),
       close: () => file.close(),

@@ -9,7 +9,7 @@ import { RangeSet } from "../bytes/range-set.ts";
 import { GranaryError } from "../errors.ts";
 import { diskError, errnoOf, onDisk, unlessAbsent } from "../files/disk-error.ts";
 import { draftOf, removeDurably, replaceFile } from "../files/durable-file.ts";
-import { OpenFile } from "../files/open-file.ts";
+import { type MoveBytes, OpenFile } from "../files/open-file.ts";
 import { algorithmOf, type Digest } from "../oci/digest.ts";
 import { followFile } from "./digest-follower.ts";
 import type { PartialFiles } from "./layout.ts";
@@ -101,6 +101,10 @@ export class FilePartial implements Partial {
 
   read(offset: number, into: Uint8Array): Promise<number> {
     return this.#file.read(offset, into);
+  }
+
+  move(offset: number, most: number, move: MoveBytes): Promise<number> {
+    return this.#file.move(offset, most, move);
   }
 
   follow(): DigestFollower {

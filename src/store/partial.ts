@@ -4,6 +4,7 @@
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
 import type { RangeSet } from "../bytes/range-set.ts";
+import type { MoveBytes } from "../files/open-file.ts";
 import type { Digest } from "../oci/digest.ts";
 
 /** Bytes that are not verified yet are never shared between upstreams: each has its own Partial of a digest. */
@@ -32,6 +33,9 @@ export interface Partial extends PartialKey {
 
   /** Reads at most `into.length` bytes at `offset`; returns how many. The caller asks only for present bytes. */
   read(offset: number, into: Uint8Array): Promise<number>;
+
+  /** Has `move` take bytes that are present out of the file, where there is a file. */
+  move?(offset: number, most: number, move: MoveBytes): Promise<number>;
 
   /**
    * A digest computation over the contiguous prefix, off the main thread. One at a time; ask again for a new one

@@ -1,13 +1,16 @@
 /**
- * Owns "send a body": the only way in which blob bytes reach a client. Two alternating buffers, written straight to the
- * Node response; the next read runs while the current write does. A body that cannot be finished is destroyed, never
- * ended (F18). When a client leaves, only this reader is closed (F5, F7).
+ * Owns "send a body": the only way in which blob bytes reach a client. Where they lie in a file, the kernel sends them from there
+ * (file-sender.ts) for as long as the client takes them at once. Everything else is copied: two alternating buffers, written straight to
+ * the Node response; the next read runs while the current write does. A body that cannot be finished is destroyed, never ended (F18). When
+ * a client leaves, only this reader is closed (F5, F7).
  */
 import type { ServerResponse } from "node:http";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { BlobReader } from "../../source.ts";
 import type { BufferPool } from "./buffer-pool.ts";
+import { FileSender } from "./file-sender.ts";
+import type { Sending } from "./sending.ts";
 
 export type Body = {
   readonly outgoing: ServerResponse;
@@ -22,6 +25,7 @@ export type Body = {
   /** Called with the number of bytes whenever the system has taken some. */
   readonly onSent: (bytes: number) => void;
   readonly pool: BufferPool;
+  readonly sending: Pick<Sending, "sendFile">;
   readonly clock: Clock;
 };
 
@@ -30,6 +34,15 @@ export type Body = {
  * status; clients that probe want headers within seconds (docs/protocol.md#ollama-probe).
  */
 const HEADERS_WAIT_MS = 800;
+
+/** A shorter body is one read and one write: there is nothing to gain. */
+const WORTH_MOVING = 1024 * 1024;
+
+/**
+ * Where the kernel sends: what is read and written between two of its turns. Node tells when the client has taken it, which is when the
+ * kernel can go on; so nobody has to ask the connection again and again.
+ */
+const TURN_BYTES = 32 * 1024;
 
 /** The length by which buffers are chosen where none is known. */
 const UNTOLD_BYTES = 1024 * 1024;
@@ -40,20 +53,44 @@ const UNTOLD_BYTES = 1024 * 1024;
  */
 export async function sendBody(body: Body): Promise<void> {
   const { outgoing, reader, length, pool } = body;
-  const buffers = pool.take(length ?? UNTOLD_BYTES);
+  const sender = senderOf(body);
+  const buffers = pool.take(sender === undefined ? (length ?? UNTOLD_BYTES) : TURN_BYTES);
   const writer = new BodyWriter(body);
   let isWhole = false;
   try {
-    await copy(body, buffers, writer);
+    if (sender === undefined) await copy(body, buffers, writer);
+    else await move(body, buffers[0], writer, sender);
     outgoing.end();
     isWhole = true;
   } catch (error) {
     if (outgoing.headersSent) outgoing.destroy();
     throw error;
   } finally {
+    sender?.close();
     reader.close();
     pool.give(buffers, isWhole);
   }
+}
+
+function senderOf({ outgoing, reader, length = 0, sending, onSent }: Body): FileSender | undefined {
+  const { sendFile } = sending;
+  if (sendFile === undefined || reader.move === undefined || length < WORTH_MOVING) return undefined;
+  return FileSender.open(outgoing, sendFile, onSent);
+}
+
+/** Reads, writes and waits until it is written; then has the kernel move what it can, and again. */
+async function move(body: Body, chunk: Uint8Array, writer: BodyWriter, sender: FileSender): Promise<void> {
+  const { outgoing, reader, length, begin } = body;
+  let taken = await readFirst(body, chunk);
+  let sent = taken;
+  if (!outgoing.headersSent) begin();
+  while (taken > 0) {
+    await writer.write(chunk.subarray(0, taken));
+    for (let moved = taken; moved > 0; sent += moved) moved = (await reader.move?.(sender.move)) ?? 0;
+    taken = sent === length ? 0 : await reader.read(chunk);
+    sent += taken;
+  }
+  if (length !== undefined && sent !== length) throw wrongLength(length, sent);
 }
 
 async function copy(

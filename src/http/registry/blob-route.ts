@@ -78,7 +78,7 @@ async function sendUnsized(request: RegistryRequest, blob: ReadableBlob, outcome
 }
 
 async function send(
-  { outgoing, account, metrics, clock, pool, headers }: RegistryRequest,
+  { outgoing, account, metrics, clock, pool, sending, headers }: RegistryRequest,
   { length, reader }: { readonly length: number | undefined; reader(): BlobReader },
   outcome: Outcome,
   status: number,
@@ -94,6 +94,7 @@ async function send(
       metrics.firstByteSeconds.observe({ outcome }, (clock.elapsed() - account.startedAt) / 1000),
     onSent: (bytes) => account.sent(bytes),
     pool,
+    sending,
     clock,
   });
 }

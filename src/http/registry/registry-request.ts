@@ -9,6 +9,7 @@ import type { Metrics } from "../../observe/metrics.ts";
 import type { Route } from "../../routing/routing.ts";
 import type { BufferPool } from "../answers/buffer-pool.ts";
 import type { HeaderList } from "../answers/respond.ts";
+import type { Sending } from "../answers/sending.ts";
 import type { Account } from "../request-log.ts";
 
 export type RegistryRequest = {
@@ -27,6 +28,7 @@ export type RegistryRequest = {
   readonly metrics: Metrics;
   readonly clock: Clock;
   readonly pool: BufferPool;
+  readonly sending: Sending;
 };
 
 /**

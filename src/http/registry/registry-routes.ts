@@ -13,6 +13,7 @@ import type { Target } from "../../routing/target.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import type { BufferPool } from "../answers/buffer-pool.ts";
 import { API_VERSION, type HeaderList, respond } from "../answers/respond.ts";
+import type { Sending } from "../answers/sending.ts";
 import type { Account } from "../request-log.ts";
 import { answerBlob } from "./blob-route.ts";
 import type { RequestTarget } from "./incoming-request.ts";
@@ -25,6 +26,7 @@ import type { RegistryRequest } from "./registry-request.ts";
 export type RegistryParts = Observers & {
   readonly mirror: Mirror;
   readonly pool: BufferPool;
+  readonly sending: Sending;
   /** Name of the upstream that this listener implies. */
   listenerUpstream: string;
   router: ReturnType<typeof createRouter>;
@@ -40,7 +42,8 @@ export function answerRegistry(
   { incoming, outgoing, account }: { incoming: IncomingMessage; outgoing: ServerResponse; account: Account },
   requestTarget: RequestTarget,
 ): Promise<void> | void {
-  const { mirror, metrics, clock, pool, router, listenerUpstream, upstreams, login, records } = parts;
+  const { mirror, metrics, clock, pool, sending, router, listenerUpstream, upstreams, login, records } =
+    parts;
   const { "user-agent": userAgent, host: hostHeader } = incoming.headers;
   const route = router({ ...requestTarget, listenerUpstream, hostHeader });
   account.upstream = route.upstream;
@@ -52,6 +55,7 @@ export function answerRegistry(
     metrics,
     clock,
     pool,
+    sending,
     incoming,
     outgoing,
     account,

@@ -3,6 +3,7 @@
  * upstream has answered for the blob, and failures only in the words of this repository. It reads nothing itself.
  */
 import { GranaryError, isGranaryError, reasonOf } from "../../errors.ts";
+import type { MoveBytes } from "../../files/open-file.ts";
 import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader } from "../../source.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
@@ -42,23 +43,25 @@ export function provingReader({ links, client, target }: RepositoryBlob, reader:
       throw error;
     }
   };
-  return { read, close: () => reader.close() };
+  // Only what is proven may leave, so the first bytes are always read.
+  const move = reader.move && (async (by: MoveBytes) => (isProven ? await reader.move?.(by) : undefined));
+  return { read, ...(move && { move }), close: () => reader.close() };
 }
 
 /** `reader`, whose failures are told as this repository's own. One that a wrong size can have caused makes the next request find out the size. */
 export function tellingReader(blob: RepositoryBlob, reader: BlobReader): BlobReader {
   const { links, client, target } = blob;
-  const read = async (into: Uint8Array) => {
-    try {
-      return await reader.read(into);
-    } catch (error) {
-      if (isGranaryError(error, ...SAYS_OF_BYTES)) await doubtSize(blob);
-      // The same words as for every other absence: they must not tell whether the bytes are stored here.
-      if (isGranaryError(error, "not-found")) throw await links.foundAbsent(client, target, target.digest);
-      throw ownError(target, error);
-    }
+  const tell = async (error: unknown) => {
+    if (isGranaryError(error, ...SAYS_OF_BYTES)) await doubtSize(blob);
+    // The same words as for every other absence: they must not tell whether the bytes are stored here.
+    if (isGranaryError(error, "not-found")) throw await links.foundAbsent(client, target, target.digest);
+    throw ownError(target, error);
   };
-  return { read, close: () => reader.close() };
+  return {
+    read: (into) => reader.read(into).catch(tell),
+    ...(reader.move && { move: (by) => reader.move?.(by).catch(tell) ?? Promise.resolve(undefined) }),
+    close: () => reader.close(),
+  };
 }
 
 /** Unless the upstream's answer has corrected the size already. It counts for this repository alone. */

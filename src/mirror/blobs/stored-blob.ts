@@ -5,6 +5,7 @@
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import { GranaryError } from "../../errors.ts";
+import type { MoveBytes } from "../../files/open-file.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
 import type { OpenedBlob } from "../upkeep/sound-blobs.ts";
@@ -86,11 +87,26 @@ class StoredReader implements BlobReader {
     }
   }
 
+  async move(move: MoveBytes): Promise<number | undefined> {
+    if (this.#isClosed) throw closedError();
+    const most = this.#movable - this.#offset;
+    if (most <= 0 || this.#isWrong || this.#rest !== undefined) return undefined;
+    const moved = await this.#opened.stored.move?.(this.#offset, most, move);
+    if (moved !== undefined) this.#offset += moved;
+    return moved;
+  }
+
   close(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#rest?.close();
     this.#closed.reject(closedError());
+  }
+
+  /** Up to where bytes need not be read: the last ones of a whole are given only when all of it is known to be right (F18). */
+  get #movable(): number {
+    const end = this.#range === undefined ? this.#end - HELD_BACK : this.#end;
+    return this.#isSettled ? end : Math.min(end, this.#heldFrom);
   }
 
   /** undefined when these bytes may not be given, and the reader goes on elsewhere or fails. */

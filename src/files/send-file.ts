@@ -1,0 +1,102 @@
+/**
+ * Owns the one call that Node does not have: sendfile(2), by which the kernel itself puts bytes of a file on a connection. It is called
+ * through koffi, an optional dependency. It must never block the event loop, never hold a thread for a client that reads slowly (a
+ * connection takes what it can and no more), and never use the number of a connection that Node may have closed.
+ */
+import { close } from "node:fs";
+import { availableParallelism } from "node:os";
+import { Semaphore } from "../waiting/semaphore.ts";
+
+export type SendFile = {
+  /**
+   * Sends at most `most` bytes of `file` from `offset` on to `connection`, both descriptors; resolves with how many were taken. 0 when the
+   * connection takes none now, and also when the kernel refuses: whoever then writes or reads in the ordinary way hears why.
+   */
+  send(connection: number, file: number, offset: number, most: number): Promise<number>;
+  /** Another number of the same connection, which stays ours when Node closes its own; undefined when there is none to be had. */
+  duplicate(connection: number): number | undefined;
+  /** Gives back what `duplicate` gave. Nothing may be sent to it any more. */
+  release(connection: number): void;
+};
+
+/** Why it cannot be had here, as the end of a sentence. */
+export type Lacking = { readonly lacking: string };
+
+/** fcntl(2): a copy of a descriptor that programs which we start do not inherit. */
+const COPY_DESCRIPTOR: Readonly<Partial<Record<NodeJS.Platform, number>>> = { linux: 1030, darwin: 67 };
+
+/**
+ * As many as run at once: Node has at least four threads for all work on files, and reads must not wait behind a crowd of these. Each takes a
+ * fraction of a millisecond where the file is in memory. The others wait in order, so that no client overtakes another.
+ */
+const AT_ONCE = Math.max(4, availableParallelism());
+
+/** Loads koffi and finds the call. Never throws. */
+export async function loadSendFile(): Promise<SendFile | Lacking> {
+  const copyCommand = COPY_DESCRIPTOR[process.platform];
+  if (copyCommand === undefined) return { lacking: `${process.platform} has no sendfile that we know` };
+  try {
+    const { default: koffi } = await import("koffi");
+    return bind(koffi, copyCommand);
+  } catch (error) {
+    return { lacking: `koffi cannot be loaded (${error instanceof Error ? error.message : String(error)})` };
+  }
+}
+
+type Koffi = typeof import("koffi").default;
+
+/** The calling thread gets the result by a callback. */
+type AsyncCall = (...values: unknown[]) => void;
+
+function bind(koffi: Koffi, copyCommand: number): SendFile {
+  const system = koffi.load(null);
+  const fcntl = system.func("int fcntl(int fd, int command, ...)");
+  const call = process.platform === "darwin" ? darwinCall(system) : linuxCall(system);
+  const turns = new Semaphore(AT_ONCE);
+  return {
+    send: (connection, file, offset, most) =>
+      turns.run("sendfile", () => call({ connection, file, offset, most })),
+    duplicate: (connection) => {
+      const copy: number = fcntl(connection, copyCommand, "int", 3);
+      return copy < 0 ? undefined : copy;
+    },
+    // A close that fails has nothing left to harm.
+    release: (copy) => close(copy, () => undefined),
+  };
+}
+
+type Library = ReturnType<Koffi["load"]>;
+type Span = {
+  readonly connection: number;
+  readonly file: number;
+  readonly offset: number;
+  readonly most: number;
+};
+
+/** sendfile(2) of Linux: the result is the number of bytes. */
+function linuxCall(system: Library): (span: Span) => Promise<number> {
+  const { async: sendfile }: { async: AsyncCall } = system.func(
+    "intptr_t sendfile(int out, int in, _Inout_ int64_t *offset, size_t count)",
+  );
+  return ({ connection, file, offset, most }) =>
+    new Promise((resolve) => {
+      sendfile(connection, file, BigInt64Array.of(BigInt(offset)), most, (error: unknown, sent: number) =>
+        resolve(error === null ? Math.max(0, Number(sent)) : 0),
+      );
+    });
+}
+
+/** sendfile(2) of macOS: the number is left in `length`, also when the connection took less than all. */
+function darwinCall(system: Library): (span: Span) => Promise<number> {
+  const { async: sendfile }: { async: AsyncCall } = system.func(
+    "int sendfile(int file, int connection, int64_t offset, _Inout_ int64_t *length, void *headers, int flags)",
+  );
+  return ({ connection, file, offset, most }) =>
+    new Promise((resolve) => {
+      const length = BigInt64Array.of(BigInt(most));
+      sendfile(file, connection, BigInt(offset), length, null, 0, (error: unknown, result: number) => {
+        const sent = Number(length[0] ?? 0n);
+        resolve(error === null && (result === 0 || sent < most) ? sent : 0);
+      });
+    });
+}

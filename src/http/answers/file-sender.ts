@@ -1,0 +1,70 @@
+/**
+ * Owns the sending of one body's bytes from a file to its connection without a copy through our memory. It must never send while bytes that
+ * Node was given are still on their way (they would come out of order), and never to a connection that somebody else has by now.
+ */
+import type { ServerResponse } from "node:http";
+import type { SendFile } from "../../files/send-file.ts";
+
+/**
+ * So much at once: less than a millisecond where the file is in memory, so that many clients take turns quickly, and enough that the way
+ * to the thread and back does not count.
+ */
+const SPAN_BYTES = 4 * 1024 * 1024;
+
+export class FileSender {
+  readonly #sendFile: SendFile;
+  readonly #connection: number;
+  readonly #outgoing: ServerResponse;
+  readonly #onSent: (bytes: number) => void;
+
+  private constructor(
+    sendFile: SendFile,
+    connection: number,
+    outgoing: ServerResponse,
+    onSent: (bytes: number) => void,
+  ) {
+    this.#sendFile = sendFile;
+    this.#connection = connection;
+    this.#outgoing = outgoing;
+    this.#onSent = onSent;
+  }
+
+  /** undefined where the connection is encrypted, gone, or no socket of the system. The caller closes it. */
+  static open(
+    outgoing: ServerResponse,
+    sendFile: SendFile,
+    onSent: (bytes: number) => void,
+  ): FileSender | undefined {
+    const descriptor = descriptorOf(outgoing);
+    const connection = descriptor === undefined ? undefined : sendFile.duplicate(descriptor);
+    return connection === undefined ? undefined : new FileSender(sendFile, connection, outgoing, onSent);
+  }
+
+  /**
+   * Moves bytes of `file` to the client; returns how many, 0 when the client takes none now. To be called one at a time, and only when
+   * everything that was written before has left.
+   */
+  readonly move = async (file: number, offset: number, most: number): Promise<number> => {
+    const { socket } = this.#outgoing;
+    if (this.#outgoing.destroyed || socket === null || socket.writableLength > 0) return 0;
+    const sent = await this.#sendFile.send(this.#connection, file, offset, Math.min(SPAN_BYTES, most));
+    if (sent === 0) return 0;
+    this.#onSent(sent);
+    // Node does not see these bytes; a client that takes them is not a silent one.
+    if (socket.timeout !== undefined) socket.setTimeout(socket.timeout);
+    return sent;
+  };
+
+  /** Nothing is being moved any more. */
+  close(): void {
+    this.#sendFile.release(this.#connection);
+  }
+}
+
+/** Node's own number of the connection. It is in no documentation; where it is missing, bytes are copied. */
+function descriptorOf({ socket }: ServerResponse): number | undefined {
+  if (socket === null || "encrypted" in socket) return undefined;
+  const { _handle: handle } = socket as { _handle?: { readonly fd?: unknown } | null };
+  const descriptor = handle?.fd;
+  return typeof descriptor === "number" && descriptor >= 0 ? descriptor : undefined;
+}
