@@ -73,14 +73,14 @@ type Span = {
   readonly most: number;
 };
 
-/** sendfile(2) of Linux: the result is the number of bytes. */
+/** sendfile(2) of Linux: the result is the number of bytes. koffi makes a copy of `[offset]` that lives as long as the call. */
 function linuxCall(system: Library): (span: Span) => Promise<number> {
   const { async: sendfile }: { async: AsyncCall } = system.func(
-    "intptr_t sendfile(int out, int in, _Inout_ int64_t *offset, size_t count)",
+    "intptr_t sendfile(int out, int in, int64_t *offset, size_t count)",
   );
   return ({ connection, file, offset, most }) =>
     new Promise((resolve) => {
-      sendfile(connection, file, BigInt64Array.of(BigInt(offset)), most, (error: unknown, sent: number) =>
+      sendfile(connection, file, [offset], most, (error: unknown, sent: number) =>
         resolve(error === null ? Math.max(0, Number(sent)) : 0),
       );
     });
@@ -93,9 +93,9 @@ function darwinCall(system: Library): (span: Span) => Promise<number> {
   );
   return ({ connection, file, offset, most }) =>
     new Promise((resolve) => {
-      const length = BigInt64Array.of(BigInt(most));
-      sendfile(file, connection, BigInt(offset), length, null, 0, (error: unknown, result: number) => {
-        const sent = Number(length[0] ?? 0n);
+      const length = [most];
+      sendfile(file, connection, offset, length, null, 0, (error: unknown, result: number) => {
+        const sent = length[0] ?? 0;
         resolve(error === null && (result === 0 || sent < most) ? sent : 0);
       });
     });
