@@ -4,8 +4,6 @@
  * connection takes what it can and no more), and never use the number of a connection that Node may have closed.
  */
 import { close } from "node:fs";
-import { availableParallelism } from "node:os";
-import { Semaphore } from "../waiting/semaphore.ts";
 
 export type SendFile = {
   /**
@@ -24,12 +22,6 @@ export type Lacking = { readonly lacking: string };
 
 /** fcntl(2): a copy of a descriptor that programs which we start do not inherit. */
 const COPY_DESCRIPTOR: Readonly<Partial<Record<NodeJS.Platform, number>>> = { linux: 1030, darwin: 67 };
-
-/**
- * As many as run at once: Node has at least four threads for all work on files, and reads must not wait behind a crowd of these. Each takes a
- * fraction of a millisecond where the file is in memory. The others wait in order, so that no client overtakes another.
- */
-const AT_ONCE = Math.max(4, availableParallelism());
 
 /** Loads koffi and finds the call. Never throws. */
 export async function loadSendFile(): Promise<SendFile | Lacking> {
@@ -52,10 +44,8 @@ function bind(koffi: Koffi, copyCommand: number): SendFile {
   const system = koffi.load(null);
   const fcntl = system.func("int fcntl(int fd, int command, ...)");
   const call = process.platform === "darwin" ? darwinCall(system) : linuxCall(system);
-  const turns = new Semaphore(AT_ONCE);
   return {
-    send: (connection, file, offset, most) =>
-      turns.run("sendfile", () => call({ connection, file, offset, most })),
+    send: (connection, file, offset, most) => call({ connection, file, offset, most }),
     duplicate: (connection) => {
       const copy: number = fcntl(connection, copyCommand, "int", 3);
       return copy < 0 ? undefined : copy;

@@ -2,8 +2,16 @@
  * Owns how the bodies of blobs leave: from their files by the kernel, or copied through our memory; and that the log says which. Bodies that
  * are under way go on as they began.
  */
+import { availableParallelism } from "node:os";
 import { type Lacking, loadSendFile, type SendFile } from "../../files/send-file.ts";
 import type { Log } from "../../observe/log.ts";
+import { Semaphore } from "../../waiting/semaphore.ts";
+
+/**
+ * As many as run at once: Node has at least four threads for all work on files, and reads must not wait behind a crowd of these. Each takes a
+ * fraction of a millisecond where the file is in memory. The others wait in order, so that no client overtakes another.
+ */
+const AT_ONCE = Math.max(4, availableParallelism());
 
 export class Sending {
   readonly #library: SendFile | Lacking;
@@ -17,7 +25,8 @@ export class Sending {
   }
 
   static async open(log: Log): Promise<Sending> {
-    return new Sending(await loadSendFile(), log);
+    const library = await loadSendFile();
+    return new Sending("lacking" in library ? library : inTurns(library), log);
   }
 
   /** undefined where bodies are copied. */
@@ -39,4 +48,9 @@ export class Sending {
     if (sentence !== this.#told) this.#log.info(sentence);
     this.#told = sentence;
   }
+}
+
+function inTurns(library: SendFile): SendFile {
+  const turns = new Semaphore(AT_ONCE);
+  return { ...library, send: (...span) => turns.run("sendfile", () => library.send(...span)) };
 }
