@@ -1,7 +1,7 @@
 /** Owns what every measurement is given, and the one way to run a contender: fresh directory, start, stop, remove. */
 import { mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import type { Material } from "./material.ts";
+import type { Content, Material } from "./material.ts";
 import type { Contender, Place, Running } from "./peers/contender.ts";
 import type { Row } from "./row.ts";
 import type { RunLoad } from "./support/load.ts";
@@ -14,6 +14,11 @@ export type Bench = {
   readonly upstream: CountingUpstream;
   /** Starts a second upstream over the same material that caps each connection. The caller stops it. */
   readonly startCappedUpstream: (bytesPerSecond: number) => Promise<CountingUpstream>;
+  /** Starts an upstream over other contents, with a cap on each connection (bytes a second) or without. The caller stops it. */
+  readonly startUpstreamOf: (
+    entries: readonly Content[],
+    bytesPerSecond?: number,
+  ) => Promise<CountingUpstream>;
   readonly runLoad: RunLoad;
   /** The built granary.js. */
   readonly granaryLauncher: string;

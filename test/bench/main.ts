@@ -4,7 +4,7 @@
  * standard error. Exit code 1 when something that was measured fell short, 0 otherwise.
  *
  *   --quick          smaller blobs and one short round: to see that it runs, not to quote
- *   --only NAME      just this measurement; may be given more than once
+ *   --only NAME      just this measurement, or those that begin with NAME-; may be given more than once
  *   --against NAME   beside Granary only this peer; may be given more than once
  *   --json           rows as JSON in place of the table
  *   --copy           clients copy every byte (a busy core of their own) in place of letting the kernel drop it
@@ -24,6 +24,11 @@ import { coldTls } from "./measurements/cold-tls.ts";
 import { extractImage } from "./measurements/extract-image.ts";
 import { pageOpen } from "./measurements/page-open.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
+import { scaleBlob } from "./measurements/scale-blob.ts";
+import { scaleClients } from "./measurements/scale-clients.ts";
+import { scaleCrowd } from "./measurements/scale-crowd.ts";
+import { scaleIndex } from "./measurements/scale-index.ts";
+import { scaleRanges } from "./measurements/scale-ranges.ts";
 import { slowLine } from "./measurements/slow-line.ts";
 import { smallAnswers } from "./measurements/small-answers.ts";
 import { smallMachine } from "./measurements/small-machine.ts";
@@ -52,6 +57,11 @@ const MEASUREMENTS: readonly Measurement[] = [
   space,
   snapshot,
   pageOpen,
+  scaleIndex,
+  scaleRanges,
+  scaleCrowd,
+  scaleClients,
+  scaleBlob,
 ];
 const MIB = 2 ** 20;
 const SIZES = { big: 1024 * MIB, middle: 256 * MIB, small: 24 * MIB };
@@ -90,7 +100,7 @@ function parseOptions(): Options {
     },
   });
   const unknown = values.only.filter(
-    (name) => !MEASUREMENTS.some((measurement) => measurement.name === name),
+    (name) => !MEASUREMENTS.some((measurement) => isMeant(measurement.name, name)),
   );
   if (unknown.length > 0) {
     const names = MEASUREMENTS.map((measurement) => measurement.name).join(", ");
@@ -118,6 +128,8 @@ async function run(): Promise<Row[]> {
     upstream,
     startCappedUpstream: (bytesPerSecond) =>
       startUpstream(upstreamProgram, material, directory, bytesPerSecond),
+    startUpstreamOf: (entries, bytesPerSecond) =>
+      startUpstream(upstreamProgram, { entries }, directory, bytesPerSecond),
     granaryLauncher,
     against: options.against,
     runLoad: loadGenerator(load, options.copy),
@@ -127,11 +139,17 @@ async function run(): Promise<Row[]> {
   };
   const results: Row[] = [];
   for (const { name, measure } of MEASUREMENTS) {
-    if (options.only.length === 0 || options.only.includes(name)) results.push(...(await measure(bench)));
+    if (options.only.length === 0 || options.only.some((only) => isMeant(name, only)))
+      results.push(...(await measure(bench)));
   }
   await upstream.stop();
   note("done");
   return results;
+}
+
+/** "scale" means "scale-index" and all others of that beginning as well. */
+function isMeant(name: string, only: string): boolean {
+  return name === only || name.startsWith(`${only}-`);
 }
 
 function heading(): string {

@@ -8,7 +8,7 @@ import { join } from "node:path";
 
 export const REPOSITORY = "bench/model";
 export const TAG = "latest";
-const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
+export const MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json";
 const CHUNK = 1 << 20;
 
 export type Content = {
@@ -66,27 +66,36 @@ function makeBlob(directory: string, name: string, size: number): Content {
     hash.update(part);
   }
   closeSync(target);
-  return content(file, hash, size, "blobs", "application/octet-stream");
+  const served = { kind: "blobs", mediaType: "application/octet-stream", repository: REPOSITORY };
+  return content(file, hash, size, served);
 }
 
 function makeManifest(directory: string, value: object): Content {
-  const bytes = JSON.stringify(value, undefined, 2);
+  const bytes = Buffer.from(JSON.stringify(value, undefined, 2));
   const file = join(directory, "manifest");
   writeFileSync(file, bytes);
-  return content(
-    file,
-    createHash("sha256").update(bytes),
-    Buffer.byteLength(bytes),
-    "manifests",
-    MANIFEST_TYPE,
-  );
+  return contentOf(file, bytes, "manifests", MANIFEST_TYPE);
 }
 
-function content(file: string, hash: Hash, size: number, kind: string, mediaType: string): Content {
+/** A content that was written to `file`; `kind` is "blobs" or "manifests". */
+export function contentOf(
+  file: string,
+  bytes: Uint8Array,
+  kind: string,
+  mediaType: string,
+  repository = REPOSITORY,
+): Content {
+  return content(file, createHash("sha256").update(bytes), bytes.length, { kind, mediaType, repository });
+}
+
+type Served = { readonly kind: string; readonly mediaType: string; readonly repository: string };
+
+function content(file: string, hash: Hash, size: number, { kind, mediaType, repository }: Served): Content {
   const digest = `sha256:${hash.digest("hex")}`;
-  return { digest, size, file, mediaType, path: `/v2/${REPOSITORY}/${kind}/${digest}` };
+  return { digest, size, file, mediaType, path: `/v2/${repository}/${kind}/${digest}` };
 }
 
-function describe(blob: Content, mediaType: string): object {
+/** As manifests list it. */
+export function describe(blob: Content, mediaType: string): object {
   return { mediaType, digest: blob.digest, size: blob.size };
 }

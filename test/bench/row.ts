@@ -24,7 +24,10 @@ export const EXTRACTORS = ["granary", "umoci", "tar"] as const;
 export const LINE_USERS = ["granary", "line"] as const;
 /** The column of the table of large stores, which has no others beside it. */
 export const ALONE = ["granary"] as const;
+/** The columns of the table of growth: how many blobs a store has. */
+export const STORE_SIZES = ["thousand", "tenThousand", "hundredThousand", "million"] as const;
 export type ContenderName =
+  | (typeof STORE_SIZES)[number]
   | (typeof SERVERS)[number]
   | (typeof CACHES)[number]
   | (typeof EXTRACTORS)[number]
@@ -77,6 +80,15 @@ export function atMostTimes(
   const { value, ...rest } = atLeastTimes(values, other, factor);
   const reached = value === undefined ? undefined : value <= factor;
   return { ...rest, value, wanted: `<= ${factor}x ${other}`, reached };
+}
+
+export function atLeast(value: number | undefined, least: number, unit: Unit): Check {
+  return {
+    wanted: `>= ${least.toLocaleString("en")} ${unit}`,
+    value,
+    valueUnit: unit,
+    reached: value === undefined ? undefined : value >= least,
+  };
 }
 
 export function atMost(value: number | undefined, most: number, unit: Unit): Check {

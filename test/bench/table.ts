@@ -15,6 +15,10 @@ const TITLES: Record<ContenderName, string> = {
   umoci: "umoci unpack",
   tar: "tar -x",
   line: "the line",
+  thousand: "1,000 blobs",
+  tenThousand: "10,000",
+  hundredThousand: "100,000",
+  million: "1,000,000",
 };
 
 /** One table for each set of contenders, without those that took no part in any of its rows. */
@@ -66,6 +70,6 @@ function formatReached(check: Check): string {
 function formatNumber(value: number, unit: string): string {
   if (unit === "requests/s" || unit === "killed") return Math.round(value).toLocaleString("en");
   if (unit === "MB") return value >= 100 ? value.toFixed(0) : value.toFixed(1);
-  if (unit === "ms") return value.toFixed(1);
+  if (unit === "ms") return value.toFixed(value < 10 ? 2 : 1);
   return value.toFixed(2);
 }

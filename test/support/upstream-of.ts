@@ -1,6 +1,5 @@
 /** Owns the Upstream values of tests: one that points at a fake registry, with a policy made for small blobs. */
 import type { Policy, Upstream } from "../../src/upstream/policy.ts";
-import type { FakeRegistry } from "./fake-registry.ts";
 
 const testPolicy: Policy = {
   tagLifetimeMs: 600_000,
@@ -25,7 +24,7 @@ const testPolicy: Policy = {
 
 /** The fake's token server counts as a trusted realm, and loopback addresses are allowed. */
 export function upstreamOf(
-  fake: FakeRegistry,
+  fake: { readonly url: string; readonly authUrl: string },
   { policy, ...overrides }: Partial<Omit<Upstream, "policy">> & { policy?: Partial<Policy> } = {},
 ): Upstream {
   return {

@@ -4,16 +4,20 @@
  * A short body, a status other than 2xx or a body without Content-Length is a failure and is counted as such.
  *
  *   load PORT PATH [--connections N] [--seconds S | --requests N] [--range A-B] [--head] [--fresh] [--copy] [--timeout S]
- *                  [--parts BYTES | --mixed BYTES] [--unless ETAG]
+ *                  [--parts BYTES | --mixed BYTES] [--paths FILE | --shared FILE] [--every MS] [--unless ETAG]
  *
  * --requests is per connection; with --parts each of the N connections asks for its own N-th of so many bytes, with --mixed
- * every second one does and the others ask for all of them; --fresh opens a new connection for each request; with --unless only 304 will do. Prints one line of JSON.
+ * every second one does and the others ask for all of them; --fresh opens a new connection for each request; with --unless only
+ * 304 will do. --paths: FILE holds a path a line, or "path first-last" for a range; each connection asks for all of them once, in their order, from a
+ * manifest of its own on (PATH is not asked for). --shared: each is asked for once, by the next connection that is free. --every:
+ * a connection waits so long from one request to the next. Prints one line of JSON, also when it is ended by SIGTERM.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -30,6 +34,7 @@
 #define HEAD_BYTES 16384
 #define MOST_SAMPLES (1 << 20)
 #define REQUEST_BYTES 2048
+#define MOST_PATHS 16384
 
 typedef struct {
   int fd;
@@ -38,6 +43,7 @@ typedef struct {
   uint64_t left, request_ns;
   bool first_seen;
   long finished;
+  uint64_t due_ns, ended_ns; /* due_ns: when its next request may begin, 0 when it need not wait */
   char head[HEAD_BYTES];
   char request[REQUEST_BYTES];
   size_t request_length;
@@ -50,9 +56,15 @@ static bool head_only = false, fresh = false, copy_bytes = false, mixed = false;
 static const char *path, *range = NULL, *unless = NULL;
 static unsigned long long parts_of = 0;
 static char *buffer;
-static float *first_byte_ms;
+static float *first_byte_ms, *whole_ms;
+static Connection *all;
+static char *paths[MOST_PATHS], *ranges[MOST_PATHS];
+static bool shared = false;
+static long path_count = 0, shared_next = 0, whole_samples = 0;
+static double every_ms = 0;
 static long samples = 0, finished_total = 0, failures = 0, open_count = 0;
 static int last_status = 0;
+static volatile sig_atomic_t stopped = 0;
 static uint64_t body_bytes = 0, started_ns;
 static char last_error[256] = "";
 
@@ -67,11 +79,42 @@ static void die(const char *what) {
   exit(1);
 }
 
+static void on_stop(int signal) {
+  (void)signal;
+  stopped = 1;
+}
+
 static bool time_is_up(void) {
+  if (stopped) return true;
   return seconds_limit > 0 && (double)(now_ns() - started_ns) / 1e9 >= seconds_limit;
 }
 
+static void write_request(Connection *c, const char *of, const char *bytes) {
+  char range_line[128] = "", unless_line[256] = "";
+  if (unless) snprintf(unless_line, sizeof unless_line, "If-None-Match: %s\r\n", unless);
+  if (bytes) snprintf(range_line, sizeof range_line, "Range: bytes=%s\r\n", bytes);
+  c->request_length = (size_t)snprintf(
+      c->request, sizeof c->request,
+      "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: granary-bench\r\n"
+      "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*\r\n"
+      "%s%s%s\r\n",
+      head_only ? "HEAD" : "GET", of, port, range_line, unless_line, fresh ? "Connection: close\r\n" : "");
+}
+
+/* Where a connection begins: a crowd asks for all of the list at once, and for what a manifest lists after the manifest. */
+static long first_path(const Connection *c) {
+  long at = (c - all) * path_count / connections;
+  while (at > 0 && !strstr(paths[at], "/manifests/")) at--;
+  return at;
+}
+
+static void write_next_path(Connection *c) {
+  long at = shared ? shared_next++ : (first_path(c) + c->finished) % path_count;
+  write_request(c, paths[at], ranges[at]);
+}
+
 static void begin_request(Connection *c) {
+  if (path_count > 0) write_next_path(c);
   c->request_sent = 0;
   c->head_length = 0;
   c->reading_body = false;
@@ -100,12 +143,14 @@ static void open_connection(Connection *c) {
 
 static void close_connection(Connection *c) {
   close(c->fd);
+  c->ended_ns = now_ns();
   c->fd = -1;
   open_count--;
 }
 
 static bool wants_more(const Connection *c) {
   if (seconds_limit > 0) return !time_is_up();
+  if (shared) return shared_next < path_count;
   return c->finished < requests_each;
 }
 
@@ -123,6 +168,10 @@ static void send_request(Connection *c) {
 
 static void next_request(Connection *c) {
   bool more = wants_more(c);
+  if (more && !c->closing && every_ms > 0) {
+    c->due_ns = c->request_ns + (uint64_t)(every_ms * 1e6);
+    return;
+  }
   if (more && !c->closing) {
     begin_request(c);
     send_request(c);
@@ -140,7 +189,23 @@ static void fail(Connection *c, const char *why) {
   next_request(c);
 }
 
+static void send_due(void) {
+  uint64_t now = now_ns();
+  for (int i = 0; i < connections; i++) {
+    Connection *c = &all[i];
+    if (c->fd < 0 || c->due_ns == 0 || c->due_ns > now) continue;
+    c->due_ns = 0;
+    if (!wants_more(c)) {
+      close_connection(c);
+      continue;
+    }
+    begin_request(c);
+    send_request(c);
+  }
+}
+
 static void finish(Connection *c) {
+  if (whole_samples < MOST_SAMPLES) whole_ms[whole_samples++] = (float)((double)(now_ns() - c->request_ns) / 1e6);
   c->finished++;
   finished_total++;
   next_request(c);
@@ -246,6 +311,22 @@ static int by_size(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
+static double part_of(const float *sorted, long count, double part) {
+  return count ? (double)sorted[(long)((double)(count - 1) * part)] : -1.0;
+}
+
+/* When the connections had all that they asked for: the first of them, the one in the middle and the last. */
+static void print_ends(void) {
+  float *ends = malloc((size_t)connections * sizeof *ends);
+  long count = 0;
+  for (int i = 0; ends && i < connections; i++)
+    if (all[i].ended_ns) ends[count++] = (float)((double)(all[i].ended_ns - started_ns) / 1e9);
+  qsort(ends, (size_t)count, sizeof *ends, by_size);
+  printf("\"ends\":{\"count\":%ld,\"first\":%.3f,\"median\":%.3f,\"last\":%.3f},", count, part_of(ends, count, 0),
+         part_of(ends, count, 0.5), part_of(ends, count, 1));
+  free(ends);
+}
+
 static void report(void) {
   double took = (double)(now_ns() - started_ns) / 1e9;
   struct rusage used;
@@ -253,11 +334,31 @@ static void report(void) {
   double cpu = (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
                (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6;
   qsort(first_byte_ms, (size_t)samples, sizeof *first_byte_ms, by_size);
-  printf("{\"seconds\":%.6f,\"bytes\":%llu,\"requests\":%ld,\"failures\":%ld,\"status\":%d,"
+  qsort(whole_ms, (size_t)whole_samples, sizeof *whole_ms, by_size);
+  printf("{");
+  print_ends();
+  printf("\"wholeMs\":%.3f,\"wholeP99Ms\":%.3f,\"wholeWorstMs\":%.3f,\"firstByteP99Ms\":%.3f,",
+         part_of(whole_ms, whole_samples, 0.5), part_of(whole_ms, whole_samples, 0.99),
+         part_of(whole_ms, whole_samples, 1), part_of(first_byte_ms, samples, 0.99));
+  printf("\"seconds\":%.6f,\"bytes\":%llu,\"requests\":%ld,\"failures\":%ld,\"status\":%d,"
          "\"firstByteMs\":%.3f,\"firstByteWorstMs\":%.3f,\"cpuSeconds\":%.3f,\"error\":\"%s\"}\n",
          took, (unsigned long long)body_bytes, finished_total, failures, last_status,
-         samples ? (double)first_byte_ms[samples / 2] : -1.0, samples ? (double)first_byte_ms[samples - 1] : -1.0,
-         cpu, last_error);
+         part_of(first_byte_ms, samples, 0.5), part_of(first_byte_ms, samples, 1), cpu, last_error);
+}
+
+static void load_paths(const char *file) {
+  FILE *list = fopen(file, "r");
+  if (!list) die(file);
+  char line[REQUEST_BYTES];
+  while (fgets(line, sizeof line, list) && path_count < MOST_PATHS) {
+    line[strcspn(line, "\n")] = 0;
+    char *space = strchr(line, ' ');
+    if (space) *space++ = 0;
+    ranges[path_count] = space ? strdup(space) : NULL;
+    paths[path_count++] = strdup(line);
+  }
+  fclose(list);
+  requests_each = path_count;
 }
 
 static void parse_arguments(int argc, char **argv) {
@@ -276,6 +377,9 @@ static void parse_arguments(int argc, char **argv) {
     else if (!strcmp(argv[i], "--requests")) requests_each = atol(value), i++;
     else if (!strcmp(argv[i], "--seconds")) seconds_limit = atof(value), i++;
     else if (!strcmp(argv[i], "--timeout")) timeout_s = atof(value), i++;
+    else if (!strcmp(argv[i], "--every")) every_ms = atof(value), i++;
+    else if (!strcmp(argv[i], "--paths")) load_paths(value), i++;
+    else if (!strcmp(argv[i], "--shared")) load_paths(value), shared = true, i++;
     else if (!strcmp(argv[i], "--range")) range = value, i++;
     else if (!strcmp(argv[i], "--unless")) unless = value, i++;
     else if (!strcmp(argv[i], "--parts")) parts_of = strtoull(value, NULL, 10), i++;
@@ -288,32 +392,30 @@ static void parse_arguments(int argc, char **argv) {
   if (requests_each == 0 && seconds_limit == 0) requests_each = 1;
 }
 
-static void write_request(Connection *c, int index) {
-  char range_line[128] = "", unless_line[256] = "";
-  if (unless) snprintf(unless_line, sizeof unless_line, "If-None-Match: %s\r\n", unless);
-  if (range) snprintf(range_line, sizeof range_line, "Range: bytes=%s\r\n", range);
-  else if (parts_of > 0 && !(mixed && index % 2 == 0)) {
-    unsigned long long part = (parts_of + (unsigned)connections - 1) / (unsigned)connections, first = part * (unsigned)index;
-    unsigned long long last = first + part < parts_of ? first + part - 1 : parts_of - 1;
-    snprintf(range_line, sizeof range_line, "Range: bytes=%llu-%llu\r\n", first, last);
+/* What a connection asks for again and again where there are no --paths. */
+static void write_own_request(Connection *c, int index) {
+  char part[64];
+  const char *bytes = range;
+  if (!range && parts_of > 0 && !(mixed && index % 2 == 0)) {
+    unsigned long long size = (parts_of + (unsigned)connections - 1) / (unsigned)connections, first = size * (unsigned)index;
+    unsigned long long last = first + size < parts_of ? first + size - 1 : parts_of - 1;
+    snprintf(part, sizeof part, "%llu-%llu", first, last);
+    bytes = part;
   }
-  c->request_length = (size_t)snprintf(
-      c->request, sizeof c->request,
-      "%s %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nUser-Agent: granary-bench\r\n"
-      "Accept: application/vnd.oci.image.manifest.v1+json, application/vnd.docker.distribution.manifest.v2+json, */*\r\n"
-      "%s%s%s\r\n",
-      head_only ? "HEAD" : "GET", path, port, range_line, unless_line, fresh ? "Connection: close\r\n" : "");
+  write_request(c, path, bytes);
 }
 
 int main(int argc, char **argv) {
   parse_arguments(argc, argv);
+  signal(SIGTERM, on_stop);
   buffer = malloc(BUFFER_BYTES);
   first_byte_ms = malloc(MOST_SAMPLES * sizeof *first_byte_ms);
-  Connection *all = calloc((size_t)connections, sizeof *all);
+  whole_ms = malloc(MOST_SAMPLES * sizeof *whole_ms);
+  all = calloc((size_t)connections, sizeof *all);
   epoll_fd = epoll_create1(0);
-  if (!buffer || !first_byte_ms || !all || epoll_fd < 0) die("set-up");
+  if (!buffer || !first_byte_ms || !whole_ms || !all || epoll_fd < 0) die("set-up");
   started_ns = now_ns();
-  for (int i = 0; i < connections; i++) write_request(&all[i], i), open_connection(&all[i]);
+  for (int i = 0; i < connections; i++) write_own_request(&all[i], i), open_connection(&all[i]);
   struct epoll_event events[256];
   while (open_count > 0 && !time_is_up()) {
     if ((double)(now_ns() - started_ns) / 1e9 > timeout_s) {
@@ -321,8 +423,9 @@ int main(int argc, char **argv) {
       snprintf(last_error, sizeof last_error, "timed out after %.0f s", timeout_s);
       break;
     }
-    int n = epoll_wait(epoll_fd, events, 256, 50);
+    int n = epoll_wait(epoll_fd, events, 256, every_ms > 0 ? 1 : 50);
     for (int i = 0; i < n; i++) on_event(events[i].data.ptr, events[i].events);
+    if (every_ms > 0) send_due();
   }
   report();
   return 0;

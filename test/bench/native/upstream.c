@@ -5,8 +5,9 @@
  *
  *   upstream TABLE BYTES_PER_SECOND     (0: no cap)
  *
- * TABLE holds one entry a line, tab-separated: path, media type, digest, file. Prints its port on the first line.
- * GET /-/counts answers with the account as JSON; GET /-/reset sets it to zero.
+ * TABLE holds one entry a line, tab-separated: path, media type, digest, file, and where it is larger than its file, its size:
+ * then it is the file again and again. Prints its port on the first line. GET /-/counts answers with the account as JSON, and
+ * GET /-/counts/PATH with that of one path; GET /-/reset sets it to zero.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -28,7 +29,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MOST_ENTRIES 64
+#define MOST_ENTRIES 1024
 #define MOST_CONNECTIONS 4096
 #define HEAD_BYTES 8192
 #define CHUNK_BYTES (1 << 20)
@@ -39,7 +40,7 @@
 typedef struct {
   char path[512], type[128], digest[160];
   int fd;
-  uint64_t size;
+  uint64_t size, file_size;
   uint64_t gets, heads, bytes;
 } Entry;
 
@@ -81,11 +82,13 @@ static void load_table(const char *path) {
   while (fgets(line, sizeof line, table) && entry_count < MOST_ENTRIES) {
     Entry *e = &entries[entry_count];
     char file[1024];
-    if (sscanf(line, "%511[^\t]\t%127[^\t]\t%159[^\t]\t%1023[^\n]", e->path, e->type, e->digest, file) != 4) continue;
+    unsigned long long size = 0;
+    if (sscanf(line, "%511[^\t]\t%127[^\t]\t%159[^\t]\t%1023[^\t\n]\t%llu", e->path, e->type, e->digest, file, &size) < 4) continue;
     e->fd = open(file, O_RDONLY);
     struct stat s;
     if (e->fd < 0 || fstat(e->fd, &s) != 0) die(file);
-    e->size = (uint64_t)s.st_size;
+    e->file_size = (uint64_t)s.st_size;
+    e->size = size > e->file_size ? size : e->file_size;
     entry_count++;
   }
   fclose(table);
@@ -133,18 +136,20 @@ static void answer_text(Connection *c, const char *status, const char *type, con
                                    status, type, strlen(body), body);
 }
 
-static void answer_counts(Connection *c) {
-  char body[12000];
-  size_t n = (size_t)snprintf(body, sizeof body, "{\"connections\":%llu,\"paths\":{",
-                              (unsigned long long)connection_total);
+/* The account of `path`, or without one the sum of all. */
+static void answer_counts(Connection *c, const char *path) {
+  uint64_t gets = 0, heads = 0, bytes = 0;
+  bool known = *path == 0;
   for (int i = 0; i < entry_count; i++) {
     const Entry *e = &entries[i];
-    n += (size_t)snprintf(body + n, sizeof body - n, "%s\"%s\":{\"gets\":%llu,\"heads\":%llu,\"bytes\":%llu}",
-                          i ? "," : "", e->path, (unsigned long long)e->gets, (unsigned long long)e->heads,
-                          (unsigned long long)e->bytes);
+    if (*path && strcmp(e->path, path) != 0) continue;
+    known = true;
+    gets += e->gets, heads += e->heads, bytes += e->bytes;
   }
-  snprintf(body + n, sizeof body - n, "}}");
-  answer_text(c, "200 OK", "application/json", body);
+  char body[256];
+  snprintf(body, sizeof body, "{\"connections\":%llu,\"gets\":%llu,\"heads\":%llu,\"bytes\":%llu}",
+           (unsigned long long)connection_total, (unsigned long long)gets, (unsigned long long)heads, (unsigned long long)bytes);
+  answer_text(c, known ? "200 OK" : "404 Not Found", "application/json", known ? body : "{}");
 }
 
 static void reset_counts(void) {
@@ -213,7 +218,7 @@ static void answer(Connection *c) {
   Entry *e = find_entry(path);
   if (e) answer_entry(c, e, strcmp(method, "HEAD") == 0);
   else if (!strcmp(path, "/v2/") || !strcmp(path, "/v2")) answer_text(c, "200 OK", "application/json", "{}");
-  else if (!strcmp(path, "/-/counts")) answer_counts(c);
+  else if (!strncmp(path, "/-/counts", 9)) answer_counts(c, path + 9);
   else if (!strcmp(path, "/-/reset")) reset_counts(), answer_text(c, "200 OK", "application/json", "{}");
   else answer_text(c, "404 Not Found", "application/json", "{\"errors\":[{\"code\":\"NOT_FOUND\",\"message\":\"not here\"}]}");
 }
@@ -251,12 +256,15 @@ static bool flush_out(Connection *c) {
   uint64_t may = allowance(c);
   if (may == 0) return park(c), false;
   size_t ask = c->left < may ? (size_t)c->left : (size_t)may;
-  ssize_t n = sendfile(c->fd, c->entry->fd, &c->offset, ask);
+  off_t at = (off_t)((uint64_t)c->offset % c->entry->file_size);
+  if ((uint64_t)ask > c->entry->file_size - (uint64_t)at) ask = (size_t)(c->entry->file_size - (uint64_t)at);
+  ssize_t n = sendfile(c->fd, c->entry->fd, &at, ask);
   if (n < 0 && errno == EAGAIN) {
     watch(c, EPOLLOUT);
     return false;
   }
   if (n <= 0) return drop(c), false;
+  c->offset += (off_t)n;
   c->entry->bytes += (uint64_t)n;
   c->left -= (uint64_t)n;
   c->tokens -= (double)n;

@@ -5,8 +5,16 @@ import { startChild } from "../support/children.ts";
 import { freePort, untilAnswering } from "../support/ports.ts";
 import type { Contender, Place } from "./contender.ts";
 
-/** `launcher`: path of granary.js. `lanes`: upstream connections per blob; without it, what Granary does by itself. `admin`: a port for that. */
-export function granary(launcher: string, lanes?: number, admin?: number): Contender {
+/**
+ * `launcher`: path of granary.js. `lanes`: upstream connections per blob; without it, what Granary does by itself. `admin`: a port for that.
+ * `nodeArguments`: what else Node is given.
+ */
+export function granary(
+  launcher: string,
+  lanes?: number,
+  admin?: number,
+  nodeArguments: readonly string[] = [],
+): Contender {
   return {
     name: "granary",
     missing: () => undefined,
@@ -15,7 +23,7 @@ export function granary(launcher: string, lanes?: number, admin?: number): Conte
       const config = join(place.directory, "granary.yaml");
       writeFileSync(config, configuration(place, port, { lanes, admin }));
       const log = join(place.directory, "granary.log");
-      const args = [launcher, "serve", "--config", config];
+      const args = [...nodeArguments, launcher, "serve", "--config", config];
       const child = startChild(process.execPath, args, log, {
         cwd: place.directory,
         enter: place.enter,
@@ -39,7 +47,7 @@ function configuration(
   return `admin: ${admin === undefined ? "off" : `{ port: ${admin}, host: 127.0.0.1 }`}
 listeners:
   - { port: ${port}, host: 127.0.0.1, upstream: bench.internal }
-storage: { directory: ${directory}/data, maxSize: 50GiB, minFree: 1GiB }
+storage: { directory: ${directory}/data, maxSize: 500GiB, minFree: 1GiB }
 # As the peers here: errors only, no line per request.
 log: { level: error }
 upstreams:

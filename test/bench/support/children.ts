@@ -60,10 +60,15 @@ async function stopChild(child: ChildProcess): Promise<void> {
   clearTimeout(impatient);
 }
 
-/** Runs a command to its end and returns what it printed; throws with its error output when it fails. */
-export async function runCommand(command: string, args: readonly string[]): Promise<string> {
+/** Runs a command to its end, or until it is asked to end, and returns what it printed; throws with its error output when it fails. */
+export async function runCommand(
+  command: string,
+  args: readonly string[],
+  until?: AbortSignal,
+): Promise<string> {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   running.add(child);
+  until?.addEventListener("abort", () => child.kill("SIGTERM"));
   let [output, complaint] = ["", ""];
   child.stdout.on("data", (chunk: Buffer) => {
     output += chunk.toString();

@@ -19,20 +19,22 @@ export type CountingUpstream = UpstreamAddress & {
   readonly pid: number;
   /** Sets the account to zero. */
   readonly reset: () => Promise<void>;
-  /** What was asked of one path since the last reset; bytes are body bytes. */
-  readonly counts: (path: string) => Promise<PathCounts>;
+  /** What was asked of one path since the last reset, without one of all; bytes are body bytes. */
+  readonly counts: (path?: string) => Promise<PathCounts>;
   readonly stop: () => Promise<void>;
 };
+
+let started = 0;
 
 /** `bytesPerSecond` caps each connection; 0 leaves it open. */
 export async function startUpstream(
   program: string,
-  material: Material,
+  material: Pick<Material, "entries">,
   directory: string,
   bytesPerSecond = 0,
 ): Promise<CountingUpstream> {
-  const table = join(directory, `upstream-${bytesPerSecond}.table`);
-  const lines = material.entries.map((e) => [e.path, e.mediaType, e.digest, e.file].join("\t"));
+  const table = join(directory, `upstream-${++started}.table`);
+  const lines = material.entries.map((e) => [e.path, e.mediaType, e.digest, e.file, e.size].join("\t"));
   writeFileSync(table, `${lines.join("\n")}\n`);
   const child = startChild(program, [table, String(bytesPerSecond)], `${table}.log`);
   const [firstLine] = await once(child.stdout, "data");
@@ -46,11 +48,12 @@ export async function startUpstream(
     reset: async () => {
       await ask("/-/reset");
     },
-    counts: async (path) => {
-      const account = (await ask("/-/counts")) as { paths: Record<string, PathCounts> };
-      const counts = account.paths[path];
-      if (!counts) throw new Error(`the upstream does not know ${path}`);
-      return counts;
+    counts: async (path = "") => {
+      const counts = (await ask(`/-/counts${path}`)) as Partial<PathCounts>;
+      const { gets, heads, bytes } = counts;
+      if (gets === undefined || heads === undefined || bytes === undefined)
+        throw new Error(`the upstream does not know ${path}`);
+      return { gets, heads, bytes };
     },
     stop: child.stop,
   };

@@ -1,0 +1,35 @@
+/**
+ * Owns a look into the event loop of the process that it is loaded into (`node --import`): how long it was blocked. On SIGUSR2 it writes that to
+ * LOOP_FILE in its working directory and begins anew. It is for the bench only: it wakes its process two hundred times a second.
+ */
+import { writeFileSync } from "node:fs";
+import { monitorEventLoopDelay, performance } from "node:perf_hooks";
+
+export type LoopReport = {
+  /** The longest block, and those that one in a hundred turns was longer than, ms. */
+  readonly mostMs: number;
+  readonly p99Ms: number;
+  /** The part of the time in which it worked. */
+  readonly busy: number;
+};
+
+export const LOOP_FILE = "loop.json";
+
+const RESOLUTION_MS = 5;
+
+if (process.argv.includes("serve")) watch();
+
+function watch(): void {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  delay.enable();
+  let before = performance.eventLoopUtilization();
+  process.on("SIGUSR2", () => {
+    const now = performance.eventLoopUtilization();
+    const ms = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
+    const busy = performance.eventLoopUtilization(now, before).utilization;
+    const report: LoopReport = { mostMs: ms(delay.max), p99Ms: ms(delay.percentile(99)), busy };
+    delay.reset();
+    before = now;
+    writeFileSync(LOOP_FILE, JSON.stringify(report));
+  });
+}
