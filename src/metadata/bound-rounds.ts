@@ -6,6 +6,7 @@
 import type { RepositoryKey } from "./metadata.ts";
 import { type Spared, sparedRows } from "./spared-rows.ts";
 import type { SqlDatabase, SqlValue } from "./sql-database.ts";
+import { type BoundSums, READ_BOUND_SUMS } from "./sums.ts";
 
 /** Deletes a few rows; how many. */
 export type Round = () => number;
@@ -27,6 +28,9 @@ const LISTS_SHARE = 0.25;
 const ODD_TAGS_SHARE = 0.1;
 const VIEWS_SHARE = 0.1;
 
+/** Of unusual tags, as many as go at once. */
+const MOST_ODD_TAGS = 256;
+
 /** What a short row takes with its index, roughly. */
 const ROW_BYTES = 400;
 
@@ -37,12 +41,13 @@ export function boundRounds(
   sparing: Sparing,
 ): readonly Round[] {
   const views = oldestViews(database, sparing);
-  const count = database.prepare<{ count: number }>("SELECT count(*) AS count FROM visibility");
+  const sums = database.prepare<BoundSums>(READ_BOUND_SUMS);
+  const sum = (name: keyof BoundSums) => sums.get()?.[name] ?? 0;
   const surplusViews = () =>
-    (count.get()?.count ?? 0) > Math.floor((maxBytes() * VIEWS_SHARE) / ROW_BYTES) ? views() : 0;
-  const odd = oddTags(database, maxBytes);
+    sum("views") > Math.floor((maxBytes() * VIEWS_SHARE) / ROW_BYTES) ? views() : 0;
+  const odd = oddTags(database, maxBytes, () => sum("oddTags"));
   return [
-    lists(database, maxBytes),
+    lists(database, maxBytes, () => sum("listBytes") + sum("lists") * ROW_BYTES),
     () => odd() + surplusViews(),
     orphans(database, sparing),
     coldest(database, sparing),
@@ -60,26 +65,26 @@ function counted(database: SqlDatabase, sql: string): (...values: SqlValue[]) =>
 }
 
 /** The oldest lists, while lists have more than their share. */
-function lists(database: SqlDatabase, maxBytes: () => number): Round {
-  const total = database.prepare<{ bytes: number }>(
-    `SELECT coalesce(sum(length(body)), 0) + count(*) * ${ROW_BYTES} AS bytes FROM lists`,
-  );
+function lists(database: SqlDatabase, maxBytes: () => number, bytes: () => number): Round {
   const remove = counted(
     database,
     "DELETE FROM lists WHERE rowid IN (SELECT rowid FROM lists ORDER BY checked_at, rowid LIMIT 16)",
   );
-  return () => ((total.get()?.bytes ?? 0) > maxBytes() * LISTS_SHARE ? remove() : 0);
+  return () => (bytes() > maxBytes() * LISTS_SHARE ? remove() : 0);
 }
 
 /** The oldest tags that were asked for with unusual Accept lists, beyond their share. They are never the only row of what is kept. */
-function oddTags(database: SqlDatabase, maxBytes: () => number): Round {
+function oddTags(database: SqlDatabase, maxBytes: () => number, count: () => number): Round {
   const remove = counted(
     database,
     `DELETE FROM tags WHERE (upstream, repository, tag, accept_class) IN (
        SELECT upstream, repository, tag, accept_class FROM tags WHERE accept_class <> ''
-       ORDER BY checked_at DESC LIMIT 256 OFFSET ?)`,
+       ORDER BY checked_at LIMIT ?)`,
   );
-  return () => remove(Math.floor((maxBytes() * ODD_TAGS_SHARE) / ROW_BYTES));
+  return () => {
+    const surplus = count() - Math.floor((maxBytes() * ODD_TAGS_SHARE) / ROW_BYTES);
+    return surplus > 0 ? remove(Math.min(surplus, MOST_ODD_TAGS)) : 0;
+  };
 }
 
 /** Notes on who may read what: another look at the upstream makes them again. */

@@ -7,6 +7,7 @@
 import { boundRounds, type Sparing } from "./bound-rounds.ts";
 import { NOTHING_SPARED, type Spared } from "./spared-rows.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { READ_SUMS, type Sums } from "./sums.ts";
 
 /** All in bytes. */
 export type DatabaseLimits = {
@@ -46,7 +47,8 @@ export function databaseBound(database: SqlDatabase, limits: DatabaseLimits): Da
     `SELECT (p.page_count - f.freelist_count) * s.page_size AS used, f.freelist_count * s.page_size AS spare
      FROM pragma_page_count AS p, pragma_freelist_count AS f, pragma_page_size AS s`,
   );
-  const manifests = database.prepare<{ count: number }>("SELECT count(*) AS count FROM manifest_uses");
+  const sums = database.prepare<Sums>(READ_SUMS);
+  const manifests = () => sums.get()?.manifests ?? 0;
   const used = () => size.get()?.used ?? 0;
   const sparing: Sparing = { spared: () => rules, isOff: false, looks: 0, hasSpared: false };
   const rounds = boundRounds(database, () => maxBytes, sparing);
@@ -66,7 +68,7 @@ export function databaseBound(database: SqlDatabase, limits: DatabaseLimits): Da
   };
   const foundNothing = () => {
     spared += sparing.hasSpared ? MOST_LOOKS - sparing.looks : 0;
-    rest = spared > 0 && spared < (manifests.get()?.count ?? 0) ? REST : LONG_REST;
+    rest = spared > 0 && spared < manifests() ? REST : LONG_REST;
   };
   return {
     get maxBytes() {
@@ -83,7 +85,7 @@ export function databaseBound(database: SqlDatabase, limits: DatabaseLimits): Da
     },
     tooMuch: () => {
       const bytes = used();
-      const isAllSpared = spared > 0 && spared >= (manifests.get()?.count ?? 0);
+      const isAllSpared = spared > 0 && spared >= manifests();
       return isAllSpared && bytes > maxBytes ? { used: bytes, maxBytes } : undefined;
     },
     shrink: () => {

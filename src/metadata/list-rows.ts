@@ -16,8 +16,10 @@ const KEY = "upstream = ? AND repository = ? AND kind = ? AND name = ?";
 
 export function listRows(database: SqlDatabase): Pick<Metadata, "recordList" | "list" | "forgetList"> {
   const upsert = database.prepare(
-    `INSERT OR REPLACE INTO lists (upstream, repository, kind, name, body, is_packed, detail, checked_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    `INSERT INTO lists (upstream, repository, kind, name, body, is_packed, detail, checked_at)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET body = excluded.body, is_packed = excluded.is_packed, detail = excluded.detail,
+       checked_at = excluded.checked_at`,
   );
   const one = database.prepare<ListRow>(
     `SELECT body, is_packed AS isPacked, detail, checked_at AS checkedAt FROM lists WHERE ${KEY}`,

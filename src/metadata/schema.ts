@@ -198,6 +198,10 @@ export const MIGRATIONS: readonly string[] = [
   `
   CREATE TABLE leaving (digest TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
   `,
+  // There are few of these among many tags, and the oldest of them go first.
+  `
+  CREATE INDEX odd_tags_by_age ON tags (checked_at) WHERE accept_class <> '';
+  `,
 ];
 
 /** The version that this Granary writes; a file with a higher one is of a newer Granary. */

@@ -5,6 +5,7 @@
 import { type Digest, parseDigest } from "../oci/digest.ts";
 import type { RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
+import { type BoundSums, READ_BOUND_SUMS } from "./sums.ts";
 
 /** `tag` is "" for a digest that was asked for by itself. */
 export type SightingKey = RepositoryKey & { readonly tag: string; readonly digest: Digest };
@@ -46,15 +47,22 @@ const IN = "upstream = ? AND repository = ?";
 
 export function sightingRows(database: SqlDatabase): SightingRows {
   const upsert = database.prepare(
-    `INSERT OR REPLACE INTO sightings
+    `INSERT INTO sightings
        (upstream, repository, tag, digest, media_type, size, first_seen_at, last_seen_at, state)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET media_type = excluded.media_type, size = excluded.size,
+       first_seen_at = excluded.first_seen_at, last_seen_at = excluded.last_seen_at, state = excluded.state`,
   );
-  const count = database.prepare<{ count: number }>("SELECT count(*) AS count FROM sightings");
-  const drop = database.prepare(
+  const sums = database.prepare<BoundSums>(READ_BOUND_SUMS);
+  const surplus = () => (sums.get()?.sightings ?? 0) - MOST;
+  const dropPassed = database.prepare(
     `DELETE FROM sightings WHERE (upstream, repository, tag, digest) IN
        (SELECT upstream, repository, tag, digest FROM sightings
-        ORDER BY state = 'passed' DESC, last_seen_at LIMIT ?)`,
+        WHERE state = 'passed' ORDER BY last_seen_at LIMIT ?)`,
+  );
+  const drop = database.prepare(
+    `DELETE FROM sightings WHERE (upstream, repository, tag, digest) IN
+       (SELECT upstream, repository, tag, digest FROM sightings ORDER BY last_seen_at LIMIT ?)`,
   );
   const one = database.prepare<Row>(
     `SELECT ${COLUMNS} FROM sightings WHERE ${IN} AND tag = ? AND digest = ?`,
@@ -79,8 +87,8 @@ export function sightingRows(database: SqlDatabase): SightingRows {
     record: async (sighting) => {
       const { upstream, repository, tag, digest, mediaType, size, firstSeenAt, lastSeenAt, state } = sighting;
       upsert.run(upstream, repository, tag, digest, mediaType, size, firstSeenAt, lastSeenAt, state);
-      const surplus = (count.get()?.count ?? 0) - MOST;
-      if (surplus > 0) drop.run(surplus);
+      if (surplus() > 0) dropPassed.run(surplus());
+      if (surplus() > 0) drop.run(surplus());
     },
     find: async ({ upstream, repository, tag, digest }) => {
       const row = one.get(upstream, repository, tag, digest);

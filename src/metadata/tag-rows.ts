@@ -19,9 +19,11 @@ export type TagRows = Pick<Metadata, TagMethods> & {
 
 export function tagRows(database: SqlDatabase): TagRows {
   const upsert = database.prepare(
-    `INSERT OR REPLACE INTO tags
+    `INSERT INTO tags
        (upstream, repository, tag, accept_class, digest, media_type, size, checked_at, imported_at)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET digest = excluded.digest, media_type = excluded.media_type, size = excluded.size,
+       checked_at = excluded.checked_at, imported_at = excluded.imported_at`,
   );
   const one = database.prepare<TagRow>(
     `SELECT upstream, repository, tag, accept_class AS acceptClass, digest, media_type AS mediaType, size,

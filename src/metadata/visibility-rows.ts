@@ -8,7 +8,8 @@ export type VisibilityRows = Pick<Metadata, "recordVisibility" | "visibility">;
 
 export function visibilityRows(database: SqlDatabase): VisibilityRows {
   const upsert = database.prepare(
-    "INSERT OR REPLACE INTO visibility (upstream, repository, is_public, checked_at) VALUES (?, ?, ?, ?)",
+    `INSERT INTO visibility (upstream, repository, is_public, checked_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT DO UPDATE SET is_public = excluded.is_public, checked_at = excluded.checked_at`,
   );
   const one = database.prepare<VisibilityRow>(
     "SELECT is_public, checked_at FROM visibility WHERE upstream = ? AND repository = ?",

@@ -24,7 +24,7 @@ export type Load = {
   readonly timeoutSeconds?: number;
 };
 
-export type LoadReport = {
+type LoadReport = {
   readonly seconds: number;
   /** Body bytes received. */
   readonly bytes: number;
