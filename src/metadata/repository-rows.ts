@@ -45,6 +45,10 @@ type RepositorySums = {
 
 export interface RepositoryRows {
   sumsOf(where: RepositoryKey): Promise<RepositorySums>;
+  /** `size` of the sums alone, which costs a fraction of all of them. */
+  sizeOf(where: RepositoryKey): Promise<number>;
+  /** `usedAt` of the sums alone. */
+  repositoryUsedAt(where: RepositoryKey): Promise<number>;
   /** In the order of their names; at most `limit`. */
   tagsIn(where: RepositoryKey, limit: number): Promise<TagInRepository[]>;
   /** When the tag was last asked for, epoch ms; where that is not known, its manifest. */
@@ -93,7 +97,21 @@ export function repositoryRows(database: SqlDatabase): RepositoryRows {
      FROM tags AS t LEFT JOIN tag_uses AS u USING (upstream, repository, tag) LEFT JOIN manifest_uses AS m ON m.digest = t.digest
      WHERE t.upstream = ? AND t.repository = ? AND t.tag = ?`,
   );
+  const usedIn = ({ upstream, repository }: RepositoryKey) => {
+    const documents = known.get(upstream, repository) ?? { count: 0, usedAt: 0 };
+    const names = tagged.get(upstream, repository, upstream, repository) ?? { count: 0, usedAt: 0 };
+    return {
+      tags: names.count,
+      manifests: documents.count,
+      usedAt: Math.max(names.usedAt, documents.usedAt),
+    };
+  };
+  const storedIn = ({ upstream, repository }: RepositoryKey) =>
+    blobs.get(upstream, repository) ?? { count: 0, size: 0, usedAt: 0 };
   return {
+    sizeOf: async (where) => storedIn(where).size,
+    // Blobs are shared: their uses count only where nothing better is known of the repository.
+    repositoryUsedAt: async (where) => usedIn(where).usedAt || storedIn(where).usedAt,
     tagUsedAt: async ({ upstream, repository }, tag) =>
       used.get(upstream, repository, tag)?.usedAt || undefined,
     tagsIn: async ({ upstream, repository }, limit) =>
@@ -109,17 +127,12 @@ export function repositoryRows(database: SqlDatabase): RepositoryRows {
         size: size ?? undefined,
         usedAt,
       })),
-    sumsOf: async ({ upstream, repository }) => {
-      const stored = blobs.get(upstream, repository) ?? { count: 0, size: 0, usedAt: 0 };
-      const documents = known.get(upstream, repository) ?? { count: 0, usedAt: 0 };
-      const names = tagged.get(upstream, repository, upstream, repository) ?? { count: 0, usedAt: 0 };
-      // Blobs are shared: their uses count only where nothing better is known of the repository.
-      const usedAt = Math.max(names.usedAt, documents.usedAt) || stored.usedAt;
-      const all = wanted.get(upstream, repository)?.size ?? 0;
-      return {
-        ...{ size: stored.size, blobs: stored.count, wanted: Math.max(all, 0) },
-        ...{ tags: names.count, manifests: documents.count, usedAt },
-      };
+    sumsOf: async (where) => {
+      const stored = storedIn(where);
+      const { usedAt, ...counts } = usedIn(where);
+      const all = wanted.get(where.upstream, where.repository)?.size ?? 0;
+      const sums = { size: stored.size, blobs: stored.count, wanted: Math.max(all, 0) };
+      return { ...sums, ...counts, usedAt: usedAt || stored.usedAt };
     },
   };
 }

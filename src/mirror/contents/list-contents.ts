@@ -185,13 +185,29 @@ export class ContentList {
     const key = `${sort}\n${keyOf(item)}`;
     const known = this.#sums.get(key);
     if (known !== undefined) return known;
-    const shown =
+    const value =
       item.digest === undefined
-        ? await this.#shownRepository(item, found)
-        : await this.#shownName(item, item.digest, found);
-    const value = sort === "size" ? shown.size + shown.partial : sort === "used" ? (shown.usedAt ?? 0) : 0;
+        ? await this.#valueOfRepository(item, sort, found)
+        : await this.#valueOfName(item, item.digest, sort, found);
     this.#sums.set(key, value);
     return value;
+  }
+
+  /** Only what the order needs: of ten thousand repositories, all sums would take a hundred times as long as a page of them. */
+  async #valueOfRepository(where: RepositoryKey, sort: ContentQuery["sort"], found: Found): Promise<number> {
+    const { rows } = this.#parts;
+    if (sort === "size") return (await rows.sizeOf(where)) + found.presentIn(where);
+    return sort === "used" ? await rows.repositoryUsedAt(where) : 0;
+  }
+
+  async #valueOfName(item: Named, digest: Digest, sort: ContentQuery["sort"], found: Found): Promise<number> {
+    if (sort === "used") return (await this.#nameUsedAt(item)) ?? 0;
+    const { size, partial } = await this.#shownName(item, digest, found);
+    return sort === "size" ? size + partial : 0;
+  }
+
+  async #nameUsedAt({ upstream, repository, tag, usedAt }: Named): Promise<number | undefined> {
+    return tag === undefined ? usedAt : await this.#parts.rows.tagUsedAt({ upstream, repository }, tag);
   }
 
   async #shownRepository(where: RepositoryKey, found: Found) {
@@ -201,14 +217,15 @@ export class ContentList {
     return { upstream: where.upstream, repository: where.repository, ...sums, usedAt: usedAt || undefined };
   }
 
-  async #shownName({ upstream, repository, tag, usedAt: ofDigest }: Named, digest: Digest, found: Found) {
+  async #shownName(name: Named, digest: Digest, found: Found) {
+    const { upstream, repository, tag } = name;
     const { rows } = this.#parts;
     const images = await imagesOf(rows, { upstream }, digest, found);
     const here = images.filter(({ size, partial }) => size + partial > 0);
     const platforms = here.flatMap(({ platform = NO_PLATFORM }) =>
       platform === NO_PLATFORM ? [] : platform,
     );
-    const usedAt = tag === undefined ? ofDigest : await rows.tagUsedAt({ upstream, repository }, tag);
+    const usedAt = await this.#nameUsedAt(name);
     const named = { upstream, repository, ...(tag !== undefined && { tag }), digest };
     return { ...named, ...shareOfAll(images.filter(({ isStored }) => isStored)), platforms, usedAt };
   }
