@@ -211,6 +211,11 @@ async function start(
         return answer;
       });
     };
+    const manifestAtOnce: Mirror["manifestAtOnce"] = (target, ask, isHead) => {
+      const answer = mirror.manifestAtOnce(target, ask, isHead);
+      if (answer !== undefined && !isHead && prefetch.isOn) prefetch.served(target, ask, answer);
+      return answer;
+    };
     const reloadParts = [
       renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) => {
         bound.renew({ maxBytes: databaseShareOf(storage), mostBytes: storage.maxSize });
@@ -226,10 +231,12 @@ async function start(
       renewing<Settings>(["upstreams"], (next) => mirror.renewPassage(passageOf(next))),
       tasks.reloadPart,
     ];
-    const own = { records, bandwidth, jobs, warmUps, importing, exporting, manifest, close, reloadParts };
+    const answers = { manifest, manifestAtOnce };
+    const own = { records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
     return {
       ...mirror,
       ...own,
+      ...answers,
       renew: (next) => renewParts(reloadParts, next),
       begin: () => tasks.begin(settings),
     };

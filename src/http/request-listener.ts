@@ -28,7 +28,13 @@ import {
 } from "./registry/incoming-request.ts";
 import { refuseClient } from "./registry/login.ts";
 import { answerRegistry, type RegistryParts } from "./registry/registry-routes.ts";
-import type { Account, RequestLog, RequestOutcome, RouteKind } from "./request-log.ts";
+import {
+  type Account,
+  type RequestLog,
+  type RequestOutcome,
+  type RouteKind,
+  shownRequest,
+} from "./request-log.ts";
 
 export type FaceParts = RegistryParts & { readonly requests: RequestLog };
 
@@ -45,8 +51,11 @@ export function createRequestListener(
   const statusPages = createStatusPages(parts);
   const { requests } = parts;
   return (incoming, outgoing) => {
-    const account = requests.open(incoming);
-    outgoing.on("close", () => requests.close(account, incoming, outgoing));
+    const account = requests.open(incoming.socket.remoteAddress);
+    outgoing.on("close", () => {
+      const status = outgoing.headersSent ? outgoing.statusCode : 0;
+      requests.close(account, { status, isWhole: outgoing.writableFinished }, () => shownRequest(incoming));
+    });
     void answer(parts, statusPages, { incoming, outgoing, account });
   };
 }

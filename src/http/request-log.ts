@@ -2,7 +2,7 @@
  * Owns what is kept of each request: its Account while it is answered, one log line when it is over, and its counts in the metrics. No
  * query, no body and no header but the user agent gets into any of them: what a request carries may be a secret.
  */
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage } from "node:http";
 import type { Outcome } from "../mirror/mirror.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
@@ -78,16 +78,14 @@ export class RequestLog {
     this.#counters = new Counters(observers.metrics);
   }
 
-  open(incoming: IncomingMessage): Account {
-    // The address is not known any more once the connection is gone.
-    const client = plainAddress(incoming.socket.remoteAddress);
-    return new Account(this.#observers.clock.elapsed(), client, this.#counters);
+  /** `address` is the client's; it is not known any more once the connection is gone. */
+  open(address: string | undefined): Account {
+    return new Account(this.#observers.clock.elapsed(), plainAddress(address), this.#counters);
   }
 
-  /** To be called once, when `outgoing` is over, finished or not. */
-  close(account: Account, incoming: IncomingMessage, outgoing: ServerResponse): void {
-    const outcome = outcomeOf(account, outgoing);
-    const status = outgoing.headersSent ? outgoing.statusCode : 0;
+  /** To be called once, when the answer is over. `shown` is asked only where there is a line. */
+  close(account: Account, { status, isWhole }: AnswerEnd, shown: () => ShownRequest): void {
+    const outcome = outcomeOf(account, isWhole);
     this.#counters.requests(account, outcome, status).inc();
     const end = endOf(account, outcome);
     account.record?.end(end);
@@ -97,22 +95,41 @@ export class RequestLog {
     if (this.#log.level !== this.#observers.log.level) this.#log.level = this.#observers.log.level;
     if (!this.#log.isLevelEnabled(isQuiet ? "debug" : "info")) return;
     const { upstream, bytes, client, reason, startedAt } = account;
-    const { method, url, headers } = incoming;
+    const { method, path, userAgent } = shown();
     const line = {
       method,
-      path: pathOf(url),
+      path,
       status,
       bytes,
       ms: this.#observers.clock.elapsed() - startedAt,
       outcome,
       upstream,
       client,
-      userAgent: shownAgent(headers["user-agent"]),
+      userAgent,
       reason: reason === undefined ? undefined : withoutUserInfo(reason),
     };
     if (isQuiet) this.#log.debug(line, "request");
     else this.#log.info(line, "request");
   }
+}
+
+/** How an answer ended. */
+export type AnswerEnd = {
+  /** 0: none was begun. */
+  readonly status: number;
+  /** All of it was handed to the system. */
+  readonly isWhole: boolean;
+};
+
+/** What the log shows of a request. */
+export type ShownRequest = {
+  readonly method: string | undefined;
+  readonly path: string;
+  readonly userAgent: string | undefined;
+};
+
+export function shownRequest({ method, url, headers }: IncomingMessage): ShownRequest {
+  return { method, path: pathOf(url), userAgent: shownAgent(headers["user-agent"]) };
 }
 
 /** Without the form in which a listener for both families shows IPv4 addresses (`::ffff:192.0.2.1`; RFC 4291, 2.5.5.2). */
@@ -129,8 +146,8 @@ function shownAgent(agent: string | undefined): string | undefined {
   return withoutUserInfo(agent.slice(0, MOST_AGENT).replace(/[^\x20-\x7e]/g, "?")).slice(0, MOST_AGENT);
 }
 
-function outcomeOf({ outcome }: Account, outgoing: ServerResponse): RequestOutcome | "aborted" | "none" {
-  return outgoing.writableFinished || outcome === "error" ? (outcome ?? "none") : "aborted";
+function outcomeOf({ outcome }: Account, isWhole: boolean): RequestOutcome | "aborted" | "none" {
+  return isWhole || outcome === "error" ? (outcome ?? "none") : "aborted";
 }
 
 function endOf({ reason, cause }: Account, outcome: RequestOutcome | "aborted" | "none"): RequestEnd {

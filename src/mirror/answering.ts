@@ -6,6 +6,7 @@ import { GranaryError } from "../errors.ts";
 import type { Wanting } from "../purpose.ts";
 import type { BlobTarget, Target } from "../routing/target.ts";
 import type { ReadableBlob } from "../source.ts";
+import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Access, GuardedQuestion } from "./access/access.ts";
 import type { Links } from "./access/links.ts";
 import type { Blobs } from "./blobs/blobs.ts";
@@ -22,8 +23,8 @@ import type { Cooldown } from "./rules/cooldown.ts";
 import type { Passage } from "./rules/passage.ts";
 
 export type AnsweringParts = {
-  readonly upstreams: Pick<CurrentUpstreams, "hold">;
-  readonly access: Pick<Access, "answer">;
+  readonly upstreams: Pick<CurrentUpstreams, "hold" | "now">;
+  readonly access: Pick<Access, "answer" | "isOpenTo">;
   readonly passage: Passage;
   readonly cooldown: Pick<Cooldown, "isCooling">;
   readonly links: Links;
@@ -37,7 +38,7 @@ export type AnsweringParts = {
 /** The methods of a Mirror that take a Target; see there for what they throw. */
 export type Answers = Pick<
   Mirror,
-  "manifest" | "headManifest" | "blob" | "statBlob" | "tags" | "referrers"
+  "manifestAtOnce" | "manifest" | "headManifest" | "blob" | "statBlob" | "tags" | "referrers"
 > & {
   /** From now on every answer is `closed`. */
   close(): void;
@@ -64,6 +65,14 @@ class Answerer {
 
   close(): void {
     this.#isClosed = true;
+  }
+
+  /** The client of the target's upstream, where no rule and no permission has to be looked up before this asker is answered. */
+  openTo(target: Target, asker: Asker): UpstreamClient | undefined {
+    const { upstreams, passage, access } = this.#parts;
+    if (this.#isClosed || passage.hasRules) return undefined;
+    const client = upstreams.now(target.upstream);
+    return client !== undefined && access.isOpenTo(client, asker) ? client : undefined;
   }
 
   /**
@@ -96,10 +105,14 @@ class Answerer {
 function manifestAnswers(
   { manifests, passage }: AnsweringParts,
   answerer: Answerer,
-): Pick<Mirror, "manifest" | "headManifest"> {
+): Pick<Mirror, "manifestAtOnce" | "manifest" | "headManifest"> {
   const passing = <T>(asked: Promise<T>, leave: (answer: T) => void): Promise<T> =>
     passage.hasRules ? leaving(asked, leave) : asked;
   return {
+    manifestAtOnce: (target, ask, isHead) => {
+      const client = answerer.openTo(target, ask);
+      return client && manifests.atOnce(client, target, ask, isHead);
+    },
     manifest: (target, ask) =>
       answerer.answer(target, ask, {
         run: (client) =>

@@ -50,6 +50,11 @@ export class CurrentUpstreams {
     return this.#current.get(upstream)?.client.status().circuit === "closed";
   }
 
+  /** For who asks it nothing after this tick; undefined when there is no such upstream. */
+  now(upstream: string): UpstreamClient | undefined {
+    return this.#current.get(upstream)?.client;
+  }
+
   /** undefined when there is no such upstream. */
   hold(upstream: string): HeldClient | undefined {
     const entry = this.#current.get(upstream);

@@ -57,6 +57,40 @@ export class Manifests {
       : await this.#headByDigest(client, target, reference.digest, ask);
   }
 
+  /**
+   * What `get` gives, or with `isHead` what `head` tells, where all of it is in memory and nobody has to be asked or waited for; undefined in
+   * all other cases, and then nothing has happened.
+   */
+  atOnce(
+    client: UpstreamClient,
+    target: ManifestTarget,
+    { accept }: ManifestAsker,
+    isHead: boolean,
+  ): ManifestAnswer | undefined {
+    const { reference } = target;
+    const found =
+      "tag" in reference
+        ? this.#freshTag(client, target, reference.tag, accept)
+        : this.#rememberedDigest(target, reference.digest);
+    if (found === undefined) return undefined;
+    if ("tag" in reference) this.#tagUses.touch(target, reference.tag);
+    if (!isHead) this.#bytes.served(found.manifest.digest);
+    return { ...found, outcome: "hit", warning: undefined };
+  }
+
+  #freshTag(client: UpstreamClient, target: ManifestTarget, tag: string, accept: readonly string[]) {
+    const { upstream, repository } = target;
+    const record = this.#tags.fresh(client, { upstream, repository, tag }, accept);
+    const manifest = record && this.#bytes.remembered(record.digest, record.mediaType);
+    return manifest && { manifest, ageMs: ageOf(record.checkedAt, this.#clock.now()) };
+  }
+
+  #rememberedDigest(target: ManifestTarget, digest: Digest) {
+    if (this.#parts.cooldown.isCooling(target.upstream)) return undefined;
+    const manifest = this.#bytes.rememberedIn(target, digest);
+    return manifest && { manifest, ageMs: 0 };
+  }
+
   /** These were removed: nothing of them is answered from memory any more. */
   forgetHere(tags: readonly TagKey[], digests: readonly Digest[]): void {
     this.#tags.forgetHere(tags);

@@ -127,6 +127,11 @@ export type MirrorStatus = {
  * `client-outdated`, `closed`.
  */
 export interface Mirror {
+  /**
+   * What `manifest` gives, or with `isHead` what `headManifest` tells, where it can be said at once, from memory; undefined in all other cases,
+   * and then nothing has happened. It throws nothing.
+   */
+  manifestAtOnce(target: ManifestTarget, ask: ManifestAsker, isHead: boolean): ManifestAnswer | undefined;
   /** The manifest with its bytes. */
   manifest(target: ManifestTarget, ask: ManifestAsker): Promise<ManifestAnswer>;
   /** The same without bytes: a cold tag costs one upstream HEAD and no GET. */

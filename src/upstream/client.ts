@@ -162,6 +162,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       endpoints: endpoints.standing.map((standing) => endpointStatus(standing, latency, clock)),
       clockAheadMs,
     }),
+    pullBudget: () => rateLimit,
     setOffline(since) {
       offline.set(since);
       if (since !== undefined) transport.cut();

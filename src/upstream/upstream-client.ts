@@ -153,6 +153,8 @@ export interface UpstreamClient {
   viewAnonymously(ask: ViewAsk): Promise<Sight>;
 
   status(): UpstreamStatus;
+  /** The same as the status tells, without the rest of it: asked for with each request for a tag. */
+  pullBudget(): PullBudget | undefined;
   /**
    * From now on nothing is asked, and what is under way ends: every question throws `upstream-unavailable` at once, with what to do. `since` is
    * epoch ms; undefined lifts that.

@@ -6,6 +6,7 @@ import { type ByteRange, lengthOf } from "../../src/bytes/byte-range.ts";
 import { GranaryError } from "../../src/errors.ts";
 import type {
   Asker,
+  ManifestAnswer,
   ManifestAsker,
   ManifestHeadAnswer,
   Mirror,
@@ -59,6 +60,8 @@ export class MemoryMirror implements Mirror {
   statusFailure: Error | undefined;
   /** What is wrong with its store. */
   troubles: readonly string[] = [];
+  /** It has all of its manifests in memory, as hits. */
+  answersAtOnce = false;
   pins = 0;
   readers = 0;
   readonly #manifests = new Map<string, StoredManifest>();
@@ -93,6 +96,12 @@ export class MemoryMirror implements Mirror {
     const digest = digestOf(bytes);
     this.#blobs.set(digest, { bytes, hook, outcome, size, isUnsized });
     return digest;
+  }
+
+  manifestAtOnce(target: ManifestTarget, ask: ManifestAsker): ManifestAnswer | undefined {
+    if (!this.answersAtOnce || this.failure !== undefined) return undefined;
+    const { digest, mediaType, bytes, ...facts } = this.#manifestFor("manifestAtOnce", target, ask);
+    return { manifest: { digest, mediaType, bytes }, ...facts };
   }
 
   async manifest(target: ManifestTarget, ask: ManifestAsker) {

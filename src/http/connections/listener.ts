@@ -9,11 +9,12 @@ import { GranaryError, messageOf } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import { formatErrorBody } from "../../oci/error-body.ts";
+import { KEEP_ALIVE_MS } from "../answers/answer-text.ts";
 import { plainAddress } from "../request-log.ts";
 import type { Admission } from "./admission.ts";
 import type { SentAhead } from "./sent-ahead.ts";
 import { answerHalfClosed, endStalled, endWhenSilent, SILENCE_MS, STALL_MS } from "./silence.ts";
-import { type RequestListener, Turns } from "./turns.ts";
+import { type AtOnce, type RequestListener, Turns } from "./turns.ts";
 
 export type ListenerOptions = {
   readonly port: number;
@@ -52,8 +53,7 @@ export type Listener = {
 const SERVER_OPTIONS = {
   // A request for 1024 ranges is 22.5 KB; Node's default answers it with 431 (docs/protocol.md#connections).
   maxHeaderSize: 128 * 1024,
-  // Go keeps idle connections for 90 s (docs/protocol.md#connections): we must not close first.
-  keepAliveTimeout: 95_000,
+  keepAliveTimeout: KEEP_ALIVE_MS,
   headersTimeout: 60_000,
   // Finds clients that vanished without closing; their Pins would be held for ever.
   keepAlive: true,
@@ -76,6 +76,7 @@ export async function openListener(
   options: ListenerOptions,
   answer: RequestListener,
   commons: ListenerCommons,
+  atOnce?: AtOnce,
 ): Promise<Listener> {
   const { tls, port, host, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
   let { drainMs } = options;
@@ -86,7 +87,7 @@ export async function openListener(
   commons.admission.watch(server);
   const { turns, onStalled } = takeTurns(
     commons.admission.guard(remembering(open, answer)),
-    silenceMs,
+    { silenceMs, atOnce: tls === undefined ? atOnce : undefined },
     commons,
   );
   // With TLS, the end of the inner stream counts: the client's close_notify.
@@ -137,14 +138,18 @@ function openTlsServer(tls: { readonly cert: string; readonly key: string }, por
   }
 }
 
-function takeTurns(answer: RequestListener, silenceMs: number, { sentAhead, episodes }: ListenerCommons) {
+function takeTurns(
+  answer: RequestListener,
+  options: { readonly silenceMs: number; readonly atOnce: AtOnce | undefined },
+  { sentAhead, episodes }: ListenerCommons,
+) {
   const tell = (trouble: string, { remoteAddress }: Socket, message: string) =>
     episodes.trouble(trouble, { client: plainAddress(remoteAddress) }, message);
   const onFlood = (socket: Socket) =>
     tell("requests ahead", socket, "clients send requests and do not read the answers: closing connections");
   const onStalled = (socket: Socket) =>
     tell("stalled clients", socket, "a client reads nothing of its answer: closing its connection");
-  return { turns: new Turns({ answer, silenceMs, onFlood }, sentAhead), onStalled };
+  return { turns: new Turns({ answer, onFlood, ...options }, sentAhead), onStalled };
 }
 
 /** Every response that is not over yet. */

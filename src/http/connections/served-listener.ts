@@ -4,6 +4,7 @@
  */
 import { isDeepStrictEqual } from "node:util";
 import type { Login } from "../../oci/credentials.ts";
+import { AnswersAtOnce } from "../registry/answers-at-once.ts";
 import { LoginCheck } from "../registry/login.ts";
 import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import { clientUrls, exposureOf, type Interfaces, warnOfExposure } from "./exposure.ts";
@@ -59,6 +60,7 @@ export class ServedListener {
       { ...options, ...patience },
       createRequestListener(parts),
       around.commons,
+      new AnswersAtOnce(parts),
     );
     const served = new ServedListener(around, listener, parts, entry);
     served.#warn();

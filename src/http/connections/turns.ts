@@ -3,16 +3,25 @@
  * unread. Node parses everything that arrives, and makes a request and a response of some kilobytes for every thirty bytes sent. So its
  * parser gets the bytes in slices, and none while an answer is open.
  *
+ * A request that came with the same bytes before may be answered without the parser: it is left out only where it stands between two requests, so
+ * that it would have read exactly this one.
+ *
  * It must never keep bytes from the parser while nothing is being answered, nor the bytes of a body that the open request still waits for.
  */
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { AnswersAtOnce } from "../registry/answers-at-once.ts";
 import type { SentAhead } from "./sent-ahead.ts";
 
 export type RequestListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
+/** Gives the answers that need no parser (registry/answers-at-once.ts). */
+export type AtOnce = Pick<AnswersAtOnce, "learn" | "answer">;
+
 type TurnsOptions = {
   readonly answer: RequestListener;
+  /** Undefined where every request goes all the way. */
+  readonly atOnce?: AtOnce | undefined;
   /** How long nothing may move on a connection that has sent ahead: while bytes are unread, its end cannot be seen. */
   readonly silenceMs: number;
   /** Called with each connection that was closed because all clients together had sent too much ahead. */
@@ -74,6 +83,13 @@ class Line {
   /** Requests that were in one slice with it. */
   readonly #waiting: [IncomingMessage, ServerResponse][] = [];
   #ahead = 0;
+  /** How many requests the parser has read, and the last one. */
+  #taken = 0;
+  #last: IncomingMessage | undefined;
+  /** So far each chunk was one whole request without a body, so the parser stands between two of them. */
+  #isOneByOne = true;
+  /** An answer that needed no parser is being written. */
+  #isWriting = false;
 
   constructor(socket: Socket, options: TurnsOptions, sentAhead: SentAhead) {
     this.#socket = socket;
@@ -87,7 +103,7 @@ class Line {
   }
 
   get isAnswering(): boolean {
-    return this.#current !== undefined;
+    return this.#current !== undefined || this.#isWriting;
   }
 
   get isAhead(): boolean {
@@ -95,6 +111,8 @@ class Line {
   }
 
   take(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    this.#taken += 1;
+    this.#last = incoming;
     if (this.#current === undefined) this.#begin(incoming, outgoing);
     else this.#waiting.push([incoming, outgoing]);
   }
@@ -112,11 +130,15 @@ class Line {
 
   #ended(): void {
     this.#current = undefined;
+    this.#goOn();
+  }
+
+  #goOn(): void {
     if (this.#waiting.length > 0 || this.#ahead > 0) this.#sentAhead.later(() => this.#next());
   }
 
   #next(): void {
-    if (this.#socket.destroyed || this.#current !== undefined) return;
+    if (this.#socket.destroyed || this.isAnswering) return;
     const [next] = this.#waiting.splice(0, 1);
     if (next === undefined) this.#readOn();
     else this.#begin(...next);
@@ -124,6 +146,40 @@ class Line {
 
   #feed(chunk: Buffer): void {
     this.#takeBack();
+    const { atOnce } = this.#options;
+    const head = atOnce && this.#isOneByOne ? wholeHead(chunk) : undefined;
+    if (atOnce === undefined || head === undefined) {
+      this.#isOneByOne = false;
+      this.#parseAll(chunk);
+      return;
+    }
+    if (!this.#isBusy && this.#mayLeaveOut && this.#writeAtOnce(head, atOnce)) return;
+    const before = this.#taken;
+    this.#parseAll(chunk);
+    const last = this.#last;
+    this.#isOneByOne = this.#taken === before + 1 && last?.complete === true;
+    if (this.#isOneByOne && last !== undefined) atOnce.learn(head, last);
+  }
+
+  /** The first request of a connection is always the parser's: its limits on time begin with the connection. */
+  get #mayLeaveOut(): boolean {
+    return this.#taken > 0 && !this.isAnswering;
+  }
+
+  /** False where the request has to go all the way. */
+  #writeAtOnce(head: string, atOnce: AtOnce): boolean {
+    const answer = atOnce.answer(head, this.#socket.remoteAddress);
+    if (answer === undefined) return false;
+    this.#isWriting = true;
+    this.#socket.write(answer.text, "latin1", (error) => {
+      answer.over(error === undefined || error === null);
+      this.#isWriting = false;
+      this.#goOn();
+    });
+    return true;
+  }
+
+  #parseAll(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; at += SLICE_BYTES) {
       if (this.#isBusy) {
         this.#putBack(chunk.subarray(at));
@@ -143,7 +199,7 @@ class Line {
 
   /** False while the body of the request is still arriving: it is read on, as far as the code that answers it wants. */
   get #isAnsweringWhole(): boolean {
-    return this.#waiting.length > 0 || this.#current?.complete === true;
+    return this.#isWriting || this.#waiting.length > 0 || this.#current?.complete === true;
   }
 
   #putBack(rest: Buffer): void {
@@ -172,6 +228,15 @@ class Line {
     this.#sentAhead.giveBack(this.#ahead);
     this.#ahead = 0;
   }
+}
+
+const END_OF_HEAD = "\r\n\r\n";
+
+/** The chunk as text, one character for each byte, where it can be the whole head of one request; else undefined. */
+function wholeHead(chunk: Buffer): string | undefined {
+  if (chunk.length > SLICE_BYTES) return undefined;
+  const text = chunk.toString("latin1");
+  return text.indexOf(END_OF_HEAD) === text.length - END_OF_HEAD.length ? text : undefined;
 }
 
 /** RFC 9110, 10.1.1: a body that waits to be asked for. HTTP/1.0 knows no such thing. */

@@ -2,7 +2,7 @@
  * Owns how a manifest is answered: exact bytes, the headers that each client insists on, conditions. Range means nothing
  * here (docs/protocol.md#ranges).
  */
-import type { ManifestAsker, ManifestHeadAnswer } from "../../mirror/mirror.ts";
+import type { ManifestAsker, ManifestHeadAnswer, Mirror } from "../../mirror/mirror.ts";
 import { encodedOf } from "../../oci/digest.ts";
 import type { ManifestTarget } from "../../routing/target.ts";
 import { formatEntityTag, matchesAny } from "../answers/entity-tag.ts";
@@ -15,12 +15,12 @@ export async function answerManifest(request: RegistryRequest, target: ManifestT
   const ask: ManifestAsker = { ...request.asker, accept: parseAccept(incoming.headers.accept) };
   const condition = incoming.headers["if-none-match"];
   if (incoming.method === "HEAD" || condition !== undefined) {
-    const head = await mirror.headManifest(target, ask);
+    const head = headAtOnce(mirror, target, ask) ?? (await mirror.headManifest(target, ask));
     const isHead = incoming.method === "HEAD";
     if (matchesAny(condition, head.digest)) return respondNotModified(request, head);
     if (isHead) return respondHead(request, head);
   }
-  const answer = await mirror.manifest(target, ask);
+  const answer = mirror.manifestAtOnce(target, ask, false) ?? (await mirror.manifest(target, ask));
   const { bytes, digest, mediaType } = answer.manifest;
   account.outcome = answer.outcome;
   account.record?.found(answer.manifest);
@@ -28,6 +28,18 @@ export async function answerManifest(request: RegistryRequest, target: ManifestT
   const headers = withIdentity(request, { digest, mediaType, outcome, warning, ageMs });
   headers.push("Content-Type", mediaType);
   respond(request, 200, headers, bytes);
+}
+
+function headAtOnce(
+  mirror: Mirror,
+  target: ManifestTarget,
+  ask: ManifestAsker,
+): ManifestHeadAnswer | undefined {
+  const found = mirror.manifestAtOnce(target, ask, true);
+  if (found === undefined) return undefined;
+  const { manifest, ...answer } = found;
+  const { digest, mediaType, bytes } = manifest;
+  return { ...answer, digest, mediaType, size: bytes.length };
 }
 
 function respondNotModified(request: RegistryRequest, head: ManifestHeadAnswer): void {
@@ -44,8 +56,9 @@ function respondHead(request: RegistryRequest, head: ManifestHeadAnswer): void {
   respondEmpty(request, 200, headers);
 }
 
-function withIdentity(
-  { isOllama, headers }: RegistryRequest,
+/** The headers by which clients know the manifest, also of one that they have already. */
+export function withIdentity(
+  { isOllama, headers }: Pick<RegistryRequest, "isOllama" | "headers">,
   head: Omit<ManifestHeadAnswer, "size">,
 ): HeaderList {
   const { digest, outcome, warning, ageMs } = head;

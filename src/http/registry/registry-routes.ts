@@ -36,6 +36,10 @@ export type RegistryParts = Observers & {
   readonly records: Records;
 };
 
+/** The answer of the base endpoint, by which clients see that this is a registry. */
+export const BASE_TYPE: readonly string[] = ["Content-Type", "application/json"];
+export const BASE_BODY = "{}";
+
 /** Throws what the router and the Mirror throw; a part of the body may have been sent by then. */
 export function answerRegistry(
   parts: RegistryParts,
@@ -48,7 +52,12 @@ export function answerRegistry(
   const route = router({ ...requestTarget, listenerUpstream, hostHeader });
   account.upstream = route.upstream;
   account.kind = route.target?.kind ?? "base";
-  if (route.target !== undefined) account.record = records.open(recordedOf(incoming, account, route.target));
+  if (route.target !== undefined)
+    account.record = records.open({
+      ...recordedOf(route.target, incoming.method === "HEAD"),
+      client: account.client,
+      userAgent,
+    });
   if (route.overruledNs !== undefined) tellOverruled(parts, route.overruledNs, route.upstream);
   return answerRoute({
     mirror,
@@ -67,14 +76,13 @@ export function answerRegistry(
   });
 }
 
-function recordedOf(incoming: IncomingMessage, { client }: Account, target: Target): RecordedRequest {
+/** What the records keep of a request, but for who sent it. */
+export function recordedOf(target: Target, isHead: boolean): Omit<RecordedRequest, "client" | "userAgent"> {
   const { kind, upstream, repository } = target;
   return {
-    client,
-    userAgent: incoming.headers["user-agent"],
     upstream,
     repository,
-    isHead: incoming.method === "HEAD",
+    isHead,
     kind: kind === "manifest" || kind === "blob" ? kind : "list",
     reference: kind === "manifest" ? target.reference : kind === "blob" ? target : undefined,
   };
@@ -91,7 +99,8 @@ function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): vo
   log.info({ ns: withoutUserInfo(ns), upstream }, message);
 }
 
-function commonHeaders({ ns, upstream }: Route): HeaderList {
+/** The headers of every answer of a route. */
+export function commonHeaders({ ns, upstream }: Route): HeaderList {
   const headers = [...API_VERSION];
   // Which registry answered, for those who asked by ns (distribution-spec, "Registry Proxying").
   if (ns !== undefined) headers.push("OCI-Namespace", upstream);
@@ -102,8 +111,8 @@ function answerRoute(request: RegistryRequest): Promise<void> | void {
   const { target } = request.route;
   switch (target?.kind) {
     case undefined:
-      request.headers.push("Content-Type", "application/json");
-      return respond(request, 200, request.headers, "{}");
+      request.headers.push(...BASE_TYPE);
+      return respond(request, 200, request.headers, BASE_BODY);
     case "manifest":
       return answerManifest(request, target);
     case "blob":

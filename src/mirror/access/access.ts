@@ -68,7 +68,7 @@ export class Access {
     asker: Asker,
     question: GuardedQuestion<T>,
   ): Promise<T> {
-    if (isForAll(client) || asker.loggedIn) return await unlessShared(() => question.run(client));
+    if (this.isOpenTo(client, asker)) return await unlessShared(() => question.run(client));
     const key = keyOf(target);
     this.#absent.check(key);
     try {
@@ -77,6 +77,11 @@ export class Access {
       if (!(error instanceof Hidden) && !isGranaryError(error, "not-found")) throw error;
       throw this.#absent.remember(key, client.upstream.policy.negativeLifetimeMs, unseen(target));
     }
+  }
+
+  /** Whether this asker sees all that the upstream has, so that nothing needs to be asked before an answer. */
+  isOpenTo(client: UpstreamClient, asker: Asker): boolean {
+    return isForAll(client) || asker.loggedIn;
   }
 
   /** What strangers were given of these counts no more: they were removed, and are looked at anew when they come again. */

@@ -44,6 +44,11 @@ export class Links {
     return link;
   }
 
+  /** The same, as far as it is in memory. */
+  remembered(where: RepositoryKey, digest: Digest): Link | undefined {
+    return this.#known.get(keyOf(where, digest));
+  }
+
   async record(where: RepositoryKey, change: LinkChange): Promise<void> {
     await this.#metadata.recordLink(where, change);
     this.#forget(where, change.digest);

@@ -23,7 +23,7 @@ import type { Damage } from "../space/damage.ts";
 import type { Uses } from "../space/uses.ts";
 import { acceptClassOf } from "./accept.ts";
 import { ownFacts } from "./own-facts.ts";
-import { StoredManifests } from "./stored-manifests.ts";
+import { type CachedManifest, StoredManifests } from "./stored-manifests.ts";
 
 export type ManifestParts = {
   readonly metadata: Metadata;
@@ -68,10 +68,18 @@ export class ManifestBytes {
    * neither tells the type.
    */
   async stored(digest: Digest, called: string | undefined): Promise<Manifest | undefined> {
-    const found = await this.#stored.find(digest);
-    if (found === undefined) return undefined;
-    const mediaType = found.statesType ? found.ownType : (called ?? found.ownType);
-    return mediaType === undefined ? undefined : { ...found.manifest, mediaType };
+    return calledManifest(await this.#stored.find(digest), called);
+  }
+
+  /** The same, as far as it is in memory. */
+  remembered(digest: Digest, called: string | undefined): Manifest | undefined {
+    return calledManifest(this.#stored.remembered(digest), called);
+  }
+
+  /** As `storedIn`, where all of that is in memory and nobody has to be asked. */
+  rememberedIn(where: RepositoryKey, digest: Digest): Manifest | undefined {
+    const confirmed = this.#parts.links.remembered(where, digest)?.confirmed;
+    return confirmed && this.remembered(digest, confirmed.mediaType);
   }
 
   /** What we have, if the upstream has said that this repository contains it, or says so now (docs/protocol.md#private-content). */
@@ -215,6 +223,14 @@ export class ManifestBytes {
 /** The user agent that is sent on; "" where the upstream does not answer by it. Only askers who send the same one share an answer. */
 export function sentAgent({ upstream }: UpstreamClient, userAgent: string | undefined): string {
   return upstream.forwardUserAgent ? (userAgent ?? "") : "";
+}
+
+function calledManifest(found: CachedManifest | undefined, called: string | undefined): Manifest | undefined {
+  if (found === undefined) return undefined;
+  const { manifest, statesType, ownType } = found;
+  const mediaType = statesType ? ownType : (called ?? ownType);
+  if (mediaType === undefined) return undefined;
+  return mediaType === manifest.mediaType ? manifest : { ...manifest, mediaType };
 }
 
 export function headOf({ digest, mediaType, bytes }: Manifest): ManifestHead {

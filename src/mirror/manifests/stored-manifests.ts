@@ -19,7 +19,7 @@ type StoredParts = {
 };
 
 /** A manifest in memory, with what it states. */
-type CachedManifest = OwnFacts & { readonly manifest: Manifest; servedAt: number };
+export type CachedManifest = OwnFacts & { readonly manifest: Manifest; servedAt: number };
 
 /** Memory for hot manifests. */
 const CACHE_BYTES = 32 * 1024 * 1024;
@@ -46,6 +46,11 @@ export class StoredManifests {
     const manifest = await this.#parts.metadata.manifest(digest);
     if (manifest === undefined) return undefined;
     return isSoundManifest(manifest) ? this.add(manifest) : await this.#forgetDamaged(digest);
+  }
+
+  /** The same, as far as it is in memory. */
+  remembered(digest: Digest): CachedManifest | undefined {
+    return this.#cache.get(digest);
   }
 
   /** Counts as absent, and is fetched again. */

@@ -11,7 +11,7 @@ export function lifetimeOf(tag: string, client: UpstreamClient): number {
   const { tagLifetimeMs, negativeLifetimeMs } = client.upstream.policy;
   // Such a tag grows at any time (docs/protocol.md#signatures): what it does not list counts as "not there", and is believed no longer than that.
   if (isAttachmentTag(tag)) return Math.min(tagLifetimeMs, negativeLifetimeMs);
-  const budget = client.status().rateLimit;
+  const budget = client.pullBudget();
   const isLow = budget !== undefined && budget.remaining < budget.limit * LOW_BUDGET;
   return tagLifetimeMs * (isLow ? STRETCH : 1);
 }

@@ -33,6 +33,11 @@ export class TagRecords {
     return this.#inMemory.get(nameOf(key)) ?? (await this.#stored(key));
   }
 
+  /** The same, as far as it is in memory. */
+  remembered(key: TagKey): RememberedTag | undefined {
+    return this.#inMemory.get(nameOf(key));
+  }
+
   /** The upstream has said now what the tag means. One that was imported stays so, as long as the upstream names the same digest. */
   async record(
     key: TagKey & Pick<Partial<TagRecord>, "digest" | "importedAt">,

@@ -74,6 +74,17 @@ export class Tags {
       : await ask(accept);
   }
 
+  /** What `resolve` gives where the tag is in memory and fresh, and this client takes what it means; undefined in all other cases. */
+  fresh(
+    client: UpstreamClient,
+    { upstream, repository, tag }: Omit<TagKey, "acceptClass">,
+    accept: readonly string[],
+  ): TagRecord | undefined {
+    const known = this.#records.remembered({ upstream, repository, tag, acceptClass: "" });
+    if (known === undefined || !takes(accept, known.record.mediaType)) return undefined;
+    return this.#records.isFresh(client, known) ? known.record : undefined;
+  }
+
   /** The types to ask with at once, where the union found nothing before and these did: not every pull should cost two questions. */
   async #rememberedBeyond(key: TagKey, accept: readonly string[]): Promise<readonly string[] | undefined> {
     const own = beyondUnion(accept);
