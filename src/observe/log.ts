@@ -83,11 +83,32 @@ function visibleInto(output: Output): Output {
   return { write: (line) => output.write(visibleText(line)) };
 }
 
-/** Pino's own kind of stream, because pino flushes no other kind when the process ends. */
+/** Lines of so many characters are written without waiting for more. */
+const ONE_WRITE = 16 * 1024;
+
+/**
+ * Pino's own kind of stream, because pino flushes no other kind when the process ends. The lines of one round of the event loop go out together:
+ * one write for each of them takes more time than making them.
+ */
 function visibleStandardOutput(): StandardOutput {
   const output = openStandardOutput();
   const write = output.write.bind(output);
-  output.write = (line) => write(visibleText(line));
+  const flushSync = output.flushSync.bind(output);
+  let lines = "";
+  const writeLines = () => {
+    if (lines !== "") write(visibleText(lines));
+    lines = "";
+  };
+  output.write = (line) => {
+    if (lines === "") setImmediate(writeLines);
+    lines += line;
+    if (lines.length >= ONE_WRITE) writeLines();
+    return true;
+  };
+  output.flushSync = () => {
+    writeLines();
+    flushSync();
+  };
   return output;
 }
 

@@ -1,5 +1,8 @@
 /** Shows what a line of the log looks like to whoever reads it or feeds it to a collector. */
+import { execFile } from "node:child_process";
+import { join } from "node:path";
 import { Writable } from "node:stream";
+import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { createLog } from "../../src/observe/log.ts";
 
@@ -23,6 +26,26 @@ test("a JSON line tells its level as a word and its time as an ISO date", () => 
   expect(lines.map(({ level }) => level)).toEqual(["debug", "info", "warn", "error", "info"]);
   for (const { time } of lines) expect(time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   expect(lines[0]).toMatchObject({ port: 5000, msg: "hello" });
+});
+
+test.each([
+  ["ends by itself", ""],
+  ["is ended in the middle of its work", "process.exit(0);"],
+])("all lines reach standard output in their order when the process %s", async (_, end) => {
+  const file = join(import.meta.dirname, "../../src/observe/log.ts");
+  // Less than a pipe holds: what is under way to a full one is lost with the process.
+  const program = `
+    const { createLog } = await import(${JSON.stringify(file)});
+    const log = createLog({ level: "info", format: "json" });
+    for (let n = 0; n < 150; n++) log.info({ n, text: "\\u202e".repeat(20) }, "one of many");
+    setImmediate(() => { log.info({ n: 150 }, "the last"); ${end} });`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", program]);
+  const lines = stdout
+    .trimEnd()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(lines.map(({ n }) => n)).toEqual(Array.from({ length: 151 }, (_, index) => index));
+  expect(stdout).not.toContain("\u202e");
 });
 
 test("a pretty line shows both for people", () => {
