@@ -30,6 +30,7 @@ import { scaleCrowd } from "./measurements/scale-crowd.ts";
 import { scaleIndex } from "./measurements/scale-index.ts";
 import { scaleRanges } from "./measurements/scale-ranges.ts";
 import { slowLine } from "./measurements/slow-line.ts";
+import { slowReaders } from "./measurements/slow-readers.ts";
 import { smallAnswers } from "./measurements/small-answers.ts";
 import { smallMachine } from "./measurements/small-machine.ts";
 import { snapshot } from "./measurements/snapshot.ts";
@@ -54,6 +55,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   smallMachine,
   extractImage,
   slowLine,
+  slowReaders,
   space,
   snapshot,
   pageOpen,
