@@ -4,6 +4,7 @@ import { granary } from "../peers/granary.ts";
 import { nginx } from "../peers/nginx.ts";
 import { takeTurns } from "../rounds.ts";
 import { atLeast, type Row, SERVERS } from "../row.ts";
+import { untilAtRest } from "../support/processor-time.ts";
 import { openSlowReaders } from "../support/slow-readers.ts";
 import { type WarmContender, withWarm } from "./with-warm.ts";
 
@@ -21,7 +22,7 @@ async function rowOf(bench: Bench, warm: readonly WarmContender[]): Promise<Row>
   const { path, size } = bench.material.big;
   const readers = READERS.toLocaleString("en");
   const name = `warm blob (${size / 2 ** 20} MiB), 1 fast stream beside ${readers} slow readers: share of its lone speed`;
-  const { share = {} } = await takeTurns(bench, name, warm, async ({ started: { port } }) => {
+  const { share = {} } = await takeTurns(bench, name, warm, async ({ started: { port, pid } }) => {
     const speed = async () => {
       const report = await bench.runLoad({ port, path, connections: 1, seconds: bench.runSeconds });
       return report.bytes / report.seconds;
@@ -29,6 +30,8 @@ async function rowOf(bench: Bench, warm: readonly WarmContender[]): Promise<Row>
     const alone = await speed();
     const slow = await openSlowReaders(port, path, READERS);
     try {
+      // Until the system's buffers for each of them are full: so long all of them are fast.
+      await untilAtRest(pid);
       return { share: (await speed()) / alone };
     } finally {
       slow.close();

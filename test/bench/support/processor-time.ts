@@ -1,9 +1,14 @@
 /** Owns one number: the processor time of a process and its children, from /proc (Linux only). */
 import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
 
 const GIB = 2 ** 30;
 /** USER_HZ is 100 on every architecture that Node runs on. */
 const TICKS_PER_SECOND = 100;
+/** A twentieth of a core. */
+const REST_MS = 400;
+const REST_TICKS = 2;
+const MOST_LOOKS = 50;
 
 /** Seconds of the processor for each GiB of what a process did meanwhile, or what the children did that this process has waited for. */
 export async function processorPerGib<T extends { readonly bytes: number }>(
@@ -15,6 +20,17 @@ export async function processorPerGib<T extends { readonly bytes: number }>(
   const result = await run();
   const processor = (look() - before) / TICKS_PER_SECOND / (result.bytes / GIB);
   return { ...result, processor };
+}
+
+/** Resolves when the process has used next to no processor time for a while: what it was given to do is done. Throws when it never rests. */
+export async function untilAtRest(pid: number): Promise<void> {
+  for (let look = 0, before = processorTicks(pid); look < MOST_LOOKS; look++) {
+    await setTimeout(REST_MS);
+    const now = processorTicks(pid);
+    if (now - before <= REST_TICKS) return;
+    before = now;
+  }
+  throw new Error("the server does not come to rest");
 }
 
 /** So far, of all threads, of the living tree below it, and of what each has already reaped. Throws when it is gone. */
