@@ -17,7 +17,7 @@ export type OpenedRange = {
   /** True when the origin answered 200 to a ranged ask: `range` is then `[0, size)` (F15). */
   readonly rangeBlind: boolean;
   /**
-   * The bytes, to be read once; each chunk is the reader's own, who may give its memory back (bytes/slab.ts). Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
+   * The bytes, to be read once; each chunk is the reader's own, who may take its memory back. Throws `upstream-unavailable` when the connection breaks, stalls or ends short.
    * Leaving a begun iteration early (`return()`) closes the connection.
    */
   readonly body: AsyncIterable<Uint8Array>;

@@ -4,7 +4,6 @@
  * halve the speed of a fill, and readers would be woken for every packet (F14).
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
-import { giveBack } from "../bytes/slab.ts";
 import type { Clock, Timer } from "../observe/clock.ts";
 import type { Partial } from "../store/partial.ts";
 
@@ -78,7 +77,7 @@ export class Gather {
         this.#chunks = [];
         this.#pending = 0;
         await this.#partial.write(range.start, chunks);
-        for (const chunk of chunks) giveBack(chunk);
+        for (const chunk of chunks) free(chunk);
         this.#offset = range.end;
         this.#arrived(range);
       } while (this.#pending >= WAKE_BYTES || (this.#ending && this.#pending > 0));
@@ -89,4 +88,14 @@ export class Gather {
     }
     if (this.#pending > 0 && this.#failure === undefined) this.#writeSoon();
   }
+}
+
+/**
+ * Frees the memory of a written chunk at once. Network buffers are 64 KiB each, live for a short time, and lie outside of V8's heap. Left
+ * to the garbage collector they cause a full collection every 20 MiB, which takes a third of a fill's processor time. A chunk that is only a
+ * part of its buffer is left alone, since the rest may be in use.
+ */
+function free(chunk: Uint8Array): void {
+  const { buffer } = chunk;
+  if (buffer instanceof ArrayBuffer && chunk.byteLength === buffer.byteLength) buffer.transfer(0);
 }

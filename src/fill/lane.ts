@@ -155,8 +155,8 @@ async function receive(opened: OpenedRange, work: LaneWork): Promise<void> {
  */
 async function isFollowed(opened: OpenedRange, { claim, signal, widen }: LaneWork): Promise<boolean> {
   if (opened.hasArrived === undefined) return false;
-  // What the kernel holds for us is read in one turn of the event loop, and may be handed over at its end.
-  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
+  // What the kernel holds for us is read in one turn of the event loop.
+  await new Promise((resolve) => setImmediate(resolve));
   if (signal.aborted || !opened.hasArrived()) return false;
   widen(Math.min(claim.at + 1, opened.range.end));
   return claim.remaining > 0;

@@ -8,7 +8,6 @@ import type { Policy } from "../policy.ts";
 import { guardLookup } from "./address-guard.ts";
 import { mendedConnector, type OnUnsound } from "./mended-socket.ts";
 import type { HttpProxy, Proxies } from "./proxies.ts";
-import { readInSlabs } from "./socket-reads.ts";
 import { secureContextOf, type TlsMaterial } from "./trust.ts";
 
 export type DispatcherOptions = {
@@ -65,7 +64,6 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
     secureContext,
     timeout,
     lookup: guardLookup(isInternal, lookup),
-    ...readInSlabs(),
   });
   const direct = new Agent({ ...common, connect: mended(connector) });
   const through = ({ url }: HttpProxy) =>
