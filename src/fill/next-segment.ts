@@ -64,8 +64,7 @@ const LAST_MS = 500;
  * 3. else, if the blob is to be completed, the first free gap from 0.
  *
  * A segment ends at the nearest of: `limitAt(start, isWaitedFor)` bytes (`isWaitedFor` is true under rule 1), the next present byte, the
- * next claim, the end of the blob (F6), and the end of the wanted range if its client has named the ranges that it wants, or has asked for one
- * in the midst of nothing.
+ * next claim, the end of the blob (F6), and the end of the wanted range if its client has named the ranges that it wants.
  */
 export function nextSegment(
   size: number,
@@ -77,9 +76,7 @@ export function nextSegment(
   const waits = [...demand.waits];
   const uncovered = waits.find((wait) => claimAt(claims, wait.start) === undefined);
   const wanted =
-    uncovered === undefined
-      ? ahead(size, present, claims, { ...demand, waits })
-      : boundedBy(uncovered, size, present);
+    uncovered === undefined ? ahead(size, present, claims, { ...demand, waits }) : boundedBy(uncovered, size);
   if (wanted === undefined) return undefined;
   const { start } = wanted;
   const limit = Math.max(1, limitAt(start, uncovered !== undefined));
@@ -108,14 +105,8 @@ function ahead(
   return start === undefined ? undefined : { start, end: size };
 }
 
-/**
- * What follows the range that a reader asked for is fetched with it where the reader goes on from bytes that are here: it, or its next request,
- * will want that too. A range in the midst of nothing is one of many scattered ones, and most of what follows it would be for nobody.
- */
-function boundedBy({ start, end, ahead }: Wanted, size: number, present: RangeSet): ByteRange {
-  if (ahead !== undefined) return { start, end };
-  const goesOn = start === 0 || present.has(start - 1);
-  return { start, end: goesOn ? size : Math.min(size, Math.max(end, start + SMALLEST)) };
+function boundedBy({ start, end, ahead }: Wanted, size: number): ByteRange {
+  return { start, end: ahead === undefined ? size : end };
 }
 
 /** The first byte of `within` that is neither present nor claimed. */

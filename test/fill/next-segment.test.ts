@@ -50,18 +50,6 @@ describe("the next segment", () => {
     expect(nextSegment(SIZE, new RangeSet(), [], demand([range(995, SIZE)]), ten)).toEqual(range(995, SIZE));
   });
 
-  test("ends with the range of a reader in the midst of nothing, and goes on past it where its reader goes on", () => {
-    const size = 2 ** 30;
-    const at = 2 ** 29;
-    const next = (wait: ByteRange, present: RangeSet) =>
-      nextSegment(size, present, [], demand([wait]), () => 2 ** 20);
-    const long = range(at, at + 100_000);
-    expect(next(long, new RangeSet())).toEqual(long);
-    expect(next(range(at, at + 10), new RangeSet())).toEqual(range(at, at + 65_536));
-    expect(next(long, RangeSet.of([range(at - 10, at)]))).toEqual(range(at, at + 2 ** 20));
-    expect(next(range(0, 10), new RangeSet())).toEqual(range(0, 2 ** 20));
-  });
-
   test("for a reader that has said which ranges it wants, ends with each, and nothing between them is fetched", () => {
     const ahead = [range(300, 304), range(600, 700)];
     const waits = [{ ...range(100, 105), ahead }];
