@@ -52,8 +52,12 @@ export function commands(): Promise<Command[]> {
   return Promise.all(Object.values(COMMANDS).map((make) => make()));
 }
 
+/** Asks for the program's version, and for no command. */
+const VERSION = ["-V", "--version"];
+
 /** Those that a command line needs whose first word is `word`: one, or all of them where none is called so. */
 export async function commandsFor(word: string | undefined): Promise<Command[]> {
+  if (word !== undefined && VERSION.includes(word)) return [];
   const isOne = word !== undefined && word !== COMPLETION && Object.hasOwn(COMMANDS, word);
   const make = isOne ? COMMANDS[word] : undefined;
   return make === undefined ? await commands() : [await make()];

@@ -7,9 +7,9 @@ import { get, type IncomingMessage, type RequestOptions } from "node:http";
 import { get as getTls } from "node:https";
 import { TLSSocket } from "node:tls";
 import { Command } from "commander";
-import { findConfig } from "../config/config-file.ts";
 import { readCertificates } from "../config/files.ts";
-import { type ListenerPlace, loadPlace } from "../config/load.ts";
+import { findConfig } from "../config/find-config.ts";
+import type { ListenerPlace } from "../config/load.ts";
 import { GranaryError } from "../errors.ts";
 import { plainWords } from "../oci/error-body.ts";
 import { parseJsonObject, textOf } from "../oci/json-value.ts";
@@ -65,6 +65,7 @@ function sentenceOf(url: string, status: number, troubles: readonly string[]): s
 }
 
 async function askedBy({ url, config, caFile }: HealthFlags): Promise<Asked> {
+  const { loadPlace } = await import("../config/load.ts");
   if (url === undefined) return atPlace(await loadPlace(await findConfig(config, process.env), process.env));
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new GranaryError("reference-invalid", `"${url}" is not a URL such as http://127.0.0.1:5000.`);

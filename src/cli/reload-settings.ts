@@ -2,7 +2,7 @@
  * Owns the reload of a running server: its settings are found and read as at the start, the options of its command line still win, every part
  * takes what it can, and one line of the log says what came of it.
  */
-import { findConfig } from "../config/config-file.ts";
+import { findConfig } from "../config/find-config.ts";
 import { loadAgain } from "../config/load.ts";
 import { NamedFiles } from "../config/named-files.ts";
 import type { Settings } from "../config/settings.ts";

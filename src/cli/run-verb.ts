@@ -12,7 +12,6 @@ import { type CommonFlags, libraryOptionsOf } from "./common-options.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { catchSignals } from "./interruption.ts";
 import { printAnswer, tell, tellFailure, type VerbAnswer } from "./output.ts";
-import { progressBar } from "./progress-bar.ts";
 import { amountOf, type ProgressDisplay } from "./progress-display.ts";
 import { progressLines } from "./progress-lines.ts";
 
@@ -49,7 +48,7 @@ export async function runShown<T>(
   run: (controls: VerbControls) => Promise<T>,
 ): Promise<T | undefined> {
   const { signal, exitCode, release } = catchSignals();
-  const display = displayOf(command.opts<CommonFlags>());
+  const display = await displayOf(command.opts<CommonFlags>());
   // Before a second signal can end the process: it would leave the terminal without a cursor.
   signal.addEventListener("abort", display.end);
   let fetched: Progress | undefined;
@@ -73,10 +72,12 @@ export async function runShown<T>(
 }
 
 /** A bar on a terminal, lines in a pipe, nothing when quiet. */
-export function displayOf({ quiet }: Pick<CommonFlags, "quiet">): ProgressDisplay {
+export async function displayOf({ quiet }: Pick<CommonFlags, "quiet">): Promise<ProgressDisplay> {
   if (quiet === true) return { report: () => undefined, end: () => undefined };
   const { stderr } = process;
-  return canDraw(stderr) ? progressBar(stderr, systemClock) : progressLines(stderr, systemClock);
+  if (!canDraw(stderr)) return progressLines(stderr, systemClock);
+  const { progressBar } = await import("./progress-bar.ts");
+  return progressBar(stderr, systemClock);
 }
 
 /** A dumb terminal (an editor's, a serial line's) moves no cursor. */

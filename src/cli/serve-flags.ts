@@ -1,6 +1,6 @@
 /** Owns what the options of `granary serve` change of the settings, and what is wrong with them in the words of who typed them. Pure. */
 import { isIP } from "node:net";
-import { DEFAULT_ADMIN, parseAdminPlace } from "../config/sections/admin.ts";
+import { DEFAULT_ADMIN, parseAdminPlace } from "../config/admin-place.ts";
 import type { AdminSettings, ListenerSettings, Settings } from "../config/settings.ts";
 import { misused } from "./exit-code.ts";
 

@@ -5,7 +5,8 @@
 import { formatDuration } from "../bytes/units.ts";
 import type { ClientSettings, Settings } from "../config/settings.ts";
 import { formatPlatform } from "../oci/platform.ts";
-import { parseSchedule, timeText } from "../schedule/schedule.ts";
+import { parseSchedule } from "../schedule/schedule.ts";
+import { timeText } from "../schedule/time-text.ts";
 
 /** For scripts: patterns in their canonical spelling, durations in milliseconds, times as epoch ms. */
 export type ServePlans = {

@@ -5,16 +5,17 @@
 import { Command } from "commander";
 import { formatBytes } from "../bytes/units.ts";
 import type { Job } from "../http/admin/routes/jobs-routes.ts";
-import {
-  type VerifyAnswer,
-  verifyBegunSchema,
-  verifyReportSchema,
-} from "../http/admin/routes/verify-routes.ts";
+import type { VerifyAnswer } from "../http/admin/routes/verify-routes.ts";
 import { type AdminFlags, asAdminVerb } from "./admin/admin-options.ts";
 import { askServer } from "./admin/ask-server.ts";
 import { CTRL_C, failureOf, followJob, printDetached } from "./admin/follow-job.ts";
 import { exitCodeOf } from "./exit-code.ts";
 import { printJson, printLine, tellFailure } from "./output.ts";
+
+const verifyBegunSchema = async () =>
+  (await import("../http/admin/routes/verify-routes.ts")).verifyBegunSchema;
+const verifyReportSchema = async () =>
+  (await import("../http/admin/routes/verify-routes.ts")).verifyReportSchema;
 
 type VerifyFlags = AdminFlags & { readonly repair?: boolean; readonly detach?: boolean };
 
@@ -49,12 +50,12 @@ async function run(pattern: string | undefined, flags: VerifyFlags, command: Com
     const { job: begun } = await client.ask(verifyBegunSchema, question);
     if (flags.detach === true) return printDetached(begun, flags);
     const job = await followJob(client, begun, flags);
-    if (job !== undefined) printEnd(job, flags);
+    if (job !== undefined) await printEnd(job, flags);
   });
 }
 
-function printEnd(job: Job, flags: VerifyFlags): void {
-  const report = verifyReportSchema.safeParse(job.result).data;
+async function printEnd(job: Job, flags: VerifyFlags): Promise<void> {
+  const report = (await verifyReportSchema()).safeParse(job.result).data;
   if (report === undefined) {
     const failure = failureOf(job);
     tellFailure(failure);

@@ -1,8 +1,7 @@
 /**
- * Owns the configuration file: where it is looked for, and how the whole of it or one section is read, filled in from the environment
+ * Owns the configuration file: how the whole of it or one section is read, filled in from the environment
  * and checked against the schema. It fills in no defaults; load.ts does.
  */
-import { access } from "node:fs/promises";
 import type { z } from "zod";
 import type { Environment } from "../environment.ts";
 import { GranaryError } from "../errors.ts";
@@ -14,22 +13,6 @@ import { readText } from "./files.ts";
 import { keysAt } from "./keys-of-schema.ts";
 import { readYaml } from "./read-yaml.ts";
 import { type ConfigFile, fileSchema } from "./schema.ts";
-
-export const USUAL_CONFIG = "/etc/granary/granary.yaml";
-
-/**
- * The file to use when the command line names none: $GRANARY_CONFIG, then the usual path if a file is there. undefined stands for the
- * built-in settings. All verbs look in the same places. A named file that does not exist is an error of whoever reads it.
- */
-export async function findConfig(named: string | undefined, env: Environment): Promise<string | undefined> {
-  if (named !== undefined) return named;
-  const { GRANARY_CONFIG: fromEnv } = env;
-  if (fromEnv !== undefined && fromEnv !== "") return fromEnv;
-  return await access(USUAL_CONFIG).then(
-    () => USUAL_CONFIG,
-    () => undefined,
-  );
-}
 
 /** The whole file. Each variable that is filled in is added to `filled`. Throws `config-invalid`. */
 export async function readConfig(file: string, env: Environment, filled: Filled): Promise<ConfigFile> {

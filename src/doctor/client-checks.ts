@@ -1,5 +1,6 @@
 /** Owns the clients that the doctor knows, and which of them are on this machine. */
 import { lookThrough } from "../files/disk.ts";
+import { CHECKED_KINDS, type CheckedKind } from "../setup/client-kinds.ts";
 import { CLIENT_SETUPS } from "../setup/setup-client.ts";
 import type { ClientCheck, ClientContext } from "./client-check.ts";
 import { containerdCheck } from "./clients/containerd.ts";
@@ -10,26 +11,19 @@ import { type Observation, says } from "./observation.ts";
 import { type PullProof, provePull } from "./prove-pull.ts";
 import { findProgram } from "./run-program.ts";
 
-export const CLIENT_CHECKS = {
+const CLIENT_CHECKS: Readonly<Record<CheckedKind, ClientCheck>> = {
   docker: dockerCheck,
   containerd: containerdCheck,
   podman: podmanCheck,
   k3s: k3sCheck,
   buildkit: buildkitCheck,
   ollama: ollamaCheck,
-} satisfies Partial<Record<keyof typeof CLIENT_SETUPS, ClientCheck>>;
-
-export type CheckedKind = keyof typeof CLIENT_CHECKS;
-
-function isCheckedKind(name: string): name is CheckedKind {
-  return Object.hasOwn(CLIENT_CHECKS, name);
-}
+};
 
 /** Those of which a program or the usual file is on this machine. */
 export async function clientsHere(env: ClientContext["env"]): Promise<CheckedKind[]> {
-  const kinds = Object.keys(CLIENT_CHECKS).filter(isCheckedKind);
-  const here = await Promise.all(kinds.map((kind) => isHere(kind, env)));
-  return kinds.filter((_, index) => here[index] === true);
+  const here = await Promise.all(CHECKED_KINDS.map((kind) => isHere(kind, env)));
+  return CHECKED_KINDS.filter((_, index) => here[index] === true);
 }
 
 async function isHere(kind: CheckedKind, env: ClientContext["env"]): Promise<boolean> {

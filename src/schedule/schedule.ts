@@ -5,6 +5,7 @@
 import { Cron } from "croner";
 import { GranaryError } from "../errors.ts";
 import { nearestTo } from "./nearest-schedule.ts";
+import { timeText } from "./time-text.ts";
 
 export type Schedule = {
   /** As it was written. */
@@ -17,7 +18,6 @@ export type Schedule = {
 const WORDS = ["hourly", "daily", "weekly", "monthly", "yearly"];
 /** Longer texts are no schedules. */
 const MOST_LENGTH = 200;
-const WEEKDAYS = ["Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"];
 
 /**
  * Throws `config-invalid`: what is wrong, the nearest good schedule, and when that would come next after `now` (epoch ms). The clause has no
@@ -60,12 +60,4 @@ function nextTimes(text: string, time: number, count: number): number[] {
 
 function wordOf(text: string): string {
   return text.trim().toLowerCase().replace(/^@/, "");
-}
-
-/** "Sun 2026-11-29 03:00", in the time of this machine. */
-export function timeText(time: number): string {
-  const at = new Date(time);
-  const two = (value: number) => String(value).padStart(2, "0");
-  const day = `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${WEEKDAYS[at.getDay()]} ${day} ${two(at.getHours())}:${two(at.getMinutes())}`;
 }

@@ -2,11 +2,12 @@
 import { chmod, mkdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { type CheckedKind, checkClient } from "../../src/doctor/client-checks.ts";
+import { checkClient } from "../../src/doctor/client-checks.ts";
 import type { Observation } from "../../src/doctor/observation.ts";
 import { refusalOf } from "../../src/doctor/refusal-of.ts";
 import { GranaryError } from "../../src/errors.ts";
 import { parseReference } from "../../src/oci/reference.ts";
+import type { CheckedKind } from "../../src/setup/client-kinds.ts";
 import { type MemoryServerOptions, serveMemory } from "../support/serve-memory.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";

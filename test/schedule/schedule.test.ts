@@ -1,7 +1,8 @@
 /** Shows how schedules are read, what a bad one is told, and that a timetable keeps to them whatever the date does. */
 import { describe, expect, test } from "vitest";
 import { isGranaryError, messageOf } from "../../src/errors.ts";
-import { parseSchedule, timeText } from "../../src/schedule/schedule.ts";
+import { parseSchedule } from "../../src/schedule/schedule.ts";
+import { timeText } from "../../src/schedule/time-text.ts";
 import { Timetable, type TimetableEntry } from "../../src/schedule/timetable.ts";
 import { FakeClock } from "../support/fake-clock.ts";
 

@@ -5,15 +5,19 @@
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { GranaryError } from "../../errors.ts";
-import { errorSchema } from "../../http/admin/admin-error.ts";
+
+const errorSchema = async () => (await import("../../http/admin/admin-error.ts")).errorSchema;
 
 /** Values of undefined are left out; a list is the same name several times. */
 export type Query = Readonly<
   Record<string, string | number | boolean | readonly (string | number)[] | undefined>
 >;
 
-/** Checks what came: a schema of a route. */
-export type Shape<T> = { parse(value: unknown): T };
+/** Loads what checks an answer: a schema of a route. Who gets no answer need not wait for it. */
+export type Shape<T> = () => Promise<{ parse(value: unknown): T }>;
+
+/** What an answer is that was checked by it. */
+export type AnswerOf<S extends Shape<unknown>> = ReturnType<Awaited<ReturnType<S>>["parse"]>;
 
 export type AdminQuestion = {
   readonly method: "GET" | "POST" | "PUT" | "DELETE";
@@ -64,7 +68,7 @@ export class AdminClient {
   /** The whole answer. Throws the error that the server answers. */
   async ask<T>(shape: Shape<T>, question: AdminQuestion): Promise<T> {
     const { body } = await this.#open(question);
-    return this.#checked(shape, await this.#text(body, question.signal));
+    return await this.#checked(shape, await this.#text(body, question.signal));
   }
 
   /** The bytes of an answer as they come; what it ends with is the caller's to know. */
@@ -102,7 +106,7 @@ export class AdminClient {
       for await (const line of createInterface({ input: Readable.from(body, { objectMode: false }) })) {
         const [, name, value = ""] = /^(event|data): (.*)$/s.exec(line) ?? [];
         if (name === "event") kind = value;
-        else if (name === "data" && kind === "snapshot") yield this.#checked(shape, value);
+        else if (name === "data" && kind === "snapshot") yield await this.#checked(shape, value);
       }
     } catch (error) {
       throw this.#broken(signal, error);
@@ -114,7 +118,7 @@ export class AdminClient {
     const sent = chunks ?? (body === undefined ? undefined : JSON.stringify(body));
     const exchange = await this.#way.send(method, `${path}${queryOf(query)}`, sent, signal);
     if (exchange.status < 400) return exchange;
-    throw refusalOf(await this.#text(exchange.body, signal), exchange.status, this.where);
+    throw await refusalOf(await this.#text(exchange.body, signal), exchange.status, this.where);
   }
 
   async #text(body: AsyncIterable<Uint8Array>, signal: AbortSignal | undefined): Promise<string> {
@@ -125,9 +129,10 @@ export class AdminClient {
     }
   }
 
-  #checked<T>(shape: Shape<T>, text: string): T {
+  async #checked<T>(shape: Shape<T>, text: string): Promise<T> {
+    const schema = await shape();
     try {
-      return shape.parse(JSON.parse(text));
+      return schema.parse(JSON.parse(text));
     } catch (cause) {
       const sentence = `What answers at ${this.where} is no Granary, or one of another version: its answer is not understood.`;
       throw new GranaryError("upstream-protocol", sentence, { cause, saysWhatToDo: true });
@@ -147,8 +152,8 @@ function stopped(): GranaryError {
 }
 
 /** Somebody else's server may answer at an address: its words are not shown. */
-function refusalOf(text: string, status: number, where: string): GranaryError {
-  const parsed = errorSchema.safeParse(jsonOf(text));
+async function refusalOf(text: string, status: number, where: string): Promise<GranaryError> {
+  const parsed = (await errorSchema()).safeParse(jsonOf(text));
   if (parsed.success) return new GranaryError(parsed.data.error.code, parsed.data.error.message);
   const sentence = `${where} answered ${status}, and not as the admin face of a Granary does.`;
   return new GranaryError("upstream-protocol", sentence, { saysWhatToDo: true });

@@ -1,6 +1,6 @@
 /** Owns the options of every command that asks a Granary: which one is meant, with which token, and how the answer is printed. */
 import { type Command, Option } from "commander";
-import { USUAL_CONFIG } from "../../config/config-file.ts";
+import { USUAL_CONFIG } from "../../config/find-config.ts";
 import { withExamples } from "../help.ts";
 
 export type AdminFlags = {

@@ -1,5 +1,5 @@
 /** Owns a storage directory that a command opens itself, where no server runs: the admin face over it, in this process. */
-import { findConfig } from "../../config/config-file.ts";
+import { findConfig } from "../../config/find-config.ts";
 import { loadWithoutSecrets } from "../../config/load.ts";
 import type { Settings } from "../../config/settings.ts";
 import { createAdminApp } from "../../http/admin/app.ts";

@@ -5,9 +5,9 @@
  */
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { findConfig } from "../../config/config-file.ts";
+import { DEFAULT_STORAGE } from "../../config/defaults.ts";
 import { readCertificates, readText } from "../../config/files.ts";
-import { loadStorage } from "../../config/load.ts";
+import { findConfig } from "../../config/find-config.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import { lookAt } from "../../files/disk.ts";
 import { isTooLongForSocket } from "../../store/control-socket.ts";
@@ -138,7 +138,10 @@ function checkedToken(text: string | undefined, file: string | undefined): strin
 }
 
 async function configuredDirectory({ config }: AdminFlags): Promise<string> {
-  return (await loadStorage(await findConfig(config, process.env), process.env)).directory;
+  const file = await findConfig(config, process.env);
+  if (file === undefined) return DEFAULT_STORAGE.directory;
+  const { loadStorage } = await import("../../config/load.ts");
+  return (await loadStorage(file, process.env)).directory;
 }
 
 function nobody(directory: string, socket: string, isAskedAlone: boolean): GranaryError {

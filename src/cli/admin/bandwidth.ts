@@ -1,14 +1,18 @@
 /** Owns `granary bandwidth`: the limits that hold and what flows, and a limit for a while. */
 import { Command } from "commander";
-import type { z } from "zod";
 import { formatBytes, parseDuration, parseRate } from "../../bytes/units.ts";
 import { isGranaryError } from "../../errors.ts";
-import { bandwidthChangeSchema, bandwidthSchema } from "../../http/admin/routes/bandwidth-routes.ts";
 import { misused } from "../exit-code.ts";
 import { type Fact, formatFacts } from "../facts.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
+import type { AnswerOf } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const bandwidthChangeSchema = async () =>
+  (await import("../../http/admin/routes/bandwidth-routes.ts")).bandwidthChangeSchema;
+const bandwidthSchema = async () =>
+  (await import("../../http/admin/routes/bandwidth-routes.ts")).bandwidthSchema;
 
 type Flags = AdminFlags & { readonly for?: string };
 
@@ -74,10 +78,10 @@ function read(parse: () => number): number {
   }
 }
 
-type Change = z.infer<typeof bandwidthChangeSchema>;
+type Change = AnswerOf<typeof bandwidthChangeSchema>;
 type Temporary = Change["set"][number];
 
-function factsOf({ total, upstreams, temporary, flows }: z.infer<typeof bandwidthSchema>): Fact[] {
+function factsOf({ total, upstreams, temporary, flows }: AnswerOf<typeof bandwidthSchema>): Fact[] {
   const limits = Object.entries(upstreams).map(([name, rate]) => `${name}: ${formatBytes(rate)} per second`);
   const flowing = Object.entries(flows).map(([name, rate]) => `${name}: ${formatBytes(rate)} per second`);
   return [

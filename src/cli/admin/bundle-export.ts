@@ -4,19 +4,21 @@
  */
 import { once } from "node:events";
 import { Command, Option } from "commander";
-import { z } from "zod";
 import { unframed } from "../../bundle/frames.ts";
 import { formatBytes } from "../../bytes/units.ts";
 import { writeOutput } from "../../client/archives/create/output-file.ts";
 import { GranaryError } from "../../errors.ts";
-import { errorSchema } from "../../http/admin/admin-error.ts";
-import { exportReportSchema } from "../../http/admin/routes/export-routes.ts";
+import { asObject } from "../../oci/json-value.ts";
 import { misused } from "../exit-code.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import { runShown, type VerbControls } from "../run-verb.ts";
-import type { AdminClient, AdminQuestion } from "./admin-client.ts";
+import type { AdminClient, AdminQuestion, AnswerOf } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const errorSchema = async () => (await import("../../http/admin/admin-error.ts")).errorSchema;
+const exportReportSchema = async () =>
+  (await import("../../http/admin/routes/export-routes.ts")).exportReportSchema;
 
 type ExportFlags = AdminFlags & {
   readonly platform?: readonly string[];
@@ -24,7 +26,7 @@ type ExportFlags = AdminFlags & {
   readonly fetch: boolean;
 };
 
-type ExportReport = z.infer<typeof exportReportSchema>;
+type ExportReport = AnswerOf<typeof exportReportSchema>;
 
 const STANDARD_OUTPUT = "-";
 
@@ -113,8 +115,6 @@ async function exportTo(
   return told;
 }
 
-const endSchema = z.union([errorSchema, z.object({}).strict()]);
-
 /** Throws the failure that ended it on the other side. */
 async function* wholeBundle(
   client: AdminClient,
@@ -129,8 +129,10 @@ async function* wholeBundle(
     yield chunk;
     came(chunk.length);
   }
-  const told = endSchema.parse(end);
-  if ("error" in told) throw new GranaryError(told.error.code, told.error.message);
+  const told = (await errorSchema()).safeParse(end);
+  if (told.success) throw new GranaryError(told.data.error.code, told.data.error.message);
+  // A good end says nothing.
+  if (Object.keys(asObject(end) ?? { end }).length > 0) throw told.error;
 }
 
 async function writeOut(chunks: AsyncIterable<Uint8Array>): Promise<void> {

@@ -1,15 +1,16 @@
 /** Owns `granary events`: what happened, and with --follow what happens. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { Command, Option } from "commander";
-import { eventsSchema } from "../../http/admin/routes/past-event-routes.ts";
 import { systemClock } from "../../observe/clock.ts";
 import { EVENT_KINDS, type EventKind } from "../../records/event.ts";
 import { lineCount } from "../line-count.ts";
 import { formatMoment } from "../moment.ts";
 import { printJson, printLine } from "../output.ts";
-import type { AdminClient } from "./admin-client.ts";
+import type { AdminClient, AnswerOf } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const eventsSchema = async () => (await import("../../http/admin/routes/past-event-routes.ts")).eventsSchema;
 
 type EventsFlags = AdminFlags & {
   readonly kind?: EventKind;
@@ -18,7 +19,7 @@ type EventsFlags = AdminFlags & {
   readonly after?: string;
 };
 
-type Item = ReturnType<typeof eventsSchema.parse>["items"][number];
+type Item = AnswerOf<typeof eventsSchema>["items"][number];
 
 const PATH = "/api/v1/events/past";
 const EVERY_MS = 1_000;

@@ -1,17 +1,18 @@
 /** Owns `granary evict`: what would go next when room is needed, and letting it go now. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import {
-  evictAnswerSchema,
-  evictedByJobSchema,
-  type MadeRoomAnswer,
-} from "../../http/admin/routes/removing-routes.ts";
+import type { MadeRoomAnswer } from "../../http/admin/routes/removing-routes.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { usedWords } from "./content-words.ts";
 import { CTRL_C, failureOf, followJob } from "./follow-job.ts";
 import { type RowColumn, tableLines } from "./row-table.ts";
+
+const evictAnswerSchema = async () =>
+  (await import("../../http/admin/routes/removing-routes.ts")).evictAnswerSchema;
+const evictedByJobSchema = async () =>
+  (await import("../../http/admin/routes/removing-routes.ts")).evictedByJobSchema;
 
 const SHORT = 19;
 
@@ -45,7 +46,7 @@ async function run(flags: EvictFlags, command: Command): Promise<void> {
     }
     const job = await followJob(client, answer.job, flags);
     if (job === undefined) return;
-    const result = evictedByJobSchema.safeParse(job.result).data;
+    const result = (await evictedByJobSchema()).safeParse(job.result).data;
     if (result === undefined) throw failureOf(job);
     if (job.state !== "done") process.exitCode = 1;
     if (flags.json === true) printJson(job);

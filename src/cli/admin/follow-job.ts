@@ -4,7 +4,7 @@
  */
 import type { Progress } from "../../client/fetching/progress.ts";
 import { GranaryError } from "../../errors.ts";
-import { type Job, jobSchema } from "../../http/admin/routes/jobs-routes.ts";
+import type { Job } from "../../http/admin/routes/jobs-routes.ts";
 import { foregroundClock } from "../../observe/clock.ts";
 import { visibleLine } from "../../observe/visible-text.ts";
 import { sleep } from "../../waiting/sleep.ts";
@@ -12,6 +12,8 @@ import { catchSignals, type Interruption } from "../interruption.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import { canDraw, displayOf } from "../run-verb.ts";
 import type { AdminClient } from "./admin-client.ts";
+
+const jobSchema = async () => (await import("../../http/admin/routes/jobs-routes.ts")).jobSchema;
 
 export const CTRL_C = `
 Ctrl-C leaves the job running in the server: granary jobs follow ID shows it again, granary jobs stop ID ends it.`;
@@ -26,7 +28,7 @@ export async function followJob(
 ): Promise<Job | undefined> {
   const interruption = catchSignals();
   const { signal } = interruption;
-  const display = displayOf({ quiet });
+  const display = await displayOf({ quiet });
   signal.addEventListener("abort", display.end);
   const told = new NotesToTell(quiet);
   try {
@@ -67,7 +69,7 @@ async function left(client: AdminClient, job: Job, { exitCode }: Interruption): 
   return undefined;
 }
 
-const jobEndSchema = { parse: (value: unknown) => value };
+const jobEndSchema = async () => ({ parse: (value: unknown) => value });
 
 /** Of a command that was told not to wait. */
 export function printDetached(

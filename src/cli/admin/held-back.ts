@@ -1,10 +1,13 @@
 /** Owns `granary held-back` and `granary approve`: what is too new to pass, and letting it through all the same. */
 import { Command } from "commander";
-import { approvalSchema, type HeldView, heldBackSchema } from "../../http/admin/routes/passage-routes.ts";
+import type { HeldView } from "../../http/admin/routes/passage-routes.ts";
 import { formatFacts } from "../facts.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const approvalSchema = async () => (await import("../../http/admin/routes/passage-routes.ts")).approvalSchema;
+const heldBackSchema = async () => (await import("../../http/admin/routes/passage-routes.ts")).heldBackSchema;
 
 export function heldBackCommand(): Command {
   const command = new Command("held-back")

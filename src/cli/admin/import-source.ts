@@ -8,21 +8,14 @@ import { hostedNames, rootOf } from "../../bundle/attached-names.ts";
 import type { ListedName } from "../../bundle/bundle-index.ts";
 import { textOfName } from "../../bundle/bundle-name.ts";
 import { hostPlatform } from "../../client/images/host-platform.ts";
-import {
-  type ArchiveKind,
-  openArchiveImports,
-  openStreamImports,
-} from "../../client/imports/archive-imports.ts";
+import type { ArchiveKind } from "../../client/imports/archive-imports.ts";
 import type { ImportSource } from "../../client/imports/import-source.ts";
-import { openOllamaImports } from "../../client/imports/ollama-imports.ts";
 import { openRegistryImports } from "../../client/imports/registry-imports.ts";
 import { GranaryError } from "../../errors.ts";
-import { sourceFor } from "../../library/default-source.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { parsePlatform } from "../../oci/platform.ts";
 import { DOCKER_HUB, isRepositoryName, parseReference } from "../../oci/reference.ts";
 import { OLLAMA_REGISTRY } from "../../ollama/model-name.ts";
-import { openDirectoryImports } from "../../other-directory.ts";
 import { matches, parsePattern } from "../../routing/name-pattern.ts";
 import type { RoutedUpstream } from "../../routing/routing.ts";
 import { misused } from "../exit-code.ts";
@@ -54,6 +47,10 @@ export async function openImportSource(
   { platform, insecure, config }: SourceFlags,
   signal: AbortSignal,
 ): Promise<ImportSource> {
+  const { openStreamImports, openArchiveImports } = await import("../../client/imports/archive-imports.ts");
+  const { openOllamaImports } = await import("../../client/imports/ollama-imports.ts");
+  const { openDirectoryImports } = await import("../../other-directory.ts");
+  const { sourceFor } = await import("../../library/default-source.ts");
   const [, kind = "", place = ""] = /^([a-z-]+):(.*)$/s.exec(text) ?? [];
   const archive = ARCHIVES[kind];
   if ((platform !== undefined || insecure !== undefined) && kind !== "registry")

@@ -5,21 +5,21 @@
 import { homedir } from "node:os";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
-import type { z } from "zod";
 import type { ListedName } from "../../bundle/bundle-index.ts";
 import { formatBytes } from "../../bytes/units.ts";
-import { bundleOf } from "../../client/imports/bundle-of.ts";
 import type { ImportSource } from "../../client/imports/import-source.ts";
 import { GranaryError } from "../../errors.ts";
-import { importReportSchema } from "../../http/admin/routes/import-routes.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import { printJson, printLine } from "../output.ts";
 import { runShown, type VerbControls } from "../run-verb.ts";
-import type { AdminClient } from "./admin-client.ts";
+import type { AdminClient, AnswerOf } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { chosenNames, openImportSource, SOURCES } from "./import-source.ts";
 import { renamedSource } from "./renamed-source.ts";
+
+const importReportSchema = async () =>
+  (await import("../../http/admin/routes/import-routes.ts")).importReportSchema;
 
 type ImportFlags = AdminFlags & {
   readonly as?: string;
@@ -28,7 +28,7 @@ type ImportFlags = AdminFlags & {
   readonly platform?: readonly string[];
 };
 
-type ImportReport = z.infer<typeof importReportSchema>;
+type ImportReport = AnswerOf<typeof importReportSchema>;
 
 export function importCommand(): Command {
   const command = new Command("import")
@@ -125,6 +125,7 @@ async function importFrom(
   flags: ImportFlags & { readonly from: string | undefined },
   { signal, onProgress }: VerbControls,
 ): Promise<ImportReport> {
+  const { bundleOf } = await import("../../client/imports/bundle-of.ts");
   const query = { replace: flags.replace === true, as: flags.as, from: flags.from };
   const ask = (wanted: Iterable<Digest>, dryRun: boolean, came: (bytes: number) => void) =>
     client.ask(importReportSchema, {

@@ -1,14 +1,8 @@
 /** Owns `granary jobs`: the long work of a running Granary, listed, shown, followed and stopped. */
 import { Command } from "commander";
 import { formatBytes, formatDuration } from "../../bytes/units.ts";
-import {
-  type Job,
-  type JobBrief,
-  jobListSchema,
-  jobSchema,
-  stoppedSchema,
-} from "../../http/admin/routes/jobs-routes.ts";
-import { timeText } from "../../schedule/schedule.ts";
+import type { Job, JobBrief } from "../../http/admin/routes/jobs-routes.ts";
+import { timeText } from "../../schedule/time-text.ts";
 import { misused } from "../exit-code.ts";
 import { type Fact, formatFacts } from "../facts.ts";
 import { withExamples } from "../help.ts";
@@ -16,6 +10,10 @@ import { columnsOfOutput, formatJson, printJson, printLine } from "../output.ts"
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { CTRL_C, followJob } from "./follow-job.ts";
+
+const jobListSchema = async () => (await import("../../http/admin/routes/jobs-routes.ts")).jobListSchema;
+const jobSchema = async () => (await import("../../http/admin/routes/jobs-routes.ts")).jobSchema;
+const stoppedSchema = async () => (await import("../../http/admin/routes/jobs-routes.ts")).stoppedSchema;
 
 const ID = ["<id>", "its number, as granary jobs list shows it"] as const;
 

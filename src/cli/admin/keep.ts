@@ -1,18 +1,17 @@
 /** Owns `granary keep` and `granary unkeep`: what is never evicted, now and in the future. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import {
-  type KeepChange,
-  type KeepRulesAnswer,
-  keepChangeSchema,
-  keepRulesSchema,
-} from "../../http/admin/routes/keep-routes.ts";
+import type { KeepChange, KeepRulesAnswer } from "../../http/admin/routes/keep-routes.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { amountWords, counted } from "./content-words.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
 import { type RowColumn, tableLines } from "./row-table.ts";
+
+const keepChangeSchema = async () =>
+  (await import("../../http/admin/routes/keep-routes.ts")).keepChangeSchema;
+const keepRulesSchema = async () => (await import("../../http/admin/routes/keep-routes.ts")).keepRulesSchema;
 
 const PATH = "/api/v1/keep";
 

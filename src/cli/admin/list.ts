@@ -1,14 +1,17 @@
 /** Owns `granary list`: what is stored, how much of it is here, when it was used and by whom. */
 import { Command, Option } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import { type ContentsAnswer, contentsSchema } from "../../http/admin/routes/contents-routes.ts";
-import { CONTENT_SORTS } from "../../mirror/contents/list-contents.ts";
+import type { ContentsAnswer } from "../../http/admin/routes/contents-routes.ts";
+import { CONTENT_SORTS } from "../../mirror/contents/content-sorts.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { hereWords, nameWords, usedWords } from "./content-words.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
 import { type RowColumn, tableLines } from "./row-table.ts";
+
+const contentsSchema = async () =>
+  (await import("../../http/admin/routes/contents-routes.ts")).contentsSchema;
 
 type ListFlags = AdminFlags & {
   readonly sort?: string;

@@ -1,11 +1,14 @@
 /** Owns `granary offline`: upstreams are set offline and back, or listed. */
 import { Argument, Command } from "commander";
-import type { z } from "zod";
-import { offlineChangeSchema, offlineSchema } from "../../http/admin/routes/offline-routes.ts";
 import { misused } from "../exit-code.ts";
 import { printJson, printLine } from "../output.ts";
+import type { AnswerOf } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const offlineChangeSchema = async () =>
+  (await import("../../http/admin/routes/offline-routes.ts")).offlineChangeSchema;
+const offlineSchema = async () => (await import("../../http/admin/routes/offline-routes.ts")).offlineSchema;
 
 export function offlineCommand(): Command {
   const command = new Command("offline")
@@ -51,13 +54,13 @@ async function run(
   });
 }
 
-function listed(offline: z.infer<typeof offlineSchema>["offline"]): string {
+function listed(offline: AnswerOf<typeof offlineSchema>["offline"]): string {
   return offline
     .map(({ upstream, since }) => `${upstream} is offline since ${new Date(since).toISOString()}.`)
     .join("\n");
 }
 
-function sayingOf(state: "on" | "off", { changed, dryRun }: z.infer<typeof offlineChangeSchema>): string {
+function sayingOf(state: "on" | "off", { changed, dryRun }: AnswerOf<typeof offlineChangeSchema>): string {
   const be = dryRun === true ? "would be" : changed.length === 1 ? "is" : "are";
   const names = changed.join(", ");
   if (changed.length === 0) return "That changes nothing.";

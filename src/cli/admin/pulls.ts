@@ -1,7 +1,8 @@
 /** Owns `granary pulls`: who pulls and pulled what, and how it went. */
 import { Command, Option } from "commander";
 import { formatBytes, formatDuration } from "../../bytes/units.ts";
-import { PULL_STATES, type PullItem, pullsSchema } from "../../http/admin/routes/pull-routes.ts";
+import { PULL_STATES } from "../../http/admin/query-words.ts";
+import type { PullItem } from "../../http/admin/routes/pull-routes.ts";
 import { systemClock } from "../../observe/clock.ts";
 import { lineCount } from "../line-count.ts";
 import { formatMoment } from "../moment.ts";
@@ -9,6 +10,8 @@ import { printJson, printLine } from "../output.ts";
 import { formatTable } from "../table.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const pullsSchema = async () => (await import("../../http/admin/routes/pull-routes.ts")).pullsSchema;
 
 type PullsFlags = AdminFlags & {
   readonly state?: PullItem["state"];

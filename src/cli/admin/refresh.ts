@@ -1,11 +1,14 @@
 /** Owns `granary refresh`: tags count as old, and their upstreams are asked what they mean now. */
 import { Command } from "commander";
-import { type RefreshedAnswer, refreshedSchema } from "../../http/admin/routes/contents-routes.ts";
+import type { RefreshedAnswer } from "../../http/admin/routes/contents-routes.ts";
 import { printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { nameWords } from "./content-words.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
+
+const refreshedSchema = async () =>
+  (await import("../../http/admin/routes/contents-routes.ts")).refreshedSchema;
 
 const SHORT = 19;
 

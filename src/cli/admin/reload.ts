@@ -1,10 +1,12 @@
 /** Owns `granary reload`: a running server uses what its settings say now, and the command says what that changes. */
 import { Command } from "commander";
-import { type ReloadAnswer, reloadSchema } from "../../http/admin/routes/reload-routes.ts";
+import type { ReloadAnswer } from "../../http/admin/routes/reload-routes.ts";
 import { formatFacts } from "../facts.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const reloadSchema = async () => (await import("../../http/admin/routes/reload-routes.ts")).reloadSchema;
 
 export function reloadCommand(): Command {
   const command = new Command("reload")

@@ -2,17 +2,18 @@
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
 import type { Job } from "../../http/admin/routes/jobs-routes.ts";
-import {
-  type RemovedAnswer,
-  removeAnswerSchema,
-  removedByJobSchema,
-} from "../../http/admin/routes/removing-routes.ts";
+import type { RemovedAnswer } from "../../http/admin/routes/removing-routes.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { counted, nameWords } from "./content-words.ts";
 import { CTRL_C, failureOf, followJob } from "./follow-job.ts";
 import { PATTERN_HELP } from "./pattern-help.ts";
+
+const removeAnswerSchema = async () =>
+  (await import("../../http/admin/routes/removing-routes.ts")).removeAnswerSchema;
+const removedByJobSchema = async () =>
+  (await import("../../http/admin/routes/removing-routes.ts")).removedByJobSchema;
 
 type RemoveFlags = AdminFlags & {
   readonly unusedFor?: string;
@@ -53,15 +54,15 @@ async function run(pattern: string, flags: RemoveFlags, command: Command): Promi
     const answer = await client.ask(removeAnswerSchema, { method: "POST", path, query: { dryRun }, body });
     if ("job" in answer) {
       const job = await followJob(client, answer.job, flags);
-      if (job !== undefined) printRemovedBy(job, json === true);
+      if (job !== undefined) await printRemovedBy(job, json === true);
     } else if (json === true) printJson(answer);
     else for (const line of linesOf(answer)) printLine(line);
   });
 }
 
 /** A job that was stopped has removed a part. */
-function printRemovedBy(job: Job, isJson: boolean): void {
-  const removed = removedByJobSchema.safeParse(job.result).data;
+async function printRemovedBy(job: Job, isJson: boolean): Promise<void> {
+  const removed = (await removedByJobSchema()).safeParse(job.result).data;
   if (removed === undefined) throw failureOf(job);
   if (job.state !== "done") process.exitCode = 1;
   if (isJson) {

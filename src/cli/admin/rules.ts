@@ -1,15 +1,14 @@
 /** Owns `granary rules`, `granary allow` and `granary deny`: which images may pass, and what a change of that would mean. */
 import { Command } from "commander";
 import { formatDuration } from "../../bytes/units.ts";
-import {
-  type RuleChange,
-  type RuleView,
-  ruleChangeSchema,
-  rulesSchema,
-} from "../../http/admin/routes/passage-routes.ts";
+import type { RuleChange, RuleView } from "../../http/admin/routes/passage-routes.ts";
 import { printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const ruleChangeSchema = async () =>
+  (await import("../../http/admin/routes/passage-routes.ts")).ruleChangeSchema;
+const rulesSchema = async () => (await import("../../http/admin/routes/passage-routes.ts")).rulesSchema;
 
 type ChangeFlags = AdminFlags & { readonly remove?: boolean };
 

@@ -1,7 +1,7 @@
 /** Owns `granary show`: one repository or tag with its images, their layers, which part of each is here, and who pulled it. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import { type ShownAnswer, shownSchema } from "../../http/admin/routes/contents-routes.ts";
+import type { ShownAnswer } from "../../http/admin/routes/contents-routes.ts";
 import { NO_PLATFORM } from "../../mirror/contents/content-parts.ts";
 import { type Fact, formatFacts } from "../facts.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
@@ -10,6 +10,8 @@ import { askServer } from "./ask-server.ts";
 import { amountWords, counted, hereWords, nameWords, usedWords } from "./content-words.ts";
 import { type RowColumn, tableLines } from "./row-table.ts";
 import { fillMap } from "./top/fill-map.ts";
+
+const shownSchema = async () => (await import("../../http/admin/routes/contents-routes.ts")).shownSchema;
 
 type ShownName = ShownAnswer["names"][number];
 type Image = ShownName["images"][number];

@@ -1,13 +1,15 @@
 /** Owns `granary status`: what a running Granary does now, on one screen. */
 import { Command } from "commander";
 import { formatBytes, formatDuration } from "../../bytes/units.ts";
-import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
+import type { Status } from "../../http/admin/routes/status-routes.ts";
 import { type Fact, formatFacts } from "../facts.ts";
 import { formatMoment } from "../moment.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { budgetWords, failureWords, latencyWords } from "./upstream-words.ts";
+
+const statusSchema = async () => (await import("../../http/admin/routes/status-routes.ts")).statusSchema;
 
 export function statusCommand(): Command {
   const command = new Command("status")

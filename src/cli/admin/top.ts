@@ -3,13 +3,15 @@
  * line. It leaves the terminal as it found it, however it ends.
  */
 import { Command } from "commander";
-import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
+import type { Status } from "../../http/admin/routes/status-routes.ts";
 import { catchSignals } from "../interruption.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import type { AdminClient } from "./admin-client.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { topScreen } from "./top/top-screen.ts";
+
+const statusSchema = async () => (await import("../../http/admin/routes/status-routes.ts")).statusSchema;
 
 export function topCommand(): Command {
   const command = new Command("top")

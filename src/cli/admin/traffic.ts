@@ -1,12 +1,15 @@
 /** Owns `granary traffic`: how much was served, fetched and saved, by time, by name or by client. */
 import { Command, Option } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import { TRAFFIC_GROUPS, type TrafficAnswer, trafficSchema } from "../../http/admin/routes/traffic-routes.ts";
+import { TRAFFIC_GROUPS } from "../../http/admin/query-words.ts";
+import type { TrafficAnswer } from "../../http/admin/routes/traffic-routes.ts";
 import { lineCount } from "../line-count.ts";
 import { printJson, printLine } from "../output.ts";
 import { type Column, formatTable } from "../table.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+
+const trafficSchema = async () => (await import("../../http/admin/routes/traffic-routes.ts")).trafficSchema;
 
 type TrafficFlags = AdminFlags & {
   readonly by: TrafficAnswer["by"];

@@ -3,12 +3,13 @@
  * is where it is without settings, on this machine. A token is sent only to what has answered as a Granary, and with no question that is
  * answered without.
  */
-import { DEFAULT_ADMIN, parseAdminPlace } from "../../config/sections/admin.ts";
+import { DEFAULT_ADMIN, parseAdminPlace } from "../../config/admin-place.ts";
 import type { Environment } from "../../environment.ts";
 import { isGranaryError } from "../../errors.ts";
-import { statusSchema } from "../../http/admin/routes/status-routes.ts";
 import { AdminClient } from "./admin-client.ts";
 import { urlWay } from "./ways.ts";
+
+const statusSchema = async () => (await import("../../http/admin/routes/status-routes.ts")).statusSchema;
 
 /** A program that takes a connection and says nothing is no reason to wait longer. */
 const TIMEOUT_MS = 10_000;

@@ -3,14 +3,8 @@ import { Command } from "commander";
 import { formatBytes, formatDuration } from "../../bytes/units.ts";
 import { readText } from "../../config/files.ts";
 import type { Job } from "../../http/admin/routes/jobs-routes.ts";
-import {
-  type WarmAnswer,
-  type WarmUpsAnswer,
-  warmAnswerSchema,
-  warmResultSchema,
-  warmUpsSchema,
-} from "../../http/admin/routes/warm-routes.ts";
-import { timeText } from "../../schedule/schedule.ts";
+import type { WarmAnswer, WarmUpsAnswer } from "../../http/admin/routes/warm-routes.ts";
+import { timeText } from "../../schedule/time-text.ts";
 import { misused } from "../exit-code.ts";
 import { printJson, printLine, tell } from "../output.ts";
 import type { AdminClient } from "./admin-client.ts";
@@ -18,6 +12,12 @@ import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
 import { counted } from "./content-words.ts";
 import { CTRL_C, followJob, printDetached } from "./follow-job.ts";
+
+const warmAnswerSchema = async () =>
+  (await import("../../http/admin/routes/warm-routes.ts")).warmAnswerSchema;
+const warmResultSchema = async () =>
+  (await import("../../http/admin/routes/warm-routes.ts")).warmResultSchema;
+const warmUpsSchema = async () => (await import("../../http/admin/routes/warm-routes.ts")).warmUpsSchema;
 
 type WarmFlags = AdminFlags & {
   readonly platform?: readonly string[];
@@ -86,7 +86,7 @@ async function run(references: readonly string[], flags: WarmFlags, command: Com
 async function followed(client: AdminClient, begun: Job, flags: WarmFlags): Promise<void> {
   const job = await followJob(client, begun, flags);
   if (job === undefined) return;
-  const result = warmResultSchema.safeParse(job.result).data;
+  const result = (await warmResultSchema()).safeParse(job.result).data;
   if (job.state !== "done" || result === undefined || result.counts.failed > 0) process.exitCode = 1;
   if (flags.json === true) return printJson(job);
   if (result !== undefined) {

@@ -2,7 +2,6 @@
 import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
 import type { FetchedArtifact } from "../../client/artifacts/fetch-artifact.ts";
-import { fetchArtifact } from "../../library/artifacts.ts";
 import { formatReference } from "../../oci/reference.ts";
 import type { CommonFlags } from "../common-options.ts";
 import { asVerb } from "../help.ts";
@@ -23,6 +22,7 @@ export function artifactPullCommand(): Command {
         command,
         { doing: `pulling ${reference}`, keptWhere: `beside ${directory}` },
         async (options) => {
+          const { fetchArtifact } = await import("../../library/artifacts.ts");
           const limits = {
             ...(type !== undefined && { artifactType: type }),
             ...(maxSize !== undefined && { maxBytes: parseBytes(maxSize) }),

@@ -1,7 +1,6 @@
 /** Owns `granary blob fetch`: one blob by its digest, into a file or on to the next program. */
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
-import { fetchBlob, readBlob } from "../../library/blobs.ts";
 import type { LibraryOptions } from "../../library/library-options.ts";
 import type { CommonFlags } from "../common-options.ts";
 import { misused } from "../exit-code.ts";
@@ -46,6 +45,7 @@ async function toFile(
   file: string,
   options: LibraryOptions,
 ): Promise<VerbAnswer> {
+  const { fetchBlob } = await import("../../library/blobs.ts");
   const json = await fetchBlob(repository, digest, file, options);
   const size = formatBytes(json.size);
   const sentence =
@@ -65,6 +65,7 @@ function checkOutput({ json }: CommonFlags): void {
 
 /** The last bytes go out when the digest is known to be right; whoever stops reading before gets an exit code that says so. */
 async function toOutput(repository: string, digest: string, options: LibraryOptions): Promise<VerbAnswer> {
+  const { readBlob } = await import("../../library/blobs.ts");
   process.exitCode = BROKEN_PIPE;
   const size = await readBlob(repository, digest, written, options);
   process.exitCode = 0;

@@ -1,8 +1,9 @@
 /** Owns reading how much of one repository the server of this machine has answered, from the pulls that it keeps. */
 import type { Command } from "commander";
 import type { Served } from "../../doctor/prove-pull.ts";
-import { pullsSchema } from "../../http/admin/routes/pull-routes.ts";
 import { askServer } from "../admin/ask-server.ts";
+
+const pullsSchema = async () => (await import("../../http/admin/routes/pull-routes.ts")).pullsSchema;
 
 /** Enough for what a client's pull can add to them. */
 const LATEST = 20;

@@ -1,14 +1,16 @@
 /** Owns what the doctor finds out about the Granary of this machine: its settings, whether it runs, its storage, listeners and upstreams. */
 import type { Command } from "commander";
 import { formatDuration } from "../../bytes/units.ts";
-import { findConfig } from "../../config/config-file.ts";
+import { findConfig } from "../../config/find-config.ts";
 import { loadSettings } from "../../config/load.ts";
 import type { Settings } from "../../config/settings.ts";
 import { type Observation, says, sentence } from "../../doctor/observation.ts";
 import { messageOf } from "../../errors.ts";
-import { type Status, statusSchema } from "../../http/admin/routes/status-routes.ts";
+import type { Status } from "../../http/admin/routes/status-routes.ts";
 import { askServer } from "../admin/ask-server.ts";
 import { examine } from "./examine.ts";
+
+const statusSchema = async () => (await import("../../http/admin/routes/status-routes.ts")).statusSchema;
 
 export type ServerFlags = {
   readonly config?: string;

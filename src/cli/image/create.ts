@@ -2,7 +2,6 @@
 import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
 import type { CreatedImage } from "../../client/archives/create-image.ts";
-import { createImage } from "../../library/images.ts";
 import { formatReference } from "../../oci/reference.ts";
 import type { CommonFlags } from "../common-options.ts";
 import { asVerb } from "../help.ts";
@@ -20,9 +19,10 @@ export function imageCreateCommand(): Command {
     .requiredOption("--name <name>", "what the image is tagged with, such as org/app:1.2")
     .requiredOption("--output <file>", "the file to write; a file that is there is replaced")
     .action((tars: string[], { name, output }: CreateFlags, command: Command) =>
-      runVerb(command, { doing: `making ${output}` }, async (options) =>
-        answerOf(await createImage(tars, { ...options, name, output }), output),
-      ),
+      runVerb(command, { doing: `making ${output}` }, async (options) => {
+        const { createImage } = await import("../../library/images.ts");
+        return answerOf(await createImage(tars, { ...options, name, output }), output);
+      }),
     );
   return asVerb(
     command,

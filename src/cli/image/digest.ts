@@ -1,6 +1,5 @@
 /** Owns `granary image digest`: which content a reference stands for now. */
 import { Command } from "commander";
-import { imageDigest } from "../../library/images.ts";
 import { formatPlatform } from "../../oci/platform.ts";
 import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
 import { asVerb } from "../help.ts";
@@ -14,6 +13,7 @@ export function imageDigestCommand(): Command {
     .argument(...IMAGE_ARGUMENT)
     .action((reference: string, _: CommonFlags, command: Command) =>
       runVerb(command, { doing: `asking for the digest of ${reference}` }, async (options) => {
+        const { imageDigest } = await import("../../library/images.ts");
         const { digest, kind, platform } = await imageDigest(reference, options);
         const json = { digest, kind, ...(platform !== undefined && { platform: formatPlatform(platform) }) };
         return { json, value: digest };

@@ -3,7 +3,6 @@ import { Command } from "commander";
 import { formatBytes, parseBytes } from "../../bytes/units.ts";
 import type { Extraction } from "../../client/extraction/unpack-image.ts";
 import { parseImageLocation } from "../../client/images/image-location.ts";
-import { extractImage } from "../../library/images.ts";
 import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
 import { misused } from "../exit-code.ts";
 import { asVerb } from "../help.ts";
@@ -43,9 +42,10 @@ export function imageExtractCommand(): Command {
       "for layers until they are unpacked (default: beside the directory)",
     )
     .action((reference: string, directory: string, flags: ExtractFlags, command: Command) =>
-      runVerb(command, wordsOf(reference, directory, flags), async (options) =>
-        answerOf(await extractImage(reference, directory, { ...options, ...extractOptionsOf(flags) })),
-      ),
+      runVerb(command, wordsOf(reference, directory, flags), async (options) => {
+        const { extractImage } = await import("../../library/images.ts");
+        return answerOf(await extractImage(reference, directory, { ...options, ...extractOptionsOf(flags) }));
+      }),
     );
   return asVerb(
     command,

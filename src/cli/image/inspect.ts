@@ -1,7 +1,6 @@
 /** Owns `granary image inspect`: what is known of an image without fetching a layer. */
 import { Command } from "commander";
 import type { InspectedImage } from "../../client/images/inspect-image.ts";
-import { inspectImage } from "../../library/images.ts";
 import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
 import { type Fact, layerLines, sizeWords, valueLines } from "../facts.ts";
 import { asVerb } from "../help.ts";
@@ -16,6 +15,7 @@ export function imageInspectCommand(): Command {
     .argument(...IMAGE_ARGUMENT)
     .action((reference: string, _: CommonFlags, command: Command) =>
       runVerb(command, { doing: `inspecting ${reference}` }, async (options) => {
+        const { inspectImage } = await import("../../library/images.ts");
         const json = await inspectImage(reference, options);
         return { json, value: formatJson(json), facts: (columns) => factsOf(json, columns) };
       }),

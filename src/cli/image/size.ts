@@ -1,7 +1,6 @@
 /** Owns `granary image size`: how much an image weighs. */
 import { Command } from "commander";
-import { imageSize, uncompressedImageSize } from "../../library/images.ts";
-import { type OpenedImage, openImage } from "../../library/open-image.ts";
+import type { OpenedImage } from "../../library/open-image.ts";
 import { formatPlatform, isStated } from "../../oci/platform.ts";
 import { type CommonFlags, IMAGE_ARGUMENT } from "../common-options.ts";
 import { sizeWords } from "../facts.ts";
@@ -20,6 +19,8 @@ export function imageSizeCommand(): Command {
     .option("--uncompressed", "print their size unpacked: fetches every layer, and keeps none")
     .action((reference: string, flags: SizeFlags, command: Command) =>
       runVerb(command, { doing: `measuring ${reference}` }, async (options) => {
+        const { openImage } = await import("../../library/open-image.ts");
+        const { imageSize, uncompressedImageSize } = await import("../../library/images.ts");
         const image = await openImage(reference, options);
         try {
           const compressed = await imageSize(image);

@@ -1,6 +1,5 @@
 /** Owns `granary model digest`: which content a model's name stands for now. */
 import { Command } from "commander";
-import { modelManifest } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
 import { asVerb } from "../help.ts";
@@ -12,6 +11,7 @@ export function modelDigestCommand(): Command {
     .argument(...MODEL_ARGUMENT)
     .action((name: string, _: CommonFlags, command: Command) =>
       runVerb(command, { doing: `asking for the digest of ${name}` }, async (options) => {
+        const { modelManifest } = await import("../../library/models.ts");
         const { reference, manifest } = await modelManifest(name, options);
         const { digest } = manifest;
         return { json: { reference: formatReference(reference), digest }, value: digest };

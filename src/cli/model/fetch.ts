@@ -3,7 +3,6 @@ import { Command } from "commander";
 import { formatBytes } from "../../bytes/units.ts";
 import type { ModelTarget } from "../../client/models/fetch-model.ts";
 import type { FetchedModel } from "../../client/models/model-manifest.ts";
-import { fetchModel } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
 import { misused } from "../exit-code.ts";
@@ -28,9 +27,10 @@ export function modelFetchCommand(): Command {
     .action(async (name: string, path: string | undefined, flags: FetchFlags, command: Command) => {
       const target = targetOf(path, flags);
       const work = { doing: `fetching ${name}`, keptWhere: placeOf(target) };
-      await runVerb(command, work, async (options) =>
-        answerOf(await fetchModel(name, target, options), target),
-      );
+      await runVerb(command, work, async (options) => {
+        const { fetchModel } = await import("../../library/models.ts");
+        return answerOf(await fetchModel(name, target, options), target);
+      });
     });
   return asVerb(
     command,

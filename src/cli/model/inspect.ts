@@ -1,7 +1,6 @@
 /** Owns `granary model inspect`: what is known of a model without its weights. */
 import { Command } from "commander";
 import type { ModelInspection } from "../../client/models/inspect-model.ts";
-import { inspectModel } from "../../library/models.ts";
 import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
 import { type Fact, layerLines, sizeWords, valueLines } from "../facts.ts";
 import { asVerb } from "../help.ts";
@@ -16,6 +15,7 @@ export function modelInspectCommand(): Command {
     .argument(...MODEL_ARGUMENT)
     .action((name: string, _: CommonFlags, command: Command) =>
       runVerb(command, { doing: `inspecting ${name}` }, async (options) => {
+        const { inspectModel } = await import("../../library/models.ts");
         const json = await inspectModel(name, options);
         return { json, value: formatJson(json), facts: (columns) => factsOf(json, columns) };
       }),

@@ -1,6 +1,5 @@
 /** Owns `granary model manifest`: the manifest of a model, byte for byte. */
 import { Command } from "commander";
-import { modelManifest } from "../../library/models.ts";
 import { formatReference } from "../../oci/reference.ts";
 import { type CommonFlags, MODEL_ARGUMENT } from "../common-options.ts";
 import { asVerb } from "../help.ts";
@@ -14,6 +13,7 @@ export function modelManifestCommand(): Command {
     .argument(...MODEL_ARGUMENT)
     .action((name: string, _: CommonFlags, command: Command) =>
       runVerb(command, { doing: `asking for the manifest of ${name}` }, async (options) => {
+        const { modelManifest } = await import("../../library/models.ts");
         const { reference, manifest, ...view } = await modelManifest(name, options);
         const json = { reference: formatReference(reference), digest: manifest.digest, ...view };
         return { json, value: manifest.bytes };

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import type { Environment } from "../../environment.ts";
 import { GranaryError } from "../../errors.ts";
+import { DEFAULT_ADMIN, parseAdminPlace } from "../admin-place.ts";
 import { passwordFrom } from "../files.ts";
 import type { AdminSettings } from "../settings.ts";
 
@@ -43,8 +44,6 @@ export const adminSection = z.union(
 
 type AdminFile = z.infer<typeof adminSection>;
 
-export const DEFAULT_ADMIN = { port: 5080, host: "127.0.0.1", view: "token", hosts: [] } as const;
-
 const SHORTEST_TOKEN = 16;
 
 /**
@@ -78,19 +77,6 @@ function checkedToken(token: string): string {
   throw invalid(
     `admin.token: a token has at least ${SHORTEST_TOKEN} characters: take one from \`openssl rand -hex 32\``,
   );
-}
-
-/** "off", "5080", "0.0.0.0:5080", "[::]:5080"; `what` names the text in the error. Throws `config-invalid`. */
-export function parseAdminPlace(
-  text: string,
-  what: string,
-): "off" | { readonly port: number; readonly host: string } {
-  if (text === "off") return "off";
-  const [, six, four, digits = ""] =
-    /^(?:(?:\[([0-9A-Fa-f:.%\w]+)\]|([\w.-]+)):)?(\d{1,5})$/.exec(text) ?? [];
-  const port = digits === "" ? Number.NaN : Number(digits);
-  if (port <= 65_535) return { port, host: six ?? four ?? DEFAULT_ADMIN.host };
-  throw invalid(`${what} takes a port, an address with a port such as 0.0.0.0:5080, or off, not "${text}"`);
 }
 
 function invalid(message: string): GranaryError {

@@ -13,12 +13,11 @@ import { expiringBy } from "../../waiting/expiry.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, NO_PLATFORM, type Share, shareOfAll } from "./content-parts.ts";
+import type { CONTENT_SORTS } from "./content-sorts.ts";
 import type { FoundPartials } from "./found-partials.ts";
 import { namesOfPattern } from "./names-of-pattern.ts";
 import { repositoryName, type StoredNames } from "./stored-names.ts";
 import type { UsedBy } from "./used-by.ts";
-
-export const CONTENT_SORTS = ["used", "size", "saved", "name"] as const;
 
 export type ContentQuery = {
   readonly pattern?: string | undefined;

@@ -100,7 +100,7 @@ log: { format: pretty, level: debug }
   for (const section of ["clients", "drain", "keep", "listeners", "prefetch", "traffic", "verify", "warm"])
     expect(sections).toContain(section);
   const way = socketWay(layoutOf(directory).socket, directory);
-  const shown = await new AdminClient(way).get(settingsSchema, "/api/v1/settings");
+  const shown = await new AdminClient(way).get(async () => settingsSchema, "/api/v1/settings");
   expect(shown).toMatchObject({
     settings: {
       keep: ["docker.io/library/alpine"],

@@ -1,7 +1,7 @@
 /** Owns the routes of contents: what is stored, what of it is here, and how it leaves. What each means is the Contents port's. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { ShownPart } from "../../../mirror/contents/content-parts.ts";
-import { CONTENT_SORTS } from "../../../mirror/contents/list-contents.ts";
+import { CONTENT_SORTS } from "../../../mirror/contents/content-sorts.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers, cellsSchema, changed, changeQuery, flag, listOf, listQuery } from "../route-shapes.ts";

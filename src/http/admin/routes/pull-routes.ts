@@ -4,10 +4,9 @@ import type { Records } from "../../../records/records.ts";
 import { writtenAddress } from "../../client-network.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
+import { PULL_STATES } from "../query-words.ts";
 import { answers, listOf } from "../route-shapes.ts";
 import { listPlace } from "./page.ts";
-
-export const PULL_STATES = ["running", "done", "failed"] as const;
 
 const count = z.number().int().nonnegative();
 const time = z.number().openapi({ description: "Milliseconds since 1970." });

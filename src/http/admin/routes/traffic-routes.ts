@@ -2,11 +2,11 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
+import { TRAFFIC_GROUPS } from "../query-words.ts";
 import { answers, flag } from "../route-shapes.ts";
 import { listPage } from "./page.ts";
 import { minuteSchema } from "./status-shapes.ts";
 
-export const TRAFFIC_GROUPS = ["day", "hour", "month", "upstream", "repository", "client"] as const;
 const SORTS = ["served", "fetched", "saved", "pulls", "name"] as const;
 const MOST_DAYS = 36_500;
 /** Periods without traffic are made, not read: they are as many as one page can have. */
