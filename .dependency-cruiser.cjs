@@ -123,7 +123,7 @@ const HOMES = [
   [
     "node:fs",
     "^(node:)?fs(/promises)?$",
-    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|config-file)\\.ts$|^src/cli/granary\\.js$|^src/(observe/process-metrics|doctor/run-program|http/admin/page-files)\\.ts$",
+    "^src/(files|store|metadata|client|credentials)/|^src/config/(files|find-config)\\.ts$|^src/cli/granary\\.js$|^src/(observe/process-metrics|doctor/run-program|http/admin/page-files)\\.ts$",
   ],
   ["commander", "node_modules/commander/", "^src/cli/"],
   ["cli-progress", "node_modules/(cli-progress|@types/cli-progress)/", "^src/cli/"],
