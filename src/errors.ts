@@ -44,6 +44,8 @@ export interface ErrorFacts {
   readonly unsentForMs?: number;
   /** True where not even a connection could be made. */
   readonly isUnreachable?: boolean;
+  /** True where the other side ended the connection before a byte of any answer had come on it. */
+  readonly isTurnedAway?: boolean;
   /** The HTTP status that the upstream answered, where one was seen. */
   readonly upstreamStatus?: number;
   /**

@@ -103,6 +103,13 @@ export const ENDPOINT_RETRIES = { firstMs: 60_000, longestMs: 10 * 60_000 } as c
 export const CONNECTION_RETRIES = {
   /** After so long without another refusal one connection more is tried. */
   raiseMs: 5_000,
+  /**
+   * How long a refused request waits to see whether others, which were asked for at the same time, are served. Slow lines take most of a
+   * second for that.
+   */
+  undecidedMs: 2_000,
+  /** How often one request believes that it was turned away for want of a connection: the host may as well fail at this very request. */
+  timesTurnedAway: 8,
   /** A limit under which nothing was asked for this long is forgotten. */
   forgetMs: 30_000,
 } as const;

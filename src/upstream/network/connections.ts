@@ -1,7 +1,8 @@
 /**
  * Owns how many connections to one host are open at once. There is no limit until the host refuses a connection while it serves others;
  * from then on requests wait here for their turn instead of being refused there: small questions first, then what is wanted most urgently,
- * and of equals the oldest. A refusal while nothing is served is an ordinary failure. It opens no connection itself.
+ * and of equals the oldest. Where many are asked for in one moment, the first refusals come before the first answer: what they mean is seen by
+ * what becomes of the others. A refusal beside which nothing is served is an ordinary failure. It opens no connection itself.
  */
 import { isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -24,6 +25,8 @@ export class Connections {
   #most = Number.POSITIVE_INFINITY;
   #refusedAt = 0;
   #queue: Waiting[] = [];
+  /** Called with true at the next answer, and with false when nothing that was asked for can be answered any more. */
+  readonly #undecided = new Set<(isServed: boolean) => void>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -51,21 +54,54 @@ export class Connections {
     signal: AbortSignal,
     wantedFor: WantedFor | undefined,
   ): Promise<T> {
-    for (;;) {
+    for (let away = 0; ; ) {
       await this.#turn(signal, wantedFor);
       try {
         const answer = await attempt();
-        this.#answered += 1;
-        // It was asked for before the limit was known, and given nevertheless.
-        this.#most = Math.max(this.#most, this.#answered);
+        this.#wasAnswered();
         whenOver(answer, () => this.#free(true));
         return answer;
       } catch (error) {
-        const isLimit = this.#showsLimit(error);
+        away += isTurnedAway(error) ? 1 : 0;
+        const isLimit = away <= CONNECTION_RETRIES.timesTurnedAway && this.#showsLimit(error);
         this.#free(false);
-        if (!isLimit) throw error;
+        if (away > CONNECTION_RETRIES.timesTurnedAway) throw error;
+        if (!isLimit && !(await this.#isServedBeside(error, signal))) throw error;
       }
     }
+  }
+
+  #wasAnswered(): void {
+    this.#answered += 1;
+    if (this.#undecided.size > 0) {
+      // Those that are left of the ones that were asked for together are the ones that were taken.
+      this.#lowerTo(this.#open);
+      this.#decide(true);
+    }
+    // It was asked for before the limit was known, and given nevertheless.
+    this.#most = Math.max(this.#most, this.#answered);
+  }
+
+  /** Whether another request, which was under way when this one was refused, is served: then the refusal shows a limit. */
+  #isServedBeside(error: unknown, signal: AbortSignal): Promise<boolean> {
+    if (this.#open === 0) this.#decide(false);
+    if (this.#open === 0 || !isRefusal(error)) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      let stopListening: () => void = () => undefined;
+      const settle = (isServed: boolean) => {
+        this.#undecided.delete(settle);
+        timer.cancel();
+        stopListening();
+        resolve(isServed);
+      };
+      this.#undecided.add(settle);
+      const timer = this.#clock.after(CONNECTION_RETRIES.undecidedMs, () => settle(false));
+      stopListening = onAbort(signal, () => settle(false));
+    });
+  }
+
+  #decide(isServed: boolean): void {
+    for (const settle of [...this.#undecided]) settle(isServed);
   }
 
   /** No await before the place is taken: requests of the same tick must see each other. */
@@ -112,11 +148,17 @@ export class Connections {
 
   /** True when a connection was refused while others are served: the host gives no more than those. */
   #showsLimit(error: unknown): boolean {
-    if (!isGranaryError(error) || error.facts.isUnreachable !== true || this.#answered === 0) return false;
+    if (!isRefusal(error) || this.#answered === 0) return false;
     // Requests under way may be refused as well, so only those that are being served count.
-    this.#most = Math.max(1, Math.min(this.#most, this.#answered));
-    this.#refusedAt = this.#clock.elapsed();
+    this.#lowerTo(this.#answered);
     return true;
+  }
+
+  /** A limit that is known goes down one by one: what was seen of a moment may be the end of a crowd, and not what the host gives. */
+  #lowerTo(seen: number): void {
+    const least = this.#most === Number.POSITIVE_INFINITY ? 1 : this.#most - 1;
+    this.#most = Math.max(1, least, Math.min(this.#most, seen));
+    this.#refusedAt = this.#clock.elapsed();
   }
 
   #raise(): void {
@@ -131,4 +173,13 @@ export class Connections {
     this.#most += 1;
     this.#refusedAt = this.#clock.elapsed();
   }
+}
+
+/** Nothing of the request was read, as far as anybody can know. */
+function isRefusal(error: unknown): boolean {
+  return isTurnedAway(error) || (isGranaryError(error) && error.facts.isUnreachable === true);
+}
+
+function isTurnedAway(error: unknown): boolean {
+  return isGranaryError(error) && error.facts.isTurnedAway === true;
 }

@@ -9,6 +9,7 @@ import { guardLookup } from "./address-guard.ts";
 import { mendedConnector, type OnUnsound } from "./mended-socket.ts";
 import type { HttpProxy, Proxies } from "./proxies.ts";
 import { secureContextOf, type TlsMaterial } from "./trust.ts";
+import { watchedConnector } from "./turned-away.ts";
 
 export type DispatcherOptions = {
   readonly isInternal: boolean;
@@ -58,7 +59,7 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
   const secureContext = secureContextOf(tls);
   const timeout = policy.connectMs;
   const mended = (connector: buildConnector.connector) =>
-    mendedConnector(connector, MAX_HEADER_BYTES, onUnsound);
+    mendedConnector(watchedConnector(connector), MAX_HEADER_BYTES, onUnsound);
   const connector = buildConnector({
     allowH2: false,
     secureContext,

@@ -4,6 +4,7 @@
  */
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { redactUrl } from "../../oci/redact.ts";
+import { wasTurnedAway } from "./turned-away.ts";
 
 /** The other side answered, but not in correct HTTP. */
 const PROTOCOL_CODES = /^(HPE_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RES_)/;
@@ -99,6 +100,7 @@ export function transportError(
       target: doing,
       reason,
       ...(UNREACHABLE.has(code) && { isUnreachable: true }),
+      ...([error, causeOf(error)].some(wasTurnedAway) && { isTurnedAway: true }),
       ...(remedy !== undefined && { saysWhatToDo: true }),
     },
   );

@@ -67,6 +67,63 @@ describe("connections to one host", () => {
     expect(connections.crowd).toBeUndefined();
   });
 
+  it("wait for their turn where all were asked for in one moment, and the refusals came before the first answer", async () => {
+    const clock = new FakeClock();
+    const connections = new Connections(clock);
+    const answers: (() => void)[] = [];
+    const frees: (() => void)[] = [];
+    let open = 0;
+    const attempt = async () => {
+      if (open >= 3) throw refused();
+      open += 1;
+      await new Promise<void>((resolve) => answers.push(resolve));
+      return "answer";
+    };
+    const whenOver = (_answer: string, free: () => void) =>
+      frees.push(() => {
+        open -= 1;
+        free();
+      });
+    const { signal } = new AbortController();
+    const all = Array.from({ length: 20 }, () => connections.use(attempt, whenOver, signal, undefined));
+    await settle();
+    answers.shift()?.();
+    await settle();
+    expect(connections.crowd).toEqual({ most: 3, queued: 17 });
+    while (frees.length > 0 || answers.length > 0) {
+      answers.shift()?.();
+      frees.shift()?.();
+      await settle();
+    }
+    expect(await Promise.all(all)).toHaveLength(20);
+  });
+
+  it("that are refused before any answer are a failure where nothing is answered beside them", async () => {
+    const clock = new FakeClock();
+    const connections = new Connections(clock);
+    const { signal } = new AbortController();
+    const silent = connections.use(
+      () => new Promise<string>(() => undefined),
+      () => undefined,
+      signal,
+      undefined,
+    );
+    silent.catch(() => undefined);
+    const other = connections.use(
+      () => Promise.reject(refused()),
+      () => undefined,
+      signal,
+      undefined,
+    );
+    const outcome = other.then(
+      () => "answered",
+      () => "failed",
+    );
+    await clock.advance(2_000);
+    expect(await outcome).toBe("failed");
+    expect(connections.crowd).toBeUndefined();
+  });
+
   it("serve small questions before bodies that wait", async () => {
     const { frees, ask } = host(new FakeClock(), 1);
     await ask();
