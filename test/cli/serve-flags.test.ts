@@ -147,7 +147,7 @@ test("--check --json is for scripts; a secret that is missing is a sentence", as
     keep: [],
     schedules: [],
     prefetch: [],
-    clients: { maxConnections: 16_384, maxConnectionsPerAddress: 12_288, stallMs: 300_000 },
+    clients: { maxConnections: 16_384, maxConnectionsPerAddress: 12_288, stallMs: 300_000, sendfile: true },
   });
   const without = await run("");
   expect([without.code, without.out]).toEqual([2, ""]);

@@ -74,9 +74,14 @@ describe("a configuration file", () => {
 
   test("says how many connections clients may have, and how long one may take nothing", async () => {
     const { clients } = await load("clients: {maxConnections: 500, stall: 90s}\n");
-    expect(clients).toEqual({ maxConnections: 500, maxConnectionsPerAddress: 12_288, stallMs: 90_000 });
+    expect(clients).toEqual({
+      maxConnections: 500,
+      maxConnectionsPerAddress: 12_288,
+      stallMs: 90_000,
+      sendfile: true,
+    });
     expect(await complaint("clients: {maxConnection: 5}\n")).toContain(
-      "allowed in clients are maxConnections, maxConnectionsPerAddress, stall",
+      "allowed in clients are maxConnections, maxConnectionsPerAddress, stall, sendfile",
     );
   });
 
