@@ -89,10 +89,10 @@ it("the owner is told when what is kept takes more than the database may, and pu
     ),
   ]);
   await world.mirror.contents.unkeep(`${OTHER}/crowd/**`, false);
-  await crowd(5);
+  // Some goes with each write; how many it takes depends on when what is kept was read again.
   await eventually(async () => {
     await crowd(1);
     expect((await world.mirror.status()).troubles).toEqual([]);
+    expect(await world.metadata.size()).toBeLessThanOrEqual(BOUND);
   });
-  expect(await world.metadata.size()).toBeLessThanOrEqual(BOUND);
 });
