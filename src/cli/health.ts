@@ -65,14 +65,18 @@ function sentenceOf(url: string, status: number, troubles: readonly string[]): s
 }
 
 async function askedBy({ url, config, caFile }: HealthFlags): Promise<Asked> {
-  const { loadPlace } = await import("../config/load.ts");
-  if (url === undefined) return atPlace(await loadPlace(await findConfig(config, process.env), process.env));
+  if (url === undefined) {
+    const { loadPlace } = await import("../config/load.ts");
+    return atPlace(await loadPlace(await findConfig(config, process.env), process.env));
+  }
   if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
     throw new GranaryError("reference-invalid", `"${url}" is not a URL such as http://127.0.0.1:5000.`);
   }
   const ca = caFile === undefined ? undefined : await readCertificates(caFile, "--ca-file");
-  const secureContext = secureContextOf(ca === undefined ? undefined : { ca });
-  return { url: new URL("/readyz", url), shown: url, tls: { secureContext }, check: () => undefined };
+  // Only for https: what the system trusts takes thirty milliseconds to read.
+  const isTls = URL.parse(url)?.protocol === "https:";
+  const tls = isTls ? { secureContext: secureContextOf(ca === undefined ? undefined : { ca }) } : {};
+  return { url: new URL("/readyz", url), shown: url, tls, check: () => undefined };
 }
 
 /**

@@ -12,7 +12,7 @@ import { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Credentials } from "../oci/credentials.ts";
 import { JSON_BOUNDS, parseJsonObject, textOf } from "../oci/json-value.ts";
-import { expiringBy } from "../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../waiting/expiry.ts";
 import { HELPER_RETRIES } from "../waiting/retry-numbers.ts";
 import { SingleFlight } from "../waiting/single-flight.ts";
 
@@ -58,7 +58,7 @@ export class CredentialHelpers {
     this.#env = env;
     this.#clock = clock;
     this.#timeoutMs = timeoutMs;
-    this.#answers = new LRUCache({ ...expiringBy(clock), max: MOST_ANSWERS });
+    this.#answers = new LRUCache({ ...expiringBy(clock), ...mostEntries(MOST_ANSWERS) });
     this.#running = new SingleFlight(clock);
   }
 

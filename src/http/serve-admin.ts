@@ -7,7 +7,7 @@ import { GranaryError, isGranaryError, messageOf } from "../errors.ts";
 import { Episodes } from "../observe/episodes.ts";
 import type { Observers } from "../observe/observers.ts";
 import { adminListener } from "./admin/admin-listener.ts";
-import type { AdminApp } from "./admin/app-kind.ts";
+import type { AnsweringApp } from "./admin/app-kind.ts";
 import { Guard, type GuardOptions } from "./admin/guards/guard.ts";
 import { guardedApp } from "./admin/guards/guarded-app.ts";
 import { Admission } from "./connections/admission.ts";
@@ -51,7 +51,7 @@ const DRAIN_MS = 1_000;
  */
 export async function serveAdmin(
   place: AdminPlace,
-  app: AdminApp,
+  app: AnsweringApp,
   observers: Observers,
   keeper: AdminKeeper,
 ): Promise<ServedAdmin | undefined> {

@@ -2,9 +2,10 @@
  * Owns the log: pino, pretty on a terminal, JSON otherwise. Callers never pass URLs with queries, headers or
  * credentials; the redaction here is the second line of defence, not the first.
  */
+import { createRequire } from "node:module";
 import { Writable } from "node:stream";
 import { type Logger, pino } from "pino";
-import pretty from "pino-pretty";
+import type { PinoPretty } from "pino-pretty";
 import { legibleJson, visibleText } from "./visible-text.ts";
 
 export type Log = Logger;
@@ -64,6 +65,8 @@ function hasColours(): boolean {
 
 /** Control characters in names of registries and archives are made visible here; those in the output are our own colours. */
 function prettyInto(output: Output, colorize: boolean): Output {
+  // Loaded only here: thirty files that a server in a container has no use for.
+  const pretty: typeof PinoPretty = createRequire(import.meta.url)("pino-pretty");
   const lines = pretty({
     colorize,
     translateTime: "SYS:HH:MM:ss.l",

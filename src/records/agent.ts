@@ -2,6 +2,7 @@
  * Owns which kind of client a User-Agent stands for. The kinds are a closed list, because clients can send any text. Pure.
  */
 import { LRUCache } from "lru-cache";
+import { mostEntries } from "../waiting/expiry.ts";
 
 /** What the text contains, lower case, and the kind it means; the first one counts. */
 const KINDS: readonly (readonly [string, string])[] = [
@@ -49,7 +50,7 @@ export type Agent = {
 };
 
 /** Of texts that came a moment ago: clients send the same one with each request. */
-const recent = new LRUCache<string, Agent>({ max: 500 });
+const recent = new LRUCache<string, Agent>(mostEntries(500));
 const UNNAMED = readAgent("");
 
 export function agentOf(userAgent: string | undefined): Agent {

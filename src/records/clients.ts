@@ -4,6 +4,7 @@
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../observe/clock.ts";
+import { mostEntries } from "../waiting/expiry.ts";
 import { agentOf } from "./agent.ts";
 import { cut } from "./event.ts";
 
@@ -53,9 +54,9 @@ export type ClientParts = {
 export class Clients {
   readonly #parts: ClientParts;
   /** By address and kind. */
-  readonly #seen = new LRUCache<string, SeenClient>({ max: REMEMBERED });
+  readonly #seen = new LRUCache<string, SeenClient>(mostEntries(REMEMBERED));
   /** By address: what said last who it is. */
-  readonly #named = new LRUCache<string, SeenClient>({ max: REMEMBERED });
+  readonly #named = new LRUCache<string, SeenClient>(mostEntries(REMEMBERED));
 
   constructor(parts: ClientParts) {
     this.#parts = parts;

@@ -11,6 +11,7 @@ import { isRepositoryName, isTag, looksLikeHost } from "../oci/reference.ts";
 import { isModelRepository } from "../ollama/model-name.ts";
 import type { Upstream } from "../upstream/policy.ts";
 import { MOST_QUERY, withoutNs } from "../upstream/registry-url.ts";
+import { mostEntries } from "../waiting/expiry.ts";
 import type { Target } from "./target.ts";
 
 /** What routing needs to know of an upstream. */
@@ -48,7 +49,7 @@ export function createRouter(upstreams: Iterable<RoutedUpstream>): (input: Route
   for (const upstream of upstreams) {
     for (const name of [upstream.name, ...upstream.aliases]) byHost.set(name.toLowerCase(), upstream);
   }
-  const remembered = new LRUCache<string, Route>({ max: REMEMBERED });
+  const remembered = new LRUCache<string, Route>(mostEntries(REMEMBERED));
   return (input) => {
     const key = keyOf(input);
     const known = remembered.get(key);

@@ -13,7 +13,7 @@ import type { Manifest } from "../oci/manifest.ts";
 import { viewManifest } from "../oci/manifest-view.ts";
 import { isIndexType, MANIFEST_UNION } from "../oci/media-types.ts";
 import type { ManifestTarget } from "../routing/target.ts";
-import { expiringBy } from "../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../waiting/expiry.ts";
 import { bringBlobs } from "./bring.ts";
 import { blobsOf, childrenOf, chosen } from "./wanted.ts";
 import { sparesPulls } from "./warm-preview.ts";
@@ -43,7 +43,11 @@ export class Prefetch {
 
   constructor(parts: PrefetchParts) {
     this.#parts = parts;
-    this.#recent = new LRUCache({ max: REMEMBERED, ttl: REMEMBERED_MS, ...expiringBy(parts.clock) });
+    this.#recent = new LRUCache({
+      ...mostEntries(REMEMBERED),
+      ttl: REMEMBERED_MS,
+      ...expiringBy(parts.clock),
+    });
   }
 
   /** None switches it off. */

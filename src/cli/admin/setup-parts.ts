@@ -1,13 +1,13 @@
-/** Owns how a running server answers about setup and health: by the settings and listeners that it has now. */
+/**
+ * Owns how a running server answers about setup and health: by the settings and listeners that it has now. What writes and examines is loaded
+ * when somebody asks for it.
+ */
 import type { Settings } from "../../config/settings.ts";
 import type { AdminParts } from "../../http/admin/admin-parts.ts";
 import type { Serving } from "../../http/serve.ts";
 import type { Mirror } from "../../mirror/mirror.ts";
 import { type ReloadPart, renewing } from "../../reloading/reload-part.ts";
-import { clientBlocks } from "../../setup/client-blocks.ts";
 import type { OfferedListener } from "../../setup/offered-listener.ts";
-import { examine } from "../doctor/examine.ts";
-import { mirrorTarget } from "../setup/mirror-address.ts";
 
 export type SetupParts = Pick<AdminParts, "setup" | "doctor"> & { readonly reloadPart: ReloadPart<Settings> };
 
@@ -21,6 +21,8 @@ export function setupParts(started: Settings, serving: Serving, mirror: Pick<Mir
       blocks: async (client, { address, registries }) => {
         const ask = { serverAddress: address, registry: registries, isElsewhere: true, isOwn: true };
         const { upstreams } = now.settings;
+        const { clientBlocks } = await import("../../setup/client-blocks.ts");
+        const { mirrorTarget } = await import("../setup/mirror-address.ts");
         return await clientBlocks(
           client,
           await mirrorTarget(client, ask, { listeners: listeners(), upstreams }),
@@ -33,6 +35,7 @@ export function setupParts(started: Settings, serving: Serving, mirror: Pick<Mir
         const away = upstreams.filter(({ offlineSince }) => offlineSince !== undefined);
         const offline = new Set(away.map(({ name }) => name));
         const placed = serving.listeners.map(({ entry, port }) => ({ ...entry, port }));
+        const { examine } = await import("../doctor/examine.ts");
         return await examine({ ...now.settings, listeners: placed }, { used: disk.used, offline });
       }),
     },

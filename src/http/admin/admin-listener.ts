@@ -3,13 +3,13 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { getRequestListener, RequestError } from "@hono/node-server";
 import { GranaryError } from "../../errors.ts";
 import { failureAnswer } from "./admin-error.ts";
-import type { AdminApp } from "./app-kind.ts";
+import type { AnsweringApp } from "./app-kind.ts";
 import type { GuardedApp } from "./guards/guarded-app.ts";
 
 /** Answers one request. Never throws. */
 export type AdminListener = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
-export function adminListener(app: Pick<AdminApp | GuardedApp, "fetch">): AdminListener {
+export function adminListener(app: AnsweringApp | Pick<GuardedApp, "fetch">): AdminListener {
   const options = { hostname: "localhost", overrideGlobalObjects: false, errorHandler: unread };
   const answer = getRequestListener(app.fetch, options);
   return (incoming, outgoing) => void answer(incoming, outgoing);

@@ -11,3 +11,6 @@ export type AdminEnvironment = {
 };
 
 export type AdminApp = OpenAPIHono<AdminEnvironment>;
+
+/** What a listener needs of it. */
+export type AnsweringApp = Pick<AdminApp, "fetch">;

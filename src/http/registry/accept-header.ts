@@ -1,12 +1,13 @@
 /** Owns how an Accept header is read. Clients send the same one with each request, so each is read once. */
 import { LRUCache } from "lru-cache";
+import { mostEntries } from "../../waiting/expiry.ts";
 
 const NOTHING: readonly string[] = [];
 const REMEMBERED = 200;
 /** Characters; longer ones are read each time. */
 const LONGEST = 2_000;
 
-const known = new LRUCache<string, readonly string[]>({ max: REMEMBERED });
+const known = new LRUCache<string, readonly string[]>(mostEntries(REMEMBERED));
 
 /**
  * The media types that an Accept header lists: lower case, without parameters; empty when there is no header. Order and q-values mean

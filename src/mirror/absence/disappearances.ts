@@ -5,6 +5,7 @@
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../observe/clock.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 import { TAG_RETRIES } from "../../waiting/retry-numbers.ts";
 
 const { leastApartMs, mostApartMs } = TAG_RETRIES;
@@ -12,7 +13,7 @@ const { leastApartMs, mostApartMs } = TAG_RETRIES;
 export class Disappearances {
   readonly #clock: Clock;
   /** When each was first said not to be there, of the clock's `elapsed`. */
-  readonly #first = new LRUCache<string, number>({ max: 10_000 });
+  readonly #first = new LRUCache<string, number>(mostEntries(10_000));
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -15,7 +15,6 @@ export class NegativeAnswers {
 
   constructor(clock: Clock) {
     this.#answers = new LRUCache<string, GranaryError>({
-      max: 10_000,
       maxSize: MEMORY_BYTES,
       sizeCalculation: (error, key) => key.length + sizeOf(error),
       ...expiringBy(clock),

@@ -10,7 +10,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Target } from "../../routing/target.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
 import { notFound } from "../absence/not-found.ts";
 import type { Asker } from "../mirror.ts";
@@ -48,7 +48,7 @@ export class Access {
       strangers,
       holds,
       isImported,
-      unclear: new LRUCache({ max: 10_000, ...expiringBy(clock) }),
+      unclear: new LRUCache({ ...mostEntries(10_000), ...expiringBy(clock) }),
     };
     this.#absent = new NegativeAnswers(clock);
   }

@@ -9,6 +9,7 @@ import type { Clock } from "../../observe/clock.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
 import type { Manifest } from "../../oci/manifest.ts";
 import type { BlobHead, UpstreamClient } from "../../upstream/upstream-client.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 import { Semaphore } from "../../waiting/semaphore.ts";
 import { SingleFlight } from "../../waiting/single-flight.ts";
 import { NegativeAnswers } from "../absence/negative-answers.ts";
@@ -20,7 +21,7 @@ const MOST_AT_ONCE = 32;
 
 export class Links {
   readonly #metadata: Metadata;
-  readonly #known = new LRUCache<string, Link>({ max: REMEMBERED });
+  readonly #known = new LRUCache<string, Link>(mostEntries(REMEMBERED));
   readonly #questions: SingleFlight<Link>;
   readonly #absent: NegativeAnswers;
   readonly #turns = new Semaphore(MOST_AT_ONCE);

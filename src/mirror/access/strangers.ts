@@ -12,6 +12,7 @@ import { type Digest, isDigest } from "../../oci/digest.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { unlessHidden } from "../../upstream/registry/absence.ts";
 import type { UpstreamClient, ViewAsk } from "../../upstream/upstream-client.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 import { ACCESS_RETRIES } from "../../waiting/retry-numbers.ts";
 import { type Flight, SingleFlight } from "../../waiting/single-flight.ts";
 import { Disappearances } from "../absence/disappearances.ts";
@@ -39,11 +40,11 @@ export class Strangers {
   readonly #probes: SingleFlight<Digest | undefined>;
   /** Public repositories that have refused strangers once. */
   readonly #refusals: Disappearances;
-  readonly #given = new LRUCache<string, true>({ max: REMEMBERED });
+  readonly #given = new LRUCache<string, true>(mostEntries(REMEMBERED));
   /** What those documents list that strangers were given: they know these names, so they may have them while the upstream cannot be asked. */
   /** What was read before a removal must not be remembered after it. */
   #removals = 0;
-  readonly #listed = new LRUCache<string, true>({ max: REMEMBERED });
+  readonly #listed = new LRUCache<string, true>(mostEntries(REMEMBERED));
 
   constructor(metadata: Metadata, clock: Clock) {
     this.#metadata = metadata;

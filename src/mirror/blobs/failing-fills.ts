@@ -6,7 +6,7 @@ import { LRUCache } from "lru-cache";
 import type { Clock } from "../../observe/clock.ts";
 import type { EventKind } from "../../records/event.ts";
 import type { EventTeller } from "../../records/events.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 
 /** After this time a failure is told of again. */
 const TOLD_MS = 10 * 60_000;
@@ -20,7 +20,7 @@ export class FailingFills {
 
   constructor(events: EventTeller, clock: Clock) {
     this.#events = events;
-    this.#told = new LRUCache({ max: REMEMBERED, ttl: TOLD_MS, ...expiringBy(clock) });
+    this.#told = new LRUCache({ ...mostEntries(REMEMBERED), ttl: TOLD_MS, ...expiringBy(clock) });
   }
 
   /** What a transfer of this blob tells goes through this. */

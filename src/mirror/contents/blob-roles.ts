@@ -7,7 +7,7 @@ import type { PartRows } from "../../metadata/part-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { kindOf, roleOf } from "../../ollama/model-view.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 import type { BlobRole } from "../mirror.ts";
 
 const REMEMBERED = 2_000;
@@ -21,7 +21,7 @@ export class BlobRoles {
 
   constructor(rows: Pick<PartRows, "listedAs">, clock: Clock) {
     this.#rows = rows;
-    this.#known = new LRUCache({ max: REMEMBERED, ttl: BELIEVED_MS, ...expiringBy(clock) });
+    this.#known = new LRUCache({ ...mostEntries(REMEMBERED), ttl: BELIEVED_MS, ...expiringBy(clock) });
   }
 
   /** Undefined where no stored manifest lists it, and where that cannot be read now. Never rejects. */

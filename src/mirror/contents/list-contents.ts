@@ -9,7 +9,7 @@ import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { NamePattern } from "../../routing/name-pattern.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 import { imagesOf, NO_PLATFORM, type Share, shareOfAll } from "./content-parts.ts";
@@ -104,7 +104,7 @@ export class ContentList {
 
   constructor(parts: ListParts) {
     this.#parts = parts;
-    this.#sums = new LRUCache({ max: MOST_LISTED, ttl: ORDER_MS, ...expiringBy(parts.clock) });
+    this.#sums = new LRUCache({ ...mostEntries(MOST_LISTED), ttl: ORDER_MS, ...expiringBy(parts.clock) });
   }
 
   /** Throws `not-found` with what comes near where a pattern matches nothing, `reference-invalid`, `route-unknown`. */

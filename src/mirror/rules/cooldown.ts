@@ -13,6 +13,7 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { EventTeller } from "../../records/events.ts";
 import type { ManifestHead } from "../../source.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 
 export type CooldownParts = {
   readonly rows: SightingRows;
@@ -55,9 +56,9 @@ export class Cooldown {
   /** Grows with everything that is written down here. */
   #revision = 0;
   /** Also those that could not be written. */
-  readonly #recent = new LRUCache<string, Sighting>({ max: REMEMBERED });
+  readonly #recent = new LRUCache<string, Sighting>(mostEntries(REMEMBERED));
   /** When this process saw it first, of the clock's `elapsed`: nobody sets that, as they set the date. */
-  readonly #seenHere = new LRUCache<string, number>({ max: REMEMBERED });
+  readonly #seenHere = new LRUCache<string, number>(mostEntries(REMEMBERED));
 
   constructor(parts: CooldownParts, cooldowns: Cooldowns) {
     this.#parts = parts;

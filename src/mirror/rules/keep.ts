@@ -9,7 +9,7 @@ import type { RuleRows } from "../../metadata/rule-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { matches, type NamePattern, type PatternName } from "../../routing/name-pattern.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 
 export type KeepRule = {
   readonly pattern: NamePattern;
@@ -49,7 +49,7 @@ export class Keep {
   constructor(parts: KeepParts, ofSettings: readonly NamePattern[]) {
     this.#parts = parts;
     this.#ofSettings = ofSettings;
-    this.#kept = new LRUCache({ max: REMEMBERED, ttl: BELIEVED_MS, ...expiringBy(parts.clock) });
+    this.#kept = new LRUCache({ ...mostEntries(REMEMBERED), ttl: BELIEVED_MS, ...expiringBy(parts.clock) });
   }
 
   /** Reads the rules, so that what they keep can be told at once. Never rejects: until they are read everything counts as kept then. */

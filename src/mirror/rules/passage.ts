@@ -10,7 +10,7 @@ import type { Clock } from "../../observe/clock.ts";
 import { type Digest, isDigest } from "../../oci/digest.ts";
 import { matches } from "../../routing/name-pattern.ts";
 import type { Target } from "../../routing/target.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 import { Slices } from "../../waiting/slices.ts";
 import {
   because,
@@ -53,15 +53,15 @@ const MOST_DEPTH = 3;
 export class Passage {
   readonly #parts: PassageParts;
   #rules: readonly PassageRule[] = [];
-  readonly #local = new LRUCache<string, Local>({ max: REMEMBERED_REPOSITORIES });
+  readonly #local = new LRUCache<string, Local>(mostEntries(REMEMBERED_REPOSITORIES));
   /** By repository and digest: the names through which it was given out. */
-  readonly #ways = new LRUCache<string, readonly Way[]>({ max: REMEMBERED_WAYS });
+  readonly #ways = new LRUCache<string, readonly Way[]>(mostEntries(REMEMBERED_WAYS));
   readonly #searched: LRUCache<string, Promise<void>>;
 
   constructor(parts: PassageParts) {
     this.#parts = parts;
     this.#searched = new LRUCache({
-      max: REMEMBERED_REPOSITORIES,
+      ...mostEntries(REMEMBERED_REPOSITORIES),
       ttl: SEARCHED_MS,
       ...expiringBy(parts.clock),
     });

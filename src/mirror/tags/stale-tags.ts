@@ -10,7 +10,7 @@ import type { TagKey, TagRecord } from "../../metadata/metadata.ts";
 import { formatAge } from "../../observe/age.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 import { TAG_RETRIES } from "../../waiting/retry-numbers.ts";
 import type { ResolvedTag } from "./resolved-tag.ts";
 import { isUnasked, nameOf } from "./tag-records.ts";
@@ -26,7 +26,7 @@ export class StaleTags {
   constructor(clock: Clock, episodes: Episodes) {
     this.#clock = clock;
     this.#episodes = episodes;
-    this.#failed = new LRUCache<string, string>({ max: MOST_FAILED, ...expiringBy(clock) });
+    this.#failed = new LRUCache<string, string>({ ...mostEntries(MOST_FAILED), ...expiringBy(clock) });
   }
 
   /** The answer where a check failed a moment ago; undefined where the upstream is to be asked. */

@@ -8,6 +8,7 @@ import { isYoungerThan } from "../../observe/age.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { ManifestHead } from "../../source.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 import { lifetimeOf } from "./tag-lifetime.ts";
 
 /** `checkedHere`: when this process checked it, of the clock's `elapsed`; undefined when an earlier process did. */
@@ -19,10 +20,10 @@ const MOST_EXPIRED = 10_000;
 export class TagRecords {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
-  readonly #inMemory = new LRUCache<string, RememberedTag>({ max: MOST_IN_MEMORY });
+  readonly #inMemory = new LRUCache<string, RememberedTag>(mostEntries(MOST_IN_MEMORY));
 
   /** Tags that are not believed any more, and since when (of the clock's `elapsed`). */
-  readonly #expired = new LRUCache<string, number>({ max: MOST_EXPIRED });
+  readonly #expired = new LRUCache<string, number>(mostEntries(MOST_EXPIRED));
 
   constructor(metadata: Metadata, clock: Clock) {
     this.#metadata = metadata;

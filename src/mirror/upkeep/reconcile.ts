@@ -32,7 +32,7 @@ export type ReconciliationParts = {
 };
 
 /** So many blobs are compared before anybody is served: that takes a few tenths of a second on a slow disk. */
-const FIRST = 2_048;
+const FIRST = 512;
 /** Blobs that are put right in parallel. */
 const AT_ONCE = 64;
 

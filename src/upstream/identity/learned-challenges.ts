@@ -4,6 +4,7 @@
  * counts. Entries have no lifetime: a challenge is right until the registry sends another. It sends nothing.
  */
 import { LRUCache } from "lru-cache";
+import { mostEntries } from "../../waiting/expiry.ts";
 
 export type Learned =
   | { readonly scheme: "basic" }
@@ -17,11 +18,11 @@ type Challenger = {
 };
 
 export class LearnedChallenges {
-  readonly #own = new LRUCache<string, Learned>({ max: 4096 });
+  readonly #own = new LRUCache<string, Learned>(mostEntries(4096));
   /** By origin: the challenge whose authorization was last accepted there. */
-  readonly #proven = new LRUCache<string, Learned>({ max: 256 });
+  readonly #proven = new LRUCache<string, Learned>(mostEntries(256));
   /** By origin alone, for asking what a token would say. A refused request does not delete it. */
-  readonly #last = new LRUCache<string, Learned>({ max: 256 });
+  readonly #last = new LRUCache<string, Learned>(mostEntries(256));
 
   /** The challenge to begin with at `destination`. */
   find(destination: Challenger): Learned | undefined {

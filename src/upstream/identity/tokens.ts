@@ -7,7 +7,7 @@ import { LRUCache } from "lru-cache";
 import { type GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Credentials } from "../../oci/credentials.ts";
-import { expiringBy } from "../../waiting/expiry.ts";
+import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 import { TOKEN_RETRIES } from "../../waiting/retry-numbers.ts";
 import { SingleFlight } from "../../waiting/single-flight.ts";
 import type { Transport } from "../network/transport.ts";
@@ -66,12 +66,11 @@ export class Tokens {
     this.#options = options;
     this.#tokens = new LRUCache({
       ...expiring,
-      max: 4096,
       maxSize: TOKENS_BYTES,
       sizeCalculation: ({ header }, key) => header.length + key.length + 200,
     });
-    this.#grants = new LRUCache({ ...expiring, max: 4096, noDeleteOnStaleGet: true });
-    this.#limited = new LRUCache({ ...expiring, max: 1024 });
+    this.#grants = new LRUCache({ ...expiring, ...mostEntries(4096), noDeleteOnStaleGet: true });
+    this.#limited = new LRUCache({ ...expiring, ...mostEntries(1024) });
     this.#asking = new SingleFlight(clock);
   }
 

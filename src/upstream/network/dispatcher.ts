@@ -3,6 +3,7 @@
  * proxies from the environment, extra CAs and a client certificate. It never sends anything itself.
  */
 import type { LookupFunction } from "node:net";
+import type { SecureContext } from "node:tls";
 import { Agent, buildConnector, type Dispatcher, Pool, ProxyAgent } from "undici";
 import type { Policy } from "../policy.ts";
 import { guardLookup } from "./address-guard.ts";
@@ -56,23 +57,25 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
     keepAliveMaxTimeout: KEEP_ALIVE_MS,
     maxHeaderSize: MAX_HEADER_BYTES,
   };
-  const secureContext = secureContextOf(tls);
+  const secureContext = contextOf(tls);
   const timeout = policy.connectMs;
   const mended = (connector: buildConnector.connector) =>
     mendedConnector(watchedConnector(connector), MAX_HEADER_BYTES, onUnsound);
-  const connector = buildConnector({
-    allowH2: false,
-    secureContext,
-    timeout,
-    lookup: guardLookup(isInternal, lookup),
-  });
+  const guarded = { allowH2: false, timeout, lookup: guardLookup(isInternal, lookup) };
+  const plain = buildConnector(guarded);
+  let secure: buildConnector.connector | undefined;
+  const connector: buildConnector.connector = (target, callback) => {
+    if (target.protocol !== "https:") return plain(target, callback);
+    secure ??= buildConnector({ ...guarded, secureContext: secureContext() });
+    secure(target, callback);
+  };
   const direct = new Agent({ ...common, connect: mended(connector) });
   const through = ({ url }: HttpProxy) =>
     new ProxyAgent({
       ...common,
       uri: url.href,
       // The proxy resolves names, so guardLookup does not see their addresses; refuseLiteral still checks addresses in URLs.
-      requestTls: { secureContext },
+      requestTls: { secureContext: secureContext() },
       // The client certificate is for the upstream, not for a proxy.
       proxyTls: { secureContext: secureContextOf(tls?.ca === undefined ? undefined : { ca: tls.ca }) },
       // Without these factories, undici connects to the proxy with its own timeouts, which are minutes.
@@ -98,6 +101,16 @@ export function createDispatchers(options: DispatcherOptions): Dispatchers {
       await Promise.all(everyone.map((each) => each.close()));
     },
   };
+}
+
+/**
+ * What connections trust. Where nothing is configured it is made for the first of them, because Node needs thirty milliseconds to read what the
+ * system trusts, and no start waits for that; what is configured is checked now.
+ */
+function contextOf(tls: TlsMaterial | undefined): () => SecureContext {
+  if (tls === undefined) return () => secureContextOf(undefined);
+  const checked = secureContextOf(tls);
+  return () => checked;
 }
 
 /** undici makes a connector function for tunnels; anything else is passed on unchanged. */

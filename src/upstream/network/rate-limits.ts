@@ -7,6 +7,7 @@
 import { LRUCache } from "lru-cache";
 import { type GranaryError, reasonOf } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 import { RATE_LIMIT_RETRIES } from "../../waiting/retry-numbers.ts";
 
 /** What is asked, and of which repository. */
@@ -34,7 +35,7 @@ const REMEMBERED = 1_000;
 
 export class RateLimits {
   readonly #clock: Clock;
-  readonly #limits = new LRUCache<string, Limit>({ max: REMEMBERED });
+  readonly #limits = new LRUCache<string, Limit>(mostEntries(REMEMBERED));
 
   constructor(clock: Clock) {
     this.#clock = clock;

@@ -14,6 +14,7 @@ import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { redactUrl } from "../../oci/redact.ts";
 import type { Crowd, WantedFor } from "../../origin.ts";
+import { mostEntries } from "../../waiting/expiry.ts";
 import type { Upstream } from "../policy.ts";
 import { refuseLiteral } from "./address-guard.ts";
 import { Connections } from "./connections.ts";
@@ -94,7 +95,7 @@ export function createTransport(options: TransportOptions): Transport {
   const { upstream, userAgent, env, tls, lookup, offline, clock, log, metrics, latency } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
-  const unsound = new LRUCache<string, true>({ max: REMEMBERED_HOSTS });
+  const unsound = new LRUCache<string, true>(mostEntries(REMEMBERED_HOSTS));
   const onUnsound = (host: string, faults: readonly string[]) => {
     const what = `${host}\n${faults.join()}`;
     if (unsound.has(what)) return;
@@ -108,7 +109,7 @@ export function createTransport(options: TransportOptions): Transport {
   let trusted = tls;
   let dispatchers = dispatchersFor(setup, tls);
   // Redirects may lead to any number of hosts: only the latest are remembered.
-  const hosts = new LRUCache<string, Connections>({ max: REMEMBERED_HOSTS });
+  const hosts = new LRUCache<string, Connections>(mostEntries(REMEMBERED_HOSTS));
   const retiring = new Set<Dispatchers>();
 
   const count = ({ kind, method, url }: Outgoing, status: number | "error") => {

@@ -42,7 +42,7 @@ async function timeVerb({ granaryLauncher }: Bench, args: readonly string[]): Pr
 async function serveRow(bench: Bench): Promise<Row> {
   const store = join(bench.directory, "start-up");
   mkdirSync(store);
-  await makeLargeStore(store, BLOBS, 0, TAGS);
+  await makeLargeStore(store, BLOBS, BLOBS, TAGS);
   const name = `\`granary serve\` over ${BLOBS.toLocaleString("en")} blobs, until it answers`;
   return rowOf(bench, name, 400, () => timeServe(bench, store));
 }

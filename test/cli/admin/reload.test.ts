@@ -44,14 +44,16 @@ test("it says what is in use now and what needs a restart, and a dry run the sam
     problems: [],
   });
   expect((await serving.get(path)).status).toBe(200);
-  expect(serving.lines().join("\n")).toContain("upstream request");
+  await expect.poll(() => serving.lines().join("\n")).toContain("upstream request");
 
   await writeFile(serving.config, before.replace("drain: 5s", "drain: soon"));
   const bad = await reload();
   expect([bad.code, bad.out]).toEqual([2, ""]);
   expect(bad.err).toMatch(/drain: expected a duration/);
   expect((await serving.get(path)).status).toBe(200);
-  expect(serving.lines().join("\n")).toContain("the settings cannot be used: nothing was changed");
+  await expect
+    .poll(() => serving.lines().join("\n"))
+    .toContain("the settings cannot be used: nothing was changed");
 });
 
 test("an admin listener that is switched off goes on until a restart, and that is said of all of its keys", async () => {

@@ -5,6 +5,7 @@
  */
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../../observe/clock.ts";
+import { mostEntries } from "../../../waiting/expiry.ts";
 import { sleep } from "../../../waiting/sleep.ts";
 import { networkOf } from "../../client-network.ts";
 
@@ -20,7 +21,7 @@ const MOST_LATE = 100;
 export class FailedLogins {
   readonly #clock: Clock;
   /** Until when the failures of an address count, by `elapsed`: each adds BLOCK_MS. */
-  readonly #until = new LRUCache<string, number>({ max: MOST_ADDRESSES });
+  readonly #until = new LRUCache<string, number>(mostEntries(MOST_ADDRESSES));
   #late = 0;
 
   constructor(clock: Clock) {

@@ -9,7 +9,7 @@ import { getCookie, setCookie } from "hono/cookie";
 import type { GranaryError } from "../../../errors.ts";
 import { plainAddress } from "../../request-log.ts";
 import { failureAnswer } from "../admin-error.ts";
-import type { AdminApp } from "../app-kind.ts";
+import type { AnsweringApp } from "../app-kind.ts";
 import { contentPolicy } from "../content-policy.ts";
 import type { AdminVisit, Guard } from "./guard.ts";
 import { goOnPage, loginPage } from "./login-pages.ts";
@@ -39,7 +39,7 @@ const OPENER_POLICY = ["Cross-Origin-Opener-Policy", "same-origin"] as const;
 /** A form with one token. */
 const MOST_FORM_BYTES = 16 * 1024;
 
-export function guardedApp(app: AdminApp, guard: Guard): GuardedApp {
+export function guardedApp(app: AnsweringApp, guard: Guard): GuardedApp {
   const guarded: GuardedApp = new Hono();
   guarded.use(async (context, next) => {
     const refusal = guard.refusalOfOrigin(visitOf(context));
