@@ -3,22 +3,19 @@
  * Node was given are still on their way (they would come out of order), and never to a connection that somebody else has by now.
  */
 import type { ServerResponse } from "node:http";
-import type { SendFile } from "../../files/send-file.ts";
-
-/**
- * So much at once: less than a millisecond where the file is in memory, so that many clients take turns quickly, and enough that the way
- * to the thread and back does not count.
- */
-const SPAN_BYTES = 4 * 1024 * 1024;
+import type { SendInTurns } from "./sending.ts";
 
 export class FileSender {
-  readonly #sendFile: SendFile;
+  readonly #sendFile: SendInTurns;
   readonly #connection: number;
   readonly #outgoing: ServerResponse;
   readonly #onSent: (bytes: number) => void;
+  /** It took less than it was sent: to ask it again at once would be for nothing. */
+  #isFull = false;
+  #isCorked = false;
 
   private constructor(
-    sendFile: SendFile,
+    sendFile: SendInTurns,
     connection: number,
     outgoing: ServerResponse,
     onSent: (bytes: number) => void,
@@ -32,7 +29,7 @@ export class FileSender {
   /** undefined where the connection is encrypted, gone, or no socket of the system. The caller closes it. */
   static open(
     outgoing: ServerResponse,
-    sendFile: SendFile,
+    sendFile: SendInTurns,
     onSent: (bytes: number) => void,
   ): FileSender | undefined {
     const descriptor = descriptorOf(outgoing);
@@ -41,19 +38,34 @@ export class FileSender {
   }
 
   /**
-   * Moves bytes of `file` to the client; returns how many, 0 when the client takes none now. To be called one at a time, and only when
-   * everything that was written before has left.
+   * Moves bytes of `file` to the client; returns how many, 0 when the client takes none now. To be called one at a time, again after
+   * anything but 0, and only when everything that was written before has left.
    */
   readonly move = async (file: number, offset: number, most: number): Promise<number> => {
     const { socket } = this.#outgoing;
-    if (this.#outgoing.destroyed || socket === null || socket.writableLength > 0) return 0;
-    const sent = await this.#sendFile.send(this.#connection, file, offset, Math.min(SPAN_BYTES, most));
+    const isFull = this.#isFull;
+    this.#isFull = false;
+    if (isFull || this.#outgoing.destroyed || socket === null || socket.writableLength > 0) return 0;
+    if (!this.#isCorked) this.#cork(true);
+    const wanted = Math.min(this.#sendFile.turnBytes, most);
+    const sent = await this.#sendFile.send(this.#connection, file, offset, wanted);
+    this.#isFull = sent > 0 && sent < wanted;
     if (sent === 0) return 0;
     this.#onSent(sent);
     // Node does not see these bytes; a client that takes them is not a silent one.
     if (socket.timeout !== undefined) socket.setTimeout(socket.timeout);
     return sent;
   };
+
+  /** To be called before anything else than `move` happens: what is left of the moved bytes goes out as well. */
+  push(): void {
+    if (this.#isCorked) this.#cork(false);
+  }
+
+  #cork(isOn: boolean): void {
+    this.#isCorked = isOn;
+    this.#sendFile.cork(this.#connection, isOn);
+  }
 
   /** Nothing is being moved any more. */
   close(): void {

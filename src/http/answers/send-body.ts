@@ -87,6 +87,7 @@ async function move(body: Body, chunk: Uint8Array, writer: BodyWriter, sender: F
   while (taken > 0) {
     await writer.write(chunk.subarray(0, taken));
     for (let moved = taken; moved > 0; sent += moved) moved = (await reader.move?.(sender.move)) ?? 0;
+    sender.push();
     taken = sent === length ? 0 : await reader.read(chunk);
     sent += taken;
   }

@@ -13,13 +13,28 @@ import { Semaphore } from "../../waiting/semaphore.ts";
  */
 const AT_ONCE = Math.max(4, availableParallelism());
 
+/**
+ * Less than a millisecond or two where the file is in memory, so that many clients take turns quickly, and enough that the way to the thread
+ * and back does not count.
+ */
+const TURN_BYTES = 4 * 1024 * 1024;
+
+/** Nobody waits for a turn then. A client that reads more slowly than the kernel sends ends it long before. */
+const LONE_TURN_BYTES = 32 * 1024 * 1024;
+
+/** As SendFile; a `send` waits until it has its turn. */
+export type SendInTurns = SendFile & {
+  /** What one `send` should ask for now, bytes. */
+  readonly turnBytes: number;
+};
+
 export class Sending {
-  readonly #library: SendFile | Lacking;
+  readonly #library: SendInTurns | Lacking;
   readonly #log: Log;
   #told: string | undefined;
-  #sendFile: SendFile | undefined;
+  #sendFile: SendInTurns | undefined;
 
-  private constructor(library: SendFile | Lacking, log: Log) {
+  private constructor(library: SendInTurns | Lacking, log: Log) {
     this.#library = library;
     this.#log = log;
   }
@@ -30,7 +45,7 @@ export class Sending {
   }
 
   /** undefined where bodies are copied. */
-  get sendFile(): SendFile | undefined {
+  get sendFile(): SendInTurns | undefined {
     return this.#sendFile;
   }
 
@@ -50,7 +65,21 @@ export class Sending {
   }
 }
 
-function inTurns(library: SendFile): SendFile {
+function inTurns(library: SendFile): SendInTurns {
   const turns = new Semaphore(AT_ONCE);
-  return { ...library, send: (...span) => turns.run("sendfile", () => library.send(...span)) };
+  let asking = 0;
+  return {
+    ...library,
+    get turnBytes() {
+      return asking === 0 ? LONE_TURN_BYTES : TURN_BYTES;
+    },
+    send: async (...span) => {
+      asking += 1;
+      try {
+        return await turns.run("sendfile", () => library.send(...span));
+      } finally {
+        asking -= 1;
+      }
+    },
+  };
 }
