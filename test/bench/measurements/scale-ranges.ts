@@ -1,6 +1,7 @@
 /**
- * A blob that says to have 200 GB (less where the disk could not hold them: its room is reserved), of which scattered ranges are asked for, as of an image that is mounted before it is there: what is fetched
- * for them, how long each waits for its first byte, and what the map of it costs. With ten times as many ranges, each must cost the same.
+ * A blob that says to have 200 GB (less where the disk could not hold them: its room is reserved), of which scattered ranges are asked for, as
+ * of an image that is mounted before it is there: what is fetched for them, how long each waits for its first byte, and what the map of it
+ * costs. With ten times as many ranges, each must cost the same.
  */
 import { createHash } from "node:crypto";
 import { readdirSync, statfsSync, statSync, writeFileSync } from "node:fs";
