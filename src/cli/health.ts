@@ -69,13 +69,14 @@ async function askedBy({ url, config, caFile }: HealthFlags): Promise<Asked> {
     const { loadPlace } = await import("../config/load.ts");
     return atPlace(await loadPlace(await findConfig(config, process.env), process.env));
   }
-  if (!/^https?:$/.test(URL.parse(url)?.protocol ?? "")) {
+  const { protocol = "" } = URL.parse(url) ?? {};
+  if (!/^https?:$/.test(protocol)) {
     throw new GranaryError("reference-invalid", `"${url}" is not a URL such as http://127.0.0.1:5000.`);
   }
   const ca = caFile === undefined ? undefined : await readCertificates(caFile, "--ca-file");
   // Only for https: what the system trusts takes thirty milliseconds to read.
-  const isTls = URL.parse(url)?.protocol === "https:";
-  const tls = isTls ? { secureContext: secureContextOf(ca === undefined ? undefined : { ca }) } : {};
+  const tls =
+    protocol === "https:" ? { secureContext: secureContextOf(ca === undefined ? undefined : { ca }) } : {};
   return { url: new URL("/readyz", url), shown: url, tls, check: () => undefined };
 }
 

@@ -5,8 +5,7 @@
 import type { Settings } from "../../config/settings.ts";
 import { messageOf } from "../../errors.ts";
 import { adminListener } from "../../http/admin/admin-listener.ts";
-import type { AdminParts } from "../../http/admin/admin-parts.ts";
-import type { AdminApp, AnsweringApp } from "../../http/admin/app-kind.ts";
+import { appWhenAsked } from "../../http/admin/app-when-asked.ts";
 import { type ServedAdmin, serveAdmin } from "../../http/serve-admin.ts";
 import { serveSocket } from "../../http/serve-socket.ts";
 import type { Log } from "../../observe/log.ts";
@@ -27,7 +26,8 @@ export type AdminFace = {
 export async function serveAdminFace({ admin, storage }: Settings, parts: ServerParts): Promise<AdminFace> {
   const { log } = parts;
   const layout = layoutOf(storage.directory);
-  const app = appWhenAsked(adminParts(parts));
+  const areas = adminParts(parts);
+  const app = appWhenAsked(async () => (await import("../../http/admin/app.ts")).createAdminApp(areas));
   const keeper = { keepToken: () => keptToken(layout, log), tokenPath: layout.adminToken };
   const listener = admin === undefined ? undefined : await serveAdmin(admin, app, parts, keeper);
   const socket = await serveSocket(layout.socket, adminListener(app), log);
@@ -35,20 +35,6 @@ export async function serveAdminFace({ admin, storage }: Settings, parts: Server
     await Promise.all([socket.close(), listener?.close()]);
   };
   return { listener, reloadParts: listener === undefined ? [] : [reloadPartOf(listener)], close };
-}
-
-/**
- * The application is loaded and made when somebody first asks: its schemas, routes and pages take a tenth of a second, for which no client of a
- * registry waits then, and memory that a server has for other things when nobody looks at it.
- */
-function appWhenAsked(parts: AdminParts): AnsweringApp {
-  let app: Promise<AdminApp> | undefined;
-  return {
-    fetch: async (...asked) => {
-      app ??= import("../../http/admin/app.ts").then(({ createAdminApp }) => createAdminApp(parts));
-      return (await app).fetch(...asked);
-    },
-  };
 }
 
 /** Another port or address, and off, need a restart: whoever looks at the page would lose it. */

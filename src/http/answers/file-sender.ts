@@ -43,9 +43,7 @@ export class FileSender {
    */
   readonly move = async (file: number, offset: number, most: number): Promise<number> => {
     const { socket } = this.#outgoing;
-    const isFull = this.#isFull;
-    this.#isFull = false;
-    if (isFull || this.#outgoing.destroyed || socket === null || socket.writableLength > 0) return 0;
+    if (this.#isFull || this.#outgoing.destroyed || socket === null || socket.writableLength > 0) return 0;
     if (!this.#isCorked) this.#cork(true);
     const wanted = Math.min(this.#sendFile.turnBytes, most);
     const sent = await this.#sendFile.send(this.#connection, file, offset, wanted);
@@ -57,8 +55,9 @@ export class FileSender {
     return sent;
   };
 
-  /** To be called before anything else than `move` happens: what is left of the moved bytes goes out as well. */
+  /** To be called before something else is written: what is left of the moved bytes goes out, and the connection may be asked again. */
   push(): void {
+    this.#isFull = false;
     if (this.#isCorked) this.#cork(false);
   }
 
