@@ -2,7 +2,7 @@
 
 import { signal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.js";
 
 /**
@@ -49,7 +49,8 @@ function Shown({ toast }) {
       say({ text: error instanceof Error ? error.message : String(error) });
     }
   };
-  useEffect(() => {
+  // At once: whoever sees the button may press the key already.
+  useLayoutEffect(() => {
     const leaveAfter = toast.undo === undefined ? SHOWN_MS : UNDO_MS;
     let since = performance.now();
     const timer = setInterval(() => {
