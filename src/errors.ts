@@ -22,6 +22,7 @@ export type ErrorCode =
   | "upstream-unavailable"
   | "upstream-protocol"
   | "conflict"
+  | "fleet-unavailable"
   | "store-full"
   | "store-damaged"
   | "aborted"
@@ -126,6 +127,7 @@ const REASONS: Readonly<Record<ErrorCode, string>> = {
   "upstream-unavailable": "the registry does not answer",
   "upstream-protocol": "the registry answered with something that cannot be used",
   conflict: "something else speaks against it right now",
+  "fleet-unavailable": "what this fleet shares does not answer",
   "store-full": "there is no room on the disk",
   "store-damaged": "the store cannot be read",
   aborted: "it was given up",

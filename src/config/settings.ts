@@ -66,6 +66,45 @@ export type AdminSettings = {
   readonly hosts: readonly string[];
 };
 
+/** What makes this Granary a node of a fleet. */
+export type FleetSettings = {
+  /** The name of this node: the same after a restart, and no other node's. */
+  readonly node: string;
+  /** Nodes of one zone read from each other first. */
+  readonly zone: string | undefined;
+  /** Address of the PostgreSQL database, with its login: a secret. */
+  readonly database: string;
+  readonly bucket: BucketSettings;
+  readonly internal: InternalSettings;
+  /** For how long a client of a public repository is sent to the bucket by a signed address, ms; 0: never. */
+  readonly redirectMs: number;
+};
+
+export type BucketSettings = {
+  /** undefined: Amazon's own, by region. */
+  readonly endpoint: string | undefined;
+  readonly region: string;
+  readonly name: string;
+  /** Before every key: "" or a text that ends with "/". */
+  readonly prefix: string;
+  /** undefined: from the environment, a shared profile or the machine's role, as the AWS SDK finds them. */
+  readonly keys: { readonly accessKey: string; readonly secretKey: string } | undefined;
+  readonly pathStyle: boolean;
+};
+
+/** The listener by which nodes read from each other. */
+export type InternalSettings = {
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  readonly host: string | undefined;
+  /** `HOST[:PORT]` by which the other nodes reach it; undefined: this machine's name, and the port. */
+  readonly address: string | undefined;
+  /** What every node must know; undefined where certificates decide. */
+  readonly secret: string | undefined;
+  /** PEM texts. With them both sides show a certificate that `ca` has signed. */
+  readonly tls: { readonly cert: string; readonly key: string; readonly ca: string } | undefined;
+};
+
 export type LogSettings = { readonly level: string; readonly format: "auto" | "pretty" | "json" };
 
 /** An Upstream with the texts of the PEM files that it names. */
@@ -96,6 +135,8 @@ export type Settings = {
   readonly prefetch?: PrefetchSetting;
   /** When everything that is stored is verified as a job, a schedule that can be read; never when left out. */
   readonly verify?: string;
+  /** Set on a node of a fleet. */
+  readonly fleet?: FleetSettings;
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

@@ -1,6 +1,7 @@
 /**
- * Owns the Metadata port: what we know (stored blobs, manifests, tags and when they were checked, links, last uses). Async, though
- * the SQLite driver is synchronous, so that a server database can implement it. It never touches blob files.
+ * Owns the Metadata port, which is two: the BlobCatalog says what this disk holds, and the Knowledge what is known of repositories (manifests,
+ * tags and when they were checked, links, who may see what). Async, though the SQLite driver is synchronous, so that a server database can
+ * implement the Knowledge. It never touches blob files.
  */
 import type { Digest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
@@ -98,7 +99,7 @@ export type ListRecord = ListKey & {
 };
 
 /** One name that the owner of this Granary brings in, with all that it consists of; its blobs are stored already. */
-type ImportRecord = {
+export type ImportRecord = {
   readonly where: RepositoryKey;
   readonly manifests: readonly { readonly manifest: Manifest; readonly listed: readonly Listed[] }[];
   readonly blobs: readonly { readonly digest: Digest; readonly size: number }[];
@@ -106,7 +107,8 @@ type ImportRecord = {
   readonly tag: TagRecord | undefined;
 };
 
-export interface Metadata {
+/** What the disk of this node holds, and when it was used. */
+export interface BlobCatalog {
   /** A blob is on disk. Recording it again replaces what was known of it. */
   recordBlob(blob: BlobRecord): Promise<void>;
   /** All of them in one transaction. Absent is fine. */
@@ -133,7 +135,10 @@ export interface Metadata {
    * epoch ms. Nothing is written when there are none.
    */
   clampUses(now: number, before: number): Promise<void>;
+}
 
+/** What is known of repositories. Of one node alone, or of all nodes of a fleet. */
+export interface Knowledge {
   /** The manifest that came from `where`, its own confirmed link, and stated ones to what it lists, in one transaction. */
   recordManifest(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): Promise<void>;
   /** As it was written. A disk can damage its bytes: whoever uses them must check them (isSoundManifest). */
@@ -167,7 +172,9 @@ export interface Metadata {
   list(key: ListKey): Promise<ListRecord | undefined>;
   /** Absent is fine. */
   forgetList(key: ListKey): Promise<void>;
+}
 
+export interface Metadata extends BlobCatalog, Knowledge {
   /**
    * Makes sure that the next start will find what was recorded. True when the database had to be written again, because somebody removed
    * it under us. Throws `store-full`, `store-damaged` and, where another one lies in its place, `config-invalid`, each with what

@@ -112,6 +112,11 @@ const CAUSES: Readonly<Record<Cause, CauseText>> = {
     "The sentence says what: wait until it is over, or stop it, and begin again.",
     "granary jobs",
   ),
+  "fleet-unavailable": here(
+    "What the nodes of this fleet share does not answer",
+    "Look whether the database and the object store of the fleet run, and whether this node reaches them. Until then each node works alone.",
+    "granary fleet",
+  ),
   "store-full": here(
     "There was no room on the disk",
     "Pulls are served all the same, but not kept. Free some of the disk, raise storage.maxSize, or keep less: the command lists the keep rules.",

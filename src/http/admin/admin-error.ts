@@ -28,6 +28,7 @@ const STATUS: Readonly<Record<ErrorCode, AdminStatus>> = {
   "manifest-invalid": 502,
   "upstream-unavailable": 502,
   "upstream-protocol": 502,
+  "fleet-unavailable": 503,
   "store-full": 503,
   "store-damaged": 500,
   aborted: 503,

@@ -120,6 +120,7 @@ function meaningOf(code: ErrorCode, kind: RouteKind): readonly [number, OciError
       // The referrers are not known at the moment. A client that verifies signatures must not read this as "none" or as "no such API".
       return [kind === "referrers" ? 503 : 502, "UNAVAILABLE"];
     case "store-full":
+    case "fleet-unavailable":
     case "aborted":
     case "closed":
     case "rate-limited":

@@ -29,6 +29,7 @@ test.each<[ErrorCode, number, string]>([
   ["aborted", 503, "UNAVAILABLE"],
   ["closed", 503, "UNAVAILABLE"],
   ["store-damaged", 500, "UNKNOWN"],
+  ["fleet-unavailable", 503, "UNAVAILABLE"],
   ["config-invalid", 500, "UNKNOWN"],
 ])("%s is a %d with %s, in JSON", (code, status, ociCode) => {
   expect(answerTo(code)).toMatchObject({
