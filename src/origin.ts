@@ -73,6 +73,12 @@ export interface Origin {
   /** True while what was opened for `wantedFor`, or is to be, waits for our own limits: that nothing comes shows nothing of the line. */
   holds?(wantedFor: WantedFor): boolean;
 
+  /**
+   * The bytes were wrong. True where some of them came from elsewhere than the origin itself (a fleet's bucket, another of its nodes): from
+   * there none are taken any more, so that asking again gives other bytes.
+   */
+  doubt?(): boolean;
+
   /** Reports that this origin delivered bytes with a wrong digest: its endpoint goes behind the others. */
   strike(): void;
 }

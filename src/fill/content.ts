@@ -41,6 +41,8 @@ export type ContentParts = {
   /** All of the blob is to be fetched, even what no reader takes. */
   readonly isWanted: boolean;
   readonly clock: Clock;
+  /** Hears of each range that has become present. */
+  readonly grown?: (() => void) | undefined;
 };
 
 /** F18: for a whole reader, this many bytes at the end wait for the verdict on the digest. */
@@ -59,7 +61,7 @@ export class Content {
   readonly #clock: Clock;
   readonly #meter = new Meter();
   readonly #digest: Digest;
-  readonly #isWantedAnyway: boolean;
+  #isWantedAnyway: boolean;
   #end: number;
   #bytes: OpenPartial | StoredBlob | undefined;
   #present = new RangeSet();
@@ -68,13 +70,15 @@ export class Content {
   #detour: Detour | undefined;
   #readFromStart = 0;
   #wanted: () => void = () => {};
+  readonly #grown: (() => void) | undefined;
 
-  constructor({ digest, size, isWanted, clock }: ContentParts) {
+  constructor({ digest, size, isWanted, clock, grown }: ContentParts) {
     this.waits = new Waits(clock);
     this.#heldBack = new Waits(clock);
     this.#clock = clock;
     this.#digest = digest;
     this.#isWantedAnyway = isWanted;
+    this.#grown = grown;
     this.#end = size ?? Number.POSITIVE_INFINITY;
   }
 
@@ -108,6 +112,12 @@ export class Content {
   /** All of it is to be fetched: by policy, or because a whole reader has read more than PROBE_BYTES. */
   get isWanted(): boolean {
     return this.#isWantedAnyway || this.#readFromStart > PROBE_BYTES;
+  }
+
+  /** All of it is to be fetched from now on, whoever reads. */
+  want(): void {
+    this.#isWantedAnyway = true;
+    this.#wanted();
   }
 
   // --- for readers -------------------------------------------------------------------------------------------------
@@ -189,6 +199,7 @@ export class Content {
     this.#partial.mark(range);
     this.#meter.add(lengthOf(range), this.#clock.elapsed());
     this.waits.wake(range);
+    this.#grown?.();
   }
 
   /** The body has ended: what is present is the whole blob. */

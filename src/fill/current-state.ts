@@ -96,6 +96,7 @@ export class CurrentState {
     this.become(state);
     const { ask, around, leaveMap } = this.#parts;
     around.metrics.fillsEnded.inc({ end: state.name });
+    around.follower?.ended(ask, state.name);
     ask.observer?.ended("failure" in state ? state.failure : undefined);
     leaveMap();
   }

@@ -1,4 +1,5 @@
 /** Owns what a Fill is asked for, and what all Fills of a process share: the ports to the disk, the network and the metadata. */
+import type { RangeSet } from "../bytes/range-set.ts";
 import type { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
@@ -38,7 +39,29 @@ export interface FillObserver {
   ended(failure: GranaryError | undefined): void;
 }
 
+/** A fill as somebody sees it who brings its bytes elsewhere: into the bucket of a fleet, to its other nodes. */
+export type FollowedFill = PartialKey & {
+  /** Bytes; undefined where nobody states them. */
+  readonly size: number | undefined;
+  /** The bytes that are there, and are not verified yet. Live. */
+  readonly present: RangeSet;
+  /** Reads at most `into.length` bytes that are present; returns how many. Throws when the fill has let go of its file. */
+  read(offset: number, into: Uint8Array): Promise<number>;
+};
+
+/** Hears how every fill goes, so that its bytes can follow elsewhere behind it. No fill waits for that. Calls must not throw. */
+export interface FillFollower {
+  /** Its partial is open, and bytes are asked for after this. Called again when it starts over from nothing. */
+  begun(fill: FollowedFill): void;
+  /** More bytes are present. */
+  grown(fill: PartialKey): void;
+  /** The fill is over. After "committed" the store has the blob. */
+  ended(fill: PartialKey, how: "committed" | "paused" | "stalled" | "rejected"): void;
+}
+
 export type FillSurroundings = {
+  /** Only in a fleet. */
+  readonly follower?: FillFollower | undefined;
   readonly spool: Spool;
   readonly blobs: BlobStore;
   readonly clock: Clock;

@@ -113,6 +113,9 @@ export class FillCourse {
     content.show(opened);
     if (opened instanceof OpenPartial) {
       this.#current.become({ name: "filling", partial: opened });
+      const { digest, upstream } = ask;
+      const { size, present } = content;
+      around.follower?.begun({ digest, upstream, size, present, read: (at, into) => opened.read(at, into) });
       return ask.observer?.begun(() => ({ present: content.present.total, size: content.size }));
     }
     content.reveal();
@@ -148,8 +151,14 @@ export class FillCourse {
     else if (verdict.is === "uncommitted" && !state.isLast)
       this.#current.become({ name: "uncommitted", partial, reason: verdict.reason });
     else if (verdict.is === "uncommitted") this.#current.end("stalled", verdict.reason);
-    else if (partial.isResumed && !state.isLast) await this.#startOver(partial, verdict.error);
+    else if (!state.isLast && this.#mayComeRight(partial)) await this.#startOver(partial, verdict.error);
     else this.#current.end("rejected", verdict.error);
+  }
+
+  /** The wrong bytes may be of an earlier fill (F10), or of somebody who keeps them for the origin: the origin itself is asked for all of it then. */
+  #mayComeRight({ isResumed }: OpenPartial): boolean {
+    const isDoubted = this.#parts.supply.origin?.doubt?.() === true;
+    return isResumed || isDoubted;
   }
 
   /** Readers that were given bytes, which may be wrong, fail. The others go on with what is fetched anew. */

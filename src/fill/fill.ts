@@ -4,6 +4,7 @@
  * signal (F5), and never leaves the map before its blob can be found on disk (F9). What happens to it is fill-course.ts's.
  */
 import type { ByteRange } from "../bytes/byte-range.ts";
+import type { RangeSet } from "../bytes/range-set.ts";
 import type { GranaryError } from "../errors.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -39,7 +40,9 @@ export class Fill {
     const room = around.takeRoom(this, size ?? 0);
     const unpin = around.pin(digest);
     const isWanted = policy.finish || (size !== undefined && size <= policy.smallBlob);
-    const content = new Content({ digest, size, isWanted, clock: around.clock });
+    const { clock, follower } = around;
+    const grown = follower && (() => follower.grown(this));
+    const content = new Content({ digest, size, isWanted, clock, grown });
     const supply =
       size === undefined
         ? new Stream(ask, content, room, around)
@@ -67,6 +70,11 @@ export class Fill {
   /** All of its bytes are here, whether they are known to be right or not. */
   get isWhole(): boolean {
     return this.#content.isWhole;
+  }
+
+  /** The bytes that are here. Live. */
+  get present(): RangeSet {
+    return this.#content.present;
   }
 
   /** For status and tests. */
@@ -109,6 +117,11 @@ export class Fill {
    */
   reader(range?: ByteRange, ahead?: readonly ByteRange[], wanting?: Wanting): BlobReader {
     return this.#course.readers.open(range, ahead, wanting);
+  }
+
+  /** Somebody who cannot be counted among the readers needs all of it (another node of a fleet). */
+  want(): void {
+    this.#content.want();
   }
 
   /** See FillCourse. */

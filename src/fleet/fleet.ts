@@ -49,12 +49,14 @@ export type Standing =
 /** An upload that was begun under a lease. `uploadId` is undefined for an object that is written in one piece. */
 export type Upload = { readonly objectKey: string; readonly uploadId: string | undefined };
 
+export type Left = { readonly node: string; readonly epoch: Epoch; readonly upload: Upload | undefined };
+
 /** The right to do one thing for the whole fleet, as long as this node's heartbeat lives. */
 export interface Lease {
   readonly key: string;
   readonly epoch: Epoch;
-  /** What the holder before had begun to upload and has not finished, because it died or was cut off. */
-  readonly left: (Upload & { readonly epoch: Epoch }) | undefined;
+  /** Who had it before and did not finish, because it died, was cut off or parked it; with what it had begun to upload. */
+  readonly left: Left | undefined;
   /**
    * Aborted half a second before others may take the lease over, by this process's own monotonic clock, when it was released, and when the
    * database says that somebody else has it. From then on nothing may be done in its name (G2, G13).
@@ -67,6 +69,8 @@ export interface Lease {
    * deletes its own), or the lease was somebody else's by then. The object must be complete and its digest verified (G5). Throws `fleet-unavailable`.
    */
   commit(object: Omit<StoredObject, "epoch">): Promise<boolean>;
+  /** As `release`; what was uploaded stays written down for whoever acquires it next (`left`). */
+  park(): Promise<void>;
   /** Ends it; `lost` is aborted at once. Idempotent. Never rejects: what cannot be said now ends with the heartbeat. */
   release(): Promise<void>;
 }

@@ -47,6 +47,16 @@ export function createMetrics() {
       "Body bytes received from upstreams, counted as they come in.",
       ["upstream", "kind"],
     ),
+    fleetBytes: counter(
+      "fleet_bytes_total",
+      "Bytes of blobs that this node took from inside its fleet in place of from upstream: from the bucket, from the node that fetches the blob for all (peer), or from what a node that went away had uploaded (salvage). 0 without a fleet.",
+      ["from"],
+    ),
+    fleetAlone: counter(
+      "fleet_alone_total",
+      "Times that a node of a fleet went to an upstream for itself only: its database did not answer (database), the node that fetches the blob lives but cannot be reached (holder), or there is no room here to keep the blob for others (no-room). 0 without a fleet.",
+      ["why"],
+    ),
     upstreamRequests: counter("upstream_requests_total", "Requests sent to upstreams.", [
       "upstream",
       "kind",

@@ -1,0 +1,209 @@
+/**
+ * Owns the Origin of a blob in a fleet: each range comes from where the fleet has it, and from upstream only while this node brings the blob for all
+ * (G2). A place that fails is looked for again inside `open`, so that no reader hears of a node that died. It gives out what it reads as it is: the
+ * fill verifies (G8), and the repository's own upstream is asked for permission elsewhere.
+ */
+import type { ByteRange } from "../../bytes/byte-range.ts";
+import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
+import type { Allowance, Crowd, OpenedRange, Origin, WantedFor } from "../../origin.ts";
+import { throwIfAborted } from "../../waiting/abort.ts";
+import { within } from "../../waiting/deadline.ts";
+import { sleep } from "../../waiting/sleep.ts";
+import type { Holder, Lease } from "../fleet.ts";
+import { drop, watched } from "../peers/peers.ts";
+import { noted } from "./noted-body.ts";
+import type { Place } from "./place.ts";
+import type { Transfer } from "./transfer.ts";
+import type { TransferParts } from "./transfer-parts.ts";
+
+/** The pause before a place that failed is looked for again. */
+const AGAIN_MS = 200;
+/** A holder lives, and brings nothing, while the database cannot say so: then it is given up after this. */
+const SILENT_MS = 15_000;
+/** What a predecessor left is looked for so long; then the line is used. */
+const SOURCES_MS = 5_000;
+const CLIENT: WantedFor = { purpose: "waited" };
+
+export class FleetOrigin implements Origin {
+  readonly name: string;
+  readonly #own: Origin;
+  readonly #find: () => Transfer;
+  readonly #parts: TransferParts;
+
+  /** `own` is the upstream's. `find` gives the transfer that the running fill of the blob belongs to, or one of its own where there is none. */
+  constructor(own: Origin, find: () => Transfer, parts: TransferParts) {
+    this.name = own.name;
+    this.#own = own;
+    this.#find = find;
+    this.#parts = parts;
+  }
+
+  get crowd(): Crowd | undefined {
+    return this.#isOwn ? this.#own.crowd : undefined;
+  }
+
+  get allowance(): Allowance | undefined {
+    return this.#isOwn ? this.#own.allowance : undefined;
+  }
+
+  holds(wantedFor: WantedFor): boolean {
+    return this.#transfer.isLooking || this.#own.holds?.(wantedFor) === true;
+  }
+
+  doubt(): boolean {
+    return this.#transfer.blame();
+  }
+
+  strike(): void {
+    this.#own.strike();
+  }
+
+  async open(range: ByteRange, signal: AbortSignal, wantedFor: WantedFor = CLIENT): Promise<OpenedRange> {
+    for (;;) {
+      const place = await this.#transfer.whereabouts(signal);
+      if (place.is === "alone") return await this.#own.open(range, signal, wantedFor);
+      if (place.is === "mine") return await this.#openMine(place, range, signal, wantedFor);
+      const opened = await this.#openInside(place, range, signal, wantedFor);
+      if (opened !== undefined) return opened;
+      await sleep(AGAIN_MS, this.#parts.clock, signal);
+      throwIfAborted(signal, "reading from the fleet");
+    }
+  }
+
+  get #transfer(): Transfer {
+    return this.#find();
+  }
+
+  get #isOwn(): boolean {
+    const { place } = this.#transfer;
+    return place === undefined || place.is === "mine" || place.is === "alone";
+  }
+
+  /** undefined when the place did not serve: it is doubted then. */
+  async #openInside(
+    place: Extract<Place, { is: "bucket" | "peer" }>,
+    range: ByteRange,
+    signal: AbortSignal,
+    wantedFor: WantedFor,
+  ): Promise<OpenedRange | undefined> {
+    try {
+      const opened = await (place.is === "bucket"
+        ? this.#openBucket(place, range, signal)
+        : this.#openPeer(place, range, signal, wantedFor));
+      if (opened === undefined) this.#transfer.doubt(place);
+      else this.#transfer.served(place);
+      return opened;
+    } catch (error) {
+      if (!isGranaryError(error, "fleet-unavailable")) throw error;
+      this.#parts.log.debug(
+        { place: place.is, reason: messageOf(error) },
+        "a place of the fleet did not serve",
+      );
+      this.#transfer.doubt(place);
+      return undefined;
+    }
+  }
+
+  // --- from inside the fleet ---------------------------------------------------------------------------------------
+
+  async #openBucket(
+    place: Extract<Place, { is: "bucket" }>,
+    range: ByteRange,
+    signal: AbortSignal,
+  ): Promise<OpenedRange | undefined> {
+    const { object } = place;
+    const wanted = { start: range.start, end: Math.min(range.end, object.size) };
+    const opened = await this.#parts.bucket.open(object.objectKey, wanted, signal);
+    if (opened === undefined) {
+      await this.#transfer.forget(place);
+      return undefined;
+    }
+    const body = noted(opened.body, this.#parts, "bucket", () => this.#transfer.doubt(place));
+    return { ...opened, rangeBlind: false, body };
+  }
+
+  async #openPeer(
+    place: Extract<Place, { is: "peer" }>,
+    range: ByteRange,
+    signal: AbortSignal,
+    { purpose }: WantedFor,
+  ): Promise<OpenedRange | undefined> {
+    const { peers, clock } = this.#parts;
+    const { holder } = place;
+    const question = { kind: "filling", ...this.#transfer.key, epoch: holder.epoch } as const;
+    const opened = await peers.open(holder, question, range, purpose, signal);
+    if (opened === undefined) return undefined;
+    const watching = watched(opened.body, clock, (silentMs) => this.#isWorthWaiting(holder, silentMs));
+    const body = noted(watching, this.#parts, "peer", () => this.#transfer.doubt(place));
+    return { ...opened, rangeBlind: false, body, dismiss: () => drop(opened.body) };
+  }
+
+  /** A holder that lives may bring nothing for a while: its line is slow, or away. */
+  async #isWorthWaiting({ epoch }: Holder, silentMs: number): Promise<boolean> {
+    try {
+      const holder = await this.#parts.fleet.holder(this.#transfer.leaseKey);
+      return holder?.epoch === epoch;
+    } catch (error) {
+      if (!isGranaryError(error, "fleet-unavailable")) throw error;
+      return silentMs < SILENT_MS;
+    }
+  }
+
+  // --- for all -----------------------------------------------------------------------------------------------------
+
+  async #openMine(
+    { lease, sources: finding }: Extract<Place, { is: "mine" }>,
+    range: ByteRange,
+    signal: AbortSignal,
+    wantedFor: WantedFor,
+  ): Promise<OpenedRange> {
+    const sources = finding && (await within(finding, SOURCES_MS, this.#parts.clock));
+    const known = await sources?.open(range, signal);
+    if (known !== undefined) {
+      this.#transfer.servedBySources();
+      return known;
+    }
+    const end = Math.min(range.end, sources?.nextStart(range.start) ?? range.end);
+    const either = AbortSignal.any([signal, lease.lost]);
+    if (lease.lost.aborted) throw fenced();
+    const opened = await this.#own
+      .open({ start: range.start, end }, either, wantedFor)
+      .catch((error: unknown) => {
+        throw isFenced(lease, signal) ? fenced() : error;
+      });
+    return {
+      ...opened,
+      ...hasArrivedOf(opened),
+      body: untilFenced(opened.body, lease, signal),
+      dismiss: () => opened.dismiss(),
+    };
+  }
+}
+
+/** The lease was lost, and not because the reader left: whoever reads asks again, and then follows whoever has it now (G13). */
+function isFenced({ lost }: Lease, signal: AbortSignal): boolean {
+  return lost.aborted && !signal.aborted;
+}
+
+/** Nothing was wrong with the line: the lanes go on at once. */
+function fenced(): GranaryError {
+  return new GranaryError("upstream-unavailable", "Another node of the fleet brings this blob now.", {
+    unsentForMs: 0,
+  });
+}
+
+async function* untilFenced(
+  body: AsyncIterable<Uint8Array>,
+  lease: Lease,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  try {
+    yield* body;
+  } catch (error) {
+    throw isFenced(lease, signal) ? fenced() : error;
+  }
+}
+
+function hasArrivedOf({ hasArrived }: OpenedRange): Pick<OpenedRange, "hasArrived"> {
+  return hasArrived === undefined ? {} : { hasArrived };
+}

@@ -1,0 +1,295 @@
+/**
+ * Owns one blob of one upstream as this node gets it in a fleet: where its bytes are now (place.ts), the lease while this node brings it, and what
+ * goes to the bucket behind it. What was found holds until an error. It moves no bytes to clients, and never asks upstream itself.
+ */
+import { RangeSet } from "../../bytes/range-set.ts";
+import { isGranaryError, messageOf } from "../../errors.ts";
+import type { FollowedFill } from "../../fill/fill-ask.ts";
+import type { StoredBlob } from "../../store/blob-store.ts";
+import type { PartialKey } from "../../store/partial.ts";
+import { untilAborted } from "../../waiting/abort.ts";
+import { sleep } from "../../waiting/sleep.ts";
+import { blobLease, type Holder, type Lease, type Standing } from "../fleet.ts";
+import type { Place } from "./place.ts";
+import { Sources } from "./sources.ts";
+import type { TransferParts } from "./transfer-parts.ts";
+import { UploadBehind, type UploadOf } from "./upload-behind.ts";
+
+/** How often a blob is asked for whose holder is gone, until somebody takes it over. */
+const AGAIN_MS = 200;
+/** How long a node goes on alone before it looks whether the fleet is back. */
+const ALONE_MS = 5_000;
+/** As long as a heartbeat lives: a holder that is out of reach for longer, and lives, is out of reach for us only. */
+const OUT_OF_REACH_MS = 5_000;
+/** After so many failures in a row the bucket is not asked for this blob for a while. */
+const BUCKET_TRIES = 2;
+const BUCKET_REST_MS = 10_000;
+
+export class Transfer {
+  readonly key: PartialKey;
+  readonly leaseKey: string;
+  readonly #parts: TransferParts;
+  #fill: FollowedFill | undefined;
+  #place: Place | undefined;
+  #looking: Promise<Place> | undefined;
+  #upload: UploadBehind | undefined;
+  #isOver = false;
+  /** Since when this holder is out of reach, of the clock's `elapsed`. */
+  #unreachable: { readonly epoch: number; readonly since: number } | undefined;
+  #bucketFailures = 0;
+  #bucketRestsUntil = 0;
+  /** Bytes came from inside the fleet. */
+  #hasOthersBytes = false;
+  /** What came from inside the fleet was wrong. */
+  #isDoubted = false;
+
+  constructor(key: PartialKey, parts: TransferParts) {
+    this.key = key;
+    this.leaseKey = blobLease(key.upstream, key.digest);
+    this.#parts = parts;
+  }
+
+  /** The lease, while this node brings the blob. */
+  get lease(): Lease | undefined {
+    return this.#place?.is === "mine" && !this.#place.lease.lost.aborted ? this.#place.lease : undefined;
+  }
+
+  /** Nobody has said yet where the bytes are: that none come shows nothing of the line. */
+  get isLooking(): boolean {
+    return this.#looking !== undefined;
+  }
+
+  /** The fill that it belonged to has ended: another one needs another transfer. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get place(): Place | undefined {
+    return this.#place;
+  }
+
+  // --- the fill of this node ---------------------------------------------------------------------------------------
+
+  /** A fill of this node keeps its bytes: from now on it may bring them for all. */
+  begun(fill: FollowedFill): void {
+    const before = this.#upload;
+    this.#upload = undefined;
+    this.#fill = fill;
+    // It starts over from nothing: what was uploaded was wrong.
+    if (before !== undefined) void before.discard();
+    const { lease } = this;
+    if (lease !== undefined) this.#uploadBehind(lease);
+  }
+
+  grown(): void {
+    this.#upload?.grown();
+  }
+
+  /** The store has the blob: what is missing in the bucket goes there. False when nobody sees to that. Never rejects. */
+  async committed(): Promise<boolean> {
+    this.#isOver = true;
+    const { lease } = this;
+    if (lease === undefined || this.#place?.is !== "mine")
+      return this.#place?.is === "bucket" || this.#place?.is === "peer";
+    try {
+      return await this.#share(lease, (await this.#place.sources)?.leftover);
+    } catch (error) {
+      if (!isGranaryError(error)) throw error;
+      this.#failed(error);
+      return false;
+    } finally {
+      await lease.release();
+    }
+  }
+
+  /** The fill ended without the blob. What it has uploaded stays for whoever goes on, unless it was wrong. */
+  async ended(isWrong: boolean): Promise<void> {
+    this.#isOver = true;
+    const { lease } = this;
+    if (isWrong) await this.#upload?.discard();
+    else await this.#upload?.stop();
+    if (isWrong) await lease?.release();
+    else await lease?.park();
+  }
+
+  // --- where the bytes are -----------------------------------------------------------------------------------------
+
+  /** Where the bytes are; waits while nobody brings them and somebody is about to. Throws `aborted`, `closed`. */
+  async whereabouts(signal: AbortSignal): Promise<Place> {
+    if (this.#place !== undefined && this.#holds(this.#place)) return this.#place;
+    this.#looking ??= this.#look().finally(() => {
+      this.#looking = undefined;
+    });
+    return await untilAborted(this.#looking, signal, "waiting for another node of the fleet");
+  }
+
+  /** What was found there did not serve: it is looked for again. */
+  doubt(place: Place): void {
+    if (this.#place === place) this.#place = undefined;
+    if (place.is === "peer") this.#outOfReach(place.holder);
+    if (place.is !== "bucket") return;
+    this.#bucketFailures += 1;
+    if (this.#bucketFailures >= BUCKET_TRIES) this.#bucketRestsUntil = this.#now + BUCKET_REST_MS;
+  }
+
+  /** The object is not where its row says. */
+  async forget(place: Extract<Place, { is: "bucket" }>): Promise<void> {
+    if (this.#place === place) this.#place = undefined;
+    try {
+      await this.#parts.fleet.forget(place.object);
+    } catch (error) {
+      if (!isGranaryError(error, "fleet-unavailable")) throw error;
+      this.doubt(place);
+    }
+  }
+
+  /** Bytes came from there. */
+  served(place: Place): void {
+    if (place.is === "bucket") this.#bucketFailures = 0;
+    if (place.is === "peer") this.#unreachable = undefined;
+    if (place.is === "bucket" || place.is === "peer") this.#hasOthersBytes = true;
+  }
+
+  /** The bytes were wrong. True when some came from inside the fleet: from now on all come from upstream. */
+  blame(): boolean {
+    if (!this.#hasOthersBytes || this.#isDoubted) return false;
+    this.#isDoubted = true;
+    const place = this.#place;
+    if (place?.is === "bucket") void this.forget(place);
+    this.#place = place?.is === "mine" ? { ...place, sources: undefined } : undefined;
+    return true;
+  }
+
+  /** Bytes came from what a predecessor or another node had. */
+  servedBySources(): void {
+    this.#hasOthersBytes = true;
+  }
+
+  #holds(place: Place): boolean {
+    if (place.is === "mine") return !place.lease.lost.aborted;
+    return place.is !== "alone" || this.#now < place.until;
+  }
+
+  async #look(): Promise<Place> {
+    for (;;) {
+      const found = await this.#ask().catch((error: unknown) => this.#unanswered(error));
+      if (found !== undefined) {
+        this.#place = found;
+        return found;
+      }
+      await sleep(AGAIN_MS, this.#parts.clock);
+    }
+  }
+
+  /** undefined: to be asked again in a moment. */
+  async #ask(): Promise<Place | undefined> {
+    const { fleet } = this.#parts;
+    const standing = await fleet.resolve(this.key.digest, this.leaseKey);
+    const elsewhere = this.#elsewhere(standing);
+    if (elsewhere !== undefined) return elsewhere;
+    // What nobody keeps here cannot be read by others: it only passes through.
+    if (this.#fill === undefined || this.#isOver) return this.#alone("no-room");
+    if (standing.is === "held") return undefined;
+    const lease = await fleet.acquire(this.leaseKey);
+    if (lease === undefined) return undefined;
+    // It may have been committed between the two questions.
+    const again = this.#elsewhere(await fleet.resolve(this.key.digest, this.leaseKey));
+    if (again?.is === "bucket") {
+      await lease.release();
+      return again;
+    }
+    return this.#mine(lease, this.#fill);
+  }
+
+  #elsewhere(standing: Standing): Place | undefined {
+    if (standing.is === "stored" && !this.#isDoubted && this.#now >= this.#bucketRestsUntil)
+      return { is: "bucket", object: standing.object };
+    if (standing.is !== "held" || standing.holder.isMe) return undefined;
+    const isGivenUp = this.#isUnreachable(standing.holder) || this.#isDoubted;
+    return isGivenUp ? this.#alone("holder") : { is: "peer", holder: standing.holder };
+  }
+
+  #mine(lease: Lease, fill: FollowedFill): Place {
+    const { size } = fill;
+    const isTakenOver = lease.left !== undefined || this.#now < this.#bucketRestsUntil;
+    const isOfUse = isTakenOver && size !== undefined && !this.#isDoubted;
+    const sources = isOfUse ? Sources.find(this.key, size, lease.left, this.#parts) : undefined;
+    if (this.#isOver) void lease.park();
+    else this.#uploadBehind(lease);
+    return { is: "mine", lease, sources };
+  }
+
+  #alone(why: Extract<Place, { is: "alone" }>["why"]): Place {
+    this.#parts.metrics.fleetAlone.inc({ why });
+    return { is: "alone", until: this.#now + ALONE_MS, why };
+  }
+
+  #unanswered(error: unknown): Place {
+    if (!isGranaryError(error, "fleet-unavailable")) throw error;
+    const facts = { reason: messageOf(error) };
+    const text =
+      "the database of the fleet does not answer: this node fetches for itself what is not stored here";
+    this.#parts.episodes.trouble("the fleet", facts, text);
+    return this.#alone("database");
+  }
+
+  // --- what is out of reach ----------------------------------------------------------------------------------------
+
+  #outOfReach({ epoch }: Holder): void {
+    if (this.#unreachable?.epoch !== epoch) this.#unreachable = { epoch, since: this.#now };
+  }
+
+  #isUnreachable({ epoch }: Holder): boolean {
+    return this.#unreachable?.epoch === epoch && this.#now - this.#unreachable.since > OUT_OF_REACH_MS;
+  }
+
+  // --- into the bucket ---------------------------------------------------------------------------------------------
+
+  #uploadBehind(lease: Lease): void {
+    const fill = this.#fill;
+    if (fill?.size === undefined) return;
+    this.#upload = new UploadBehind({ ...fill, size: fill.size }, lease, this.#parts);
+    this.#upload.grown();
+  }
+
+  async #share(lease: Lease, leftover: string | undefined): Promise<boolean> {
+    const { digest } = this.key;
+    const { blobs, bucket } = this.#parts;
+    const stored = await blobs.open(digest);
+    if (stored === undefined) return false;
+    try {
+      const { size } = stored;
+      const upload =
+        this.#upload ?? new UploadBehind({ ...wholeOf(stored), digest, size }, lease, this.#parts);
+      if (!(await upload.finish((offset, into) => stored.read(offset, into)))) return false;
+      const isKnown = await lease.commit({ digest, size, objectKey: upload.objectKey });
+      const unneeded = [
+        ...(isKnown ? [] : [upload.objectKey]),
+        ...(leftover === undefined ? [] : [leftover]),
+      ];
+      if (unneeded.length > 0) await bucket.remove(unneeded);
+      return true;
+    } finally {
+      await stored.close();
+    }
+  }
+
+  #failed(error: unknown): void {
+    const facts = { digest: this.key.digest, reason: messageOf(error) };
+    this.#parts.episodes.trouble(
+      "sharing",
+      facts,
+      "a blob could not be shared with the fleet: it is tried again",
+    );
+  }
+
+  get #now(): number {
+    return this.#parts.clock.elapsed();
+  }
+}
+
+/** Of a stored blob every byte is present. */
+function wholeOf(stored: StoredBlob): Pick<UploadOf, "present" | "read"> {
+  const present = RangeSet.of([{ start: 0, end: stored.size }]);
+  return { present, read: (offset, into) => stored.read(offset, into) };
+}
