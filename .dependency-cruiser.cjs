@@ -13,7 +13,7 @@ const RANKS = [
   ["origin.ts", "setup"],
   ["source.ts"],
   ["upstream/policy.ts", "upstream/registry-url.ts", "store", "metadata", "credentials", "reloading"],
-  ["fleet/fleet.ts", "fleet/bucket.ts", "fleet/journal.ts"],
+  ["fleet/fleet.ts", "fleet/bucket.ts", "fleet/journal.ts", "fleet/object-key.ts"],
   ["records", "fleet/postgres", "fleet/s3", "fleet/peers", "fleet/knowledge", "fleet/upkeep"],
   ["jobs"],
   ["upstream/network"],

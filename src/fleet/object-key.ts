@@ -4,7 +4,6 @@
  */
 import { type ByteRange, byteRange } from "../bytes/byte-range.ts";
 import { algorithmOf, type Digest, encodedOf, isDigest } from "../oci/digest.ts";
-import type { Epoch } from "./fleet.ts";
 
 /** What all keys of blobs begin with. */
 export const BLOB_KEYS = "blobs/";
@@ -16,12 +15,12 @@ const LEAST_PART = 8 * MIB;
 const MOST_PARTS = 9_000;
 
 /** `blobs/<algorithm>/<hex>/<epoch>`: written by one holder of a lease only (G6), so that a late delete or upload never hits a newer object. */
-export function objectKeyOf(digest: Digest, epoch: Epoch): string {
+export function objectKeyOf(digest: Digest, epoch: number): string {
   return `${BLOB_KEYS}${algorithmOf(digest)}/${encodedOf(digest)}/${epoch}`;
 }
 
 /** undefined for a key that `objectKeyOf` does not make. */
-export function parseObjectKey(key: string): { readonly digest: Digest; readonly epoch: Epoch } | undefined {
+export function parseObjectKey(key: string): { readonly digest: Digest; readonly epoch: number } | undefined {
   const [, algorithm, hex, number] = /^blobs\/(\w+)\/([0-9a-f]+)\/([1-9]\d{0,15}|0)$/.exec(key) ?? [];
   const digest = `${algorithm}:${hex}`;
   const epoch = Number(number);
