@@ -62,11 +62,17 @@ export interface Lease {
    * database says that somebody else has it. From then on nothing may be done in its name (G2, G13).
    */
   readonly lost: AbortSignal;
+  /**
+   * To be looked at in the same tick before anything is done in its name: false from that moment on, by the clock itself. In a process that was
+   * stopped or slept, `lost` may be aborted only after other code has run; when this finds the time over, it is aborted at once.
+   */
+  readonly isMine: boolean;
   /** Written down, so that a successor can salvage the parts. Throws `closed` when the lease is lost, `fleet-unavailable`. */
   noteUpload(upload: Upload): Promise<void>;
   /**
    * In one transaction: the object becomes known, and the lease ends. False when another object of the digest is known already (the caller then
-   * deletes its own), or the lease was somebody else's by then. The object must be complete and its digest verified (G5). Throws `fleet-unavailable`.
+   * deletes its own), or the lease was somebody else's by then. The object must be complete and its digest verified (G5). Throws `fleet-unavailable`:
+   * then the object may be known or not, and must not be deleted; it may be asked again, also when the lease was lost meanwhile.
    */
   commit(object: Omit<StoredObject, "epoch">): Promise<boolean>;
   /** As `release`; what was uploaded stays written down for whoever acquires it next (`left`). */
