@@ -7,7 +7,7 @@ import { type ContentRemoval, contentRemoval } from "./content-removal.ts";
 import { type ContentRows, contentRows } from "./content-rows.ts";
 import { type DatabaseBound, databaseBound } from "./database-bound.ts";
 import { type JobRows, jobRows } from "./job-rows.ts";
-import type { Metadata } from "./metadata.ts";
+import type { KnowledgeCopies, Metadata } from "./metadata.ts";
 import { type RecordRows, recordRows } from "./record-rows.ts";
 import { type RuleRows, ruleRows } from "./rule-rows.ts";
 import { type SightingRows, sightingRows } from "./sighting-rows.ts";
@@ -15,7 +15,7 @@ import { SqliteFile } from "./sqlite-file.ts";
 import { sqliteMetadata } from "./sqlite-metadata.ts";
 
 export type Database = {
-  readonly metadata: Metadata;
+  readonly metadata: Metadata & KnowledgeCopies;
   readonly jobs: JobRows;
   readonly contents: ContentRows & ContentRemoval;
   readonly rules: RuleRows;

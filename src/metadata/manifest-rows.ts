@@ -3,7 +3,7 @@ import { parseDigest } from "../oci/digest.ts";
 import type { Manifest } from "../oci/manifest.ts";
 import { edgeWriter } from "./edge-rows.ts";
 import type { LinkRows } from "./link-rows.ts";
-import type { Listed, Metadata, RepositoryKey } from "./metadata.ts";
+import type { KnowledgeCopies, Listed, Metadata, RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
 type ManifestRow = { readonly digest: string; readonly mediaType: string; readonly bytes: Uint8Array };
@@ -11,10 +11,11 @@ type ManifestRow = { readonly digest: string; readonly mediaType: string; readon
 export type ManifestRows = Pick<
   Metadata,
   "recordManifest" | "manifest" | "forgetManifest" | "manifestsAfter"
-> & {
-  /** The synchronous form, for use inside a transaction. */
-  put(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): void;
-};
+> &
+  KnowledgeCopies & {
+    /** The synchronous form, for use inside a transaction. */
+    put(where: RepositoryKey, manifest: Manifest, listed: readonly Listed[]): void;
+  };
 
 export function manifestRows(database: SqlDatabase, links: LinkRows): ManifestRows {
   const edges = edgeWriter(database);
@@ -36,10 +37,14 @@ export function manifestRows(database: SqlDatabase, links: LinkRows): ManifestRo
     "SELECT digest, media_type AS mediaType, bytes FROM manifests WHERE digest > ? ORDER BY digest LIMIT ?",
   );
 
-  const put: ManifestRows["put"] = (where, { digest, mediaType, bytes }, listed) => {
+  const keep = ({ digest, mediaType, bytes }: Manifest) => {
     upsert.run(digest, mediaType, bytes);
     edges.put({ digest, mediaType, bytes });
     use.run(digest);
+  };
+  const put: ManifestRows["put"] = (where, manifest, listed) => {
+    const { digest, mediaType, bytes } = manifest;
+    keep(manifest);
     const own = { size: bytes.length, isMeasured: true, mediaType };
     links.put(where, { kind: "confirmed", digest, ...own });
     for (const { digest, size } of listed) links.put(where, { kind: "stated", digest, size });
@@ -54,6 +59,7 @@ export function manifestRows(database: SqlDatabase, links: LinkRows): ManifestRo
     manifestsAfter: async (digest, limit) =>
       after.all(digest, limit).map((row) => ({ ...row, digest: parseDigest(row.digest) })),
     put,
+    keepManifest: async (manifest) => database.inTransaction(() => keep(manifest)),
     recordManifest: async (where, manifest, listed) =>
       database.inTransaction(() => put(where, manifest, listed)),
     manifest: async (digest) => {

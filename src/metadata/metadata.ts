@@ -174,6 +174,12 @@ export interface Knowledge {
   forgetList(key: ListKey): Promise<void>;
 }
 
+/** What a node of a fleet keeps of what all nodes know. */
+export interface KnowledgeCopies {
+  /** The document is here too, with what it lists; no repository is linked to it by that. */
+  keepManifest(manifest: Manifest): Promise<void>;
+}
+
 export interface Metadata extends BlobCatalog, Knowledge {
   /**
    * Makes sure that the next start will find what was recorded. True when the database had to be written again, because somebody removed

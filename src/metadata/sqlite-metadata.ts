@@ -9,13 +9,13 @@ import { importRows } from "./import-rows.ts";
 import { linkRows } from "./link-rows.ts";
 import { listRows } from "./list-rows.ts";
 import { manifestRows } from "./manifest-rows.ts";
-import type { Metadata } from "./metadata.ts";
+import type { KnowledgeCopies, Metadata } from "./metadata.ts";
 import type { SqliteFile } from "./sqlite-file.ts";
 import { tagRows } from "./tag-rows.ts";
 import { visibilityRows } from "./visibility-rows.ts";
 
 /** The Metadata in `file`; its `close` closes the file. Beyond `bound` the coldest rows are deleted, except those of blobs. */
-export function sqliteMetadata(file: SqliteFile, bound: DatabaseBound): Metadata {
+export function sqliteMetadata(file: SqliteFile, bound: DatabaseBound): Metadata & KnowledgeCopies {
   const links = linkRows(file);
   const manifests = manifestRows(file, links);
   const tags = tagRows(file);
@@ -38,6 +38,7 @@ export function sqliteMetadata(file: SqliteFile, bound: DatabaseBound): Metadata
   };
   return {
     ...rows,
+    keepManifest: bounded(rows.keepManifest),
     recordManifest: bounded(rows.recordManifest),
     recordImport: bounded(rows.recordImport),
     recordTag: bounded(rows.recordTag),

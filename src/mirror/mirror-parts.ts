@@ -1,4 +1,7 @@
 /** Owns what a Mirror is made of, and what there is once it runs. Types only: start-mirror.ts puts the one together into the other. */
+import type { FillFollower } from "../fill/fill-ask.ts";
+import type { Fills } from "../fill/fills.ts";
+import type { Turns } from "../fleet/turns.ts";
 import type { ContentRemoval } from "../metadata/content-removal.ts";
 import type { ContentRows } from "../metadata/content-rows.ts";
 import type { DatabaseBound } from "../metadata/database-bound.ts";
@@ -9,10 +12,11 @@ import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Platform } from "../oci/descriptor.ts";
+import type { Origin } from "../origin.ts";
 import type { Records } from "../records/records.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
 import type { BlobStore } from "../store/blob-store.ts";
-import type { Spool } from "../store/partial.ts";
+import type { PartialKey, Spool } from "../store/partial.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Carrying } from "./carrying.ts";
 import type { Contents } from "./contents/contents.ts";
@@ -23,7 +27,18 @@ import type { Offline } from "./rules/offline.ts";
 import type { PassageDesk } from "./rules/passage-desk.ts";
 import type { Budget } from "./space/disk-measure.ts";
 
+/** What makes this Mirror one of many. */
+export type FleetPart = {
+  readonly follower: FillFollower;
+  /** The blob, from wherever the fleet has it; `own` is its upstream's. */
+  readonly origin: (key: PartialKey, own: Origin) => Origin;
+  readonly turns: Turns;
+  /** The fills of this Mirror. */
+  readonly serve: (fills: Pick<Fills, "find">) => void;
+};
+
 export type MirrorParts = {
+  readonly fleet?: FleetPart | undefined;
   readonly clients: readonly UpstreamClient[];
   readonly metadata: Metadata;
   readonly contents: ContentRows & ContentRemoval;

@@ -108,7 +108,9 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     takeRoom: (of, size) => space.takeRoom(of, size),
     pin: (digest) => pins.pinFill(digest),
     isOffline: (upstream) => offline.has(upstream),
+    follower: parts.fleet?.follower,
   });
+  parts.fleet?.serve(fills);
   offline.onChange(() => fills.lineChanged());
   await keep.open();
   const answered = new AnsweredLately({ clock, upstreams, offline });
@@ -135,6 +137,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   );
   const manifests = new Manifests({
     ...{ metadata, links, uses, tagUses, clock, damage, episodes, events, cooldown },
+    turns: parts.fleet?.turns,
   });
   const passage = new Passage({
     clock,
@@ -150,7 +153,10 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     upstreams: configured,
   });
   await passageRules.load(settled);
-  const blobs = new Blobs({ sound, fills, space, links, pins, uses, clock, log, metrics, random, events });
+  const shared = parts.fleet?.origin;
+  const blobs = new Blobs({
+    ...{ sound, fills, space, links, pins, uses, clock, log, metrics, random, events, shared },
+  });
   const room = new BodyRoom(LIST_MEMORY, clock);
   const tagLists = new TagLists(metadata, clock, room);
   const referrers = new Referrers({

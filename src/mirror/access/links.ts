@@ -112,6 +112,9 @@ export class Links {
     const key = keyOf(where, digest);
     return this.#questions.run(`${how} ${key}`, async () => {
       this.#absent.check(key);
+      const told = how === "headBlob" ? await this.#metadata.link(where, digest) : undefined;
+      // Another node of a fleet may have asked since this was remembered.
+      if (told?.confirmed !== undefined) return told;
       const head = await this.#turns.run(where.upstream, () => client[how](where.repository, digest));
       if (head === undefined) throw this.#remember(where, digest, client.upstream.policy.negativeLifetimeMs);
       const answer = confirmation(digest, head);

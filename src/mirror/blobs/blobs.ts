@@ -11,10 +11,12 @@ import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Metrics } from "../../observe/metrics.ts";
 import { type Digest, possibleSize } from "../../oci/digest.ts";
+import type { Origin } from "../../origin.ts";
 import type { Wanting } from "../../purpose.ts";
 import type { EventTeller } from "../../records/events.ts";
 import type { BlobTarget } from "../../routing/target.ts";
 import type { BlobReader, ReadableBlob } from "../../source.ts";
+import type { PartialKey } from "../../store/partial.ts";
 import type { UpstreamClient } from "../../upstream/upstream-client.ts";
 import { type Links, statedSize } from "../access/links.ts";
 import type { FoundBlob, Outcome } from "../mirror.ts";
@@ -42,6 +44,8 @@ export type BlobParts = {
   /** Hears of fills. */
   readonly events?: EventTeller;
   readonly random: () => number;
+  /** In a fleet: the same blob, from wherever the fleet has it. */
+  readonly shared?: ((key: PartialKey, own: Origin) => Origin) | undefined;
 };
 
 type Sized = { readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome };
@@ -176,7 +180,7 @@ export class Blobs {
   #askOf(client: UpstreamClient, target: BlobTarget, size: number | undefined, wanting: Wanting) {
     const { repository, digest } = target;
     const { links } = this.#parts;
-    const origin = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
+    const own = new ConfirmingOrigin(client.blobOrigin(repository, digest), (found) => {
       const measured = possibleSize(digest, found);
       const isMeasured = measured !== undefined;
       return links.record(target, {
@@ -191,6 +195,7 @@ export class Blobs {
     const events = this.#failing?.tellerOf(target);
     const observer = new FillLog(target, { log, clock, ...(events && { events }) }, wanting);
     const { policy } = client.upstream;
+    const origin = this.#parts.shared?.({ digest, upstream: target.upstream }, own) ?? own;
     return { digest, upstream: target.upstream, size, origin, policy, observer, ...wanting };
   }
 

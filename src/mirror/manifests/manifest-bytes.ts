@@ -3,6 +3,7 @@
  * never stores a document whose digest or shape is wrong, and never gives one out through a repository that does not contain it.
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
+import type { Turns } from "../../fleet/turns.ts";
 import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { algorithmOf, type Digest } from "../../oci/digest.ts";
@@ -34,6 +35,8 @@ export type ManifestParts = {
   /** Hears of tags that move. */
   readonly events?: EventTeller;
   readonly cooldown: Cooldown;
+  /** In a fleet: which node asks. */
+  readonly turns?: Turns | undefined;
 };
 
 export class ManifestBytes {

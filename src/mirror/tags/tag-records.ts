@@ -34,6 +34,13 @@ export class TagRecords {
     return this.#inMemory.get(nameOf(key)) ?? (await this.#stored(key));
   }
 
+  /** What is stored of it now, if that is fresh: another node may have asked. */
+  async toldByOthers(client: UpstreamClient, key: TagKey): Promise<TagRecord | undefined> {
+    this.#inMemory.delete(nameOf(key));
+    const known = await this.#stored(key);
+    return known !== undefined && this.isFresh(client, known) ? known.record : undefined;
+  }
+
   /** The same, as far as it is in memory. */
   remembered(key: TagKey): RememberedTag | undefined {
     return this.#inMemory.get(nameOf(key));

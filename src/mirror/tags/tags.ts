@@ -158,20 +158,42 @@ export class Tags {
 
   #fetchByTag(question: TagQuestion, wantsBytes: boolean): Promise<ResolvedTag> {
     const method = wantsBytes ? "GET" : "HEAD";
-    return this.#checks.run(`${method} ${flightOf(question)}`, async () => {
-      const absence = hearAbsence();
-      const { onAbsent } = absence;
-      const asked = { ...question, onAbsent };
-      const answer = unlessHidden(this.#ask(asked, wantsBytes), onAbsent);
-      const { negativeLifetimeMs } = question.client.upstream.policy;
-      const head = await this.#absent.unlessRefused(
-        `${method} REFUSED ${flightOf(question)}`,
-        negativeLifetimeMs,
-        answer,
-      );
-      if (head === undefined) throw this.#isAbsent(question, method, absence.told);
-      return { record: await this.#records.record(question.key, head), outcome: "miss", warning: undefined };
+    return this.#checks.run(`${method} ${flightOf(question)}`, () =>
+      this.#inTurn(question, () => this.#askNow(question, wantsBytes)),
+    );
+  }
+
+  /** In a fleet one node asks, and the others are told what it has found. */
+  #inTurn(question: TagQuestion, ask: () => Promise<ResolvedTag>): Promise<ResolvedTag> {
+    const { turns } = this.#parts;
+    if (turns === undefined) return ask();
+    const { client, key } = question;
+    const look = async (): Promise<ResolvedTag | undefined> => {
+      const record = await this.#records.toldByOthers(client, key);
+      return record && { record, outcome: "revalidated", warning: undefined };
+    };
+    return turns.one({
+      key: `tag\n${nameOf(key)}`,
+      ask,
+      look,
+      mostMs: client.upstream.policy.offlineDeadlineMs,
     });
+  }
+
+  async #askNow(question: TagQuestion, wantsBytes: boolean): Promise<ResolvedTag> {
+    const method = wantsBytes ? "GET" : "HEAD";
+    const absence = hearAbsence();
+    const { onAbsent } = absence;
+    const asked = { ...question, onAbsent };
+    const answer = unlessHidden(this.#ask(asked, wantsBytes), onAbsent);
+    const { negativeLifetimeMs } = question.client.upstream.policy;
+    const head = await this.#absent.unlessRefused(
+      `${method} REFUSED ${flightOf(question)}`,
+      negativeLifetimeMs,
+      answer,
+    );
+    if (head === undefined) throw this.#isAbsent(question, method, absence.told);
+    return { record: await this.#records.record(question.key, head), outcome: "miss", warning: undefined };
   }
 
   /** Where new content may have to wait, a HEAD comes first: it does not count as a pull at the registry. */
@@ -186,7 +208,9 @@ export class Tags {
     if (offline !== undefined) return this.#stale.offline(record, offline);
     const remembered = this.#stale.remembered(record);
     if (remembered !== undefined) return remembered;
-    const flight = this.#checks.join(`CHECK ${flightOf(question)}`, () => this.#recheck(question, record));
+    const flight = this.#checks.join(`CHECK ${flightOf(question)}`, () =>
+      this.#inTurn(question, () => this.#recheck(question, record)),
+    );
     const { offlineDeadlineMs } = question.client.upstream.policy;
     const deadline = flight.startedAt + offlineDeadlineMs;
     const checked = await untilDeadline(flight.result, deadline, this.#parts.clock);
