@@ -26,6 +26,12 @@ RUN npm run build
 FROM docker.io/library/node:24.19.0-alpine@sha256:d32cdf619f63fe0471182d08996dd516c6275bb5fd31ae06e55a570bd9e1ad43 AS dependencies
 WORKDIR /dependencies
 COPY package.json package-lock.json .npmrc ./
+# What a node of a fleet needs beside (docs/fleet.md) is optional for others: npm leaves optional peers out, and those that are also
+# development dependencies as well. As plain dependencies they come in the versions that the lock file has.
+RUN node -e 'const { peerDependencies, peerDependenciesMeta, devDependencies, dependencies, ...rest } = require("./package.json"); \
+  for (const name of Object.keys(peerDependencies)) delete devDependencies[name]; \
+  const whole = { ...rest, devDependencies, dependencies: { ...dependencies, ...peerDependencies } }; \
+  require("fs").writeFileSync("package.json", JSON.stringify(whole));'
 # better-sqlite3 brings its binaries for every platform, and SQLite's source: only the ones for this libc are needed.
 RUN npm ci --omit=dev \
   && cd node_modules/better-sqlite3 \
@@ -45,8 +51,8 @@ RUN install -d -o node -g node -m 0750 /data
 WORKDIR /
 USER node
 VOLUME /data
-# 5000 for Docker Hub, 11435 for the Ollama registry, 5080 to see and steer it.
-EXPOSE 5000 11435 5080
+# 5000 for Docker Hub, 11435 for the Ollama registry, 5080 to see and steer it, 5081 for the other nodes of a fleet.
+EXPOSE 5000 11435 5080 5081
 HEALTHCHECK --interval=30s --timeout=10s --start-period=20s --retries=3 \
   CMD ["node", "/opt/granary/dist/cli/granary.js", "health"]
 # Exec form: SIGTERM reaches Granary itself, which drains the bodies in flight before it ends.

@@ -25,12 +25,18 @@ export async function readConfig(file: string, env: Environment, filled: Filled)
  * that hold secrets need not be set. Throws `config-invalid`.
  */
 export async function readWithoutSecrets(file: string, env: Environment): Promise<ConfigFile> {
-  const document = withoutSecrets(readYaml(await readText(file, "--config"), file));
+  const document = withoutSecrets(withoutFleet(readYaml(await readText(file, "--config"), file)));
   return checked(file, fillEnvironment(document, env) ?? {});
 }
 
 const SECRET_KEYS = ["login", "username", "password", "passwordFile", "credentials", "token", "tokenFile"];
 const CERTIFICATE_KEYS = ["caFile", "certFile", "keyFile", "clientCertFile", "clientKeyFile"];
+
+/** The nodes of a fleet know each other and their database by secrets alone. */
+function withoutFleet(document: unknown): unknown {
+  const { fleet: _, ...rest } = asObject(document) ?? {};
+  return asObject(document) === undefined ? document : rest;
+}
 
 function withoutSecrets(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutSecrets);

@@ -8,7 +8,7 @@ import { GranaryError, isGranaryError } from "../errors.ts";
 const REFERENCE = /\$\{([A-Za-z_][A-Za-z0-9_]*)\}/g;
 
 /** Keys whose values are secrets. */
-const SECRET_KEYS = ["password", "token"];
+const SECRET_KEYS = ["password", "token", "secret", "secretKey"];
 
 /** The variables that were filled in: value -> name. */
 export type Filled = Map<string, string>;
@@ -42,10 +42,11 @@ const SHORTEST = 4;
 
 function fillText(text: string, env: Environment, path: readonly string[], filled: Filled): string {
   const key = path.at(-1) ?? "";
-  if (SECRET_KEYS.includes(key) && !new RegExp(`^${REFERENCE.source}$`).test(text)) {
+  const isSecret = SECRET_KEYS.includes(key) && !new RegExp(`^${REFERENCE.source}$`).test(text);
+  if (isSecret || (key === "database" && hasPassword(text))) {
     throw invalid(
       path,
-      `a ${key} is not written into this file: name an environment variable as $` +
+      `a ${isSecret ? key : "password"} is not written into this file: name an environment variable as $` +
         `{NAME}, or use ${key}File`,
     );
   }
@@ -57,6 +58,11 @@ function fillText(text: string, env: Environment, path: readonly string[], fille
     }
     throw invalid(path, `the environment variable ${name} is ${found === undefined ? "not set" : "empty"}`);
   });
+}
+
+/** Whether an address has a password in the open, in its login or among its parameters. */
+function hasPassword(address: string): boolean {
+  return /:\/\/[^@]*:[^@]+@|[?&]password=[^&#]/.test(address.replace(REFERENCE, ""));
 }
 
 function invalid(path: readonly string[], message: string): GranaryError {

@@ -52,7 +52,7 @@ export async function passwordFrom(
     password,
     passwordFile,
   }: { readonly password?: string | undefined; readonly passwordFile?: string | undefined },
-  name: "password" | "token" = "password",
+  name: "password" | "token" | "secret" | "secretKey" | "database" = "password",
 ): Promise<string | undefined> {
   if (passwordFile === undefined) return password;
   if (password !== undefined) throw invalid(`${path}: give either ${name} or ${name}File, not both.`);

@@ -26,6 +26,7 @@ import { NamedFiles } from "./named-files.ts";
 import type { ConfigFile } from "./schema.ts";
 import { adminSettings } from "./sections/admin.ts";
 import { bandwidthSettings } from "./sections/bandwidth.ts";
+import { fleetSettings } from "./sections/fleet.ts";
 import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
 import { prefetchSetting } from "./sections/prefetch.ts";
@@ -33,6 +34,7 @@ import { trafficSettings } from "./sections/traffic.ts";
 import { verifySetting } from "./sections/verify.ts";
 import { warmSettings } from "./sections/warm.ts";
 import type {
+  AdminSettings,
   ClientSettings,
   ListenerSettings,
   Settings,
@@ -126,6 +128,7 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
     ),
   );
   checkSettings(listeners, upstreams);
+  const admin = await adminSettings(written.admin, env);
   return {
     listeners,
     storage: storageSettings(written.storage),
@@ -133,16 +136,22 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
     keep: keepSettings(written.keep ?? [], upstreams),
     traffic: trafficSettings(written.traffic ?? {}),
     bandwidth: bandwidthSettings(written.bandwidth ?? {}, upstreams),
-    admin: await adminSettings(written.admin, env),
+    admin,
     warm: warmSettings(written.warm ?? {}, (text) => parsePullName(text, upstreams), systemClock.now()),
     ...present({
       prefetch: prefetchSetting(written.prefetch),
       verify: verifySetting(written.verify, systemClock.now()),
+      fleet: await fleetSettings(written.fleet, files, takenPorts(listeners, admin)),
     }),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
     log: { ...DEFAULT_LOG, ...present(written.log ?? {}) },
   };
+}
+
+function takenPorts(listeners: readonly ListenerSettings[], admin: AdminSettings | undefined) {
+  const named = listeners.map(({ port, host }, index) => ({ key: `listeners.${index}`, port, host }));
+  return admin === undefined ? named : [...named, { key: "admin", port: admin.port, host: admin.host }];
 }
 
 function storageSettings({ verifyEvery, ...rest }: ConfigFile["storage"] = {}): StorageSettings {

@@ -4,7 +4,7 @@
  */
 import { isGranaryError } from "../errors.ts";
 import type { TlsMaterial } from "../upstream/network/trust.ts";
-import type { ListenerSettings } from "./settings.ts";
+import type { InternalSettings, ListenerSettings } from "./settings.ts";
 
 type Failure = { readonly name: string; readonly error: unknown };
 
@@ -12,6 +12,7 @@ export class NamedFiles {
   #failures: Failure[] = [];
   readonly upstreamTls = this.#kind<TlsMaterial | undefined>();
   readonly listenerTls = this.#kind<ListenerSettings["tls"]>();
+  readonly internalTls = this.#kind<InternalSettings["tls"]>();
   readonly password = this.#kind<string | undefined>();
 
   /** What could not be used since the last call, in the order of the keys. */

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { adminSection } from "./sections/admin.ts";
 import { bandwidthSection } from "./sections/bandwidth.ts";
+import { fleetSection } from "./sections/fleet.ts";
 import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
 import { prefetchSection } from "./sections/prefetch.ts";
@@ -135,6 +136,7 @@ export const fileSchema = z.strictObject({
   warm: warmSection.optional(),
   prefetch: prefetchSection.optional(),
   verify: verifySection.optional(),
+  fleet: fleetSection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections

@@ -7,10 +7,10 @@ import type { Settings } from "./settings.ts";
 type Shown = string | number | boolean | null | readonly Shown[] | { readonly [key: string]: Shown };
 
 /**
- * Passwords, tokens, and the texts of certificates and keys. The user name of our login at a registry can be a token too, which the file takes
+ * Passwords, tokens, the address of a fleet's database, its secret and the keys of its bucket, and the texts of certificates and keys. The user name of our login at a registry can be a token too, which the file takes
  * from a variable; that of a listener is what clients type.
  */
-const SECRETS = new Set(["password", "token", "tls", "credentials"]);
+const SECRETS = new Set(["password", "token", "tls", "credentials", "database", "secret", "keys"]);
 
 /** As JSON; patterns are their texts, durations end in `Ms`. */
 export function shownSettings(settings: Settings): { readonly [key: string]: Shown } {

@@ -23,6 +23,22 @@ const WITHOUT_DEFAULT = [
   "bandwidth.hours[].upstreams.NAME",
   "bandwidth.total",
   "bandwidth.upstreams.NAME",
+  "fleet.bucket.accessKey",
+  "fleet.bucket.endpoint",
+  "fleet.bucket.pathStyle",
+  "fleet.bucket.secretKey",
+  "fleet.bucket.secretKeyFile",
+  "fleet.database",
+  "fleet.databaseFile",
+  "fleet.internal.address",
+  "fleet.internal.caFile",
+  "fleet.internal.certFile",
+  "fleet.internal.host",
+  "fleet.internal.keyFile",
+  "fleet.internal.secret",
+  "fleet.internal.secretFile",
+  "fleet.node",
+  "fleet.zone",
   "listeners[].certFile",
   "listeners[].host",
   "listeners[].keyFile",
@@ -43,6 +59,24 @@ const WITHOUT_DEFAULT = [
   "warm.NAME.when",
 ];
 
+/** What the examples take from the environment. */
+const ENV = {
+  DATABASE_URL: "postgres://granary:a-password@db.lab/granary",
+  BUCKET_ACCESS_KEY: "an-access-key",
+  BUCKET_SECRET_KEY: "a-secret-key",
+  GRANARY_FLEET_SECRET: "0123456789abcdef0123456789abcdef",
+};
+
+/** An upstream of no kind, and a fleet with what every fleet must name: their other keys have defaults. */
+const PLAIN = stringify({
+  upstreams: { NAME: {} },
+  fleet: {
+    database: "$" + "{DATABASE_URL}",
+    bucket: { name: "granary" },
+    internal: { secret: "$" + "{GRANARY_FLEET_SECRET}" },
+  },
+});
+
 let page: string;
 beforeAll(async () => {
   page = await readPage(PAGE);
@@ -58,6 +92,7 @@ describe("the tables of docs/configuration.md", () => {
     expect(required.map(({ key }) => key)).toEqual([
       "bandwidth.hours[].from",
       "bandwidth.hours[].to",
+      "fleet.bucket.name",
       "listeners[].port",
       "listeners[].upstream",
       "warm.NAME.references",
@@ -67,11 +102,11 @@ describe("the tables of docs/configuration.md", () => {
   });
 
   it("name defaults that change nothing when they are written into a configuration", async () => {
-    const plain = await load("upstreams: {NAME: {}}");
+    const plain = await load(PLAIN);
     const written = keysOfPage().filter(({ value }) => !["none", "required"].includes(value));
     expect(written.length).toBeGreaterThan(20);
     for (const { key, value } of written) {
-      expect(await load(`upstreams: {NAME: {}}\n`, key, value), `${key}: ${value}`).toEqual(plain);
+      expect(await load(PLAIN, key, value), `${key}: ${value}`).toEqual(plain);
     }
   });
 
@@ -96,7 +131,7 @@ describe("the tables of docs/configuration.md", () => {
 describe("the examples of docs/configuration.md", () => {
   it("load", async () => {
     const examples = blocksOf(page).filter(({ language }) => language === "yaml");
-    expect(examples).toHaveLength(3);
+    expect(examples).toHaveLength(4);
     for (const { text } of examples) {
       // Files that an example names are on another machine.
       const document = parse(text.replaceAll(/^.*(?:caFile|passwordFile|username):.*\n/gm, ""));
@@ -155,7 +190,7 @@ async function load(text: string, key?: string, value?: string): Promise<Setting
   if (NAME !== undefined) document.upstreams = { ...others, "name.example": NAME };
   const file = join(await tempDirectory(), "granary.yaml");
   await writeFile(file, stringify(document));
-  return await loadSettings(file, {});
+  return await loadSettings(file, ENV);
 }
 
 function setAt(document: Record<string, unknown>, [first = "", ...rest]: string[], value: unknown): void {
