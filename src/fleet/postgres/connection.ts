@@ -9,7 +9,6 @@ import type Driver from "postgres";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
-import { within } from "../../waiting/deadline.ts";
 import type { FleetDatabase, SqlValue } from "./fleet-database.ts";
 import type { Dial, Line } from "./line.ts";
 import { migrate } from "./migrations.ts";
@@ -28,7 +27,7 @@ export type DatabaseOptions = {
 const MOST_CONNECTIONS = 4;
 const PATIENCE_MS = 5_000;
 const CONNECT_MS = 3_000;
-const END_MS = 1_000;
+const END_SECONDS = 1;
 
 /** One of the servers that an address names. */
 type Place = { readonly path: string | undefined; readonly host: string; readonly port: number };
@@ -152,7 +151,7 @@ class DriverLine implements Line {
   }
 
   async end(): Promise<void> {
-    await within(this.#sql.end(), END_MS, this.#options.clock);
+    await this.#sql.end({ timeout: END_SECONDS });
     this.destroy();
   }
 

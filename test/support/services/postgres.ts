@@ -51,6 +51,8 @@ export class TestPostgres {
     const flags = ["-D", server.#data, "-U", SUPERUSER, "--auth=trust", "--no-sync", "--encoding=UTF8"];
     await asPostgres("initdb", [...flags, "--locale=C"], directory);
     await server.start();
+    // It must not outlive the tests, however they end.
+    process.once("exit", () => server.#server?.kill("SIGINT"));
     await server.#sql((sql) => sql.unsafe(`alter user ${SUPERUSER} password '${PASSWORD}'`));
     return server;
   }
@@ -219,10 +221,7 @@ async function asPostgres(name: string, args: readonly string[], cwd: string): P
 }
 
 function spawnAsPostgres(name: string, args: readonly string[], cwd: string): ChildProcess {
-  const server = spawn(...command(name, args), { cwd, stdio: "ignore" });
-  // It must not outlive the tests, however they end.
-  process.once("exit", () => server.kill("SIGINT"));
-  return server;
+  return spawn(...command(name, args), { cwd, stdio: "ignore" });
 }
 
 async function idsOfPostgres(): Promise<[number, number]> {
