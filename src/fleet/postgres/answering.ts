@@ -1,0 +1,105 @@
+/**
+ * Owns whether the fleet's database answers: one failure to reach it is enough to ask it nothing more until a try has succeeded. Tries are made
+ * by whoever asks, in the background and at most once a second, so that nobody waits for a server that is away. It asks nothing itself.
+ */
+import { GranaryError } from "../../errors.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { Episodes } from "../../observe/episodes.ts";
+import type { Log } from "../../observe/log.ts";
+import { awayError, databaseError } from "./postgres-error.ts";
+
+export type AnsweringOptions = {
+  readonly log: Log;
+  readonly clock: Clock;
+  /** What messages call the server. */
+  readonly host: string;
+  /** Whether it can be used again: throws when not. */
+  readonly attempt: () => Promise<void>;
+};
+
+const TRY_EVERY_MS = 1_000;
+const TROUBLE = "the fleet's database";
+
+export class Answering {
+  readonly #options: AnsweringOptions;
+  readonly #episodes: Episodes;
+  readonly #listeners = new Set<(isAnswering: boolean) => void>();
+  /** Why it cannot be used, and since when (of the clock's `elapsed`). */
+  #away: { error: GranaryError | undefined; readonly since: number } | undefined;
+  #triedAt = Number.NEGATIVE_INFINITY;
+  #trying: Promise<void> | undefined;
+
+  /** It counts as away until the first try. */
+  constructor(options: AnsweringOptions) {
+    this.#options = options;
+    this.#episodes = new Episodes(options.log, options.clock, Number.POSITIVE_INFINITY);
+    this.#away = { error: undefined, since: options.clock.elapsed() };
+  }
+
+  get isAnswering(): boolean {
+    return this.#away === undefined;
+  }
+
+  onChange(listener: (isAnswering: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** For whoever is about to ask: throws `fleet-unavailable` while it does not answer, and sees to the next try. */
+  expect(): void {
+    if (this.#away === undefined) return;
+    const { host, clock } = this.#options;
+    const forMs = clock.elapsed() - this.#away.since;
+    if (clock.elapsed() - this.#triedAt >= TRY_EVERY_MS) void this.tryAgain();
+    const { message, facts } = this.#away.error ?? awayError(host, "it was not reached yet");
+    throw new GranaryError("fleet-unavailable", message, {
+      ...facts,
+      isUnreachable: true,
+      unsentForMs: forMs,
+    });
+  }
+
+  /** It could not be reached. It is looked for at once: often it was one connection alone. */
+  failed(error: GranaryError): void {
+    this.#tell(error);
+    if (this.#away !== undefined) return;
+    this.#away = { error, since: this.#options.clock.elapsed() };
+    for (const listener of this.#listeners) listener(false);
+    void this.tryAgain();
+  }
+
+  /** Looks whether it can be used; one look at a time. Never rejects: what went wrong is `lastError`. */
+  tryAgain(): Promise<void> {
+    this.#triedAt = this.#options.clock.elapsed();
+    this.#trying ??= this.#attempt().finally(() => {
+      this.#trying = undefined;
+    });
+    return this.#trying;
+  }
+
+  /** Why the last try failed; undefined while it answers. */
+  get lastError(): GranaryError | undefined {
+    return this.#away?.error;
+  }
+
+  async #attempt(): Promise<void> {
+    try {
+      await this.#options.attempt();
+    } catch (cause) {
+      const error = databaseError(cause, this.#options.host);
+      if (this.#away !== undefined) this.#away.error = error;
+      this.#tell(error);
+      return;
+    }
+    if (this.#away === undefined) return;
+    this.#away = undefined;
+    this.#episodes.over(TROUBLE);
+    for (const listener of this.#listeners) listener(true);
+  }
+
+  #tell(error: GranaryError): void {
+    if (error.code === "closed") return;
+    const after = "Until it answers this node goes on alone";
+    this.#episodes.trouble(TROUBLE, { code: error.code }, `${error.message} ${after}.`);
+  }
+}

@@ -1,0 +1,53 @@
+/**
+ * Owns how a transaction is begun, ended and given up on one line. The limits of time are set inside it, because a pooler in transaction mode
+ * refuses them for a whole connection. It says nothing of what is done in it.
+ */
+import type { Query } from "./fleet-database.ts";
+import type { LineWork } from "./lines.ts";
+import { closedError } from "./lines.ts";
+import { isAway } from "./postgres-error.ts";
+
+/**
+ * Runs `work` in a transaction over `query`, which must be one line's. The server ends a statement, and a pause between two of them, after
+ * `patienceMs`: nobody else waits longer for rows that this transaction has locked. Throws what failed first.
+ */
+export async function inTransaction<T>(query: Query, work: LineWork<T>, patienceMs: number): Promise<T> {
+  await query(
+    `begin; set local statement_timeout = ${patienceMs}; set local idle_in_transaction_session_timeout = ${patienceMs}`,
+  );
+  const asking = watched(query);
+  try {
+    const result = await work(asking.query);
+    asking.end();
+    await query("commit");
+    return result;
+  } catch (error) {
+    asking.end();
+    // The server gives up by itself what was begun on a line that is lost.
+    if (!isAway(error)) await query("rollback");
+    throw error;
+  }
+}
+
+/** The queries of one transaction: none after its end, and no end as if nothing had happened after one that failed. */
+function watched(query: Query) {
+  let failure: { readonly error: unknown } | undefined;
+  let isOver = false;
+  const ask: Query = async (text, values) => {
+    if (isOver) throw closedError();
+    try {
+      return await query(text, values);
+    } catch (error) {
+      failure ??= { error };
+      throw error;
+    }
+  };
+  const end = () => {
+    if (!isOver && failure !== undefined) {
+      isOver = true;
+      throw failure.error;
+    }
+    isOver = true;
+  };
+  return { query: ask, end };
+}

@@ -1,0 +1,242 @@
+/**
+ * Owns a real PostgreSQL for tests: one server in a directory of its own on a free port of the loopback, which can be stopped, killed, frozen and
+ * started again, and an empty database for whoever asks. It keeps nothing when it ends.
+ */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
+import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import postgres from "postgres";
+
+const run = promisify(execFile);
+
+const SUPERUSER = "granary";
+const PASSWORD = "a login that nobody should read";
+
+/** What makes tests fast, and costs what is written when the machine fails. */
+const SETTINGS = {
+  fsync: "off",
+  synchronous_commit: "off",
+  full_page_writes: "off",
+  listen_addresses: "127.0.0.1",
+  max_connections: "60",
+  shared_buffers: "32MB",
+  autovacuum: "off",
+  // Never asked to be right about the time zone or the language of whoever runs the tests.
+  timezone: "UTC",
+  lc_messages: "C",
+};
+
+export class TestPostgres {
+  readonly #directory: string;
+  readonly #port: number;
+  #server: ChildProcess | undefined;
+  #names = 0;
+
+  private constructor(directory: string, port: number) {
+    this.#directory = directory;
+    this.#port = port;
+  }
+
+  /** An empty server that takes connections. To be ended by `end`. */
+  static async begin(): Promise<TestPostgres> {
+    const directory = await mkdtemp(join(tmpdir(), "granary-postgres-"));
+    const server = new TestPostgres(directory, await freePort());
+    if (isRoot()) await chown(directory, ...(await idsOfPostgres()));
+    await chmod(directory, 0o700);
+    const flags = ["-D", server.#data, "-U", SUPERUSER, "--auth=trust", "--no-sync", "--encoding=UTF8"];
+    await asPostgres("initdb", [...flags, "--locale=C"], directory);
+    await server.start();
+    await server.#sql((sql) => sql.unsafe(`alter user ${SUPERUSER} password '${PASSWORD}'`));
+    return server;
+  }
+
+  get #data(): string {
+    return join(this.#directory, "data");
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  /** With a login, which no message may hold (`secrets`). */
+  addressOf(name: string): string {
+    return `postgres://${SUPERUSER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${this.#port}/${name}`;
+  }
+
+  /** Of the server itself. */
+  get address(): string {
+    return this.addressOf("postgres");
+  }
+
+  get secrets(): readonly string[] {
+    return [SUPERUSER, PASSWORD, encodeURIComponent(PASSWORD)].filter((word) => word !== "granary");
+  }
+
+  /** The address of a new, empty database. */
+  async createDatabase(): Promise<string> {
+    const name = `test_${process.pid}_${this.#names++}`;
+    await this.#sql((sql) => sql.unsafe(`create database ${name}`));
+    return this.addressOf(name);
+  }
+
+  /** As an administrator would ask it, for a test to see or change what lies in the database at `address`. */
+  async ask(address: string, text: string): Promise<readonly Record<string, unknown>[]> {
+    return await asked(address, (sql) => sql.unsafe(text));
+  }
+
+  async start(): Promise<void> {
+    const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const flags = ["-D", this.#data, "-p", `${this.#port}`, "-k", this.#directory];
+    this.#server = spawnAsPostgres("postgres", [...flags, ...settings], this.#directory);
+    while (!(await this.#isReady())) {
+      if (this.#server.exitCode !== null) throw new Error("PostgreSQL ended while it was starting.");
+      await new Promise((resolve) => setTimeout(resolve, 25));
+    }
+  }
+
+  /** As an administrator does it in a hurry: connections are ended with a word of why. */
+  async stop(): Promise<void> {
+    await this.#endBy("SIGINT");
+  }
+
+  /** All of its processes at once, in the middle of whatever they do. */
+  async kill(): Promise<void> {
+    const ended = this.#server === undefined ? undefined : once(this.#server, "exit");
+    // The first one stops, so that it cannot see its children go.
+    for (const pid of this.#processes()) signal(pid, "SIGSTOP");
+    for (const pid of this.#processes()) signal(pid, "SIGKILL");
+    await ended;
+    this.#server = undefined;
+    await rm(join(this.#data, "postmaster.pid"), { force: true });
+  }
+
+  /** It keeps its connections, takes new ones, and says nothing more. */
+  freeze(): void {
+    for (const pid of this.#processes()) signal(pid, "SIGSTOP");
+  }
+
+  thaw(): void {
+    for (const pid of this.#processes()) signal(pid, "SIGCONT");
+  }
+
+  async end(): Promise<void> {
+    this.thaw();
+    await this.#endBy("SIGINT");
+    await rm(this.#directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+
+  async #endBy(word: NodeJS.Signals): Promise<void> {
+    const server = this.#server;
+    if (server?.pid === undefined || server.exitCode !== null) return;
+    const ended = once(server, "exit");
+    signal(this.#postmaster() ?? server.pid, word);
+    await ended;
+    this.#server = undefined;
+  }
+
+  async #isReady(): Promise<boolean> {
+    try {
+      await run(binary("pg_isready"), ["-q", "-h", "127.0.0.1", "-p", `${this.#port}`]);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  async #sql<T>(work: (sql: postgres.Sql) => PromiseLike<T>): Promise<T> {
+    return await asked(this.address, work);
+  }
+
+  #postmaster(): number | undefined {
+    const path = join(this.#data, "postmaster.pid");
+    return existsSync(path) ? Number(readFileSync(path, "utf8").split("\n")[0]) : undefined;
+  }
+
+  /** The server first, then its children. */
+  #processes(): number[] {
+    const first = this.#server === undefined ? undefined : this.#postmaster();
+    if (first === undefined) return [];
+    return [
+      first,
+      ...readdirSync("/proc")
+        .filter((name) => parentOf(name) === first)
+        .map(Number),
+    ];
+  }
+}
+
+function parentOf(pid: string): number | undefined {
+  if (!/^\d+$/.test(pid)) return undefined;
+  try {
+    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+  } catch {
+    return undefined; // It has ended meanwhile.
+  }
+}
+
+function signal(pid: number, word: NodeJS.Signals): void {
+  try {
+    process.kill(pid, word);
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "ESRCH")) throw error;
+  }
+}
+
+async function asked<T>(address: string, work: (sql: postgres.Sql) => PromiseLike<T>): Promise<T> {
+  const sql = postgres(address, { max: 1, onnotice: () => undefined });
+  try {
+    return await work(sql);
+  } finally {
+    await sql.end();
+  }
+}
+
+function binary(name: string): string {
+  const found = globSync(`/usr/lib/postgresql/*/bin/${name}`).sort().at(-1);
+  if (found === undefined)
+    throw new Error("These tests need PostgreSQL: install the package postgresql of your distribution.");
+  return found;
+}
+
+/** It refuses to run as root. */
+function isRoot(): boolean {
+  return userInfo().uid === 0;
+}
+
+function command(name: string, args: readonly string[]): [string, string[]] {
+  const rest = [binary(name), ...args];
+  if (!isRoot()) return [rest[0] ?? "", rest.slice(1)];
+  return ["setpriv", ["--reuid=postgres", "--regid=postgres", "--clear-groups", ...rest]];
+}
+
+async function asPostgres(name: string, args: readonly string[], cwd: string): Promise<void> {
+  await run(...command(name, args), { cwd });
+}
+
+function spawnAsPostgres(name: string, args: readonly string[], cwd: string): ChildProcess {
+  const server = spawn(...command(name, args), { cwd, stdio: "ignore" });
+  // It must not outlive the tests, however they end.
+  process.once("exit", () => server.kill("SIGINT"));
+  return server;
+}
+
+async function idsOfPostgres(): Promise<[number, number]> {
+  const ids = await Promise.all(["-u", "-g"].map((flag) => run("id", [flag, "postgres"])));
+  const [user = 0, group = 0] = ids.map(({ stdout }) => Number(stdout));
+  return [user, group];
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") throw new Error("No free port was found.");
+  return address.port;
+}
