@@ -45,7 +45,8 @@ export function awayError(): GranaryError {
 
 /**
  * `node` starts one: it has beaten when its promise resolves. Its heartbeats and its deadline go by `clock` (or its own in `options`), the
- * database's by `clock`. A node is killed by `cut`: none of its statements reach the database from then on, and it is not told.
+ * database's by `clock`. A node in `cuts` is cut off: it goes on, and none of its
+ * statements reaches the database.
  */
 export function memoryFleet({ clock }: { readonly clock: Clock }) {
   const rows = new MemoryLeaseTable(() => clock.now());

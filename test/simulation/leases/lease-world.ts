@@ -1,0 +1,136 @@
+/**
+ * Owns a fleet in the simulation of leases: nodes with clocks of their own, one database, one bucket, and the truth about all of them, by which
+ * it asserts after each thing that happens.
+ */
+import type { Epoch, Holder, Lease, StoredObject } from "../../../src/fleet/fleet.ts";
+import { NodeFleet } from "../../../src/fleet/leases/node-fleet.ts";
+import { silentLog } from "../../../src/observe/log.ts";
+import { type Digest, parseDigest } from "../../../src/oci/digest.ts";
+import { memoryLeaseRows } from "../../support/memory-lease-rows.ts";
+import { MemoryLeaseTable } from "../../support/memory-lease-table.ts";
+import { SimulatedBucket } from "./simulated-bucket.ts";
+import { type Outside, SimulatedFiller } from "./simulated-filler.ts";
+import { SimulatedProcess } from "./simulated-process.ts";
+import { SimulatedWire, type Weather } from "./simulated-wire.ts";
+import { Timeline } from "./timeline.ts";
+
+/** For so long after the database was lost, who had a lease by the old one may still act under it. */
+const AFTER_LOSS_MS = 4_000;
+
+export class LeaseWorld implements Outside {
+  readonly timeline: Timeline;
+  readonly bucket = new SimulatedBucket();
+  readonly table: MemoryLeaseTable;
+  readonly weather: Weather = { isAway: false, loss: 0, mostDelayMs: 10, cutOff: new Set() };
+  readonly parts: number;
+  readonly digests: readonly Digest[];
+  troubles = 0;
+  readonly committing = new Set<Lease>();
+  /** By name: the process that runs now, or did last. */
+  readonly nodes = new Map<string, SimulatedFiller>();
+  /** What happened, so that it can be seen that something did. */
+  readonly counts = { asked: 0, alone: 0, served: 0, refused: 0, stored: 0 };
+  /** Two nodes may look at their leases all the time, or only when they act: the timers alone must do. */
+  readonly #isWatchful: boolean;
+  #lostAt = Number.NEGATIVE_INFINITY;
+  readonly #broken: string[] = [];
+
+  constructor(seed: number) {
+    this.timeline = new Timeline(seed);
+    const { timeline } = this;
+    const skewMs = timeline.between(0, 1e6);
+    this.table = new MemoryLeaseTable(() => Math.floor(timeline.now + skewMs));
+    this.parts = 2 + Math.floor(timeline.random() * 4);
+    this.#isWatchful = timeline.chance(0.5);
+    this.digests = ["a", "b", "c", "d"].map((letter) => parseDigest(`sha256:${letter.repeat(64)}`));
+    for (let count = 2 + Math.floor(timeline.random() * 3); count > 0; count--) this.start(`node-${count}`);
+  }
+
+  /** Starts the node, or starts it again when its process has ended: the old one must be dead. */
+  start(name: string): void {
+    const { timeline } = this;
+    const rate = 0.995 + timeline.random() * 0.01;
+    const process = new SimulatedProcess(timeline, { rate, skewMs: (timeline.random() - 0.5) * 1e7 });
+    const wire = new SimulatedWire(name, process, timeline, this.weather);
+    const fleet = new NodeFleet({
+      node: name,
+      address: name,
+      zone: undefined,
+      version: "0",
+      clock: process,
+      log: silentLog,
+      rows: memoryLeaseRows(this.table, wire),
+    });
+    void fleet.start();
+    this.nodes.set(name, new SimulatedFiller(fleet, process, this));
+  }
+
+  loseDatabase(): void {
+    this.table.empty();
+    this.#lostAt = this.timeline.now;
+  }
+
+  readonly trouble = (): number => this.troubles;
+
+  readonly askUpstream = (by: SimulatedFiller, lease: Lease): void => {
+    this.counts.asked += 1;
+    this.#mustBeHeld("G2: upstream is asked", by, lease);
+  };
+
+  readonly askUpstreamAlone = (by: SimulatedFiller): void => {
+    this.counts.alone += 1;
+    if (by.fleet.isAnswering) this.#broken.push("G2: a node goes alone while the database answers");
+  };
+
+  readonly askPeer = ({ node, epoch }: Holder, key: string): void => {
+    const peer = this.nodes.get(node);
+    peer?.process.deliver(this.timeline.between(1, 500), () => this.#answer(peer, key, epoch));
+  };
+
+  readonly readStored = ({ objectKey, epoch }: StoredObject): boolean => {
+    this.counts.stored += 1;
+    if (this.#isWhole(objectKey)) return true;
+    this.#broken.push(`G5: the object of epoch ${epoch} is not there`);
+    return false;
+  };
+
+  /** Throws with the sentence of the invariant that does not hold. */
+  readonly check = (): void => {
+    for (const { objectKey, epoch } of this.table.blobs.values())
+      if (!this.#isWhole(objectKey))
+        this.#broken.push(`G5: the row of epoch ${epoch} has no verified object`);
+    if (this.#isWatchful) for (const node of this.nodes.values()) this.#checkHeld(node);
+    const [first] = this.#broken;
+    if (first !== undefined) throw new Error(first);
+  };
+
+  /** What a process that runs takes for its own is its own. */
+  #checkHeld(node: SimulatedFiller): void {
+    if (!node.process.isRunning) return;
+    for (const lease of node.filling.values())
+      if (lease.isMine) this.#mustBeHeld("G1: a lease is held", node, lease);
+  }
+
+  #mustBeHeld(what: string, by: SimulatedFiller, lease: Lease): void {
+    if (!by.process.isRunning) this.#broken.push(`${what} by a process that does not run`);
+    if (this.committing.has(lease) || this.timeline.now - this.#lostAt < AFTER_LOSS_MS) return;
+    const holder = this.table.holder(lease.key);
+    if (holder?.epoch === lease.epoch && holder.node === by.fleet.node) return;
+    this.#broken.push(`${what} by ${by.fleet.node} under epoch ${lease.epoch}, and ${holder?.epoch} has it`);
+  }
+
+  /** What a node's internal listener does. */
+  #answer(peer: SimulatedFiller, key: string, epoch: Epoch): void {
+    const lease = peer.filling.get(key);
+    if (lease?.epoch !== epoch || !lease.isMine) {
+      this.counts.refused += 1;
+      return;
+    }
+    this.counts.served += 1;
+    this.#mustBeHeld("G7: a peer answers", peer, lease);
+  }
+
+  #isWhole(objectKey: string): boolean {
+    return this.bucket.objects.get(objectKey)?.size === this.parts;
+  }
+}
