@@ -165,7 +165,7 @@ export class FleetOrigin implements Origin {
     }
     const end = Math.min(range.end, sources?.nextStart(range.start) ?? range.end);
     const either = AbortSignal.any([signal, lease.lost]);
-    if (lease.lost.aborted) throw fenced();
+    if (!lease.isMine) throw fenced();
     const opened = await this.#own
       .open({ start: range.start, end }, either, wantedFor)
       .catch((error: unknown) => {

@@ -51,7 +51,7 @@ export class Transfer {
 
   /** The lease, while this node brings the blob. */
   get lease(): Lease | undefined {
-    return this.#place?.is === "mine" && !this.#place.lease.lost.aborted ? this.#place.lease : undefined;
+    return this.#place?.is === "mine" && this.#place.lease.isMine ? this.#place.lease : undefined;
   }
 
   /** Nobody has said yet where the bytes are: that none come shows nothing of the line. */
@@ -166,7 +166,7 @@ export class Transfer {
   }
 
   #holds(place: Place): boolean {
-    if (place.is === "mine") return !place.lease.lost.aborted;
+    if (place.is === "mine") return place.lease.isMine;
     return place.is !== "alone" || this.#now < place.until;
   }
 

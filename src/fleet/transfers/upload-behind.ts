@@ -105,7 +105,7 @@ export class UploadBehind {
   }
 
   get #isOver(): boolean {
-    return this.#isGone || this.#stop.signal.aborted || this.#lease.lost.aborted;
+    return this.#isGone || this.#stop.signal.aborted || !this.#lease.isMine;
   }
 
   /** Resolves when nothing may be uploaded any more. */

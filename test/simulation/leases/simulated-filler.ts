@@ -121,9 +121,8 @@ export class SimulatedFiller {
 
   async #salvage(lease: Lease): Promise<ReadonlySet<number>> {
     const { bucket } = this.#outside;
-    const { left } = lease;
-    if (left?.uploadId === undefined) return new Set();
-    const { uploadId, objectKey } = left;
+    const { uploadId, objectKey = "" } = lease.left?.upload ?? {};
+    if (uploadId === undefined) return new Set();
     await this.#far(() => bucket.complete(uploadId));
     return bucket.objects.get(objectKey) ?? new Set();
   }
