@@ -97,15 +97,15 @@ function dialling(driver: typeof Driver, { address, places, host, clock }: Diall
   return () => {
     const at = turn;
     const place = places[at % places.length] ?? { path: undefined, host: "localhost", port: 5432 };
-    // Of several servers the next one is asked when one is away.
-    const onAway = () => {
+    // Of several servers the next one is asked when a line to one was given up.
+    const onGivenUp = () => {
       if (turn === at) turn += 1;
     };
-    return new DriverLine(driver, { address, place, host, clock, onAway });
+    return new DriverLine(driver, { address, place, host, clock, onGivenUp });
   };
 }
 
-type LineOptions = Omit<Dialling, "places"> & { readonly place: Place; readonly onAway: () => void };
+type LineOptions = Omit<Dialling, "places"> & { readonly place: Place; readonly onGivenUp: () => void };
 
 class DriverLine implements Line {
   readonly #options: LineOptions;
@@ -137,16 +137,15 @@ class DriverLine implements Line {
       return [...(await this.#sql.unsafe<Row[]>(text, values.map(written)))];
     } catch (cause) {
       const error = databaseError(cause, this.#options.host);
-      if (isAway(error)) {
-        this.destroy(); // The driver would try for ever to connect it again.
-        this.#options.onAway();
-      }
+      // The driver would try for ever to connect it again.
+      if (isAway(error)) this.destroy();
       throw error;
     }
   }
 
   destroy(): void {
     this.#isClosed = true;
+    this.#options.onGivenUp();
     this.#socket?.destroy();
   }
 
