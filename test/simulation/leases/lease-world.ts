@@ -16,6 +16,8 @@ import { Timeline } from "./timeline.ts";
 
 /** For so long after the database was lost, who had a lease by the old one may still act under it. */
 const AFTER_LOSS_MS = 4_000;
+/** Longer than a message or a stopped process can take. */
+const GRACE_MS = 30_000;
 
 export class LeaseWorld implements Outside {
   readonly timeline: Timeline;
@@ -30,9 +32,13 @@ export class LeaseWorld implements Outside {
   readonly nodes = new Map<string, SimulatedFiller>();
   /** What happened, so that it can be seen that something did. */
   readonly counts = { asked: 0, alone: 0, served: 0, refused: 0, stored: 0 };
-  /** Two nodes may look at their leases all the time, or only when they act: the timers alone must do. */
+  /** Machines of this world fall asleep; in others their dates are set. */
+  readonly isSleepy: boolean;
+  /** Nodes of this world look at their leases all the time; those of others only when they act. */
   readonly #isWatchful: boolean;
   #lostAt = Number.NEGATIVE_INFINITY;
+  /** When a row last went that was right. */
+  #evictedAt = Number.NEGATIVE_INFINITY;
   readonly #broken: string[] = [];
 
   constructor(seed: number) {
@@ -41,6 +47,7 @@ export class LeaseWorld implements Outside {
     const skewMs = timeline.between(0, 1e6);
     this.table = new MemoryLeaseTable(() => Math.floor(timeline.now + skewMs));
     this.parts = 2 + Math.floor(timeline.random() * 4);
+    this.isSleepy = timeline.chance(0.5);
     this.#isWatchful = timeline.chance(0.5);
     this.digests = ["a", "b", "c", "d"].map((letter) => parseDigest(`sha256:${letter.repeat(64)}`));
     for (let count = 2 + Math.floor(timeline.random() * 3); count > 0; count--) this.start(`node-${count}`);
@@ -70,6 +77,15 @@ export class LeaseWorld implements Outside {
     this.#lostAt = this.timeline.now;
   }
 
+  /** As the bucket's janitor would: the row first; its object goes long after. */
+  evict(): void {
+    const row = this.timeline.any([...this.table.blobs.values()]);
+    if (row === undefined) return;
+    this.table.forget(row);
+    this.#evictedAt = this.timeline.now;
+    for (const node of this.nodes.values()) node.has.delete(row.digest);
+  }
+
   readonly trouble = (): number => this.troubles;
 
   readonly askUpstream = (by: SimulatedFiller, lease: Lease): void => {
@@ -90,7 +106,9 @@ export class LeaseWorld implements Outside {
   readonly readStored = ({ objectKey, epoch }: StoredObject): boolean => {
     this.counts.stored += 1;
     if (this.#isWhole(objectKey)) return true;
-    this.#broken.push(`G5: the object of epoch ${epoch} is not there`);
+    // Its own filler may have heard that it is not known, and deleted it, where an answer from before that is still on its way.
+    if (this.timeline.now - Math.max(this.#lostAt, this.#evictedAt) > GRACE_MS)
+      this.#broken.push(`G5: the object of epoch ${epoch} is not there`);
     return false;
   };
 
