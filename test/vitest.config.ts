@@ -31,8 +31,8 @@ function e2e(name: string, env: Record<string, string>, include: string[], maxWo
 }
 
 /**
- * `unit` needs nothing but Node; the two of `e2e` start real registries and real clients, `e2e-page` a real browser. The last three run one
- * after the other.
+ * `unit` needs nothing but Node; the two of `e2e` start real registries and real clients, `e2e-page` a real browser, `e2e-fleet`
+ * real databases and object stores. The last four run one after the other.
  */
 export default defineConfig({
   test: {

@@ -39,7 +39,10 @@ export type OpenedObject = {
 export interface Bucket {
   /** undefined when absent. */
   head(key: string): Promise<{ readonly size: number } | undefined>;
-  /** undefined when absent. `signal` ends the request and its body. */
+  /**
+   * undefined when absent. What comes is the part of `range` that the object has: nothing when that begins past its end. `signal` ends the request
+   * and its body, which throw `aborted` then.
+   */
   open(key: string, range: ByteRange, signal: AbortSignal): Promise<OpenedObject | undefined>;
   /** A whole object in one piece. */
   put(key: string, bytes: Uint8Array): Promise<void>;
@@ -49,7 +52,10 @@ export interface Bucket {
   putPart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part | undefined>;
   /** What was uploaded so far, in order; undefined when there is no such upload any more. */
   parts(key: string, uploadId: string): Promise<readonly Part[] | undefined>;
-  /** Makes an object of exactly these parts, in order. False when there is no such upload any more. */
+  /**
+   * Makes an object of exactly these parts, in order. False when there is no such upload any more; true all the same where an object of their size
+   * is there, because the answer to an earlier try may have been lost.
+   */
   complete(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean>;
   /** Absent is fine. */
   abort(key: string, uploadId: string): Promise<void>;

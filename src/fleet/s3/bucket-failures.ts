@@ -26,6 +26,8 @@ const LOGIN = new Set([
   "AuthFailure",
   "InvalidSecurity",
   "NotSignedUp",
+  // versitygw, of an access key that it does not know.
+  "XAdminUserNotFound",
 ]);
 const ELSEWHERE = new Set(["PermanentRedirect", "TemporaryRedirect", "AuthorizationHeaderMalformed"]);
 const BUSY = new Set([

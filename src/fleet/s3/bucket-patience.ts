@@ -24,7 +24,11 @@ const NO_OBJECT = ["NoSuchKey", "NotFound"];
 export const QUESTIONS = {
   head: { doing: "look for an object in the fleet's bucket", withinMs: QUESTION_MS, absent: NO_OBJECT },
   begin: { doing: "begin an upload to the fleet's bucket", withinMs: QUESTION_MS },
-  parts: { doing: "list the parts of an upload to the fleet's bucket", withinMs: LIST_MS, absent: NO_UPLOAD },
+  parts: {
+    doing: "list the parts of an upload to the fleet's bucket",
+    withinMs: QUESTION_MS,
+    absent: NO_UPLOAD,
+  },
   complete: { doing: "complete an upload to the fleet's bucket", withinMs: JOIN_MS, absent: NO_UPLOAD },
   abort: { doing: "abort an upload to the fleet's bucket", withinMs: QUESTION_MS, absent: NO_UPLOAD },
   remove: { doing: "delete objects from the fleet's bucket", withinMs: LIST_MS },

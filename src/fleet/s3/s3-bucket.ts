@@ -4,7 +4,7 @@
  */
 import type { S3Client } from "@aws-sdk/client-s3";
 import { type ByteRange, isEmpty } from "../../bytes/byte-range.ts";
-import { GranaryError } from "../../errors.ts";
+import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { throwIfAborted } from "../../waiting/abort.ts";
 import type { Bucket, ListedObject, ListedUpload, OpenedObject, Part } from "../bucket.ts";
@@ -145,27 +145,29 @@ class S3Bucket implements Bucket {
       };
     } catch (error) {
       // A store that knows no such upload may hang up before it has read the part, and its answer is lost with that.
-      if ((await this.parts(key, uploadId)) === undefined) return undefined;
-      throw error;
+      const isAnswered =
+        !isGranaryError(error, "fleet-unavailable") || error.facts.upstreamStatus !== undefined;
+      if (isAnswered || (await this.parts(key, uploadId)) !== undefined) throw error;
+      return undefined;
     }
   }
 
   async parts(key: string, uploadId: string): Promise<readonly Part[] | undefined> {
-    const parts: Part[] = [];
+    // SeaweedFS lists a part that was uploaded twice as often as that, and takes either.
+    const parts = new Map<number, Part>();
     const which = { ...this.#named(key), UploadId: uploadId, MaxParts: this.#pageSize };
     for (let after: string | undefined, isMore = true; isMore; ) {
       const command = new this.#sdk.ListPartsCommand({ ...which, PartNumberMarker: after });
       const page = await this.#questions.ask(QUESTIONS.parts, (how) => this.#client.send(command, how));
       if (page === undefined) return undefined;
-      parts.push(
-        ...(page.Parts ?? []).map(({ PartNumber: number, ETag: etag, Size: size }) =>
-          this.#questions.all({ number, etag, size }, QUESTIONS.parts),
-        ),
-      );
+      for (const { PartNumber: number, ETag: etag, Size: size } of page.Parts ?? []) {
+        const part = this.#questions.all({ number, etag, size }, QUESTIONS.parts);
+        parts.set(part.number, part);
+      }
       isMore = page.IsTruncated === true;
       after = this.#questions.further(isMore, after, page.NextPartNumberMarker, QUESTIONS.parts);
     }
-    return parts.sort((a, b) => a.number - b.number);
+    return [...parts.values()].sort((a, b) => a.number - b.number);
   }
 
   async complete(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean> {
@@ -212,24 +214,31 @@ class S3Bucket implements Bucket {
 
   /** MinIO lists only the uploads of one key, and none here: it ends uploads by itself after a day. */
   async *uploads(prefix: string): AsyncGenerator<ListedUpload, void, undefined> {
-    const which = { ...this.#below(prefix), MaxUploads: this.#pageSize };
-    for (let after: { KeyMarker?: string; UploadIdMarker?: string } = {}, isMore = true; isMore; ) {
-      const command = new this.#sdk.ListMultipartUploadsCommand({ ...which, ...after });
-      const page = await this.#questions.ask(QUESTIONS.uploads, (how) => this.#client.send(command, how));
+    let after: UploadMarkers | undefined;
+    for (let isMore = true; isMore; ) {
+      const page = await this.#uploadsAfter(prefix, after);
       for (const { Key, UploadId: uploadId, Initiated } of page?.Uploads ?? []) {
+        // SeaweedFS begins a page with the last of the one before.
+        if (uploadId !== undefined && uploadId === after?.UploadIdMarker) continue;
         const key = this.#own(Key);
         yield this.#questions.all({ key, uploadId, begunAt: Initiated?.getTime() }, QUESTIONS.uploads);
       }
       isMore = page?.IsTruncated === true;
-      const { NextKeyMarker: KeyMarker, NextUploadIdMarker: UploadIdMarker } = page ?? {};
-      this.#questions.further(
-        isMore,
-        Object.values(after).join(" "),
-        `${KeyMarker} ${UploadIdMarker}`,
-        QUESTIONS.uploads,
-      );
-      after = { ...(KeyMarker && { KeyMarker }), ...(UploadIdMarker && { UploadIdMarker }) };
+      const next = { KeyMarker: page?.NextKeyMarker, UploadIdMarker: page?.NextUploadIdMarker };
+      this.#questions.further(isMore, textOf(after), textOf(next), QUESTIONS.uploads);
+      after = next;
     }
+  }
+
+  /** versitygw 1.8 refuses its own markers where a key has no further uploads: the next key is asked for then. */
+  async #uploadsAfter(prefix: string, after: UploadMarkers | undefined) {
+    const which = { ...this.#below(prefix), MaxUploads: this.#pageSize };
+    const ask = (markers: Partial<UploadMarkers>, absent: readonly string[]) => {
+      const command = new this.#sdk.ListMultipartUploadsCommand({ ...which, ...markers });
+      return this.#questions.ask({ ...QUESTIONS.uploads, absent }, (how) => this.#client.send(command, how));
+    };
+    if (after === undefined) return await ask({}, []);
+    return (await ask(after, ["InvalidArgument"])) ?? (await ask({ KeyMarker: after.KeyMarker }, []));
   }
 
   async sign(key: string, forMs: number): Promise<{ readonly url: string; readonly expiresAt: number }> {
@@ -273,6 +282,12 @@ class S3Bucket implements Bucket {
     const { prefix } = this.#settings;
     return key?.startsWith(prefix) === true ? key.slice(prefix.length) : undefined;
   }
+}
+
+type UploadMarkers = { readonly KeyMarker: string | undefined; readonly UploadIdMarker: string | undefined };
+
+function textOf({ KeyMarker = "", UploadIdMarker = "" }: Partial<UploadMarkers> = {}): string | undefined {
+  return KeyMarker + UploadIdMarker || undefined;
 }
 
 /** The same bytes, in the one form that the SDK neither copies nor reads as a stream. */
