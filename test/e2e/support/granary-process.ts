@@ -96,6 +96,15 @@ export class GranaryProcess {
     await this.#program?.stop();
   }
 
+  /** SIGSTOP: it keeps its connections and does nothing, until `thaw`. */
+  freeze(): void {
+    process.kill(this.#program?.pid ?? 0, "SIGSTOP");
+  }
+
+  thaw(): void {
+    process.kill(this.#program?.pid ?? 0, "SIGCONT");
+  }
+
   /** SIGKILL: no chance to save anything. */
   async kill(): Promise<void> {
     await this.#program?.kill();
