@@ -17,10 +17,9 @@ const run = promisify(execFile);
 const USER = "zora-the-owner";
 const PASSWORD = "pass/word: nobody reads it";
 
-/** What makes tests fast, and costs what is written when the machine fails. */
+/** What makes tests fast, and costs what is written when the machine fails; `kill` loses nothing that was committed. */
 const SETTINGS = {
   fsync: "off",
-  synchronous_commit: "off",
   full_page_writes: "off",
   listen_addresses: "127.0.0.1",
   max_connections: "60",
