@@ -56,12 +56,6 @@ export class BucketQuestions {
     }
   }
 
-  /** `value`, which an answer must have. `what` completes "the store ...". Throws `fleet-unavailable` where it has not. */
-  required<T>(value: T | undefined, { doing }: Question, what: string): T {
-    if (value === undefined) throw this.#told(nonsenseError(doing, this.#place, what));
-    return value;
-  }
-
   /** `facts`, of which an answer must have all. Throws `fleet-unavailable` where one is missing. */
   all<T extends object>(
     facts: T,
@@ -69,7 +63,7 @@ export class BucketQuestions {
   ): { readonly [Key in keyof T]: Exclude<T[Key], undefined> } {
     const missing = Object.entries(facts).find(([, value]) => value === undefined)?.[0];
     if (missing !== undefined)
-      throw this.#told(nonsenseError(doing, this.#place, `left out "${missing}" in its list`));
+      throw this.#told(nonsenseError(doing, this.#place, `left "${missing}" out of its answer`));
     return facts as { readonly [Key in keyof T]: Exclude<T[Key], undefined> };
   }
 

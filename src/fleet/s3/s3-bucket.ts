@@ -97,9 +97,7 @@ class S3Bucket implements Bucket {
     const command = new this.#sdk.HeadObjectCommand(this.#named(key));
     const answer = await this.#questions.ask(QUESTIONS.head, (how) => this.#client.send(command, how));
     if (answer === undefined) return undefined;
-    return {
-      size: this.#questions.required(answer.ContentLength, QUESTIONS.head, "did not say how large it is"),
-    };
+    return this.#questions.all({ size: answer.ContentLength }, QUESTIONS.head);
   }
 
   async open(key: string, range: ByteRange, signal: AbortSignal): Promise<OpenedObject | undefined> {
@@ -128,7 +126,7 @@ class S3Bucket implements Bucket {
   async begin(key: string): Promise<string> {
     const command = new this.#sdk.CreateMultipartUploadCommand(this.#named(key));
     const answer = await this.#questions.ask(QUESTIONS.begin, (how) => this.#client.send(command, how));
-    return this.#questions.required(answer?.UploadId, QUESTIONS.begin, "gave no id for an upload");
+    return this.#questions.all({ uploadId: answer?.UploadId }, QUESTIONS.begin).uploadId;
   }
 
   async putPart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part | undefined> {
@@ -137,12 +135,7 @@ class S3Bucket implements Bucket {
     const question = uploadQuestion("upload a part to the fleet's bucket", bytes.byteLength);
     try {
       const answer = await this.#questions.ask(question, (how) => this.#client.send(command, how));
-      if (answer === undefined) return undefined;
-      return {
-        number,
-        etag: this.#questions.required(answer.ETag, question, "gave no tag for a part"),
-        size: bytes.length,
-      };
+      return answer && this.#questions.all({ number, etag: answer.ETag, size: bytes.byteLength }, question);
     } catch (error) {
       // A store that knows no such upload may hang up before it has read the part, and its answer is lost with that.
       const isAnswered =
