@@ -22,6 +22,11 @@ const AGAIN_MS = 200;
 const SILENT_MS = 15_000;
 /** What a predecessor left is looked for so long; then the line is used. */
 const SOURCES_MS = 5_000;
+/**
+ * Who follows another node reads little ahead: that node fetches all of it anyway, and each place that is asked of it becomes a place that its lanes are
+ * to begin at, where on a slow line something is lost with every one that is cut for another.
+ */
+const FOLLOWING: Crowd = { most: 2, queued: 0 };
 const CLIENT: WantedFor = { purpose: "waited" };
 
 export class FleetOrigin implements Origin {
@@ -39,7 +44,8 @@ export class FleetOrigin implements Origin {
   }
 
   get crowd(): Crowd | undefined {
-    return this.#isOwn ? this.#own.crowd : undefined;
+    if (this.#isOwn) return this.#own.crowd;
+    return this.#transfer.place?.is === "peer" ? FOLLOWING : undefined;
   }
 
   get allowance(): Allowance | undefined {

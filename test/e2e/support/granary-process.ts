@@ -20,6 +20,8 @@ export type GranaryOptions = {
   readonly maxSize?: string;
   /** The admin face on a port of loopback, with these settings of its own; there is none when left out. */
   readonly admin?: Readonly<Record<string, unknown>>;
+  /** Variables that the configuration file names. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Further sections of the configuration file. */
   readonly sections?: Readonly<Record<string, unknown>>;
 };
@@ -39,7 +41,7 @@ export async function startGranary(
   const config = join(scratch, "granary.yaml");
   await mkdir(join(scratch, "data"));
   await writeFile(config, stringify(settingsFor(scratch, portOf, adminPort, options)));
-  const granary = new GranaryProcess(config, portOf, `http://127.0.0.1:${adminPort}`);
+  const granary = new GranaryProcess(config, portOf, `http://127.0.0.1:${adminPort}`, options.env);
   cleanup.defer(() => granary.stop());
   await granary.start();
   return granary;
@@ -47,13 +49,20 @@ export async function startGranary(
 
 export class GranaryProcess {
   readonly #config: string;
+  readonly #env: Readonly<Record<string, string>>;
   readonly #ports: ReadonlyMap<string, number>;
   /** Where the admin face is, if it has one. */
   readonly admin: string;
   #program: BackgroundProgram | undefined;
 
-  constructor(config: string, ports: ReadonlyMap<string, number>, admin: string) {
+  constructor(
+    config: string,
+    ports: ReadonlyMap<string, number>,
+    admin: string,
+    env: Readonly<Record<string, string>> = {},
+  ) {
     this.#config = config;
+    this.#env = env;
     this.#ports = ports;
     this.admin = admin;
   }
@@ -80,7 +89,9 @@ export class GranaryProcess {
 
   /** Starts (again) and resolves when it is ready. */
   async start(): Promise<void> {
-    const program = new BackgroundProgram(process.execPath, [LAUNCHER, "serve", "--config", this.#config]);
+    const program = new BackgroundProgram(process.execPath, [LAUNCHER, "serve", "--config", this.#config], {
+      env: this.#env,
+    });
     this.#program = program;
     const [port] = this.#ports.values();
     await program.until(() => readyAt(`http://127.0.0.1:${port}/readyz`));
@@ -88,7 +99,9 @@ export class GranaryProcess {
 
   /** What a command says that asks this Granary, running or not: "pulls", "--json". */
   ask(...args: string[]): Promise<string> {
-    return runCommand(process.execPath, [LAUNCHER, ...args, "--config", this.#config]);
+    return runCommand(process.execPath, [LAUNCHER, ...args, "--config", this.#config], {
+      env: this.#env,
+    });
   }
 
   /** SIGTERM, and what it needs to drain. */
