@@ -41,7 +41,7 @@ export default defineConfig({
         test: {
           name: "unit",
           include: ["test/**/*.test.ts"],
-          exclude: ["test/e2e/**", "test/bench/**", "test/page/**"],
+          exclude: ["test/e2e/**", "test/bench/**", "test/page/**", "test/services/**"],
           // It only keeps a test from hanging: one of ten seconds takes two minutes on a machine that does twenty other things.
           testTimeout: 300_000,
           // Many tests wait for a process or a time-out: with two cores vitest would run one file at a time, and even three use one core.
@@ -68,6 +68,19 @@ export default defineConfig({
           env: { ...COMPILED, ...QUIET_ADMIN },
           maxWorkers: 2,
           sequence: { groupOrder: 3 },
+          testTimeout: 300_000,
+          hookTimeout: 300_000,
+          expect: { poll: { timeout: 60_000 } },
+        },
+      },
+      // Real databases and real object stores.
+      {
+        test: {
+          name: "e2e-fleet",
+          include: ["test/services/**/*.test.ts"],
+          env: { ...COMPILED, ...QUIET_ADMIN },
+          maxWorkers: 2,
+          sequence: { groupOrder: 4 },
           testTimeout: 300_000,
           hookTimeout: 300_000,
           expect: { poll: { timeout: 60_000 } },

@@ -61,8 +61,8 @@ export class Answering {
 
   /** It could not be reached. It is looked for at once: often it was one connection alone. */
   failed(error: GranaryError): void {
-    this.#tell(error);
     if (this.#away !== undefined) return;
+    this.#tell(error);
     this.#away = { error, since: this.#options.clock.elapsed() };
     for (const listener of this.#listeners) listener(false);
     void this.tryAgain();

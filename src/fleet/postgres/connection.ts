@@ -9,7 +9,6 @@ import type Driver from "postgres";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
-import { within } from "../../waiting/deadline.ts";
 import type { FleetDatabase, SqlValue } from "./fleet-database.ts";
 import type { Dial, Line } from "./line.ts";
 import { migrate } from "./migrations.ts";
@@ -28,7 +27,7 @@ export type DatabaseOptions = {
 const MOST_CONNECTIONS = 4;
 const PATIENCE_MS = 5_000;
 const CONNECT_MS = 3_000;
-const END_MS = 1_000;
+const END_SECONDS = 1;
 
 /** One of the servers that an address names. */
 type Place = { readonly path: string | undefined; readonly host: string; readonly port: number };
@@ -98,15 +97,15 @@ function dialling(driver: typeof Driver, { address, places, host, clock }: Diall
   return () => {
     const at = turn;
     const place = places[at % places.length] ?? { path: undefined, host: "localhost", port: 5432 };
-    // Of several servers the next one is asked when one is away.
-    const onAway = () => {
+    // Of several servers the next one is asked when a line to one was given up.
+    const onGivenUp = () => {
       if (turn === at) turn += 1;
     };
-    return new DriverLine(driver, { address, place, host, clock, onAway });
+    return new DriverLine(driver, { address, place, host, clock, onGivenUp });
   };
 }
 
-type LineOptions = Omit<Dialling, "places"> & { readonly place: Place; readonly onAway: () => void };
+type LineOptions = Omit<Dialling, "places"> & { readonly place: Place; readonly onGivenUp: () => void };
 
 class DriverLine implements Line {
   readonly #options: LineOptions;
@@ -138,21 +137,20 @@ class DriverLine implements Line {
       return [...(await this.#sql.unsafe<Row[]>(text, values.map(written)))];
     } catch (cause) {
       const error = databaseError(cause, this.#options.host);
-      if (isAway(error)) {
-        this.destroy(); // The driver would try for ever to connect it again.
-        this.#options.onAway();
-      }
+      // The driver would try for ever to connect it again.
+      if (isAway(error)) this.destroy();
       throw error;
     }
   }
 
   destroy(): void {
     this.#isClosed = true;
+    this.#options.onGivenUp();
     this.#socket?.destroy();
   }
 
   async end(): Promise<void> {
-    await within(this.#sql.end(), END_MS, this.#options.clock);
+    await this.#sql.end({ timeout: END_SECONDS });
     this.destroy();
   }
 

@@ -43,6 +43,9 @@ export class Lines {
     const line = await this.#take();
     try {
       return await work((text, values = []) => this.#asked(line, line.ask(text, values), patienceMs));
+    } catch (error) {
+      if (isAway(error)) line.destroy();
+      throw error;
     } finally {
       this.#giveBack(line);
     }

@@ -19,6 +19,13 @@ export const MIGRATIONS: readonly Migration[] = [{ statements: FIRST_TABLES, old
 
 type Version = { readonly version: number; readonly oldest: number };
 
+/** One row. `identity` tells one database from another that was made in its place. */
+const VERSION_TABLE = `create table if not exists granary_version (
+  version integer not null,
+  oldest integer not null,
+  identity text not null default gen_random_uuid()::text
+)`;
+
 /** Of all Granaries: only one of them changes tables at a time. */
 const LOCK = 7_262_724_001;
 
@@ -35,9 +42,7 @@ export async function migrate(
   if (isFit(found, migrations.length)) return;
   await inLongTransaction(async (ask) => {
     await ask("select pg_advisory_xact_lock($1)", [LOCK]);
-    await ask(
-      "create table if not exists granary_version (version integer not null, oldest integer not null)",
-    );
+    await ask(VERSION_TABLE);
     await apply(ask, migrations);
   });
 }
@@ -48,8 +53,11 @@ async function apply(query: Query, migrations: readonly Migration[]): Promise<vo
   for (const { statements } of migrations.slice(found?.version ?? 0))
     for (const statement of statements) await query(statement);
   const oldest = Math.max(...migrations.map((migration) => migration.oldest));
-  await query("delete from granary_version");
-  await query("insert into granary_version (version, oldest) values ($1, $2)", [migrations.length, oldest]);
+  const write =
+    found === undefined
+      ? "insert into granary_version (version, oldest) values ($1, $2)"
+      : "update granary_version set version = $1, oldest = $2";
+  await query(write, [migrations.length, oldest]);
 }
 
 /** True when nothing is to be done. Throws `config-invalid` when nothing can be done. */

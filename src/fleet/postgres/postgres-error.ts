@@ -78,9 +78,8 @@ function wordsOf(error: unknown, state: SqlState | undefined): string {
   if (known !== undefined) return known[1];
   const text = messageOf(error instanceof AggregateError ? error.errors[0] : error);
   if (state !== undefined) return `${text} (${state})`;
-  return /\bCONNECT(ION)?_[A-Z]+\b/.test(text)
-    ? "the connection to it was lost"
-    : text || "it does not answer";
+  if (text.includes("CONNECT_TIMEOUT")) return "it takes no connections";
+  return /\bCONNECTION_[A-Z]+\b/.test(text) ? "the connection to it was lost" : text || "it does not answer";
 }
 
 /** The server's own text of a refused login or of too many connections names the user. */

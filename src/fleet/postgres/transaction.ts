@@ -12,42 +12,40 @@ import { isAway } from "./postgres-error.ts";
  * `patienceMs`: nobody else waits longer for rows that this transaction has locked. Throws what failed first.
  */
 export async function inTransaction<T>(query: Query, work: LineWork<T>, patienceMs: number): Promise<T> {
-  await query(
-    `begin; set local statement_timeout = ${patienceMs}; set local idle_in_transaction_session_timeout = ${patienceMs}`,
-  );
   const asking = watched(query);
   try {
+    await query(
+      `begin; set local statement_timeout = ${patienceMs}; set local idle_in_transaction_session_timeout = ${patienceMs}`,
+    );
     const result = await work(asking.query);
-    asking.end();
+    if (asking.failure !== undefined) throw asking.failure.error;
+    asking.isOver = true;
     await query("commit");
     return result;
   } catch (error) {
-    asking.end();
+    asking.isOver = true;
     // The server gives up by itself what was begun on a line that is lost.
     if (!isAway(error)) await query("rollback");
     throw error;
   }
 }
 
-/** The queries of one transaction: none after its end, and no end as if nothing had happened after one that failed. */
-function watched(query: Query) {
-  let failure: { readonly error: unknown } | undefined;
-  let isOver = false;
-  const ask: Query = async (text, values) => {
-    if (isOver) throw closedError();
-    try {
-      return await query(text, values);
-    } catch (error) {
-      failure ??= { error };
-      throw error;
-    }
+type Asking = { readonly query: Query; failure: { readonly error: unknown } | undefined; isOver: boolean };
+
+/** The queries of one transaction: none after its end. What failed is kept, because the server commits nothing after it. */
+function watched(query: Query): Asking {
+  const asking: Asking = {
+    failure: undefined,
+    isOver: false,
+    query: async (text, values) => {
+      if (asking.isOver) throw closedError();
+      try {
+        return await query(text, values);
+      } catch (error) {
+        asking.failure ??= { error };
+        throw error;
+      }
+    },
   };
-  const end = () => {
-    if (!isOver && failure !== undefined) {
-      isOver = true;
-      throw failure.error;
-    }
-    isOver = true;
-  };
-  return { query: ask, end };
+  return asking;
 }

@@ -5,7 +5,7 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
-import { chmod, chown, mkdtemp, rm } from "node:fs/promises";
+import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
@@ -14,18 +14,18 @@ import postgres from "postgres";
 
 const run = promisify(execFile);
 
-const SUPERUSER = "granary";
-const PASSWORD = "a login that nobody should read";
+const USER = "zora-the-owner";
+const PASSWORD = "pass/word: nobody reads it";
 
-/** What makes tests fast, and costs what is written when the machine fails. */
+/** What makes tests fast, and costs what is written when the machine fails; `kill` loses nothing that was committed. */
 const SETTINGS = {
   fsync: "off",
-  synchronous_commit: "off",
   full_page_writes: "off",
   listen_addresses: "127.0.0.1",
   max_connections: "60",
   shared_buffers: "32MB",
   autovacuum: "off",
+  deadlock_timeout: "50ms",
   // Never asked to be right about the time zone or the language of whoever runs the tests.
   timezone: "UTC",
   lc_messages: "C",
@@ -47,11 +47,14 @@ export class TestPostgres {
     const directory = await mkdtemp(join(tmpdir(), "granary-postgres-"));
     const server = new TestPostgres(directory, await freePort());
     if (isRoot()) await chown(directory, ...(await idsOfPostgres()));
-    await chmod(directory, 0o700);
-    const flags = ["-D", server.#data, "-U", SUPERUSER, "--auth=trust", "--no-sync", "--encoding=UTF8"];
-    await asPostgres("initdb", [...flags, "--locale=C"], directory);
+    const password = join(directory, "password");
+    await writeFile(password, PASSWORD);
+    const auth = ["--auth-local=trust", "--auth-host=scram-sha-256", `--pwfile=${password}`];
+    const flags = ["-D", server.#data, "-U", USER, ...auth, "--no-sync", "--encoding=UTF8", "--locale=C"];
+    await asPostgres("initdb", flags, directory);
     await server.start();
-    await server.#sql((sql) => sql.unsafe(`alter user ${SUPERUSER} password '${PASSWORD}'`));
+    // It must not outlive the tests, however they end.
+    process.once("exit", () => server.#server?.kill("SIGINT"));
     return server;
   }
 
@@ -63,9 +66,9 @@ export class TestPostgres {
     return this.#port;
   }
 
-  /** With a login, which no message may hold (`secrets`). */
-  addressOf(name: string): string {
-    return `postgres://${SUPERUSER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${this.#port}/${name}`;
+  /** With the login that no message may hold (`secrets`); a pooler in front of it has another port. */
+  addressOf(name: string, port = this.#port): string {
+    return `postgres://${USER}:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/${name}`;
   }
 
   /** Of the server itself. */
@@ -74,7 +77,7 @@ export class TestPostgres {
   }
 
   get secrets(): readonly string[] {
-    return [SUPERUSER, PASSWORD, encodeURIComponent(PASSWORD)].filter((word) => word !== "granary");
+    return [USER, PASSWORD, encodeURIComponent(PASSWORD)];
   }
 
   /** The address of a new, empty database. */
@@ -109,8 +112,11 @@ export class TestPostgres {
     const ended = this.#server === undefined ? undefined : once(this.#server, "exit");
     // The first one stops, so that it cannot see its children go.
     for (const pid of this.#processes()) signal(pid, "SIGSTOP");
-    for (const pid of this.#processes()) signal(pid, "SIGKILL");
+    const processes = this.#processes();
+    for (const pid of processes) signal(pid, "SIGKILL");
     await ended;
+    // Until the last of them is gone a new one finds their shared memory in use.
+    while (processes.some(isRunning)) await new Promise((resolve) => setTimeout(resolve, 5));
     this.#server = undefined;
     await rm(join(this.#data, "postmaster.pid"), { force: true });
   }
@@ -172,10 +178,20 @@ export class TestPostgres {
 
 function parentOf(pid: string): number | undefined {
   if (!/^\d+$/.test(pid)) return undefined;
+  return Number(/^PPid:\s+(\d+)/m.exec(statusOf(pid))?.[1]);
+}
+
+/** Not ended, nor ended and only waiting for its parent to hear of that. */
+function isRunning(pid: number): boolean {
+  return /^State:\s+[^ZX]/m.test(statusOf(pid));
+}
+
+/** "" for a process that has ended meanwhile. */
+function statusOf(pid: string | number): string {
   try {
-    return Number(/^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, "utf8"))?.[1]);
+    return readFileSync(`/proc/${pid}/status`, "utf8");
   } catch {
-    return undefined; // It has ended meanwhile.
+    return "";
   }
 }
 
@@ -208,6 +224,7 @@ function isRoot(): boolean {
   return userInfo().uid === 0;
 }
 
+/** How a program of PostgreSQL's is run here, given its path. */
 function command(name: string, args: readonly string[]): [string, string[]] {
   const rest = [binary(name), ...args];
   if (!isRoot()) return [rest[0] ?? "", rest.slice(1)];
@@ -219,10 +236,7 @@ async function asPostgres(name: string, args: readonly string[], cwd: string): P
 }
 
 function spawnAsPostgres(name: string, args: readonly string[], cwd: string): ChildProcess {
-  const server = spawn(...command(name, args), { cwd, stdio: "ignore" });
-  // It must not outlive the tests, however they end.
-  process.once("exit", () => server.kill("SIGINT"));
-  return server;
+  return spawn(...command(name, args), { cwd, stdio: "ignore" });
 }
 
 async function idsOfPostgres(): Promise<[number, number]> {
@@ -231,7 +245,8 @@ async function idsOfPostgres(): Promise<[number, number]> {
   return [user, group];
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, "127.0.0.1");
   await once(server, "listening");
   const address = server.address();

@@ -1,0 +1,141 @@
+/**
+ * Owns the rows of `links`. What a change makes of a link is link-change.ts's; here rows are locked in the order of their digests while it is
+ * worked out, so that nodes which learn of the same links neither lose a change nor wait for each other in a circle.
+ */
+
+import { changedLink } from "../../../metadata/link-change.ts";
+import type { Confirmation, Knowledge, Link, LinkChange, RepositoryKey } from "../../../metadata/metadata.ts";
+import { type Digest, parseDigest } from "../../../oci/digest.ts";
+import type { FleetDatabase, Query } from "../fleet-database.ts";
+
+type LinkRow = {
+  readonly digest: string;
+  readonly size: number | null;
+  readonly confirmed: number;
+  readonly confirmedSize: number | null;
+  readonly mediaType: string | null;
+  readonly isImported: boolean;
+};
+
+/** Values of `confirmed`. */
+const STATED = 0;
+const SAID = 1;
+const MEASURED = 2;
+
+const SELECT = `select digest, size, confirmed, confirmed_size as "confirmedSize", media_type as "mediaType", is_imported as "isImported"
+  from links where upstream = $1 and repository = $2`;
+
+/** Rows from six arrays, `$3` to `$8`. */
+const GIVEN = `unnest($3::text[], $4::bigint[], $5::smallint[], $6::bigint[], $7::text[], $8::boolean[])
+  as g (digest, size, confirmed, confirmed_size, media_type, is_imported)`;
+
+const INSERT = `insert into links (upstream, repository, digest, size, confirmed, confirmed_size, media_type, is_imported)
+  select $1, $2, g.* from ${GIVEN} order by g.digest on conflict do nothing returning digest`;
+
+const UPDATE = `update links as l set size = g.size, confirmed = g.confirmed, confirmed_size = g.confirmed_size,
+    media_type = g.media_type, is_imported = g.is_imported
+  from ${GIVEN} where l.upstream = $1 and l.repository = $2 and l.digest = g.digest`;
+
+export function linkRows(database: FleetDatabase): Pick<Knowledge, "recordLink" | "link"> {
+  const find = async ({ upstream, repository }: RepositoryKey, digest: Digest) => {
+    const [row] = await database.query<LinkRow>(`${SELECT} and digest = $3`, [upstream, repository, digest]);
+    return row && linkOf(row);
+  };
+  return {
+    link: find,
+    recordLink: async (where, change) => {
+      // Most of what is learned is known already, and then one question is all.
+      const known = await find(where, change.digest);
+      if (known !== undefined && isSame(known, changedLink(known, change))) return;
+      await database.inTransaction((query) => changeLinks(query, where, [change]));
+    },
+  };
+}
+
+/** Applies `changes` in their order; for use inside a transaction, once, because a second call could lock rows in another order. */
+export async function changeLinks(
+  query: Query,
+  where: RepositoryKey,
+  changes: readonly LinkChange[],
+): Promise<void> {
+  const byDigest = Map.groupBy(changes, ({ digest }) => digest);
+  let waiting = [...byDigest.keys()].sort();
+  while (waiting.length > 0) {
+    const known = await lockedLinks(query, where, waiting);
+    const linkAfter = (digest: Digest, before?: Link) => {
+      const link = byDigest.get(digest)?.reduce<Link | undefined>(changedLink, before);
+      return link === undefined ? [] : [link];
+    };
+    const changed = [...known.values()].flatMap((before) =>
+      linkAfter(before.digest, before).filter((link) => !isSame(before, link)),
+    );
+    if (changed.length > 0) await query(UPDATE, valuesOf(where, changed));
+    const missing = waiting.filter((digest) => !known.has(digest));
+    // Another node may have been faster with some: those are read as it has written them.
+    const inserted = await insertedOf(
+      query,
+      where,
+      missing.flatMap((digest) => linkAfter(digest)),
+    );
+    waiting = missing.filter((digest) => !inserted.has(digest));
+  }
+}
+
+async function lockedLinks(
+  query: Query,
+  { upstream, repository }: RepositoryKey,
+  digests: readonly Digest[],
+): Promise<Map<Digest, Link>> {
+  const rows = await query<LinkRow>(`${SELECT} and digest = any($3::text[]) order by digest for update`, [
+    ...[upstream, repository, digests],
+  ]);
+  return new Map(rows.map(linkOf).map((link) => [link.digest, link]));
+}
+
+async function insertedOf(query: Query, where: RepositoryKey, links: readonly Link[]): Promise<Set<Digest>> {
+  if (links.length === 0) return new Set();
+  const rows = await query<{ digest: string }>(INSERT, valuesOf(where, links));
+  return new Set(rows.map(({ digest }) => parseDigest(digest)));
+}
+
+function valuesOf({ upstream, repository }: RepositoryKey, links: readonly Link[]) {
+  return [
+    upstream,
+    repository,
+    links.map(({ digest }) => digest),
+    links.map(({ stated }) => stated ?? null),
+    links.map(({ confirmed }) => levelOf(confirmed)),
+    links.map(({ confirmed }) => confirmed?.size ?? null),
+    links.map(({ confirmed }) => confirmed?.mediaType ?? null),
+    links.map(({ isImported }) => isImported === true),
+  ];
+}
+
+function isSame(a: Link, b: Link): boolean {
+  return (
+    a.stated === b.stated &&
+    levelOf(a.confirmed) === levelOf(b.confirmed) &&
+    a.confirmed?.size === b.confirmed?.size &&
+    a.confirmed?.mediaType === b.confirmed?.mediaType &&
+    a.isImported === b.isImported
+  );
+}
+
+function levelOf(confirmed: Confirmation | undefined): number {
+  if (confirmed === undefined) return STATED;
+  return confirmed.isMeasured ? MEASURED : SAID;
+}
+
+function linkOf({ digest, size, confirmed, confirmedSize, mediaType, isImported }: LinkRow): Link {
+  const confirmation = {
+    size: confirmedSize ?? undefined,
+    isMeasured: confirmed === MEASURED,
+    mediaType: mediaType ?? undefined,
+  };
+  return {
+    digest: parseDigest(digest),
+    stated: size ?? undefined,
+    confirmed: confirmed === STATED ? undefined : confirmation,
+    ...(isImported && { isImported: true }),
+  };
+}
