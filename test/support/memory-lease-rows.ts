@@ -33,6 +33,7 @@ export function memoryLeaseRows(table: MemoryLeaseTable, carrying: Carrying): Le
     forget: (object) => carry(() => table.forget(object)),
     pause: (upstream, forMs) => carry(() => table.pause(upstream, forMs)),
     raiseEpochs: (above) => carry(() => table.raiseEpochs(above)),
+    clearOld: () => carry(() => table.clearOld()),
     close: async () => undefined,
   };
 }

@@ -150,6 +150,13 @@ export class MemoryLeaseTable {
     this.#epoch = Math.max(this.#epoch, above, this.#now());
   }
 
+  clearOld(): void {
+    const dayAgo = this.#now() - 86_400_000;
+    for (const row of this.leases.values())
+      if (row.acquiredAt < dayAgo && !this.isLive(row)) this.leases.delete(row.key);
+    for (const { node, beatenAt } of this.nodes.values()) if (beatenAt < dayAgo) this.nodes.delete(node);
+  }
+
   /** Its heartbeat has not expired. */
   isLive({ node, incarnation }: NodeProcess): boolean {
     const row = this.nodes.get(node);

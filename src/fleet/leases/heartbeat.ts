@@ -148,6 +148,7 @@ export class Heartbeat {
   async #join(): Promise<void> {
     const term = this.#term;
     await this.#parts.rows.raiseEpochs(this.#parts.seen());
+    await this.#parts.rows.clearOld();
     if (term === this.#term && !this.#isStopped && this.#isFresh()) this.#isIn = true;
   }
 

@@ -90,6 +90,8 @@ export interface LeaseRows {
    * in a second over the years, so that a database that was made anew or brought back from a copy does not give epochs again.
    */
   raiseEpochs(above: Epoch): Promise<void>;
+  /** Nodes that have been silent for a day go, and what such ones still have. Their uploads are nobody's then. */
+  clearOld(): Promise<void>;
   /** Closes the connections. */
   close(): Promise<void>;
 }

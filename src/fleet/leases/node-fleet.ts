@@ -26,6 +26,8 @@ export type NodeFleetOptions = Pick<Member, "node" | "address" | "zone" | "versi
 
 export class NodeFleet implements Fleet {
   readonly node: string;
+  /** Of this process alone: a node that is started again has another. */
+  readonly incarnation = randomUUID();
   readonly #rows: LeaseRows;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -50,7 +52,7 @@ export class NodeFleet implements Fleet {
     this.#rows = rows;
     this.#clock = clock;
     this.#log = log;
-    this.#process = { node, incarnation: randomUUID() };
+    this.#process = { node, incarnation: this.incarnation };
     this.#heartbeat = new Heartbeat(
       { ...options, told, beatMs, lifetimeMs },
       {

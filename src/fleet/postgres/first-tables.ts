@@ -25,6 +25,7 @@ const NODES = [
     upload_id text,
     acquired_at timestamptz not null default now()
   )`,
+  "create index leases_by_node on leases (node)",
   `create table blobs (
     digest text collate "C" primary key,
     size bigint not null,

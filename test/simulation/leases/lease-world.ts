@@ -21,7 +21,7 @@ const GRACE_MS = 30_000;
 
 export class LeaseWorld implements Outside {
   readonly timeline: Timeline;
-  readonly bucket = new SimulatedBucket();
+  readonly bucket = new SimulatedBucket((what) => this.broken(what));
   readonly table: MemoryLeaseTable;
   readonly weather: Weather = { isAway: false, loss: 0, mostDelayMs: 10, cutOff: new Set() };
   readonly parts: number;
@@ -39,7 +39,7 @@ export class LeaseWorld implements Outside {
   #lostAt = Number.NEGATIVE_INFINITY;
   /** When a row last went that was right. */
   #evictedAt = Number.NEGATIVE_INFINITY;
-  readonly #broken: string[] = [];
+  #firstBroken: string | undefined;
 
   constructor(seed: number) {
     this.timeline = new Timeline(seed);
@@ -86,6 +86,10 @@ export class LeaseWorld implements Outside {
     for (const node of this.nodes.values()) node.has.delete(row.digest);
   }
 
+  readonly broken = (what: string): void => {
+    this.#firstBroken ??= what;
+  };
+
   readonly trouble = (): number => this.troubles;
 
   readonly askUpstream = (by: SimulatedFiller, lease: Lease): void => {
@@ -95,7 +99,7 @@ export class LeaseWorld implements Outside {
 
   readonly askUpstreamAlone = (by: SimulatedFiller): void => {
     this.counts.alone += 1;
-    if (by.fleet.isAnswering) this.#broken.push("G2: a node goes alone while the database answers");
+    if (by.fleet.isAnswering) this.broken("G2: a node goes alone while the database answers");
   };
 
   readonly askPeer = ({ node, epoch }: Holder, key: string): void => {
@@ -108,18 +112,16 @@ export class LeaseWorld implements Outside {
     if (this.#isWhole(objectKey)) return true;
     // Its own filler may have heard that it is not known, and deleted it, where an answer from before that is still on its way.
     if (this.timeline.now - Math.max(this.#lostAt, this.#evictedAt) > GRACE_MS)
-      this.#broken.push(`G5: the object of epoch ${epoch} is not there`);
+      this.broken(`G5: the object of epoch ${epoch} is not there`);
     return false;
   };
 
   /** Throws with the sentence of the invariant that does not hold. */
   readonly check = (): void => {
     for (const { objectKey, epoch } of this.table.blobs.values())
-      if (!this.#isWhole(objectKey))
-        this.#broken.push(`G5: the row of epoch ${epoch} has no verified object`);
+      if (!this.#isWhole(objectKey)) this.broken(`G5: the row of epoch ${epoch} has no verified object`);
     if (this.#isWatchful) for (const node of this.nodes.values()) this.#checkHeld(node);
-    const [first] = this.#broken;
-    if (first !== undefined) throw new Error(first);
+    if (this.#firstBroken !== undefined) throw new Error(this.#firstBroken);
   };
 
   /** What a process that runs takes for its own is its own. */
@@ -130,11 +132,11 @@ export class LeaseWorld implements Outside {
   }
 
   #mustBeHeld(what: string, by: SimulatedFiller, lease: Lease): void {
-    if (!by.process.isRunning) this.#broken.push(`${what} by a process that does not run`);
+    if (!by.process.isRunning) this.broken(`${what} by a process that does not run`);
     if (this.committing.has(lease) || this.timeline.now - this.#lostAt < AFTER_LOSS_MS) return;
     const holder = this.table.holder(lease.key);
     if (holder?.epoch === lease.epoch && holder.node === by.fleet.node) return;
-    this.#broken.push(`${what} by ${by.fleet.node} under epoch ${lease.epoch}, and ${holder?.epoch} has it`);
+    this.broken(`${what} by ${by.fleet.node} under epoch ${lease.epoch}, and ${holder?.epoch} has it`);
   }
 
   /** What a node's internal listener does. */

@@ -8,11 +8,16 @@ export class SimulatedBucket {
   readonly objects = new Map<string, ReadonlySet<number>>();
   readonly #uploads = new Map<string, Upload>();
   readonly #writers = new Map<string, Lease>();
+  readonly #broken: (what: string) => void;
   #ids = 0;
+
+  constructor(broken: (what: string) => void) {
+    this.#broken = broken;
+  }
 
   begin(objectKey: string, by: Lease): string {
     const before = this.#writers.get(objectKey) ?? by;
-    if (before !== by) throw new Error(`G6: two leases write ${objectKey}`);
+    if (before !== by) this.#broken(`G6: two leases write ${objectKey}`);
     this.#writers.set(objectKey, by);
     this.#ids += 1;
     this.#uploads.set(`${this.#ids}`, { objectKey, parts: new Set() });

@@ -19,6 +19,8 @@ export type Outside = {
   readonly trouble: () => number;
   /** Of these leases nobody but the database knows whether they are over: nothing but what is whole is given out under them. */
   readonly committing: Set<Lease>;
+  /** Something does not hold. */
+  broken(what: string): void;
   askUpstream(by: SimulatedFiller, lease: Lease): void;
   askUpstreamAlone(by: SimulatedFiller): void;
   /** Whether the holder says that it has this epoch. */
@@ -52,7 +54,9 @@ export class SimulatedFiller {
   want(digest: Digest): void {
     if (this.#wanted.has(digest) || this.has.has(digest)) return;
     this.#wanted.add(digest);
-    void this.#bring(digest).finally(() => this.#wanted.delete(digest));
+    this.#bring(digest)
+      .catch((error: unknown) => this.#outside.broken(`unexpectedly: ${String(error)}`))
+      .finally(() => this.#wanted.delete(digest));
   }
 
   async #bring(digest: Digest): Promise<void> {
