@@ -8,6 +8,9 @@ import { algorithmOf, type Digest, encodedOf, isDigest } from "../oci/digest.ts"
 /** What all keys of blobs begin with. */
 export const BLOB_KEYS = "blobs/";
 
+/** The same of the small objects by which a bucket is tried; they live for a second. */
+export const CHECK_KEYS = ".granary-check/";
+
 const MIB = 2 ** 20;
 /** Few requests for most blobs, and little to send again when one fails. */
 const LEAST_PART = 8 * MIB;

@@ -2,9 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { GranaryError } from "../../errors.ts";
 import type { Bucket } from "../bucket.ts";
-
-/** Before the keys of objects that only such a check has written. */
-export const CHECK_KEYS = ".granary-check/";
+import { CHECK_KEYS } from "../object-key.ts";
 
 /**
  * Writes, looks for, reads, lists and deletes an object. Throws `fleet-unavailable` with what failed. `where` names the bucket, for messages.

@@ -1,13 +1,14 @@
 /** Tests for src/fleet/s3 against stores that answer wrongly: none of it is taken for an object, and no secret gets into what is said of it. */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
+import { PassThrough } from "node:stream";
 import { inspect } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 import { messageOf } from "../../../src/errors.ts";
 import type { Bucket } from "../../../src/fleet/bucket.ts";
 import { openS3Bucket } from "../../../src/fleet/s3/s3-bucket.ts";
 import { systemClock } from "../../../src/observe/clock.ts";
-import { silentLog } from "../../../src/observe/log.ts";
+import { createLog, type Log, silentLog } from "../../../src/observe/log.ts";
 import { collect } from "../../support/collect.ts";
 
 const KEYS = { accessKey: "AKIDEXAMPLE", secretKey: "a-very-secret-key" };
@@ -95,7 +96,12 @@ test.each<[string, RequestListener, RegExp]>([
     /answered 400; see what its log says/,
   ],
 ])("a store that answers a read with %s is told as a fault of it", async (_, listener, message) => {
-  const bucket = await bucketAt(listener);
+  const lines: string[] = [];
+  const log = createLog(
+    { level: "trace", format: "json" },
+    new PassThrough().on("data", (line) => lines.push(String(line))),
+  );
+  const bucket = await bucketAt(listener, log);
   const reading = (async () => {
     const opened = await bucket.open("blobs/secret-name", RANGE, new AbortController().signal);
     return await collect(opened?.body ?? nothing());
@@ -104,6 +110,7 @@ test.each<[string, RequestListener, RegExp]>([
   expect(error).toMatchObject({ code: "fleet-unavailable" });
   expect(messageOf(error)).toMatch(message);
   expect(inspect(error, { depth: 10, showHidden: true })).not.toMatch(SECRETS);
+  expect(lines.join("")).not.toMatch(SECRETS);
 });
 
 test("a store that ignores the range of an object that is wanted from its beginning is believed", async () => {
@@ -184,7 +191,7 @@ test("an endpoint that is no address is refused at once", async () => {
 });
 
 /** The bucket "shelf" of a store that answers as `listener` says. */
-async function bucketAt(listener: RequestListener): Promise<Bucket> {
+async function bucketAt(listener: RequestListener, log: Log = silentLog): Promise<Bucket> {
   const server = createServer((request, answer) => {
     request.on("error", () => undefined).resume();
     listener(request, answer);
@@ -192,7 +199,7 @@ async function bucketAt(listener: RequestListener): Promise<Bucket> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const settings = { endpoint, region: "us-east-1", name: "shelf", prefix: "", keys: KEYS, pathStyle: true };
-  const bucket = await openS3Bucket(settings, { clock: systemClock, log: silentLog });
+  const bucket = await openS3Bucket(settings, { clock: systemClock, log });
   onTestFinished(async () => {
     await bucket.close();
     server.closeAllConnections();
