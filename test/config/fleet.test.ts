@@ -9,7 +9,7 @@ import { NamedFiles } from "../../src/config/named-files.ts";
 import { keysOfSettings } from "../../src/config/settings-keys.ts";
 import { shownSettings } from "../../src/config/shown-settings.ts";
 import { Reloads } from "../../src/reloading/reloads.ts";
-import { readPage } from "../docs/markdown.ts";
+import { blocksOf, readPage } from "../docs/markdown.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 import { caPem, serverCert, serverKey } from "../support/throwaway-tls.ts";
 
@@ -208,6 +208,32 @@ describe("what is written", () => {
     };
     expect((await loadSettings(file, env)).fleet).toMatchObject({ node: "granary-1", redirectMs: 0 });
   });
+});
+
+test("the examples of docs/fleet.md load", async () => {
+  const examples = blocksOf(await readPage("docs/fleet.md")).filter(({ language }) => language === "yaml");
+  expect(examples).toHaveLength(3);
+  const env = {
+    DOCKERHUB_USERNAME: "someone",
+    DOCKERHUB_TOKEN: ENV.PASSWORD,
+    DATABASE_URL: ENV.DATABASE_URL,
+    BUCKET_ACCESS_KEY: ENV.ACCESS_KEY,
+    BUCKET_SECRET_KEY: ENV.SECRET_KEY,
+    GRANARY_FLEET_SECRET: ENV.FLEET_SECRET,
+  };
+  const files = {
+    certFile: await written("node.crt", serverCert),
+    keyFile: await written("node.key", serverKey),
+    caFile: await written("ca.crt", caPem),
+  };
+  for (const { text } of examples) {
+    // The files that an example names are on another machine.
+    const here = text.replaceAll(
+      /(certFile|keyFile|caFile): .*/g,
+      (_, key: keyof typeof files) => `${key}: ${files[key]}`,
+    );
+    await expect(loadSettings(await written("granary.yaml", here), env), text).resolves.toBeDefined();
+  }
 });
 
 describe("what cannot be used is one sentence, without a secret", () => {

@@ -5,7 +5,7 @@ import { parse, parseAllDocuments } from "yaml";
 
 export const CONFIG = join(import.meta.dirname, "..", "..", "config");
 
-export type Service = {
+type Service = {
   readonly build?: string;
   readonly image?: string;
   readonly hostname?: string;
@@ -63,7 +63,7 @@ export type Container = {
   readonly volumeMounts: readonly { readonly name: string; readonly mountPath: string }[];
 };
 
-export type Labels = Readonly<Record<string, string>>;
+type Labels = Readonly<Record<string, string>>;
 
 export type Pod = {
   readonly securityContext: object;
