@@ -30,6 +30,7 @@ import { startMirror } from "./mirror/start-mirror.ts";
 import { type Clock, foregroundClock } from "./observe/clock.ts";
 import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
+import type { OpenedFleet } from "./opened-fleet.ts";
 import { OpenedTasks } from "./opened-tasks.ts";
 import { OpenedUpstreams } from "./opened-upstreams.ts";
 import { openRecords, type Records } from "./records/records.ts";
@@ -37,6 +38,7 @@ import { DEFAULT_RECORDS } from "./records/retention.ts";
 import { type ReloadPart, renewing } from "./reloading/reload-part.ts";
 import { renewParts } from "./reloading/reloads.ts";
 import type { Source } from "./source.ts";
+import type { BlobStore } from "./store/blob-store.ts";
 import { closeToOthers } from "./store/close-to-others.ts";
 import { openDiskBlobs } from "./store/disk-blobs.ts";
 import type { Layout } from "./store/layout.ts";
@@ -153,7 +155,7 @@ async function start(
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<BegunLater> {
   const logins = createLogins({ env, clock: observers.clock });
-  const { metadata, contents, rules, sightings, bound } = database;
+  const { contents, rules, sightings, bound } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const line = new Bandwidth(observers.clock);
   const upstreams = new OpenedUpstreams((configured) => {
@@ -169,13 +171,17 @@ async function start(
     });
   });
   const spool = openSpool(layout);
+  const blobs = openDiskBlobs(layout);
+  const fleet = isAtRest ? undefined : await fleetOf(settings, database, blobs, observers);
+  const metadata = fleet?.metadata ?? database.metadata;
   try {
     const mirror = await startMirror({
+      fleet: fleet?.part,
       ...observers,
       clients: upstreams.open(settings.upstreams),
       records,
       ...{ metadata, contents, bound, rules, spool },
-      blobs: openDiskBlobs(layout),
+      blobs,
       makeFolders: () => makeFolders(layout),
       budget: settings.storage,
       sightings,
@@ -202,6 +208,7 @@ async function start(
       bandwidth.close();
       await tasks.close(deadlineMs);
       await mirror.close(deadlineMs);
+      await fleet?.close(deadlineMs);
     };
     const manifest: Mirror["manifest"] = (target, ask) => {
       const asked = mirror.manifest(target, ask);
@@ -242,8 +249,21 @@ async function start(
     };
   } catch (error) {
     await upstreams.close();
+    await fleet?.close(0);
     throw error;
   }
+}
+
+/** What only a fleet needs is loaded only where there is one. */
+async function fleetOf(
+  { fleet: settings }: Settings,
+  { metadata: local }: Database,
+  blobs: BlobStore,
+  observers: Observers,
+): Promise<OpenedFleet | undefined> {
+  if (settings === undefined) return undefined;
+  const { openFleet } = await import("./opened-fleet.ts");
+  return await openFleet({ ...observers, settings, local, blobs });
 }
 
 /** What the settings say of what may pass, of all upstreams together. */

@@ -113,7 +113,11 @@ export function leaseRowsContract(backend: string, open: () => Promise<Opened>):
       expect(await rows.holder(KEY)).toBeUndefined();
       expect(await rows.resolve(DIGEST, KEY)).toEqual({});
       const next = await rows.acquire(KEY, process("b"));
-      expect(next?.left).toEqual({ objectKey: "o/1", uploadId: "u", epoch: lease.epoch });
+      expect(next?.left).toEqual({
+        node: lease.node,
+        epoch: lease.epoch,
+        upload: { objectKey: "o/1", uploadId: "u" },
+      });
       expect(next?.epoch).toBeGreaterThan(lease.epoch);
       expect(await rows.noteUpload(lease, { objectKey: "o/2", uploadId: "v" })).toBe(false);
       await rows.release(lease);

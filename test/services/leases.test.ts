@@ -114,7 +114,11 @@ test("a node that was killed is taken over within its lifetime, and no sooner", 
   const lease = await acquired(survivor, "key");
   const tookMs = performance.now() - lastBeat;
   expect(tookMs).toBeGreaterThan(LIFETIME_MS - 100);
-  expect(lease.left).toEqual({ objectKey: "o/killed", uploadId: "killed", epoch: noted });
+  expect(lease.left).toEqual({
+    node: expect.any(String),
+    epoch: noted,
+    upload: { objectKey: "o/killed", uploadId: "killed" },
+  });
 });
 
 test("G13: a node that was stopped and wakes knows at once that it has nothing, and makes nothing known", async () => {

@@ -18,6 +18,7 @@ const MANY_EPOCHS = 100_000;
 
 type AcquiredRow = {
   readonly epoch: Epoch;
+  readonly leftNode: string | null;
   readonly leftEpoch: Epoch | null;
   readonly leftKey: string | null;
   readonly leftUpload: string | null;
@@ -103,6 +104,10 @@ export class PostgresLeaseRows implements LeaseRows {
     await this.#database.query(sql.RELEASE, [key, epoch]);
   }
 
+  async park({ key, epoch }: LeaseName): Promise<void> {
+    await this.#database.query(sql.PARK, [key, epoch]);
+  }
+
   async leave({ node, incarnation }: NodeProcess): Promise<void> {
     await this.#database.query(sql.LEAVE, [node, incarnation]);
   }
@@ -143,7 +148,8 @@ export class PostgresLeaseRows implements LeaseRows {
   }
 }
 
-function leftOf({ leftEpoch, leftKey, leftUpload }: AcquiredRow): GivenLease["left"] {
-  if (leftEpoch === null || leftKey === null) return undefined;
-  return { epoch: leftEpoch, objectKey: leftKey, uploadId: leftUpload ?? undefined };
+function leftOf({ leftNode, leftEpoch, leftKey, leftUpload }: AcquiredRow): GivenLease["left"] {
+  if (leftNode === null || leftEpoch === null) return undefined;
+  const upload = leftKey === null ? undefined : { objectKey: leftKey, uploadId: leftUpload ?? undefined };
+  return { node: leftNode, epoch: leftEpoch, upload };
 }

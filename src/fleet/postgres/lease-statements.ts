@@ -43,7 +43,7 @@ export const ACQUIRE = `with
   seen as materialized (select epoch from leases where key = $1),
   held as materialized (select from leases l join nodes n on ${LIVES} where l.key = $1),
   before as materialized (
-    select epoch, object_key, upload_id from leases where key = $1 and not exists (select from held) for update
+    select node, epoch, object_key, upload_id from leases where key = $1 and not exists (select from held) for update
   ),
   given as (
     insert into leases as l (key, node, incarnation, epoch, acquired_at)
@@ -57,7 +57,7 @@ export const ACQUIRE = `with
     where l.epoch = (select epoch from seen) and not exists (select from nodes n where ${LIVES})
     returning epoch
   )
-  select given.epoch, before.epoch as "leftEpoch", before.object_key as "leftKey", before.upload_id as "leftUpload"
+  select given.epoch, before.node as "leftNode", before.epoch as "leftEpoch", before.object_key as "leftKey", before.upload_id as "leftUpload"
   from given left join before on true`;
 
 export const HOLDER = `
@@ -94,6 +94,9 @@ export const COMMIT = `with
 export const KNOWN_EPOCH = "select epoch from blobs where digest = $1";
 
 export const RELEASE = "delete from leases where key = $1 and epoch = $2";
+
+/** No process has this incarnation. */
+export const PARK = "update leases set incarnation = '' where key = $1 and epoch = $2";
 
 export const LEAVE = `with
   ended as (delete from leases where node = $1 and incarnation = $2)

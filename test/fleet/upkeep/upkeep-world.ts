@@ -44,9 +44,11 @@ export class UpkeepWorld {
       key,
       epoch: 1_000,
       left: undefined,
+      isMine: true,
       lost: this.lost.signal,
       noteUpload: async () => undefined,
       commit: async () => false,
+      park: async () => undefined,
       release: async () => {
         this.holders = 0;
       },
