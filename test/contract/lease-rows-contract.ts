@@ -124,7 +124,7 @@ export function leaseRowsContract(backend: string, open: () => Promise<Opened>):
       expect(await rows.holder(KEY)).toMatchObject({ node: "b" });
     });
 
-    test("leaves nothing when it was released, or nothing was noted", async () => {
+    test("leaves nothing when it was released, and says who had it where nothing was noted", async () => {
       const { rows, expire } = await open();
       await beat(rows, process("a"));
       await rows.release(await given(rows, process("a")));
@@ -132,7 +132,7 @@ export function leaseRowsContract(backend: string, open: () => Promise<Opened>):
       await beat(rows, process("a"), SHORT_MS);
       await expire();
       await beat(rows, process("b"));
-      expect((await rows.acquire(KEY, process("b")))?.left).toBeUndefined();
+      expect((await rows.acquire(KEY, process("b")))?.left).toMatchObject({ node: "a", upload: undefined });
     });
 
     test("ends with its process", async () => {
