@@ -206,7 +206,6 @@ export class NodeFleet implements Fleet {
 
   #loseAll(why: string): void {
     const leases = [...this.#mine.values()];
-    this.#mine.clear();
     this.#isDoubtful = true;
     if (leases.length > 0)
       this.#log.warn({ leases: leases.length }, `this node has lost its leases, because ${why}`);

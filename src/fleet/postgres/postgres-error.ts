@@ -15,9 +15,9 @@ const RUN_AGAIN = /^(40001|40P01)$/;
 
 /**
  * The server cannot be used by anybody now: lost connections, refused logins, no such database, too many connections, a shutdown, a
- * server that only reads.
+ * server that only reads. Missing tables are those of a database that was made anew: they are made when it is reached again.
  */
-const AWAY = /^(08|28|3D000|533|57P|58|25006)/;
+const AWAY = /^(08|28|3D000|42P01|533|57P|58|25006)/;
 
 /** In words of our own where the server's name the user. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
