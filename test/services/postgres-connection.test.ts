@@ -41,7 +41,7 @@ async function comesBack(database: FleetDatabase): Promise<void> {
 
 /** It has been found to be away: nobody waits for it any more. */
 async function failsAtOnce(database: FleetDatabase): Promise<void> {
-  expect(database.isAnswering).toBe(false);
+  await expect.poll(() => database.isAnswering).toBe(false);
   const { error, ms } = await failureOf(one(database));
   expect(error).toMatchObject({ code: "fleet-unavailable", facts: { isUnreachable: true } });
   expect((error as { facts: object }).facts).toHaveProperty("unsentForMs");
@@ -200,10 +200,24 @@ describe("a server that", () => {
   test("ends one connection alone is reached by another", async () => {
     const address = await server.current.createDatabase();
     const database = await opened(address);
-    await one(database);
+    const heard: boolean[] = [];
+    database.onAnswering((isAnswering) => heard.push(isAnswering));
+    const running = failureOf(database.query("select pg_sleep(60)"));
     const others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     await server.current.ask(address, `select pg_terminate_backend(pid) ${others}`);
+    expect((await running).error).toMatchObject({ code: "fleet-unavailable" });
     await comesBack(database);
+    expect(heard).toEqual([]);
+  });
+
+  test("takes too long for one question alone goes on answering others", async () => {
+    const database = await opened(await server.current.createDatabase(), 500);
+    const heard: boolean[] = [];
+    database.onAnswering((isAnswering) => heard.push(isAnswering));
+    await expect(database.query("select pg_sleep(2)")).rejects.toMatchObject({ code: "fleet-unavailable" });
+    expect(database.isAnswering).toBe(true);
+    await comesBack(database);
+    expect(heard).toEqual([]);
   });
 
   test("takes no changes any more counts as away, though it answers questions", async () => {
@@ -215,7 +229,7 @@ describe("a server that", () => {
     await ask(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
     const write = () => database.query("insert into leaving values ('x')");
     await expect.poll(() => failureOf(write()).then(({ error }) => String(error))).toContain("standby");
-    expect(database.isAnswering).toBe(false);
+    await expect.poll(() => database.isAnswering).toBe(false);
     await ask(`alter database ${name} reset default_transaction_read_only`);
     await comesBack(database);
     await write();

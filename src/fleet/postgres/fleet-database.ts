@@ -29,7 +29,10 @@ export type Query = <Row extends object = never>(
 
 export interface FleetDatabase {
   readonly query: Query;
-  /** False from the first failure to reach it until it was reached again. It is looked for by whoever asks, at most once a second. */
+  /**
+   * False from the moment that it could not be reached twice until it was reached again. It is looked for by whoever asks, at most once a second;
+   * one connection that was lost changes nothing, though questions fail at once until another one works.
+   */
   readonly isAnswering: boolean;
   /** Hears when `isAnswering` changes. Returns how to stop. The listener must not throw. */
   onAnswering(listener: (isAnswering: boolean) => void): () => void;

@@ -38,11 +38,18 @@ export class Lines {
     this.#options = options;
   }
 
-  /** Lends a line to `work`. Each of its questions may take `patienceMs`. Throws what `work` throws. */
-  async use<T>(work: LineWork<T>, patienceMs = this.#options.patienceMs): Promise<T> {
+  /** Lends a line to `work`. Throws what `work` throws. */
+  use<T>(work: LineWork<T>): Promise<T> {
+    return this.lend((asking) => work(asking(this.#options.patienceMs)));
+  }
+
+  /** Lends a line to `work`, which says how many milliseconds an answer may take. Throws what `work` throws. */
+  async lend<T>(work: (asking: (patienceMs: number) => Query) => Promise<T>): Promise<T> {
     const line = await this.#take();
     try {
-      return await work((text, values = []) => this.#asked(line, line.ask(text, values), patienceMs));
+      return await work((patienceMs) => (text, values = []) => {
+        return this.#asked(line, line.ask(text, values), patienceMs);
+      });
     } catch (error) {
       if (isAway(error)) line.destroy();
       throw error;

@@ -52,8 +52,15 @@ export class OpenedDatabase implements FleetDatabase {
         this.#lines.dropIdle(error);
       },
     });
-    const { host } = options;
-    const attempt = () => this.#lines.use((query) => prepare({ host, query, inLongTransaction: this.#long }));
+    const { host, patienceMs } = options;
+    const attempt = () =>
+      this.#lines.lend((asking) =>
+        prepare({
+          host,
+          query: asking(patienceMs),
+          inLongTransaction: (work) => inTransaction(asking(LONG_MS), work, LONG_MS),
+        }),
+      );
     this.#answering = new Answering({ ...options, log, attempt });
   }
 
@@ -91,9 +98,6 @@ export class OpenedDatabase implements FleetDatabase {
     this.#isClosed = true;
     await this.#lines.close();
   }
-
-  readonly #long = <T>(work: LineWork<T>): Promise<T> =>
-    this.#lines.use((query) => inTransaction(query, work, LONG_MS), LONG_MS);
 
   #expectAnswers(): void {
     if (this.#isClosed) throw closedError();
