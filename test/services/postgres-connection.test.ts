@@ -8,6 +8,7 @@ import { systemClock } from "../../src/observe/clock.ts";
 import { createLog, silentLog } from "../../src/observe/log.ts";
 import { hasPooler, startPooler } from "../support/services/pooler.ts";
 import { serverOfFile } from "../support/services/server-of-file.ts";
+import { serverCert, serverKey } from "../support/throwaway-tls.ts";
 
 const server = serverOfFile();
 
@@ -284,6 +285,32 @@ describe("an address", () => {
     expect(all).toContain("it refuses the login");
     for (const secret of [...server.current.secrets, "another word", "another%20word", "nobody-at-all"])
       expect(all).not.toContain(secret);
+  });
+
+  test("says whether the connection is encrypted, and whether the server has to prove who it is", async () => {
+    await server.current.encrypt(serverCert, serverKey);
+    const address = await server.current.createDatabase();
+    const isEncrypted = async (database: FleetDatabase) =>
+      await database.query("select ssl from pg_stat_ssl where pid = pg_backend_pid()");
+    expect(await isEncrypted(await opened(`${address}?sslmode=require`))).toEqual([{ ssl: true }]);
+    expect(await isEncrypted(await opened(`${address}?sslmode=disable`))).toEqual([{ ssl: false }]);
+    const doubting = await opened(`${address}?sslmode=verify-full`);
+    const { error } = await failureOf(one(doubting));
+    expect(error).toMatchObject({ code: "fleet-unavailable" });
+    expect(String(error)).toContain("certificate");
+  });
+
+  test("may name several servers, of which the one that can be used is found", async () => {
+    const address = await server.current.createDatabase();
+    const { port } = server.current;
+    const several = address.replace(`:${port}/`, `:1,127.0.0.1:${port}/`);
+    const database = await opened(several);
+    expect(await one(database)).toEqual([{ one: 1 }]);
+    await server.current.stop();
+    await failsAtOnce(await opened(several));
+    await expect(one(database)).rejects.toMatchObject({ code: "fleet-unavailable" });
+    await server.current.start();
+    await comesBack(database);
   });
 
   test("needs the package, and a person is told which", async () => {

@@ -33,7 +33,8 @@ const END_SECONDS = 1;
 type Place = { readonly path: string | undefined; readonly host: string; readonly port: number };
 
 /**
- * The database at `address` (`postgres://USER:PASSWORD@HOST:PORT/NAME`), with its tables made or brought up to date. When it cannot be reached
+ * The database at `address` (`postgres://USER:PASSWORD@HOST:PORT/NAME`; several `HOST:PORT` with commas between them for a server and its
+ * standbys, `?sslmode=require` or `verify-full` for an encrypted connection), with its tables made or brought up to date. When it cannot be reached
  * now, what is returned does not answer yet, and that is logged. Throws `config-invalid` for an address that is none, where the package is not
  * installed, and for a database of a newer Granary.
  */
@@ -48,10 +49,19 @@ export async function openDatabase(address: string, options: DatabaseOptions): P
     most: mostConnections,
     prepare: migrate,
   });
-  const error = await database.start();
-  if (error?.code !== "config-invalid") return database;
-  await database.close();
-  throw error;
+  await started(database, places.length);
+  return database;
+}
+
+/** Of several servers each is tried, until one can be used. */
+async function started(database: OpenedDatabase, tries: number): Promise<void> {
+  for (let tried = 0; tried < tries; tried++) {
+    const error = await database.start();
+    if (error === undefined) return;
+    if (error.code !== "config-invalid") continue;
+    await database.close();
+    throw error;
+  }
 }
 
 async function loadDriver(): Promise<typeof Driver> {

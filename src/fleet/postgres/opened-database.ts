@@ -64,7 +64,7 @@ export class OpenedDatabase implements FleetDatabase {
     this.#answering = new Answering({ ...options, log, attempt });
   }
 
-  /** The first look at the database. Never rejects: what is wrong is returned. */
+  /** Looks whether it can be used. Never rejects: what is wrong is returned. */
   async start() {
     await this.#answering.tryAgain();
     return this.#answering.lastError;
