@@ -2,7 +2,7 @@
 import { Writable } from "node:stream";
 import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
 import type { FleetDatabase } from "../../src/fleet/postgres/fleet-database.ts";
 import { systemClock } from "../../src/observe/clock.ts";
 import { createLog, silentLog } from "../../src/observe/log.ts";
@@ -13,7 +13,7 @@ import { serverCert, serverKey } from "../support/throwaway-tls.ts";
 const server = serverOfFile();
 
 async function opened(address: string, patienceMs = 5_000): Promise<FleetDatabase> {
-  const database = await openDatabase(address, { log: silentLog, clock: systemClock, patienceMs });
+  const database = await openFleetDatabase(address, { log: silentLog, clock: systemClock, patienceMs });
   onTestFinished(() => database.close());
   return database;
 }
@@ -272,7 +272,7 @@ describe("an address", () => {
     ];
     for (const address of bad) {
       const { error } = await failureOf(
-        openDatabase(address, { log, clock: systemClock }).then(async (database) => {
+        openFleetDatabase(address, { log, clock: systemClock }).then(async (database) => {
           onTestFinished(() => database.close());
           await one(database);
         }),
@@ -319,7 +319,7 @@ describe("an address", () => {
     });
     onTestFinished(() => vi.doUnmock("postgres"));
     const { error } = await failureOf(
-      openDatabase(server.current.address, { log: silentLog, clock: systemClock }),
+      openFleetDatabase(server.current.address, { log: silentLog, clock: systemClock }),
     );
     expect(error).toMatchObject({ code: "config-invalid" });
     expect(String(error)).toContain("npm install postgres");

@@ -9,7 +9,7 @@ import type Driver from "postgres";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
-import type { FleetDatabase, SqlValue } from "./fleet-database.ts";
+import type { FleetDatabase, FleetValue } from "./fleet-database.ts";
 import type { Dial, Line } from "./line.ts";
 import { migrate } from "./migrations.ts";
 import { OpenedDatabase } from "./opened-database.ts";
@@ -38,7 +38,7 @@ type Place = { readonly path: string | undefined; readonly host: string; readonl
  * now, what is returned does not answer yet, and that is logged. Throws `config-invalid` for an address that is none, where the package is not
  * installed, and for a database of a newer Granary.
  */
-export async function openDatabase(address: string, options: DatabaseOptions): Promise<FleetDatabase> {
+export async function openFleetDatabase(address: string, options: DatabaseOptions): Promise<FleetDatabase> {
   const { log, clock, mostConnections = MOST_CONNECTIONS, patienceMs = PATIENCE_MS } = options;
   const driver = await loadDriver();
   const places = placesOf(driver, address);
@@ -142,7 +142,7 @@ class DriverLine implements Line {
     return this.#isClosed;
   }
 
-  async ask<Row extends object>(text: string, values: readonly SqlValue[]): Promise<Row[]> {
+  async ask<Row extends object>(text: string, values: readonly FleetValue[]): Promise<Row[]> {
     try {
       return [...(await this.#sql.unsafe<Row[]>(text, values.map(written)))];
     } catch (cause) {
@@ -201,10 +201,10 @@ const SETTINGS = {
 };
 
 /** Arrays as PostgreSQL writes them (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO). */
-function written(value: SqlValue): string | number | boolean | null | Uint8Array {
+function written(value: FleetValue): string | number | boolean | null | Uint8Array {
   return Array.isArray(value)
     ? `{${value.map(writtenItem).join(",")}}`
-    : (value as Exclude<SqlValue, readonly unknown[]>);
+    : (value as Exclude<FleetValue, readonly unknown[]>);
 }
 
 function writtenItem(item: string | number | boolean | null): string {

@@ -4,7 +4,7 @@
  */
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
-import type { Query } from "./fleet-database.ts";
+import type { FleetQuery } from "./fleet-database.ts";
 import type { Dial, Line } from "./line.ts";
 import { awayError, isAway } from "./postgres-error.ts";
 
@@ -24,7 +24,7 @@ export type LinesOptions = {
 type Waiting = { readonly take: (line: Line) => void; readonly refuse: (error: GranaryError) => void };
 
 /** What is done with a borrowed line. */
-export type LineWork<T> = (query: Query) => Promise<T>;
+export type LineWork<T> = (query: FleetQuery) => Promise<T>;
 
 export class Lines {
   readonly #options: LinesOptions;
@@ -44,7 +44,7 @@ export class Lines {
   }
 
   /** Lends a line to `work`, which says how many milliseconds an answer may take. Throws what `work` throws. */
-  async lend<T>(work: (asking: (patienceMs: number) => Query) => Promise<T>): Promise<T> {
+  async lend<T>(work: (asking: (patienceMs: number) => FleetQuery) => Promise<T>): Promise<T> {
     const line = await this.#take();
     try {
       return await work((patienceMs) => (text, values = []) => {
