@@ -1,28 +1,13 @@
 /**
  * Owns how names leave one repository: its tags, the manifests that only they need there, the links to what these list, and all that was noted
- * on who may see that. What another name still needs stays. Blobs are never removed here: the Janitor does that, with their files.
+ * on who may see that. What of it leaves is leaving.ts's. Blobs are never removed here: the Janitor does that, with their files.
  */
 import { type Digest, parseDigest } from "../oci/digest.ts";
+import { type Leaving, type LeavingQuestions, type LeavingRows, leavingRows } from "./leaving.ts";
 import type { RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase, SqlStatement } from "./sql-database.ts";
 
-/** What of a repository is to leave. */
-export type Leaving = RepositoryKey & {
-  /** Everything of it, also lists and what is known of who may see it. */
-  readonly isAll: boolean;
-  readonly tags: readonly string[];
-  /** Manifests and blobs by their digests; tags that point to one of them leave as well. */
-  readonly digests: readonly Digest[];
-};
-
-/** What leaves with it. */
-export type LeavingRows = Leaving & {
-  /** The rows of the tags, one for each kind of clients. */
-  readonly tagKeys: readonly { readonly tag: string; readonly acceptClass: string }[];
-  readonly manifests: readonly Digest[];
-  /** Digests that the repository has no link to any more, manifests among them. */
-  readonly unlinked: readonly Digest[];
-};
+export type { Leaving, LeavingRows } from "./leaving.ts";
 
 export interface ContentRemoval {
   /** What leaves with `leaving`. Changes nothing. */
@@ -102,9 +87,7 @@ export function contentRemoval(database: SqlDatabase): ContentRemoval {
   };
 }
 
-type Questions = ReturnType<typeof questions>;
-
-function questions(database: SqlDatabase) {
+function questions(database: SqlDatabase): LeavingQuestions {
   const tags = database.prepare<{ tag: string; acceptClass: string; digest: string }>(
     `SELECT tag, accept_class AS acceptClass, digest FROM tags WHERE ${IN}`,
   );
@@ -132,55 +115,6 @@ function questions(database: SqlDatabase) {
     listing: ({ upstream, repository }: RepositoryKey, child: Digest) =>
       listing.all(child, upstream, repository).map((row) => parseDigest(row.digest)),
   };
-}
-
-function leavingRows(leaving: Leaving, ask: Questions): LeavingRows {
-  const here = ask.tags(leaving);
-  const stored = ask.manifests(leaving);
-  if (leaving.isAll) {
-    const found = { ...namesOf(here), manifests: stored, unlinked: ask.links(leaving) };
-    return { ...leaving, ...found, digests: [] };
-  }
-  const named = new Set(leaving.digests);
-  const isLeaving = ({ tag, digest }: { readonly tag: string; readonly digest: Digest }) =>
-    leaving.tags.includes(tag) || named.has(digest);
-  const going = here.filter(isLeaving);
-  const below = reach([...going.map(({ digest }) => digest), ...named], ask);
-  const staying = [
-    ...here.filter((tag) => !isLeaving(tag)).map(({ digest }) => digest),
-    ...stored.filter((digest) => !below.has(digest)),
-  ];
-  const needed = reach(staying, ask);
-  const manifests = stored.filter(
-    (digest) => below.has(digest) && (!needed.has(digest) || named.has(digest)),
-  );
-  return { ...leaving, ...namesOf(going), manifests, unlinked: unlinkedBy(leaving, manifests, ask) };
-}
-
-function namesOf(rows: readonly { readonly tag: string; readonly acceptClass: string }[]) {
-  const tags = [...new Set(rows.map(({ tag }) => tag))];
-  return { tags, tagKeys: rows.map(({ tag, acceptClass }) => ({ tag, acceptClass })) };
-}
-
-/** The digests that were named, and what the manifests that leave list and no other manifest of the repository does. */
-function unlinkedBy(leaving: Leaving, manifests: readonly Digest[], ask: Questions): Digest[] {
-  const gone = new Set<Digest>([...leaving.digests, ...manifests]);
-  const leavingManifests = new Set(manifests);
-  const unlinked = new Set(gone);
-  for (const { digest } of manifests.flatMap((manifest) => ask.listed(manifest))) {
-    if (unlinked.has(digest)) continue;
-    const isNeeded = ask.listing(leaving, digest).some((parent) => !leavingManifests.has(parent));
-    if (!isNeeded) unlinked.add(digest);
-  }
-  return [...unlinked];
-}
-
-/** `roots` and the manifests below them, stored or not. */
-function reach(roots: readonly Digest[], ask: Questions): Set<Digest> {
-  const found = new Set(roots);
-  for (const digest of found)
-    for (const child of ask.listed(digest)) if (child.role === "child") found.add(child.digest);
-  return found;
 }
 
 function deletions(database: SqlDatabase) {

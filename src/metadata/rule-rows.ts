@@ -28,7 +28,7 @@ export interface RuleRows {
 type RuleRow = Omit<RuleRecord, "detail"> & { readonly detail: string | null };
 
 /** Of one kind. Each is looked at for many names, and nobody can oversee more. */
-const MOST_RULES = 5_000;
+export const MOST_RULES = 5_000;
 
 export function ruleRows(database: SqlDatabase): RuleRows {
   const upsert = database.prepare(
@@ -45,7 +45,7 @@ export function ruleRows(database: SqlDatabase): RuleRows {
   return {
     record: async ({ kind, pattern, detail, madeAt }) => {
       const isNew = one.get(kind, pattern) === undefined;
-      if (isNew && (count.get(kind)?.count ?? 0) >= MOST_RULES) throw tooMany(kind);
+      if (isNew && (count.get(kind)?.count ?? 0) >= MOST_RULES) throw tooManyRules(kind);
       upsert.run(kind, pattern, detail ?? null, madeAt);
     },
     forget: async (kind, pattern) => {
@@ -58,7 +58,8 @@ export function ruleRows(database: SqlDatabase): RuleRows {
   };
 }
 
-function tooMany(kind: string): GranaryError {
+/** `config-invalid`: one more of `kind` is refused. */
+export function tooManyRules(kind: string): GranaryError {
   return new GranaryError(
     "config-invalid",
     `There are ${MOST_RULES} rules to ${kind} already: take some back, or write one pattern in place of many.`,

@@ -37,7 +37,7 @@ export interface SightingRows {
 }
 
 /** Clients cause rows by what they ask for. */
-const MOST = 20_000;
+export const MOST_SIGHTINGS = 20_000;
 
 type Row = Omit<Sighting, "digest"> & { readonly digest: string };
 
@@ -54,7 +54,7 @@ export function sightingRows(database: SqlDatabase): SightingRows {
        first_seen_at = excluded.first_seen_at, last_seen_at = excluded.last_seen_at, state = excluded.state`,
   );
   const sums = database.prepare<BoundSums>(READ_BOUND_SUMS);
-  const surplus = () => (sums.get()?.sightings ?? 0) - MOST;
+  const surplus = () => (sums.get()?.sightings ?? 0) - MOST_SIGHTINGS;
   const dropPassed = database.prepare(
     `DELETE FROM sightings WHERE (upstream, repository, tag, digest) IN
        (SELECT upstream, repository, tag, digest FROM sightings

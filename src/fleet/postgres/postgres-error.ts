@@ -5,7 +5,7 @@
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 
 /** What the server says of a failure (https://www.postgresql.org/docs/current/errcodes-appendix.html); five characters. */
-export type SqlState = string;
+type SqlState = string;
 
 /** Data, constraints, and rows that are too large for an index: the same values would fail again. */
 const ROWS_OWN_FAULT = /^(22|23|54)/;
@@ -68,7 +68,7 @@ export function canRunAgain(error: unknown): boolean {
 }
 
 /** What the server called the failure; undefined when it was not the server that said it. */
-export function sqlStateOf(error: unknown): SqlState | undefined {
+function sqlStateOf(error: unknown): SqlState | undefined {
   if (!(error instanceof Error) || error.name !== "PostgresError" || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }
