@@ -31,7 +31,7 @@ type HeartbeatParts = {
   readonly seen: () => Epoch;
   /** Called once whenever `isLive` turns false; all that was held is lost. `why` is a clause. */
   readonly onLost: (why: string) => void;
-  /** Called after every beat that was heard. */
+  /** Called after every beat that was answered. */
   readonly onBeat: (heard: HeardBeat) => void;
   /** Called when nobody knows whether the database has heard a beat. */
   readonly onUnheard: () => void;
@@ -133,6 +133,7 @@ export class Heartbeat {
     if (heard.was === "taken") {
       this.#lose("another process has this node's name");
       this.#name.taken();
+      this.#parts.onBeat(heard);
       return;
     }
     this.#name.over();

@@ -87,7 +87,7 @@ export class NodeFleet implements Fleet {
     return this.#rows.onAnswering(listener);
   }
 
-  /** Hears after each heartbeat that the database has confirmed. Returns how to stop. The listener must not throw. */
+  /** Hears after each heartbeat that the database has answered. Returns how to stop. The listener must not throw. */
   onBeat(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -206,7 +206,6 @@ export class NodeFleet implements Fleet {
 
   #loseAll(why: string): void {
     const leases = [...this.#mine.values()];
-    this.#mine.clear();
     this.#isDoubtful = true;
     if (leases.length > 0)
       this.#log.warn({ leases: leases.length }, `this node has lost its leases, because ${why}`);
@@ -241,6 +240,7 @@ export class NodeFleet implements Fleet {
   #named(key: string, { node, address, incarnation, epoch }: HolderRow): Holder {
     this.#see(epoch);
     const mine = this.#mine.get(key);
+    if (mine !== undefined && mine.epoch < epoch) mine.lose("another node has it");
     const isMe = incarnation === this.#process.incarnation && mine?.epoch === epoch && mine.isMine;
     return { node, address, epoch, isMe };
   }
