@@ -26,6 +26,7 @@ const WITHOUT_DEFAULT = [
   "fleet.bucket.accessKey",
   "fleet.bucket.endpoint",
   "fleet.bucket.pathStyle",
+  "fleet.bucket.maxSize",
   "fleet.bucket.secretKey",
   "fleet.bucket.secretKeyFile",
   "fleet.database",
