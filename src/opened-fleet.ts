@@ -43,6 +43,8 @@ import { Semaphore } from "./waiting/semaphore.ts";
 
 /** Parts of 8 MiB and more that are in memory on their way to the bucket at one moment. */
 const UPLOADS_AT_ONCE = 4;
+/** For leases, and for everything else: four for each node in all. */
+const CONNECTIONS = 2;
 const MINUTE_MS = 60_000;
 
 export type FleetOptions = Observers & {
@@ -78,14 +80,16 @@ export async function openFleet({
   try {
     const bucket = await openS3Bucket(settings.bucket, { clock, log });
     closing.push(() => bucket.close());
-    const database = await openFleetDatabase(settings.database, { log, clock });
+    const connect = () => openFleetDatabase(settings.database, { log, clock, mostConnections: CONNECTIONS });
+    const database = await connect();
     closing.push(() => database.close());
     const { node, internal } = settings;
     const peers = new Peers({ clock, secret: internal.secret, tls: internal.tls });
     closing.push(() => peers.close());
     const ahead = await listenAhead(settings, observers);
     closing.push(() => ahead.listener.close());
-    const leases = new PostgresLeaseRows(database);
+    // Connections of their own: no heartbeat waits behind a slow question.
+    const leases = new PostgresLeaseRows(await connect());
     const address = addressOf(settings, ahead.listener.port);
     const fleet = new NodeFleet({ node, clock, log, version, zone: settings.zone, address, rows: leases });
     closing.push(() => fleet.close());
