@@ -4,7 +4,9 @@
  */
 import { hostname } from "node:os";
 import type { FleetSettings } from "./config/settings.ts";
-import type { Fleet } from "./fleet/fleet.ts";
+import { isGranaryError } from "./errors.ts";
+import type { Bucket } from "./fleet/bucket.ts";
+import { blobLease, type Fleet } from "./fleet/fleet.ts";
 import { actOnNews } from "./fleet/knowledge/fleet-news.ts";
 import { LateUses } from "./fleet/knowledge/late-uses.ts";
 import { sharedContents } from "./fleet/knowledge/shared-contents.ts";
@@ -138,7 +140,10 @@ export async function openFleet({
     return {
       ...known,
       ...{ fleet, transfers, begin },
-      part: partOf(transfers, fleet, observers),
+      part: {
+        ...partOf(transfers, fleet, observers),
+        ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),
+      },
       close: (deadlineMs) => {
         closed ??= close(deadlineMs);
         return closed;
@@ -197,6 +202,23 @@ function partOf(transfers: FleetTransfers, fleet: Fleet, { clock }: Observers): 
     origin: (key, own) => transfers.origin(key, own),
     turns: new FleetTurns(fleet, clock),
     serve: (fills) => transfers.serve(fills),
+  };
+}
+
+/** Longer than that no address lives, whatever the settings say: the bucket's grace is counted from it. */
+const LONGEST_ADDRESS_MS = 10 * MINUTE_MS;
+
+/** Signed addresses of what is stored. While the fleet cannot be asked there are none, and clients are served from here. */
+function addressesOf({ fleet, bucket }: { readonly fleet: Fleet; readonly bucket: Bucket }, forMs: number) {
+  return async (digest: Digest): Promise<string | undefined> => {
+    try {
+      const standing = await fleet.resolve(digest, blobLease("", digest));
+      if (standing.is !== "stored") return undefined;
+      return (await bucket.sign(standing.object.objectKey, Math.min(forMs, LONGEST_ADDRESS_MS))).url;
+    } catch (error) {
+      if (isGranaryError(error, "fleet-unavailable")) return undefined;
+      throw error;
+    }
   };
 }
 
