@@ -48,6 +48,7 @@ type TestBlob = { readonly seed: number; readonly size: number; readonly digest:
 export type FleetNodes = {
   readonly fake: FakeRegistry;
   readonly bucket: MemoryBucket;
+  readonly secret: string;
   readonly shared: ReturnType<typeof memoryFleet>;
   /** Adds the pattern `seed` to the registry. */
   blob(seed: number, size: number): TestBlob;
@@ -63,7 +64,7 @@ export async function fleetNodes({ settings, policy }: Options = {}): Promise<Fl
   const bucket = new MemoryBucket(systemClock);
   const shared = memoryFleet({ clock: systemClock });
   return {
-    ...{ fake, bucket, shared },
+    ...{ fake, bucket, shared, secret: SECRET },
     blob: (seed, size) => ({ seed, size, digest: fake.addGeneratedBlob({ seed, size }) }),
     node: async (name, told) => {
       const clock = systemClock;
