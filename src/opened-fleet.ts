@@ -30,6 +30,7 @@ import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
 import { FleetTransfers } from "./fleet/transfers/fleet-transfers.ts";
 import { ShareStored } from "./fleet/transfers/share-stored.ts";
 import { FleetTurns } from "./fleet/turns.ts";
+import { FleetHealth } from "./fleet/upkeep/fleet-health.ts";
 import { FleetUpkeep } from "./fleet/upkeep/fleet-upkeep.ts";
 import { type InternalListener, listenInternally } from "./http/internal/internal-listener.ts";
 import type { Database } from "./metadata/database.ts";
@@ -48,6 +49,8 @@ const UPLOADS_AT_ONCE = 4;
 /** For leases, and for everything else: four for each node in all. */
 const CONNECTIONS = 2;
 const MINUTE_MS = 60_000;
+/** How often a node looks whether the bucket answers. */
+const LOOK_MS = 15_000;
 
 export type FleetOptions = Observers & {
   readonly settings: FleetSettings;
@@ -82,7 +85,10 @@ export async function openFleet({
   try {
     const bucket = await openS3Bucket(settings.bucket, { clock, log });
     closing.push(() => bucket.close());
-    const connect = () => openFleetDatabase(settings.database, { log, clock, mostConnections: CONNECTIONS });
+    // That it does not answer is told once, with what to do, by FleetHealth.
+    const quiet = log.child({}, { level: log.isLevelEnabled("debug") ? "debug" : "error" });
+    const connect = () =>
+      openFleetDatabase(settings.database, { log: quiet, clock, mostConnections: CONNECTIONS });
     const database = await connect();
     closing.push(() => database.close());
     const { node, internal } = settings;
@@ -118,6 +124,9 @@ export async function openFleet({
       const left = (leaving: Parameters<typeof mirror.contents.leftElsewhere>[0]) =>
         mirror.contents.leftElsewhere(leaving, local.contents);
       closing.push(stopOf(actOnNews(journal, { left, rules: rereadRules }, log)));
+      const health = new FleetHealth({ fleet, bucket, troubles: mirror.troubles });
+      closing.push(stopOf(() => health.close()));
+      closing.push(regularly(clock, LOOK_MS, () => health.look()));
       const upkeep = new FleetUpkeep({
         ...{ bucket, rows, fleet, clock, log },
         isKept: (digest) => mirror.keeps(digest),
