@@ -13,6 +13,7 @@ import { sharedContents } from "./fleet/knowledge/shared-contents.ts";
 import { type SharedMetadata, sharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
 import { sharedRules } from "./fleet/knowledge/shared-rules.ts";
 import { sharedSightings } from "./fleet/knowledge/shared-sightings.ts";
+import { Leadership } from "./fleet/leases/leadership.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
 import { postgresBucketRows } from "./fleet/postgres/bucket-rows.ts";
@@ -64,6 +65,8 @@ export type OpenedFleet = Pick<Database, "contents" | "rules" | "sightings"> & {
   readonly part: FleetPart;
   readonly fleet: NodeFleet;
   readonly transfers: FleetTransfers;
+  /** Whether this node begins what is done once for all. */
+  readonly leads: () => boolean;
   /** Begins what this node does for all, and what it does when others tell news. `rereadRules`: those of the Mirror, and all others. */
   begin(mirror: StartedMirror, rereadRules: () => Promise<void>): void;
   /** After the Mirror was closed: waits up to `deadlineMs` for what is on its way to the bucket. Idempotent. */
@@ -115,6 +118,8 @@ export async function openFleet({
     });
     const known = knownByAll(database, local, journal, { log, used: (used) => uses.add(used) });
     const { metadata } = known;
+    const leadership = new Leadership(fleet);
+    closing.push(() => leadership.close());
     closing.push(stopOf(fleet.onAnswering((isAnswering) => isAnswering && void metadata.flushShared())));
     // What could not be read now is read with the next beat.
     closing.push(stopOf(fleet.onBeat(() => void journal.read().catch(() => undefined))));
@@ -148,7 +153,7 @@ export async function openFleet({
     };
     return {
       ...known,
-      ...{ fleet, transfers, begin },
+      ...{ fleet, transfers, begin, leads: () => leadership.isMine },
       part: {
         ...partOf(transfers, fleet, observers),
         ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),
