@@ -118,6 +118,11 @@ export class FleetOrigin implements Origin {
     signal: AbortSignal,
   ): Promise<OpenedRange | undefined> {
     const { object } = place;
+    const { size = object.size } = this.#transfer;
+    if (size !== object.size) {
+      this.#transfer.contradicted(place);
+      return undefined;
+    }
     const wanted = { start: range.start, end: Math.min(range.end, object.size) };
     const opened = await this.#parts.bucket.open(object.objectKey, wanted, signal);
     if (opened === undefined) {
