@@ -14,6 +14,7 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
+import type { FleetView } from "./fleet/view/fleet-view.ts";
 import type { AttendedJobs } from "./jobs/attended-jobs.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
@@ -53,6 +54,8 @@ import { version } from "./version.ts";
 import type { WarmUps } from "./warm/warm-ups.ts";
 
 const userAgent = `granary/${version}`;
+/** Of those that list a blob: enough to find one of its upstream. */
+const FEW_REPOSITORIES = 8;
 
 /** A Mirror that can take other settings while it runs. */
 export type OpenedMirror = Mirror & {
@@ -78,6 +81,8 @@ export type OpenedCache = OpenedMirror & {
   readonly bundles: Bundles;
   readonly reloadParts: readonly ReloadPart<Settings>[];
   readonly passage: PassageDesk;
+  /** Set on a node of a fleet. */
+  readonly fleet: FleetView | undefined;
 };
 
 /**
@@ -239,7 +244,12 @@ async function start(
       tasks.reloadPart,
     ];
     const answers = { manifest, manifestAtOnce };
-    const own = { records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
+    const view = fleet?.view({
+      status: () => mirror.status(),
+      served: () => records.traffic.totals().all.served,
+      repositories: (digest) => contents.repositoriesWith(digest, FEW_REPOSITORIES),
+    });
+    const own = { fleet: view, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
     return {
       ...mirror,
       ...own,

@@ -7,6 +7,7 @@ import type { FleetSettings } from "./config/settings.ts";
 import { type SharedMetadata, sharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
+import { bucketUse } from "./fleet/postgres/bucket-use.ts";
 import { openDatabase } from "./fleet/postgres/connection.ts";
 import { postgresKnowledge } from "./fleet/postgres/knowledge/postgres-knowledge.ts";
 import { PostgresLeaseRows } from "./fleet/postgres/lease-rows.ts";
@@ -14,6 +15,9 @@ import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
 import { FleetTransfers } from "./fleet/transfers/fleet-transfers.ts";
 import { ShareStored } from "./fleet/transfers/share-stored.ts";
 import { FleetTurns } from "./fleet/turns.ts";
+import type { FleetView } from "./fleet/view/fleet-view.ts";
+import { type NodeFacts, OwnState } from "./fleet/view/node-state.ts";
+import { SeenFleet, type SeenFleetParts } from "./fleet/view/seen-fleet.ts";
 import { listenInternally } from "./http/internal/internal-listener.ts";
 import type { KnowledgeCopies, Metadata } from "./metadata/metadata.ts";
 import type { FleetPart } from "./mirror/mirror-parts.ts";
@@ -39,6 +43,8 @@ export type OpenedFleet = {
   readonly part: FleetPart;
   readonly fleet: NodeFleet;
   readonly transfers: FleetTransfers;
+  /** What people see of the fleet; from now on the others hear how this node is. To be called once. */
+  view(about: Omit<NodeFacts, "unshared"> & Pick<SeenFleetParts, "repositories">): FleetView;
   /** After the Mirror was closed: waits up to `deadlineMs` for what is on its way to the bucket. Idempotent. */
   close(deadlineMs: number): Promise<void>;
 };
@@ -80,8 +86,10 @@ export async function openFleet({
       },
     });
     closing.push(() => listener.close());
+    let state: OwnState | undefined;
     const fleet = new NodeFleet({
       ...{ node, clock, log, version },
+      told: () => state?.told ?? {},
       zone: settings.zone,
       address: addressOf(settings, listener.port),
       rows: new PostgresLeaseRows(database),
@@ -101,6 +109,12 @@ export async function openFleet({
     let closed: Promise<void> | undefined;
     return {
       ...{ metadata, fleet, transfers: opened },
+      view: ({ repositories, ...facts }) => {
+        const unshared = () => sharing.waiting;
+        state = new OwnState({ ...facts, unshared }, { clock, log });
+        const seen = { bucketUse: () => bucketUse(database), bucketLimit: () => undefined };
+        return new SeenFleet({ fleet, clock, ...seen, unshared, repositories });
+      },
       part: {
         follower: opened,
         origin: (key, own) => opened.origin(key, own),
