@@ -54,8 +54,6 @@ import { version } from "./version.ts";
 import type { WarmUps } from "./warm/warm-ups.ts";
 
 const userAgent = `granary/${version}`;
-/** Of those that list a blob: enough to find one of its upstream. */
-const FEW_REPOSITORIES = 8;
 
 /** A Mirror that can take other settings while it runs. */
 export type OpenedMirror = Mirror & {
@@ -160,7 +158,7 @@ async function start(
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<BegunLater> {
   const logins = createLogins({ env, clock: observers.clock });
-  const { contents, rules, sightings, bound } = database;
+  const { bound } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const line = new Bandwidth(observers.clock);
   const upstreams = new OpenedUpstreams((configured) => {
@@ -178,7 +176,7 @@ async function start(
   const spool = openSpool(layout);
   const blobs = openDiskBlobs(layout);
   const fleet = isAtRest ? undefined : await fleetOf(settings, database, blobs, observers);
-  const metadata = fleet?.metadata ?? database.metadata;
+  const { metadata, contents, rules, sightings } = fleet ?? database;
   try {
     const mirror = await startMirror({
       fleet: fleet?.part,
@@ -202,6 +200,10 @@ async function start(
       settings.bandwidth ?? {},
     );
     await bandwidth.open();
+    fleet?.begin(mirror, async () => {
+      await mirror.rereadRules();
+      await bandwidth.open();
+    });
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
       ...{ contents, removals: mirror.contents, isAtRest, upstreams: () => upstreams.current },
@@ -247,7 +249,6 @@ async function start(
     const view = fleet?.view({
       status: () => mirror.status(),
       served: () => records.traffic.totals().all.served,
-      repositories: (digest) => contents.repositoriesWith(digest, FEW_REPOSITORIES),
     });
     const own = { fleet: view, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
     return {
@@ -267,7 +268,7 @@ async function start(
 /** What only a fleet needs is loaded only where there is one. */
 async function fleetOf(
   { fleet: settings }: Settings,
-  { metadata: local }: Database,
+  local: Database,
   blobs: BlobStore,
   observers: Observers,
 ): Promise<OpenedFleet | undefined> {
