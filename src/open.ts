@@ -209,6 +209,7 @@ async function start(
       ...{ contents, removals: mirror.contents, isAtRest, upstreams: () => upstreams.current },
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
       partials: () => spool.list(),
+      leads: fleet?.leads,
     });
     const { jobs, warmUps, prefetch, importing, exporting } = tasks;
     const close = async (deadlineMs: number) => {
@@ -230,8 +231,10 @@ async function start(
       if (answer !== undefined && !isHead && prefetch.isOn) prefetch.served(target, ask, answer);
       return answer;
     };
+    let budget = settings.storage.maxSize;
     const reloadParts = [
       renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) => {
+        budget = storage.maxSize;
         bound.renew({ maxBytes: databaseShareOf(storage), mostBytes: storage.maxSize });
         mirror.renewBudget(storage);
       }),
@@ -247,7 +250,7 @@ async function start(
     ];
     const answers = { manifest, manifestAtOnce };
     const view = fleet?.view({
-      status: () => mirror.status(),
+      budget: () => budget,
       served: () => records.traffic.totals().all.served,
     });
     const own = { fleet: view, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };

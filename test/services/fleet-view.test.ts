@@ -20,9 +20,11 @@ describeWithPrograms(["weed"], "a fleet of two processes", () => {
     const seenAt = async (admin: string) =>
       (await (await fetch(`${admin}/api/v1/fleet`)).json()) as FleetAnswer;
     const pull = world.read(blob, [b]);
+    const fills = async () => (await seenAt(a.admin)).leases.filter(({ kind }) => kind === "fill");
     await expect
-      .poll(async () => (await seenAt(a.admin)).leases)
-      .toMatchObject([{ kind: "fill", node: "b", isMe: false, upstream: UPSTREAM, digest: blob.digest }]);
+      .poll(fills)
+      .toMatchObject([{ node: "b", isMe: false, upstream: UPSTREAM, digest: blob.digest }]);
+    expect((await seenAt(a.admin)).leases).toContainEqual(expect.objectContaining({ kind: "schedule" }));
     const of = async (name: string) => (await seenAt(a.admin)).nodes.find(({ node }) => node === name);
     await expect.poll(async () => (await of("b"))?.state.fills).toBe(1);
     const told = await of("b");

@@ -42,6 +42,7 @@ export function leaseWords(lease: Lease): { readonly does: string; readonly what
   const { kind, upstream, repository, tag, digest, key = "" } = lease;
   const name = [upstream, repository].filter((part) => part !== undefined).join("/");
   if (kind === "janitor") return { does: "tidies", what: "the bucket" };
+  if (kind === "schedule") return { does: "begins", what: "what is scheduled" };
   if (kind === "tag") return { does: "asks", what: `${name}:${tag}` };
   if (kind === "other") return { does: "", what: key };
   return { does: kind === "fill" ? "fills" : "shares", what: [name, digest].filter(Boolean).join(" ") };

@@ -21,7 +21,8 @@ What the states mean:
 
 const LEASES = `
 What is done under a lease is done by one node for all of them: fills brings a blob from its upstream, shares puts one
-into the bucket that the node has anyway, asks looks where a tag points, tidies evicts from the bucket.`;
+into the bucket that the node has anyway, asks looks where a tag points, tidies evicts from the bucket,
+begins starts warm-ups and the like at their time.`;
 
 export function fleetCommand(): Command {
   const group = new Command("fleet").description(

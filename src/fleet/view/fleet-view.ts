@@ -6,7 +6,7 @@ import type { Member } from "../fleet.ts";
 export type NodeState = {
   /** Transfers that run there, from wherever their bytes come. */
   readonly fills: number;
-  /** Bytes on its disk. */
+  /** Bytes of whole blobs on its disk. */
   readonly stored: number;
   /** Bytes that it may keep there. */
   readonly budget: number;
@@ -24,9 +24,9 @@ export type ShownNode = Omit<Member, "told"> & {
 
 /**
  * What a lease is for. fill: a blob is brought from its upstream. share: a blob that a node has anyway is put into the bucket. tag: an upstream is
- * asked where a tag points. janitor: the bucket is tidied.
+ * asked where a tag points. janitor: the bucket is tidied. schedule: what is to be done once for all at its time, such as a warm-up, is begun.
  */
-export const LEASE_KINDS = ["fill", "share", "tag", "janitor", "other"] as const;
+export const LEASE_KINDS = ["fill", "share", "tag", "janitor", "schedule", "other"] as const;
 
 export type ShownLease = {
   readonly kind: (typeof LEASE_KINDS)[number];

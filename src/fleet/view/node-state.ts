@@ -8,12 +8,13 @@ import type { Log } from "../../observe/log.ts";
 import type { Member } from "../fleet.ts";
 import type { NodeState } from "./fleet-view.ts";
 
-/** What a node knows of itself. Sizes are bytes. */
+/** What a node knows of itself, each at no cost. Sizes are bytes. */
 export type NodeFacts = {
-  status(): Promise<{
-    readonly fills: { readonly length: number };
-    readonly disk: { readonly used: number; readonly budget: number };
-  }>;
+  /** Transfers that run. */
+  fills(): number;
+  /** Whole blobs on its disk. */
+  stored(): Promise<number>;
+  budget(): number;
   /** All that its clients were ever sent. */
   served(): number;
   unshared(): number;
@@ -47,11 +48,9 @@ export class OwnState {
   async #look(): Promise<void> {
     this.#isLooking = true;
     try {
-      const { fills, disk } = await this.#facts.status();
-      const unshared = this.#facts.unshared();
-      this.#told = {
-        ...{ fills: fills.length, stored: disk.used, budget: disk.budget, served: this.#rate(), unshared },
-      };
+      const stored = await this.#facts.stored();
+      const { fills, budget, unshared } = this.#facts;
+      this.#told = { fills: fills(), stored, budget: budget(), served: this.#rate(), unshared: unshared() };
     } catch (error) {
       this.#log.debug({ reason: messageOf(error) }, "this node cannot tell its fleet how it is");
     }

@@ -9,7 +9,7 @@ const MOST_SHOWN = 200;
 
 export function purposeOf(key: string): Purpose {
   const [kind, upstream = "", name = "", tag = ""] = key.split("\n");
-  if (kind === "janitor" && key === kind) return { kind };
+  if ((kind === "janitor" || kind === "schedule") && key === kind) return { kind };
   if (kind === "blob" && isDigest(name))
     return upstream === "" ? { kind: "share", digest: name } : { kind: "fill", upstream, digest: name };
   if (kind === "tag" && tag !== "") return { kind, upstream, repository: name, tag };

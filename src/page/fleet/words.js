@@ -25,6 +25,7 @@ export function stateOfNode({ isLive, silentMs }, isNow) {
  */
 export function purposeOf({ kind, upstream, repository, tag, key = "" }) {
   if (kind === "janitor") return ["tidies", "the bucket"];
+  if (kind === "schedule") return ["begins", "what is scheduled"];
   if (kind === "tag") return ["asks for", nameIn({ upstream, repository, tag })];
   if (kind === "other") return ["does", key];
   const name = repository === undefined ? "a blob" : nameIn({ upstream, repository });

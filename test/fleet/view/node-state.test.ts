@@ -7,15 +7,13 @@ import { FakeClock, settle } from "../../support/fake-clock.ts";
 function node() {
   const clock = new FakeClock();
   const facts = { served: 0, asked: 0, isBroken: false };
-  const status = async () => {
+  const stored = async () => {
     facts.asked += 1;
     if (facts.isBroken) throw new Error("the disk says no");
-    return { fills: [1, 2], disk: { used: 10, budget: 20 } };
+    return 10;
   };
-  const state = new OwnState(
-    { status, served: () => facts.served, unshared: () => 3 },
-    { clock, log: silentLog },
-  );
+  const numbers = { fills: () => 2, budget: () => 20, served: () => facts.served, unshared: () => 3 };
+  const state = new OwnState({ ...numbers, stored }, { clock, log: silentLog });
   /** As heartbeats do it. */
   const beat = async (times: number) => {
     for (let each = 0; each < times; each++) {

@@ -48,6 +48,7 @@ test("leases say who does what for all, with the name of a blob where this node 
   await a.acquire(blobLease("", OTHER));
   await a.acquire("tag\ndocker.io\nlibrary/node\n24\nimage");
   await b.acquire("janitor");
+  await a.acquire("schedule");
   await c.acquire("something\nof a newer version");
   const { leases } = await look(face);
   expect(leases.map(({ heldMs: _, ...lease }) => lease)).toEqual([
@@ -63,6 +64,7 @@ test("leases say who does what for all, with the name of a blob where this node 
       tag: "24",
     },
     { kind: "janitor", node: "b", isMe: false },
+    { kind: "schedule", node: "a", isMe: true },
     { kind: "other", node: "c", isMe: false, key: "something of a newer version" },
   ]);
 });

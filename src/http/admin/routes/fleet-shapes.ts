@@ -33,7 +33,7 @@ const nodeSchema = z.object({
   state: z
     .object({
       fills: z.number().openapi({ description: "Transfers that run there." }),
-      stored: z.number().openapi({ description: "Bytes on its disk." }),
+      stored: z.number().openapi({ description: "Bytes of whole blobs on its disk." }),
       budget: z.number().openapi({ description: "Bytes that it may keep there." }),
       served: z
         .number()
@@ -49,7 +49,7 @@ const nodeSchema = z.object({
 const leaseSchema = z.object({
   kind: z.enum(LEASE_KINDS).openapi({
     description:
-      "fill: brings a blob from its upstream, for all. share: puts one into the bucket that it has anyway. tag: asks an upstream where a tag points. janitor: tidies the bucket.",
+      "fill: brings a blob from its upstream, for all. share: puts one into the bucket that it has anyway. tag: asks an upstream where a tag points. janitor: tidies the bucket. schedule: begins what is to be done once for all at its time, such as a warm-up.",
   }),
   node: z.string().openapi({ description: "Who has it." }),
   isMe: z.boolean(),
