@@ -1,0 +1,162 @@
+/**
+ * Shows that real clients, through a real load balancer with the repository's own configuration, get what they ask for from a fleet of three processes
+ * while its nodes are killed and started again, and what that costs the upstream.
+ */
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { ctr } from "../e2e/support/ctr-client.ts";
+import { dockerd } from "../e2e/support/dockerd-client.ts";
+import type { GranaryProcess } from "../e2e/support/granary-process.ts";
+import { type HubFront, startHubFront } from "../e2e/support/hub-front.ts";
+import type { ImageClient, ImageClientKind } from "../e2e/support/image-client.ts";
+import {
+  addModel,
+  checkedPlace,
+  type FakeModel,
+  startOllamaUpstream,
+} from "../e2e/support/ollama-upstream.ts";
+import { podman } from "../e2e/support/podman-client.ts";
+import { type RealUpstream, startRealUpstream, UPSTREAM_PROGRAMS } from "../e2e/support/real-upstream.ts";
+import { describeWith } from "../e2e/support/required-programs.ts";
+import { skopeo } from "../e2e/support/skopeo-client.ts";
+import type { StoredImage } from "../e2e/support/upstream-content.ts";
+import type { FakeRegistry } from "../support/fake-registry.ts";
+import { pullModel } from "../support/ollama-client.ts";
+import { FleetWorld } from "../support/services/fleet-world.ts";
+import { BALANCER, LoadBalancer } from "../support/services/load-balancer.ts";
+import { type ReaderReport, readCrowd } from "../support/services/read-crowd.ts";
+import { putBehind } from "../support/slow-line/publish.ts";
+
+const MIB = 2 ** 20;
+const HUB = "docker.io";
+const OLLAMA = "registry.ollama.ai";
+const KINDS: readonly ImageClientKind[] = [dockerd, ctr, podman, skopeo];
+/** With the four engines and one Ollama: forty. */
+const READERS = 35;
+const MODEL = { seed: 7, size: 192 * MIB };
+/** What a node that dies may have had under way of one blob: lanes and uploaders, a part each. */
+const LOST_AT_KILL = (6 + 4) * 8 * MIB;
+/** A survivor's reader: the lifetime of a lease and five seconds (G12), and as long again on a machine that does all of this at once. */
+const LONGEST_GAP_MS = 18_000;
+
+const PROGRAMS = [
+  ...KINDS.flatMap(({ programs }) => programs),
+  ...UPSTREAM_PROGRAMS,
+  BALANCER.program,
+  "weed",
+];
+
+describeWith(PROGRAMS, "real clients of a fleet behind a load balancer", () => {
+  let cleanup: AsyncDisposableStack;
+  let world: FleetWorld;
+  let upstream: RealUpstream;
+  let hub: HubFront;
+  let ollama: FakeRegistry;
+  let model: FakeModel;
+  let nodes: readonly GranaryProcess[];
+  let balancer: LoadBalancer;
+
+  beforeEach(async () => {
+    cleanup = new AsyncDisposableStack();
+    upstream = await startRealUpstream(cleanup);
+    hub = await startHubFront(cleanup, upstream);
+    ollama = await startOllamaUpstream(cleanup);
+    model = addModel(ollama, "library/llama3.2", MODEL);
+    world = await FleetWorld.begin({ rate: 20 * MIB });
+    cleanup.defer(() => world.end());
+    await putBehind(world.line, hub);
+    await putBehind(world.line, ollama);
+    const upstreams = {
+      [HUB]: { endpoints: [hub.url], internal: true, realms: ["127.0.0.2"] },
+      [OLLAMA]: { endpoints: [ollama.url], internal: true },
+    };
+    nodes = await Promise.all(["a", "b", "c"].map((name) => world.node(name, {}, { upstreams })));
+    balancer = await LoadBalancer.begin(cleanup, nodes);
+  });
+  afterEach(() => cleanup.disposeAsync());
+
+  test("G3, G10: forty clients of four engines and Ollama cost the upstream each byte and each tag once", async () => {
+    const { big } = upstream.content;
+    const { readers } = await pullAll("once");
+    expect(readers.filter(({ returns }) => returns > 0)).toEqual([]);
+    expect(Math.max(...readers.map(({ firstByteMs }) => firstByteMs))).toBeLessThan(10_000);
+    for (const { digest, size } of [...big.layers, big.config])
+      expect(hub.account.bytesSentFor(digest), digest).toBeLessThanOrEqual(1.02 * size);
+    for (const [digest, { size }] of model.blobs)
+      expect(ollama.bytesSentFor(digest), digest).toBeLessThanOrEqual(1.02 * size);
+    for (const account of [hub.account, ollama])
+      expect(account.matching({ kind: "manifest", status: 200 })).toHaveLength(1);
+  });
+
+  test("G4, G12: nodes that are killed in the middle and started again cost a few parts, and no client its bytes", async () => {
+    const { big } = upstream.content;
+    const [{ readers, again }, kills] = await Promise.all([pullAll("again"), killInTurn()]);
+    expect(kills).toBe(nodes.length);
+    process.stderr.write(`started again: ${again.join(", ")}\n`);
+    expect(Math.max(...readers.map(({ longestGapMs }) => longestGapMs))).toBeLessThan(LONGEST_GAP_MS);
+    const waste = [
+      ...[...big.layers, big.config].map(({ digest, size }) => hub.account.bytesSentFor(digest) - size),
+      ...[...model.blobs].map(([digest, { size }]) => ollama.bytesSentFor(digest) - size),
+    ];
+    for (const bytes of waste) expect(bytes).toBeLessThanOrEqual(kills * LOST_AT_KILL);
+  });
+
+  /** All forty, cold; `how` says whether a client may be started a second time, as its user would. */
+  async function pullAll(how: "once" | "again") {
+    const { big } = upstream.content;
+    const again: string[] = [];
+    const port = balancer.port(HUB);
+    const engines = await Promise.all(KINDS.map((kind) => kind.start(cleanup, port)));
+    const pull = async (client: ImageClient, { name }: ImageClientKind) => {
+      const first = client.pull(big);
+      const pulled = await (how === "once" ? first : first.catch(() => again.push(name) && client.pull(big)));
+      expect(pulled, name).toEqual({ manifest: big.manifest.digest, config: big.config.digest });
+    };
+    const ollamaPull = () =>
+      pullModel({
+        name: `${new URL(balancer.url(OLLAMA)).host}/${model.repository}:${model.tag}`,
+        placeFor: (layer) => checkedPlace(model, layer),
+      });
+    const [readers] = await Promise.all([
+      readersOf(big),
+      ollamaPull().catch((error: unknown) => {
+        if (how === "once") throw error;
+        again.push("ollama");
+        return ollamaPull();
+      }),
+      ...engines.map((client, index) => pull(client, KINDS[index] ?? dockerd)),
+    ]);
+    return { readers, again };
+  }
+
+  /** Of the largest layer. */
+  async function readersOf({ repository, layers }: StoredImage): Promise<readonly ReaderReport[]> {
+    const { digest, size } = [...layers].sort((one, other) => other.size - one.size)[0] ?? {
+      digest: "",
+      size: 0,
+    };
+    const urls = [`${balancer.url(HUB)}/v2/${repository}/blobs/${digest}`];
+    return await readCrowd({ urls, digest, size, readers: READERS, isChecked: true, mostMs: 120_000 });
+  }
+
+  /** Each node once, when it brings something and so much has crossed the line since the last. How many that were. */
+  async function killInTurn(): Promise<number> {
+    let from = 0;
+    for (const [name, node] of world.nodes) {
+      await until(() => world.line.account.carried > from + 40 * MIB);
+      const [held] = await world.sql(`select count(*) as count from leases where node = '${name}'`);
+      process.stderr.write(
+        `kill ${name}, which holds ${held?.count}, at ${Math.round(world.line.account.carried / MIB)} MiB\n`,
+      );
+      await node.kill();
+      from = world.line.account.carried;
+      await until(() => world.line.account.carried > from + 10 * MIB);
+      await node.start();
+      from = world.line.account.carried;
+    }
+    return world.nodes.size;
+  }
+});
+
+async function until(isSo: () => boolean): Promise<void> {
+  await expect.poll(isSo, { interval: 20 }).toBe(true);
+}
