@@ -90,6 +90,8 @@ export type BucketSettings = {
   /** undefined: from the environment, a shared profile or the machine's role, as the AWS SDK finds them. */
   readonly keys: { readonly accessKey: string; readonly secretKey: string } | undefined;
   readonly pathStyle: boolean;
+  /** Bytes that the bucket may hold; no limit when left out. */
+  readonly maxSize?: number | undefined;
 };
 
 /** The listener by which nodes read from each other. */

@@ -12,6 +12,7 @@ import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
 import type { Records } from "../records/records.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
@@ -89,6 +90,10 @@ export type StartedMirror = Mirror &
     renewPassage(passage: PassagePart): void;
     readonly passage: PassageDesk;
     readonly contents: Contents;
+    /** Whether a keep rule, or a Cooldown, keeps what the digest belongs to. */
+    keeps(digest: Digest): Promise<boolean>;
+    /** Somebody else has changed the rules that were made by command: all of them are read again. Throws what their rows throw. */
+    rereadRules(): Promise<void>;
     /** Keep rules of the settings from now on. */
     renewKeep(patterns: readonly NamePattern[]): void;
   };

@@ -280,6 +280,12 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       expire: (where) => manifests.expire(where),
     }),
     offline,
+    keeps: isKept,
+    rereadRules: async () => {
+      await keep.reread();
+      await passageRules.reread();
+      await offline.reread();
+    },
     contents,
     renewKeep: (patterns) => keep.renew(patterns),
     renewBudget: (next) => space.renewBudget(next),

@@ -22,6 +22,7 @@ import { coldHead } from "./measurements/cold-head.ts";
 import { coldRange } from "./measurements/cold-range.ts";
 import { coldTls } from "./measurements/cold-tls.ts";
 import { extractImage } from "./measurements/extract-image.ts";
+import { fleetHeartbeats } from "./measurements/fleet-heartbeats.ts";
 import { pageOpen } from "./measurements/page-open.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { scaleBlob } from "./measurements/scale-blob.ts";
@@ -60,6 +61,7 @@ const MEASUREMENTS: readonly Measurement[] = [
   space,
   snapshot,
   pageOpen,
+  fleetHeartbeats,
   startUp,
   scaleIndex,
   scaleRanges,

@@ -2,17 +2,18 @@
 import { Writable } from "node:stream";
 import { inspect } from "node:util";
 import { describe, expect, onTestFinished, test, vi } from "vitest";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
 import type { FleetDatabase } from "../../src/fleet/postgres/fleet-database.ts";
 import { systemClock } from "../../src/observe/clock.ts";
 import { createLog, silentLog } from "../../src/observe/log.ts";
 import { hasPooler, startPooler } from "../support/services/pooler.ts";
 import { serverOfFile } from "../support/services/server-of-file.ts";
+import { serverCert, serverKey } from "../support/throwaway-tls.ts";
 
 const server = serverOfFile();
 
 async function opened(address: string, patienceMs = 5_000): Promise<FleetDatabase> {
-  const database = await openDatabase(address, { log: silentLog, clock: systemClock, patienceMs });
+  const database = await openFleetDatabase(address, { log: silentLog, clock: systemClock, patienceMs });
   onTestFinished(() => database.close());
   return database;
 }
@@ -41,7 +42,7 @@ async function comesBack(database: FleetDatabase): Promise<void> {
 
 /** It has been found to be away: nobody waits for it any more. */
 async function failsAtOnce(database: FleetDatabase): Promise<void> {
-  expect(database.isAnswering).toBe(false);
+  await expect.poll(() => database.isAnswering).toBe(false);
   const { error, ms } = await failureOf(one(database));
   expect(error).toMatchObject({ code: "fleet-unavailable", facts: { isUnreachable: true } });
   expect((error as { facts: object }).facts).toHaveProperty("unsentForMs");
@@ -200,10 +201,24 @@ describe("a server that", () => {
   test("ends one connection alone is reached by another", async () => {
     const address = await server.current.createDatabase();
     const database = await opened(address);
-    await one(database);
+    const heard: boolean[] = [];
+    database.onAnswering((isAnswering) => heard.push(isAnswering));
+    const running = failureOf(database.query("select pg_sleep(60)"));
     const others = "from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
     await server.current.ask(address, `select pg_terminate_backend(pid) ${others}`);
+    expect((await running).error).toMatchObject({ code: "fleet-unavailable" });
     await comesBack(database);
+    expect(heard).toEqual([]);
+  });
+
+  test("takes too long for one question alone goes on answering others", async () => {
+    const database = await opened(await server.current.createDatabase(), 500);
+    const heard: boolean[] = [];
+    database.onAnswering((isAnswering) => heard.push(isAnswering));
+    await expect(database.query("select pg_sleep(2)")).rejects.toMatchObject({ code: "fleet-unavailable" });
+    expect(database.isAnswering).toBe(true);
+    await comesBack(database);
+    expect(heard).toEqual([]);
   });
 
   test("takes no changes any more counts as away, though it answers questions", async () => {
@@ -215,7 +230,7 @@ describe("a server that", () => {
     await ask(`select pg_terminate_backend(pid) from pg_stat_activity where datname = '${name}'`);
     const write = () => database.query("insert into leaving values ('x')");
     await expect.poll(() => failureOf(write()).then(({ error }) => String(error))).toContain("standby");
-    expect(database.isAnswering).toBe(false);
+    await expect.poll(() => database.isAnswering).toBe(false);
     await ask(`alter database ${name} reset default_transaction_read_only`);
     await comesBack(database);
     await write();
@@ -257,7 +272,7 @@ describe("an address", () => {
     ];
     for (const address of bad) {
       const { error } = await failureOf(
-        openDatabase(address, { log, clock: systemClock }).then(async (database) => {
+        openFleetDatabase(address, { log, clock: systemClock }).then(async (database) => {
           onTestFinished(() => database.close());
           await one(database);
         }),
@@ -272,13 +287,39 @@ describe("an address", () => {
       expect(all).not.toContain(secret);
   });
 
+  test("says whether the connection is encrypted, and whether the server has to prove who it is", async () => {
+    await server.current.encrypt(serverCert, serverKey);
+    const address = await server.current.createDatabase();
+    const isEncrypted = async (database: FleetDatabase) =>
+      await database.query("select ssl from pg_stat_ssl where pid = pg_backend_pid()");
+    expect(await isEncrypted(await opened(`${address}?sslmode=require`))).toEqual([{ ssl: true }]);
+    expect(await isEncrypted(await opened(`${address}?sslmode=disable`))).toEqual([{ ssl: false }]);
+    const doubting = await opened(`${address}?sslmode=verify-full`);
+    const { error } = await failureOf(one(doubting));
+    expect(error).toMatchObject({ code: "fleet-unavailable" });
+    expect(String(error)).toContain("certificate");
+  });
+
+  test("may name several servers, of which the one that can be used is found", async () => {
+    const address = await server.current.createDatabase();
+    const { port } = server.current;
+    const several = address.replace(`:${port}/`, `:1,127.0.0.1:${port}/`);
+    const database = await opened(several);
+    expect(await one(database)).toEqual([{ one: 1 }]);
+    await server.current.stop();
+    await failsAtOnce(await opened(several));
+    await expect(one(database)).rejects.toMatchObject({ code: "fleet-unavailable" });
+    await server.current.start();
+    await comesBack(database);
+  });
+
   test("needs the package, and a person is told which", async () => {
     vi.doMock("postgres", () => {
       throw new Error("Cannot find package 'postgres'");
     });
     onTestFinished(() => vi.doUnmock("postgres"));
     const { error } = await failureOf(
-      openDatabase(server.current.address, { log: silentLog, clock: systemClock }),
+      openFleetDatabase(server.current.address, { log: silentLog, clock: systemClock }),
     );
     expect(error).toMatchObject({ code: "config-invalid" });
     expect(String(error)).toContain("npm install postgres");

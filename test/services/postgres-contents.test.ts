@@ -1,8 +1,8 @@
 /** Owns that contents, rules and sightings of a fleet keep the contracts of those of one node. */
 import { expect, onTestFinished, test } from "vitest";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
-import { contentRemoval } from "../../src/fleet/postgres/contents/content-removal.ts";
-import { contentRows } from "../../src/fleet/postgres/contents/content-rows.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
+import { fleetRemoval } from "../../src/fleet/postgres/contents/content-removal.ts";
+import { fleetContents } from "../../src/fleet/postgres/contents/content-rows.ts";
 import { recordManifestUses } from "../../src/fleet/postgres/contents/manifest-uses.ts";
 import { fleetRules } from "../../src/fleet/postgres/contents/rule-rows.ts";
 import { fleetSightings } from "../../src/fleet/postgres/contents/sighting-rows.ts";
@@ -19,7 +19,7 @@ const server = serverOfFile();
 
 async function opened() {
   const address = await server.current.createDatabase();
-  const database = await openDatabase(address, { log: silentLog, clock: systemClock });
+  const database = await openFleetDatabase(address, { log: silentLog, clock: systemClock });
   onTestFinished(() => database.close());
   return { database, knowledge: postgresKnowledge(database) };
 }
@@ -35,7 +35,7 @@ contentsContract("PostgreSQL", async () => {
   const { database, knowledge } = await opened();
   return {
     knowledge,
-    contents: { ...contentRows(database), ...contentRemoval(database) },
+    contents: { ...fleetContents(database), ...fleetRemoval(database) },
     recordBlob: async ({ digest, size, usedAt }) => {
       await database.query(
         `insert into blobs (digest, size, object_key, epoch, used_at)

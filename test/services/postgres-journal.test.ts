@@ -1,7 +1,7 @@
 /** Owns that news reaches every other node once, also news that comes late, and that a node hears when it may have missed some. */
 import { expect, onTestFinished, test } from "vitest";
 import type { News } from "../../src/fleet/journal.ts";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
 import { PostgresJournal } from "../../src/fleet/postgres/journal.ts";
 import { systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
@@ -11,7 +11,7 @@ const server = serverOfFile();
 
 /** A node whose journal has been read once, and what it has heard since. */
 async function nodeAt(address: string, node: string, incarnation = "1") {
-  const database = await openDatabase(address, { log: silentLog, clock: systemClock });
+  const database = await openFleetDatabase(address, { log: silentLog, clock: systemClock });
   onTestFinished(() => database.close());
   const journal = new PostgresJournal(database, { node, incarnation });
   const heard: [News, string][] = [];

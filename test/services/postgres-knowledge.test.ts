@@ -1,7 +1,7 @@
 /** Owns that the Knowledge over PostgreSQL keeps the contract of every Knowledge, also while several nodes write to it at once. */
 import { expect, onTestFinished, test } from "vitest";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
-import type { FleetDatabase, Query } from "../../src/fleet/postgres/fleet-database.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
+import type { FleetDatabase, FleetQuery } from "../../src/fleet/postgres/fleet-database.ts";
 import { postgresKnowledge } from "../../src/fleet/postgres/knowledge/postgres-knowledge.ts";
 import type { ListRecord } from "../../src/metadata/metadata.ts";
 import { systemClock } from "../../src/observe/clock.ts";
@@ -13,7 +13,7 @@ import { serverOfFile } from "../support/services/server-of-file.ts";
 const server = serverOfFile();
 
 async function opened(address: string) {
-  const database = await openDatabase(address, { log: silentLog, clock: systemClock });
+  const database = await openFleetDatabase(address, { log: silentLog, clock: systemClock });
   onTestFinished(() => database.close());
   return database;
 }
@@ -53,7 +53,7 @@ function indexOf(count: number) {
 function counting(database: FleetDatabase) {
   const asked: string[] = [];
   const counted =
-    (query: Query): Query =>
+    (query: FleetQuery): FleetQuery =>
     (text, values) => {
       asked.push(text);
       return query(text, values);

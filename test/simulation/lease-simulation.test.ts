@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { LeaseWorld } from "./leases/lease-world.ts";
 import type { SimulatedProcess } from "./leases/simulated-process.ts";
 
-const SEEDS = Number(process.env.GRANARY_SEEDS ?? 2_000);
+const SEEDS = Number(process.env.GRANARY_SEEDS ?? 1_500);
 const FIRST = Number(process.env.GRANARY_SEED ?? 1);
 const STEPS = 30;
 const CALM_MS = 30_000;
@@ -109,6 +109,7 @@ function calm(world: LeaseWorld): void {
   Object.assign(world.weather, { isAway: false, loss: 0, mostDelayMs: 10 });
   world.weather.cutOff.clear();
   world.troubles = 0;
+  world.endTwin();
   wake(world);
   for (const [name, { process }] of world.nodes) if (process.isDead) world.start(name);
 }

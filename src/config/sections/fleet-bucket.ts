@@ -4,6 +4,7 @@ import { GranaryError } from "../../errors.ts";
 import { passwordFrom } from "../files.ts";
 import type { NamedFiles } from "../named-files.ts";
 import type { BucketSettings } from "../settings.ts";
+import { SIZE, size } from "../units.ts";
 
 const DEFAULT_REGION = "us-east-1";
 
@@ -49,6 +50,9 @@ export const bucketSection = z
         .describe(
           "Whether the bucket's name stands in the path and not in the host name; it does with an endpoint unless you say false.",
         ),
+      maxSize: size
+        .optional()
+        .describe(`The most that the bucket may hold; beyond that what was used longest ago goes: ${SIZE}.`),
     },
     { error: "expected keys such as endpoint and name" },
   )
@@ -58,7 +62,7 @@ type BucketFile = z.infer<typeof bucketSection>;
 
 /** Throws `config-invalid`. */
 export async function bucketSettings(written: BucketFile, files: NamedFiles): Promise<BucketSettings> {
-  const { endpoint, region = DEFAULT_REGION, name, prefix = "", pathStyle } = written;
+  const { endpoint, region = DEFAULT_REGION, name, prefix = "", pathStyle, maxSize } = written;
   if (endpoint !== undefined) checkEndpoint(new URL(endpoint));
   return {
     endpoint: endpoint?.replace(/\/+$/, ""),
@@ -67,6 +71,7 @@ export async function bucketSettings(written: BucketFile, files: NamedFiles): Pr
     prefix: normalized(prefix),
     keys: await keysOf(written, files),
     pathStyle: pathStyle ?? endpoint !== undefined,
+    ...(maxSize !== undefined && { maxSize }),
   };
 }
 

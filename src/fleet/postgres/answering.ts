@@ -1,6 +1,7 @@
 /**
- * Owns whether the fleet's database answers: one failure to reach it is enough to ask it nothing more until a try has succeeded. Tries are made
- * by whoever asks, in the background and at most once a second, so that nobody waits for a server that is away. It asks nothing itself.
+ * Owns whether the fleet's database answers: one failure to reach it is enough to ask it nothing more until a try has succeeded. The first try
+ * is made at once, and only when that fails too the database counts as away: one connection that broke, or one question that took too long, is
+ * no outage. Further tries are made by whoever asks, in the background and at most once a second, so that nobody waits. It asks nothing itself.
  */
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -17,6 +18,15 @@ export type AnsweringOptions = {
   readonly attempt: () => Promise<void>;
 };
 
+type Away = {
+  /** Why it cannot be used. */
+  error: GranaryError | undefined;
+  /** Of the clock's `elapsed`. */
+  readonly since: number;
+  /** A try has failed as well, and those who listen have heard of it. */
+  isCertain: boolean;
+};
+
 const TRY_EVERY_MS = 1_000;
 const TROUBLE = "the fleet's database";
 
@@ -24,8 +34,7 @@ export class Answering {
   readonly #options: AnsweringOptions;
   readonly #episodes: Episodes;
   readonly #listeners = new Set<(isAnswering: boolean) => void>();
-  /** Why it cannot be used, and since when (of the clock's `elapsed`). */
-  #away: { error: GranaryError | undefined; readonly since: number } | undefined;
+  #away: Away | undefined;
   #triedAt = Number.NEGATIVE_INFINITY;
   #trying: Promise<void> | undefined;
 
@@ -33,11 +42,11 @@ export class Answering {
   constructor(options: AnsweringOptions) {
     this.#options = options;
     this.#episodes = new Episodes(options.log, options.clock, Number.POSITIVE_INFINITY);
-    this.#away = { error: undefined, since: options.clock.elapsed() };
+    this.#away = { error: undefined, since: options.clock.elapsed(), isCertain: true };
   }
 
   get isAnswering(): boolean {
-    return this.#away === undefined;
+    return this.#away?.isCertain !== true;
   }
 
   onChange(listener: (isAnswering: boolean) => void): () => void {
@@ -59,12 +68,10 @@ export class Answering {
     });
   }
 
-  /** It could not be reached. It is looked for at once: often it was one connection alone. */
+  /** It could not be reached: it is looked for at once. */
   failed(error: GranaryError): void {
     if (this.#away !== undefined) return;
-    this.#tell(error);
-    this.#away = { error, since: this.#options.clock.elapsed() };
-    for (const listener of this.#listeners) listener(false);
+    this.#away = { error, since: this.#options.clock.elapsed(), isCertain: false };
     void this.tryAgain();
   }
 
@@ -85,20 +92,34 @@ export class Answering {
   async #attempt(): Promise<void> {
     try {
       await this.#options.attempt();
+      this.#isBack();
     } catch (cause) {
       const error = databaseError(cause, this.#options.host);
-      if (this.#away !== undefined) this.#away.error = error;
-      this.#tell(error);
-      return;
+      if (error.code !== "closed") this.#isStillAway(error);
     }
-    if (this.#away === undefined) return;
+  }
+
+  #isBack(): void {
+    const wasAway = this.#away?.isCertain === true;
     this.#away = undefined;
     this.#episodes.over(TROUBLE);
-    for (const listener of this.#listeners) listener(true);
+    if (wasAway) this.#announce(true);
+  }
+
+  #isStillAway(error: GranaryError): void {
+    this.#away ??= { error, since: this.#options.clock.elapsed(), isCertain: false };
+    this.#away.error = error;
+    this.#tell(error);
+    if (this.#away.isCertain) return;
+    this.#away.isCertain = true;
+    this.#announce(false);
+  }
+
+  #announce(isAnswering: boolean): void {
+    for (const listener of this.#listeners) listener(isAnswering);
   }
 
   #tell(error: GranaryError): void {
-    if (error.code === "closed") return;
     const after = "Until it answers this node goes on alone";
     this.#episodes.trouble(TROUBLE, { code: error.code }, `${error.message} ${after}.`);
   }

@@ -9,7 +9,7 @@ import type Driver from "postgres";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
-import type { FleetDatabase, SqlValue } from "./fleet-database.ts";
+import type { FleetDatabase, FleetValue } from "./fleet-database.ts";
 import type { Dial, Line } from "./line.ts";
 import { migrate } from "./migrations.ts";
 import { OpenedDatabase } from "./opened-database.ts";
@@ -33,11 +33,12 @@ const END_SECONDS = 1;
 type Place = { readonly path: string | undefined; readonly host: string; readonly port: number };
 
 /**
- * The database at `address` (`postgres://USER:PASSWORD@HOST:PORT/NAME`), with its tables made or brought up to date. When it cannot be reached
+ * The database at `address` (`postgres://USER:PASSWORD@HOST:PORT/NAME`; several `HOST:PORT` with commas between them for a server and its
+ * standbys, `?sslmode=require` or `verify-full` for an encrypted connection), with its tables made or brought up to date. When it cannot be reached
  * now, what is returned does not answer yet, and that is logged. Throws `config-invalid` for an address that is none, where the package is not
  * installed, and for a database of a newer Granary.
  */
-export async function openDatabase(address: string, options: DatabaseOptions): Promise<FleetDatabase> {
+export async function openFleetDatabase(address: string, options: DatabaseOptions): Promise<FleetDatabase> {
   const { log, clock, mostConnections = MOST_CONNECTIONS, patienceMs = PATIENCE_MS } = options;
   const driver = await loadDriver();
   const places = placesOf(driver, address);
@@ -48,10 +49,19 @@ export async function openDatabase(address: string, options: DatabaseOptions): P
     most: mostConnections,
     prepare: migrate,
   });
-  const error = await database.start();
-  if (error?.code !== "config-invalid") return database;
-  await database.close();
-  throw error;
+  await started(database, places.length);
+  return database;
+}
+
+/** Of several servers each is tried, until one can be used. */
+async function started(database: OpenedDatabase, tries: number): Promise<void> {
+  for (let tried = 0; tried < tries; tried++) {
+    const error = await database.start();
+    if (error === undefined) return;
+    if (error.code !== "config-invalid") continue;
+    await database.close();
+    throw error;
+  }
 }
 
 async function loadDriver(): Promise<typeof Driver> {
@@ -132,7 +142,7 @@ class DriverLine implements Line {
     return this.#isClosed;
   }
 
-  async ask<Row extends object>(text: string, values: readonly SqlValue[]): Promise<Row[]> {
+  async ask<Row extends object>(text: string, values: readonly FleetValue[]): Promise<Row[]> {
     try {
       return [...(await this.#sql.unsafe<Row[]>(text, values.map(written)))];
     } catch (cause) {
@@ -191,10 +201,10 @@ const SETTINGS = {
 };
 
 /** Arrays as PostgreSQL writes them (https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO). */
-function written(value: SqlValue): string | number | boolean | null | Uint8Array {
+function written(value: FleetValue): string | number | boolean | null | Uint8Array {
   return Array.isArray(value)
     ? `{${value.map(writtenItem).join(",")}}`
-    : (value as Exclude<SqlValue, readonly unknown[]>);
+    : (value as Exclude<FleetValue, readonly unknown[]>);
 }
 
 function writtenItem(item: string | number | boolean | null): string {

@@ -4,7 +4,7 @@
  */
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
-import type { Query } from "./fleet-database.ts";
+import type { FleetQuery } from "./fleet-database.ts";
 import type { Dial, Line } from "./line.ts";
 import { awayError, isAway } from "./postgres-error.ts";
 
@@ -24,7 +24,7 @@ export type LinesOptions = {
 type Waiting = { readonly take: (line: Line) => void; readonly refuse: (error: GranaryError) => void };
 
 /** What is done with a borrowed line. */
-export type LineWork<T> = (query: Query) => Promise<T>;
+export type LineWork<T> = (query: FleetQuery) => Promise<T>;
 
 export class Lines {
   readonly #options: LinesOptions;
@@ -38,11 +38,18 @@ export class Lines {
     this.#options = options;
   }
 
-  /** Lends a line to `work`. Each of its questions may take `patienceMs`. Throws what `work` throws. */
-  async use<T>(work: LineWork<T>, patienceMs = this.#options.patienceMs): Promise<T> {
+  /** Lends a line to `work`. Throws what `work` throws. */
+  use<T>(work: LineWork<T>): Promise<T> {
+    return this.lend((asking) => work(asking(this.#options.patienceMs)));
+  }
+
+  /** Lends a line to `work`, which says how many milliseconds an answer may take. Throws what `work` throws. */
+  async lend<T>(work: (asking: (patienceMs: number) => FleetQuery) => Promise<T>): Promise<T> {
     const line = await this.#take();
     try {
-      return await work((text, values = []) => this.#asked(line, line.ask(text, values), patienceMs));
+      return await work((patienceMs) => (text, values = []) => {
+        return this.#asked(line, line.ask(text, values), patienceMs);
+      });
     } catch (error) {
       if (isAway(error)) line.destroy();
       throw error;

@@ -5,7 +5,7 @@
  */
 import { GranaryError } from "../../errors.ts";
 import { FIRST_TABLES } from "./first-tables.ts";
-import type { Query } from "./fleet-database.ts";
+import type { FleetQuery } from "./fleet-database.ts";
 import type { Prepare } from "./opened-database.ts";
 import { awayError } from "./postgres-error.ts";
 
@@ -15,7 +15,7 @@ export type Migration = {
   readonly oldest: number;
 };
 
-export const MIGRATIONS: readonly Migration[] = [{ statements: FIRST_TABLES, oldest: 1 }];
+export const FLEET_MIGRATIONS: readonly Migration[] = [{ statements: FIRST_TABLES, oldest: 1 }];
 
 type Version = { readonly version: number; readonly oldest: number };
 
@@ -35,7 +35,7 @@ const LOCK = 7_262_724_001;
  */
 export async function migrate(
   { query, inLongTransaction, host }: Prepare,
-  migrations = MIGRATIONS,
+  migrations = FLEET_MIGRATIONS,
 ): Promise<void> {
   await expectWritable(query, host);
   const found = await versionOf(query);
@@ -47,7 +47,7 @@ export async function migrate(
   });
 }
 
-async function apply(query: Query, migrations: readonly Migration[]): Promise<void> {
+async function apply(query: FleetQuery, migrations: readonly Migration[]): Promise<void> {
   const found = await versionOf(query);
   if (isFit(found, migrations.length)) return;
   for (const { statements } of migrations.slice(found?.version ?? 0))
@@ -72,7 +72,7 @@ function isFit(found: Version | undefined, known: number): boolean {
   });
 }
 
-async function versionOf(query: Query): Promise<Version | undefined> {
+async function versionOf(query: FleetQuery): Promise<Version | undefined> {
   const [table] = await query<{ isThere: boolean }>(
     `select to_regclass('granary_version') is not null as "isThere"`,
   );
@@ -82,7 +82,7 @@ async function versionOf(query: Query): Promise<Version | undefined> {
 }
 
 /** A standby answers questions, but a node without a heartbeat has no use for it. */
-async function expectWritable(query: Query, host: string): Promise<void> {
+async function expectWritable(query: FleetQuery, host: string): Promise<void> {
   const [row] = await query<{ isReadOnly: boolean }>(
     `select current_setting('transaction_read_only') = 'on' as "isReadOnly"`,
   );

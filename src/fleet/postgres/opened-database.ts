@@ -5,7 +5,7 @@
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import { Answering } from "./answering.ts";
-import type { FleetDatabase, Query } from "./fleet-database.ts";
+import type { FleetDatabase, FleetQuery } from "./fleet-database.ts";
 import type { Dial } from "./line.ts";
 import { closedError, Lines, type LineWork } from "./lines.ts";
 import { canRunAgain } from "./postgres-error.ts";
@@ -15,7 +15,7 @@ import { inTransaction } from "./transaction.ts";
 export type Prepare = {
   /** What messages call the server. */
   readonly host: string;
-  readonly query: Query;
+  readonly query: FleetQuery;
   /** A transaction that may take a minute: others may do the same work at the same time. */
   inLongTransaction<T>(work: LineWork<T>): Promise<T>;
 };
@@ -52,12 +52,19 @@ export class OpenedDatabase implements FleetDatabase {
         this.#lines.dropIdle(error);
       },
     });
-    const { host } = options;
-    const attempt = () => this.#lines.use((query) => prepare({ host, query, inLongTransaction: this.#long }));
+    const { host, patienceMs } = options;
+    const attempt = () =>
+      this.#lines.lend((asking) =>
+        prepare({
+          host,
+          query: asking(patienceMs),
+          inLongTransaction: (work) => inTransaction(asking(LONG_MS), work, LONG_MS),
+        }),
+      );
     this.#answering = new Answering({ ...options, log, attempt });
   }
 
-  /** The first look at the database. Never rejects: what is wrong is returned. */
+  /** Looks whether it can be used. Never rejects: what is wrong is returned. */
   async start() {
     await this.#answering.tryAgain();
     return this.#answering.lastError;
@@ -71,12 +78,12 @@ export class OpenedDatabase implements FleetDatabase {
     return this.#answering.onChange(listener);
   }
 
-  readonly query: Query = async (text, values) => {
+  readonly query: FleetQuery = async (text, values) => {
     this.#expectAnswers();
     return await this.#lines.use((query) => query(text, values));
   };
 
-  async inTransaction<T>(work: (query: Query) => Promise<T>): Promise<T> {
+  async inTransaction<T>(work: (query: FleetQuery) => Promise<T>): Promise<T> {
     for (let run = 1; ; run++) {
       this.#expectAnswers();
       try {
@@ -91,9 +98,6 @@ export class OpenedDatabase implements FleetDatabase {
     this.#isClosed = true;
     await this.#lines.close();
   }
-
-  readonly #long = <T>(work: LineWork<T>): Promise<T> =>
-    this.#lines.use((query) => inTransaction(query, work, LONG_MS), LONG_MS);
 
   #expectAnswers(): void {
     if (this.#isClosed) throw closedError();

@@ -5,7 +5,7 @@
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 
 /** What the server says of a failure (https://www.postgresql.org/docs/current/errcodes-appendix.html); five characters. */
-export type SqlState = string;
+type SqlState = string;
 
 /** Data, constraints, and rows that are too large for an index: the same values would fail again. */
 const ROWS_OWN_FAULT = /^(22|23|54)/;
@@ -15,9 +15,9 @@ const RUN_AGAIN = /^(40001|40P01)$/;
 
 /**
  * The server cannot be used by anybody now: lost connections, refused logins, no such database, too many connections, a shutdown, a
- * server that only reads.
+ * server that only reads. Missing tables are those of a database that was made anew: they are made when it is reached again.
  */
-const AWAY = /^(08|28|3D000|533|57P|58|25006)/;
+const AWAY = /^(08|28|3D000|42P01|533|57P|58|25006)/;
 
 /** In words of our own where the server's name the user. */
 const WORDS: readonly (readonly [RegExp, string])[] = [
@@ -68,7 +68,7 @@ export function canRunAgain(error: unknown): boolean {
 }
 
 /** What the server called the failure; undefined when it was not the server that said it. */
-export function sqlStateOf(error: unknown): SqlState | undefined {
+function sqlStateOf(error: unknown): SqlState | undefined {
   if (!(error instanceof Error) || error.name !== "PostgresError" || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;
 }

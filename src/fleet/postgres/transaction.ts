@@ -2,7 +2,7 @@
  * Owns how a transaction is begun, ended and given up on one line. The limits of time are set inside it, because a pooler in transaction mode
  * refuses them for a whole connection. It says nothing of what is done in it.
  */
-import type { Query } from "./fleet-database.ts";
+import type { FleetQuery } from "./fleet-database.ts";
 import type { LineWork } from "./lines.ts";
 import { closedError } from "./lines.ts";
 import { isAway } from "./postgres-error.ts";
@@ -11,7 +11,7 @@ import { isAway } from "./postgres-error.ts";
  * Runs `work` in a transaction over `query`, which must be one line's. The server ends a statement, and a pause between two of them, after
  * `patienceMs`: nobody else waits longer for rows that this transaction has locked. Throws what failed first.
  */
-export async function inTransaction<T>(query: Query, work: LineWork<T>, patienceMs: number): Promise<T> {
+export async function inTransaction<T>(query: FleetQuery, work: LineWork<T>, patienceMs: number): Promise<T> {
   const asking = watched(query);
   try {
     await query(
@@ -30,10 +30,14 @@ export async function inTransaction<T>(query: Query, work: LineWork<T>, patience
   }
 }
 
-type Asking = { readonly query: Query; failure: { readonly error: unknown } | undefined; isOver: boolean };
+type Asking = {
+  readonly query: FleetQuery;
+  failure: { readonly error: unknown } | undefined;
+  isOver: boolean;
+};
 
 /** The queries of one transaction: none after its end. What failed is kept, because the server commits nothing after it. */
-function watched(query: Query): Asking {
+function watched(query: FleetQuery): Asking {
   const asking: Asking = {
     failure: undefined,
     isOver: false,

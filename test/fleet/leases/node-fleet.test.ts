@@ -190,6 +190,18 @@ test("epochs are never given again, also by a database that was made anew", asyn
   expect(held(await a.acquire(KEY)).epoch).toBeGreaterThan(lease.epoch);
 });
 
+test("G1: a node that hears of a newer holder gives up its lease at once", async () => {
+  const { node, rows } = world();
+  const [a, b] = [await node("a"), await node("b")];
+  const lease = held(await a.acquire(KEY));
+  rows.leases.clear();
+  const newer = held(await b.acquire(KEY));
+  expect(lease.isMine).toBe(true);
+  expect(await a.resolve(DIGEST, KEY)).toMatchObject({ is: "held", holder: { node: "b", isMe: false } });
+  expect(lease.lost.aborted).toBe(true);
+  expect(newer.isMine).toBe(true);
+});
+
 test("a pause of an upstream is heard by every node with its next heartbeat", async () => {
   const { clock, node } = world();
   const [a, b] = [await node("a"), await node("b")];

@@ -16,6 +16,8 @@ import { Timeline } from "./timeline.ts";
 
 /** For so long after the database was lost, who had a lease by the old one may still act under it. */
 const AFTER_LOSS_MS = 4_000;
+/** A process that has the name of another one, by mistake. */
+const TWIN = "node-1 too";
 /** Longer than a message or a stopped process can take. */
 const GRACE_MS = 30_000;
 
@@ -23,12 +25,12 @@ export class LeaseWorld implements Outside {
   readonly timeline: Timeline;
   readonly bucket = new SimulatedBucket((what) => this.broken(what));
   readonly table: MemoryLeaseTable;
-  readonly weather: Weather = { isAway: false, loss: 0, mostDelayMs: 10, cutOff: new Set() };
+  readonly weather: Weather = { isAway: false, life: 1, loss: 0, mostDelayMs: 10, cutOff: new Set() };
   readonly parts: number;
   readonly digests: readonly Digest[];
   troubles = 0;
   readonly committing = new Set<Lease>();
-  /** By name: the process that runs now, or did last. */
+  /** By place: the process that runs now, or did last. */
   readonly nodes = new Map<string, SimulatedFiller>();
   /** What happened, so that it can be seen that something did. */
   readonly counts = { asked: 0, alone: 0, served: 0, refused: 0, stored: 0 };
@@ -51,11 +53,13 @@ export class LeaseWorld implements Outside {
     this.#isWatchful = timeline.chance(0.5);
     this.digests = ["a", "b", "c", "d"].map((letter) => parseDigest(`sha256:${letter.repeat(64)}`));
     for (let count = 2 + Math.floor(timeline.random() * 3); count > 0; count--) this.start(`node-${count}`);
+    if (timeline.chance(0.3)) this.start(TWIN);
   }
 
   /** Starts the node, or starts it again when its process has ended: the old one must be dead. */
-  start(name: string): void {
+  start(place: string): void {
     const { timeline } = this;
+    const name = place === TWIN ? "node-1" : place;
     const rate = 0.995 + timeline.random() * 0.01;
     const process = new SimulatedProcess(timeline, { rate, skewMs: (timeline.random() - 0.5) * 1e7 });
     const wire = new SimulatedWire(name, process, timeline, this.weather);
@@ -69,11 +73,18 @@ export class LeaseWorld implements Outside {
       rows: memoryLeaseRows(this.table, wire),
     });
     void fleet.start();
-    this.nodes.set(name, new SimulatedFiller(fleet, process, this));
+    this.nodes.set(place, new SimulatedFiller(fleet, process, this));
+  }
+
+  /** Somebody has found out which process has another one's name. */
+  endTwin(): void {
+    this.nodes.get(TWIN)?.process.kill();
+    this.nodes.delete(TWIN);
   }
 
   loseDatabase(): void {
     this.table.empty();
+    this.weather.life += 1;
     this.#lostAt = this.timeline.now;
   }
 
@@ -103,7 +114,8 @@ export class LeaseWorld implements Outside {
   };
 
   readonly askPeer = ({ node, epoch }: Holder, key: string): void => {
-    const peer = this.nodes.get(node);
+    // Two of one name would have one address: either may be reached.
+    const peer = this.timeline.any([...this.nodes.values()].filter(({ fleet }) => fleet.node === node));
     peer?.process.deliver(this.timeline.between(1, 500), () => this.#answer(peer, key, epoch));
   };
 
@@ -135,7 +147,7 @@ export class LeaseWorld implements Outside {
     if (!by.process.isRunning) this.broken(`${what} by a process that does not run`);
     if (this.committing.has(lease) || this.timeline.now - this.#lostAt < AFTER_LOSS_MS) return;
     const holder = this.table.holder(lease.key);
-    if (holder?.epoch === lease.epoch && holder.node === by.fleet.node) return;
+    if (holder?.epoch === lease.epoch && holder.incarnation === by.fleet.incarnation) return;
     this.broken(`${what} by ${by.fleet.node} under epoch ${lease.epoch}, and ${holder?.epoch} has it`);
   }
 

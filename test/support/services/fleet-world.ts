@@ -154,6 +154,11 @@ export class FleetWorld {
     return { bytes: at, firstByteMs, returns };
   }
 
+  /** Bytes that came over the line, all of them: headers, manifests, and what was under way when a connection broke. */
+  get crossed(): number {
+    return this.line.account.carried;
+  }
+
   /** One row of one statement on the fleet's database. */
   async sql(text: string): Promise<readonly Record<string, unknown>[]> {
     return await this.postgres.ask(this.#database, text);

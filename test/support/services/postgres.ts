@@ -92,6 +92,22 @@ export class TestPostgres {
     return await asked(address, (sql) => sql.unsafe(text));
   }
 
+  /** From now on it takes encrypted connections too. PEM texts. */
+  async encrypt(cert: string, key: string): Promise<void> {
+    for (const [name, text] of [
+      ["server.crt", cert],
+      ["server.key", key],
+    ] as const) {
+      const path = join(this.#data, name);
+      await writeFile(path, text, { mode: 0o600 });
+      if (isRoot()) await chown(path, ...(await idsOfPostgres()));
+    }
+    await this.#sql((sql) => sql.unsafe("alter system set ssl = on"));
+    await this.#sql((sql) => sql.unsafe("select pg_reload_conf()"));
+    const isOn = () => this.#sql((sql) => sql<{ ssl: string }[]>`show ssl`);
+    while ((await isOn())[0]?.ssl !== "on") await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+
   async start(): Promise<void> {
     const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const flags = ["-D", this.#data, "-p", `${this.#port}`, "-k", this.#directory];

@@ -2,7 +2,7 @@
  * Owns one real S3 server of a test: a process over a directory of its own, which can be killed, started over the same data, and frozen. What
  * the servers differ in is a Recipe. Nothing of it outlives the test worker.
  */
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { BucketSettings } from "../../../src/fleet/s3/bucket-settings.ts";
@@ -19,6 +19,8 @@ export type Recipe = {
   readonly portCount: number;
   /** The command line over `directory`, into which it may have written files before. */
   args(directory: string, ports: readonly number[]): Promise<readonly string[]>;
+  /** Files that it makes outside of its directory and leaves there. */
+  leavings?(ports: readonly number[]): readonly string[];
 };
 
 export class S3Server {
@@ -27,25 +29,28 @@ export class S3Server {
   readonly region = "us-east-1";
   readonly #recipe: Recipe;
   readonly #args: readonly string[];
-  readonly #cleanup: AsyncDisposableStack;
+  #cleanup: AsyncDisposableStack | undefined;
   #process: BackgroundProgram | undefined;
   #buckets = 0;
 
-  private constructor(recipe: Recipe, args: readonly string[], port: number, cleanup: AsyncDisposableStack) {
+  private constructor(recipe: Recipe, args: readonly string[], port: number) {
     this.#recipe = recipe;
     this.#args = args;
     this.endpoint = `http://127.0.0.1:${port}`;
-    this.#cleanup = cleanup;
   }
 
   /** A server that answers. To be ended by `end`. */
   static async open(recipe: Recipe): Promise<S3Server> {
-    const cleanup = new AsyncDisposableStack();
+    await using cleanup = new AsyncDisposableStack();
     const directory = await scratchDirectory(cleanup, recipe.program);
     const ports = await freePorts(recipe.portCount);
-    const server = new S3Server(recipe, await recipe.args(directory, ports), ports[0] ?? 0, cleanup);
-    cleanup.defer(() => server.stop());
+    const server = new S3Server(recipe, await recipe.args(directory, ports), ports[0] ?? 0);
+    cleanup.defer(async () => {
+      await server.stop();
+      for (const path of recipe.leavings?.(ports) ?? []) await rm(path, { force: true });
+    });
     await server.start();
+    server.#cleanup = cleanup.move();
     return server;
   }
 
@@ -76,7 +81,7 @@ export class S3Server {
 
   /** Ends it, and removes its data. */
   async end(): Promise<void> {
-    await this.#cleanup.disposeAsync();
+    await this.#cleanup?.disposeAsync();
   }
 
   /** Settings of a new, empty bucket. */
@@ -115,15 +120,23 @@ export class S3Server {
   }
 }
 
+/** Below the ports that the system gives to outgoing connections: a server's own ones would take its ports before it listens. */
+const PORTS = { from: 10_000, to: 32_000 };
+
 /** Ports of the loopback address that nobody uses now. */
 export async function freePorts(count: number): Promise<readonly number[]> {
-  const holders = Array.from({ length: count }, () => createServer());
-  const ports: number[] = [];
-  for (const holder of holders) {
-    await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
-    const address = holder.address();
-    if (typeof address === "object" && address !== null) ports.push(address.port);
+  const ports = new Set<number>();
+  while (ports.size < count) {
+    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
+    if (await isFree(port)) ports.add(port);
   }
-  for (const holder of holders) await new Promise((resolve) => holder.close(resolve));
-  return ports;
+  return [...ports];
+}
+
+function isFree(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const holder = createServer();
+    holder.once("error", () => resolve(false));
+    holder.listen(port, "127.0.0.1", () => holder.close(() => resolve(true)));
+  });
 }

@@ -3,6 +3,9 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type Recipe, S3Server, STORE_KEYS } from "./s3-server.ts";
 
+/** Each has a socket in /tmp, whatever TMPDIR says. */
+const GRPC_PARTS = ["s3", "master", "volume", "filer"];
+
 const LOOPBACK = "127.0.0.1";
 
 const SEAWEEDFS: Recipe = {
@@ -36,6 +39,8 @@ const SEAWEEDFS: Recipe = {
       ...Object.entries(grpcPorts).map(([part, port]) => `-${part}.port.grpc=${port}`),
     ];
   },
+  leavings: (ports) =>
+    ports.flatMap((port) => GRPC_PARTS.map((part) => `/tmp/seaweedfs-${part}-grpc-${port}.sock`)),
 };
 
 const LOGINS = {

@@ -11,7 +11,7 @@ import {
 } from "../../../metadata/leaving.ts";
 import type { RepositoryKey } from "../../../metadata/metadata.ts";
 import { type Digest, parseDigest } from "../../../oci/digest.ts";
-import type { FleetDatabase, Query } from "../fleet-database.ts";
+import type { FleetDatabase, FleetQuery } from "../fleet-database.ts";
 
 const IN = "upstream = $1 and repository = $2";
 
@@ -37,7 +37,7 @@ const OLD_VIEWS = `
     order by checked_at limit $2)`;
 
 /** Throws `fleet-unavailable` while the database does not answer. */
-export function contentRemoval(database: FleetDatabase): ContentRemoval {
+export function fleetRemoval(database: FleetDatabase): ContentRemoval {
   const { query } = database;
   return {
     whatLeaves: async (leaving) => leavingRows(leaving, await questionsOf(query, leaving)),
@@ -69,7 +69,7 @@ export function contentRemoval(database: FleetDatabase): ContentRemoval {
   };
 }
 
-async function questionsOf(query: Query, leaving: Leaving): Promise<LeavingQuestions> {
+async function questionsOf(query: FleetQuery, leaving: Leaving): Promise<LeavingQuestions> {
   const { upstream, repository, digests } = leaving;
   const tags = await query<{ tag: string; acceptClass: string; digest: string }>(
     `select tag, accept_class as "acceptClass", digest from tags where ${IN}`,
@@ -98,7 +98,7 @@ async function questionsOf(query: Query, leaving: Leaving): Promise<LeavingQuest
   };
 }
 
-async function edgesBelow(query: Query, roots: readonly string[]) {
+async function edgesBelow(query: FleetQuery, roots: readonly string[]) {
   const rows = await query<{ parent: string; child: string; role: string }>(EDGES, [roots]);
   return rows.map(({ parent, child, role }) => ({
     parent: parseDigest(parent),
@@ -107,7 +107,10 @@ async function edgesBelow(query: Query, roots: readonly string[]) {
   }));
 }
 
-async function removeNames(query: Query, { upstream, repository, tags, isAll }: LeavingRows): Promise<void> {
+async function removeNames(
+  query: FleetQuery,
+  { upstream, repository, tags, isAll }: LeavingRows,
+): Promise<void> {
   const where = [upstream, repository];
   await query(`delete from tags where ${IN} and tag = any($3::text[])`, [...where, tags]);
   if (!isAll) return;
@@ -120,7 +123,7 @@ async function removeNames(query: Query, { upstream, repository, tags, isAll }: 
   );
 }
 
-async function removeLinks(query: Query, rows: LeavingRows): Promise<void> {
+async function removeLinks(query: FleetQuery, rows: LeavingRows): Promise<void> {
   const { upstream, repository, unlinked } = rows;
   const values = [upstream, repository, inOrder(unlinked)];
   await query(
@@ -138,7 +141,7 @@ async function removeLinks(query: Query, rows: LeavingRows): Promise<void> {
 }
 
 /** Of what no repository has a link to any more, documents go now; other bytes are written down until they are gone. */
-async function removeUnlinked(query: Query, { manifests, unlinked }: LeavingRows): Promise<void> {
+async function removeUnlinked(query: FleetQuery, { manifests, unlinked }: LeavingRows): Promise<void> {
   const isUnlinked = "not exists (select from links as l where l.digest = g.digest)";
   const orphans = `select g.digest from unnest($1::text[]) as g (digest) where ${isUnlinked} order by g.digest`;
   await query(`delete from manifest_uses where digest in (${orphans})`, [manifests]);

@@ -7,9 +7,9 @@ import type { RepositoryKey } from "../../../metadata/metadata.ts";
 import { MOST_LEVELS } from "../../../metadata/part-rows.ts";
 import { type Digest, parseDigest } from "../../../oci/digest.ts";
 import type { FleetDatabase } from "../fleet-database.ts";
-import { partRows } from "./part-rows.ts";
-import { referrerRows } from "./referrer-rows.ts";
-import { repositoryRows } from "./repository-rows.ts";
+import { fleetParts } from "./part-rows.ts";
+import { fleetReferrers } from "./referrer-rows.ts";
+import { fleetRepositories } from "./repository-rows.ts";
 
 const IN = "upstream = $1 and repository = $2";
 const MOST_ANCESTORS = 2_000;
@@ -62,12 +62,12 @@ const USE_TAGS = `
   where tag_uses.used_at < excluded.used_at`;
 
 /** Throws `fleet-unavailable` while the database does not answer. */
-export function contentRows(database: FleetDatabase): ContentRows {
+export function fleetContents(database: FleetDatabase): ContentRows {
   const { query } = database;
   return {
-    ...repositoryRows(database),
-    ...partRows(database),
-    ...referrerRows(database),
+    ...fleetRepositories(database),
+    ...fleetParts(database),
+    ...fleetReferrers(database),
     ...digestQuestions(database),
     repositoriesAfter: ({ upstream, repository }, limit) =>
       query<RepositoryKey>(REPOSITORIES, [upstream, repository, limit]),

@@ -23,7 +23,7 @@ const PARTS = `
   from down join edges as e on e.parent = down.digest left join blobs as b on b.digest = e.child
   order by down.level, e.parent, e.place limit $2`;
 
-export function partRows(database: FleetDatabase): PartRows {
+export function fleetParts(database: FleetDatabase): PartRows {
   return {
     partsOf: async (digest, limit) => (await database.query<PartRow>(PARTS, [digest, limit])).map(partOf),
     listedAs: async (digest) => {

@@ -5,7 +5,7 @@ import type { FleetDatabase } from "../fleet-database.ts";
 
 const SELECT = "select digest from referrers where upstream = $1 and repository = $2";
 
-export function referrerRows({ query }: FleetDatabase): ReferrerRows {
+export function fleetReferrers({ query }: FleetDatabase): ReferrerRows {
   return {
     isReferrer: async ({ upstream, repository }, digest) =>
       (await query(`${SELECT} and digest = $3`, [upstream, repository, digest])).length > 0,

@@ -59,7 +59,7 @@ const WANTED = `
     from links as l join edges as e on e.parent = l.digest left join blobs as b on b.digest = e.child
     where ${IN} and l.confirmed > 0 and e.role <> 'child' group by e.child) as parts`;
 
-export function repositoryRows(database: FleetDatabase): RepositoryRows {
+export function fleetRepositories(database: FleetDatabase): RepositoryRows {
   const one = async <Row extends object>(text: string, where: RepositoryKey) =>
     (await database.query<Row>(text, [where.upstream, where.repository]))[0];
   const stored = async (where: RepositoryKey) =>

@@ -1,7 +1,7 @@
 /** Owns the rows of `sightings`: which digests a tag was seen to have at its upstream by any node, and since when. */
 import { MOST_SIGHTINGS, type Sighting, type SightingRows } from "../../../metadata/sighting-rows.ts";
 import { parseDigest } from "../../../oci/digest.ts";
-import type { FleetDatabase, Query, SqlValue } from "../fleet-database.ts";
+import type { FleetDatabase, FleetQuery, FleetValue } from "../fleet-database.ts";
 
 type Row = Omit<Sighting, "digest"> & { readonly digest: string };
 
@@ -12,7 +12,7 @@ const IN = "s.upstream = $1 and s.repository = $2";
 
 /** Throws `fleet-unavailable` while the database does not answer. */
 export function fleetSightings(database: FleetDatabase): SightingRows {
-  const found = async (text: string, values: readonly SqlValue[]) =>
+  const found = async (text: string, values: readonly FleetValue[]) =>
     (await database.query<Row>(text, values)).map(sightingOf);
   return {
     record: async (sighting) => {
@@ -45,7 +45,7 @@ export function fleetSightings(database: FleetDatabase): SightingRows {
   };
 }
 
-async function put(query: Query, sighting: Sighting): Promise<void> {
+async function put(query: FleetQuery, sighting: Sighting): Promise<void> {
   const { upstream, repository, tag, digest, mediaType, size, firstSeenAt, lastSeenAt, state } = sighting;
   await query(
     `insert into sightings
@@ -59,7 +59,7 @@ async function put(query: Query, sighting: Sighting): Promise<void> {
 }
 
 /** Clients cause rows by what they ask for: those that passed go first, the oldest of them before others. */
-async function thin(query: Query): Promise<void> {
+async function thin(query: FleetQuery): Promise<void> {
   const [row] = await query<{ count: number }>("select count(*) as count from sightings");
   const surplus = (row?.count ?? 0) - MOST_SIGHTINGS;
   if (surplus <= 0) return;

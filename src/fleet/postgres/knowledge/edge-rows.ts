@@ -1,10 +1,10 @@
 /** Owns the rows of `edges`: what each stored manifest lists. They are written with the manifest, and go with it. */
 import type { Manifest } from "../../../oci/manifest.ts";
 import { edgesOf } from "../../../oci/manifest-edges.ts";
-import type { Query } from "../fleet-database.ts";
+import type { FleetQuery } from "../fleet-database.ts";
 
 /** Replaces the edges of `manifests`, which are stored already; for use inside a transaction. */
-export async function putEdges(query: Query, manifests: readonly Manifest[]): Promise<void> {
+export async function putEdges(query: FleetQuery, manifests: readonly Manifest[]): Promise<void> {
   const parents = manifests.map(({ digest }) => digest);
   await query("delete from edges where parent = any($1::text[])", [parents]);
   const edges = manifests.flatMap((manifest) =>

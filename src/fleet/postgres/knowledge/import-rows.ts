@@ -4,12 +4,12 @@
  */
 import type { ImportRecord, Knowledge, LinkChange, RepositoryKey } from "../../../metadata/metadata.ts";
 import { subjectOf } from "../../../oci/attachment.ts";
-import type { FleetDatabase, Query } from "../fleet-database.ts";
+import type { FleetDatabase, FleetQuery } from "../fleet-database.ts";
 import { changeLinks } from "./link-rows.ts";
 import { type Document, linksOf, putManifests } from "./manifest-rows.ts";
 import { putTag } from "./tag-rows.ts";
 
-export function importRows(database: FleetDatabase): Pick<Knowledge, "recordImport"> {
+export function fleetImports(database: FleetDatabase): Pick<Knowledge, "recordImport"> {
   return {
     recordImport: (record) =>
       database.inTransaction(async (query) => {
@@ -36,7 +36,7 @@ function importedLinks({ manifests, blobs }: ImportRecord): LinkChange[] {
 }
 
 async function putReferrers(
-  query: Query,
+  query: FleetQuery,
   { upstream, repository }: RepositoryKey,
   documents: readonly Document[],
 ): Promise<void> {

@@ -6,7 +6,7 @@
 import { changedLink } from "../../../metadata/link-change.ts";
 import type { Confirmation, Knowledge, Link, LinkChange, RepositoryKey } from "../../../metadata/metadata.ts";
 import { type Digest, parseDigest } from "../../../oci/digest.ts";
-import type { FleetDatabase, Query } from "../fleet-database.ts";
+import type { FleetDatabase, FleetQuery } from "../fleet-database.ts";
 
 type LinkRow = {
   readonly digest: string;
@@ -36,7 +36,7 @@ const UPDATE = `update links as l set size = g.size, confirmed = g.confirmed, co
     media_type = g.media_type, is_imported = g.is_imported
   from ${GIVEN} where l.upstream = $1 and l.repository = $2 and l.digest = g.digest`;
 
-export function linkRows(database: FleetDatabase): Pick<Knowledge, "recordLink" | "link"> {
+export function fleetLinks(database: FleetDatabase): Pick<Knowledge, "recordLink" | "link"> {
   const find = async ({ upstream, repository }: RepositoryKey, digest: Digest) => {
     const [row] = await database.query<LinkRow>(`${SELECT} and digest = $3`, [upstream, repository, digest]);
     return row && linkOf(row);
@@ -54,7 +54,7 @@ export function linkRows(database: FleetDatabase): Pick<Knowledge, "recordLink" 
 
 /** Applies `changes` in their order; for use inside a transaction, once, because a second call could lock rows in another order. */
 export async function changeLinks(
-  query: Query,
+  query: FleetQuery,
   where: RepositoryKey,
   changes: readonly LinkChange[],
 ): Promise<void> {
@@ -82,7 +82,7 @@ export async function changeLinks(
 }
 
 async function lockedLinks(
-  query: Query,
+  query: FleetQuery,
   { upstream, repository }: RepositoryKey,
   digests: readonly Digest[],
 ): Promise<Map<Digest, Link>> {
@@ -92,7 +92,11 @@ async function lockedLinks(
   return new Map(rows.map(linkOf).map((link) => [link.digest, link]));
 }
 
-async function insertedOf(query: Query, where: RepositoryKey, links: readonly Link[]): Promise<Set<Digest>> {
+async function insertedOf(
+  query: FleetQuery,
+  where: RepositoryKey,
+  links: readonly Link[],
+): Promise<Set<Digest>> {
   if (links.length === 0) return new Set();
   const rows = await query<{ digest: string }>(INSERT, valuesOf(where, links));
   return new Set(rows.map(({ digest }) => parseDigest(digest)));

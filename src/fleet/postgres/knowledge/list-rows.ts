@@ -27,7 +27,7 @@ const UPSERT = `
   on conflict (upstream, repository, kind, name) do update set body = excluded.body,
     is_packed = excluded.is_packed, detail = excluded.detail, checked_at = excluded.checked_at`;
 
-export function listRows(database: FleetDatabase): Pick<Knowledge, "recordList" | "list" | "forgetList"> {
+export function fleetLists(database: FleetDatabase): Pick<Knowledge, "recordList" | "list" | "forgetList"> {
   return {
     recordList: async (record) => {
       const { body, isPacked, detail, checkedAt } = record;

@@ -3,7 +3,7 @@
 import type { Knowledge, LinkChange, Listed } from "../../../metadata/metadata.ts";
 import { parseDigest } from "../../../oci/digest.ts";
 import type { Manifest } from "../../../oci/manifest.ts";
-import type { FleetDatabase, Query } from "../fleet-database.ts";
+import type { FleetDatabase, FleetQuery } from "../fleet-database.ts";
 import { putEdges } from "./edge-rows.ts";
 import { changeLinks } from "./link-rows.ts";
 
@@ -13,7 +13,7 @@ export type Document = { readonly manifest: Manifest; readonly listed: readonly 
 
 const SELECT = `select digest, media_type as "mediaType", bytes from manifests`;
 
-export function manifestRows(
+export function fleetManifests(
   database: FleetDatabase,
 ): Pick<Knowledge, "recordManifest" | "manifest" | "forgetManifest" | "manifestsAfter"> {
   return {
@@ -47,7 +47,7 @@ export function linksOf({ manifest: { digest, mediaType, bytes }, listed }: Docu
 }
 
 /** The documents without their links; for use inside a transaction. */
-export async function putManifests(query: Query, documents: readonly Document[]): Promise<void> {
+export async function putManifests(query: FleetQuery, documents: readonly Document[]): Promise<void> {
   const manifests = [...new Map(documents.map(({ manifest }) => [manifest.digest, manifest])).values()];
   if (manifests.length === 0) return;
   const digests = manifests.map(({ digest }) => digest);
@@ -72,7 +72,7 @@ export async function putManifests(query: Query, documents: readonly Document[])
 }
 
 /** As recently used as the last used one: that needs no clock. */
-async function putUses(query: Query, digests: readonly string[]): Promise<void> {
+async function putUses(query: FleetQuery, digests: readonly string[]): Promise<void> {
   await query(
     `insert into manifest_uses (digest, used_at)
      select g.digest, (select coalesce(max(used_at), 0) from manifest_uses) from unnest($1::text[]) as g (digest)

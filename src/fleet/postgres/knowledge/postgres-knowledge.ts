@@ -1,12 +1,12 @@
 /** Owns the Knowledge driver over a fleet's database: each kind of row from its own file. What one node writes, all others read. */
 import type { Knowledge } from "../../../metadata/metadata.ts";
 import type { FleetDatabase } from "../fleet-database.ts";
-import { importRows } from "./import-rows.ts";
-import { linkRows } from "./link-rows.ts";
-import { listRows } from "./list-rows.ts";
-import { manifestRows } from "./manifest-rows.ts";
-import { tagRows } from "./tag-rows.ts";
-import { visibilityRows } from "./visibility-rows.ts";
+import { fleetImports } from "./import-rows.ts";
+import { fleetLinks } from "./link-rows.ts";
+import { fleetLists } from "./list-rows.ts";
+import { fleetManifests } from "./manifest-rows.ts";
+import { fleetTags } from "./tag-rows.ts";
+import { fleetVisibilities } from "./visibility-rows.ts";
 
 /**
  * Everything in it throws `fleet-unavailable` while the database does not answer, `store-damaged` for what its tables do not take, and `closed`
@@ -14,11 +14,11 @@ import { visibilityRows } from "./visibility-rows.ts";
  */
 export function postgresKnowledge(database: FleetDatabase): Knowledge {
   return {
-    ...manifestRows(database),
-    ...tagRows(database),
-    ...importRows(database),
-    ...linkRows(database),
-    ...visibilityRows(database),
-    ...listRows(database),
+    ...fleetManifests(database),
+    ...fleetTags(database),
+    ...fleetImports(database),
+    ...fleetLinks(database),
+    ...fleetVisibilities(database),
+    ...fleetLists(database),
   };
 }

@@ -2,7 +2,7 @@
 
 import type { Knowledge, KnownTag, TagKey, TagRecord } from "../../../metadata/metadata.ts";
 import { parseDigest } from "../../../oci/digest.ts";
-import type { FleetDatabase, Query } from "../fleet-database.ts";
+import type { FleetDatabase, FleetQuery } from "../fleet-database.ts";
 
 type TagRow = Omit<TagRecord, "digest" | "importedAt"> & {
   readonly digest: string;
@@ -11,7 +11,7 @@ type TagRow = Omit<TagRecord, "digest" | "importedAt"> & {
 
 const KEY = "upstream = $1 and repository = $2 and tag = $3 and accept_class = $4";
 
-export function tagRows(
+export function fleetTags(
   database: FleetDatabase,
 ): Pick<Knowledge, "recordTag" | "tag" | "forgetTag" | "tagsOf"> {
   return {
@@ -39,7 +39,7 @@ export function tagRows(
   };
 }
 
-export async function putTag(query: Query, record: TagRecord): Promise<void> {
+export async function putTag(query: FleetQuery, record: TagRecord): Promise<void> {
   const { digest, mediaType, size, checkedAt, importedAt = null } = record;
   await query(
     `insert into tags (upstream, repository, tag, accept_class, digest, media_type, size, checked_at, imported_at)

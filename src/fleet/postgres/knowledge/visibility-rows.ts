@@ -2,7 +2,9 @@
 import type { Knowledge, Visibility } from "../../../metadata/metadata.ts";
 import type { FleetDatabase } from "../fleet-database.ts";
 
-export function visibilityRows(database: FleetDatabase): Pick<Knowledge, "recordVisibility" | "visibility"> {
+export function fleetVisibilities(
+  database: FleetDatabase,
+): Pick<Knowledge, "recordVisibility" | "visibility"> {
   return {
     recordVisibility: async ({ upstream, repository }, { isPublic, checkedAt }) => {
       await database.query(
