@@ -8,7 +8,7 @@ import { dockerd } from "../e2e/support/dockerd-client.ts";
 import type { GranaryProcess } from "../e2e/support/granary-process.ts";
 import { type HubFront, startHubFront } from "../e2e/support/hub-front.ts";
 import type { ImageClient, ImageClientKind } from "../e2e/support/image-client.ts";
-import { mostCrossed } from "../e2e/support/lines.ts";
+import { mostCrossed as mostCrossedOf } from "../e2e/support/lines.ts";
 import {
   addModel,
   checkedPlace,
@@ -62,7 +62,7 @@ describeWith(PROGRAMS, "real clients of a fleet behind a load balancer", () => {
     hub = await startHubFront(cleanup, upstream);
     ollama = await startOllamaUpstream(cleanup);
     model = addModel(ollama, "library/llama3.2", MODEL);
-    world = await FleetWorld.begin({ rate: 20 * MIB });
+    world = await FleetWorld.begin({ rate: 16 * MIB });
     cleanup.defer(() => world.end());
     await putBehind(world.line, hub);
     await putBehind(world.line, ollama);
@@ -79,31 +79,30 @@ describeWith(PROGRAMS, "real clients of a fleet behind a load balancer", () => {
     const { readers } = await pullAll("once");
     expect(readers.filter(({ returns }) => returns > 0)).toEqual([]);
     expect(Math.max(...readers.map(({ firstByteMs }) => firstByteMs))).toBeLessThan(10_000);
-    const answers = [hub.account, ollama].flatMap((account) => account.matching({ origin: "cdn" }));
-    process.stderr.write(
-      `${world.line.account.carried} of ${contentBytes()} in ${answers.length} answers; ${JSON.stringify(readers.map(({ firstByteMs, longestGapMs }) => [firstByteMs | 0, longestGapMs | 0]))}\n`,
-    );
-    expect(world.line.account.carried).toBeLessThanOrEqual(mostCrossed(contentBytes(), answers.length));
-    for (const account of [hub.account, ollama]) expect(askedOf(account)).toHaveLength(1);
+    expect(world.line.account.carried).toBeLessThanOrEqual(mostCrossed());
+    for (const account of [hub.account, ollama]) {
+      const asked = account.matching({ kind: "manifest", status: 200 });
+      expect(asked.filter(({ reference }) => reference === "latest")).toHaveLength(1);
+      // Where that was a HEAD, each node may have fetched the bytes of its digest.
+      expect(asked.length).toBeLessThanOrEqual(1 + nodes.length);
+    }
   });
 
   test("G4, G12: nodes that are killed in the middle and started again cost a few parts, and no client its bytes", async () => {
-    const { big } = upstream.content;
-    const [{ readers, again }, kills] = await Promise.all([pullAll("again"), killInTurn()]);
-    expect(kills).toBe(nodes.length);
-    process.stderr.write(`started again: ${again.join(", ")}\n`);
+    const [{ readers, again }, lost] = await Promise.all([pullAll("again"), killInTurn()]);
+    const { carried } = world.line.account;
+    // No balancer can mend what breaks in the middle, and these two do not ask for the rest (docs/fleet.md#the-load-balancer).
+    expect(["podman", "skopeo"]).toEqual(expect.arrayContaining(again));
+    expect(lost).toBeGreaterThan(0);
+    expect(carried).toBeLessThanOrEqual(mostCrossed() + lost * LOST_AT_KILL);
     expect(Math.max(...readers.map(({ longestGapMs }) => longestGapMs))).toBeLessThan(LONGEST_GAP_MS);
-    const waste = [
-      ...[...big.layers, big.config].map(({ digest, size }) => hub.account.bytesSentFor(digest) - size),
-      ...[...model.blobs].map(([digest, { size }]) => ollama.bytesSentFor(digest) - size),
-    ];
-    for (const bytes of waste) expect(bytes).toBeLessThanOrEqual(kills * LOST_AT_KILL);
   });
 
-  /** Of everything that the clients pull. */
-  function contentBytes(): number {
+  /** Everything that the clients pull once, with the headers of what was asked. */
+  function mostCrossed(): number {
     const { layers, config } = upstream.content.big;
-    return [...layers, config, ...model.blobs.values()].reduce((sum, { size }) => sum + size, 0);
+    const bytes = [...layers, config, ...model.blobs.values()].reduce((sum, { size }) => sum + size, 0);
+    return mostCrossedOf(bytes, hub.account.requests.length + ollama.requests.length);
   }
 
   /** All forty, cold; `how` says whether a client may be started a second time, as its user would. */
@@ -147,31 +146,18 @@ describeWith(PROGRAMS, "real clients of a fleet behind a load balancer", () => {
     return await readCrowd({ urls, digest, size, readers: READERS, isChecked: true, mostMs: 120_000 });
   }
 
-  /** Each node once, when it brings something and so much has crossed the line since the last. How many that were. */
+  /** Each node once, spread over the transfer, until others have what it had under way. How many blobs that was in all. */
   async function killInTurn(): Promise<number> {
-    let from = 0;
-    for (const [name, node] of world.nodes) {
-      await until(() => world.line.account.carried > from + 40 * MIB);
-      const [held] = await world.sql(`select count(*) as count from leases where node = '${name}'`);
-      process.stderr.write(
-        `kill ${name}, which holds ${held?.count}, at ${Math.round(world.line.account.carried / MIB)} MiB\n`,
-      );
+    let lost = 0;
+    for (const [index, [name, node]] of [...world.nodes].entries()) {
+      const { account } = world.line;
+      await expect.poll(() => account.carried, { interval: 20 }).toBeGreaterThan((30 + index * 70) * MIB);
+      const held = () => world.sql(`select key from leases where node = '${name}' and key like 'blob%'`);
+      lost += (await held()).length;
       await node.kill();
-      from = world.line.account.carried;
-      await until(() => world.line.account.carried > from + 10 * MIB);
+      await expect.poll(held).toEqual([]);
       await node.start();
-      from = world.line.account.carried;
     }
-    return world.nodes.size;
+    return lost;
   }
 });
-
-/** What was asked of manifests and answered, in words. */
-function askedOf(account: Pick<FakeRegistry, "matching">): readonly string[] {
-  const asked = account.matching({ kind: "manifest", status: 200 });
-  return asked.map(({ method, reference, startedAt }) => `${method} ${reference} at ${startedAt}`);
-}
-
-async function until(isSo: () => boolean): Promise<void> {
-  await expect.poll(isSo, { interval: 20 }).toBe(true);
-}
