@@ -4,7 +4,9 @@
  */
 import { hostname } from "node:os";
 import type { FleetSettings } from "./config/settings.ts";
-import type { Fleet } from "./fleet/fleet.ts";
+import { isGranaryError } from "./errors.ts";
+import type { Bucket } from "./fleet/bucket.ts";
+import { blobLease, type Fleet } from "./fleet/fleet.ts";
 import { actOnNews } from "./fleet/knowledge/fleet-news.ts";
 import { LateUses } from "./fleet/knowledge/late-uses.ts";
 import { sharedContents } from "./fleet/knowledge/shared-contents.ts";
@@ -43,6 +45,8 @@ import { Semaphore } from "./waiting/semaphore.ts";
 
 /** Parts of 8 MiB and more that are in memory on their way to the bucket at one moment. */
 const UPLOADS_AT_ONCE = 4;
+/** For leases, and for everything else: four for each node in all. */
+const CONNECTIONS = 2;
 const MINUTE_MS = 60_000;
 
 export type FleetOptions = Observers & {
@@ -78,14 +82,16 @@ export async function openFleet({
   try {
     const bucket = await openS3Bucket(settings.bucket, { clock, log });
     closing.push(() => bucket.close());
-    const database = await openFleetDatabase(settings.database, { log, clock });
+    const connect = () => openFleetDatabase(settings.database, { log, clock, mostConnections: CONNECTIONS });
+    const database = await connect();
     closing.push(() => database.close());
     const { node, internal } = settings;
     const peers = new Peers({ clock, secret: internal.secret, tls: internal.tls });
     closing.push(() => peers.close());
     const ahead = await listenAhead(settings, observers);
     closing.push(() => ahead.listener.close());
-    const leases = new PostgresLeaseRows(database);
+    // Connections of their own: no heartbeat waits behind a slow question.
+    const leases = new PostgresLeaseRows(await connect());
     const address = addressOf(settings, ahead.listener.port);
     const fleet = new NodeFleet({ node, clock, log, version, zone: settings.zone, address, rows: leases });
     closing.push(() => fleet.close());
@@ -134,7 +140,10 @@ export async function openFleet({
     return {
       ...known,
       ...{ fleet, transfers, begin },
-      part: partOf(transfers, fleet, observers),
+      part: {
+        ...partOf(transfers, fleet, observers),
+        ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),
+      },
       close: (deadlineMs) => {
         closed ??= close(deadlineMs);
         return closed;
@@ -193,6 +202,23 @@ function partOf(transfers: FleetTransfers, fleet: Fleet, { clock }: Observers): 
     origin: (key, own) => transfers.origin(key, own),
     turns: new FleetTurns(fleet, clock),
     serve: (fills) => transfers.serve(fills),
+  };
+}
+
+/** Longer than that no address lives, whatever the settings say: the bucket's grace is counted from it. */
+const LONGEST_ADDRESS_MS = 10 * MINUTE_MS;
+
+/** Signed addresses of what is stored. While the fleet cannot be asked there are none, and clients are served from here. */
+function addressesOf({ fleet, bucket }: { readonly fleet: Fleet; readonly bucket: Bucket }, forMs: number) {
+  return async (digest: Digest): Promise<string | undefined> => {
+    try {
+      const standing = await fleet.resolve(digest, blobLease("", digest));
+      if (standing.is !== "stored") return undefined;
+      return (await bucket.sign(standing.object.objectKey, Math.min(forMs, LONGEST_ADDRESS_MS))).url;
+    } catch (error) {
+      if (isGranaryError(error, "fleet-unavailable")) return undefined;
+      throw error;
+    }
   };
 }
 

@@ -1,7 +1,7 @@
 /** Owns what a Mirror is made of, and what there is once it runs. Types only: start-mirror.ts puts the one together into the other. */
 import type { FillFollower } from "../fill/fill-ask.ts";
 import type { Fills } from "../fill/fills.ts";
-import type { Turns } from "../fleet/turns.ts";
+import type { SharedTurns } from "../fleet/turns.ts";
 import type { ContentRemoval } from "../metadata/content-removal.ts";
 import type { ContentRows } from "../metadata/content-rows.ts";
 import type { DatabaseBound } from "../metadata/database-bound.ts";
@@ -33,7 +33,9 @@ export type FleetPart = {
   readonly follower: FillFollower;
   /** The blob, from wherever the fleet has it; `own` is its upstream's. */
   readonly origin: (key: PartialKey, own: Origin) => Origin;
-  readonly turns: Turns;
+  readonly turns: SharedTurns;
+  /** See Blobs; left out where no client is redirected. */
+  readonly addressOf?: ((digest: Digest) => Promise<string | undefined>) | undefined;
   /** The fills of this Mirror. */
   readonly serve: (fills: Pick<Fills, "find">) => void;
 };

@@ -25,9 +25,9 @@ import { firstDifference } from "./pattern.ts";
 import { type TempStore, tempStore } from "./temp-store.ts";
 import { upstreamOf } from "./upstream-of.ts";
 
-export const SECRET = "a secret of thirty-two characters";
+const SECRET = "a secret of thirty-two characters";
 
-export type FleetNode = {
+type FleetNode = {
   readonly name: string;
   readonly fills: Fills;
   readonly fleet: NodeFleet;
@@ -43,7 +43,7 @@ export type FleetNode = {
   cutOff(): Promise<void>;
 };
 
-export type TestBlob = { readonly seed: number; readonly size: number; readonly digest: Digest };
+type TestBlob = { readonly seed: number; readonly size: number; readonly digest: Digest };
 
 export type FleetNodes = {
   readonly fake: FakeRegistry;

@@ -3,7 +3,7 @@ import { z } from "zod";
 import { GranaryError } from "../../errors.ts";
 import { passwordFrom } from "../files.ts";
 import type { NamedFiles } from "../named-files.ts";
-import type { BucketSettings } from "../settings.ts";
+import type { FleetSettings } from "../settings.ts";
 import { SIZE, size } from "../units.ts";
 
 const DEFAULT_REGION = "us-east-1";
@@ -61,7 +61,10 @@ export const bucketSection = z
 type BucketFile = z.infer<typeof bucketSection>;
 
 /** Throws `config-invalid`. */
-export async function bucketSettings(written: BucketFile, files: NamedFiles): Promise<BucketSettings> {
+export async function bucketSettings(
+  written: BucketFile,
+  files: NamedFiles,
+): Promise<FleetSettings["bucket"]> {
   const { endpoint, region = DEFAULT_REGION, name, prefix = "", pathStyle, maxSize } = written;
   if (endpoint !== undefined) checkEndpoint(new URL(endpoint));
   return {
@@ -92,7 +95,7 @@ function normalized(prefix: string): string {
 async function keysOf(
   { accessKey, secretKey, secretKeyFile }: BucketFile,
   files: NamedFiles,
-): Promise<BucketSettings["keys"]> {
+): Promise<FleetSettings["bucket"]["keys"]> {
   const found = await files.password(["fleet.bucket", secretKey, secretKeyFile], () =>
     passwordFrom("fleet.bucket", { password: secretKey, passwordFile: secretKeyFile }, "secretKey"),
   );
