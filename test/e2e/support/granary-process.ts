@@ -14,7 +14,7 @@ import { scratchDirectory } from "./scratch-directory.ts";
 export type GranaryOptions = {
   /** Settings of each upstream that gets a listener of its own, as the configuration file spells them. */
   readonly upstreams: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
-  /** Further listeners, by a name under which `port` knows them, with the settings of each. */
+  /** Further listeners, by a name under which `port` knows them, with the settings of each; those of an upstream's own go by its name. */
   readonly listeners?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Where its listeners listen; on loopback alone when left out. */
   readonly listen?: string;
@@ -37,7 +37,7 @@ export async function startGranary(
   options: GranaryOptions,
 ): Promise<GranaryProcess> {
   const scratch = await scratchDirectory(cleanup, "granary");
-  const names = [...Object.keys(options.upstreams), ...Object.keys(options.listeners ?? {})];
+  const names = Object.keys({ ...options.upstreams, ...options.listeners });
   const [adminPort = 0, ...ports] = await freePorts(names.length + 1);
   const portOf = new Map(names.map((name, index) => [name, ports[index] ?? 0]));
   const config = join(scratch, "granary.yaml");
