@@ -4,7 +4,7 @@
  */
 
 import { createHash } from "node:crypto";
-import { type GranaryProcess, startGranary } from "../../e2e/support/granary-process.ts";
+import { type GranaryOptions, type GranaryProcess, startGranary } from "../../e2e/support/granary-process.ts";
 import { type FakeRegistry, startFakeRegistry } from "../fake-registry.ts";
 import { putBehind } from "../slow-line/publish.ts";
 import { type LineSettings, SlowLine } from "../slow-line.ts";
@@ -77,8 +77,12 @@ export class FleetWorld {
     );
   }
 
-  /** Starts a node; `changes` go over its section `fleet`. */
-  async node(name: string, changes: Readonly<Record<string, unknown>> = {}): Promise<GranaryProcess> {
+  /** Starts a node; `changes` go over its section `fleet`, `options` over the rest: without them it knows the fake registry alone. */
+  async node(
+    name: string,
+    changes: Readonly<Record<string, unknown>> = {},
+    options: Partial<GranaryOptions> = {},
+  ): Promise<GranaryProcess> {
     const fleet = {
       node: name,
       database: "$" + "{FLEET_DATABASE}",
@@ -89,8 +93,10 @@ export class FleetWorld {
     const granary = await startGranary(this.#cleanup, {
       upstreams: { [UPSTREAM]: { endpoints: [this.fake.url], internal: true } },
       admin: {},
-      sections: { fleet },
+      ...options,
+      sections: { fleet, ...options.sections },
       env: {
+        ...options.env,
         FLEET_DATABASE: this.#database,
         FLEET_STORE_KEY: this.store.keys.secretKey,
         FLEET_SECRET: SECRET,
