@@ -118,7 +118,14 @@ describeWith(PROGRAMS, "real clients of a fleet behind a load balancer", () => {
         .filter((line) => /"level":"(?:warn|error)"/.test(line))
         .map((line) => `${name}: ${line}`),
     );
-    return [...sent.map((facts) => facts.join(" ")), ...complaints].join("\n");
+    const asked = ollama
+      .matching({ origin: "cdn", method: "GET" })
+      .filter(({ bytesSent }) => bytesSent > 100_000)
+      .map(
+        ({ range, bytesSent, startedAt, connection }) =>
+          `${range} ${bytesSent} ${startedAt % 100000} ${connection}`,
+      );
+    return [...sent.map((facts) => facts.join(" ")), ...complaints, ...asked].join("\n");
   }
 
   /** All forty, cold; `how` says whether a client may be started again where its node was killed, as its user would. */

@@ -45,13 +45,14 @@ export class FleetWorld {
     this.#cleanup = cleanup;
   }
 
-  /** `startStore`: which object store; SeaweedFS when left out. To be ended by `end`. */
+  /** `startStore`: which object store; SeaweedFS when left out. `settings` are the database server's. To be ended by `end`. */
   static async begin(
     line: Partial<LineSettings> = {},
     startStore: () => Promise<S3Server> = startSeaweedFs,
+    settings: Readonly<Record<string, string>> = {},
   ): Promise<FleetWorld> {
     const cleanup = new AsyncDisposableStack();
-    const [postgres, store] = await Promise.all([TestPostgres.begin(), startStore()]);
+    const [postgres, store] = await Promise.all([TestPostgres.begin(settings), startStore()]);
     cleanup.defer(() => postgres.end());
     cleanup.defer(() => store.end());
     const fake = await startFakeRegistry({ mode: "plain" });

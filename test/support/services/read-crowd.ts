@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { runCommand } from "../../e2e/support/run-command.ts";
 
 export type CrowdAsk = {
-  /** Where the blob is; a reader begins at one of them, and comes back at the next. */
+  /** Where the blob is: at the first, and for a reader that has to come back at the next. */
   readonly urls: readonly string[];
   readonly digest: string;
   /** Bytes. */

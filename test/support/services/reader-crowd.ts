@@ -31,7 +31,7 @@ async function read(index: number): Promise<ReaderReport> {
     if (performance.now() - begun > ask.mostMs)
       throw new Error(`reader ${index} has ${report.bytes} of ${ask.size} bytes after ${ask.mostMs} ms`);
     if (turn > 0) await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
-    const isWhole = await readOnce(ask.urls[(index + turn) % ask.urls.length] ?? "", report.bytes, take);
+    const isWhole = await readOnce(ask.urls[turn % ask.urls.length] ?? "", report.bytes, take);
     if (!isWhole) report.returns += 1;
   }
   if (hash !== undefined && `sha256:${hash.digest("hex")}` !== ask.digest)
