@@ -7,7 +7,7 @@ import type { FleetSettings } from "./config/settings.ts";
 import { type SharedMetadata, sharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
-import { openDatabase } from "./fleet/postgres/connection.ts";
+import { openFleetDatabase } from "./fleet/postgres/connection.ts";
 import { postgresKnowledge } from "./fleet/postgres/knowledge/postgres-knowledge.ts";
 import { PostgresLeaseRows } from "./fleet/postgres/lease-rows.ts";
 import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
@@ -61,7 +61,7 @@ export async function openFleet({
   try {
     const bucket = await openS3Bucket(settings.bucket, { clock, log });
     closing.push(() => bucket.close());
-    const database = await openDatabase(settings.database, { log, clock });
+    const database = await openFleetDatabase(settings.database, { log, clock });
     closing.push(() => database.close());
     const { node, internal } = settings;
     const peers = new Peers({ clock, secret: internal.secret, tls: internal.tls });

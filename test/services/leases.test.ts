@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import { expect, onTestFinished, test } from "vitest";
 import type { Lease } from "../../src/fleet/fleet.ts";
 import { NodeFleet } from "../../src/fleet/leases/node-fleet.ts";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
 import { PostgresLeaseRows } from "../../src/fleet/postgres/lease-rows.ts";
 import { systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
@@ -17,7 +17,7 @@ const LIFETIME_MS = 4_000;
 /** Nodes that share the connections of one database; each beats for itself. */
 async function nodesAt(address: string, names: readonly string[], mostConnections = 4): Promise<NodeFleet[]> {
   const options = { log: silentLog, clock: systemClock };
-  const database = await openDatabase(address, { ...options, mostConnections });
+  const database = await openFleetDatabase(address, { ...options, mostConnections });
   onTestFinished(() => database.close());
   const nodes = names.map((node) => {
     const about = { address: `http://${node}`, zone: undefined, version: "1" };

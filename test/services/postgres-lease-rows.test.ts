@@ -1,6 +1,6 @@
 /** Shows that leases in PostgreSQL keep their contract, and what only a database that many ask at once can show. */
 import { expect, onTestFinished, test } from "vitest";
-import { openDatabase } from "../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
 import type { FleetDatabase } from "../../src/fleet/postgres/fleet-database.ts";
 import { PostgresLeaseRows } from "../../src/fleet/postgres/lease-rows.ts";
 import { systemClock } from "../../src/observe/clock.ts";
@@ -12,7 +12,7 @@ import { serverOfFile } from "../support/services/server-of-file.ts";
 const server = serverOfFile();
 
 async function opened(address: string, mostConnections = 4): Promise<FleetDatabase> {
-  const database = await openDatabase(address, { log: silentLog, clock: systemClock, mostConnections });
+  const database = await openFleetDatabase(address, { log: silentLog, clock: systemClock, mostConnections });
   onTestFinished(() => database.close());
   return database;
 }

@@ -4,7 +4,7 @@
  */
 import type { Beat, HeardBeat, LeaseRows } from "../../../src/fleet/leases/lease-rows.ts";
 import { NodeFleet } from "../../../src/fleet/leases/node-fleet.ts";
-import { openDatabase } from "../../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../../src/fleet/postgres/connection.ts";
 import type { FleetDatabase } from "../../../src/fleet/postgres/fleet-database.ts";
 import { PostgresLeaseRows } from "../../../src/fleet/postgres/lease-rows.ts";
 import { systemClock } from "../../../src/observe/clock.ts";
@@ -27,7 +27,7 @@ export const fleetHeartbeats: Measurement = {
     const server = await TestPostgres.begin();
     try {
       const options = { log: silentLog, clock: systemClock, mostConnections: CONNECTIONS };
-      const database = await openDatabase(await server.createDatabase(), options);
+      const database = await openFleetDatabase(await server.createDatabase(), options);
       const rows = [...(await measureFleet(bench, database)), ...(await measureMost(bench, database))];
       await database.close();
       return rows;

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { isGranaryError } from "../../../src/errors.ts";
 import { NodeFleet } from "../../../src/fleet/leases/node-fleet.ts";
-import { openDatabase } from "../../../src/fleet/postgres/connection.ts";
+import { openFleetDatabase } from "../../../src/fleet/postgres/connection.ts";
 import { PostgresLeaseRows } from "../../../src/fleet/postgres/lease-rows.ts";
 import { foregroundClock } from "../../../src/observe/clock.ts";
 import { createLog } from "../../../src/observe/log.ts";
@@ -16,7 +16,7 @@ const OBJECT = { digest: parseDigest(`sha256:${"c".repeat(64)}`), size: 1, objec
 
 const clock = foregroundClock;
 const log = createLog({ level: "warn", format: "json" }, process.stderr);
-const database = await openDatabase(address, { log, clock });
+const database = await openFleetDatabase(address, { log, clock });
 const fleet = new NodeFleet({
   ...{ node, clock, log, rows: new PostgresLeaseRows(database) },
   ...{ address: `http://${node}`, zone: undefined, version: "1" },
