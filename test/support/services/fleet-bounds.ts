@@ -14,14 +14,9 @@ const UPLOADERS = 4;
 const IN_FLIGHT = 2 * MIB;
 
 /**
- * G3: the blob itself. A lane that stands in the way of a reader on a machine that is late may be cut, and loses what is under way on its connection:
- * that is the fill's matter, and no second transfer.
+ * What upstream may have sent of a blob of `size` bytes. G3: without a loss, the blob itself; a lane that stands in the way of a reader on a machine
+ * that is late may be cut, and loses what is under way on its connection. G4: with every loss, a part of each lane and each uploader.
  */
-export function mostWithoutLoss(size: number): number {
-  return 1.05 * size;
-}
-
-/** G4: after one loss, what upstream may have sent of a blob. */
-export function mostAfterLoss(size: number, lanes: number): number {
-  return size + (lanes + UPLOADERS) * partSizeOf(size) + lanes * IN_FLIGHT;
+export function mostSent(size: number, lanes: number, losses: number): number {
+  return 1.05 * size + losses * ((lanes + UPLOADERS) * partSizeOf(size) + lanes * IN_FLIGHT);
 }

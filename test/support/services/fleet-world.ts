@@ -29,9 +29,12 @@ export const LANES = 2;
 /** Where a node runs: on which address, and by which command (in a network of its own). */
 export type NodePlace = { readonly address: string; readonly command: readonly string[] };
 
-export type FleetNode = GranaryProcess & {
-  /** Its own line to the database. */
-  readonly database: SlowLine;
+export type NodeOptions = {
+  /** Over its section `fleet`. */
+  readonly changes?: Readonly<Record<string, unknown>>;
+  /** Its own line to the database, to be cut. The busy process of the test carries it: heartbeats come late by that. */
+  readonly databaseLine?: SlowLine;
+  readonly place?: NodePlace;
 };
 
 type Parts = Pick<FleetWorld, "postgres" | "store" | "fake" | "line" | "database" | "bucket">;
@@ -44,7 +47,7 @@ export class FleetWorld {
   /** Its address, for an administrator. */
   readonly database: string;
   readonly bucket: BucketSettings;
-  readonly nodes = new Map<string, FleetNode>();
+  readonly nodes = new Map<string, GranaryProcess>();
   readonly #cleanup: AsyncDisposableStack;
   readonly #host: string;
   readonly #refusals: string[] = [];
@@ -83,15 +86,9 @@ export class FleetWorld {
     return new FleetWorld({ postgres, store, fake, line: slow, database, bucket }, host, cleanup);
   }
 
-  /** Starts a node; `changes` go over its section `fleet`. */
-  async node(
-    name: string,
-    changes: Readonly<Record<string, unknown>> = {},
-    { address, command }: NodePlace = { address: LOOPBACK, command: [] },
-  ): Promise<FleetNode> {
-    const database = new SlowLine();
-    this.#cleanup.defer(() => database.close());
-    const front = await database.front({ host: LOOPBACK, port: this.postgres.port }, { host: this.#host });
+  async node(name: string, options: NodeOptions = {}): Promise<GranaryProcess> {
+    const { changes, databaseLine, place = { address: LOOPBACK, command: [] } } = options;
+    const { address, command } = place;
     const fleet = {
       node: name,
       database: "$" + "{FLEET_DATABASE}",
@@ -107,14 +104,13 @@ export class FleetWorld {
       command,
       sections: { fleet },
       env: {
-        FLEET_DATABASE: this.database.replace(/@[^/]+/, `@${front.host}:${front.port}`),
+        FLEET_DATABASE: await this.#databaseBy(databaseLine),
         FLEET_STORE_KEY: this.store.keys.secretKey,
         FLEET_SECRET: SECRET,
       },
     });
-    const node = Object.assign(granary, { database });
-    this.nodes.set(name, node);
-    return node;
+    this.nodes.set(name, granary);
+    return granary;
   }
 
   blob(seed: number, size: number): FleetBlob {
@@ -147,6 +143,15 @@ export class FleetWorld {
       await new Promise((resolve) => setTimeout(resolve, 10));
   }
 
+  /**
+   * How often nodes had to let go of what they brought. On a machine that stands still for seconds that happens by itself, and costs what it costs on
+   * purpose.
+   */
+  get losses(): number {
+    const logs = [...this.nodes.values()].map(({ wholeLog }) => wholeLog);
+    return logs.reduce((sum, log) => sum + log.split("this node has lost its leases").length - 1, 0);
+  }
+
   /** All rows of one statement on the fleet's database. */
   async sql(text: string): Promise<readonly Record<string, unknown>[]> {
     return await this.postgres.ask(this.database, text);
@@ -175,11 +180,23 @@ export class FleetWorld {
   /** Throws when a node has told a secret. */
   async end(): Promise<void> {
     await this.#cleanup.disposeAsync();
+    for (const [n, node] of this.nodes)
+      (await import("node:fs")).appendFileSync(
+        "/tmp/wt-fail-nodes.log",
+        `=== ${new Date().toISOString()} ${n}\n${node.wholeLog}\n`,
+      );
     const secrets = ["X-Amz-Signature", SECRET, this.store.keys.secretKey, ...this.postgres.secrets];
     const told = [...[...this.nodes.values()].map(({ wholeLog }) => wholeLog), ...this.#refusals];
     for (const text of told)
       for (const secret of secrets)
         if (text.includes(secret)) throw new Error(`a node has told ${secret}: ${text.slice(-4000)}`);
+  }
+
+  async #databaseBy(line: SlowLine | undefined): Promise<string> {
+    if (line === undefined) return this.database;
+    this.#cleanup.defer(() => line.close());
+    const front = await line.front({ host: LOOPBACK, port: this.postgres.port }, { host: this.#host });
+    return this.database.replace(/@[^/]+/, `@${front.host}:${front.port}`);
   }
 
   async #bucketSection(): Promise<Readonly<Record<string, unknown>>> {
