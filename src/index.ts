@@ -85,6 +85,8 @@ export type { WarmSetting } from "./config/sections/warm.ts";
 export type {
   AdminSettings,
   ClientSettings,
+  FleetSettings,
+  InternalSettings,
   ListenerFiles,
   ListenerSettings,
   LogSettings,
@@ -93,6 +95,7 @@ export type {
   UpstreamSettings,
 } from "./config/settings.ts";
 export type { Environment } from "./environment.ts";
+export type { BucketSettings } from "./fleet/s3/bucket-settings.ts";
 export { type Clock, systemClock, type Timer } from "./observe/clock.ts";
 export { createLog, type Log, type LogOptions, silentLog } from "./observe/log.ts";
 export { createMetrics, type Metrics } from "./observe/metrics.ts";

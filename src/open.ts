@@ -155,7 +155,7 @@ async function start(
   { env, isAtRest = false }: { readonly env: Environment; readonly isAtRest?: boolean },
 ): Promise<BegunLater> {
   const logins = createLogins({ env, clock: observers.clock });
-  const { contents, rules, sightings, bound } = database;
+  const { bound } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const line = new Bandwidth(observers.clock);
   const upstreams = new OpenedUpstreams((configured) => {
@@ -173,7 +173,7 @@ async function start(
   const spool = openSpool(layout);
   const blobs = openDiskBlobs(layout);
   const fleet = isAtRest ? undefined : await fleetOf(settings, database, blobs, observers);
-  const metadata = fleet?.metadata ?? database.metadata;
+  const { metadata, contents, rules, sightings } = fleet ?? database;
   try {
     const mirror = await startMirror({
       fleet: fleet?.part,
@@ -197,6 +197,10 @@ async function start(
       settings.bandwidth ?? {},
     );
     await bandwidth.open();
+    fleet?.begin(mirror, async () => {
+      await mirror.rereadRules();
+      await bandwidth.open();
+    });
     const tasks = new OpenedTasks({
       ...{ ...observers, rows: database.jobs, mirror, events: records.events },
       ...{ contents, removals: mirror.contents, isAtRest, upstreams: () => upstreams.current },
@@ -257,7 +261,7 @@ async function start(
 /** What only a fleet needs is loaded only where there is one. */
 async function fleetOf(
   { fleet: settings }: Settings,
-  { metadata: local }: Database,
+  local: Database,
   blobs: BlobStore,
   observers: Observers,
 ): Promise<OpenedFleet | undefined> {

@@ -4,41 +4,65 @@
  */
 import { hostname } from "node:os";
 import type { FleetSettings } from "./config/settings.ts";
+import { isGranaryError } from "./errors.ts";
+import type { Bucket } from "./fleet/bucket.ts";
+import { blobLease, type Fleet } from "./fleet/fleet.ts";
+import { actOnNews } from "./fleet/knowledge/fleet-news.ts";
+import { LateUses } from "./fleet/knowledge/late-uses.ts";
+import { sharedContents } from "./fleet/knowledge/shared-contents.ts";
 import { type SharedMetadata, sharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
+import { sharedRules } from "./fleet/knowledge/shared-rules.ts";
+import { sharedSightings } from "./fleet/knowledge/shared-sightings.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
+import { postgresBucketRows } from "./fleet/postgres/bucket-rows.ts";
 import { openFleetDatabase } from "./fleet/postgres/connection.ts";
+import { fleetRemoval } from "./fleet/postgres/contents/content-removal.ts";
+import { fleetContents } from "./fleet/postgres/contents/content-rows.ts";
+import { recordManifestUses } from "./fleet/postgres/contents/manifest-uses.ts";
+import { fleetRules } from "./fleet/postgres/contents/rule-rows.ts";
+import { fleetSightings } from "./fleet/postgres/contents/sighting-rows.ts";
+import type { FleetDatabase } from "./fleet/postgres/fleet-database.ts";
+import { PostgresJournal } from "./fleet/postgres/journal.ts";
 import { postgresKnowledge } from "./fleet/postgres/knowledge/postgres-knowledge.ts";
 import { PostgresLeaseRows } from "./fleet/postgres/lease-rows.ts";
 import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
 import { FleetTransfers } from "./fleet/transfers/fleet-transfers.ts";
 import { ShareStored } from "./fleet/transfers/share-stored.ts";
 import { FleetTurns } from "./fleet/turns.ts";
-import { listenInternally } from "./http/internal/internal-listener.ts";
-import type { KnowledgeCopies, Metadata } from "./metadata/metadata.ts";
-import type { FleetPart } from "./mirror/mirror-parts.ts";
+import { FleetUpkeep } from "./fleet/upkeep/fleet-upkeep.ts";
+import { type InternalListener, listenInternally } from "./http/internal/internal-listener.ts";
+import type { Database } from "./metadata/database.ts";
+import type { FleetPart, StartedMirror } from "./mirror/mirror-parts.ts";
 import { Episodes } from "./observe/episodes.ts";
 import type { Observers } from "./observe/observers.ts";
+import type { Digest } from "./oci/digest.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { version } from "./version.ts";
 import { within } from "./waiting/deadline.ts";
+import { regularly } from "./waiting/regularly.ts";
 import { Semaphore } from "./waiting/semaphore.ts";
 
 /** Parts of 8 MiB and more that are in memory on their way to the bucket at one moment. */
 const UPLOADS_AT_ONCE = 4;
+/** For leases, and for everything else: four for each node in all. */
+const CONNECTIONS = 2;
+const MINUTE_MS = 60_000;
 
 export type FleetOptions = Observers & {
   readonly settings: FleetSettings;
   /** What this node knows by itself; the caller closes it. */
-  readonly local: Metadata & KnowledgeCopies;
+  readonly local: Pick<Database, "metadata" | "contents" | "rules" | "sightings">;
   readonly blobs: BlobStore;
 };
 
-export type OpenedFleet = {
+export type OpenedFleet = Pick<Database, "contents" | "rules" | "sightings"> & {
   readonly metadata: SharedMetadata;
   readonly part: FleetPart;
   readonly fleet: NodeFleet;
   readonly transfers: FleetTransfers;
+  /** Begins what this node does for all, and what it does when others tell news. `rereadRules`: those of the Mirror, and all others. */
+  begin(mirror: StartedMirror, rereadRules: () => Promise<void>): void;
   /** After the Mirror was closed: waits up to `deadlineMs` for what is on its way to the bucket. Idempotent. */
   close(deadlineMs: number): Promise<void>;
 };
@@ -55,71 +79,170 @@ export async function openFleet({
 }: FleetOptions): Promise<OpenedFleet> {
   const { log, clock, metrics } = observers;
   const closing: (() => Promise<unknown>)[] = [];
-  const closeAll = async () => {
-    for (const close of closing.toReversed()) await close();
-  };
   try {
     const bucket = await openS3Bucket(settings.bucket, { clock, log });
     closing.push(() => bucket.close());
-    const database = await openFleetDatabase(settings.database, { log, clock });
+    const connect = () => openFleetDatabase(settings.database, { log, clock, mostConnections: CONNECTIONS });
+    const database = await connect();
     closing.push(() => database.close());
     const { node, internal } = settings;
     const peers = new Peers({ clock, secret: internal.secret, tls: internal.tls });
     closing.push(() => peers.close());
-    const knowledge = postgresKnowledge(database);
-    const metadata = sharedMetadata({ local, copies: local, shared: knowledge, log });
-    // The listener has to be there before the others hear of it, and what it gives out comes later.
-    let transfers: FleetTransfers | undefined;
-    const listener = await listenInternally(internal, {
-      ...observers,
-      node,
-      transfers: {
-        filling: async (...asked) => await transfers?.filling(...asked),
-        kept: async (...asked) => await transfers?.kept(...asked),
-        map: async (...asked) => await transfers?.map(...asked),
-      },
-    });
-    closing.push(() => listener.close());
-    const fleet = new NodeFleet({
-      ...{ node, clock, log, version },
-      zone: settings.zone,
-      address: addressOf(settings, listener.port),
-      rows: new PostgresLeaseRows(database),
-    });
+    const ahead = await listenAhead(settings, observers);
+    closing.push(() => ahead.listener.close());
+    // Connections of their own: no heartbeat waits behind a slow question.
+    const leases = new PostgresLeaseRows(await connect());
+    const address = addressOf(settings, ahead.listener.port);
+    const fleet = new NodeFleet({ node, clock, log, version, zone: settings.zone, address, rows: leases });
     closing.push(() => fleet.close());
-    const parts = {
-      ...{ fleet, bucket, peers, blobs, clock, log, metrics },
-      episodes: new Episodes(log, clock),
-      uploads: new Semaphore(UPLOADS_AT_ONCE),
-    };
+    const episodes = new Episodes(log, clock);
+    const uploads = new Semaphore(UPLOADS_AT_ONCE);
+    const parts = { fleet, bucket, peers, blobs, uploads, episodes, clock, log, metrics };
     const sharing = new ShareStored(parts);
-    const opened = new FleetTransfers(parts, (digest) => sharing.add(digest));
-    transfers = opened;
-    const stopHearing = fleet.onAnswering((isAnswering) => isAnswering && void metadata.flushShared());
+    const transfers = new FleetTransfers(parts, (digest) => sharing.add(digest));
+    ahead.serve(transfers);
+    const rows = postgresBucketRows(database, leases);
+    const journal = new PostgresJournal(database, fleet.process);
+    const uses = new LateUses(async (used) => {
+      await recordManifestUses(database, used);
+      await rows.touch([...used.keys()]);
+    });
+    const known = knownByAll(database, local, journal, { log, used: (used) => uses.add(used) });
+    const { metadata } = known;
+    closing.push(stopOf(fleet.onAnswering((isAnswering) => isAnswering && void metadata.flushShared())));
+    // What could not be read now is read with the next beat.
+    closing.push(stopOf(fleet.onBeat(() => void journal.read().catch(() => undefined))));
     await fleet.start();
-    log.info({ node, address: addressOf(settings, listener.port) }, `this is node ${node} of a fleet`);
+    log.info({ node, address }, `this is node ${node} of a fleet`);
+    const begin: OpenedFleet["begin"] = (mirror, rereadRules) => {
+      const left = (leaving: Parameters<typeof mirror.contents.leftElsewhere>[0]) =>
+        mirror.contents.leftElsewhere(leaving, local.contents);
+      closing.push(stopOf(actOnNews(journal, { left, rules: rereadRules }, log)));
+      const upkeep = new FleetUpkeep({
+        ...{ bucket, rows, fleet, clock, log },
+        isKept: (digest) => mirror.keeps(digest),
+        maxSize: settings.bucket.maxSize ?? Number.POSITIVE_INFINITY,
+        leaving: fleetRemoval(database),
+        prune: async () => {
+          await journal.prune();
+          await leases.clearOld();
+        },
+      });
+      closing.push(regularly(clock, MINUTE_MS, () => upkeep.round()));
+      closing.push(regularly(clock, MINUTE_MS, () => uses.flush().catch(() => undefined)));
+      closing.push(regularly(clock, SWEEP_MS, () => shareAll(local, rows, sharing)));
+    };
     let closed: Promise<void> | undefined;
+    const close = async (deadlineMs: number) => {
+      await within(Promise.all([transfers.close(), sharing.close()]), deadlineMs, clock);
+      await closeAll(closing);
+    };
     return {
-      ...{ metadata, fleet, transfers: opened },
+      ...known,
+      ...{ fleet, transfers, begin },
       part: {
-        follower: opened,
-        origin: (key, own) => opened.origin(key, own),
-        turns: new FleetTurns(fleet, clock),
-        serve: (fills) => opened.serve(fills),
+        ...partOf(transfers, fleet, observers),
+        ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),
       },
       close: (deadlineMs) => {
-        closed ??= (async () => {
-          stopHearing();
-          await within(Promise.all([opened.close(), sharing.close()]), deadlineMs, clock);
-          await closeAll();
-        })();
+        closed ??= close(deadlineMs);
         return closed;
       },
     };
   } catch (error) {
-    await closeAll();
+    await closeAll(closing);
     throw error;
   }
+}
+
+/** How often the disk is looked through for blobs that the bucket does not have. */
+const SWEEP_MS = 3_600_000;
+const PAGE = 500;
+
+/** Blobs that came here without the fleet: before this was a node of one, while the others could not be asked, or by an import. */
+async function shareAll(
+  { metadata }: FleetOptions["local"],
+  rows: ReturnType<typeof postgresBucketRows>,
+  sharing: ShareStored,
+): Promise<void> {
+  let after = "";
+  for (;;) {
+    const page = await metadata.blobsAfter(after, PAGE).catch(() => []);
+    const digests: readonly Digest[] = page.map(({ digest }) => digest);
+    const missing = await rows.missing(digests).catch(() => []);
+    for (const digest of missing) sharing.add(digest);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    after = last.digest;
+  }
+}
+
+/** What all nodes know, each kind over this node's own. */
+function knownByAll(
+  database: FleetDatabase,
+  local: FleetOptions["local"],
+  journal: PostgresJournal,
+  { log, used }: Pick<Observers, "log"> & { readonly used: (uses: ReadonlyMap<Digest, number>) => void },
+) {
+  const shared = { ...fleetContents(database), ...fleetRemoval(database) };
+  return {
+    metadata: sharedMetadata({
+      ...{ local: local.metadata, copies: local.metadata, log, used },
+      shared: postgresKnowledge(database),
+    }),
+    contents: sharedContents({ local: local.contents, shared, journal }),
+    rules: sharedRules({ local: local.rules, shared: fleetRules(database), journal }),
+    sightings: sharedSightings(local.sightings, fleetSightings(database)),
+  };
+}
+
+function partOf(transfers: FleetTransfers, fleet: Fleet, { clock }: Observers): FleetPart {
+  return {
+    follower: transfers,
+    origin: (key, own) => transfers.origin(key, own),
+    turns: new FleetTurns(fleet, clock),
+    serve: (fills) => transfers.serve(fills),
+  };
+}
+
+/** Longer than that no address lives, whatever the settings say: the bucket's grace is counted from it. */
+const LONGEST_ADDRESS_MS = 10 * MINUTE_MS;
+
+/** Signed addresses of what is stored. While the fleet cannot be asked there are none, and clients are served from here. */
+function addressesOf({ fleet, bucket }: { readonly fleet: Fleet; readonly bucket: Bucket }, forMs: number) {
+  return async (digest: Digest): Promise<string | undefined> => {
+    try {
+      const standing = await fleet.resolve(digest, blobLease("", digest));
+      if (standing.is !== "stored") return undefined;
+      return (await bucket.sign(standing.object.objectKey, Math.min(forMs, LONGEST_ADDRESS_MS))).url;
+    } catch (error) {
+      if (isGranaryError(error, "fleet-unavailable")) return undefined;
+      throw error;
+    }
+  };
+}
+
+/** The listener has to be there before the others hear of it; what it gives out comes later. */
+async function listenAhead(
+  { internal, node }: FleetSettings,
+  observers: Observers,
+): Promise<{ readonly listener: InternalListener; serve(transfers: FleetTransfers): void }> {
+  let transfers: FleetTransfers | undefined;
+  const listener = await listenInternally(internal, {
+    ...observers,
+    node,
+    transfers: {
+      filling: async (...asked) => await transfers?.filling(...asked),
+      kept: async (...asked) => await transfers?.kept(...asked),
+      map: async (...asked) => await transfers?.map(...asked),
+    },
+  });
+  return {
+    listener,
+    serve: (made) => {
+      transfers = made;
+    },
+  };
 }
 
 /** How the other nodes reach the internal listener. */
@@ -128,4 +251,13 @@ function addressOf({ internal }: FleetSettings, port: number): string {
   const named = internal.address ?? hostname();
   const hasPort = /:\d+$/.test(named) && (!named.includes("::") || named.startsWith("["));
   return `${scheme}://${hasPort ? named : `${named}:${port}`}`;
+}
+
+function stopOf(stop: () => void): () => Promise<void> {
+  return async () => stop();
+}
+
+/** The last one first. */
+async function closeAll(closing: readonly (() => Promise<unknown>)[]): Promise<void> {
+  for (const close of closing.toReversed()) await close();
 }

@@ -2,6 +2,7 @@
  * Owns Settings: everything a process needs to know before it starts, parsed, checked and with defaults filled in.
  * Plain data; no file, no environment and no text form of a number is left in it.
  */
+import type { BucketSettings } from "../fleet/s3/bucket-settings.ts";
 import type { Login } from "../oci/credentials.ts";
 import type { RecordSettings } from "../records/retention.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
@@ -74,22 +75,13 @@ export type FleetSettings = {
   readonly zone: string | undefined;
   /** Address of the PostgreSQL database, with its login: a secret. */
   readonly database: string;
-  readonly bucket: BucketSettings;
+  readonly bucket: BucketSettings & {
+    /** Bytes that the bucket may hold; no limit when left out. */
+    readonly maxSize?: number;
+  };
   readonly internal: InternalSettings;
   /** For how long a client of a public repository is sent to the bucket by a signed address, ms; 0: never. */
   readonly redirectMs: number;
-};
-
-export type BucketSettings = {
-  /** undefined: Amazon's own, by region. */
-  readonly endpoint: string | undefined;
-  readonly region: string;
-  readonly name: string;
-  /** Before every key: "" or a text that ends with "/". */
-  readonly prefix: string;
-  /** undefined: from the environment, a shared profile or the machine's role, as the AWS SDK finds them. */
-  readonly keys: { readonly accessKey: string; readonly secretKey: string } | undefined;
-  readonly pathStyle: boolean;
 };
 
 /** The listener by which nodes read from each other. */

@@ -7,7 +7,7 @@
 import type { ByteRange } from "../bytes/byte-range.ts";
 
 /** One part of an upload that is not complete yet. `number` counts from 1. */
-export type Part = {
+export type UploadPart = {
   readonly number: number;
   readonly etag: string;
   /** Bytes. */
@@ -49,14 +49,14 @@ export interface Bucket {
   /** Begins an upload in parts; its id. */
   begin(key: string): Promise<string>;
   /** undefined when there is no such upload any more: it was completed or aborted by somebody else, which ends this one's work. */
-  putPart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part | undefined>;
+  putPart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<UploadPart | undefined>;
   /** What was uploaded so far, in order; undefined when there is no such upload any more. */
-  parts(key: string, uploadId: string): Promise<readonly Part[] | undefined>;
+  parts(key: string, uploadId: string): Promise<readonly UploadPart[] | undefined>;
   /**
    * Makes an object of exactly these parts, in order. False when there is no such upload any more; true all the same where an object of their size
    * is there, because the answer to an earlier try may have been lost.
    */
-  complete(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean>;
+  complete(key: string, uploadId: string, parts: readonly UploadPart[]): Promise<boolean>;
   /** Absent is fine. */
   abort(key: string, uploadId: string): Promise<void>;
   /** Absent ones are fine. */

@@ -23,12 +23,12 @@ export type TurnOf<T> = {
 };
 
 /** Who asks an upstream, among those who share what they learn. */
-export interface Turns {
+export interface SharedTurns {
   /** Rejects as `ask` and `look` do. */
   one<T>(turn: TurnOf<T>): Promise<T>;
 }
 
-export class FleetTurns implements Turns {
+export class FleetTurns implements SharedTurns {
   readonly #fleet: Pick<Fleet, "acquire">;
   readonly #clock: Clock;
 

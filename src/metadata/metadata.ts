@@ -108,7 +108,7 @@ export type ImportRecord = {
 };
 
 /** What the disk of this node holds, and when it was used. */
-export interface BlobCatalog {
+interface BlobCatalog {
   /** A blob is on disk. Recording it again replaces what was known of it. */
   recordBlob(blob: BlobRecord): Promise<void>;
   /** All of them in one transaction. Absent is fine. */

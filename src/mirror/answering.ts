@@ -140,7 +140,7 @@ async function leaving<T>(asked: Promise<T>, leave: (answer: T) => void): Promis
 function blobAnswers(
   { blobs, links, cooldown }: AnsweringParts,
   answerer: Answerer,
-): Pick<Mirror, "blob" | "statBlob"> {
+): Pick<Mirror, "blob" | "statBlob" | "blobAddress"> {
   const admitted = <T>(target: BlobTarget, run: () => Promise<T>): Promise<T> =>
     cooldown.isCooling(target.upstream) ? admitBlob(links, target).then(run) : run();
   return {
@@ -152,6 +152,13 @@ function blobAnswers(
       };
       return answerer.answer(target, asker, question, releasingBoth);
     },
+    ...(blobs.hasAddresses && {
+      blobAddress: (target: BlobTarget, asker: Asker) =>
+        answerer.answer(target, asker, {
+          run: (client) => admitted(target, () => blobs.address(client, target)),
+          digest: () => target.digest,
+        }),
+    }),
     statBlob: (target, asker) =>
       answerer.answer(target, asker, {
         run: (client) => admitted(target, () => blobs.stat(client, target)),

@@ -1,7 +1,7 @@
 /** Owns what a Mirror is made of, and what there is once it runs. Types only: start-mirror.ts puts the one together into the other. */
 import type { FillFollower } from "../fill/fill-ask.ts";
 import type { Fills } from "../fill/fills.ts";
-import type { Turns } from "../fleet/turns.ts";
+import type { SharedTurns } from "../fleet/turns.ts";
 import type { ContentRemoval } from "../metadata/content-removal.ts";
 import type { ContentRows } from "../metadata/content-rows.ts";
 import type { DatabaseBound } from "../metadata/database-bound.ts";
@@ -12,6 +12,7 @@ import type { Clock } from "../observe/clock.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
 import type { Platform } from "../oci/descriptor.ts";
+import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
 import type { Records } from "../records/records.ts";
 import type { NamePattern } from "../routing/name-pattern.ts";
@@ -32,7 +33,9 @@ export type FleetPart = {
   readonly follower: FillFollower;
   /** The blob, from wherever the fleet has it; `own` is its upstream's. */
   readonly origin: (key: PartialKey, own: Origin) => Origin;
-  readonly turns: Turns;
+  readonly turns: SharedTurns;
+  /** See Blobs; left out where no client is redirected. */
+  readonly addressOf?: ((digest: Digest) => Promise<string | undefined>) | undefined;
   /** The fills of this Mirror. */
   readonly serve: (fills: Pick<Fills, "find">) => void;
 };
@@ -89,6 +92,10 @@ export type StartedMirror = Mirror &
     renewPassage(passage: PassagePart): void;
     readonly passage: PassageDesk;
     readonly contents: Contents;
+    /** Whether a keep rule, or a Cooldown, keeps what the digest belongs to. */
+    keeps(digest: Digest): Promise<boolean>;
+    /** Somebody else has changed the rules that were made by command: all of them are read again. Throws what their rows throw. */
+    rereadRules(): Promise<void>;
     /** Keep rules of the settings from now on. */
     renewKeep(patterns: readonly NamePattern[]): void;
   };

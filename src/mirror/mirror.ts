@@ -138,6 +138,11 @@ export interface Mirror {
   headManifest(target: ManifestTarget, ask: ManifestAsker): Promise<ManifestHeadAnswer>;
   /** A pinned, readable blob; the caller calls `blob.release()` whatever happens. */
   blob(target: BlobTarget, asker: Asker): Promise<FoundBlob>;
+  /**
+   * An address by which the client gets the blob without its bytes passing here, for a GET that is to be redirected; undefined where it is to be
+   * served from here. It is a secret of this client. Only where a fleet redirects.
+   */
+  blobAddress?(target: BlobTarget, asker: Asker): Promise<string | undefined>;
   /** Size without any body transfer; undefined where nobody states it. */
   statBlob(
     target: BlobTarget,

@@ -156,6 +156,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   const shared = parts.fleet?.origin;
   const blobs = new Blobs({
     ...{ sound, fills, space, links, pins, uses, clock, log, metrics, random, events, shared },
+    addressOf: parts.fleet?.addressOf,
   });
   const room = new BodyRoom(LIST_MEMORY, clock);
   const tagLists = new TagLists(metadata, clock, room);
@@ -280,6 +281,12 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       expire: (where) => manifests.expire(where),
     }),
     offline,
+    keeps: isKept,
+    rereadRules: async () => {
+      await keep.reread();
+      await passageRules.reread();
+      await offline.reread();
+    },
     contents,
     renewKeep: (patterns) => keep.renew(patterns),
     renewBudget: (next) => space.renewBudget(next),

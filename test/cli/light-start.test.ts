@@ -2,7 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { runGranary } from "../support/run-granary.ts";
+import { runGranary, startGranary } from "../support/run-granary.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
 /** What a command may load before it knows that it has work. */
@@ -45,13 +45,35 @@ test.each([
   expect(mode === undefined ? readdirSync(parent) : readdirSync(cache)).toEqual([]);
 });
 
+test("G14: a server alone loads nothing of a fleet, neither its packages nor its own files", async () => {
+  const directory = await tempDirectory();
+  const { nodeFlags, loaded } = await listing();
+  const args = ["serve", "--directory", directory, "--port", "0,0", "--host", "127.0.0.1", "--admin", "off"];
+  const { child, text, ended } = startGranary(args, { nodeFlags });
+  await expect.poll(text).toContain("listening on");
+  child.kill("SIGTERM");
+  await ended;
+  const files = loaded();
+  expect(files.some((file) => file.endsWith("/src/open.ts"))).toBe(true);
+  expect(files.filter((file) => /\/node_modules\/(postgres|@aws-sdk|@smithy)\//.test(file))).toEqual([]);
+  expect(
+    files.filter((file) => /\/src\/(opened-fleet|fleet\/[a-z0-9]+\/|http\/internal)/.test(file)),
+  ).toEqual([]);
+});
+
 async function packagesOf(args: readonly string[]) {
+  const { nodeFlags, loaded } = await listing();
+  const run = await runGranary(args, { nodeFlags });
+  const files = loaded();
+  const packages = files.flatMap((file) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
+  return { ...run, files, packages: [...new Set(packages)] };
+}
+
+/** Flags with which Node writes down what it loads. */
+async function listing() {
   const list = join(await tempDirectory(), "loaded");
   const hook = `import { registerHooks } from "node:module"; import { appendFileSync } from "node:fs";
     registerHooks({ load(url, context, next) { appendFileSync(${JSON.stringify(list)}, url + "\\n"); return next(url, context); } });`;
   const nodeFlags = ["--import", `data:text/javascript,${encodeURIComponent(hook)}`];
-  const run = await runGranary(args, { nodeFlags });
-  const files = readFileSync(list, "utf8").split("\n");
-  const packages = files.flatMap((file) => /\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1] ?? []);
-  return { ...run, files, packages: [...new Set(packages)] };
+  return { nodeFlags, loaded: () => readFileSync(list, "utf8").split("\n") };
 }

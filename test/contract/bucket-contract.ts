@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { describe, expect, onTestFinished, test } from "vitest";
 import type { ByteRange } from "../../src/bytes/byte-range.ts";
-import type { Bucket, Part } from "../../src/fleet/bucket.ts";
+import type { Bucket, UploadPart } from "../../src/fleet/bucket.ts";
 import { collect } from "../support/collect.ts";
 import { eventually } from "../support/patience.ts";
 import { patternBytes } from "../support/pattern.ts";
@@ -97,7 +97,7 @@ export function bucketContract(store: string, open: () => Promise<BucketUnderTes
       const whole = patternBytes(4, 0, 2 * PART + 1000);
       const uploadId = await bucket.begin(KEY);
       expect(await bucket.parts(KEY, uploadId)).toEqual([]);
-      const parts: Part[] = [];
+      const parts: UploadPart[] = [];
       for (const number of [3, 1, 2]) parts.push(await putPart(bucket, uploadId, number, whole));
       expect(await bucket.parts(KEY, uploadId)).toEqual(parts.toSorted((a, b) => a.number - b.number));
       expect(await bucket.head(KEY)).toBeUndefined();
@@ -275,8 +275,8 @@ export function bucketContract(store: string, open: () => Promise<BucketUnderTes
   });
 }
 
-/** Part `number` of a whole in parts of the smallest size. */
-async function putPart(bucket: Bucket, uploadId: string, number: number, whole: Buffer): Promise<Part> {
+/** UploadPart `number` of a whole in parts of the smallest size. */
+async function putPart(bucket: Bucket, uploadId: string, number: number, whole: Buffer): Promise<UploadPart> {
   const bytes = whole.subarray((number - 1) * PART, number * PART);
   const part = await bucket.putPart(KEY, uploadId, number, bytes);
   if (part === undefined) throw new Error(`The upload was not there for its part ${number}.`);

@@ -23,7 +23,7 @@ export function leaseRowsContract(backend: string, open: () => Promise<Opened>):
   const process = (node: string, incarnation = "1"): NodeProcess => ({ node, incarnation });
   const beat = (rows: LeaseRows, by: NodeProcess, lifetimeMs = LONG_MS, tidying?: Tidying) =>
     rows.beat({
-      ...{ ...by, lifetimeMs, tidying, zone: undefined },
+      ...{ ...by, lifetimeMs, tidying, isRenewal: false, zone: undefined },
       address: `http://${by.node}`,
       version: "1.0.0",
       told: { load: [1] },
@@ -56,6 +56,21 @@ export function leaseRowsContract(backend: string, open: () => Promise<Opened>):
       await expire();
       expect(await beat(rows, process("a", "2"))).toMatchObject({ was: "gone" });
       expect(await beat(rows, process("a", "1"))).toMatchObject({ was: "taken" });
+    });
+
+    test("that renew what is gone write nothing, each time", async () => {
+      const { rows, expire } = await open();
+      const about = { address: "a", zone: undefined, version: "1", told: {}, tidying: undefined };
+      const renew = (by = process("a")) =>
+        rows.beat({ ...about, ...by, lifetimeMs: LONG_MS, isRenewal: true });
+      for (let times = 0; times < 2; times++) expect(await renew()).toMatchObject({ was: "gone" });
+      expect(await rows.members()).toEqual([]);
+      await beat(rows, process("a"), SHORT_MS);
+      expect(await renew(process("a", "2"))).toMatchObject({ was: "taken" });
+      await expire();
+      expect(await renew()).toMatchObject({ was: "gone" });
+      await beat(rows, process("a"));
+      expect(await renew()).toMatchObject({ was: "live" });
     });
 
     test("are seen by people, in the order of names", async () => {

@@ -63,13 +63,16 @@ describe("the names", () => {
   });
 });
 
-describe("each invariant", () => {
+describe.each([
+  ["Invariants", "F", 18],
+  ["Invariants of a fleet", "G", 14],
+])("each of the %s", (section, letter, count) => {
   const held = () =>
-    sectionOf("Invariants")
+    sectionOf(section)
       .split(/^### /m)
       .slice(1)
       .map((text) => ({
-        name: /^F\d+/.exec(text)?.[0] ?? text,
+        name: new RegExp(`^${letter}\\d+`).exec(text)?.[0] ?? text,
         tests: [...text.matchAll(/^- `([^`]+)` "(.+)"$/gm)].map(([, file = "", title = ""]) => ({
           file,
           title,
@@ -77,7 +80,7 @@ describe("each invariant", () => {
       }));
 
   it("has a sentence, and tests that are there under the names that are told", async () => {
-    expect(held()).toHaveLength(18);
+    expect(held()).toHaveLength(count);
     for (const { name, tests } of held()) {
       expect(tests.length, name).toBeGreaterThan(0);
       for (const { file, title } of tests)

@@ -25,6 +25,7 @@ const WITHOUT_DEFAULT = [
   "bandwidth.upstreams.NAME",
   "fleet.bucket.accessKey",
   "fleet.bucket.endpoint",
+  "fleet.bucket.maxSize",
   "fleet.bucket.pathStyle",
   "fleet.bucket.secretKey",
   "fleet.bucket.secretKeyFile",

@@ -15,12 +15,16 @@ const server = serverOfFile();
 const LIFETIME_MS = 4_000;
 
 /** Nodes that share the connections of one database; each beats for itself. */
-async function nodesAt(address: string, names: readonly string[], mostConnections = 4): Promise<NodeFleet[]> {
+async function nodesAt(
+  address: string,
+  names: readonly string[],
+  lifetimeMs = LIFETIME_MS,
+): Promise<NodeFleet[]> {
   const options = { log: silentLog, clock: systemClock };
-  const database = await openFleetDatabase(address, { ...options, mostConnections });
+  const database = await openFleetDatabase(address, options);
   onTestFinished(() => database.close());
   const nodes = names.map((node) => {
-    const about = { address: `http://${node}`, zone: undefined, version: "1" };
+    const about = { address: `http://${node}`, zone: undefined, version: "1", lifetimeMs };
     return new NodeFleet({ ...options, ...about, node, rows: new PostgresLeaseRows(database) });
   });
   await Promise.all(nodes.map((node) => node.start()));
@@ -30,8 +34,8 @@ async function nodesAt(address: string, names: readonly string[], mostConnection
   return nodes;
 }
 
-async function nodeAt(address: string, name: string): Promise<NodeFleet> {
-  const [node] = await nodesAt(address, [name]);
+async function nodeAt(address: string, name: string, lifetimeMs = LIFETIME_MS): Promise<NodeFleet> {
+  const [node] = await nodesAt(address, [name], lifetimeMs);
   if (node === undefined) throw new Error("One name is one node.");
   return node;
 }
@@ -155,7 +159,7 @@ test("a database that is stopped ends the leases in time, and one that comes bac
 
 test("a database that was away for less than the lifetime ends nothing", async () => {
   const address = await server.current.createDatabase();
-  const node = await nodeAt(address, "a");
+  const node = await nodeAt(address, "a", 10 * LIFETIME_MS);
   const lease = await acquired(node, "key");
   const beats = { count: 0 };
   node.onBeat(() => {

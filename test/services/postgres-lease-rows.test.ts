@@ -35,7 +35,7 @@ leaseRowsContract("PostgreSQL", async () => {
 
 const beatOf = (node: string, lifetimeMs = 600_000) => ({
   ...{ node, incarnation: "1", address: node, version: "1", told: {} },
-  ...{ lifetimeMs, zone: undefined, tidying: undefined },
+  ...{ lifetimeMs, zone: undefined, tidying: undefined, isRenewal: false },
 });
 
 test("G1: of many who find the same dead holder at once one gets the lease, each time, and what was left", async () => {

@@ -25,9 +25,9 @@ import { firstDifference } from "./pattern.ts";
 import { type TempStore, tempStore } from "./temp-store.ts";
 import { upstreamOf } from "./upstream-of.ts";
 
-export const SECRET = "a secret of thirty-two characters";
+const SECRET = "a secret of thirty-two characters";
 
-export type FleetNode = {
+type FleetNode = {
   readonly name: string;
   readonly fills: Fills;
   readonly fleet: NodeFleet;
@@ -43,11 +43,12 @@ export type FleetNode = {
   cutOff(): Promise<void>;
 };
 
-export type TestBlob = { readonly seed: number; readonly size: number; readonly digest: Digest };
+type TestBlob = { readonly seed: number; readonly size: number; readonly digest: Digest };
 
 export type FleetNodes = {
   readonly fake: FakeRegistry;
   readonly bucket: MemoryBucket;
+  readonly secret: string;
   readonly shared: ReturnType<typeof memoryFleet>;
   /** Adds the pattern `seed` to the registry. */
   blob(seed: number, size: number): TestBlob;
@@ -63,7 +64,7 @@ export async function fleetNodes({ settings, policy }: Options = {}): Promise<Fl
   const bucket = new MemoryBucket(systemClock);
   const shared = memoryFleet({ clock: systemClock });
   return {
-    ...{ fake, bucket, shared },
+    ...{ fake, bucket, shared, secret: SECRET },
     blob: (seed, size) => ({ seed, size, digest: fake.addGeneratedBlob({ seed, size }) }),
     node: async (name, told) => {
       const clock = systemClock;

@@ -44,6 +44,23 @@ export class MemoryBucketRows implements BucketRows {
     }
   }
 
+  /** No repository is known here. */
+  async doomUnneeded(digests: readonly Digest[]): Promise<void> {
+    await this.doom(this.objects.filter(({ digest }) => digests.includes(digest)));
+  }
+
+  async missing(digests: readonly Digest[]): Promise<readonly Digest[]> {
+    return digests.filter((digest) => !this.#rows.has(digest));
+  }
+
+  async touch(digests: readonly Digest[]): Promise<void> {
+    await this.revive(digests);
+  }
+
+  async isEmpty(): Promise<boolean> {
+    return this.#rows.size === 0;
+  }
+
   async revive(digests: readonly Digest[]): Promise<void> {
     for (const digest of digests) {
       const row = this.#rows.get(digest);

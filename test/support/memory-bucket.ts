@@ -5,7 +5,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { type ByteRange, byteRange } from "../../src/bytes/byte-range.ts";
 import { GranaryError } from "../../src/errors.ts";
-import type { Bucket, ListedObject, ListedUpload, OpenedObject, Part } from "../../src/fleet/bucket.ts";
+import type { Bucket, ListedObject, ListedUpload, OpenedObject, UploadPart } from "../../src/fleet/bucket.ts";
 import { checkBucket } from "../../src/fleet/s3/check-bucket.ts";
 import type { Clock } from "../../src/observe/clock.ts";
 import { throwIfAborted } from "../../src/waiting/abort.ts";
@@ -16,7 +16,7 @@ type Held = { readonly bytes: Buffer; readonly changedAt: number };
 type RunningUpload = {
   readonly key: string;
   readonly begunAt: number;
-  readonly parts: Map<number, Part & { bytes: Buffer }>;
+  readonly parts: Map<number, UploadPart & { bytes: Buffer }>;
 };
 
 const CHUNK = 64 * 1024;
@@ -90,7 +90,12 @@ export class MemoryBucket implements Bucket {
     return uploadId;
   }
 
-  async putPart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part | undefined> {
+  async putPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    bytes: Uint8Array,
+  ): Promise<UploadPart | undefined> {
     // What was handed over may be used again as soon as the answer is there, and not before.
     await this.#asked("putPart");
     const upload = this.#upload(key, uploadId);
@@ -105,7 +110,7 @@ export class MemoryBucket implements Bucket {
     return part;
   }
 
-  async parts(key: string, uploadId: string): Promise<readonly Part[] | undefined> {
+  async parts(key: string, uploadId: string): Promise<readonly UploadPart[] | undefined> {
     await this.#asked("parts");
     const parts = [...(this.#upload(key, uploadId)?.parts.values() ?? [])];
     if (this.#upload(key, uploadId) === undefined) return undefined;
@@ -114,7 +119,7 @@ export class MemoryBucket implements Bucket {
       .sort((a, b) => a.number - b.number);
   }
 
-  async complete(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean> {
+  async complete(key: string, uploadId: string, parts: readonly UploadPart[]): Promise<boolean> {
     await this.#asked("complete");
     const upload = this.#upload(key, uploadId);
     if (upload === undefined) {

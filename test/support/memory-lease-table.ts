@@ -15,7 +15,10 @@ import type { Digest } from "../../src/oci/digest.ts";
 
 const TOUCH_MS = 60_000;
 
-export type NodeRow = Omit<Beat, "lifetimeMs" | "tidying"> & { beatenAt: number; expiresAt: number };
+export type NodeRow = Omit<Beat, "lifetimeMs" | "isRenewal" | "tidying"> & {
+  beatenAt: number;
+  expiresAt: number;
+};
 export type LeaseRow = LeaseName & { readonly acquiredAt: number; upload: Upload | undefined };
 export type BlobRow = StoredObject & { doomedAt: number | undefined; usedAt: number };
 
@@ -38,7 +41,7 @@ export class MemoryLeaseTable {
     this.#epoch = 0;
   }
 
-  beat({ lifetimeMs, tidying, ...node }: Beat): HeardBeat {
+  beat({ lifetimeMs, isRenewal, tidying, ...node }: Beat): HeardBeat {
     const now = this.#now();
     const before = this.nodes.get(node.node);
     const isLive = before !== undefined && before.expiresAt > now;
@@ -49,6 +52,7 @@ export class MemoryLeaseTable {
       .map(([upstream, until]) => ({ upstream, forMs: until - now }));
     const heard = { epoch: this.#epoch, pauses };
     if (isLive && before.incarnation !== node.incarnation) return { was: "taken", ...heard };
+    if (isRenewal && !isLive) return { was: "gone", ...heard };
     this.nodes.set(node.node, { ...node, beatenAt: now, expiresAt: now + lifetimeMs });
     return { was: isLive ? "live" : "gone", ...heard };
   }

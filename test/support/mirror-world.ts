@@ -11,7 +11,7 @@ import type { ContentRows } from "../../src/metadata/content-rows.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
 import type { Metadata } from "../../src/metadata/metadata.ts";
 import type { Asker } from "../../src/mirror/mirror.ts";
-import type { PassagePart, StartedMirror } from "../../src/mirror/mirror-parts.ts";
+import type { FleetPart, PassagePart, StartedMirror } from "../../src/mirror/mirror-parts.ts";
 import type { Budget } from "../../src/mirror/space/disk-measure.ts";
 import { startMirror } from "../../src/mirror/start-mirror.ts";
 import { type Log, silentLog } from "../../src/observe/log.ts";
@@ -52,6 +52,8 @@ export type WorldOptions = {
   readonly verifyEveryMs?: number;
   /** What may pass of the upstream; durations in milliseconds. */
   readonly passage?: WrittenPassage;
+  /** It is one of many. */
+  readonly fleet?: FleetPart;
   /** Silent when left out. */
   readonly log?: Log;
   readonly metadata?: (real: Metadata) => Metadata;
@@ -138,6 +140,7 @@ export class MirrorWorld {
       }),
     );
     const mirror = await startMirror({
+      fleet: this.#options.fleet,
       clients,
       metadata: this.#options.metadata?.(metadata) ?? metadata,
       contents,

@@ -3,7 +3,8 @@ import { z } from "zod";
 import { GranaryError } from "../../errors.ts";
 import { passwordFrom } from "../files.ts";
 import type { NamedFiles } from "../named-files.ts";
-import type { BucketSettings } from "../settings.ts";
+import type { FleetSettings } from "../settings.ts";
+import { SIZE, size } from "../units.ts";
 
 const DEFAULT_REGION = "us-east-1";
 
@@ -49,6 +50,9 @@ export const bucketSection = z
         .describe(
           "Whether the bucket's name stands in the path and not in the host name; it does with an endpoint unless you say false.",
         ),
+      maxSize: size
+        .optional()
+        .describe(`The most that the bucket may hold; beyond that what was used longest ago goes: ${SIZE}.`),
     },
     { error: "expected keys such as endpoint and name" },
   )
@@ -57,8 +61,11 @@ export const bucketSection = z
 type BucketFile = z.infer<typeof bucketSection>;
 
 /** Throws `config-invalid`. */
-export async function bucketSettings(written: BucketFile, files: NamedFiles): Promise<BucketSettings> {
-  const { endpoint, region = DEFAULT_REGION, name, prefix = "", pathStyle } = written;
+export async function bucketSettings(
+  written: BucketFile,
+  files: NamedFiles,
+): Promise<FleetSettings["bucket"]> {
+  const { endpoint, region = DEFAULT_REGION, name, prefix = "", pathStyle, maxSize } = written;
   if (endpoint !== undefined) checkEndpoint(new URL(endpoint));
   return {
     endpoint: endpoint?.replace(/\/+$/, ""),
@@ -67,6 +74,7 @@ export async function bucketSettings(written: BucketFile, files: NamedFiles): Pr
     prefix: normalized(prefix),
     keys: await keysOf(written, files),
     pathStyle: pathStyle ?? endpoint !== undefined,
+    ...(maxSize !== undefined && { maxSize }),
   };
 }
 
@@ -87,7 +95,7 @@ function normalized(prefix: string): string {
 async function keysOf(
   { accessKey, secretKey, secretKeyFile }: BucketFile,
   files: NamedFiles,
-): Promise<BucketSettings["keys"]> {
+): Promise<FleetSettings["bucket"]["keys"]> {
   const found = await files.password(["fleet.bucket", secretKey, secretKeyFile], () =>
     passwordFrom("fleet.bucket", { password: secretKey, passwordFile: secretKeyFile }, "secretKey"),
   );

@@ -24,6 +24,8 @@ export type SharedParts = {
   readonly copies: KnowledgeCopies;
   readonly shared: Knowledge;
   readonly log: Log;
+  /** Hears of uses at this node. */
+  readonly used: (uses: ReadonlyMap<Digest, number>) => void;
 };
 
 export type SharedMetadata = Metadata & {
@@ -34,7 +36,7 @@ export type SharedMetadata = Metadata & {
 };
 
 /** Its `close` closes the local one only. */
-export function sharedMetadata({ local, copies, shared, log }: SharedParts): SharedMetadata {
+export function sharedMetadata({ local, copies, shared, log, used }: SharedParts): SharedMetadata {
   const late = new LateWrites(log);
   const newer = async <T extends { readonly checkedAt: number }>(
     read: (from: Knowledge) => Promise<T | undefined>,
@@ -55,6 +57,10 @@ export function sharedMetadata({ local, copies, shared, log }: SharedParts): Sha
   };
   return {
     ...ownOf(local),
+    touch: async (uses) => {
+      used(uses);
+      await local.touch(uses);
+    },
     get unshared() {
       return late.count;
     },

@@ -38,6 +38,7 @@ type HeartbeatParts = {
 };
 
 type Moment = { readonly elapsed: number; readonly date: number };
+type Asked = Moment & { readonly isRenewal: boolean; readonly term: number };
 
 export class Heartbeat {
   readonly #settings: HeartbeatSettings;
@@ -88,8 +89,9 @@ export class Heartbeat {
   async #beat(): Promise<void> {
     const { rows, process, tidying } = this.#parts;
     const { address, zone, version, told, lifetimeMs } = this.#settings;
-    const asked = this.#moment();
-    const about = { address, zone, version, told: told(), lifetimeMs, tidying: tidying() };
+    const asked = { ...this.#moment(), isRenewal: this.#isIn, term: this.#term };
+    const { isRenewal } = asked;
+    const about = { address, zone, version, told: told(), lifetimeMs, isRenewal, tidying: tidying() };
     this.#underWay += 1;
     try {
       const heard = await rows.beat({ ...process, ...about });
@@ -128,21 +130,29 @@ export class Heartbeat {
     });
   }
 
-  async #hear(asked: Moment, heard: HeardBeat): Promise<void> {
+  async #hear(asked: Asked, heard: HeardBeat): Promise<void> {
     if (this.#isStopped) return;
-    if (heard.was === "taken") {
+    // What is known of an earlier term keeps nothing of this one alive, and ends nothing.
+    const isOld = asked.isRenewal && asked.term !== this.#term;
+    if (!isOld) await this.#judge(asked, heard);
+    this.#parts.onBeat(heard);
+  }
+
+  async #judge(asked: Asked, { was }: HeardBeat): Promise<void> {
+    if (was === "taken") {
       this.#lose("another process has this node's name");
       this.#name.taken();
-      this.#parts.onBeat(heard);
       return;
     }
     this.#name.over();
-    if (heard.was === "gone") this.#lose("the database knew nothing of it any more");
+    if (was === "gone") this.#lose("the database knew nothing of it any more");
+    if (was === "gone" && asked.isRenewal) {
+      void this.tick(); // Nothing was written.
+      return;
+    }
     if (this.#since === undefined || asked.elapsed > this.#since.elapsed) this.#since = asked;
     if (!this.#isIn && this.#isFresh()) await this.#join();
-    void this.isLive;
-    if (this.#isIn) this.#watch();
-    this.#parts.onBeat(heard);
+    if (this.isLive) this.#watch();
   }
 
   /** What the database gives from here on is newer than all that was given, even if this is a copy of yesterday's. */

@@ -15,6 +15,11 @@ export type Beat = NodeProcess &
   Pick<Member, "address" | "zone" | "version" | "told"> & {
     /** For how long this heartbeat counts, from the moment when the database hears it. */
     readonly lifetimeMs: number;
+    /**
+     * The process takes its row for one that lives: then a row that is gone is not written anew. So it hears of a database that was made anew
+     * for certain, even if one answer is lost.
+     */
+    readonly isRenewal: boolean;
     readonly tidying: Tidying | undefined;
   };
 

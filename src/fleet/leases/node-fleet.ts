@@ -31,7 +31,8 @@ export class NodeFleet implements Fleet {
   readonly #rows: LeaseRows;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #process: NodeProcess;
+  /** This process among the nodes. */
+  readonly process: NodeProcess;
   readonly #heartbeat: Heartbeat;
   readonly #mine = new Map<string, OwnLease>();
   /** By key: the greatest epoch that had been seen when the question was sent. Its own will be greater. */
@@ -52,14 +53,14 @@ export class NodeFleet implements Fleet {
     this.#rows = rows;
     this.#clock = clock;
     this.#log = log;
-    this.#process = { node, incarnation: this.incarnation };
+    this.process = { node, incarnation: this.incarnation };
     this.#heartbeat = new Heartbeat(
       { ...options, told, beatMs, lifetimeMs },
       {
         rows,
         clock,
         log,
-        process: this.#process,
+        process: this.process,
         tidying: () => this.#tidying(),
         seen: () => this.#seen,
         onLost: (why) => this.#loseAll(why),
@@ -152,7 +153,7 @@ export class NodeFleet implements Fleet {
     this.#stopHearing();
     this.#heartbeat.stop();
     // What cannot be said now ends with the heartbeat.
-    await this.#rows.leave(this.#process).catch(() => undefined);
+    await this.#rows.leave(this.process).catch(() => undefined);
     await this.#rows.close();
   }
 
@@ -168,7 +169,7 @@ export class NodeFleet implements Fleet {
 
   async #ask(key: string): Promise<GivenLease | undefined> {
     try {
-      return await this.#rows.acquire(key, this.#process);
+      return await this.#rows.acquire(key, this.process);
     } catch (error) {
       this.#isDoubtful = true; // It may have been given all the same.
       throw error;
@@ -191,7 +192,7 @@ export class NodeFleet implements Fleet {
     }
     const lease = new OwnLease(key, given, {
       rows: this.#rows,
-      process: this.#process,
+      process: this.process,
       isLive: () => this.#heartbeat.isLive,
       ended: (ended, isDoubtful) => this.#ended(ended, isDoubtful),
     });
@@ -232,7 +233,7 @@ export class NodeFleet implements Fleet {
   #holderOf(key: string, row: HolderRow | undefined): Holder | undefined {
     if (row === undefined) return undefined;
     const holder = this.#named(key, row);
-    if (row.incarnation !== this.#process.incarnation || holder.isMe) return holder;
+    if (row.incarnation !== this.process.incarnation || holder.isMe) return holder;
     this.#isDoubtful = true;
     return undefined;
   }
@@ -241,7 +242,7 @@ export class NodeFleet implements Fleet {
     this.#see(epoch);
     const mine = this.#mine.get(key);
     if (mine !== undefined && mine.epoch < epoch) mine.lose("another node has it");
-    const isMe = incarnation === this.#process.incarnation && mine?.epoch === epoch && mine.isMine;
+    const isMe = incarnation === this.process.incarnation && mine?.epoch === epoch && mine.isMine;
     return { node, address, epoch, isMe };
   }
 

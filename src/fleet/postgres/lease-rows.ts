@@ -51,9 +51,19 @@ export class PostgresLeaseRows implements LeaseRows {
     version,
     told,
     lifetimeMs,
+    isRenewal,
     tidying,
   }: Beat): Promise<HeardBeat> {
-    const values = [node, incarnation, address, zone ?? null, version, JSON.stringify(told), lifetimeMs];
+    const values = [
+      node,
+      incarnation,
+      address,
+      zone ?? null,
+      version,
+      JSON.stringify(told),
+      lifetimeMs,
+      isRenewal,
+    ];
     const [heard] =
       tidying === undefined
         ? await this.#database.query<HeardBeat>(sql.BEAT_ALONE, values)

@@ -6,14 +6,15 @@
 /** Of node `n` and lease `l`. */
 const LIVES = "n.node = l.node and n.incarnation = l.incarnation and n.expires_at > now()";
 
-/** Written only if the name is free, ours, or its process has expired. */
+/** Written only if the name is free, ours, or its process has expired; a renewal only if it is ours. */
 const BEAT = `
   before as materialized (
     select from nodes where node = $1 and incarnation = $2 and expires_at > now()
   ),
   written as (
     insert into nodes as n (node, incarnation, address, zone, version, told, beaten_at, expires_at)
-    values ($1, $2, $3, $4, $5, $6::jsonb, now(), now() + $7::float8 * interval '1 millisecond')
+    select $1, $2, $3, $4, $5, $6::jsonb, now(), now() + $7::float8 * interval '1 millisecond'
+    where not $8::boolean or exists (select from before)
     on conflict (node) do update set
       incarnation = excluded.incarnation, address = excluded.address, zone = excluded.zone, version = excluded.version,
       told = excluded.told, beaten_at = excluded.beaten_at, expires_at = excluded.expires_at
@@ -21,8 +22,11 @@ const BEAT = `
     returning node
   )
   select
-    case when not exists (select from written) then 'taken' when exists (select from before) then 'live' else 'gone' end
-      as was,
+    case
+      when exists (select from written) then case when exists (select from before) then 'live' else 'gone' end
+      when $8 and not exists (select from nodes where node = $1 and expires_at > now()) then 'gone'
+      else 'taken'
+    end as was,
     (select last_value from epochs) as epoch,
     (select coalesce(jsonb_agg(jsonb_build_object(
         'upstream', upstream, 'forMs', floor(extract(epoch from paused_until - now()) * 1000))), '[]')
@@ -32,7 +36,7 @@ export const BEAT_ALONE = `with ${BEAT}`;
 
 export const BEAT_AND_TIDY = `with
   tidied as (
-    delete from leases where node = $1 and incarnation = $2 and epoch <= $8 and not (epoch = any($9::bigint[]))
+    delete from leases where node = $1 and incarnation = $2 and epoch <= $9 and not (epoch = any($10::bigint[]))
   ), ${BEAT}`;
 
 /**

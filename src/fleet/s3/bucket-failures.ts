@@ -7,7 +7,7 @@ import { GranaryError } from "../../errors.ts";
 import type { BucketPlace } from "./bucket-settings.ts";
 
 /** What was seen of a failure. */
-export type Seen = {
+export type SeenFailure = {
   /** The HTTP status, where one came. */
   readonly status?: number | undefined;
   /** The store's code (`NoSuchBucket`), the system's (`ECONNREFUSED`), or the SDK's. */
@@ -39,7 +39,7 @@ const BUSY = new Set([
 ]);
 
 /** `doing` completes "Could not ...", without a key of an object. */
-export function bucketError(doing: string, place: BucketPlace, seen: Seen): GranaryError {
+export function bucketError(doing: string, place: BucketPlace, seen: SeenFailure): GranaryError {
   const { what, todo, reason } = saidOf(place, seen);
   return new GranaryError("fleet-unavailable", `Could not ${doing}: ${what}; ${todo}.`, {
     host: place.host,
@@ -57,7 +57,7 @@ export function nonsenseError(doing: string, { host }: BucketPlace, what: string
   return new GranaryError("fleet-unavailable", message, { host, reason, saysWhatToDo: true });
 }
 
-function saidOf({ host, bucket }: BucketPlace, { status, code }: Seen): Said {
+function saidOf({ host, bucket }: BucketPlace, { status, code }: SeenFailure): Said {
   const said = status === undefined ? code : [status, code].filter((each) => each !== undefined).join(" ");
   if (code === "CredentialsProviderError") {
     return refused(
@@ -134,7 +134,7 @@ function refused(what: string, todo: string): Said {
 }
 
 /** What can be told of anything that the SDK, undici or the system has thrown. */
-export function seenOf(error: unknown): Seen {
+export function seenOf(error: unknown): SeenFailure {
   const { name, code, $metadata } = propertiesOf(error);
   const status = propertiesOf($metadata).httpStatusCode;
   const isAnswered = typeof status === "number" && status > 0;

@@ -1,4 +1,4 @@
-/** Owns what an S3 bucket is opened with. The room of the configuration stands above this one, so its settings are joined by their shape. */
+/** Owns what an S3 bucket is opened with, which is what the configuration says of it. */
 import { GranaryError } from "../../errors.ts";
 
 export type BucketSettings = {
@@ -17,7 +17,7 @@ export type BucketSettings = {
 export type BucketPlace = { readonly host: string; readonly bucket: string };
 
 /** Throws `config-invalid` when the endpoint is no http(s) address. */
-export function placeOf({ endpoint, region, name }: BucketSettings): BucketPlace {
+export function bucketPlaceOf({ endpoint, region, name }: BucketSettings): BucketPlace {
   if (endpoint === undefined) return { host: `s3.${region}.amazonaws.com`, bucket: name };
   const url = URL.parse(endpoint);
   if (url !== null && /^https?:$/.test(url.protocol)) return { host: url.host, bucket: name };

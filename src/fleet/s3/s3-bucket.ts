@@ -7,11 +7,11 @@ import { type ByteRange, isEmpty } from "../../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { throwIfAborted } from "../../waiting/abort.ts";
-import type { Bucket, ListedObject, ListedUpload, OpenedObject, Part } from "../bucket.ts";
+import type { Bucket, ListedObject, ListedUpload, OpenedObject, UploadPart } from "../bucket.ts";
 import { bucketError, seenOf } from "./bucket-failures.ts";
 import { QUESTIONS, uploadQuestion } from "./bucket-patience.ts";
 import { type BucketObservers, BucketQuestions } from "./bucket-questions.ts";
-import { type BucketPlace, type BucketSettings, placeOf } from "./bucket-settings.ts";
+import { type BucketPlace, type BucketSettings, bucketPlaceOf } from "./bucket-settings.ts";
 import { checkBucket } from "./check-bucket.ts";
 import { clientConfigOf } from "./client-config.ts";
 import { setContentMd5 } from "./content-md5.ts";
@@ -85,7 +85,7 @@ class S3Bucket implements Bucket {
   ) {
     this.#sdk = sdk;
     this.#settings = settings;
-    this.#place = placeOf(settings);
+    this.#place = bucketPlaceOf(settings);
     this.#clock = observers.clock;
     this.#questions = new BucketQuestions(this.#place, observers);
     this.#reads = new SignedReads(this.#place);
@@ -129,7 +129,12 @@ class S3Bucket implements Bucket {
     return this.#questions.all({ uploadId: answer?.UploadId }, QUESTIONS.begin).uploadId;
   }
 
-  async putPart(key: string, uploadId: string, number: number, bytes: Uint8Array): Promise<Part | undefined> {
+  async putPart(
+    key: string,
+    uploadId: string,
+    number: number,
+    bytes: Uint8Array,
+  ): Promise<UploadPart | undefined> {
     const which = { ...this.#named(key), UploadId: uploadId, PartNumber: number };
     const command = new this.#sdk.UploadPartCommand({ ...which, ...bodyOf(bytes) });
     const question = uploadQuestion("upload a part to the fleet's bucket", bytes.byteLength);
@@ -145,9 +150,9 @@ class S3Bucket implements Bucket {
     }
   }
 
-  async parts(key: string, uploadId: string): Promise<readonly Part[] | undefined> {
+  async parts(key: string, uploadId: string): Promise<readonly UploadPart[] | undefined> {
     // SeaweedFS lists a part that was uploaded twice as often as that, and takes either.
-    const parts = new Map<number, Part>();
+    const parts = new Map<number, UploadPart>();
     const which = { ...this.#named(key), UploadId: uploadId, MaxParts: this.#pageSize };
     for (let after: string | undefined, isMore = true; isMore; ) {
       const command = new this.#sdk.ListPartsCommand({ ...which, PartNumberMarker: after });
@@ -163,7 +168,7 @@ class S3Bucket implements Bucket {
     return [...parts.values()].sort((a, b) => a.number - b.number);
   }
 
-  async complete(key: string, uploadId: string, parts: readonly Part[]): Promise<boolean> {
+  async complete(key: string, uploadId: string, parts: readonly UploadPart[]): Promise<boolean> {
     const inOrder = parts.toSorted((a, b) => a.number - b.number);
     const Parts = inOrder.map(({ number, etag }) => ({ PartNumber: number, ETag: etag }));
     const which = { ...this.#named(key), UploadId: uploadId };

@@ -4,7 +4,7 @@
  */
 import { type ByteRange, intersect, isEmpty } from "../../bytes/byte-range.ts";
 import type { Digest } from "../../oci/digest.ts";
-import type { Bucket, OpenedObject, Part } from "../bucket.ts";
+import type { Bucket, OpenedObject, UploadPart } from "../bucket.ts";
 import type { Left } from "../fleet.ts";
 import { objectKeyOf, partRange } from "../object-key.ts";
 
@@ -65,7 +65,7 @@ export class Salvage {
 }
 
 /** undefined for parts that are none of this blob: somebody counted differently. */
-function runsOf(parts: readonly Part[], size: number): readonly Run[] | undefined {
+function runsOf(parts: readonly UploadPart[], size: number): readonly Run[] | undefined {
   const runs: Run[] = [];
   let at = 0;
   for (const { number, size: length } of [...parts].sort((a, b) => a.number - b.number)) {

@@ -9,7 +9,7 @@ import type { RangeSet } from "../../bytes/range-set.ts";
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { sleep } from "../../waiting/sleep.ts";
-import type { Part } from "../bucket.ts";
+import type { UploadPart } from "../bucket.ts";
 import type { Lease } from "../fleet.ts";
 import { objectKeyOf, partCountOf, partRange, partSizeOf } from "../object-key.ts";
 import type { ReadableBytes, TransferParts } from "./transfer-parts.ts";
@@ -31,7 +31,7 @@ export class UploadBehind {
   readonly #of: UploadOf;
   readonly #lease: Lease;
   readonly #parts: TransferParts;
-  readonly #done = new Map<number, Part>();
+  readonly #done = new Map<number, UploadPart>();
   readonly #running = new Map<number, Promise<void>>();
   readonly #stop = new AbortController();
   #read: ReadableBytes["read"];

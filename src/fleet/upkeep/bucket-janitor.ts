@@ -14,6 +14,8 @@ export type BucketJanitorParts = {
   readonly bucket: Bucket;
   readonly rows: BucketRows;
   readonly fleet: Pick<Fleet, "acquire">;
+  /** Whether a keep rule stands for what the digest belongs to: then it stays. Nothing is kept when left out. */
+  readonly isKept?: ((digest: StoredObject["digest"]) => Promise<boolean>) | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -60,18 +62,28 @@ export class BucketJanitor {
 
   async #doom(maxSize: number, lease: Lease): Promise<number> {
     const { rows } = this.#parts;
+    const seen = new Set<StoredObject["digest"]>();
     let [doomed, excess] = [0, (await rows.bytes()) - maxSize];
     while (excess > 0 && !lease.lost.aborted) {
       const coldest = await rows.coldest(BATCH);
       const chosen: StoredObject[] = [];
+      const kept: StoredObject[] = [];
       for (const object of coldest) {
         if (excess <= 0) break;
-        chosen.push(object);
-        excess -= object.size;
+        const isKept = (await this.#parts.isKept?.(object.digest)) === true;
+        (isKept ? kept : chosen).push(object);
+        if (!isKept) excess -= object.size;
       }
-      if (chosen.length === 0) break;
       await rows.doom(chosen);
       doomed += chosen.length;
+      // They count as used now: the next look finds others, unless all that is left is kept.
+      await rows.revive(kept.map(({ digest }) => digest));
+      if (
+        coldest.length === 0 ||
+        (kept.length === coldest.length && kept.some(({ digest }) => seen.has(digest)))
+      )
+        break;
+      for (const { digest } of kept) seen.add(digest);
     }
     return doomed;
   }

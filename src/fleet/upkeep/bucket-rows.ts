@@ -12,6 +12,14 @@ export interface BucketRows {
   coldest(limit: number): Promise<readonly StoredObject[]>;
   /** Marks them as to be deleted, from now on; those that are marked already keep their time. */
   doom(objects: readonly StoredObject[]): Promise<void>;
+  /** The same for what no repository has a link to any more. */
+  doomUnneeded(digests: readonly Digest[]): Promise<void>;
+  /** Which of these have no row. */
+  missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
+  /** There is no row at all: the database is new, or was lost. */
+  isEmpty(): Promise<boolean>;
+  /** They were used at some node just now: written at most once in some minutes for each, and what is doomed of them is not any more. */
+  touch(digests: readonly Digest[]): Promise<void>;
   /** They are used now: what is doomed of them is not any more. */
   revive(digests: readonly Digest[]): Promise<void>;
   /** Deletes the rows of objects that have been doomed for `graceMs`, in one statement with the look at it, and gives them. At most `limit`. */

@@ -25,6 +25,8 @@ export async function answerBlob(request: RegistryRequest, target: BlobTarget): 
     if (isKnownToClient) return respondEmpty(request, 304, withIdentity(request, digest, outcome));
     return respondEmpty(request, 200, wholeHeaders(request, digest, outcome, size));
   }
+  const address = await mirror.blobAddress?.(target, asker);
+  if (address !== undefined) return redirect(request, target.digest, address);
   const { blob, outcome } = await mirror.blob(target, asker);
   account.outcome = outcome;
   try {
@@ -32,6 +34,14 @@ export async function answerBlob(request: RegistryRequest, target: BlobTarget): 
   } finally {
     blob.release();
   }
+}
+
+/** The method and the range stay (RFC 9110, 15.4.8). The address is a secret: nothing may keep it, and no log has it. */
+function redirect(request: RegistryRequest, digest: Digest, address: string): void {
+  request.account.outcome = "hit";
+  const headers = withIdentity(request, digest, "hit");
+  headers.push("Location", address, "Cache-Control", "no-store");
+  respondEmpty(request, 307, headers);
 }
 
 async function sendBlob(request: RegistryRequest, blob: ReadableBlob, outcome: Outcome): Promise<void> {

@@ -46,6 +46,8 @@ export type BlobParts = {
   readonly random: () => number;
   /** In a fleet: the same blob, from wherever the fleet has it. */
   readonly shared?: ((key: PartialKey, own: Origin) => Origin) | undefined;
+  /** In a fleet: an address, for a few minutes, by which anybody may get the blob; undefined where it is not stored for all. */
+  readonly addressOf?: ((digest: Digest) => Promise<string | undefined>) | undefined;
 };
 
 type Sized = { readonly digest: Digest; readonly size: number | undefined; readonly outcome: Outcome };
@@ -76,6 +78,25 @@ export class Blobs {
       release();
       throw error;
     }
+  }
+
+  /** Whether `address` can ever give one. */
+  get hasAddresses(): boolean {
+    return this.#parts.addressOf !== undefined;
+  }
+
+  /**
+   * Where the client may get the blob itself, without its bytes passing here; undefined where it is to be served from here. Only what the upstream
+   * shows to everybody has such an address: whoever learns of it can use it (G11). Throws as `open`.
+   */
+  async address(client: UpstreamClient, target: BlobTarget): Promise<string | undefined> {
+    const { addressOf, links, sound } = this.#parts;
+    const { digest } = target;
+    if (addressOf === undefined || client.hasOwnAccess) return undefined;
+    if (await links.isImported(target, digest)) return undefined;
+    const size = await links.confirm(client, target, digest);
+    if ((await sound.stat(digest, size)) !== undefined) return undefined;
+    return await addressOf(digest);
   }
 
   /** Size without a body, as this repository's upstream has it: from disk, or by one upstream HEAD, which is remembered. */

@@ -3,7 +3,7 @@
  * they get their parts. It serves no client.
  */
 import { messageOf } from "../../errors.ts";
-import type { ContentRemoval } from "../../metadata/content-removal.ts";
+import type { ContentRemoval, Leaving } from "../../metadata/content-removal.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
@@ -62,6 +62,8 @@ export type Contents = {
   unkeep(pattern: string, dryRun: boolean): Promise<ShownRule>;
   /** Removes what was to leave when the last process ended; before anybody is served. Logs, never throws. */
   finishRemovals(): Promise<void>;
+  /** See Removals. */
+  leftElsewhere(leaving: Leaving, here: Pick<ContentRemoval, "leave">): Promise<void>;
   /** Lets go, in the background, of names that nobody used for long and of which no blob is here. */
   sweepNames(): Promise<void>;
 };
@@ -121,6 +123,7 @@ export function contentsOf(parts: ContentsParts): Contents {
     meaning: (text) => parts.names.parse(text),
     list: (query) => whenKnown(() => list.page(query)),
     show: (reference) => whenKnown(() => showContents(shared, reference)),
+    leftElsewhere: (leaving, here) => removals.leftElsewhere(leaving, here),
     remove: (pattern, options) => whenKnown(() => removals.remove(pattern, options)),
     isMuchToRemove: (pattern) => whenKnown(() => removals.isMuch(pattern)),
     removeMuch: (pattern, options, controls) =>

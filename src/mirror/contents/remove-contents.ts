@@ -170,6 +170,22 @@ export class Removals {
     return { names: namesOf(left), blobs: blobs.length, freed: sizeOf(blobs), later: sizeOf(later) };
   }
 
+  /**
+   * Another node of the fleet has removed `leaving`: what is here of it goes too, by `here`, the rows of this node alone. Throws what Metadata and the
+   * disk throw.
+   */
+  async leftElsewhere(leaving: Leaving, here: Pick<ContentRemoval, "leave">): Promise<void> {
+    await this.#inTurn(async () => {
+      await this.#settle();
+      const left = await here.leave(leaving);
+      this.#forget(left);
+      const unneeded: Digest[] = [];
+      for (const digest of left.unlinked)
+        if ((await this.#parts.rows.linksTo(digest)) === 0) unneeded.push(digest);
+      await this.#blobs.remove(unneeded, await this.#blobs.candidates(unneeded));
+    });
+  }
+
   /** See LeftBlobs. */
   async finish(): Promise<void> {
     await this.#blobs.finish();
@@ -259,12 +275,15 @@ export class Removals {
   }
 
   async #leave(leaving: Leaving): Promise<LeavingRows> {
-    const { rows, memory } = this.#parts;
-    const left = await rows.leave(leaving);
+    const left = await this.#parts.rows.leave(leaving);
+    this.#forget(left);
+    return left;
+  }
+
+  #forget(left: LeavingRows): void {
     const { upstream, repository } = left;
     const keys = left.tagKeys.map((key) => ({ upstream, repository, ...key }));
-    memory.forgetNames(left, keys, left.unlinked);
-    return left;
+    this.#parts.memory.forgetNames(left, keys, left.unlinked);
   }
 }
 

@@ -3,7 +3,7 @@
  * never stores a document whose digest or shape is wrong, and never gives one out through a repository that does not contain it.
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
-import type { Turns } from "../../fleet/turns.ts";
+import type { SharedTurns } from "../../fleet/turns.ts";
 import type { Metadata, RepositoryKey } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import { algorithmOf, type Digest } from "../../oci/digest.ts";
@@ -36,7 +36,7 @@ export type ManifestParts = {
   readonly events?: EventTeller;
   readonly cooldown: Cooldown;
   /** In a fleet: which node asks. */
-  readonly turns?: Turns | undefined;
+  readonly turns?: SharedTurns | undefined;
 };
 
 export class ManifestBytes {

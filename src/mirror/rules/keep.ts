@@ -83,6 +83,11 @@ export class Keep {
     return this.#readLast && [...this.#ofSettings, ...this.#readLast];
   }
 
+  /** Somebody else has changed the rules of commands: they are read again. */
+  async reread(): Promise<void> {
+    await this.#changed();
+  }
+
   /** All rules; those of the settings first. */
   async rules(): Promise<KeepRule[]> {
     const settings = this.#ofSettings.map(

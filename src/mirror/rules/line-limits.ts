@@ -55,9 +55,11 @@ export class LineLimits {
     this.#apply();
   }
 
-  /** What was set before this process began. Throws `store-damaged`. */
+  /** What was set before this process began, and again when somebody else has changed it. Throws `store-damaged`. */
   async open(): Promise<void> {
-    for (const { pattern, detail } of await this.#parts.rows.of(KIND)) {
+    const rules = await this.#parts.rows.of(KIND);
+    this.#temporary.clear();
+    for (const { pattern, detail } of rules) {
       const limit = parseLimit(pattern, detail);
       if (limit !== undefined) this.#temporary.set(limit.upstream, limit);
     }

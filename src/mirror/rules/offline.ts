@@ -45,6 +45,15 @@ export class Offline {
     this.apply(this.#parts.clients());
   }
 
+  /** Somebody else has set upstreams offline or back. */
+  async reread(): Promise<void> {
+    const rules = await this.#parts.rows.of(KIND);
+    this.#since.clear();
+    for (const { pattern, madeAt } of rules) this.#since.set(pattern, madeAt);
+    this.apply(this.#parts.clients());
+    this.#changed();
+  }
+
   /** `clients` are those of the upstreams from now on. */
   apply(clients: readonly UpstreamClient[]): void {
     for (const client of clients) client.setOffline(this.#since.get(client.upstream.name));

@@ -64,6 +64,12 @@ export class PassageRules {
     this.renew(ofSettings);
   }
 
+  /** Somebody else has changed the rules of commands. */
+  async reread(): Promise<void> {
+    for (const kind of KINDS) await this.#read(kind);
+    this.renew();
+  }
+
   /** Other rules in the settings, or other upstreams, from now on. */
   renew(ofSettings = this.#ofSettings): void {
     this.#ofSettings = ofSettings;

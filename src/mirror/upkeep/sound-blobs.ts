@@ -20,7 +20,7 @@ export type SoundBlobsParts = {
   readonly log: Log;
 };
 
-export type Knowledge = "verified" | "recorded" | "unknown";
+export type Soundness = "verified" | "recorded" | "unknown";
 
 /** A blob on disk, with what is known of its bytes. */
 export type OpenedBlob = {
@@ -30,7 +30,7 @@ export type OpenedBlob = {
    * `verified`: hashed by this process, and not written to since. `recorded`: hashed by an earlier process. `unknown`: nobody has hashed it.
    * Of an unknown one, a reader of a range gets no byte before it was hashed, and a reader of the whole does not get the last bytes.
    */
-  readonly knowledge: Knowledge;
+  readonly knowledge: Soundness;
   /**
    * Hashes the file and tells whether its bytes are right; all who ask share one hashing, which is slow while nobody hurries it. A wrong blob
    * has been set aside by then. Rejects `store-damaged` when they cannot be read, `closed`.
@@ -147,7 +147,7 @@ export class SoundBlobs {
   }
 
   /** undefined when it is damaged: then it has been closed and set aside. */
-  async #knownOrClosed(stored: StoredBlob, likelySize: number | undefined): Promise<Knowledge | undefined> {
+  async #knownOrClosed(stored: StoredBlob, likelySize: number | undefined): Promise<Soundness | undefined> {
     const { digest, size } = stored;
     try {
       const knowledge = await this.#knowledgeOf(stored);
@@ -162,7 +162,7 @@ export class SoundBlobs {
     return undefined;
   }
 
-  async #knowledgeOf(stored: StoredBlob): Promise<Knowledge | "cut"> {
+  async #knowledgeOf(stored: StoredBlob): Promise<Soundness | "cut"> {
     if (stored.wasVerified) return "verified";
     const row = await this.#parts.metadata.blob(stored.digest);
     if (row === undefined) return "unknown";

@@ -82,7 +82,14 @@ async function measureFleet(bench: Bench, database: FleetDatabase): Promise<Row[
 
 async function measureMost(bench: Bench, database: FleetDatabase): Promise<Row[]> {
   const rows = new PostgresLeaseRows(database);
-  const about = { address: "http://node:1", zone: "a", version: "1.0.0", told: {}, tidying: undefined };
+  const about = {
+    address: "http://node:1",
+    zone: "a",
+    version: "1.0.0",
+    told: {},
+    tidying: undefined,
+    isRenewal: false,
+  };
   const digest = digestOf(Buffer.from("absent"));
   const beats = await asManyAsGo(bench, (worker, turn) =>
     rows.beat({ ...about, node: `${worker}-${turn % 50}`, incarnation: "1", lifetimeMs: 4_000 }),

@@ -52,6 +52,7 @@ test("G2: a lease that was given before the node lost all it had is not taken wh
     told: {},
     lifetimeMs: 600_000,
     tidying: undefined,
+    isRenewal: false,
   });
   expect(table.acquire("key", { node: "b", incarnation: "b" })).toBeDefined();
   line.isCut = false;

@@ -25,7 +25,7 @@ export class LeaseWorld implements Outside {
   readonly timeline: Timeline;
   readonly bucket = new SimulatedBucket((what) => this.broken(what));
   readonly table: MemoryLeaseTable;
-  readonly weather: Weather = { isAway: false, loss: 0, mostDelayMs: 10, cutOff: new Set() };
+  readonly weather: Weather = { isAway: false, life: 1, loss: 0, mostDelayMs: 10, cutOff: new Set() };
   readonly parts: number;
   readonly digests: readonly Digest[];
   troubles = 0;
@@ -84,6 +84,7 @@ export class LeaseWorld implements Outside {
 
   loseDatabase(): void {
     this.table.empty();
+    this.weather.life += 1;
     this.#lostAt = this.timeline.now;
   }
 

@@ -13,6 +13,8 @@ const PROBE_MS = 500;
 /** The same for all nodes, and changed while they run. */
 export type Weather = {
   isAway: boolean;
+  /** Which database it is. What was sent to the one before does not reach it. */
+  life: number;
   /** Part of the messages. */
   loss: number;
   mostDelayMs: number;
@@ -46,13 +48,14 @@ export class SimulatedWire implements Carrying {
 
   readonly carry = <T>(statement: () => T): Promise<T> => {
     if (!this.#isAnswering) return Promise.reject(unavailable());
+    const { life } = this.#weather;
     return new Promise((resolve, reject) => {
       const patience = this.#process.after(PATIENCE_MS, () => {
         if (this.#isOutOfReach) this.#turn(false);
         reject(unavailable());
       });
       this.#send(() => {
-        if (this.#isOutOfReach) return;
+        if (this.#isOutOfReach || life !== this.#weather.life) return;
         const answer = statement();
         if (this.#timeline.chance(this.#weather.loss)) return;
         this.#process.deliver(this.#delayMs(), () => {

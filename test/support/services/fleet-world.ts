@@ -152,6 +152,11 @@ export class FleetWorld {
     return logs.reduce((sum, log) => sum + log.split("this node has lost its leases").length - 1, 0);
   }
 
+  /** Bytes that came over the line, all of them: headers, manifests, and what was under way when a connection broke. */
+  get crossed(): number {
+    return this.line.account.carried;
+  }
+
   /** All rows of one statement on the fleet's database. */
   async sql(text: string): Promise<readonly Record<string, unknown>[]> {
     return await this.postgres.ask(this.database, text);
