@@ -3,8 +3,7 @@ import { afterEach, expect, test } from "vitest";
 import type { GranaryProcess } from "../e2e/support/granary-process.ts";
 import { describeWithPrograms } from "../e2e/support/required-programs.ts";
 import { FailureDrill } from "../support/services/failure-drill.ts";
-import { FleetWorld } from "../support/services/fleet-world.ts";
-import { SlowLine } from "../support/slow-line.ts";
+import { FleetWorld, UPSTREAM } from "../support/services/fleet-world.ts";
 
 const MIB = 2 ** 20;
 const SIZE = 48 * MIB;
@@ -15,14 +14,10 @@ let world: FleetWorld;
 let drill: FailureDrill;
 afterEach(() => world?.end());
 
-async function begin(databaseLines: readonly SlowLine[] = []): Promise<void> {
+async function begin(hasDatabaseLine = false): Promise<void> {
   world = await FleetWorld.begin(LINE);
   drill = new FailureDrill(world);
-  const start = async (name: string, at: number) => {
-    const databaseLine = databaseLines[at];
-    await world.node(name, databaseLine === undefined ? {} : { databaseLine });
-  };
-  await Promise.all(NAMES.map(start));
+  await Promise.all(NAMES.map((name) => world.node(name, { hasDatabaseLine })));
 }
 
 /** Nodes whose heartbeats the database has. */
@@ -34,7 +29,7 @@ async function live(): Promise<unknown[]> {
 }
 
 async function timesAlone(node: GranaryProcess, why: string): Promise<number> {
-  const text = await (await fetch(`${node.admin}/metrics`)).text();
+  const text = await (await fetch(`${node.url(UPSTREAM)}/metrics`)).text();
   return Number(new RegExp(`^granary_fleet_alone_total\\{why="${why}"\\} (\\d+)`, "m").exec(text)?.[1] ?? 0);
 }
 
@@ -82,12 +77,11 @@ describeWithPrograms(["weed"], "a fleet", () => {
   });
 
   test("G1, G2, G13: the filler is cut off from the database alone: never a wrong byte, and afterwards it belongs to the fleet again", async () => {
-    const lines = NAMES.map(() => new SlowLine());
-    await begin(lines);
+    await begin(true);
     const blob = world.blob(6, SIZE);
     const reading = drill.readEverywhere(blob);
     const [name, filler] = await drill.inTheMiddle(blob);
-    const line = lines[NAMES.indexOf(name)];
+    const line = world.databaseLines.get(name);
     await line?.away("silent");
     await drill.expectRight(reading);
     expect(filler.log).toContain("this node has lost its leases");

@@ -25,7 +25,7 @@ import { firstDifference } from "./pattern.ts";
 import { type TempStore, tempStore } from "./temp-store.ts";
 import { upstreamOf } from "./upstream-of.ts";
 
-const SECRET = "a secret of thirty-two characters";
+export const SECRET = "a secret of thirty-two characters";
 
 type FleetNode = {
   readonly name: string;

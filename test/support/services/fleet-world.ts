@@ -14,6 +14,7 @@ import { type FakeRegistry, startFakeRegistry } from "../fake-registry.ts";
 import { putBehind } from "../slow-line/publish.ts";
 import { type LineSettings, SlowLine } from "../slow-line.ts";
 import { type ClientReport, type FleetBlob, readAll } from "./fleet-client.ts";
+import { OwnLine } from "./own-line.ts";
 import { TestPostgres } from "./postgres.ts";
 import type { S3Server } from "./s3-server.ts";
 import { startSeaweedFs } from "./seaweedfs.ts";
@@ -32,8 +33,8 @@ export type NodePlace = { readonly address: string; readonly command: readonly s
 export type NodeOptions = {
   /** Over its section `fleet`. */
   readonly changes?: Readonly<Record<string, unknown>>;
-  /** Its own line to the database, to be cut. The busy process of the test carries it: heartbeats come late by that. */
-  readonly databaseLine?: SlowLine;
+  /** It reaches the database by a line of its own (`databaseLines`), which can be cut. */
+  readonly hasDatabaseLine?: boolean;
   readonly place?: NodePlace;
 };
 
@@ -48,6 +49,8 @@ export class FleetWorld {
   readonly database: string;
   readonly bucket: BucketSettings;
   readonly nodes = new Map<string, GranaryProcess>();
+  /** By the node. */
+  readonly databaseLines = new Map<string, OwnLine>();
   readonly #cleanup: AsyncDisposableStack;
   readonly #host: string;
   readonly #refusals: string[] = [];
@@ -87,7 +90,7 @@ export class FleetWorld {
   }
 
   async node(name: string, options: NodeOptions = {}): Promise<GranaryProcess> {
-    const { changes, databaseLine, place = { address: LOOPBACK, command: [] } } = options;
+    const { changes, hasDatabaseLine = false, place = { address: LOOPBACK, command: [] } } = options;
     const { address, command } = place;
     const fleet = {
       node: name,
@@ -104,7 +107,7 @@ export class FleetWorld {
       command,
       sections: { fleet },
       env: {
-        FLEET_DATABASE: await this.#databaseBy(databaseLine),
+        FLEET_DATABASE: hasDatabaseLine ? await this.#databaseOf(name) : this.database,
         FLEET_STORE_KEY: this.store.keys.secretKey,
         FLEET_SECRET: SECRET,
       },
@@ -197,11 +200,11 @@ export class FleetWorld {
         if (text.includes(secret)) throw new Error(`a node has told ${secret}: ${text.slice(-4000)}`);
   }
 
-  async #databaseBy(line: SlowLine | undefined): Promise<string> {
-    if (line === undefined) return this.database;
-    this.#cleanup.defer(() => line.close());
-    const front = await line.front({ host: LOOPBACK, port: this.postgres.port }, { host: this.#host });
-    return this.database.replace(/@[^/]+/, `@${front.host}:${front.port}`);
+  async #databaseOf(node: string): Promise<string> {
+    const line = await OwnLine.begin({ host: LOOPBACK, port: this.postgres.port }, this.#host);
+    this.#cleanup.defer(() => line.end());
+    this.databaseLines.set(node, line);
+    return this.database.replace(/@[^/]+/, `@${line.place.host}:${line.place.port}`);
   }
 
   async #bucketSection(): Promise<Readonly<Record<string, unknown>>> {
