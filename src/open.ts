@@ -206,6 +206,7 @@ async function start(
       ...{ contents, removals: mirror.contents, isAtRest, upstreams: () => upstreams.current },
       isHere: async (digest) => (await metadata.blob(digest)) !== undefined,
       partials: () => spool.list(),
+      leads: fleet?.leads,
     });
     const { jobs, warmUps, prefetch, importing, exporting } = tasks;
     const close = async (deadlineMs: number) => {

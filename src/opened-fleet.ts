@@ -13,6 +13,7 @@ import { sharedContents } from "./fleet/knowledge/shared-contents.ts";
 import { type SharedMetadata, sharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
 import { sharedRules } from "./fleet/knowledge/shared-rules.ts";
 import { sharedSightings } from "./fleet/knowledge/shared-sightings.ts";
+import { Leadership } from "./fleet/leases/leadership.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
 import { postgresBucketRows } from "./fleet/postgres/bucket-rows.ts";
@@ -30,6 +31,7 @@ import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
 import { FleetTransfers } from "./fleet/transfers/fleet-transfers.ts";
 import { ShareStored } from "./fleet/transfers/share-stored.ts";
 import { FleetTurns } from "./fleet/turns.ts";
+import { FleetHealth } from "./fleet/upkeep/fleet-health.ts";
 import { FleetUpkeep } from "./fleet/upkeep/fleet-upkeep.ts";
 import { type InternalListener, listenInternally } from "./http/internal/internal-listener.ts";
 import type { Database } from "./metadata/database.ts";
@@ -48,6 +50,8 @@ const UPLOADS_AT_ONCE = 4;
 /** For leases, and for everything else: four for each node in all. */
 const CONNECTIONS = 2;
 const MINUTE_MS = 60_000;
+/** How often a node looks whether the bucket answers. */
+const LOOK_MS = 15_000;
 
 export type FleetOptions = Observers & {
   readonly settings: FleetSettings;
@@ -61,6 +65,8 @@ export type OpenedFleet = Pick<Database, "contents" | "rules" | "sightings"> & {
   readonly part: FleetPart;
   readonly fleet: NodeFleet;
   readonly transfers: FleetTransfers;
+  /** Whether this node begins what is done once for all. */
+  readonly leads: () => boolean;
   /** Begins what this node does for all, and what it does when others tell news. `rereadRules`: those of the Mirror, and all others. */
   begin(mirror: StartedMirror, rereadRules: () => Promise<void>): void;
   /** After the Mirror was closed: waits up to `deadlineMs` for what is on its way to the bucket. Idempotent. */
@@ -82,7 +88,10 @@ export async function openFleet({
   try {
     const bucket = await openS3Bucket(settings.bucket, { clock, log });
     closing.push(() => bucket.close());
-    const connect = () => openFleetDatabase(settings.database, { log, clock, mostConnections: CONNECTIONS });
+    // That it does not answer is told once, with what to do, by FleetHealth.
+    const quiet = log.child({}, { level: log.isLevelEnabled("debug") ? "debug" : "error" });
+    const connect = () =>
+      openFleetDatabase(settings.database, { log: quiet, clock, mostConnections: CONNECTIONS });
     const database = await connect();
     closing.push(() => database.close());
     const { node, internal } = settings;
@@ -109,6 +118,8 @@ export async function openFleet({
     });
     const known = knownByAll(database, local, journal, { log, used: (used) => uses.add(used) });
     const { metadata } = known;
+    const leadership = new Leadership(fleet);
+    closing.push(() => leadership.close());
     closing.push(stopOf(fleet.onAnswering((isAnswering) => isAnswering && void metadata.flushShared())));
     // What could not be read now is read with the next beat.
     closing.push(stopOf(fleet.onBeat(() => void journal.read().catch(() => undefined))));
@@ -118,6 +129,9 @@ export async function openFleet({
       const left = (leaving: Parameters<typeof mirror.contents.leftElsewhere>[0]) =>
         mirror.contents.leftElsewhere(leaving, local.contents);
       closing.push(stopOf(actOnNews(journal, { left, rules: rereadRules }, log)));
+      const health = new FleetHealth({ fleet, bucket, troubles: mirror.troubles });
+      closing.push(stopOf(() => health.close()));
+      closing.push(regularly(clock, LOOK_MS, () => health.look()));
       const upkeep = new FleetUpkeep({
         ...{ bucket, rows, fleet, clock, log },
         isKept: (digest) => mirror.keeps(digest),
@@ -139,7 +153,7 @@ export async function openFleet({
     };
     return {
       ...known,
-      ...{ fleet, transfers, begin },
+      ...{ fleet, transfers, begin, leads: () => leadership.isMine },
       part: {
         ...partOf(transfers, fleet, observers),
         ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),

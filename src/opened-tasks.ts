@@ -35,6 +35,8 @@ export type TasksParts = JobsParts & {
   /** Whether a blob is here whole, and what is here of others. */
   readonly isHere: PreviewParts["isHere"];
   readonly partials: PreviewParts["partials"];
+  /** See WarmUps. */
+  readonly leads?: (() => boolean) | undefined;
 };
 
 export class OpenedTasks {

@@ -9,8 +9,10 @@ import type { Metadata } from "../metadata/metadata.ts";
 import type { RuleRows } from "../metadata/rule-rows.ts";
 import type { SightingRows } from "../metadata/sighting-rows.ts";
 import type { Clock } from "../observe/clock.ts";
+import type { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
 import type { Metrics } from "../observe/metrics.ts";
+import type { Trouble } from "../observe/troubles.ts";
 import type { Platform } from "../oci/descriptor.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { Origin } from "../origin.ts";
@@ -92,6 +94,8 @@ export type StartedMirror = Mirror &
     renewPassage(passage: PassagePart): void;
     readonly passage: PassageDesk;
     readonly contents: Contents;
+    /** What is wrong, for whoever sees something that is. */
+    readonly troubles: Episodes<Trouble>;
     /** Whether a keep rule, or a Cooldown, keeps what the digest belongs to. */
     keeps(digest: Digest): Promise<boolean>;
     /** Somebody else has changed the rules that were made by command: all of them are read again. Throws what their rows throw. */

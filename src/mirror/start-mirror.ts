@@ -281,6 +281,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       expire: (where) => manifests.expire(where),
     }),
     offline,
+    troubles,
     keeps: isKept,
     rereadRules: async () => {
       await keep.reread();

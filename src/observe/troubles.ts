@@ -12,6 +12,8 @@ export const TROUBLES = [
   "metadata-writes",
   "metadata-reads",
   "metadata-row",
+  "fleet-database",
+  "fleet-bucket",
 ] as const;
 
 export type Trouble = (typeof TROUBLES)[number];

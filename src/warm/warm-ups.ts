@@ -32,7 +32,12 @@ export type WarmUp = WarmList & {
   readonly last?: JobRecord;
 };
 
-export type WarmUpsParts = PreviewParts & { readonly jobs: Jobs; readonly log: Log };
+export type WarmUpsParts = PreviewParts & {
+  readonly jobs: Jobs;
+  readonly log: Log;
+  /** In a fleet: whether this node begins what comes due, for all; always when left out. */
+  readonly leads?: (() => boolean) | undefined;
+};
 
 export class WarmUps {
   readonly #parts: WarmUpsParts;
@@ -107,10 +112,10 @@ export class WarmUps {
     );
   }
 
-  /** False when it could not begin: another one of this list runs, or Granary stops. */
+  /** False when it could not begin: another one of this list runs, another node of the fleet begins it, or Granary stops. */
   #begin(name: string, references?: readonly string[]): boolean {
     const ask = this.askOf(name);
-    if (ask === undefined) return false;
+    if (ask === undefined || this.#parts.leads?.() === false) return false;
     const wanted = references === undefined ? ask : { ...ask, references };
     try {
       this.#parts.jobs.start(WARM_JOB, wanted, titleOf(wanted));

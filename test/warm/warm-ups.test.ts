@@ -14,6 +14,7 @@ const NOON = new Date(2026, 10, 28, 12, 0).getTime();
 async function openWarmUps(
   options: WorldOptions,
   lists: (world: MirrorWorld) => readonly Partial<WarmList>[],
+  leads?: () => boolean,
 ) {
   const world = await startWorld(options);
   const clock = new FakeClock();
@@ -21,7 +22,7 @@ async function openWarmUps(
   const rows = new MemoryRows();
   const jobs = await openWarm(world, rows, clock);
   const parts = { mirror: world.mirror, clock, log: silentLog, upstreams: () => UPSTREAMS, jobs };
-  const warmUps = new WarmUps({ ...parts, isHere: async () => false, partials: async () => [] });
+  const warmUps = new WarmUps({ ...parts, leads, isHere: async () => false, partials: async () => [] });
   onTestFinished(async () => {
     warmUps.close();
     await jobs.close(5_000);
@@ -45,6 +46,21 @@ describe("a list with a schedule", () => {
     const { id } = jobs.list()[0] ?? { id: 0 };
     expect(await jobs.ended(id)).toMatchObject({ state: "done", result: { counts: { brought: 1 } } });
     expect(warmUps.list()).toMatchObject([{ dueAt: NOON + 39 * HOUR, last: { id, state: "done" } }]);
+  });
+
+  test("comes in at one node of a fleet, the one that leads at that moment", async () => {
+    let isLeading = false;
+    const { world, clock, jobs } = await openWarmUps(
+      {},
+      () => [{ schedule: "0 3 * * *" }],
+      () => isLeading,
+    );
+    world.fake.addImage("a/b", "1", { layers: [10] });
+    await clock.advance(15 * HOUR);
+    expect(jobs.list()).toEqual([]);
+    isLeading = true;
+    await clock.advance(24 * HOUR);
+    expect(jobs.list()).toHaveLength(1);
   });
 
   test("that still runs is left out at its next time", async () => {

@@ -226,10 +226,7 @@ export class Transfer {
 
   #unanswered(error: unknown): Place {
     if (!isGranaryError(error, "fleet-unavailable")) throw error;
-    const facts = { reason: messageOf(error) };
-    const text =
-      "the database of the fleet does not answer: this node fetches for itself what is not stored here";
-    this.#parts.episodes.trouble("the fleet", facts, text);
+    this.#parts.log.debug({ digest: this.key.digest, reason: messageOf(error) }, "fetched without the fleet");
     return this.#alone("database");
   }
 
