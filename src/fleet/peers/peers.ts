@@ -88,14 +88,29 @@ export class Peers {
     member: Pick<Member, "node" | "address">,
     of: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
   ): Promise<PeerMap | undefined> {
+    return (await this.#askSoon(member, of))?.map;
+  }
+
+  /** Whether it answers within a moment, whatever it says. Never rejects. */
+  async answers(
+    member: Pick<Member, "node" | "address">,
+    of: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+  ): Promise<boolean> {
+    return (await this.#askSoon(member, of)) !== undefined;
+  }
+
+  async #askSoon(
+    member: Pick<Member, "node" | "address">,
+    { upstream, digest }: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+  ): Promise<{ readonly map: PeerMap | undefined } | undefined> {
     const { clock } = this.#options;
     const late = new AbortController();
     const timer = clock.after(MAP_MS, () => late.abort());
     try {
-      const question = { kind: "map", ...of } as const;
+      const question = { kind: "map", upstream, digest } as const;
       const { statusCode, body } = await this.#ask(member, question, undefined, "waited", late.signal);
       const text = await readText(body);
-      return statusCode === 200 ? parseMap(text) : undefined;
+      return { map: statusCode === 200 ? parseMap(text) : undefined };
     } catch {
       // A peer that is away has nothing for us now: the bytes come from elsewhere.
       return undefined;
