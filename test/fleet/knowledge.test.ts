@@ -73,6 +73,26 @@ const TAG = {
   checkedAt: 1_000,
 };
 
+test("a crowd that comes for one blob is one question to the shared database", async () => {
+  const shared = await sharedDatabase();
+  let questions = 0;
+  const counting = new Proxy(shared.metadata, {
+    get: (target, name) => {
+      if (name === "link") questions += 1;
+      return Reflect.get(target, name) as unknown;
+    },
+  });
+  const { metadata } = await nodeOver({ ...shared, metadata: counting });
+  const crowd = Array.from({ length: 100 }, () => metadata.link(WHERE, MANIFEST.digest));
+  expect(new Set(await Promise.all(crowd))).toEqual(new Set([undefined]));
+  expect(questions).toBe(1);
+  // What was not there then may be there now.
+  const change = { kind: "confirmed", digest: MANIFEST.digest, size: 7, isMeasured: false } as const;
+  await shared.metadata.recordLink(WHERE, { ...change, mediaType: undefined });
+  expect(await metadata.link(WHERE, MANIFEST.digest)).toMatchObject({ confirmed: { size: 7 } });
+  expect(questions).toBe(2);
+});
+
 describe("two nodes", () => {
   test("know what the other has learned, and keep it when the shared database goes away", async () => {
     const shared = await sharedDatabase();

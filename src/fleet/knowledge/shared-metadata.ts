@@ -49,10 +49,13 @@ export function sharedMetadata({ local, copies, shared, log, used, imported }: S
     await keep(others);
     return others;
   };
+  const linkOfOthers = together((where: RepositoryKey, digest: Digest) =>
+    unlessAway(shared.link(where, digest)),
+  );
   const link = async (where: RepositoryKey, digest: Digest): Promise<Link | undefined> => {
     const own = await local.link(where, digest);
     if (own?.confirmed !== undefined) return own;
-    const others = await unlessAway(shared.link(where, digest));
+    const others = await linkOfOthers(where, digest);
     if (others === undefined) return own;
     for (const change of changesOf(others)) await local.recordLink(where, change);
     return await local.link(where, digest);
@@ -176,6 +179,21 @@ function changesOf({ digest, stated, confirmed, isImported }: Link): LinkChange[
   if (isImported === true && size !== undefined)
     changes.push({ kind: "imported", digest, size, mediaType: confirmed?.mediaType });
   return changes;
+}
+
+/** A crowd that comes for one blob is one question: what is asked while the same is asked already has the same answer. */
+function together<T>(
+  ask: (where: RepositoryKey, digest: Digest) => Promise<T>,
+): (where: RepositoryKey, digest: Digest) => Promise<T> {
+  const asked = new Map<string, Promise<T>>();
+  return (where, digest) => {
+    const key = `${where.upstream}\n${where.repository}\n${digest}`;
+    const known = asked.get(key);
+    if (known !== undefined) return known;
+    const answer = ask(where, digest).finally(() => asked.delete(key));
+    asked.set(key, answer);
+    return answer;
+  };
 }
 
 /** What the shared database says; undefined while it does not answer: unknown permits nothing. */
