@@ -14,7 +14,7 @@ const RANKS = [
   ["source.ts"],
   ["upstream/policy.ts", "upstream/registry-url.ts", "store", "metadata", "credentials", "reloading"],
   ["fleet/fleet.ts", "fleet/bucket.ts", "fleet/journal.ts", "fleet/object-key.ts"],
-  ["fleet/turns.ts"],
+  ["fleet/turns.ts", "fleet/view"],
   ["fleet/leases", "fleet/upkeep"],
   ["records", "fleet/postgres", "fleet/s3", "fleet/peers", "fleet/knowledge"],
   ["jobs"],

@@ -14,6 +14,7 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
+import type { FleetView } from "./fleet/view/fleet-view.ts";
 import type { AttendedJobs } from "./jobs/attended-jobs.ts";
 import type { Jobs } from "./jobs/jobs.ts";
 import { type Database, openDatabase } from "./metadata/database.ts";
@@ -78,6 +79,8 @@ export type OpenedCache = OpenedMirror & {
   readonly bundles: Bundles;
   readonly reloadParts: readonly ReloadPart<Settings>[];
   readonly passage: PassageDesk;
+  /** Set on a node of a fleet. */
+  readonly fleet: FleetView | undefined;
 };
 
 /**
@@ -228,8 +231,10 @@ async function start(
       if (answer !== undefined && !isHead && prefetch.isOn) prefetch.served(target, ask, answer);
       return answer;
     };
+    let budget = settings.storage.maxSize;
     const reloadParts = [
       renewing<Settings>(["storage.maxSize", "storage.minFree"], ({ storage }) => {
+        budget = storage.maxSize;
         bound.renew({ maxBytes: databaseShareOf(storage), mostBytes: storage.maxSize });
         mirror.renewBudget(storage);
       }),
@@ -244,7 +249,11 @@ async function start(
       tasks.reloadPart,
     ];
     const answers = { manifest, manifestAtOnce };
-    const own = { records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
+    const view = fleet?.view({
+      budget: () => budget,
+      served: () => records.traffic.totals().all.served,
+    });
+    const own = { fleet: view, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
     return {
       ...mirror,
       ...own,

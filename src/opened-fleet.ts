@@ -17,6 +17,7 @@ import { Leadership } from "./fleet/leases/leadership.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
 import { postgresBucketRows } from "./fleet/postgres/bucket-rows.ts";
+import { bucketUse } from "./fleet/postgres/bucket-use.ts";
 import { openFleetDatabase } from "./fleet/postgres/connection.ts";
 import { fleetRemoval } from "./fleet/postgres/contents/content-removal.ts";
 import { fleetContents } from "./fleet/postgres/contents/content-rows.ts";
@@ -33,6 +34,9 @@ import { ShareStored } from "./fleet/transfers/share-stored.ts";
 import { FleetTurns } from "./fleet/turns.ts";
 import { FleetHealth } from "./fleet/upkeep/fleet-health.ts";
 import { FleetUpkeep } from "./fleet/upkeep/fleet-upkeep.ts";
+import type { FleetView } from "./fleet/view/fleet-view.ts";
+import { type NodeFacts, OwnState } from "./fleet/view/node-state.ts";
+import { SeenFleet } from "./fleet/view/seen-fleet.ts";
 import { type InternalListener, listenInternally } from "./http/internal/internal-listener.ts";
 import type { Database } from "./metadata/database.ts";
 import type { FleetPart, StartedMirror } from "./mirror/mirror-parts.ts";
@@ -47,6 +51,8 @@ import { Semaphore } from "./waiting/semaphore.ts";
 
 /** Parts of 8 MiB and more that are in memory on their way to the bucket at one moment. */
 const UPLOADS_AT_ONCE = 4;
+/** Of those that list a blob: enough to find one of its upstream. */
+const FEW_REPOSITORIES = 8;
 /** For leases, and for everything else: four for each node in all. */
 const CONNECTIONS = 2;
 const MINUTE_MS = 60_000;
@@ -65,6 +71,8 @@ export type OpenedFleet = Pick<Database, "contents" | "rules" | "sightings"> & {
   readonly part: FleetPart;
   readonly fleet: NodeFleet;
   readonly transfers: FleetTransfers;
+  /** What people see of the fleet; from now on the others hear how this node is. To be called once. */
+  view(facts: Pick<NodeFacts, "budget" | "served">): FleetView;
   /** Whether this node begins what is done once for all. */
   readonly leads: () => boolean;
   /** Begins what this node does for all, and what it does when others tell news. `rereadRules`: those of the Mirror, and all others. */
@@ -102,7 +110,10 @@ export async function openFleet({
     // Connections of their own: no heartbeat waits behind a slow question.
     const leases = new PostgresLeaseRows(await connect());
     const address = addressOf(settings, ahead.listener.port);
-    const fleet = new NodeFleet({ node, clock, log, version, zone: settings.zone, address, rows: leases });
+    let state: OwnState | undefined;
+    const told = () => state?.told ?? {};
+    const about = { node, version, zone: settings.zone, address, told };
+    const fleet = new NodeFleet({ ...about, clock, log, rows: leases });
     closing.push(() => fleet.close());
     const episodes = new Episodes(log, clock);
     const uploads = new Semaphore(UPLOADS_AT_ONCE);
@@ -146,6 +157,18 @@ export async function openFleet({
       closing.push(regularly(clock, MINUTE_MS, () => uses.flush().catch(() => undefined)));
       closing.push(regularly(clock, SWEEP_MS, () => shareAll(local, rows, sharing)));
     };
+    const view: OpenedFleet["view"] = (facts) => {
+      const unshared = () => sharing.waiting;
+      const stored = async () => (await local.metadata.sums()).bytes;
+      const own = { ...facts, fills: () => transfers.running, stored, unshared };
+      state = new OwnState(own, { clock, log });
+      return new SeenFleet({
+        ...{ fleet, clock, unshared },
+        bucketUse: () => bucketUse(database),
+        bucketLimit: () => settings.bucket.maxSize,
+        repositories: (digest) => local.contents.repositoriesWith(digest, FEW_REPOSITORIES),
+      });
+    };
     let closed: Promise<void> | undefined;
     const close = async (deadlineMs: number) => {
       await within(Promise.all([transfers.close(), sharing.close()]), deadlineMs, clock);
@@ -153,7 +176,7 @@ export async function openFleet({
     };
     return {
       ...known,
-      ...{ fleet, transfers, begin, leads: () => leadership.isMine },
+      ...{ fleet, transfers, begin, view, leads: () => leadership.isMine },
       part: {
         ...partOf(transfers, fleet, observers),
         ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),

@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   traffic: async () => (await import("./admin/traffic.ts")).trafficCommand(),
   pulls: async () => (await import("./admin/pulls.ts")).pullsCommand(),
   events: async () => (await import("./admin/events.ts")).eventsCommand(),
+  fleet: async () => (await import("./admin/fleet.ts")).fleetCommand(),
   top: async () => (await import("./admin/top.ts")).topCommand(),
   reload: async () => (await import("./admin/reload.ts")).reloadCommand(),
   offline: async () => (await import("./admin/offline.ts")).offlineCommand(),

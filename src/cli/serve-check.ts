@@ -7,6 +7,7 @@ import { clientUrls, exposureOf } from "../http/connections/exposure.ts";
 import { systemClock } from "../observe/clock.ts";
 import { checkStorage } from "../store/storage-directory.ts";
 import { misused } from "./exit-code.ts";
+import { fleetLine, fleetPlan } from "./fleet-plan.ts";
 import { printJson, printLine } from "./output.ts";
 import { planLines, plansOf } from "./serve-plans.ts";
 
@@ -28,9 +29,13 @@ export async function checkServe(
   const listeners = settings.listeners.map(listenerView);
   const reachable = settings.upstreams.map(({ name }) => name);
   const admin = adminView(settings);
+  const fleet = fleetPlan(settings);
   const plans = plansOf(settings, systemClock.now());
   if (json === true)
-    return printJson({ config: config ?? null, listeners, admin, storage, upstreams: reachable, ...plans });
+    return printJson({
+      ...{ config: config ?? null, listeners, admin, fleet, storage, upstreams: reachable },
+      ...plans,
+    });
   printLine(`${config ?? "The built-in configuration"} can be used.`);
   printLine("It would listen:");
   for (const { url, upstream, login } of listeners) {
@@ -38,6 +43,7 @@ export async function checkServe(
   }
   if (admin !== null)
     printLine(`  ${admin.url} to show and steer it (${admin.token ? "with a token" : "no token"})`);
+  if (fleet !== null) printLine(fleetLine(fleet));
   const [place, most, free] = [storage.directory, formatBytes(maxSize), formatBytes(minFree)];
   printLine(
     `It would keep up to ${most} in ${place}${isThere ? "" : " (not made yet)"}, and leave ${free} of the disk free.`,

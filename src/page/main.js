@@ -12,6 +12,7 @@ import { Logo } from "./parts/logo.js";
 import { Toasts } from "./parts/toast.js";
 import { linkTo, route } from "./route.js";
 import { Contents } from "./views/contents.js";
+import { Fleet } from "./views/fleet.js";
 import { History } from "./views/history.js";
 import { Jobs } from "./views/jobs.js";
 import { Now } from "./views/now.js";
@@ -25,12 +26,14 @@ const VIEWS = /** @type {const} */ ([
   ["history", "History", "chart", History],
   ["setup", "Set up", "plug", Setup],
   ["jobs", "Jobs and rules", "list", Jobs],
+  ["fleet", "Fleet", "nodes", Fleet],
   ["trouble", "Trouble", "warning", Trouble],
 ]);
 
 function Page() {
   const { view, query } = route.value;
-  const found = VIEWS.find(([name]) => name === (view === "show" ? "contents" : view));
+  const views = viewsNow();
+  const found = views.find(([name]) => name === (view === "show" ? "contents" : view));
   const [name, title, , View] = found ?? VIEWS[0];
   const main = useRef(/** @type {HTMLElement | null} */ (null));
   const isFirst = useRef(true);
@@ -50,7 +53,7 @@ function Page() {
     <header class="top">
       <a class="brand" href="#/now"><${Logo} />Granary</a>
       <nav class="views" aria-label="Views">
-        ${VIEWS.map(
+        ${views.map(
           ([
             each,
             label,
@@ -69,6 +72,13 @@ function Page() {
     </main>
     <${Boundary} what="What was to be confirmed"><${Confirm} /><//><${Toasts} /><${Tab} title=${title} />
   </div>`;
+}
+
+/** Of a Granary that is alone nobody is shown a fleet; until the first snapshot, who has its address is. */
+function viewsNow() {
+  const isAlone =
+    status.value === undefined ? route.value.view !== "fleet" : status.value.fleet === undefined;
+  return isAlone ? VIEWS.filter(([name]) => name !== "fleet") : VIEWS;
 }
 
 /** What follows "and" is left out where there is no room. @param {{ readonly text: string }} props */

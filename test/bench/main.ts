@@ -22,7 +22,9 @@ import { coldHead } from "./measurements/cold-head.ts";
 import { coldRange } from "./measurements/cold-range.ts";
 import { coldTls } from "./measurements/cold-tls.ts";
 import { extractImage } from "./measurements/extract-image.ts";
+import { fleetBlob } from "./measurements/fleet-blob.ts";
 import { fleetHeartbeats } from "./measurements/fleet-heartbeats.ts";
+import { fleetLoss } from "./measurements/fleet-loss.ts";
 import { pageOpen } from "./measurements/page-open.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { scaleBlob } from "./measurements/scale-blob.ts";
@@ -61,6 +63,8 @@ const MEASUREMENTS: readonly Measurement[] = [
   space,
   snapshot,
   pageOpen,
+  fleetBlob,
+  fleetLoss,
   fleetHeartbeats,
   startUp,
   scaleIndex,

@@ -26,14 +26,28 @@ export const LINE_USERS = ["granary", "line"] as const;
 export const ALONE = ["granary"] as const;
 /** The columns of the table of growth: how many blobs a store has. */
 export const STORE_SIZES = ["thousand", "tenThousand", "hundredThousand", "million"] as const;
+/** The columns of the table of fleets: one node without a fleet, and fleets of so many. */
+export const FLEETS = ["granary", "fleet1", "fleet3", "fleet10"] as const;
 export type ContenderName =
+  | (typeof FLEETS)[number]
   | (typeof STORE_SIZES)[number]
   | (typeof SERVERS)[number]
   | (typeof CACHES)[number]
   | (typeof EXTRACTORS)[number]
   | (typeof LINE_USERS)[number];
 
-export type Unit = "GB/s" | "MB/s" | "requests/s" | "MB" | "MiB fetched" | "ms" | "x" | "killed";
+export type Unit =
+  | "GB/s"
+  | "MB/s"
+  | "requests/s"
+  | "MB"
+  | "MiB fetched"
+  | "queries"
+  | "requests"
+  | "s"
+  | "ms"
+  | "x"
+  | "killed";
 
 /** One thing that Granary has to reach. `value` is undefined when a contender it needs was missing or failed. */
 export type Check = {

@@ -15,6 +15,9 @@ const TITLES: Record<ContenderName, string> = {
   umoci: "umoci unpack",
   tar: "tar -x",
   line: "the line",
+  fleet1: "fleet of 1",
+  fleet3: "fleet of 3",
+  fleet10: "fleet of 10",
   thousand: "1,000 blobs",
   tenThousand: "10,000",
   hundredThousand: "100,000",
@@ -68,7 +71,8 @@ function formatReached(check: Check): string {
 }
 
 function formatNumber(value: number, unit: string): string {
-  if (unit === "requests/s" || unit === "killed") return Math.round(value).toLocaleString("en");
+  if (["requests/s", "killed", "queries", "requests"].includes(unit))
+    return Math.round(value).toLocaleString("en");
   if (unit === "MB") return value >= 100 ? value.toFixed(0) : value.toFixed(1);
   if (unit === "ms") return value.toFixed(value < 10 ? 2 : 1);
   return value.toFixed(2);

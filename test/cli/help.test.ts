@@ -53,6 +53,8 @@ test("the tree of commands is the promised one", async () => {
       "traffic",
       "pulls",
       "events",
+      "fleet nodes",
+      "fleet leases",
       "top",
       "reload",
       "offline [state] [upstream]",

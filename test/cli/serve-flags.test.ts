@@ -139,6 +139,7 @@ test("--check --json is for scripts; a secret that is missing is a sentence", as
   const url = expect.stringMatching(/^https:\/\/.*:5443$/) as unknown;
   expect(JSON.parse(out)).toEqual({
     config: "granary.yaml",
+    fleet: null,
     listeners: [{ url, port: 5443, host: null, upstream: "ghcr.io", login: true }],
     admin: null,
     storage: { directory, isThere: true, maxSize: 2 ** 30, minFree: 5 * 2 ** 30 },

@@ -8,6 +8,7 @@ import { Fills } from "../../src/fill/fills.ts";
 import type { NodeFleet } from "../../src/fleet/leases/node-fleet.ts";
 import { Peers } from "../../src/fleet/peers/peers.ts";
 import { FleetTransfers } from "../../src/fleet/transfers/fleet-transfers.ts";
+import type { TransferParts } from "../../src/fleet/transfers/transfer-parts.ts";
 import { listenInternally } from "../../src/http/internal/internal-listener.ts";
 import { systemClock } from "../../src/observe/clock.ts";
 import { Episodes } from "../../src/observe/episodes.ts";
@@ -35,6 +36,7 @@ type FleetNode = {
   readonly store: TempStore;
   readonly metrics: ReturnType<typeof createMetrics>;
   readonly address: string;
+  readonly parts: TransferParts;
   /** Blobs of this node that the fleet does not get from a transfer. */
   readonly unshared: Digest[];
   /** Reads to the end, checks every byte, and returns how many there were. */
@@ -113,7 +115,7 @@ export async function fleetNodes({ settings, policy }: Options = {}): Promise<Fl
         return fills.obtain({ ...key, size, origin, policy: upstream.policy }).reader(range);
       };
       return {
-        ...{ name, fills, fleet, transfers: opened, store, metrics, address, unshared },
+        ...{ name, fills, fleet, transfers: opened, store, metrics, address, unshared, parts },
         read: async (blob, range) => {
           const reader = readerOf(blob, range);
           const buffer = Buffer.alloc(256 * 1024);

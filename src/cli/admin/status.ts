@@ -7,6 +7,7 @@ import { formatMoment } from "../moment.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
 import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
+import { briefWords } from "./fleet-words.ts";
 import { budgetWords, failureWords, latencyWords } from "./upstream-words.ts";
 
 const statusSchema = async () => (await import("../../http/admin/routes/status-routes.ts")).statusSchema;
@@ -36,6 +37,7 @@ function factsOf(status: Status, where: string): Fact[] {
     ...(next.length === 0 ? [] : [["Goes next", next] as const]),
     ["Stored", `${counted(status.blobs, "blob")}, ${counted(status.manifests, "manifest")}`],
     ["Upstreams", upstreams.flatMap((upstream) => upstreamLines(upstream, now)).concat(inOrder(upstreams))],
+    ["Fleet", status.fleet && briefWords(status.fleet, now)],
     ["Transfers", fills.length === 0 ? "none" : fills.map(fillLine)],
     ["Trouble", troubles.length === 0 ? "none" : troubles],
   ];

@@ -103,13 +103,20 @@ export class FleetOrigin implements Origin {
       return opened;
     } catch (error) {
       if (!isGranaryError(error, "fleet-unavailable")) throw error;
-      this.#parts.log.debug(
-        { place: place.is, reason: messageOf(error) },
-        "a place of the fleet did not serve",
-      );
+      this.#tell(place, error);
       this.#transfer.doubt(place);
       return undefined;
     }
+  }
+
+  /** The bucket is told of elsewhere, for all blobs. */
+  #tell(place: Place, error: unknown): void {
+    const { log, episodes } = this.#parts;
+    const facts = { reason: messageOf(error) };
+    if (place.is !== "peer") return void log.debug(facts, "the bucket of the fleet did not serve a blob");
+    const { node, address } = place.holder;
+    const text = `node ${node} of the fleet cannot be read from at ${address}: until it can, blobs come another way`;
+    episodes.trouble(`peer ${node}`, facts, text);
   }
 
   // --- from inside the fleet ---------------------------------------------------------------------------------------
@@ -120,6 +127,11 @@ export class FleetOrigin implements Origin {
     signal: AbortSignal,
   ): Promise<OpenedRange | undefined> {
     const { object } = place;
+    const { size = object.size } = this.#transfer;
+    if (size !== object.size) {
+      this.#transfer.contradicted(place);
+      return undefined;
+    }
     const wanted = { start: range.start, end: Math.min(range.end, object.size) };
     const opened = await this.#parts.bucket.open(object.objectKey, wanted, signal);
     if (opened === undefined) {

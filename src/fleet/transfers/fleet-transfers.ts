@@ -62,6 +62,11 @@ export class FleetTransfers implements FillFollower {
     return [...this.#transfers.values()].flatMap(({ key, lease }) => (lease === undefined ? [] : [key]));
   }
 
+  /** How many run, wherever their bytes come from. */
+  get running(): number {
+    return [...this.#transfers.values()].filter(({ isOver }) => !isOver).length;
+  }
+
   // --- what fills tell ---------------------------------------------------------------------------------------------
 
   begun(fill: FollowedFill): void {

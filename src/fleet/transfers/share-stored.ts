@@ -2,13 +2,13 @@
  * Owns how blobs get into the bucket that are on this disk and came there without the fleet: while its database or its bucket was away, from an
  * import, or before this node was one of a fleet. One at a time, behind everything else; what cannot be done now is tried again.
  */
-import { RangeSet } from "../../bytes/range-set.ts";
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { Digest } from "../../oci/digest.ts";
+import { onAbort } from "../../waiting/abort.ts";
 import { sleep } from "../../waiting/sleep.ts";
 import { blobLease } from "../fleet.ts";
+import { shareBlob, uploadOf } from "./share-blob.ts";
 import type { TransferParts } from "./transfer-parts.ts";
-import { UploadBehind } from "./upload-behind.ts";
 
 /** More than that are found again by the next look through the disk. */
 const MOST_WAITING = 10_000;
@@ -57,7 +57,7 @@ export class ShareStored {
 
   /** False when it has to be tried again. */
   async #share(digest: Digest): Promise<boolean> {
-    const { fleet, blobs, bucket } = this.#parts;
+    const { fleet, blobs } = this.#parts;
     const key = blobLease(ANY_UPSTREAM, digest);
     const standing = await fleet.resolve(digest, key);
     if (standing.is === "stored") return true;
@@ -67,18 +67,9 @@ export class ShareStored {
     const lease = await fleet.acquire(key);
     try {
       if (lease === undefined) return false;
-      const read = (offset: number, into: Uint8Array) => stored.read(offset, into);
-      const present = RangeSet.of([{ start: 0, end: stored.size }]);
-      const upload = new UploadBehind({ digest, size: stored.size, present, read }, lease, this.#parts);
-      const stopping = () => void upload.stop();
-      this.#stop.signal.addEventListener("abort", stopping, { once: true });
-      const isThere = await upload
-        .finish(read)
-        .finally(() => this.#stop.signal.removeEventListener("abort", stopping));
-      if (!isThere) return false;
-      const isKnown = await lease.commit({ digest, size: stored.size, objectKey: upload.objectKey });
-      if (!isKnown) await bucket.remove([upload.objectKey]);
-      return true;
+      const upload = uploadOf(stored, lease, this.#parts);
+      const stopListening = onAbort(this.#stop.signal, () => void upload.stop());
+      return await shareBlob({ stored, lease, upload }, this.#parts).finally(stopListening);
     } finally {
       await stored.close();
       await lease?.release();

@@ -2,18 +2,17 @@
  * Owns one blob of one upstream as this node gets it in a fleet: where its bytes are now (place.ts), the lease while this node brings it, and what
  * goes to the bucket behind it. What was found holds until an error. It moves no bytes to clients, and never asks upstream itself.
  */
-import { RangeSet } from "../../bytes/range-set.ts";
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { FollowedFill } from "../../fill/fill-ask.ts";
-import type { StoredBlob } from "../../store/blob-store.ts";
 import type { PartialKey } from "../../store/partial.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { sleep } from "../../waiting/sleep.ts";
-import { blobLease, type Holder, type Lease, type Standing } from "../fleet.ts";
+import { blobLease, type Holder, type Lease, type Standing, type StoredObject } from "../fleet.ts";
 import type { Place } from "./place.ts";
+import { shareBlob } from "./share-blob.ts";
 import { Sources } from "./sources.ts";
 import type { TransferParts } from "./transfer-parts.ts";
-import { UploadBehind, type UploadOf } from "./upload-behind.ts";
+import { UploadBehind } from "./upload-behind.ts";
 
 /** How often a blob is asked for whose holder is gone, until somebody takes it over. */
 const AGAIN_MS = 200;
@@ -38,6 +37,8 @@ export class Transfer {
   #unreachable: { readonly epoch: number; readonly since: number } | undefined;
   #bucketFailures = 0;
   #bucketRestsUntil = 0;
+  /** An object of another size than the blob is said to have. */
+  #odd: StoredObject | undefined;
   /** Bytes came from inside the fleet. */
   #hasOthersBytes = false;
   /** What came from inside the fleet was wrong. */
@@ -130,6 +131,18 @@ export class Transfer {
     if (place.is !== "bucket") return;
     this.#bucketFailures += 1;
     if (this.#bucketFailures >= BUCKET_TRIES) this.#bucketRestsUntil = this.#now + BUCKET_REST_MS;
+  }
+
+  /** Bytes that the blob is said to have; undefined where nobody says it, or no fill keeps it. */
+  get size(): number | undefined {
+    return this.#fill?.size;
+  }
+
+  /** The object has another size than the blob is said to have. Which of the two is right shows when a digest is verified: until then it stays. */
+  contradicted({ object }: Extract<Place, { is: "bucket" }>): void {
+    this.#odd = object;
+    this.#bucketRestsUntil = Number.POSITIVE_INFINITY;
+    if (this.#place?.is === "bucket") this.#place = undefined;
   }
 
   /** The object is not where its row says. */
@@ -249,26 +262,20 @@ export class Transfer {
     this.#upload.grown();
   }
 
+  /** The digest of ours is right, so an object of another size is not this blob: a predecessor's parts, by way of a database that was rebuilt. */
+  async #removeOdd(size: number): Promise<void> {
+    if (this.#odd === undefined || this.#odd.size === size) return;
+    await this.#parts.fleet.forget(this.#odd);
+    await this.#parts.bucket.remove([this.#odd.objectKey]);
+  }
+
   async #share(lease: Lease, leftover: string | undefined): Promise<boolean> {
-    const { digest } = this.key;
-    const { blobs, bucket } = this.#parts;
-    const stored = await blobs.open(digest);
+    const stored = await this.#parts.blobs.open(this.key.digest);
     if (stored === undefined) return false;
-    try {
-      const { size } = stored;
-      const upload =
-        this.#upload ?? new UploadBehind({ ...wholeOf(stored), digest, size }, lease, this.#parts);
-      if (!(await upload.finish((offset, into) => stored.read(offset, into)))) return false;
-      const isKnown = await lease.commit({ digest, size, objectKey: upload.objectKey });
-      const unneeded = [
-        ...(isKnown ? [] : [upload.objectKey]),
-        ...(leftover === undefined ? [] : [leftover]),
-      ];
-      if (unneeded.length > 0) await bucket.remove(unneeded);
-      return true;
-    } finally {
-      await stored.close();
-    }
+    const leftovers = leftover === undefined ? [] : [leftover];
+    const before = () => this.#removeOdd(stored.size);
+    const shared = { stored, lease, upload: this.#upload, leftovers, before };
+    return await shareBlob(shared, this.#parts).finally(() => stored.close());
   }
 
   #failed(error: unknown): void {
@@ -283,10 +290,4 @@ export class Transfer {
   get #now(): number {
     return this.#parts.clock.elapsed();
   }
-}
-
-/** Of a stored blob every byte is present. */
-function wholeOf(stored: StoredBlob): Pick<UploadOf, "present" | "read"> {
-  const present = RangeSet.of([{ start: 0, end: stored.size }]);
-  return { present, read: (offset, into) => stored.read(offset, into) };
 }

@@ -3,6 +3,7 @@
  * and the port itself in `cli/admin/parts-of.ts`; nothing else knows all of them.
  */
 
+import type { FleetView } from "../../fleet/view/fleet-view.ts";
 import type { AttendedJobs } from "../../jobs/attended-jobs.ts";
 import type { Jobs } from "../../jobs/jobs.ts";
 import type { Bundles } from "../../mirror/bundles/bundles.ts";
@@ -58,6 +59,8 @@ export type AdminParts = {
       ask: { readonly address?: string | undefined; readonly registries?: readonly string[] | undefined },
     ): Promise<ClientBlocks>;
   };
+  /** Set on a node of a fleet. */
+  readonly fleet?: FleetView | undefined;
   readonly doctor: { examine(): Promise<readonly Examined[]> };
   readonly log: Log;
   readonly clock: Clock;

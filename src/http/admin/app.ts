@@ -19,6 +19,7 @@ import { contentsRoutes } from "./routes/contents-routes.ts";
 import { doctorRoutes } from "./routes/doctor-routes.ts";
 import { eventRoutes } from "./routes/event-routes.ts";
 import { exportRoutes } from "./routes/export-routes.ts";
+import { fleetRoutes } from "./routes/fleet-routes.ts";
 import { importRoutes } from "./routes/import-routes.ts";
 import { jobsRoutes } from "./routes/jobs-routes.ts";
 import { keepRoutes } from "./routes/keep-routes.ts";
@@ -73,6 +74,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   pastEventRoutes(app, parts);
   troubleRoutes(app, parts);
   offlineRoutes(app, parts);
+  fleetRoutes(app, parts);
   setupRoutes(app, parts);
   doctorRoutes(app, parts);
   bandwidthRoutes(app, parts);

@@ -11,6 +11,7 @@ import { formatContentRange, parseRangeHeader } from "../../bytes/http-range.ts"
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import { isSigned, type PeerQuestion, parsePath } from "../../fleet/peers/peer-request.ts";
 import type { FleetTransfers, PeerReader } from "../../fleet/transfers/fleet-transfers.ts";
+import { Episodes } from "../../observe/episodes.ts";
 import type { Observers } from "../../observe/observers.ts";
 import { PURPOSES, type Purpose } from "../../purpose.ts";
 import { BufferPool } from "../answers/buffer-pool.ts";
@@ -99,11 +100,13 @@ class Desk {
   readonly #parts: InternalParts;
   readonly #sending: Sending;
   readonly #pool = new BufferPool();
+  readonly #episodes: Episodes;
 
   constructor(entry: InternalEntry, parts: InternalParts, sending: Sending) {
     this.#entry = entry;
     this.#parts = parts;
     this.#sending = sending;
+    this.#episodes = new Episodes(parts.log, parts.clock);
   }
 
   /** Never rejects. */
@@ -121,7 +124,13 @@ class Desk {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (!this.#isKnown(request)) return refuse(response, 401);
+    if (!this.#isKnown(request)) {
+      const facts = { client: request.socket.remoteAddress };
+      const text =
+        "the internal listener was asked by somebody who does not prove to know the fleet's secret";
+      this.#episodes.trouble("strangers", facts, text);
+      return refuse(response, 401);
+    }
     const question = request.method === "GET" ? parsePath(request.url ?? "") : undefined;
     if (question === undefined) return refuse(response, 400);
     if (question.kind === "map") return await this.#map(question, response);

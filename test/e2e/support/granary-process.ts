@@ -14,6 +14,8 @@ import { scratchDirectory } from "./scratch-directory.ts";
 export type GranaryOptions = {
   /** Settings of each upstream that gets a listener of its own, as the configuration file spells them. */
   readonly upstreams: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+  /** Further listeners, by a name under which `port` knows them, with the settings of each; those of an upstream's own go by its name. */
+  readonly listeners?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Where its listeners listen; on loopback alone when left out. */
   readonly listen?: string;
   /** The address by which it is reached; that of loopback when left out. */
@@ -40,7 +42,7 @@ export async function startGranary(
   options: GranaryOptions,
 ): Promise<GranaryProcess> {
   const scratch = await scratchDirectory(cleanup, "granary");
-  const names = Object.keys(options.upstreams);
+  const names = Object.keys({ ...options.upstreams, ...options.listeners });
   const [adminPort = 0, ...ports] = await freePorts(names.length + 1);
   const portOf = new Map(names.map((name, index) => [name, ports[index] ?? 0]));
   const config = join(scratch, "granary.yaml");
@@ -83,7 +85,7 @@ export class GranaryProcess {
     this.admin = admin;
   }
 
-  /** The port whose bare names mean `upstream`. */
+  /** The port whose bare names mean `upstream`, or that of a further listener. */
   port(upstream: string): number {
     const port = this.#ports.get(upstream);
     if (port === undefined) throw new Error(`no listener for ${upstream}`);
@@ -156,10 +158,22 @@ function settingsFor(
   scratch: string,
   portOf: ReadonlyMap<string, number>,
   adminPort: number,
-  { upstreams, maxSize = "50GiB", admin, sections = {}, listen = "127.0.0.1" }: GranaryOptions,
+  {
+    upstreams,
+    maxSize = "50GiB",
+    admin,
+    sections = {},
+    listen = "127.0.0.1",
+    listeners = {},
+  }: GranaryOptions,
 ) {
   return {
-    listeners: [...portOf].map(([upstream, port]) => ({ host: listen, port, upstream })),
+    listeners: [...portOf].map(([name, port]) => ({
+      host: listen,
+      port,
+      upstream: name,
+      ...listeners[name],
+    })),
     storage: { directory: join(scratch, "data"), maxSize, minFree: "100MiB" },
     upstreams,
     ...(admin !== undefined && { admin: { host: "127.0.0.1", port: adminPort, ...admin } }),

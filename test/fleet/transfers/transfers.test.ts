@@ -74,6 +74,22 @@ describe("a blob in a fleet", () => {
     await expect.poll(() => shared.rows.blobs.get(it.digest)?.objectKey).not.toBe(key);
   });
 
+  test("that is in the bucket in part, as salvage of a rebuilt database can be, is fetched and replaced", async () => {
+    const { fake, bucket, shared, blob, node } = await fleetNodes();
+    const a = await node("a");
+    const it = blob(16, 9 * MIB);
+    await a.read(it);
+    await expect.poll(() => shared.rows.blobs.has(it.digest)).toBe(true);
+    const row = shared.rows.blobs.get(it.digest);
+    await bucket.put(row?.objectKey ?? "", new Uint8Array(8 * MIB));
+    Object.assign(row ?? {}, { size: 8 * MIB });
+    const b = await node("b");
+    expect(await b.read(it)).toBe(9 * MIB);
+    expect(fake.bytesSentFor(it.digest)).toBe(9 * MIB);
+    await expect.poll(() => shared.rows.blobs.get(it.digest)?.size).toBe(9 * MIB);
+    expect(bucket.bytesOf(shared.rows.blobs.get(it.digest)?.objectKey ?? "")?.length).toBe(9 * MIB);
+  });
+
   test("whose object has gone is fetched anew, and stored again (attic #110)", async () => {
     const { fake, bucket, shared, blob, node } = await fleetNodes();
     const a = await node("a");

@@ -9,7 +9,7 @@ import type { BucketSettings } from "../../../src/fleet/s3/bucket-settings.ts";
 import { openS3Bucket } from "../../../src/fleet/s3/s3-bucket.ts";
 import { systemClock } from "../../../src/observe/clock.ts";
 import { silentLog } from "../../../src/observe/log.ts";
-import { type GranaryProcess, startGranary } from "../../e2e/support/granary-process.ts";
+import { type GranaryOptions, type GranaryProcess, startGranary } from "../../e2e/support/granary-process.ts";
 import { type FakeRegistry, startFakeRegistry } from "../fake-registry.ts";
 import { putBehind } from "../slow-line/publish.ts";
 import { type LineSettings, SlowLine } from "../slow-line.ts";
@@ -36,6 +36,8 @@ export type NodeOptions = {
   /** It reaches the database by a line of its own (`databaseLines`), which can be cut. */
   readonly hasDatabaseLine?: boolean;
   readonly place?: NodePlace;
+  /** Over the rest of its settings. */
+  readonly granary?: Partial<GranaryOptions>;
 };
 
 type Parts = Pick<FleetWorld, "postgres" | "store" | "fake" | "line" | "database" | "bucket">;
@@ -67,16 +69,19 @@ export class FleetWorld {
   }
 
   /**
-   * `startStore`: which object store; SeaweedFS when left out. `host`: the address of this machine by which the nodes reach everything. To be ended by
-   * `end`.
+   * `startStore`: which object store; SeaweedFS when left out. `host`: the address of this machine by which the nodes reach everything. `settings` are
+   * the database server's. To be ended by `end`.
    */
   static async begin(
     line: Partial<LineSettings> = {},
     startStore: () => Promise<S3Server> = startSeaweedFs,
-    host = LOOPBACK,
+    {
+      host = LOOPBACK,
+      settings = {},
+    }: { readonly host?: string; readonly settings?: Readonly<Record<string, string>> } = {},
   ): Promise<FleetWorld> {
     const cleanup = new AsyncDisposableStack();
-    const [postgres, store] = await Promise.all([TestPostgres.begin(), startStore()]);
+    const [postgres, store] = await Promise.all([TestPostgres.begin(settings), startStore()]);
     cleanup.defer(() => postgres.end());
     cleanup.defer(() => store.end());
     const fake = await startFakeRegistry({ mode: "plain" });
@@ -89,8 +94,10 @@ export class FleetWorld {
     return new FleetWorld({ postgres, store, fake, line: slow, database, bucket }, host, cleanup);
   }
 
+  /** Starts a node: without a `granary` of its own it knows the fake registry alone. */
   async node(name: string, options: NodeOptions = {}): Promise<GranaryProcess> {
-    const { changes, hasDatabaseLine = false, place = { address: LOOPBACK, command: [] } } = options;
+    const { changes, granary: own = {}, hasDatabaseLine = false } = options;
+    const { place = { address: LOOPBACK, command: [] } } = options;
     const { address, command } = place;
     const fleet = {
       node: name,
@@ -105,8 +112,10 @@ export class FleetWorld {
       listen: address,
       address,
       command,
-      sections: { fleet },
+      ...own,
+      sections: { fleet, ...own.sections },
       env: {
+        ...own.env,
         FLEET_DATABASE: hasDatabaseLine ? await this.#databaseOf(name) : this.database,
         FLEET_STORE_KEY: this.store.keys.secretKey,
         FLEET_SECRET: SECRET,

@@ -34,18 +34,20 @@ const SETTINGS = {
 export class TestPostgres {
   readonly #directory: string;
   readonly #port: number;
+  readonly #settings: Readonly<Record<string, string>>;
   #server: ChildProcess | undefined;
   #names = 0;
 
-  private constructor(directory: string, port: number) {
+  private constructor(directory: string, port: number, settings: Readonly<Record<string, string>>) {
     this.#directory = directory;
     this.#port = port;
+    this.#settings = settings;
   }
 
-  /** An empty server that takes connections. To be ended by `end`. */
-  static async begin(): Promise<TestPostgres> {
+  /** An empty server that takes connections, with `settings` over those of all tests. To be ended by `end`. */
+  static async begin(settings: Readonly<Record<string, string>> = {}): Promise<TestPostgres> {
     const directory = await mkdtemp(join(tmpdir(), "granary-postgres-"));
-    const server = new TestPostgres(directory, await freePort());
+    const server = new TestPostgres(directory, await freePort(), { ...SETTINGS, ...settings });
     if (isRoot()) await chown(directory, ...(await idsOfPostgres()));
     const password = join(directory, "password");
     await writeFile(password, PASSWORD);
@@ -109,7 +111,7 @@ export class TestPostgres {
   }
 
   async start(): Promise<void> {
-    const settings = Object.entries(SETTINGS).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
+    const settings = Object.entries(this.#settings).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const flags = ["-D", this.#data, "-p", `${this.#port}`, "-k", this.#directory];
     this.#server = spawnAsPostgres("postgres", [...flags, ...settings], this.#directory);
     while (!(await this.#isReady())) {

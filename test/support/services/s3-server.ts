@@ -27,16 +27,19 @@ export class S3Server {
   readonly endpoint: string;
   readonly keys = STORE_KEYS;
   readonly region = "us-east-1";
+  /** Of the recipe, in its order. */
+  readonly ports: readonly number[];
   readonly #recipe: Recipe;
   readonly #args: readonly string[];
   #cleanup: AsyncDisposableStack | undefined;
   #process: BackgroundProgram | undefined;
   #buckets = 0;
 
-  private constructor(recipe: Recipe, args: readonly string[], port: number) {
+  private constructor(recipe: Recipe, args: readonly string[], ports: readonly number[]) {
     this.#recipe = recipe;
     this.#args = args;
-    this.endpoint = `http://127.0.0.1:${port}`;
+    this.ports = ports;
+    this.endpoint = `http://127.0.0.1:${ports[0] ?? 0}`;
   }
 
   /** A server that answers. To be ended by `end`. */
@@ -44,7 +47,7 @@ export class S3Server {
     await using cleanup = new AsyncDisposableStack();
     const directory = await scratchDirectory(cleanup, recipe.program);
     const ports = await freePorts(recipe.portCount);
-    const server = new S3Server(recipe, await recipe.args(directory, ports), ports[0] ?? 0);
+    const server = new S3Server(recipe, await recipe.args(directory, ports), ports);
     cleanup.defer(async () => {
       await server.stop();
       for (const path of recipe.leavings?.(ports) ?? []) await rm(path, { force: true });

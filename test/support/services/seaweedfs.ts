@@ -10,8 +10,8 @@ const LOOPBACK = "127.0.0.1";
 
 const SEAWEEDFS: Recipe = {
   program: "weed",
-  portCount: 8,
-  async args(directory, [s3, s3Grpc, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc]) {
+  portCount: 9,
+  async args(directory, [s3, s3Grpc, master, masterGrpc, volume, volumeGrpc, filer, filerGrpc, metrics]) {
     const data = join(directory, "data");
     const logins = join(directory, "logins.json");
     await mkdir(data);
@@ -29,6 +29,8 @@ const SEAWEEDFS: Recipe = {
       "-volume.max=2000",
       "-filer=true",
       `-filer.localSocket=${join(directory, "filer.sock")}`,
+      `-metricsPort=${metrics}`,
+      `-metricsIp=${LOOPBACK}`,
       "-s3",
       `-s3.config=${logins}`,
       "-s3.autoCreateBucket=false",
@@ -52,4 +54,11 @@ const LOGINS = {
 /** A SeaweedFS that answers. */
 export function startSeaweedFs(): Promise<S3Server> {
   return S3Server.open(SEAWEEDFS);
+}
+
+/** How many requests a SeaweedFS had until now, in all, by its own count. */
+export async function countRequests({ ports }: Pick<S3Server, "ports">): Promise<number> {
+  const answer = await fetch(`http://${LOOPBACK}:${ports.at(-1)}/metrics`);
+  const counts = [...(await answer.text()).matchAll(/^SeaweedFS_s3_request_total\{.*\} (\S+)$/gm)];
+  return counts.reduce((sum, [, count]) => sum + Number(count), 0);
 }

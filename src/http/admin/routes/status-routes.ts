@@ -7,6 +7,7 @@ import { version } from "../../../version.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers } from "../route-shapes.ts";
+import { fleetBriefSchema } from "./fleet-shapes.ts";
 import {
   clientSchema,
   diskSchema,
@@ -42,6 +43,9 @@ export const statusSchema = z
           "The last two minutes that had traffic, the oldest first: what changed in /api/v1/traffic/minutes.",
       }),
     }),
+    fleet: fleetBriefSchema
+      .optional()
+      .openapi({ description: "On a node of a fleet: in a few words what /api/v1/fleet tells." }),
     troubles: z.array(z.string()).openapi({ description: "What is wrong, each with what to do about it." }),
   })
   .openapi("Status");
@@ -56,7 +60,7 @@ const getStatus = createRoute({
   responses: answers(statusSchema, "What is happening now."),
 });
 
-type StatusParts = Pick<AdminParts, "mirror" | "records" | "clock" | "startedAt">;
+type StatusParts = Pick<AdminParts, "mirror" | "records" | "fleet" | "clock" | "startedAt">;
 
 export function statusRoutes(app: AdminApp, parts: StatusParts): void {
   app.openapi(getStatus, async (context) => context.json(await statusOf(parts), 200));
@@ -68,14 +72,18 @@ const MOST_CLIENTS = 40;
 const CHANGING_MINUTES = 2;
 
 /** What the route answers, and what listeners to events get each second. */
-export async function statusOf({ mirror, records, clock, startedAt }: StatusParts) {
-  const { fills, upstreams, troubles, disk, ...sums } = await mirror.status();
+export async function statusOf({ mirror, records, fleet, clock, startedAt }: StatusParts) {
+  const [{ fills, upstreams, troubles, disk, ...sums }, brief] = await Promise.all([
+    mirror.status(),
+    fleet?.brief(),
+  ]);
   const { today, all } = records.traffic.totals();
   const minutes = records.traffic.minutes().slice(-CHANGING_MINUTES);
   const waiting = waitsOf(fills);
   return {
     ...{ version, startedAt, now: clock.now() },
     ...sums,
+    fleet: brief,
     disk: { ...disk, next: disk.next?.map((victim) => ({ ...victim, names: [...victim.names] })) },
     fills: fills.map(fillView),
     upstreams: upstreams.map(upstreamView),
