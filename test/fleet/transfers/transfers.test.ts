@@ -208,18 +208,20 @@ describe("while something is away", () => {
       return `http://${host}:${(await line.front({ host, port: Number(port) })).port}`;
     });
     const b = await node("b");
-    const it = blob(16, 112 * MIB);
-    const filling = a.read(it);
+    const it = blob(16, 256 * MIB);
+    const filling = a.read(it).catch(() => undefined);
     await expect.poll(() => a.transfers.held).toHaveLength(1);
-    const following = b.read(it, { start: 0, end: 24 * MIB });
+    const following = b.read(it, { start: 0, end: 12 * MIB });
     await expect.poll(() => fake.bytesSentFor(it.digest)).toBeGreaterThan(8 * MIB);
     await line.away("silent");
     const since = performance.now();
-    expect(await following).toBe(24 * MIB);
-    // At the rate of the line, it would have had it after 2 s.
-    expect(performance.now() - since).toBeLessThan(9_000 + 3_000);
+    expect(await following).toBe(12 * MIB);
+    expect(a.transfers.held).toHaveLength(1);
+    // The last 4 MiB come over a line that is shared with the other node.
+    expect(performance.now() - since).toBeLessThan(9_000 + 1_000);
     const alone = await b.metrics.fleetAlone.get();
     expect(alone.values.find(({ labels }) => labels.why === "holder")?.value).toBeGreaterThan(0);
+    await a.fills.drain(0);
     await filling;
   }, 60_000);
 });

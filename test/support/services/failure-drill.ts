@@ -59,6 +59,6 @@ export class FailureDrill {
         return { digest: found?.digest, objects: found?.keys.length };
       })
       .toEqual({ digest: blob.digest, objects: 1 });
-    await expect.poll(() => this.#world.sql("select key from leases")).toEqual([]);
+    await expect.poll(() => this.#world.sql("select key from leases where key like 'blob%'")).toEqual([]);
   }
 }

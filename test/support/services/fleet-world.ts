@@ -169,6 +169,14 @@ export class FleetWorld {
     return this.line.account.carried;
   }
 
+  /** How often `node` went upstream for itself only, for that reason. */
+  async timesAlone(node: GranaryProcess, why: string): Promise<number> {
+    const text = await (await fetch(`${node.url(UPSTREAM)}/metrics`)).text();
+    return Number(
+      new RegExp(`^granary_fleet_alone_total\\{why="${why}"\\} (\\d+)`, "m").exec(text)?.[1] ?? 0,
+    );
+  }
+
   /** All rows of one statement on the fleet's database. */
   async sql(text: string): Promise<readonly Record<string, unknown>[]> {
     return await this.postgres.ask(this.database, text);
@@ -197,11 +205,6 @@ export class FleetWorld {
   /** Throws when a node has told a secret. */
   async end(): Promise<void> {
     await this.#cleanup.disposeAsync();
-    for (const [n, node] of this.nodes)
-      (await import("node:fs")).appendFileSync(
-        "/tmp/wt-fail-nodes.log",
-        `=== ${new Date().toISOString()} ${n}\n${node.wholeLog}\n`,
-      );
     const secrets = ["X-Amz-Signature", SECRET, this.store.keys.secretKey, ...this.postgres.secrets];
     const told = [...[...this.nodes.values()].map(({ wholeLog }) => wholeLog), ...this.#refusals];
     for (const text of told)
