@@ -25,7 +25,7 @@ afterEach(async () => {
 function define(): void {
   test("G12: the filler cannot be reached by one of its followers: that one waits, then fetches for itself, and counts it", async () => {
     networks = NodeNetworks.begin(NAMES);
-    world = await FleetWorld.begin(LINE, startSeaweedFs, networks.host);
+    world = await FleetWorld.begin(LINE, startSeaweedFs, { host: networks.host });
     const drill = new FailureDrill(world);
     for (const name of NAMES) {
       const place = networks.places.get(name);
