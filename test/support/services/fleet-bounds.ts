@@ -1,4 +1,4 @@
-/** Owns the numbers that a fleet has promised (fleet.md, 3), as the tests of its failures count them. Pure. */
+/** Owns the numbers that a fleet has promised, as the tests of its failures count them. Pure. */
 import { partSizeOf } from "../../../src/fleet/object-key.ts";
 
 const MIB = 2 ** 20;
