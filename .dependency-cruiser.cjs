@@ -17,6 +17,7 @@ const RANKS = [
   ["fleet/turns.ts", "fleet/view"],
   ["fleet/leases", "fleet/upkeep"],
   ["records", "fleet/postgres", "fleet/s3", "fleet/peers", "fleet/knowledge"],
+  ["fleet/known-by-all.ts"],
   ["jobs"],
   ["upstream/network"],
   ["upstream/identity"],

@@ -9,10 +9,8 @@ import type { Bucket } from "./fleet/bucket.ts";
 import { blobLease, type Fleet } from "./fleet/fleet.ts";
 import { actOnNews } from "./fleet/knowledge/fleet-news.ts";
 import { LateUses } from "./fleet/knowledge/late-uses.ts";
-import { sharedContents } from "./fleet/knowledge/shared-contents.ts";
-import { type SharedMetadata, sharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
-import { sharedRules } from "./fleet/knowledge/shared-rules.ts";
-import { sharedSightings } from "./fleet/knowledge/shared-sightings.ts";
+import type { SharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
+import { knownByAll } from "./fleet/known-by-all.ts";
 import { Leadership } from "./fleet/leases/leadership.ts";
 import { NodeFleet } from "./fleet/leases/node-fleet.ts";
 import { Peers } from "./fleet/peers/peers.ts";
@@ -20,16 +18,12 @@ import { postgresBucketRows } from "./fleet/postgres/bucket-rows.ts";
 import { bucketUse } from "./fleet/postgres/bucket-use.ts";
 import { openFleetDatabase } from "./fleet/postgres/connection.ts";
 import { fleetRemoval } from "./fleet/postgres/contents/content-removal.ts";
-import { fleetContents } from "./fleet/postgres/contents/content-rows.ts";
 import { recordManifestUses } from "./fleet/postgres/contents/manifest-uses.ts";
-import { fleetRules } from "./fleet/postgres/contents/rule-rows.ts";
-import { fleetSightings } from "./fleet/postgres/contents/sighting-rows.ts";
-import type { FleetDatabase } from "./fleet/postgres/fleet-database.ts";
 import { PostgresJournal } from "./fleet/postgres/journal.ts";
-import { postgresKnowledge } from "./fleet/postgres/knowledge/postgres-knowledge.ts";
 import { PostgresLeaseRows } from "./fleet/postgres/lease-rows.ts";
 import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
 import { FleetTransfers } from "./fleet/transfers/fleet-transfers.ts";
+import { shareAll } from "./fleet/transfers/share-all.ts";
 import { ShareStored } from "./fleet/transfers/share-stored.ts";
 import { FleetTurns } from "./fleet/turns.ts";
 import { FleetHealth } from "./fleet/upkeep/fleet-health.ts";
@@ -55,6 +49,8 @@ const UPLOADS_AT_ONCE = 4;
 const FEW_REPOSITORIES = 8;
 /** For leases, and for everything else: four for each node in all. */
 const CONNECTIONS = 2;
+/** How often the disk is looked through for blobs that the bucket does not have. */
+const SWEEP_MS = 3_600_000;
 const MINUTE_MS = 60_000;
 /** How often a node looks whether the bucket answers. */
 const LOOK_MS = 15_000;
@@ -127,7 +123,11 @@ export async function openFleet({
       await recordManifestUses(database, used);
       await rows.touch([...used.keys()]);
     });
-    const known = knownByAll(database, local, journal, { log, used: (used) => uses.add(used) });
+    const known = knownByAll(database, local, journal, {
+      log,
+      used: (used) => uses.add(used),
+      imported: (digests) => sharing.addAll(digests),
+    });
     const { metadata } = known;
     const leadership = new Leadership(fleet);
     closing.push(() => leadership.close());
@@ -155,7 +155,7 @@ export async function openFleet({
       });
       closing.push(regularly(clock, MINUTE_MS, () => upkeep.round()));
       closing.push(regularly(clock, MINUTE_MS, () => uses.flush().catch(() => undefined)));
-      closing.push(regularly(clock, SWEEP_MS, () => shareAll(local, rows, sharing)));
+      closing.push(regularly(clock, SWEEP_MS, () => shareAll(local.metadata, rows, sharing)));
     };
     const view: OpenedFleet["view"] = (facts) => {
       const unshared = () => sharing.waiting;
@@ -190,47 +190,6 @@ export async function openFleet({
     await closeAll(closing);
     throw error;
   }
-}
-
-/** How often the disk is looked through for blobs that the bucket does not have. */
-const SWEEP_MS = 3_600_000;
-const PAGE = 500;
-
-/** Blobs that came here without the fleet: before this was a node of one, while the others could not be asked, or by an import. */
-async function shareAll(
-  { metadata }: FleetOptions["local"],
-  rows: ReturnType<typeof postgresBucketRows>,
-  sharing: ShareStored,
-): Promise<void> {
-  let after = "";
-  for (;;) {
-    const page = await metadata.blobsAfter(after, PAGE).catch(() => []);
-    const digests: readonly Digest[] = page.map(({ digest }) => digest);
-    const missing = await rows.missing(digests).catch(() => []);
-    for (const digest of missing) sharing.add(digest);
-    const last = page.at(-1);
-    if (last === undefined) return;
-    after = last.digest;
-  }
-}
-
-/** What all nodes know, each kind over this node's own. */
-function knownByAll(
-  database: FleetDatabase,
-  local: FleetOptions["local"],
-  journal: PostgresJournal,
-  { log, used }: Pick<Observers, "log"> & { readonly used: (uses: ReadonlyMap<Digest, number>) => void },
-) {
-  const shared = { ...fleetContents(database), ...fleetRemoval(database) };
-  return {
-    metadata: sharedMetadata({
-      ...{ local: local.metadata, copies: local.metadata, log, used },
-      shared: postgresKnowledge(database),
-    }),
-    contents: sharedContents({ local: local.contents, shared, journal }),
-    rules: sharedRules({ local: local.rules, shared: fleetRules(database), journal }),
-    sightings: sharedSightings(local.sightings, fleetSightings(database)),
-  };
 }
 
 function partOf(transfers: FleetTransfers, fleet: Fleet, { clock }: Observers): FleetPart {

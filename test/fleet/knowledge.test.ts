@@ -38,14 +38,16 @@ async function nodeOver(shared: Shared, directory?: string) {
   const own = openDatabase(path);
   onTestFinished(() => own.close());
   const { metadata: local } = own;
+  const imported: string[] = [];
   const metadata = sharedMetadata({
     ...{ local, copies: local, shared: shared.metadata, log: silentLog, used: () => undefined },
+    imported: (digests) => imported.push(...digests),
   });
   const told: unknown[] = [];
   const journal = { tell: async (news: unknown) => void told.push(news) };
   const rules = sharedRules({ local: own.rules, shared: shared.rules, journal });
   const contents = sharedContents({ local: own.contents, shared: shared.contents, journal });
-  return { own, metadata, rules, contents, told };
+  return { own, metadata, rules, contents, told, imported };
 }
 
 metadataContract("a node of a fleet", async () => {
@@ -104,6 +106,25 @@ describe("two nodes", () => {
     expect(await b.metadata.tag(KEY)).toMatchObject({ digest: MANIFEST.digest });
     expect((await b.metadata.manifest(MANIFEST.digest))?.bytes.length).toBe(BYTES.length);
     expect((await b.metadata.link(WHERE, MANIFEST.digest))?.confirmed).toBeDefined();
+  });
+
+  test("share what somebody brings in at one of them, of which no upstream may know", async () => {
+    const shared = await sharedDatabase();
+    const [a, b] = [await nodeOver(shared), await nodeOver(shared)];
+    const layer = digestOf(Buffer.from("layer"));
+    const record = {
+      where: WHERE,
+      manifests: [{ manifest: MANIFEST, listed: [] }],
+      blobs: [{ digest: layer, size: 5 }],
+    };
+    await a.metadata.recordImport({ ...record, tag: { ...TAG, importedAt: 1_000 } });
+    expect(a.imported).toEqual([layer]);
+    expect((await b.metadata.link(WHERE, layer))?.isImported).toBe(true);
+    expect(await b.metadata.tag(KEY)).toMatchObject({ importedAt: 1_000 });
+    shared.state.away = true;
+    await expect(a.metadata.recordImport({ ...record, tag: undefined })).rejects.toMatchObject({
+      code: "fleet-unavailable",
+    });
   });
 
   test("use the newer of two answers for a tag", async () => {

@@ -78,7 +78,7 @@ describeWith(PROGRAMS, "real clients of a fleet behind a load balancer", () => {
       [HUB]: { endpoints: [hub.url], internal: true, realms: ["127.0.0.2"] },
       [OLLAMA]: { endpoints: [ollama.url], internal: true },
     };
-    nodes = await Promise.all(["a", "b", "c"].map((name) => world.node(name, {}, { upstreams })));
+    nodes = await Promise.all(["a", "b", "c"].map((name) => world.node(name, { granary: { upstreams } })));
     balancer = await LoadBalancer.begin(cleanup, nodes);
   });
   afterEach(() => cleanup.disposeAsync());

@@ -112,15 +112,13 @@ describeWithPrograms(["weed", BALANCER.program], "an edge of a fleet", () => {
     const needs = login && { username: login.username, password: "$" + "{EDGE}" };
     return await Promise.all(
       ["a", "b", "c"].map((name) =>
-        world.node(
-          name,
-          {},
-          {
+        world.node(name, {
+          granary: {
             upstreams: { [HUB]: { ...own, ...more }, [OLLAMA]: own },
             ...(needs && { listeners: { [HUB]: { login: needs } } }),
             env: { ROBOT: ROBOT.password, EDGE: EDGE.password },
           },
-        ),
+        }),
       ),
     );
   }

@@ -86,10 +86,8 @@ describeWithPrograms(["weed", "skopeo"], "private content of a fleet", () => {
 
   function startNode(name: string): Promise<GranaryProcess> {
     const login = { username: CLIENT.username, password: "$" + "{CLIENT_PASSWORD}" };
-    return world.node(
-      name,
-      {},
-      {
+    return world.node(name, {
+      granary: {
         upstreams: {
           [UPSTREAM]: {
             endpoints: [world.fake.url],
@@ -102,7 +100,7 @@ describeWithPrograms(["weed", "skopeo"], "private content of a fleet", () => {
         listeners: { [WITH_LOGIN]: { upstream: UPSTREAM, login } },
         env: { CLIENT_PASSWORD: CLIENT.password, ROBOT_PASSWORD: ROBOT.password },
       },
-    );
+    });
   }
 
   /** By skopeo, which verifies each file that it gets. */

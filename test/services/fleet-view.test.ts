@@ -14,7 +14,7 @@ describeWithPrograms(["weed"], "a fleet of two processes", () => {
 
   test("is seen whole from each of its nodes", async () => {
     world = await FleetWorld.begin({ rate: 4 * MIB });
-    const a = await world.node("a", { zone: "hall" });
+    const a = await world.node("a", { changes: { zone: "hall" } });
     const b = await world.node("b");
     const blob = world.blob(1, 24 * MIB);
     const seenAt = async (admin: string) =>

@@ -26,7 +26,7 @@ import { firstDifference } from "./pattern.ts";
 import { type TempStore, tempStore } from "./temp-store.ts";
 import { upstreamOf } from "./upstream-of.ts";
 
-const SECRET = "a secret of thirty-two characters";
+export const SECRET = "a secret of thirty-two characters";
 
 type FleetNode = {
   readonly name: string;
@@ -54,8 +54,8 @@ export type FleetNodes = {
   readonly shared: ReturnType<typeof memoryFleet>;
   /** Adds the pattern `seed` to the registry. */
   blob(seed: number, size: number): TestBlob;
-  /** `told`: the address that it tells the others, in place of its own. */
-  node(name: string, told?: string): Promise<FleetNode>;
+  /** `told`: the address that it tells the others, given its own. */
+  node(name: string, told?: (address: string) => Promise<string> | string): Promise<FleetNode>;
 };
 
 type Options = { readonly settings?: Partial<FakeSettings>; readonly policy?: Partial<Policy> };
@@ -85,7 +85,8 @@ export async function fleetNodes({ settings, policy }: Options = {}): Promise<Fl
           },
         },
       );
-      const address = told ?? `http://127.0.0.1:${listener.port}`;
+      const own = `http://127.0.0.1:${listener.port}`;
+      const address = (await told?.(own)) ?? own;
       const fleet = await shared.node(name, { address });
       const common = { clock, log: silentLog, episodes: new Episodes(silentLog, clock), metrics };
       const parts = { ...common, fleet, bucket, peers, blobs: store.blobs, uploads: new Semaphore(4) };

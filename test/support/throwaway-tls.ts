@@ -1,6 +1,7 @@
 /**
  * Owns a throw-away CA with one server and one client certificate, made for these tests and worth nothing: the server's is for
- * 127.0.0.1 to .3 and localhost. Valid for a hundred years; the CA's own key was not kept.
+ * 127.0.0.1 to .3 and localhost. Valid for a hundred years; the CA's own key was not kept. And a certificate of a stranger, which that CA
+ * has not signed.
  */
 
 export const caPem = `-----BEGIN CERTIFICATE-----
@@ -54,5 +55,27 @@ export const clientKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgQMBH2PJ7yhgqZwEu
 2IW+02XPo1FO9hoK9rZjOwqPfLKhRANCAAQgfxv5D0P2e7XkYD+tJLxLuj0sFFwI
 EOtBl8uITrUq/t5uX0eOaHn9mU51IstQbDmHpAohXdlWdMQspddyenYT
+-----END PRIVATE KEY-----
+`;
+
+export const foreignCert = `-----BEGIN CERTIFICATE-----
+MIIB3jCCAYSgAwIBAgIUFat4UwGkz2mASXX8q7NIybY3GJQwCgYIKoZIzj0EAwIw
+JTEjMCEGA1UEAwwaR3JhbmFyeSB0aHJvdy1hd2F5IGZvcmVpZ24wIBcNMjYxMTI5
+MTQ1NjMyWhgPMjEyNjExMDUxNDU2MzJaMCUxIzAhBgNVBAMMGkdyYW5hcnkgdGhy
+b3ctYXdheSBmb3JlaWduMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE/wC/f47/
+jb7Cr7UvNYAXciAbVfLm7GT5PF8rOgSZdeak8g4M7vjzNMwKkM7B5+RFMFgKAhlW
+qJpyz98GS6t1zaOBjzCBjDAdBgNVHQ4EFgQU0A84kTqPif7QB3tSP+MvbbV03/8w
+HwYDVR0jBBgwFoAU0A84kTqPif7QB3tSP+MvbbV03/8wDwYDVR0TAQH/BAUwAwEB
+/zAaBgNVHREEEzARhwR/AAABgglsb2NhbGhvc3QwHQYDVR0lBBYwFAYIKwYBBQUH
+AwIGCCsGAQUFBwMBMAoGCCqGSM49BAMCA0gAMEUCIGtk9wQIBkaOvjD0NnZxTCXg
+X99+tfgiDlgHv6LYRuDsAiEA+DcWjmi91IJKhJH3LA+PBb3NlgFadTXwMegHCta6
+kdA=
+-----END CERTIFICATE-----
+`;
+
+export const foreignKey = `-----BEGIN PRIVATE KEY-----
+MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg2E0fbQl2ClBRiOeb
++NEnEb6r1E1WeXyIDWYTIn0W+iuhRANCAAT/AL9/jv+NvsKvtS81gBdyIBtV8ubs
+ZPk8Xys6BJl15qTyDgzu+PM0zAqQzsHn5EUwWAoCGVaomnLP3wZLq3XN
 -----END PRIVATE KEY-----
 `;

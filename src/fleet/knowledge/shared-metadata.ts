@@ -26,6 +26,8 @@ export type SharedParts = {
   readonly log: Log;
   /** Hears of uses at this node. */
   readonly used: (uses: ReadonlyMap<Digest, number>) => void;
+  /** Hears of blobs that were brought in from elsewhere: no upstream has to have them, so the fleet needs them soon. */
+  readonly imported: (digests: readonly Digest[]) => void;
 };
 
 export type SharedMetadata = Metadata & {
@@ -36,7 +38,7 @@ export type SharedMetadata = Metadata & {
 };
 
 /** Its `close` closes the local one only. */
-export function sharedMetadata({ local, copies, shared, log, used }: SharedParts): SharedMetadata {
+export function sharedMetadata({ local, copies, shared, log, used, imported }: SharedParts): SharedMetadata {
   const late = new LateWrites(log);
   const newer = async <T extends { readonly checkedAt: number }>(
     read: (from: Knowledge) => Promise<T | undefined>,
@@ -91,6 +93,7 @@ export function sharedMetadata({ local, copies, shared, log, used }: SharedParts
     recordImport: async (record) => {
       await shared.recordImport(record);
       await local.recordImport(record);
+      imported(record.blobs.map(({ digest }) => digest));
     },
 
     recordTag: async (record) => {

@@ -36,6 +36,8 @@ export type PeerMap = { readonly size: number; readonly present: RangeSet; reado
 const CONNECT_MS = 3_000;
 const HEADERS_MS = 3_000;
 const MAP_MS = 1_500;
+/** A node that does not answer for so long is out of reach, or stands still. */
+const ANSWER_MS = 3_000;
 const MOST_MAP_BYTES = 1024 * 1024;
 const MOST_HEADER_BYTES = 16 * 1024;
 
@@ -88,14 +90,30 @@ export class Peers {
     member: Pick<Member, "node" | "address">,
     of: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
   ): Promise<PeerMap | undefined> {
+    return (await this.#askSoon(member, of, MAP_MS))?.map;
+  }
+
+  /** Whether it answers within a moment, whatever it says. Never rejects. */
+  async answers(
+    member: Pick<Member, "node" | "address">,
+    of: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+  ): Promise<boolean> {
+    return (await this.#askSoon(member, of, ANSWER_MS)) !== undefined;
+  }
+
+  async #askSoon(
+    member: Pick<Member, "node" | "address">,
+    { upstream, digest }: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+    mostMs: number,
+  ): Promise<{ readonly map: PeerMap | undefined } | undefined> {
     const { clock } = this.#options;
     const late = new AbortController();
-    const timer = clock.after(MAP_MS, () => late.abort());
+    const timer = clock.after(mostMs, () => late.abort());
     try {
-      const question = { kind: "map", ...of } as const;
+      const question = { kind: "map", upstream, digest } as const;
       const { statusCode, body } = await this.#ask(member, question, undefined, "waited", late.signal);
       const text = await readText(body);
-      return statusCode === 200 ? parseMap(text) : undefined;
+      return { map: statusCode === 200 ? parseMap(text) : undefined };
     } catch {
       // A peer that is away has nothing for us now: the bytes come from elsewhere.
       return undefined;

@@ -20,6 +20,8 @@ import type { TransferParts } from "./transfer-parts.ts";
 const AGAIN_MS = 200;
 /** A holder lives, and brings nothing, while the database cannot say so: then it is given up after this. */
 const SILENT_MS = 15_000;
+/** A holder that lives and brings nothing for so long is asked whether it can be reached at all. */
+const ASK_MS = 2_000;
 /** What a predecessor left is looked for so long; then the line is used. */
 const SOURCES_MS = 5_000;
 /**
@@ -151,16 +153,23 @@ export class FleetOrigin implements Origin {
     const question = { kind: "filling", ...this.#transfer.key, epoch: holder.epoch } as const;
     const opened = await peers.open(holder, question, range, purpose, signal);
     if (opened === undefined) return undefined;
-    const watching = watched(opened.body, clock, (silentMs) => this.#isWorthWaiting(holder, silentMs));
-    const body = noted(watching, this.#parts, "peer", () => this.#transfer.doubt(place));
+    let givenUpAfterMs = 0;
+    const watching = watched(opened.body, clock, async (silentMs) => {
+      const isWorthIt = await this.#isWorthWaiting(holder, silentMs);
+      if (!isWorthIt) givenUpAfterMs = silentMs;
+      return isWorthIt;
+    });
+    const body = noted(watching, this.#parts, "peer", () => this.#transfer.doubt(place, givenUpAfterMs));
     return { ...opened, rangeBlind: false, body, dismiss: () => drop(opened.body) };
   }
 
-  /** A holder that lives may bring nothing for a while: its line is slow, or away. */
-  async #isWorthWaiting({ epoch }: Holder, silentMs: number): Promise<boolean> {
+  /** A holder that lives may bring nothing for a while: its line is slow, or away. It may be out of our reach as well. */
+  async #isWorthWaiting({ epoch, ...member }: Holder, silentMs: number): Promise<boolean> {
+    const { fleet, peers } = this.#parts;
+    const { leaseKey, key } = this.#transfer;
     try {
-      const holder = await this.#parts.fleet.holder(this.#transfer.leaseKey);
-      return holder?.epoch === epoch;
+      if ((await fleet.holder(leaseKey))?.epoch !== epoch) return false;
+      return silentMs < ASK_MS || (await peers.answers(member, key));
     } catch (error) {
       if (!isGranaryError(error, "fleet-unavailable")) throw error;
       return silentMs < SILENT_MS;

@@ -39,6 +39,10 @@ export class ShareStored {
     });
   }
 
+  addAll(digests: Iterable<Digest>): void {
+    for (const digest of digests) this.add(digest);
+  }
+
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#working;

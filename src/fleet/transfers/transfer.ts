@@ -124,10 +124,10 @@ export class Transfer {
     return await untilAborted(this.#looking, signal, "waiting for another node of the fleet");
   }
 
-  /** What was found there did not serve: it is looked for again. */
-  doubt(place: Place): void {
+  /** What was found there did not serve, and had been silent for `silentMs` already: it is looked for again. */
+  doubt(place: Place, silentMs = 0): void {
     if (this.#place === place) this.#place = undefined;
-    if (place.is === "peer") this.#outOfReach(place.holder);
+    if (place.is === "peer") this.#outOfReach(place.holder, silentMs);
     if (place.is !== "bucket") return;
     this.#bucketFailures += 1;
     if (this.#bucketFailures >= BUCKET_TRIES) this.#bucketRestsUntil = this.#now + BUCKET_REST_MS;
@@ -245,8 +245,8 @@ export class Transfer {
 
   // --- what is out of reach ----------------------------------------------------------------------------------------
 
-  #outOfReach({ epoch }: Holder): void {
-    if (this.#unreachable?.epoch !== epoch) this.#unreachable = { epoch, since: this.#now };
+  #outOfReach({ epoch }: Holder, silentMs: number): void {
+    if (this.#unreachable?.epoch !== epoch) this.#unreachable = { epoch, since: this.#now - silentMs };
   }
 
   #isUnreachable({ epoch }: Holder): boolean {

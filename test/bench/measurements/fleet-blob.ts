@@ -56,14 +56,14 @@ async function alone(bench: Bench, upstream: CountingUpstream): Promise<Facts> {
 }
 
 async function ofFleet(bench: Bench, upstream: CountingUpstream, size: number): Promise<Facts> {
-  const world = await FleetWorld.begin({}, undefined, {
-    shared_preload_libraries: "pg_stat_statements",
-    max_connections: "100",
-  });
+  const settings = { shared_preload_libraries: "pg_stat_statements", max_connections: "100" };
+  const world = await FleetWorld.begin({}, undefined, { settings });
   try {
     await world.sql("create extension pg_stat_statements");
     const names = Array.from({ length: size }, (_, index) => `node-${index}`);
-    const nodes = await Promise.all(names.map((name) => world.node(name, {}, upstreamSettings(upstream))));
+    const nodes = await Promise.all(
+      names.map((name) => world.node(name, { granary: upstreamSettings(upstream) })),
+    );
     const isUpkeep = await upkeepOf(world);
     const requests = await countRequests(world.store);
     const facts = await measureNodes(bench, upstream, nodes, () => isStored(world));

@@ -55,7 +55,7 @@ async function measure(bench: Bench, loss: Loss) {
   const upstream = await bench.startCappedUpstream(FLEET_CAP);
   const fleet = await FleetWorld.begin();
   try {
-    for (const name of NODES) await fleet.node(name, {}, upstreamSettings(upstream));
+    for (const name of NODES) await fleet.node(name, { granary: upstreamSettings(upstream) });
     const [reports, takeoverSeconds] = await Promise.all([
       readAll(bench, fleet),
       lose(bench, { fleet, upstream }, loss),

@@ -18,6 +18,10 @@ export type GranaryOptions = {
   readonly listeners?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Where its listeners listen; on loopback alone when left out. */
   readonly listen?: string;
+  /** The address by which it is reached; that of loopback when left out. */
+  readonly address?: string;
+  /** What runs it, such as a command that puts it into a network of its own; nothing when left out. */
+  readonly command?: readonly string[];
   /** The budget, such as "100MiB"; more than any test needs when left out. */
   readonly maxSize?: string;
   /** The admin face on a port of loopback, with these settings of its own; there is none when left out. */
@@ -28,6 +32,7 @@ export type GranaryOptions = {
   readonly sections?: Readonly<Record<string, unknown>>;
 };
 
+const LOOPBACK = "127.0.0.1";
 /** Another build of the same program can be put through the same tests. */
 const LAUNCHER =
   process.env.GRANARY_LAUNCHER ?? fileURLToPath(new URL("../../../src/cli/granary.js", import.meta.url));
@@ -43,11 +48,17 @@ export async function startGranary(
   const config = join(scratch, "granary.yaml");
   await mkdir(join(scratch, "data"));
   await writeFile(config, stringify(settingsFor(scratch, portOf, adminPort, options)));
-  const granary = new GranaryProcess(config, portOf, `http://127.0.0.1:${adminPort}`, options.env);
+  const { address = LOOPBACK, command, env } = options;
+  const granary = new GranaryProcess(config, portOf, `http://${address}:${adminPort}`, env, {
+    address,
+    ...(command !== undefined && { command }),
+  });
   cleanup.defer(() => granary.stop());
   await granary.start();
   return granary;
 }
+
+type GranaryPlace = Required<Pick<GranaryOptions, "address">> & Pick<GranaryOptions, "command">;
 
 export class GranaryProcess {
   readonly #config: string;
@@ -55,14 +66,19 @@ export class GranaryProcess {
   readonly #ports: ReadonlyMap<string, number>;
   /** Where the admin face is, if it has one. */
   readonly admin: string;
+  readonly #place: GranaryPlace;
   #program: BackgroundProgram | undefined;
+  /** What it had said before it was started again. */
+  #before = "";
 
   constructor(
     config: string,
     ports: ReadonlyMap<string, number>,
     admin: string,
     env: Readonly<Record<string, string>> = {},
+    place: GranaryPlace = { address: LOOPBACK },
   ) {
+    this.#place = place;
     this.#config = config;
     this.#env = env;
     this.#ports = ports;
@@ -82,21 +98,27 @@ export class GranaryProcess {
   }
 
   url(upstream: string): string {
-    return `http://127.0.0.1:${this.port(upstream)}`;
+    return `http://${this.#place.address}:${this.port(upstream)}`;
   }
 
   get log(): string {
     return this.#program?.log ?? "";
   }
 
+  /** Since the first start. */
+  get wholeLog(): string {
+    return this.#before + this.log;
+  }
+
   /** Starts (again) and resolves when it is ready. */
   async start(): Promise<void> {
-    const program = new BackgroundProgram(process.execPath, [LAUNCHER, "serve", "--config", this.#config], {
-      env: this.#env,
-    });
+    this.#before = this.wholeLog;
+    const { address, command = [] } = this.#place;
+    const words = [...command, process.execPath, LAUNCHER, "serve", "--config", this.#config];
+    const program = new BackgroundProgram(words[0] ?? "", words.slice(1), { env: this.#env });
     this.#program = program;
     const [port] = this.#ports.values();
-    await program.until(() => readyAt(`http://127.0.0.1:${port}/readyz`));
+    await program.until(() => readyAt(`http://${address}:${port}/readyz`));
   }
 
   /** What a command says that asks this Granary, running or not: "pulls", "--json". */

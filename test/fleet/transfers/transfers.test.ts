@@ -1,7 +1,8 @@
 /** Shows that the nodes of a fleet cost their upstream one transfer, whatever dies, with the real parts over a fleet and a bucket in memory. */
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { objectKeyOf } from "../../../src/fleet/object-key.ts";
 import { fleetNodes } from "../../support/fleet-nodes.ts";
+import { SlowLine } from "../../support/slow-line.ts";
 
 const MIB = 1024 * 1024;
 const SLOW = { bandwidth: { registry: 8 * MIB, cdn: 8 * MIB } };
@@ -186,7 +187,7 @@ describe("while something is away", () => {
 
   test("a node that lives and cannot be reached: it is waited for as long as a heartbeat lives, then each goes on alone", async () => {
     const { fake, shared, blob, node } = await fleetNodes({ settings: SLOW, policy: { lanes: 1 } });
-    const a = await node("a", "http://127.0.0.1:1");
+    const a = await node("a", () => "http://127.0.0.1:1");
     const it = blob(15, 96 * MIB);
     const reading = a.read(it);
     await expect.poll(() => shared.rows.leases.size).toBe(1);
@@ -196,5 +197,31 @@ describe("while something is away", () => {
     expect(alone.values.find(({ labels }) => labels.why === "holder")?.value).toBeGreaterThan(0);
     await reading;
     expect(fake.bytesSentFor(it.digest)).toBeGreaterThanOrEqual(97 * MIB);
+  }, 60_000);
+
+  test("G12: a node that falls silent in the middle, and lives: its follower goes on alone within the lifetime of a heartbeat and 5 s", async () => {
+    const { fake, blob, node } = await fleetNodes({ settings: SLOW, policy: { lanes: 1 } });
+    const line = new SlowLine();
+    onTestFinished(() => line.close());
+    const a = await node("a", async (address) => {
+      const { hostname: host, port } = new URL(address);
+      return `http://${host}:${(await line.front({ host, port: Number(port) })).port}`;
+    });
+    const b = await node("b");
+    const it = blob(16, 256 * MIB);
+    const filling = a.read(it).catch(() => undefined);
+    await expect.poll(() => a.transfers.held).toHaveLength(1);
+    const following = b.read(it, { start: 0, end: 12 * MIB });
+    await expect.poll(() => fake.bytesSentFor(it.digest)).toBeGreaterThan(8 * MIB);
+    await line.away("silent");
+    const since = performance.now();
+    expect(await following).toBe(12 * MIB);
+    expect(a.transfers.held).toHaveLength(1);
+    // The last 4 MiB come over a line that is shared with the other node.
+    expect(performance.now() - since).toBeLessThan(9_000 + 1_000);
+    const alone = await b.metrics.fleetAlone.get();
+    expect(alone.values.find(({ labels }) => labels.why === "holder")?.value).toBeGreaterThan(0);
+    await a.fills.drain(0);
+    await filling;
   }, 60_000);
 });

@@ -1,55 +1,84 @@
 /**
  * Owns a whole fleet for a test: a real PostgreSQL, a real object store, an upstream behind a line that the test slows, and nodes that are processes of
- * their own, which can be killed, frozen and started again. What the nodes are asked and what crossed the line is the test's to judge.
+ * their own, which can be killed, frozen, cut off and started again. What crossed the line is the test's to judge; that no node has told a secret to its
+ * log or to a client is judged here, at the end of each.
  */
 
 import { createHash } from "node:crypto";
+import type { BucketSettings } from "../../../src/fleet/s3/bucket-settings.ts";
+import { openS3Bucket } from "../../../src/fleet/s3/s3-bucket.ts";
+import { systemClock } from "../../../src/observe/clock.ts";
+import { silentLog } from "../../../src/observe/log.ts";
 import { type GranaryOptions, type GranaryProcess, startGranary } from "../../e2e/support/granary-process.ts";
 import { type FakeRegistry, startFakeRegistry } from "../fake-registry.ts";
 import { putBehind } from "../slow-line/publish.ts";
 import { type LineSettings, SlowLine } from "../slow-line.ts";
+import { type ClientReport, type FleetBlob, readAll } from "./fleet-client.ts";
+import { OwnLine } from "./own-line.ts";
 import { TestPostgres } from "./postgres.ts";
 import type { S3Server } from "./s3-server.ts";
 import { startSeaweedFs } from "./seaweedfs.ts";
 
+export type { ClientReport, FleetBlob } from "./fleet-client.ts";
+
 const SECRET = "a-secret-of-thirty-two-characters-that-only-tests-know";
 export const UPSTREAM = "fake.test";
+const LOOPBACK = "127.0.0.1";
+/** Connections that one node uses for one blob. */
+export const LANES = 2;
 
-export type FleetBlob = { readonly seed: number; readonly size: number; readonly digest: string };
+/** Where a node runs: on which address, and by which command (in a network of its own). */
+type NodePlace = { readonly address: string; readonly command: readonly string[] };
 
-/** What one client got: bytes that were checked, when the first one came, and how often it had to come back. */
-export type ClientReport = { readonly bytes: number; readonly firstByteMs: number; readonly returns: number };
+export type NodeOptions = {
+  /** Over its section `fleet`. */
+  readonly changes?: Readonly<Record<string, unknown>>;
+  /** It reaches the database by a line of its own (`databaseLines`), which can be cut. */
+  readonly hasDatabaseLine?: boolean;
+  readonly place?: NodePlace;
+  /** Over the rest of its settings. */
+  readonly granary?: Partial<GranaryOptions>;
+};
+
+type Parts = Pick<FleetWorld, "postgres" | "store" | "fake" | "line" | "database" | "bucket">;
 
 export class FleetWorld {
   readonly postgres: TestPostgres;
   readonly store: S3Server;
   readonly fake: FakeRegistry;
   readonly line: SlowLine;
+  /** Its address, for an administrator. */
+  readonly database: string;
+  readonly bucket: BucketSettings;
   readonly nodes = new Map<string, GranaryProcess>();
+  /** By the node. */
+  readonly databaseLines = new Map<string, OwnLine>();
   readonly #cleanup: AsyncDisposableStack;
-  readonly #database: string;
-  readonly #bucket: Readonly<Record<string, unknown>>;
+  readonly #host: string;
+  readonly #refusals: string[] = [];
 
-  private constructor(
-    parts: Pick<FleetWorld, "postgres" | "store" | "fake" | "line">,
-    database: string,
-    bucket: Readonly<Record<string, unknown>>,
-    cleanup: AsyncDisposableStack,
-  ) {
+  private constructor(parts: Parts, host: string, cleanup: AsyncDisposableStack) {
     this.postgres = parts.postgres;
     this.store = parts.store;
     this.fake = parts.fake;
     this.line = parts.line;
-    this.#database = database;
-    this.#bucket = bucket;
+    this.database = parts.database;
+    this.bucket = parts.bucket;
+    this.#host = host;
     this.#cleanup = cleanup;
   }
 
-  /** `startStore`: which object store; SeaweedFS when left out. `settings` are the database server's. To be ended by `end`. */
+  /**
+   * `startStore`: which object store; SeaweedFS when left out. `host`: the address of this machine by which the nodes reach everything. `settings` are
+   * the database server's. To be ended by `end`.
+   */
   static async begin(
     line: Partial<LineSettings> = {},
     startStore: () => Promise<S3Server> = startSeaweedFs,
-    settings: Readonly<Record<string, string>> = {},
+    {
+      host = LOOPBACK,
+      settings = {},
+    }: { readonly host?: string; readonly settings?: Readonly<Record<string, string>> } = {},
   ): Promise<FleetWorld> {
     const cleanup = new AsyncDisposableStack();
     const [postgres, store] = await Promise.all([TestPostgres.begin(settings), startStore()]);
@@ -59,46 +88,35 @@ export class FleetWorld {
     cleanup.defer(() => fake.close());
     const slow = new SlowLine(line);
     cleanup.defer(() => slow.close());
-    await putBehind(slow, fake);
-    const { keys, pathStyle, name, region, endpoint, prefix } = await store.newBucket();
-    const bucket = {
-      endpoint,
-      region,
-      name,
-      prefix,
-      pathStyle,
-      accessKey: keys?.accessKey,
-      secretKey: keys?.secretKey,
-    };
-    return new FleetWorld(
-      { postgres, store, fake, line: slow },
-      await postgres.createDatabase(),
-      bucket,
-      cleanup,
-    );
+    await putBehind(slow, fake, host === LOOPBACK ? undefined : host);
+    const bucket = await store.newBucket();
+    const database = await postgres.createDatabase();
+    return new FleetWorld({ postgres, store, fake, line: slow, database, bucket }, host, cleanup);
   }
 
-  /** Starts a node; `changes` go over its section `fleet`, `options` over the rest: without them it knows the fake registry alone. */
-  async node(
-    name: string,
-    changes: Readonly<Record<string, unknown>> = {},
-    options: Partial<GranaryOptions> = {},
-  ): Promise<GranaryProcess> {
+  /** Starts a node: without a `granary` of its own it knows the fake registry alone. */
+  async node(name: string, options: NodeOptions = {}): Promise<GranaryProcess> {
+    const { changes, granary: own = {}, hasDatabaseLine = false } = options;
+    const { place = { address: LOOPBACK, command: [] } } = options;
+    const { address, command } = place;
     const fleet = {
       node: name,
       database: "$" + "{FLEET_DATABASE}",
-      bucket: { ...this.#bucket, secretKey: "$" + "{FLEET_STORE_KEY}" },
-      internal: { port: 0, host: "127.0.0.1", address: "127.0.0.1", secret: "$" + "{FLEET_SECRET}" },
+      bucket: await this.#bucketSection(),
+      internal: { port: 0, host: address, address, secret: "$" + "{FLEET_SECRET}" },
       ...changes,
     };
     const granary = await startGranary(this.#cleanup, {
-      upstreams: { [UPSTREAM]: { endpoints: [this.fake.url], internal: true } },
-      admin: {},
-      ...options,
-      sections: { fleet, ...options.sections },
+      upstreams: { [UPSTREAM]: { endpoints: [this.fake.url], internal: true, lanes: LANES } },
+      admin: { host: address },
+      listen: address,
+      address,
+      command,
+      ...own,
+      sections: { fleet, ...own.sections },
       env: {
-        ...options.env,
-        FLEET_DATABASE: this.#database,
+        ...own.env,
+        FLEET_DATABASE: hasDatabaseLine ? await this.#databaseOf(name) : this.database,
         FLEET_STORE_KEY: this.store.keys.secretKey,
         FLEET_SECRET: SECRET,
       },
@@ -107,52 +125,43 @@ export class FleetWorld {
     return granary;
   }
 
-  get database(): string {
-    return this.#database;
-  }
-
   blob(seed: number, size: number): FleetBlob {
     return { seed, size, digest: this.fake.addGeneratedBlob({ seed, size }) };
   }
 
-  /**
-   * Reads all of `blob` as a patient client does: where the connection breaks it comes back, by range, at the next node of `from`. Throws for a wrong
-   * byte, and after `mostMs` without the end.
-   */
+  /** Reads all of `blob` as a patient client does: where the connection breaks it comes back at the next node of `from`. */
   async read(blob: FleetBlob, from: readonly GranaryProcess[], mostMs = 60_000): Promise<ClientReport> {
-    const begun = performance.now();
-    const hash = createHash("sha256");
-    let at = 0;
-    let firstByteMs = Number.NaN;
-    let returns = 0;
-    for (let turn = 0; at < blob.size; turn++) {
-      if (performance.now() - begun > mostMs)
-        throw new Error(`a client has ${at} of ${blob.size} bytes after ${mostMs} ms`);
-      if (turn > 0) returns += 1;
-      const node = from[turn % from.length];
-      if (node === undefined) throw new Error("no node to read from");
-      try {
-        const url = `${node.url(UPSTREAM)}/v2/library/test/blobs/${blob.digest}`;
-        const answer = await fetch(url, {
-          headers: at === 0 ? {} : { range: `bytes=${at}-` },
-          signal: AbortSignal.timeout(mostMs),
-        });
-        if (answer.status !== (at === 0 ? 200 : 206) || answer.body === null) {
-          await answer.body?.cancel();
-          throw new TypeError(`status ${answer.status}`);
-        }
-        for await (const chunk of answer.body) {
-          if (Number.isNaN(firstByteMs)) firstByteMs = performance.now() - begun;
-          hash.update(chunk);
-          at += chunk.length;
-        }
-      } catch (error) {
-        if (!(error instanceof TypeError) && !(error instanceof DOMException)) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
+    const urls = from.map((node) => `${node.url(UPSTREAM)}/v2/library/test/blobs/${blob.digest}`);
+    return await readAll(blob, { urls, mostMs, refused: (text) => this.#refusals.push(text) });
+  }
+
+  /** `count` clients at `first`, each of which comes back at the others. */
+  clients(blob: FleetBlob, first: GranaryProcess, count = 10, mostMs = 90_000): Promise<ClientReport[]> {
+    const from = [first, ...[...this.nodes.values()].filter((node) => node !== first)];
+    return Promise.all(Array.from({ length: count }, () => this.read(blob, from, mostMs)));
+  }
+
+  /** The node that brings `blob` for all, once there is one. */
+  async filler(blob: FleetBlob): Promise<string> {
+    for (;;) {
+      const rows = await this.sql(`select node from leases where key like '%${blob.digest}'`);
+      if (typeof rows[0]?.node === "string") return rows[0].node;
     }
-    if (`sha256:${hash.digest("hex")}` !== blob.digest) throw new Error("a client has got wrong bytes");
-    return { bytes: at, firstByteMs, returns };
+  }
+
+  /** Resolves when upstream has sent so much of `blob`. */
+  async sent(blob: FleetBlob, bytes: number): Promise<void> {
+    while (this.fake.bytesSentFor(blob.digest) < bytes)
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+
+  /**
+   * How often nodes had to let go of what they brought. On a machine that stands still for seconds that happens by itself, and costs what it costs on
+   * purpose.
+   */
+  get losses(): number {
+    const logs = [...this.nodes.values()].map(({ wholeLog }) => wholeLog);
+    return logs.reduce((sum, log) => sum + log.split("this node has lost its leases").length - 1, 0);
   }
 
   /** Bytes that came over the line, all of them: headers, manifests, and what was under way when a connection broke. */
@@ -160,12 +169,69 @@ export class FleetWorld {
     return this.line.account.carried;
   }
 
-  /** One row of one statement on the fleet's database. */
-  async sql(text: string): Promise<readonly Record<string, unknown>[]> {
-    return await this.postgres.ask(this.#database, text);
+  /** How often `node` went upstream for itself only, for that reason. */
+  async timesAlone(node: GranaryProcess, why: string): Promise<number> {
+    const text = await (await fetch(`${node.url(UPSTREAM)}/metrics`)).text();
+    return Number(
+      new RegExp(`^granary_fleet_alone_total\\{why="${why}"\\} (\\d+)`, "m").exec(text)?.[1] ?? 0,
+    );
   }
 
+  /** All rows of one statement on the fleet's database. */
+  async sql(text: string): Promise<readonly Record<string, unknown>[]> {
+    return await this.postgres.ask(this.database, text);
+  }
+
+  /** The digest of what lies in the bucket where the row of `blob` says, and the keys of all objects of `blob`; undefined without a row. */
+  async stored(
+    blob: FleetBlob,
+  ): Promise<{ readonly digest: string; readonly keys: readonly string[] } | undefined> {
+    const [row] = await this.sql(`select object_key from blobs where digest = '${blob.digest}'`);
+    if (row === undefined) return undefined;
+    const bucket = await openS3Bucket(this.bucket, { clock: systemClock, log: silentLog });
+    try {
+      const whole = { start: 0, end: blob.size };
+      const opened = await bucket.open(String(row.object_key), whole, new AbortController().signal);
+      const hash = createHash("sha256");
+      for await (const chunk of opened?.body ?? []) hash.update(chunk);
+      const keys: string[] = [];
+      for await (const { key } of bucket.list(`blobs/${blob.digest.replace(":", "/")}/`)) keys.push(key);
+      return { digest: `sha256:${hash.digest("hex")}`, keys };
+    } finally {
+      await bucket.close();
+    }
+  }
+
+  /** Throws when a node has told a secret. */
   async end(): Promise<void> {
     await this.#cleanup.disposeAsync();
+    const secrets = ["X-Amz-Signature", SECRET, this.store.keys.secretKey, ...this.postgres.secrets];
+    const told = [...[...this.nodes.values()].map(({ wholeLog }) => wholeLog), ...this.#refusals];
+    for (const text of told)
+      for (const secret of secrets)
+        if (text.includes(secret)) throw new Error(`a node has told ${secret}: ${text.slice(-4000)}`);
+  }
+
+  async #databaseOf(node: string): Promise<string> {
+    const line = await OwnLine.begin({ host: LOOPBACK, port: this.postgres.port }, this.#host);
+    this.#cleanup.defer(() => line.end());
+    this.databaseLines.set(node, line);
+    return this.database.replace(/@[^/]+/, `@${line.place.host}:${line.place.port}`);
+  }
+
+  async #bucketSection(): Promise<Readonly<Record<string, unknown>>> {
+    const { keys, endpoint, ...rest } = this.bucket;
+    const login = { accessKey: keys?.accessKey, secretKey: "$" + "{FLEET_STORE_KEY}" };
+    return { ...rest, ...login, endpoint: await this.#reachable(endpoint ?? "") };
+  }
+
+  /** `url` of this machine, as the nodes reach it. */
+  async #reachable(url: string): Promise<string> {
+    if (this.#host === LOOPBACK) return url;
+    const { hostname, port } = new URL(url);
+    const line = new SlowLine();
+    this.#cleanup.defer(() => line.close());
+    const front = await line.front({ host: hostname, port: Number(port) }, { host: this.#host });
+    return `http://${front.host}:${front.port}`;
   }
 }

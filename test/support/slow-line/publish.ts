@@ -17,13 +17,14 @@ export interface Published {
 
 export type OriginFronts = Readonly<Record<OriginName, Front>>;
 
-/** All three origins of `registry` are behind `line`, each on the host that it has without. */
-export async function putBehind(line: SlowLine, registry: Published): Promise<OriginFronts> {
+/** All three origins of `registry` are behind `line`, each on the host that it has without, or all on `host`. */
+export async function putBehind(line: SlowLine, registry: Published, host?: string): Promise<OriginFronts> {
   const { ownUrls } = registry;
+  const listen = host === undefined ? {} : { host };
   const fronts = {
-    registry: await line.front(placeOf(ownUrls.registry)),
-    auth: await line.front(placeOf(ownUrls.auth)),
-    cdn: await line.front(placeOf(ownUrls.cdn)),
+    registry: await line.front(placeOf(ownUrls.registry), listen),
+    auth: await line.front(placeOf(ownUrls.auth), listen),
+    cdn: await line.front(placeOf(ownUrls.cdn), listen),
   };
   const urlOf = (origin: OriginName) => {
     const { protocol } = new URL(ownUrls[origin]);
