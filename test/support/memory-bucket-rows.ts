@@ -11,6 +11,8 @@ export class MemoryBucketRows implements BucketRows {
   readonly noted = new Set<string>();
   /** Epochs that are given from now on are larger. */
   lastEpoch = 0;
+  /** What the database calls itself. */
+  database = "first";
   readonly #clock: Clock;
   readonly #rows = new Map<Digest, Row>();
 
@@ -57,8 +59,8 @@ export class MemoryBucketRows implements BucketRows {
     await this.revive(digests);
   }
 
-  async isEmpty(): Promise<boolean> {
-    return this.#rows.size === 0;
+  async identity(): Promise<string> {
+    return this.database;
   }
 
   async revive(digests: readonly Digest[]): Promise<void> {

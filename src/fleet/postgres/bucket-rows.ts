@@ -97,9 +97,9 @@ export function postgresBucketRows(
       );
       return rows.map(({ digest }) => parseDigest(digest));
     },
-    isEmpty: async () => {
-      const [row] = await query<{ isEmpty: boolean }>(`select not exists (select from blobs) as "isEmpty"`);
-      return row?.isEmpty === true;
+    identity: async () => {
+      const [row] = await query<{ identity: string }>("select identity::text from granary_version");
+      return row?.identity ?? "";
     },
     raiseEpochs: (last) => leases.raiseEpochs(last),
   };

@@ -16,8 +16,8 @@ export interface BucketRows {
   doomUnneeded(digests: readonly Digest[]): Promise<void>;
   /** Which of these have no row. */
   missing(digests: readonly Digest[]): Promise<readonly Digest[]>;
-  /** There is no row at all: the database is new, or was lost. */
-  isEmpty(): Promise<boolean>;
+  /** Of this very database: one that was made anew has another, and one that was brought back from a copy has that of the copy. */
+  identity(): Promise<string>;
   /** They were used at some node just now: written at most once in some minutes for each, and what is doomed of them is not any more. */
   touch(digests: readonly Digest[]): Promise<void>;
   /** They are used now: what is doomed of them is not any more. */

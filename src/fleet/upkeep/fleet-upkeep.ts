@@ -5,7 +5,6 @@
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { ContentRemoval } from "../../metadata/content-removal.ts";
 import type { Bucket } from "../bucket.ts";
-import { BLOB_KEYS } from "../object-key.ts";
 import { BucketJanitor, type BucketJanitorParts } from "./bucket-janitor.ts";
 import { rebuildRows } from "./rebuild.ts";
 
@@ -19,10 +18,16 @@ export type FleetUpkeepParts = BucketJanitorParts & {
 };
 
 const PAGE = 500;
+/** The object that names the database which knows this bucket. */
+const MARK = "database";
+const MOST_MARK_BYTES = 256;
+const MARK_MS = 10_000;
 
 export class FleetUpkeep {
   readonly #parts: FleetUpkeepParts;
   readonly #janitor: BucketJanitor;
+  /** The database that was looked at last. */
+  #known: string | undefined;
 
   constructor(parts: FleetUpkeepParts) {
     this.#parts = parts;
@@ -32,7 +37,7 @@ export class FleetUpkeep {
   /** Never rejects. */
   async round(): Promise<void> {
     try {
-      await this.#rebuildIfLost();
+      await this.#rebuildIfOther();
       await this.#letLeave();
       await this.#janitor.round(this.#parts.maxSize);
       await this.#parts.prune();
@@ -45,15 +50,21 @@ export class FleetUpkeep {
     }
   }
 
-  /** A database without a row over a bucket with objects is a new one: that of a fleet which is new has an empty bucket. */
-  async #rebuildIfLost(): Promise<void> {
+  /** The bucket says which database knew its objects last: another one was made anew, or brought back from a copy. */
+  async #rebuildIfOther(): Promise<void> {
     const { rows, bucket, log } = this.#parts;
-    if (!(await rows.isEmpty()) || (await isWithoutBlobs(bucket))) return;
+    const identity = await rows.identity();
+    if (identity === this.#known || identity === (await markOf(bucket))) {
+      this.#known = identity;
+      return;
+    }
     const rebuilt = await rebuildRows(this.#parts);
-    if (rebuilt !== undefined)
+    if (rebuilt === undefined) return;
+    await bucket.put(MARK, Buffer.from(identity));
+    if (rebuilt.restored > 0)
       log.warn(
         rebuilt,
-        "the database of the fleet knew no blob, and its bucket has some: its rows were made anew from the bucket",
+        "the database of the fleet did not know what its bucket holds: rows were made of what is there",
       );
   }
 
@@ -71,7 +82,11 @@ export class FleetUpkeep {
   }
 }
 
-async function isWithoutBlobs(bucket: Bucket): Promise<boolean> {
-  for await (const _ of bucket.list(BLOB_KEYS)) return false;
-  return true;
+async function markOf(bucket: Bucket): Promise<string | undefined> {
+  const range = { start: 0, end: MOST_MARK_BYTES };
+  const opened = await bucket.open(MARK, range, AbortSignal.timeout(MARK_MS));
+  if (opened === undefined) return undefined;
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of opened.body) chunks.push(chunk);
+  return Buffer.concat(chunks).toString("utf8");
 }
