@@ -1,10 +1,10 @@
-/** Owns the numbers that a fleet has promised (fleet.md, 3), as the tests of its failures count them. Pure. */
+/** Owns the numbers that a fleet has promised, as the tests of its failures count them. Pure. */
 import { partSizeOf } from "../../../src/fleet/object-key.ts";
 
 const MIB = 2 ** 20;
 
 /** How long a heartbeat lives. */
-export const LIFETIME_MS = 4_000;
+const LIFETIME_MS = 4_000;
 /** G12: a survivor's reader gets a byte within so long. */
 export const LONGEST_GAP_MS = LIFETIME_MS + 5_000;
 

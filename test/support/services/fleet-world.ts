@@ -28,7 +28,7 @@ const LOOPBACK = "127.0.0.1";
 export const LANES = 2;
 
 /** Where a node runs: on which address, and by which command (in a network of its own). */
-type NodePlace = { readonly address: string; readonly command: readonly string[] };
+export type NodePlace = { readonly address: string; readonly command: readonly string[] };
 
 export type NodeOptions = {
   /** Over its section `fleet`. */
