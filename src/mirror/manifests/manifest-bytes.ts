@@ -109,16 +109,35 @@ export class ManifestBytes {
   ): Promise<Manifest> {
     const key = keyOf(where, digest, accept);
     const asked = `${key}\n${sentAgent(client, userAgent)}`;
-    return this.#fetches.run(asked, async () => {
+    const ask = async () => {
       this.#absent.check(`GET ${key}`);
       this.#absent.check(`GET REFUSED ${asked}`);
       const absence = hearAbsence();
-      const ask = askOf(where, digest, accept, userAgent, absence);
-      const answer = unlessHidden(client.getManifest(ask), absence.onAbsent);
+      const question = askOf(where, digest, accept, userAgent, absence);
+      const answer = unlessHidden(client.getManifest(question), absence.onAbsent);
       const body = await this.#unlessRefused(client, `GET REFUSED ${asked}`, answer);
       if (body === undefined) throw this.#isAbsent(client, where, digest, `GET ${key}`, absence.told);
       return await this.record(where, body, digest, digest);
-    });
+    };
+    return this.#fetches.run(asked, () => this.#inTurn(client, where, digest, ask));
+  }
+
+  /** In a fleet one node fetches it, which Docker Hub counts as a pull, and the others are given what it has recorded. */
+  #inTurn(
+    client: UpstreamClient,
+    where: RepositoryKey,
+    digest: Digest,
+    ask: () => Promise<Manifest>,
+  ): Promise<Manifest> {
+    const { turns, metadata } = this.#parts;
+    if (turns === undefined) return ask();
+    const look = async () => {
+      // Not what is remembered of the link: another node may have recorded it since.
+      const confirmed = (await metadata.link(where, digest))?.confirmed;
+      return confirmed && (await this.stored(digest, confirmed.mediaType));
+    };
+    const key = `manifest\n${where.upstream}\n${where.repository}\n${digest}`;
+    return turns.one({ key, ask, look, mostMs: client.upstream.policy.offlineDeadlineMs });
   }
 
   /** From the upstream, without bytes where that can be. */
