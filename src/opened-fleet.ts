@@ -124,7 +124,7 @@ export async function openFleet({
       await rows.touch([...used.keys()]);
     });
     const known = knownByAll(database, local, journal, {
-      log,
+      ...{ log, clock },
       used: (used) => uses.add(used),
       imported: (digests) => sharing.addAll(digests),
     });

@@ -17,7 +17,7 @@ export function knownByAll(
   database: FleetDatabase,
   local: Pick<Database, "metadata" | "contents" | "rules" | "sightings">,
   journal: Pick<Journal, "tell">,
-  hearing: Pick<SharedParts, "log" | "used" | "imported">,
+  hearing: Pick<SharedParts, "log" | "clock" | "used" | "imported">,
 ) {
   const shared = { ...fleetContents(database), ...fleetRemoval(database) };
   const { metadata } = local;

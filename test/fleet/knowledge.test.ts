@@ -6,6 +6,7 @@ import { sharedContents } from "../../src/fleet/knowledge/shared-contents.ts";
 import { sharedMetadata } from "../../src/fleet/knowledge/shared-metadata.ts";
 import { sharedRules } from "../../src/fleet/knowledge/shared-rules.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
+import { systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { metadataContract } from "../contract/metadata-contract.ts";
@@ -40,7 +41,14 @@ async function nodeOver(shared: Shared, directory?: string) {
   const { metadata: local } = own;
   const imported: string[] = [];
   const metadata = sharedMetadata({
-    ...{ local, copies: local, shared: shared.metadata, log: silentLog, used: () => undefined },
+    ...{
+      local,
+      copies: local,
+      shared: shared.metadata,
+      log: silentLog,
+      clock: systemClock,
+      used: () => undefined,
+    },
     imported: (digests) => imported.push(...digests),
   });
   const told: unknown[] = [];

@@ -13,9 +13,11 @@ import type {
   Metadata,
   RepositoryKey,
 } from "../../metadata/metadata.ts";
+import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { isSoundManifest } from "../../oci/manifest.ts";
+import { SingleFlight } from "../../waiting/single-flight.ts";
 import { LateWrites } from "./late-writes.ts";
 
 export type SharedParts = {
@@ -24,6 +26,7 @@ export type SharedParts = {
   readonly copies: KnowledgeCopies;
   readonly shared: Knowledge;
   readonly log: Log;
+  readonly clock: Clock;
   /** Hears of uses at this node. */
   readonly used: (uses: ReadonlyMap<Digest, number>) => void;
   /** Hears of blobs that were brought in from elsewhere: no upstream has to have them, so the fleet needs them soon. */
@@ -38,7 +41,15 @@ export type SharedMetadata = Metadata & {
 };
 
 /** Its `close` closes the local one only. */
-export function sharedMetadata({ local, copies, shared, log, used, imported }: SharedParts): SharedMetadata {
+export function sharedMetadata({
+  local,
+  copies,
+  shared,
+  log,
+  clock,
+  used,
+  imported,
+}: SharedParts): SharedMetadata {
   const late = new LateWrites(log);
   const newer = async <T extends { readonly checkedAt: number }>(
     read: (from: Knowledge) => Promise<T | undefined>,
@@ -49,13 +60,13 @@ export function sharedMetadata({ local, copies, shared, log, used, imported }: S
     await keep(others);
     return others;
   };
-  const linkOfOthers = together((where: RepositoryKey, digest: Digest) =>
-    unlessAway(shared.link(where, digest)),
-  );
+  // A crowd that comes for one blob is one question.
+  const links = new SingleFlight<Link | undefined>(clock);
   const link = async (where: RepositoryKey, digest: Digest): Promise<Link | undefined> => {
     const own = await local.link(where, digest);
     if (own?.confirmed !== undefined) return own;
-    const others = await linkOfOthers(where, digest);
+    const key = `${where.upstream}\n${where.repository}\n${digest}`;
+    const others = await links.run(key, () => unlessAway(shared.link(where, digest)));
     if (others === undefined) return own;
     for (const change of changesOf(others)) await local.recordLink(where, change);
     return await local.link(where, digest);
@@ -179,21 +190,6 @@ function changesOf({ digest, stated, confirmed, isImported }: Link): LinkChange[
   if (isImported === true && size !== undefined)
     changes.push({ kind: "imported", digest, size, mediaType: confirmed?.mediaType });
   return changes;
-}
-
-/** A crowd that comes for one blob is one question: what is asked while the same is asked already has the same answer. */
-function together<T>(
-  ask: (where: RepositoryKey, digest: Digest) => Promise<T>,
-): (where: RepositoryKey, digest: Digest) => Promise<T> {
-  const asked = new Map<string, Promise<T>>();
-  return (where, digest) => {
-    const key = `${where.upstream}\n${where.repository}\n${digest}`;
-    const known = asked.get(key);
-    if (known !== undefined) return known;
-    const answer = ask(where, digest).finally(() => asked.delete(key));
-    asked.set(key, answer);
-    return answer;
-  };
 }
 
 /** What the shared database says; undefined while it does not answer: unknown permits nothing. */
