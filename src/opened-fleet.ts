@@ -154,6 +154,7 @@ export async function openFleet({
         },
       });
       closing.push(regularly(clock, MINUTE_MS, () => upkeep.round()));
+      // What could not be written is written with the next round.
       closing.push(regularly(clock, MINUTE_MS, () => uses.flush().catch(() => undefined)));
       closing.push(regularly(clock, SWEEP_MS, () => shareAll(local.metadata, rows, sharing)));
     };

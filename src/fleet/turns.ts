@@ -55,7 +55,7 @@ export class FleetTurns implements SharedTurns {
     try {
       return await this.#fleet.acquire(key);
     } catch (error) {
-      if (isGranaryError(error, "fleet-unavailable", "closed")) return "alone";
+      if (isGranaryError(error)) return "alone";
       throw error;
     }
   }

@@ -38,7 +38,8 @@ export class Leadership {
       this.#lease = await this.#fleet.acquire(KEY);
       if (this.#isClosed) await this.#lease?.release();
     } catch (error) {
-      if (!isGranaryError(error, "fleet-unavailable", "closed")) throw error;
+      // It is asked for again with the next heartbeat.
+      if (!isGranaryError(error)) throw error;
     } finally {
       this.#isAsking = false;
     }

@@ -3,7 +3,7 @@
  * them once, when the node takes over. What turns out to be of no use is left out from then on.
  */
 import type { ByteRange } from "../../bytes/byte-range.ts";
-import { isGranaryError } from "../../errors.ts";
+import { isGranaryError, messageOf } from "../../errors.ts";
 import type { OpenedRange } from "../../origin.ts";
 import type { PartialKey } from "../../store/partial.ts";
 import type { Left, Member } from "../fleet.ts";
@@ -47,7 +47,10 @@ export class Sources {
   ): Promise<Sources> {
     const { bucket } = parts;
     const salvaged = left && Salvage.of(key.digest, size, left, bucket);
-    const [salvage, peers] = await Promise.all([orNone(salvaged), orNone(peersWith(key, size, parts))]);
+    const [salvage, peers] = await Promise.all([
+      orNone(salvaged, parts),
+      orNone(peersWith(key, size, parts), parts),
+    ]);
     return new Sources(key, size, parts, salvage, peers ?? []);
   }
 
@@ -126,11 +129,14 @@ async function peersWith(
   );
 }
 
-async function orNone<T>(work: Promise<T | undefined> | undefined): Promise<T | undefined> {
+async function orNone<T>(
+  work: Promise<T | undefined> | undefined,
+  { log }: TransferParts,
+): Promise<T | undefined> {
   try {
     return await work;
   } catch (error) {
-    if (isGranaryError(error)) return undefined;
-    throw error;
+    log.debug({ reason: messageOf(error) }, "what another node left of a blob cannot be had");
+    return undefined;
   }
 }

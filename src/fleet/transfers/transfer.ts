@@ -95,7 +95,7 @@ export class Transfer {
     try {
       return await this.#share(lease, (await this.#place.sources)?.leftover);
     } catch (error) {
-      if (!isGranaryError(error)) throw error;
+      // Whatever it was: the blob is here and right, and this process serves it.
       this.#failed(error);
       return false;
     } finally {
@@ -145,14 +145,14 @@ export class Transfer {
     if (this.#place?.is === "bucket") this.#place = undefined;
   }
 
-  /** The object is not where its row says. */
+  /** The object is not where its row says. Never rejects: a row that stays is found again. */
   async forget(place: Extract<Place, { is: "bucket" }>): Promise<void> {
     if (this.#place === place) this.#place = undefined;
     try {
       await this.#parts.fleet.forget(place.object);
     } catch (error) {
-      if (!isGranaryError(error, "fleet-unavailable")) throw error;
       this.doubt(place);
+      this.#failed(error);
     }
   }
 

@@ -85,10 +85,9 @@ export class UploadBehind {
   /** Stops, and takes back what was uploaded: it was wrong, or is not needed. Never rejects. */
   async discard(): Promise<void> {
     await this.stop();
-    const uploadId = await this.#uploadId;
-    if (uploadId === undefined) return;
     try {
-      await this.#parts.bucket.abort(this.objectKey, uploadId);
+      const uploadId = await this.#uploadId;
+      if (uploadId !== undefined) await this.#parts.bucket.abort(this.objectKey, uploadId);
     } catch (error) {
       // The janitor of the bucket finds it after a day.
       this.#failed(error);

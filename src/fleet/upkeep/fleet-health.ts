@@ -2,7 +2,7 @@
  * Owns what a node says of the database and the bucket of its fleet while they do not answer: once when it begins, with what to do, and once when it
  * is over. It looks at the bucket now and then; of the database it hears. It mends nothing.
  */
-import { isGranaryError, messageOf } from "../../errors.ts";
+import { messageOf } from "../../errors.ts";
 import type { Episodes } from "../../observe/episodes.ts";
 import type { Trouble } from "../../observe/troubles.ts";
 import type { Bucket } from "../bucket.ts";
@@ -56,10 +56,13 @@ export class FleetHealth {
       this.#failures = 0;
       troubles.over("fleet-bucket");
     } catch (error) {
-      if (!isGranaryError(error, "fleet-unavailable")) throw error;
       this.#failures += 1;
       if (this.#failures >= FAILURES)
-        troubles.trouble("fleet-bucket", {}, `${error.message} Bring the bucket of the fleet back. ${KEPT}`);
+        troubles.trouble(
+          "fleet-bucket",
+          {},
+          `${messageOf(error)} Bring the bucket of the fleet back. ${KEPT}`,
+        );
     }
   }
 }

@@ -44,3 +44,23 @@ test("one that is on the disk no more is let go", async () => {
   await expect.poll(() => sharing.waiting).toBe(0);
   expect(shared.rows.blobs.size).toBe(0);
 });
+
+test("a blob that cannot be read back ends nothing: it is served, and shared another time", async () => {
+  const settings = { bandwidth: { registry: 2 * MIB, cdn: undefined } };
+  const { node: startNode, blob } = await fleetNodes({ settings });
+  const node = await startNode("a");
+  const { open } = node.store.blobs;
+  let isBroken = false;
+  node.store.blobs.open = async (digest) => {
+    if (isBroken) throw new TypeError("a fault of ours");
+    return await open.call(node.store.blobs, digest);
+  };
+  const it = blob(3, 9 * MIB);
+  const reading = node.read(it);
+  await expect.poll(() => node.transfers.held.length).toBe(1);
+  isBroken = true;
+  expect(await reading).toBe(9 * MIB);
+  await expect.poll(() => node.unshared).toEqual([it.digest]);
+  isBroken = false;
+  await expect.poll(async () => await node.store.blobs.stat(it.digest)).toEqual({ size: 9 * MIB });
+});
