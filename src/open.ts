@@ -1,6 +1,7 @@
 /**
  * Owns the composition: settings become one running Mirror, or a Source that asks registries directly. The only file that
  * names concrete drivers. Nothing stays half-started: what was opened before a failure is closed again.
+ * It is long because it lists every part once, in the order in which they are made and closed.
  */
 
 import { hostPlatform } from "./client/images/host-platform.ts";

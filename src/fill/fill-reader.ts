@@ -1,7 +1,7 @@
 /**
  * Owns the readers of a Fill. Each asks the Content for its next bytes, parks while they are not present, and gets exactly its range or an
  * error (F2). A reader buffers no bytes (F7), and its end affects nothing else (F5). FillReaders knows how many there are, and when
- * nobody has read for a while (F13).
+ * nobody has read for a while (F13). It is long because the two share what nobody else may see: when a reader counts.
  */
 import { type ByteRange, formatRange } from "../bytes/byte-range.ts";
 import { GranaryError, isGranaryError } from "../errors.ts";

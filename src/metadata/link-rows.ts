@@ -1,22 +1,11 @@
 /** Owns the rows of `links`: what is known of which digest in which repository. How a change is applied to a row is in link-change.ts. */
-import { type Digest, parseDigest } from "../oci/digest.ts";
+import type { Digest } from "../oci/digest.ts";
 import { changedLink } from "./link-change.ts";
-import type { Confirmation, Link, LinkChange, Metadata, RepositoryKey } from "./metadata.ts";
+import { type LinkColumns, levelOf, linkOf } from "./link-columns.ts";
+import type { LinkChange, Metadata, RepositoryKey } from "./metadata.ts";
 import type { SqlDatabase } from "./sql-database.ts";
 
-type LinkRow = {
-  readonly digest: string;
-  readonly size: number | null;
-  readonly confirmed: number;
-  readonly confirmedSize: number | null;
-  readonly mediaType: string | null;
-  readonly imported: number;
-};
-
-/** Values of `confirmed`. Rows from before the column was added count as stated by documents. */
-const STATED = 0;
-const SAID = 1;
-const MEASURED = 2;
+type LinkRow = LinkColumns & { readonly imported: number };
 
 export type LinkRows = Pick<Metadata, "recordLink" | "link"> & {
   /** The synchronous form, for use inside a transaction. */
@@ -35,7 +24,7 @@ export function linkRows(database: SqlDatabase): LinkRows {
   );
   const find = ({ upstream, repository }: RepositoryKey, digest: Digest) => {
     const row = one.get(upstream, repository, digest);
-    return row && linkOf(row);
+    return row && linkOf(row, row.imported === 1);
   };
   const put = (where: RepositoryKey, change: LinkChange) => {
     const link = changedLink(find(where, change.digest), change);
@@ -49,24 +38,5 @@ export function linkRows(database: SqlDatabase): LinkRows {
     put,
     recordLink: async (where, change) => put(where, change),
     link: async (where, digest) => find(where, digest),
-  };
-}
-
-function levelOf(confirmed: Confirmation | undefined): number {
-  if (confirmed === undefined) return STATED;
-  return confirmed.isMeasured ? MEASURED : SAID;
-}
-
-function linkOf({ digest, size, confirmed, confirmedSize, mediaType, imported }: LinkRow): Link {
-  const confirmation = {
-    size: confirmedSize ?? undefined,
-    isMeasured: confirmed === MEASURED,
-    mediaType: mediaType ?? undefined,
-  };
-  return {
-    digest: parseDigest(digest),
-    stated: size ?? undefined,
-    confirmed: confirmed === STATED ? undefined : confirmation,
-    ...(imported === 1 && { isImported: true }),
   };
 }

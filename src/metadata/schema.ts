@@ -58,7 +58,7 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (upstream, repository)
   ) STRICT, WITHOUT ROWID;
   `,
-  // That a document lists a digest does not prove that it is there. The values of `confirmed` are in link-rows.ts.
+  // That a document lists a digest does not prove that it is there. The values of `confirmed` are in link-columns.ts.
   `
   ALTER TABLE links ADD COLUMN confirmed INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE links ADD COLUMN confirmed_size INTEGER;

@@ -1,5 +1,6 @@
 /**
  * Owns the composition of one Mirror from its drivers, and its end in order. What every method does is its part's; it answers nothing itself.
+ * It is long because it lists every part once, in the order in which they need each other.
  */
 import { GranaryError } from "../errors.ts";
 import { Fills } from "../fill/fills.ts";

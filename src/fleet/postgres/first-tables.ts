@@ -112,7 +112,7 @@ const TAGS = [
 ];
 
 const LINKS = [
-  // Values of `confirmed` are in knowledge/link-rows.ts.
+  // Values of `confirmed` are in metadata/link-columns.ts.
   `create table links (
     upstream text collate "C" not null,
     repository text collate "C" not null,

@@ -2,6 +2,7 @@
  * Owns removals: names leave their repositories first, in one transaction for each repository, then the blobs and unfinished blobs that no
  * repository needs any more are removed in the Janitor's order. What is being read or filled goes when its last reader has ended (F12). What a
  * keep rule stands for stays, unless that is forced. A dry run makes the same plan and stops there.
+ * It is long because a removal, one of much, one of another node and a dry run share the plan and their turns.
  */
 import { GranaryError } from "../../errors.ts";
 import type { ContentRemoval, Leaving, LeavingRows } from "../../metadata/content-removal.ts";

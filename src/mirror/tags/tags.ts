@@ -1,6 +1,7 @@
 /**
  * Owns which digest a tag means now, and how sure we are. After its lifetime a stored tag is checked with one HEAD for everybody who asks;
  * while the upstream cannot be asked, the stored answer is given, with a warning (stale-tags.ts). No client's leaving ends another's question.
+ * It is long because every way in which a tag gets its answer, and what follows when that fails, is read together.
  */
 import { GranaryError, isGranaryError } from "../../errors.ts";
 import type { TagKey, TagRecord } from "../../metadata/metadata.ts";

@@ -4,23 +4,12 @@
  */
 
 import { changedLink } from "../../../metadata/link-change.ts";
-import type { Confirmation, Knowledge, Link, LinkChange, RepositoryKey } from "../../../metadata/metadata.ts";
+import { type LinkColumns, levelOf, linkOf } from "../../../metadata/link-columns.ts";
+import type { Knowledge, Link, LinkChange, RepositoryKey } from "../../../metadata/metadata.ts";
 import { type Digest, parseDigest } from "../../../oci/digest.ts";
 import type { FleetDatabase, FleetQuery } from "../fleet-database.ts";
 
-type LinkRow = {
-  readonly digest: string;
-  readonly size: number | null;
-  readonly confirmed: number;
-  readonly confirmedSize: number | null;
-  readonly mediaType: string | null;
-  readonly isImported: boolean;
-};
-
-/** Values of `confirmed`. */
-const STATED = 0;
-const SAID = 1;
-const MEASURED = 2;
+type LinkRow = LinkColumns & { readonly isImported: boolean };
 
 const SELECT = `select digest, size, confirmed, confirmed_size as "confirmedSize", media_type as "mediaType", is_imported as "isImported"
   from links where upstream = $1 and repository = $2`;
@@ -39,7 +28,7 @@ const UPDATE = `update links as l set size = g.size, confirmed = g.confirmed, co
 export function fleetLinks(database: FleetDatabase): Pick<Knowledge, "recordLink" | "link"> {
   const find = async ({ upstream, repository }: RepositoryKey, digest: Digest) => {
     const [row] = await database.query<LinkRow>(`${SELECT} and digest = $3`, [upstream, repository, digest]);
-    return row && linkOf(row);
+    return row && linkOf(row, row.isImported);
   };
   return {
     link: find,
@@ -89,7 +78,7 @@ async function lockedLinks(
   const rows = await query<LinkRow>(`${SELECT} and digest = any($3::text[]) order by digest for update`, [
     ...[upstream, repository, digests],
   ]);
-  return new Map(rows.map(linkOf).map((link) => [link.digest, link]));
+  return new Map(rows.map((row) => linkOf(row, row.isImported)).map((link) => [link.digest, link]));
 }
 
 async function insertedOf(
@@ -123,23 +112,4 @@ function isSame(a: Link, b: Link): boolean {
     a.confirmed?.mediaType === b.confirmed?.mediaType &&
     a.isImported === b.isImported
   );
-}
-
-function levelOf(confirmed: Confirmation | undefined): number {
-  if (confirmed === undefined) return STATED;
-  return confirmed.isMeasured ? MEASURED : SAID;
-}
-
-function linkOf({ digest, size, confirmed, confirmedSize, mediaType, isImported }: LinkRow): Link {
-  const confirmation = {
-    size: confirmedSize ?? undefined,
-    isMeasured: confirmed === MEASURED,
-    mediaType: mediaType ?? undefined,
-  };
-  return {
-    digest: parseDigest(digest),
-    stated: size ?? undefined,
-    confirmed: confirmed === STATED ? undefined : confirmation,
-    ...(isImported && { isImported: true }),
-  };
 }
