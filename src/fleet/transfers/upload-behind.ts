@@ -25,6 +25,8 @@ export type UploadOf = ReadableBytes & {
 /** How long a store that fails is left alone before the next try. */
 const PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 10_000;
+/** A large blob has thousands of parts, and is written in hundreds of thousands of pieces. */
+const LOOKS_PER_PART = 4;
 
 export class UploadBehind {
   readonly objectKey: string;
@@ -36,6 +38,8 @@ export class UploadBehind {
   readonly #stop = new AbortController();
   #read: ReadableBytes["read"];
   #uploadId: Promise<string | undefined> | undefined;
+  /** How much has to be present before parts are looked for again, bytes. */
+  #lookAt = 0;
   /** The upload is no more: a successor has completed it, or somebody has aborted it. */
   #isGone = false;
   /** What could not be read: trying again at once would not help. */
@@ -49,12 +53,11 @@ export class UploadBehind {
     this.objectKey = objectKeyOf(of.digest, lease.epoch);
   }
 
-  /** More bytes are present: parts that are whole now go up. */
+  /** More bytes are present: parts that are whole now go up. Called for every write, so it looks only when a good piece of a part has come. */
   grown(): void {
-    if (this.#isSmall || this.#isOver || this.#broken !== undefined) return;
-    for (let number = 1; number <= this.#count; number++)
-      if (!this.#done.has(number) && !this.#running.has(number) && this.#isPresent(number))
-        this.#begin(number);
+    if (this.#of.present.total < this.#lookAt) return;
+    this.#lookAt = this.#of.present.total + partSizeOf(this.#of.size) / LOOKS_PER_PART;
+    this.#look();
   }
 
   /**
@@ -66,7 +69,7 @@ export class UploadBehind {
     this.#broken = undefined;
     if (this.#isSmall) return await this.#put();
     while (!this.#isOver && this.#done.size < this.#count) {
-      this.grown();
+      this.#look();
       await Promise.race([...this.#running.values(), this.#over]);
       if (this.#broken !== undefined) throw (this.#broken as { readonly error: unknown }).error;
     }
@@ -92,6 +95,13 @@ export class UploadBehind {
       // The janitor of the bucket finds it after a day.
       this.#failed(error);
     }
+  }
+
+  #look(): void {
+    if (this.#isSmall || this.#isOver || this.#broken !== undefined) return;
+    for (let number = 1; number <= this.#count; number++)
+      if (!this.#done.has(number) && !this.#running.has(number) && this.#isPresent(number))
+        this.#begin(number);
   }
 
   get #count(): number {

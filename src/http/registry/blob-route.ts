@@ -25,7 +25,7 @@ export async function answerBlob(request: RegistryRequest, target: BlobTarget): 
     if (isKnownToClient) return respondEmpty(request, 304, withIdentity(request, digest, outcome));
     return respondEmpty(request, 200, wholeHeaders(request, digest, outcome, size));
   }
-  const address = await mirror.blobAddress?.(target, asker);
+  const address = mirror.blobAddress && (await mirror.blobAddress(target, asker));
   if (address !== undefined) return redirect(request, target.digest, address);
   const { blob, outcome } = await mirror.blob(target, asker);
   account.outcome = outcome;
