@@ -36,7 +36,8 @@ export interface PartRows {
 /** Indices list images; some list indices. Nothing real is deeper. */
 export const MOST_LEVELS = 4;
 
-type PartRow = {
+/** How a part lies in columns, the same in every database but for truth values. */
+export type PartColumns = {
   readonly parent: string;
   readonly digest: string;
   readonly role: EdgeRole;
@@ -44,8 +45,9 @@ type PartRow = {
   readonly mediaType: string | null;
   readonly size: number | null;
   readonly blob: number | null;
-  readonly isStored: number;
 };
+
+type PartRow = PartColumns & { readonly isStored: number };
 
 export function partRows(database: SqlDatabase): PartRows {
   const parts = database.prepare<PartRow>(
@@ -63,7 +65,7 @@ export function partRows(database: SqlDatabase): PartRows {
     "SELECT role, media_type AS mediaType FROM edges WHERE child = ? AND role <> 'child' LIMIT 1",
   );
   return {
-    partsOf: async (digest, limit) => parts.all(digest, limit).map(partOf),
+    partsOf: async (digest, limit) => parts.all(digest, limit).map((row) => partOf(row, row.isStored === 1)),
     listedAs: async (digest) => {
       const row = listing.get(digest);
       return row && { role: row.role, mediaType: row.mediaType ?? undefined };
@@ -71,7 +73,8 @@ export function partRows(database: SqlDatabase): PartRows {
   };
 }
 
-function partOf(row: PartRow): Part {
+/** What a row stands for. */
+export function partOf(row: PartColumns, isStored: boolean): Part {
   return {
     parent: parseDigest(row.parent),
     digest: parseDigest(row.digest),
@@ -80,6 +83,6 @@ function partOf(row: PartRow): Part {
     mediaType: row.mediaType ?? undefined,
     size: row.size ?? undefined,
     blob: row.blob ?? undefined,
-    isStored: row.isStored === 1,
+    isStored,
   };
 }

@@ -1,16 +1,8 @@
 /** Owns the question what a manifest lists: its parts, those of the manifests that it lists, and which of them the fleet has. It changes nothing. */
-import { MOST_LEVELS, type Part, type PartRows } from "../../../metadata/part-rows.ts";
-import { parseDigest } from "../../../oci/digest.ts";
+import { MOST_LEVELS, type PartColumns, type PartRows, partOf } from "../../../metadata/part-rows.ts";
 import type { FleetDatabase } from "../fleet-database.ts";
 
-type PartRow = Pick<Part, "role" | "isStored"> & {
-  readonly parent: string;
-  readonly digest: string;
-  readonly platform: string | null;
-  readonly mediaType: string | null;
-  readonly size: number | null;
-  readonly blob: number | null;
-};
+type PartRow = PartColumns & { readonly isStored: boolean };
 
 const PARTS = `
   with recursive down (digest, platform, level) as (
@@ -25,7 +17,10 @@ const PARTS = `
 
 export function fleetParts(database: FleetDatabase): PartRows {
   return {
-    partsOf: async (digest, limit) => (await database.query<PartRow>(PARTS, [digest, limit])).map(partOf),
+    partsOf: async (digest, limit) => {
+      const rows = await database.query<PartRow>(PARTS, [digest, limit]);
+      return rows.map((row) => partOf(row, row.isStored));
+    },
     listedAs: async (digest) => {
       const [row] = await database.query<Pick<PartRow, "role" | "mediaType">>(
         `select role, media_type as "mediaType" from edges where child = $1 and role <> 'child' limit 1`,
@@ -33,18 +28,5 @@ export function fleetParts(database: FleetDatabase): PartRows {
       );
       return row && { role: row.role, mediaType: row.mediaType ?? undefined };
     },
-  };
-}
-
-function partOf(row: PartRow): Part {
-  return {
-    parent: parseDigest(row.parent),
-    digest: parseDigest(row.digest),
-    role: row.role,
-    platform: row.platform ?? undefined,
-    mediaType: row.mediaType ?? undefined,
-    size: row.size ?? undefined,
-    blob: row.blob ?? undefined,
-    isStored: row.isStored,
   };
 }
