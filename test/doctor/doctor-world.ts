@@ -1,10 +1,10 @@
 /** Owns what the tests of the doctor share: a real Granary over a fake Docker Hub, and the doctor's command run beside it. */
 import { writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { expect, onTestFinished } from "vitest";
 import type { Observation } from "../../src/doctor/observation.ts";
 import type { FakeOptions, FakeRegistry } from "../support/fake-registry.ts";
+import { freePort } from "../support/free-ports.ts";
 import { runGranary, startGranary } from "../support/run-granary.ts";
 import { startFake } from "../support/start-upstream.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
@@ -106,12 +106,4 @@ export function wrongs({ findings }: Diagnosis): string[] {
   return findings
     .filter(({ level }) => level === "wrong")
     .map(({ area, text, todo = "" }) => `${area}: ${text} ${todo}`);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return address !== null && typeof address === "object" ? address.port : 0;
 }

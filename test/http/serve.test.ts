@@ -8,6 +8,7 @@ import { systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { createMetrics } from "../../src/observe/metrics.ts";
 import { FakeClock } from "../support/fake-clock.ts";
+import { freePort } from "../support/free-ports.ts";
 import { MemoryMirror } from "../support/memory-mirror.ts";
 import { patternBytes } from "../support/pattern.ts";
 import { type MemoryServer, serveMemory } from "../support/serve-memory.ts";
@@ -173,13 +174,9 @@ describe("listening", () => {
     const taken = createServer().listen(0, "127.0.0.1");
     await new Promise((resolve) => taken.once("listening", resolve));
     const port = (taken.address() as { port: number }).port;
-    const free = createServer().listen(0, "127.0.0.1");
-    await new Promise((resolve) => free.once("listening", resolve));
-    const freePort = (free.address() as { port: number }).port;
-    await new Promise((resolve) => free.close(resolve));
-
+    const free = await freePort();
     const listeners = [
-      { ...listener, port: freePort },
+      { ...listener, port: free },
       { ...listener, port },
     ];
     const settings = { listeners, upstreams: [plainUpstream("docker.io")], drainMs: 0 };
@@ -187,7 +184,7 @@ describe("listening", () => {
       code: "config-invalid",
       message: expect.stringContaining(`port ${port}`),
     });
-    await expect(openSocket(freePort)).rejects.toThrow();
+    await expect(openSocket(free)).rejects.toThrow();
     await new Promise((resolve) => taken.close(resolve));
   });
 });

@@ -10,8 +10,9 @@ import { silentLog } from "../../src/observe/log.ts";
 import { bucketContract, CONTRACT_PAGE } from "../contract/bucket-contract.ts";
 import { describeWithPrograms } from "../e2e/support/required-programs.ts";
 import { collect } from "../support/collect.ts";
+import { freePorts } from "../support/free-ports.ts";
 import { patternBytes } from "../support/pattern.ts";
-import { freePorts, type S3Server } from "../support/services/s3-server.ts";
+import type { S3Server } from "../support/services/s3-server.ts";
 import { startSeaweedFs } from "../support/services/seaweedfs.ts";
 import { startVersityGw } from "../support/services/versitygw.ts";
 

@@ -8,12 +8,13 @@ import type { AddressInfo, Socket } from "node:net";
 import { GranaryError, messageOf } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
-import { formatErrorBody } from "../../oci/error-body.ts";
 import { KEEP_ALIVE_MS } from "../answers/answer-text.ts";
 import { plainAddress } from "../request-log.ts";
 import type { Admission } from "./admission.ts";
+import { closeInStages, linger } from "./close-in-stages.ts";
+import { tunnelRefusal, unreadableRequest } from "./raw-refusal.ts";
 import type { SentAhead } from "./sent-ahead.ts";
-import { answerHalfClosed, endStalled, endWhenSilent, SILENCE_MS, STALL_MS } from "./silence.ts";
+import { answerHalfClosed, endStalled, SILENCE_MS, STALL_MS } from "./silence.ts";
 import { type AtOnce, type RequestListener, Turns } from "./turns.ts";
 
 export type ListenerOptions = {
@@ -94,13 +95,10 @@ export async function openListener(
   const event = tls === undefined ? "connection" : "secureConnection";
   turns.keep(server, event);
   endStalled(server, { stallMs, turns, onStalled });
-  server.on("connect", (_, socket: Socket) => {
-    const isAnswering = turns.isAnswering(socket);
-    turns.leave(socket);
-    // A refusal would look like bytes of the answer under way.
-    if (isAnswering) socket.destroy();
-    else refuseTunnel(socket, silenceMs);
-  });
+  closeInStages(server, event, turns, commons.clock);
+  const refuseRaw = (socket: Socket, text: string) => endWith(socket, text, turns, commons.clock);
+  server.on("connect", (_, socket: Socket) => refuseRaw(socket, tunnelRefusal()));
+  server.on("clientError", (error, socket) => refuseRaw(socket as Socket, unreadableRequest(error)));
   answerHalfClosed(server, event, silenceMs);
   const connections = connectionsOf(server);
   const address = await listen(server, port, host);
@@ -163,19 +161,17 @@ function remembering(open: OpenResponses, answer: RequestListener): RequestListe
   };
 }
 
-/** This proxy reads what it forwards; a tunnel to somewhere would be an open relay. */
-function refuseTunnel(socket: Socket, silenceMs: number): void {
-  const body = formatErrorBody(
-    "UNSUPPORTED",
-    "CONNECT is not supported; use http_proxy with plain http names",
-  );
-  const head = ["HTTP/1.1 405 Method Not Allowed", "Allow: GET, HEAD", "Content-Type: application/json"];
+/**
+ * Ends a connection that speaks HTTP no more with `text`. One whose TLS handshake failed cannot take it, and to one whose answer is under way it
+ * would look like bytes of that.
+ */
+function endWith(socket: Socket, text: string, turns: Turns, clock: Clock): void {
+  const isReady = turns.has(socket) && !turns.isAnswering(socket) && socket.writable;
+  turns.leave(socket);
   socket.on("error", () => socket.destroy());
-  // A client that never closes its side would keep the connection open.
-  endWhenSilent(socket, silenceMs);
-  socket.end(
-    `${head.join("\r\n")}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  if (!isReady) return void socket.destroy();
+  socket.write(text);
+  linger(socket, clock);
 }
 
 /** All open connections, with those in a TLS handshake, which Node's own list leaves out. */

@@ -54,6 +54,6 @@ export function answerHalfClosed(
 }
 
 /** Destroys a connection on which nothing moves for `ms`; bytes that leave a full buffer count as moving. */
-export function endWhenSilent(socket: Socket, ms: number): void {
+function endWhenSilent(socket: Socket, ms: number): void {
   socket.setTimeout(ms, () => socket.destroy());
 }

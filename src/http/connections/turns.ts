@@ -54,6 +54,11 @@ export class Turns {
     }
   }
 
+  /** False for a connection that does not speak HTTP yet, or any more. */
+  has(socket: Socket): boolean {
+    return this.#lines.has(socket);
+  }
+
   /** True while a request of this connection is being answered. */
   isAnswering(socket: Socket): boolean {
     return this.#lines.get(socket)?.isAnswering === true;
@@ -64,7 +69,12 @@ export class Turns {
     return this.#lines.get(socket)?.isAhead === true;
   }
 
-  /** To be called when a connection stops to speak HTTP. */
+  /** True while more of what was begun may come: the body of the request that is being answered, or what lies unread. */
+  isSending(socket: Socket): boolean {
+    return this.#lines.get(socket)?.isSending === true;
+  }
+
+  /** To be called when a connection stops to speak HTTP: what it sends is not parsed any more, and what was parsed is not answered. */
   leave(socket: Socket): void {
     this.#lines.get(socket)?.leave();
     this.#lines.delete(socket);
@@ -90,6 +100,8 @@ class Line {
   #isOneByOne = true;
   /** An answer that needed no parser is being written. */
   #isWriting = false;
+  /** It speaks HTTP no more. */
+  #isLeft = false;
 
   constructor(socket: Socket, options: TurnsOptions, sentAhead: SentAhead) {
     this.#socket = socket;
@@ -117,8 +129,15 @@ class Line {
     else this.#waiting.push([incoming, outgoing]);
   }
 
+  get isSending(): boolean {
+    return this.#current?.complete === false || this.#waiting.length > 0 || this.isAhead;
+  }
+
   leave(): void {
+    this.#isLeft = true;
     this.#socket.off("data", this.#read);
+    this.#waiting.length = 0;
+    this.#takeBack();
   }
 
   #begin(incoming: IncomingMessage, outgoing: ServerResponse): void {
@@ -187,7 +206,7 @@ class Line {
       }
       const slice = chunk.length <= SLICE_BYTES ? chunk : chunk.subarray(at, at + SLICE_BYTES);
       for (const parse of this.#parse) parse(slice);
-      if (this.#socket.destroyed) return;
+      if (this.#socket.destroyed || this.#isLeft) return;
     }
   }
 

@@ -3,11 +3,11 @@
  * snapshot a second) over that without one, in short turns. Processor time, because a machine with other work has no steady clock.
  */
 import { readdirSync, readFileSync } from "node:fs";
+import { freePort } from "../../support/free-ports.ts";
 import type { Bench, Measurement } from "../bench.ts";
 import type { Content } from "../material.ts";
 import { granary } from "../peers/granary.ts";
 import { ALONE, atMost, type Row } from "../row.ts";
-import { freePort } from "../support/ports.ts";
 import { type WarmContender, withWarm } from "./with-warm.ts";
 
 const CONNECTIONS = 8;

@@ -1,8 +1,9 @@
 /** Granary itself, started as a user starts it: `granary serve --config FILE`, one listener, one internal upstream. */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../support/free-ports.ts";
 import { startChild } from "../support/children.ts";
-import { freePort, untilAnswering } from "../support/ports.ts";
+import { untilAnswering } from "../support/until-answering.ts";
 import type { Contender, Place } from "./contender.ts";
 
 /**

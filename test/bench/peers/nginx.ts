@@ -1,11 +1,12 @@
 /** nginx with sendfile and two workers, serving the same files under the registry's paths: the yardstick for warm bytes. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { freePort } from "../../support/free-ports.ts";
 import type { Content } from "../material.ts";
 import { startChild } from "../support/children.ts";
 import { findCommand } from "../support/find-command.ts";
 import { linkOver } from "../support/link-over.ts";
-import { freePort, untilAnswering } from "../support/ports.ts";
+import { untilAnswering } from "../support/until-answering.ts";
 import type { Contender } from "./contender.ts";
 
 export const nginx: Contender = {

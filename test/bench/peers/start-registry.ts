@@ -2,9 +2,10 @@
 import { spawnSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../support/free-ports.ts";
 import { startChild } from "../support/children.ts";
 import { findCommand } from "../support/find-command.ts";
-import { freePort, untilAnswering } from "../support/ports.ts";
+import { untilAnswering } from "../support/until-answering.ts";
 import type { Place, Running } from "./contender.ts";
 
 export type RegistryVersion = 2 | 3;

@@ -4,11 +4,12 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { freePort } from "../../support/free-ports.ts";
 import { type Material, REPOSITORY, TAG } from "../material.ts";
 import { startChild } from "../support/children.ts";
 import { findCommand } from "../support/find-command.ts";
 import { linkOver } from "../support/link-over.ts";
-import { freePort, untilAnswering } from "../support/ports.ts";
+import { untilAnswering } from "../support/until-answering.ts";
 import type { Contender } from "./contender.ts";
 
 export const zot: Contender = {

@@ -4,11 +4,11 @@
  */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../support/free-ports.ts";
 import type { Material } from "../material.ts";
 import { layOut, nginxConfiguration } from "../peers/nginx.ts";
 import { runCommand, startChild } from "./children.ts";
 import { findCommand } from "./find-command.ts";
-import { freePort } from "./ports.ts";
 import type { UpstreamAddress } from "./upstream.ts";
 
 /** Undefined where nginx or openssl is not installed. The caller stops it. */

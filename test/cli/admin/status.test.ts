@@ -4,6 +4,7 @@ import { createServer, request } from "node:http";
 import { createServer as createTlsServer } from "node:https";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../support/free-ports.ts";
 import { runMain } from "../../support/run-main.ts";
 import { startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
@@ -151,11 +152,3 @@ test("an https server of an own authority is asked with --ca-file, and without i
   const bad = await runMain(["status", ...server, "--ca-file", "/etc/hostname"]);
   expect([bad.code, bad.err]).toEqual([2, expect.stringContaining("holds no certificate in PEM form")]);
 });
-
-async function freePort(): Promise<number> {
-  const holder = createServer();
-  await new Promise<void>((resolve) => holder.listen(0, "127.0.0.1", resolve));
-  const address = holder.address();
-  await new Promise((resolve) => holder.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}

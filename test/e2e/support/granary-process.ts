@@ -3,10 +3,10 @@
  * ports, that can be stopped, killed and started again on the same data.
  */
 import { mkdir, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { stringify } from "yaml";
+import { freePorts } from "../../support/free-ports.ts";
 import { BackgroundProgram } from "./background-program.ts";
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
@@ -179,17 +179,4 @@ function settingsFor(
     ...(admin !== undefined && { admin: { host: "127.0.0.1", port: adminPort, ...admin } }),
     ...sections,
   };
-}
-
-/** Ports that were free a moment ago. All are held at once, so that no two are the same. */
-async function freePorts(count: number): Promise<number[]> {
-  const held = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"));
-  const ports = held.map(async (server) => {
-    if (!server.listening) await new Promise((resolve) => server.once("listening", resolve));
-    const address = server.address();
-    return address !== null && typeof address === "object" ? address.port : 0;
-  });
-  const found = await Promise.all(ports);
-  await Promise.all(held.map((server) => new Promise((resolve) => server.close(resolve))));
-  return found;
 }

@@ -9,7 +9,7 @@ import { BackgroundProgram } from "../../e2e/support/background-program.ts";
 import type { GranaryProcess } from "../../e2e/support/granary-process.ts";
 import { installed } from "../../e2e/support/required-programs.ts";
 import { scratchDirectory } from "../../e2e/support/scratch-directory.ts";
-import { freePorts } from "./s3-server.ts";
+import { freePorts } from "../free-ports.ts";
 
 /** The ports of the configurations, and whose bare names they mean there. */
 const LISTENERS = [

@@ -7,8 +7,9 @@ import { connect } from "node:net";
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
+import { freePort } from "../free-ports.ts";
 import { tempDirectory } from "../temp-directory.ts";
-import { freePort, type TestPostgres } from "./postgres.ts";
+import type { TestPostgres } from "./postgres.ts";
 
 const PROGRAM = "/usr/sbin/pgbouncer";
 

@@ -6,11 +6,11 @@ import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, globSync, readdirSync, readFileSync } from "node:fs";
 import { chown, mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
 import { tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import postgres from "postgres";
+import { freePort } from "../free-ports.ts";
 
 const run = promisify(execFile);
 
@@ -261,15 +261,4 @@ async function idsOfPostgres(): Promise<[number, number]> {
   const ids = await Promise.all(["-u", "-g"].map((flag) => run("id", [flag, "postgres"])));
   const [user = 0, group = 0] = ids.map(({ stdout }) => Number(stdout));
   return [user, group];
-}
-
-/** A port of the loopback that nobody listens on at this moment. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("No free port was found.");
-  return address.port;
 }

@@ -3,11 +3,11 @@
  * the servers differ in is a Recipe. Nothing of it outlives the test worker.
  */
 import { readdir, readFile, rm } from "node:fs/promises";
-import { createServer } from "node:net";
 import { CreateBucketCommand, S3Client } from "@aws-sdk/client-s3";
 import type { BucketSettings } from "../../../src/fleet/s3/bucket-settings.ts";
 import { BackgroundProgram } from "../../e2e/support/background-program.ts";
 import { scratchDirectory } from "../../e2e/support/scratch-directory.ts";
+import { freePorts } from "../free-ports.ts";
 
 export const STORE_KEYS = { accessKey: "granary-tests", secretKey: "only-for-tests-on-loopback" };
 
@@ -121,25 +121,4 @@ export class S3Server {
     );
     return status >= 200 && status < 500 ? true : undefined;
   }
-}
-
-/** Below the ports that the system gives to outgoing connections: a server's own ones would take its ports before it listens. */
-const PORTS = { from: 10_000, to: 32_000 };
-
-/** Ports of the loopback address that nobody uses now. */
-export async function freePorts(count: number): Promise<readonly number[]> {
-  const ports = new Set<number>();
-  while (ports.size < count) {
-    const port = PORTS.from + Math.floor(Math.random() * (PORTS.to - PORTS.from));
-    if (await isFree(port)) ports.add(port);
-  }
-  return [...ports];
-}
-
-function isFree(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const holder = createServer();
-    holder.once("error", () => resolve(false));
-    holder.listen(port, "127.0.0.1", () => holder.close(() => resolve(true)));
-  });
 }

@@ -1,18 +1,6 @@
-/** Owns port numbers and readiness: a free port on loopback, and waiting until a server answers on it. */
-import { once } from "node:events";
-import { createServer } from "node:net";
+/** Owns waiting until a server answers on its port. */
 import { setTimeout as delay } from "node:timers/promises";
 import type { Child } from "./children.ts";
-
-export async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, "127.0.0.1");
-  await once(probe, "listening");
-  const address = probe.address();
-  probe.close();
-  await once(probe, "close");
-  if (address === null || typeof address === "string") throw new Error("no port was given");
-  return address.port;
-}
 
 /** Resolves once any HTTP answer comes; throws when the process ends first or after 20 seconds. */
 export async function untilAnswering(
