@@ -88,11 +88,14 @@ describeWithPrograms(["weed"], "a fleet", () => {
     await expectFleet(7);
   });
 
-  test("whose database is dropped and made anew, empty, under it makes its tables, and goes on", async () => {
+  test("whose database is dropped and made anew, empty, under it makes its tables, learns from the bucket, and goes on", async () => {
     await begin();
     const [before, running] = [world.blob(8, 9 * MIB), world.blob(9, SIZE)];
-    await world.read(before, [drill.node("a")]);
+    const gone = await world.node("gone");
+    await world.read(before, [gone]);
     await drill.expectStored(before);
+    await gone.stop();
+    world.nodes.delete("gone");
     const reading = drill.readEverywhere(running);
     await drill.inTheMiddle(running);
     const name = new URL(world.database).pathname.slice(1);
@@ -102,5 +105,9 @@ describeWithPrograms(["weed"], "a fleet", () => {
     expect(world.crossed).toBeLessThanOrEqual(3 * SIZE + before.size);
     await drill.expectStored(running);
     await expectFleet(10);
+    // What only the bucket has is found there again.
+    await expect.poll(() => world.stored(before)).toMatchObject({ digest: before.digest });
+    await world.read(before, [drill.node("b")]);
+    expect(world.fake.bytesSentFor(before.digest)).toBe(before.size);
   });
 });

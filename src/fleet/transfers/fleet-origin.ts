@@ -11,6 +11,7 @@ import { within } from "../../waiting/deadline.ts";
 import { sleep } from "../../waiting/sleep.ts";
 import type { Holder, Lease } from "../fleet.ts";
 import { drop, watched } from "../peers/peers.ts";
+import type { HandOver } from "./hand-over.ts";
 import { noted } from "./noted-body.ts";
 import type { Place } from "./place.ts";
 import type { Transfer } from "./transfer.ts";
@@ -191,19 +192,32 @@ export class FleetOrigin implements Origin {
       return known;
     }
     const end = Math.min(range.end, sources?.nextStart(range.start) ?? range.end);
+    return await this.#openUpstream(lease, { start: range.start, end }, signal, wantedFor);
+  }
+
+  async #openUpstream(
+    lease: Lease,
+    range: ByteRange,
+    signal: AbortSignal,
+    wantedFor: WantedFor,
+  ): Promise<OpenedRange> {
+    const { handOver } = this.#transfer;
     const either = AbortSignal.any([signal, lease.lost]);
     if (!lease.isMine) throw fenced();
-    const opened = await this.#own
-      .open({ start: range.start, end }, either, wantedFor)
-      .catch((error: unknown) => {
-        throw isFenced(lease, signal) ? fenced() : error;
-      });
-    return {
-      ...opened,
-      ...hasArrivedOf(opened),
-      body: untilFenced(opened.body, lease, signal),
-      dismiss: () => opened.dismiss(),
-    };
+    const over = handOver.waits();
+    try {
+      const opened = await this.#own.open(range, either, wantedFor);
+      return {
+        ...opened,
+        ...hasArrivedOf(opened),
+        body: fromUpstream(opened.body, lease, signal, handOver),
+        dismiss: () => opened.dismiss(),
+      };
+    } catch (error) {
+      throw failureOf(error, lease, signal, handOver);
+    } finally {
+      over();
+    }
   }
 }
 
@@ -219,15 +233,31 @@ function fenced(): GranaryError {
   });
 }
 
-async function* untilFenced(
+/** What the fill hears of a failure upstream. One that was no one's wish is noted. */
+function failureOf(error: unknown, lease: Lease, signal: AbortSignal, handOver: HandOver): unknown {
+  if (isFenced(lease, signal)) return fenced();
+  if (!signal.aborted) handOver.failed();
+  return error;
+}
+
+async function* fromUpstream(
   body: AsyncIterable<Uint8Array>,
   lease: Lease,
   signal: AbortSignal,
+  handOver: HandOver,
 ): AsyncGenerator<Uint8Array> {
+  let over = handOver.waits();
   try {
-    yield* body;
+    for await (const chunk of body) {
+      over();
+      handOver.came();
+      yield chunk;
+      over = handOver.waits();
+    }
   } catch (error) {
-    throw isFenced(lease, signal) ? fenced() : error;
+    throw failureOf(error, lease, signal, handOver);
+  } finally {
+    over();
   }
 }
 

@@ -100,7 +100,9 @@ export class FleetTransfers implements FillFollower {
     epoch: Epoch,
     { range, purpose, node }: PeerAsk,
   ): Promise<PeerReader | undefined> {
-    if (this.#transfers.get(nameOf(key))?.lease?.epoch !== epoch) return undefined;
+    const transfer = this.#transfers.get(nameOf(key));
+    if (transfer?.lease?.epoch !== epoch) return undefined;
+    transfer.followed();
     const fill = this.#fills?.find(key);
     if (fill === undefined) return await this.#stored(key.digest, range);
     fill.want();

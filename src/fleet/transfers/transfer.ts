@@ -8,6 +8,7 @@ import type { PartialKey } from "../../store/partial.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { sleep } from "../../waiting/sleep.ts";
 import { blobLease, type Holder, type Lease, type Standing, type StoredObject } from "../fleet.ts";
+import { HandOver } from "./hand-over.ts";
 import type { Place } from "./place.ts";
 import { shareBlob } from "./share-blob.ts";
 import { Sources } from "./sources.ts";
@@ -20,6 +21,9 @@ const AGAIN_MS = 200;
 const ALONE_MS = 5_000;
 /** As long as a heartbeat lives: a holder that is out of reach for longer, and lives, is out of reach for us only. */
 const OUT_OF_REACH_MS = 5_000;
+/** How often this node looks whether another one should bring the blob, and how long it then leaves it to the others before it takes it again. */
+const HAND_OVER_LOOK_MS = 1_000;
+const HANDED_OVER_MS = 5_000;
 /** After so many failures in a row the bucket is not asked for this blob for a while. */
 const BUCKET_TRIES = 2;
 const BUCKET_REST_MS = 10_000;
@@ -33,6 +37,12 @@ export class Transfer {
   #looking: Promise<Place> | undefined;
   #upload: UploadBehind | undefined;
   #isOver = false;
+  /** What comes from upstream while this node brings the blob. */
+  readonly handOver: HandOver;
+  /** Another node has read from here since this one brings the blob. */
+  #isFollowed = false;
+  /** Until then it is left to the others, of the clock's `elapsed`. */
+  #handedOverUntil = 0;
   /** Since when this holder is out of reach, of the clock's `elapsed`. */
   #unreachable: { readonly epoch: number; readonly since: number } | undefined;
   #bucketFailures = 0;
@@ -48,6 +58,7 @@ export class Transfer {
     this.key = key;
     this.leaseKey = blobLease(key.upstream, key.digest);
     this.#parts = parts;
+    this.handOver = new HandOver(parts.clock);
   }
 
   /** The lease, while this node brings the blob. */
@@ -80,6 +91,11 @@ export class Transfer {
     if (before !== undefined) void before.discard();
     const { lease } = this;
     if (lease !== undefined) this.#uploadBehind(lease);
+  }
+
+  /** Another node reads from here what this one brings. */
+  followed(): void {
+    this.#isFollowed = true;
   }
 
   grown(): void {
@@ -175,6 +191,7 @@ export class Transfer {
 
   /** Bytes came from what a predecessor or another node had. */
   servedBySources(): void {
+    this.handOver.came();
     this.#hasOthersBytes = true;
   }
 
@@ -202,7 +219,7 @@ export class Transfer {
     if (elsewhere !== undefined) return elsewhere;
     // What nobody keeps here cannot be read by others: it only passes through.
     if (this.#fill === undefined || this.#isOver) return this.#alone("no-room");
-    if (standing.is === "held") return undefined;
+    if (standing.is === "held" || this.#now < this.#handedOverUntil) return undefined;
     const lease = await fleet.acquire(this.leaseKey);
     if (lease === undefined) return undefined;
     // It may have been committed between the two questions.
@@ -229,6 +246,7 @@ export class Transfer {
     const sources = isOfUse ? Sources.find(this.key, size, lease.left, this.#parts) : undefined;
     if (this.#isOver) void lease.park();
     else this.#uploadBehind(lease);
+    void this.#watch(lease);
     return { is: "mine", lease, sources };
   }
 
@@ -241,6 +259,27 @@ export class Transfer {
     if (!isGranaryError(error, "fleet-unavailable")) throw error;
     this.#parts.log.debug({ digest: this.key.digest, reason: messageOf(error) }, "fetched without the fleet");
     return this.#alone("database");
+  }
+
+  // --- what does not come from upstream ----------------------------------------------------------------------------
+
+  /** Until the lease ends. Never rejects. */
+  async #watch(lease: Lease): Promise<void> {
+    this.#isFollowed = false;
+    this.handOver.begun();
+    while (lease.isMine) {
+      if (this.#isFollowed && this.handOver.isDue()) return await this.#leave(lease);
+      await sleep(HAND_OVER_LOOK_MS, this.#parts.clock, lease.lost);
+    }
+  }
+
+  /** What is uploaded stays for whoever takes it over; what is here can be read by that node. */
+  async #leave(lease: Lease): Promise<void> {
+    const { upstream, digest } = this.key;
+    this.#handedOverUntil = this.#now + HANDED_OVER_MS;
+    const text = `nothing comes from ${upstream} to this node: another node of the fleet may bring what both want`;
+    this.#parts.episodes.trouble(`upstream ${upstream} from here`, { digest }, text);
+    await lease.park();
   }
 
   // --- what is out of reach ----------------------------------------------------------------------------------------

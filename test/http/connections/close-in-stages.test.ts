@@ -88,11 +88,11 @@ describe.each(["http", "https"] as const)("over %s", (scheme) => {
     };
     pour();
     await new Promise((resolve) => socket.once("end", resolve).resume());
-    clock.advance(9_000);
+    await clock.advance(9_000);
     const { bytesWritten } = socket;
     await until(() => socket.bytesWritten > bytesWritten + 32 * 2 ** 20);
     expect(socket.destroyed).toBe(false);
-    clock.advance(1_000);
+    await clock.advance(1_000);
     await until(() => socket.destroyed);
   });
 
@@ -106,7 +106,7 @@ describe.each(["http", "https"] as const)("over %s", (scheme) => {
     });
     await new Promise((resolve) => socket.once("end", resolve));
     expect(answer).toMatch(/^HTTP\/1\.1 405 /);
-    clock.advance(10_000);
+    await clock.advance(10_000);
     // This side stays open; only by writing does it hear that the other one has had enough.
     const timer = setInterval(() => socket.write("x"), 10);
     await until(() => socket.destroyed);

@@ -53,6 +53,8 @@ export class FleetWorld {
   readonly nodes = new Map<string, GranaryProcess>();
   /** By the node. */
   readonly databaseLines = new Map<string, OwnLine>();
+  /** The port of this machine by which a node reaches the object store, where it is not this machine's own address. */
+  readonly storePorts = new Map<string, number>();
   readonly #cleanup: AsyncDisposableStack;
   readonly #host: string;
   readonly #refusals: string[] = [];
@@ -102,7 +104,7 @@ export class FleetWorld {
     const fleet = {
       node: name,
       database: "$" + "{FLEET_DATABASE}",
-      bucket: await this.#bucketSection(),
+      bucket: await this.#bucketSection(name),
       internal: { port: 0, host: address, address, secret: "$" + "{FLEET_SECRET}" },
       ...changes,
     };
@@ -219,19 +221,20 @@ export class FleetWorld {
     return this.database.replace(/@[^/]+/, `@${line.place.host}:${line.place.port}`);
   }
 
-  async #bucketSection(): Promise<Readonly<Record<string, unknown>>> {
+  async #bucketSection(node: string): Promise<Readonly<Record<string, unknown>>> {
     const { keys, endpoint, ...rest } = this.bucket;
     const login = { accessKey: keys?.accessKey, secretKey: "$" + "{FLEET_STORE_KEY}" };
-    return { ...rest, ...login, endpoint: await this.#reachable(endpoint ?? "") };
+    return { ...rest, ...login, endpoint: await this.#reachable(node, endpoint ?? "") };
   }
 
-  /** `url` of this machine, as the nodes reach it. */
-  async #reachable(url: string): Promise<string> {
+  /** `url` of the object store, as `node` reaches it. */
+  async #reachable(node: string, url: string): Promise<string> {
     if (this.#host === LOOPBACK) return url;
     const { hostname, port } = new URL(url);
     const line = new SlowLine();
     this.#cleanup.defer(() => line.close());
     const front = await line.front({ host: hostname, port: Number(port) }, { host: this.#host });
+    this.storePorts.set(node, front.port);
     return `http://${front.host}:${front.port}`;
   }
 }

@@ -12,6 +12,8 @@ export class NodeNetworks {
   readonly host = `${PREFIX}.1`;
   readonly places = new Map<string, NodePlace>();
   readonly #bridge = `gran${process.pid}`;
+  /** By which the rules of this machine's own network are found again. */
+  readonly #preference = String(1_000 + (process.pid % 30_000));
 
   /** To be ended by `end`. */
   static begin(names: readonly string[]): NodeNetworks {
@@ -34,7 +36,17 @@ export class NodeNetworks {
     this.#both(one, other, "del");
   }
 
+  /** What a service on `port` of this machine sends to the node is lost from now on: no answer, no acknowledgement, and no word of it. */
+  cutService(name: string, port: number): void {
+    ip("rule", "add", ...this.#answersTo(name, port));
+  }
+
+  joinService(name: string, port: number): void {
+    ip("rule", "del", ...this.#answersTo(name, port));
+  }
+
   end(): void {
+    for (let rules = 0; rules < 100 && attempt("rule", "del", "pref", this.#preference); rules++);
     for (const [index, { command }] of [...this.places.values()].entries()) {
       // By itself it would go only with the last connection that was cut off.
       attempt("link", "del", `${this.#bridge}o${index}`);
@@ -59,6 +71,12 @@ export class NodeNetworks {
       ip("-n", space, "link", "set", inner, "up");
       ip("-n", space, "link", "set", "lo", "up");
     }
+  }
+
+  #answersTo(name: string, port: number): readonly string[] {
+    const address = this.places.get(name)?.address ?? "";
+    const tcp = ["ipproto", "tcp", "sport", String(port)];
+    return ["pref", this.#preference, "to", address, ...tcp, "blackhole"];
   }
 
   #both(one: string, other: string, change: "add" | "del"): void {
@@ -86,10 +104,12 @@ function ip(...words: readonly string[]): void {
   execFileSync("ip", words, { stdio: ["ignore", "ignore", "pipe"] });
 }
 
-function attempt(...words: readonly string[]): void {
+/** False where there is nothing to undo. */
+function attempt(...words: readonly string[]): boolean {
   try {
     ip(...words);
+    return true;
   } catch {
-    // It was not made.
+    return false;
   }
 }

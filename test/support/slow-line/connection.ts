@@ -85,7 +85,7 @@ export class LineConnection {
 
   /** Both sides find the connection broken; what was under way is lost. */
   cut(): void {
-    this.#options.client.resetAndDestroy();
+    reset(this.#options.client);
   }
 
   #watch(): void {
@@ -102,7 +102,7 @@ export class LineConnection {
     client.once("close", () => {
       this.#down.close();
       this.#up.close();
-      this.#onward.resetAndDestroy();
+      reset(this.#onward);
       this.#options.closed();
     });
   }
@@ -110,7 +110,7 @@ export class LineConnection {
   /** Called again when the target is gone altogether. */
   #targetLeft(): void {
     const { client } = this.#options;
-    if (this.#isBroken) client.resetAndDestroy();
+    if (this.#isBroken) reset(client);
     else if (this.#onward.destroyed) client.destroySoon();
     else client.end();
   }
@@ -121,4 +121,13 @@ export class LineConnection {
     else if (fate?.kind === "reset") this.cut();
     else this.#isStalled = true;
   }
+}
+
+/**
+ * By itself, Node waits until all that was written has left, which to a peer that is out of reach is minutes; and a connection that is being ended
+ * cannot be reset: it would stay open for ever.
+ */
+function reset(socket: Socket): void {
+  if (!socket.writableEnded) socket.resetAndDestroy();
+  socket.destroy();
 }
