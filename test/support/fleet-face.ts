@@ -73,7 +73,8 @@ export async function fleetFace(options: FaceOptions = {}) {
   const mirror = { status: async () => STATUS };
   const common = { clock: systemClock, log: silentLog, startedAt: systemClock.now() };
   const settings = { shown: () => ({ settings: {}, needRestart: [] }) };
-  const some = { ...common, mirror, settings, records: records.a, fleet, fleetRecords };
+  const doctor = { examine: async () => [] };
+  const some = { ...common, mirror, settings, doctor, records: records.a, fleet, fleetRecords };
   // Nothing else of a server is asked.
   const admin = await startAdmin({ parts: some as unknown as AdminParts });
   return { ...admin, shared, nodes, fleet, records, listeners, otherAnswers };
