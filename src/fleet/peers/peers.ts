@@ -89,10 +89,7 @@ export class Peers {
     }
     drop(body);
     if (statusCode === 404 || statusCode === 409) return undefined;
-    throw unavailable(
-      member,
-      `it answered ${statusCode}${statusCode === 401 ? ": do all nodes have the same secret?" : ""}`,
-    );
+    throw unavailable(member, refusalOf(statusCode));
   }
 
   /** Which bytes of a blob the peer has; undefined when it has none, or does not say so in time. Never rejects. */
@@ -120,11 +117,9 @@ export class Peers {
     const timer = this.#options.clock.after(RECORDS_MS, () => late.abort());
     try {
       const { statusCode, body } = await this.#ask(member, question, undefined, "waited", late.signal);
-      if (statusCode !== 200) drop(body);
-      if (statusCode === 400)
-        throw unavailable(member, "it does not know what it was asked: its Granary is older");
-      if (statusCode !== 200) throw unavailable(member, `it answered ${statusCode}`);
-      return JSON.parse(await readText(body, MOST_RECORDS_BYTES));
+      if (statusCode === 200) return JSON.parse(await readText(body, MOST_RECORDS_BYTES));
+      drop(body);
+      throw unavailable(member, refusalOf(statusCode));
     } catch (error) {
       if (late.signal.aborted) throw unavailable(member, "nothing came within a second");
       throw isGranaryError(error) ? error : unavailable(member, messageOf(error));
@@ -240,6 +235,14 @@ function unavailable({ node }: Pick<Member, "node">, reason: string): GranaryErr
   return new GranaryError("fleet-unavailable", text, { reason: "another node of the fleet does not answer" });
 }
 
+function refusalOf(status: number): string {
+  const why: Readonly<Record<number, string>> = {
+    400: ": is its Granary an older one?",
+    401: ": do all nodes have the same secret?",
+  };
+  return `it answered ${status}${why[status] ?? ""}`;
+}
+
 type Headers = Dispatcher.ResponseData["headers"];
 
 function wholeOf(headers: Headers): Omit<PeerBody, "body"> {
@@ -259,7 +262,7 @@ async function readText(body: AsyncIterable<Uint8Array>, mostBytes: number): Pro
   for await (const chunk of body) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > mostBytes) throw new GranaryError("fleet-unavailable", "A node tells too much.");
+    if (length > mostBytes) throw new Error("it tells too much");
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -7,9 +7,6 @@ import type { EventKind, ToldEvent } from "../../records/event.ts";
 import type { NamedSums } from "../../records/named-sums.ts";
 import type { TrafficTotals } from "../../records/traffic.ts";
 
-/** By node: the id of one of its events. Ids of two nodes have nothing to do with each other. */
-export type Places = ReadonlyMap<string, number>;
-
 /** Whose records are meant: of one node, or of all. */
 type Whose = { readonly node?: string | undefined };
 
@@ -17,9 +14,9 @@ export type FleetEventsAsk = Whose & {
   readonly kind?: EventKind | undefined;
   readonly limit: number;
   /** What was before: the `next` of an answer. */
-  readonly before?: Places | undefined;
+  readonly before?: string | undefined;
   /** What came after: the `seen` of an answer, as far as it is in memory. A node that was missing then begins with what it told in the last minute. */
-  readonly since?: Places | undefined;
+  readonly since?: string | undefined;
 };
 
 export type FleetTrafficAsk = Whose &
@@ -54,8 +51,8 @@ export type FleetEvents = {
   /** Newest first; with `since` oldest first. By the clocks of their nodes. */
   readonly items: readonly NodeEvent[];
   /** Where more follows. */
-  readonly next: Places | undefined;
-  readonly seen: Places;
+  readonly next: string | undefined;
+  readonly seen: string;
 };
 
 /** `nodes`: those that had a part in it; of a row that stands for a node there is no more to tell. */
@@ -70,6 +67,7 @@ export type FleetTraffic = {
 
 /** Each takes a second at most for the nodes, and one for the database. Throws `not-found` for a node that the fleet does not have. */
 export interface FleetRecords {
+  /** Throws `config-invalid` as well, for a `before` or `since` that no answer gave. */
   events(ask: FleetEventsAsk): Promise<FleetEvents>;
   traffic(ask: FleetTrafficAsk): Promise<FleetTraffic>;
 }

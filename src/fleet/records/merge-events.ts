@@ -2,11 +2,13 @@
  * Owns how the events of several nodes become one list. Each node's own order stays, whatever its clock does; between two nodes their clocks decide.
  * What follows of a node that has more is not known here: the list ends there, so that nothing is passed over. Pure.
  */
-import type { FleetEvents, NodeEvent, Places } from "./fleet-records.ts";
+import type { NodeEvent } from "./fleet-records.ts";
 import type { ToldEvents } from "./own-records.ts";
+import type { Places } from "./places.ts";
 
 export type NodeTold<Told> = { readonly node: string; readonly told: Told };
-type Merged = Omit<FleetEvents, "heard">;
+/** As FleetEvents, with places that are not written yet. */
+type Merged = { readonly items: NodeEvent[]; readonly next: Places | undefined; readonly seen: Places };
 type Line = { readonly node: string; readonly left: NodeEvent[]; readonly hasMore: boolean };
 
 /** Newest first, at most `limit`; `before` is where the question began. */

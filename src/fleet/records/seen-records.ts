@@ -7,11 +7,11 @@ import type {
   FleetRecords,
   FleetTraffic,
   FleetTrafficAsk,
-  Places,
 } from "./fleet-records.ts";
-import { laterOf, pastOf } from "./merge-events.ts";
+import { laterOf, type NodeTold, pastOf } from "./merge-events.ts";
 import { rowsOf, totalsOf } from "./merge-traffic.ts";
 import type { ToldEvents } from "./own-records.ts";
+import { formatPlaces, type Places, parsePlaces } from "./places.ts";
 import { eventsQuestion, trafficQuestion } from "./record-words.ts";
 import { toldEvents, toldTraffic } from "./told-records.ts";
 
@@ -25,19 +25,16 @@ export class SeenRecords implements FleetRecords {
     this.#parts = parts;
   }
 
-  async events({ node, kind, limit, before, since }: FleetEventsAsk): Promise<FleetEvents> {
-    const question = (name: string) => ({
-      ...{ kind, limit, before: before?.get(name) },
-      since: since && (since.get(name) ?? 0),
-    });
-    const { heard, all } = await askNodes(this.#parts, {
-      node,
-      of: (name) => eventsQuestion(question(name)),
-      read: toldEvents,
-    });
-    if (since === undefined) return { heard, ...pastOf(all, limit, before ?? new Map()) };
-    const news = all.map(({ node: from, told }) => ({ node: from, told: this.#news(from, told, since) }));
-    return { heard, ...laterOf(news, limit, since) };
+  async events({ node, kind, limit, ...places }: FleetEventsAsk): Promise<FleetEvents> {
+    const before = parsePlaces(places.before, "after");
+    const since = places.since === undefined ? undefined : parsePlaces(places.since, "since");
+    const question = (name: string) =>
+      eventsQuestion({ kind, limit, before: before.get(name), since: since && (since.get(name) ?? 0) });
+    const { heard, all } = await askNodes(this.#parts, { node, of: question, read: toldEvents });
+    const merged =
+      since === undefined ? pastOf(all, limit, before) : laterOf(this.#news(all, since), limit, since);
+    const { items, next, seen } = merged;
+    return { heard, items, next: next && formatPlaces(next), seen: formatPlaces(seen) };
   }
 
   async traffic({ node, by, search, ...query }: FleetTrafficAsk): Promise<FleetTraffic> {
@@ -48,9 +45,11 @@ export class SeenRecords implements FleetRecords {
     return { heard, rows: rowsOf(all, by), totals: totalsOf(all) };
   }
 
-  #news(node: string, told: ToldEvents, since: Places): ToldEvents {
-    if (since.has(node)) return told;
+  #news(all: readonly NodeTold<ToldEvents>[], since: Places): readonly NodeTold<ToldEvents>[] {
     const from = this.#parts.clock.now() - NEWS_MS;
-    return { ...told, items: told.items.filter(({ at }) => at >= from) };
+    return all.map(({ node, told }) => {
+      const items = since.has(node) ? told.items : told.items.filter(({ at }) => at >= from);
+      return { node, told: { ...told, items } };
+    });
   }
 }

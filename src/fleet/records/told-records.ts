@@ -10,6 +10,8 @@ import { type AnyEvent, MOST_ROWS, type ToldEvents, type ToldTraffic } from "./o
 import { MOST_EVENTS } from "./record-words.ts";
 
 const KIND = /^[a-z-]{1,40}$/;
+/** What comes later is no date (ECMA-262, 21.4.1.1). */
+const LAST_DATE = 8.64e15;
 const MOST_NAME = 800;
 /** Besides the rows themselves: others are told once for each upstream. */
 const MOST_OTHERS = 1_000;
@@ -23,10 +25,10 @@ export function toldEvents(value: unknown): ToldEvents | undefined {
 }
 
 function eventOf({ id, at, kind, text, facts }: JsonObject): AnyEvent | undefined {
-  const number = sizeOf(id);
-  if (number === undefined || typeof at !== "number" || typeof text !== "string") return undefined;
-  if (typeof kind !== "string" || !KIND.test(kind)) return undefined;
-  return { id: number, at, kind, ...boundedEvent(text, factsOf(facts)) };
+  const [number, moment] = [sizeOf(id), sizeOf(at)];
+  if (number === undefined || moment === undefined || moment > LAST_DATE) return undefined;
+  if (typeof text !== "string" || typeof kind !== "string" || !KIND.test(kind)) return undefined;
+  return { id: number, at: moment, kind, ...boundedEvent(text, factsOf(facts)) };
 }
 
 function factsOf(value: unknown): EventFacts {

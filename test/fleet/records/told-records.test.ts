@@ -26,7 +26,17 @@ test("an event is read with what a newer version adds, also one of a kind that i
 });
 
 test("what is no event is passed over", () => {
-  const broken = [{ id: "7" }, { id: -1 }, { at: "now" }, { kind: 3 }, { kind: "<b>" }, { text: undefined }];
+  const broken = [
+    { id: "7" },
+    { id: -1 },
+    { at: "now" },
+    { at: 1e300 },
+    { at: 9e15 },
+    { at: -1 },
+    { kind: 3 },
+    { kind: "<b>" },
+    { text: undefined },
+  ];
   const items = [null, 3, [], ...broken.map((wrong) => ({ ...EVENT, ...wrong })), EVENT];
   expect(toldEvents({ items })?.items).toEqual([EVENT]);
 });

@@ -1,7 +1,6 @@
 /** Owns `GET /api/v1/events/past`: the last few thousand events that are kept. Those that happen now come by the stream of events. */
 import { createRoute, z } from "@hono/zod-openapi";
 import type { FleetRecords, NodeEvent } from "../../../fleet/records/fleet-records.ts";
-import { formatPlaces, LONGEST_PLACES, parsePlaces } from "../../../fleet/records/places.ts";
 import { EVENT_KINDS, type ToldEvent } from "../../../records/event.ts";
 import type { Records } from "../../../records/records.ts";
 import type { AdminParts } from "../admin-parts.ts";
@@ -33,7 +32,8 @@ export const eventsSchema = listOf(eventSchema).extend({
 
 type EventsAnswer = z.infer<typeof eventsSchema>;
 
-const place = z.string().max(LONGEST_PLACES).optional();
+/** Of a fleet it names each node: some fifty with long names. */
+const place = z.string().max(8_192).optional();
 
 const eventsQuery = z.object({
   limit: z.coerce.number().int().min(1).max(1_000).default(100),
@@ -86,17 +86,10 @@ function ownEvents({ events }: Pick<Records, "events">, query: EventsQuery): Eve
 }
 
 async function fleetEvents(fleet: FleetRecords, query: EventsQuery): Promise<EventsAnswer> {
-  const { node, kind, limit, after, since } = query;
-  const { items, next, seen, heard } = await fleet.events({
-    ...{ node, kind, limit },
-    before: after === undefined ? undefined : parsePlaces(after, "after"),
-    since: since === undefined ? undefined : parsePlaces(since, "since"),
-  });
-  return {
-    items: items.map(shown),
-    ...(next !== undefined && { next: formatPlaces(next) }),
-    fleet: { ...shownHeard(heard), seen: formatPlaces(seen) },
-  };
+  const { node, kind, limit, after: before, since } = query;
+  const { items, next, seen, heard } = await fleet.events({ node, kind, limit, before, since });
+  const more = next === undefined ? {} : { next };
+  return { items: items.map(shown), ...more, fleet: { ...shownHeard(heard), seen } };
 }
 
 function shown(event: ToldEvent | NodeEvent): EventsAnswer["items"][number] {
