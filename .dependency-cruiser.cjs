@@ -17,7 +17,7 @@ const RANKS = [
   ["fleet/turns.ts", "fleet/view"],
   ["fleet/leases", "fleet/upkeep"],
   ["records", "fleet/postgres", "fleet/s3", "fleet/peers", "fleet/knowledge"],
-  ["fleet/known-by-all.ts"],
+  ["fleet/known-by-all.ts", "fleet/records"],
   ["jobs"],
   ["upstream/network"],
   ["upstream/identity"],

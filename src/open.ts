@@ -15,6 +15,7 @@ import type { Settings, UpstreamSettings } from "./config/settings.ts";
 import { createLogins } from "./credentials/logins.ts";
 import type { Environment } from "./environment.ts";
 import { isGranaryError, messageOf } from "./errors.ts";
+import type { FleetRecords } from "./fleet/records/fleet-records.ts";
 import type { FleetView } from "./fleet/view/fleet-view.ts";
 import type { AttendedJobs } from "./jobs/attended-jobs.ts";
 import type { Jobs } from "./jobs/jobs.ts";
@@ -82,6 +83,7 @@ export type OpenedCache = OpenedMirror & {
   readonly passage: PassageDesk;
   /** Set on a node of a fleet. */
   readonly fleet: FleetView | undefined;
+  readonly fleetRecords: FleetRecords | undefined;
 };
 
 /**
@@ -250,11 +252,9 @@ async function start(
       tasks.reloadPart,
     ];
     const answers = { manifest, manifestAtOnce };
-    const view = fleet?.view({
-      budget: () => budget,
-      served: () => records.traffic.totals().all.served,
-    });
-    const own = { fleet: view, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
+    const seen = fleet?.view({ budget: () => budget }, records);
+    const inFleet = { fleet: seen?.fleet, fleetRecords: seen?.fleetRecords };
+    const own = { ...inFleet, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
     return {
       ...mirror,
       ...own,

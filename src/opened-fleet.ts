@@ -21,6 +21,9 @@ import { fleetRemoval } from "./fleet/postgres/contents/content-removal.ts";
 import { recordManifestUses } from "./fleet/postgres/contents/manifest-uses.ts";
 import { PostgresJournal } from "./fleet/postgres/journal.ts";
 import { PostgresLeaseRows } from "./fleet/postgres/lease-rows.ts";
+import type { FleetRecords } from "./fleet/records/fleet-records.ts";
+import { OwnRecords } from "./fleet/records/own-records.ts";
+import { SeenRecords } from "./fleet/records/seen-records.ts";
 import { openS3Bucket } from "./fleet/s3/s3-bucket.ts";
 import { FleetTransfers } from "./fleet/transfers/fleet-transfers.ts";
 import { shareAll } from "./fleet/transfers/share-all.ts";
@@ -37,6 +40,7 @@ import type { FleetPart, StartedMirror } from "./mirror/mirror-parts.ts";
 import { Episodes } from "./observe/episodes.ts";
 import type { Observers } from "./observe/observers.ts";
 import type { Digest } from "./oci/digest.ts";
+import type { Records } from "./records/records.ts";
 import type { BlobStore } from "./store/blob-store.ts";
 import { version } from "./version.ts";
 import { within } from "./waiting/deadline.ts";
@@ -62,13 +66,15 @@ export type FleetOptions = Observers & {
   readonly blobs: BlobStore;
 };
 
+type SeenByPeople = { readonly fleet: FleetView; readonly fleetRecords: FleetRecords };
+
 export type OpenedFleet = Pick<Database, "contents" | "rules" | "sightings"> & {
   readonly metadata: SharedMetadata;
   readonly part: FleetPart;
   readonly fleet: NodeFleet;
   readonly transfers: FleetTransfers;
-  /** What people see of the fleet; from now on the others hear how this node is. To be called once. */
-  view(facts: Pick<NodeFacts, "budget" | "served">): FleetView;
+  /** What people see of the fleet; from now on the others hear how this node is, and what happened here. To be called once. */
+  view(facts: Pick<NodeFacts, "budget">, records: Pick<Records, "events" | "traffic">): SeenByPeople;
   /** Whether this node begins what is done once for all. */
   readonly leads: () => boolean;
   /** Begins what this node does for all, and what it does when others tell news. `rereadRules`: those of the Mirror, and all others. */
@@ -158,17 +164,21 @@ export async function openFleet({
       closing.push(regularly(clock, MINUTE_MS, () => uses.flush().catch(() => undefined)));
       closing.push(regularly(clock, SWEEP_MS, () => shareAll(local.metadata, rows, sharing)));
     };
-    const view: OpenedFleet["view"] = (facts) => {
+    const view: OpenedFleet["view"] = (facts, records) => {
+      const served = () => records.traffic.totals().all.served;
       const unshared = () => sharing.waiting;
       const stored = async () => (await local.metadata.sums()).bytes;
-      const own = { ...facts, fills: () => transfers.running, stored, unshared };
+      const own = { ...facts, served, fills: () => transfers.running, stored, unshared };
       state = new OwnState(own, { clock, log });
-      return new SeenFleet({
+      const seen = new SeenFleet({
         ...{ fleet, clock, unshared },
         bucketUse: () => bucketUse(database),
         bucketLimit: () => settings.bucket.maxSize,
         repositories: (digest) => local.contents.repositoriesWith(digest, FEW_REPOSITORIES),
       });
+      const told = new OwnRecords(records);
+      ahead.tell(told);
+      return { fleet: seen, fleetRecords: new SeenRecords({ view: seen, peers, own: told, clock }) };
     };
     let closed: Promise<void> | undefined;
     const close = async (deadlineMs: number) => {
@@ -219,12 +229,16 @@ function addressesOf({ fleet, bucket }: { readonly fleet: Fleet; readonly bucket
   };
 }
 
+type AheadOfOthers = {
+  readonly listener: InternalListener;
+  serve(transfers: FleetTransfers): void;
+  tell(records: OwnRecords): void;
+};
+
 /** The listener has to be there before the others hear of it; what it gives out comes later. */
-async function listenAhead(
-  { internal, node }: FleetSettings,
-  observers: Observers,
-): Promise<{ readonly listener: InternalListener; serve(transfers: FleetTransfers): void }> {
+async function listenAhead({ internal, node }: FleetSettings, observers: Observers): Promise<AheadOfOthers> {
   let transfers: FleetTransfers | undefined;
+  let records: OwnRecords | undefined;
   const listener = await listenInternally(internal, {
     ...observers,
     node,
@@ -233,11 +247,15 @@ async function listenAhead(
       kept: async (...asked) => await transfers?.kept(...asked),
       map: async (...asked) => await transfers?.map(...asked),
     },
+    records: async (question) => await records?.answer(question),
   });
   return {
     listener,
     serve: (made) => {
       transfers = made;
+    },
+    tell: (made) => {
+      records = made;
     },
   };
 }

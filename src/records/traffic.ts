@@ -8,16 +8,12 @@ import { addTraffic, isNoTraffic, noTraffic, type TrafficSums } from "../metadat
 import type { Clock } from "../observe/clock.ts";
 import { Slices } from "../waiting/slices.ts";
 import { dayBefore, dayOf, hourOf, type PeriodUnit, periodsUntil } from "./local-time.ts";
+import { inOrder, type NamedSums, type SavedSums, withSaved } from "./named-sums.ts";
 import { OTHERS, PendingTraffic } from "./pending-traffic.ts";
 import { type MinuteSums, RecentMinutes } from "./recent-minutes.ts";
 
 /** Numbers to add to. Whoever takes one gives it back by `letGo`; until then it is not forgotten. */
 export type TrafficCell = { readonly sums: TrafficSums; holders: number };
-
-/** Bytes that did not have to come over the internet. Negative where more was fetched than was served, as by warm-ups. */
-type SavedSums = Readonly<TrafficSums> & { readonly saved: number };
-
-type NamedSums = SavedSums & { readonly name: string };
 
 export type TrafficTotals = {
   readonly today: SavedSums;
@@ -127,12 +123,12 @@ export class Traffic {
   }
 
   /** `found` with the periods that had no traffic, back to the day `since`; newest first, at most `most` of them. */
-  withEmpty(
-    found: readonly NamedSums[],
+  withEmpty<Sums extends NamedSums>(
+    found: readonly Sums[],
     unit: PeriodUnit,
     since: string | undefined,
     most: number,
-  ): NamedSums[] {
+  ): (Sums | NamedSums)[] {
     const now = this.#parts.clock.now();
     const known = new Map(found.map((item) => [item.name, item]));
     const names = periodsUntil(now, unit, since ?? this.#since ?? dayOf(now), most);
@@ -155,9 +151,7 @@ export class Traffic {
     this.collect();
     addRows(found, this.#pending.find(query));
     const rows: TrafficRow[] = [...found].map(([name, sums]) => ({ name, ...sums }));
-    const isPeriod = ["hour", "day", "month"].includes(query.by);
-    rows.sort((a, b) => (isPeriod ? Number(a.name < b.name) - Number(a.name > b.name) : b.served - a.served));
-    return rows.map(({ name, ...sums }) => ({ name, ...withSaved(sums) }));
+    return inOrder(rows, query.by).map(({ name, ...sums }) => ({ name, ...withSaved(sums) }));
   }
 
   /** How many sums are to be written, as of the last `collect`. */
@@ -214,8 +208,4 @@ function addRows(found: Map<string, TrafficSums>, rows: readonly TrafficRow[]): 
 
 function empty(sums: TrafficSums): void {
   Object.assign(sums, noTraffic());
-}
-
-function withSaved(sums: Readonly<TrafficSums>): SavedSums {
-  return { ...sums, saved: sums.served - sums.fetched };
 }

@@ -1,6 +1,11 @@
-/** Shows that real nodes tell people of their fleet: who fills what while it comes, what each says of itself, the bucket, and a node that died. */
+/**
+ * Shows that real nodes tell people of their fleet: who fills what while it comes, what each says of itself, the bucket, what happened and what was
+ * served at any of them, and a node that died.
+ */
 import { afterEach, expect, test } from "vitest";
 import type { FleetAnswer } from "../../src/http/admin/routes/fleet-shapes.ts";
+import { eventsSchema } from "../../src/http/admin/routes/past-event-routes.ts";
+import { trafficSchema } from "../../src/http/admin/routes/traffic-routes.ts";
 import { describeWithPrograms } from "../e2e/support/required-programs.ts";
 import { runMain } from "../support/run-main.ts";
 import { FleetWorld, UPSTREAM } from "../support/services/fleet-world.ts";
@@ -8,14 +13,14 @@ import { FleetWorld, UPSTREAM } from "../support/services/fleet-world.ts";
 const MIB = 2 ** 20;
 const GIB = 2 ** 30;
 
-describeWithPrograms(["weed"], "a fleet of two processes", () => {
+describeWithPrograms(["weed"], "a fleet of three processes", () => {
   let world: FleetWorld;
   afterEach(() => world?.end());
 
   test("is seen whole from each of its nodes", async () => {
     world = await FleetWorld.begin({ rate: 4 * MIB });
     const a = await world.node("a", { changes: { zone: "hall" } });
-    const b = await world.node("b");
+    const [b, c] = await Promise.all([world.node("b"), world.node("c")]);
     const blob = world.blob(1, 24 * MIB);
     const seenAt = async (admin: string) =>
       (await (await fetch(`${admin}/api/v1/fleet`)).json()) as FleetAnswer;
@@ -39,10 +44,41 @@ describeWithPrograms(["weed"], "a fleet of two processes", () => {
         bytes: 24 * MIB,
       });
 
+    // What happened and what was served at each of them is told by all of them.
+    await Promise.all([world.read(blob, [a]), world.read(blob, [c])]);
+    for (const asked of [a, b, c]) {
+      await expect.poll(() => placesIn(asked.admin)).toEqual(["a", "b", "c"]);
+      await expect.poll(() => servedBy(asked.admin)).toEqual({ a: blob.size, b: blob.size, c: blob.size });
+    }
+
     await b.kill();
+    // At once: its heartbeat still counts.
+    const { fleet } = eventsSchema.parse(await answerOf(a.admin, "events/past?fleet=true"));
+    expect(fleet).toMatchObject({ nodes: ["a", "b", "c"], missing: [{ node: "b" }] });
     await expect.poll(async () => (await of("b"))?.isLive).toBe(false);
     const { out } = await runMain(["status", "--server", a.admin]);
-    expect(out).toMatch(/^Fleet +2 nodes, 1 live; this is a$/m);
+    expect(out).toMatch(/^Fleet +3 nodes, 2 live; this is a$/m);
     expect((await runMain(["fleet", "--server", a.admin])).out).toMatch(/^gone, silent for \S+ .* b$/m);
+    const events = await runMain(["events", "--fleet", "--server", c.admin]);
+    expect(events.err).toBe("granary: missing: Node b is gone: its heartbeat has ended.\n");
+    expect(events.out).toMatch(/^[\d:]+ {2}a {2}/m);
+    expect(events.out).not.toMatch(/^[\d:]+ {2}b {2}/m);
+    expect(await servedBy(c.admin)).toEqual({ a: blob.size, c: blob.size });
   });
 });
+
+async function answerOf(admin: string, query: string): Promise<unknown> {
+  return await (await fetch(`${admin}/api/v1/${query}`)).json();
+}
+
+/** The nodes at which something happened. */
+async function placesIn(admin: string): Promise<readonly (string | undefined)[]> {
+  const { items } = eventsSchema.parse(await answerOf(admin, "events/past?fleet=true"));
+  return [...new Set(items.map(({ node }) => node))].sort();
+}
+
+/** Bytes to clients, by node. */
+async function servedBy(admin: string): Promise<Readonly<Record<string, number>>> {
+  const { items } = trafficSchema.parse(await answerOf(admin, "traffic?by=node"));
+  return Object.fromEntries(items.map(({ name, served }) => [name, served]));
+}

@@ -83,6 +83,7 @@ export async function fleetNodes({ settings, policy }: Options = {}): Promise<Fl
             kept: async (...asked) => await transfers?.kept(...asked),
             map: async (...asked) => await transfers?.map(...asked),
           },
+          records: async (question) => ({ asked: question }),
         },
       );
       const own = `http://127.0.0.1:${listener.port}`;

@@ -9,31 +9,51 @@ import { formatRangeHeader } from "../../bytes/http-range.ts";
 import { type Digest, parseDigest } from "../../oci/digest.ts";
 import type { Epoch } from "../fleet.ts";
 
-/** What a node can be asked for: bytes of the transfer that it runs for the fleet, bytes that it has for whatever reason, and which those are. */
-export type PeerQuestion =
+/** What a node can be asked for of a blob: bytes of the transfer that it runs for the fleet, bytes that it has for whatever reason, and which those are. */
+export type BlobQuestion =
   | { readonly kind: "filling"; readonly upstream: string; readonly digest: Digest; readonly epoch: Epoch }
   | { readonly kind: "kept"; readonly upstream: string; readonly digest: Digest }
   | { readonly kind: "map"; readonly upstream: string; readonly digest: Digest };
+
+/** And what it tells people of what happened there; what the words mean is for who answers. */
+export type RecordsQuestion = {
+  readonly kind: "events" | "traffic";
+  readonly words: Readonly<Record<string, string>>;
+};
+
+export type PeerQuestion = BlobQuestion | RecordsQuestion;
 
 const PREFIX = "/fleet/v1/";
 const SCHEME = "Granary-Fleet";
 /** For questions without an epoch: how far the clocks of two nodes may be apart. */
 const SKEW_MS = 300_000;
 const LONGEST_NAME = 256;
+/** Of a question about records: a few names that people typed. */
+const LONGEST_WORDS = 8_192;
 
 /** Path and query. */
 export function pathOf(question: PeerQuestion): string {
+  if (isOfRecords(question)) return `${PREFIX}${question.kind}?${new URLSearchParams(question.words)}`;
   const { kind, upstream, digest } = question;
   const words = new URLSearchParams({ upstream, digest });
   if (question.kind === "filling") words.set("epoch", String(question.epoch));
   return `${PREFIX}${kind}?${words}`;
 }
 
-/** undefined for everything that is no such question. Nothing longer than the names of the configuration is looked at. */
+export function isOfRecords(question: PeerQuestion): question is RecordsQuestion {
+  return question.kind === "events" || question.kind === "traffic";
+}
+
+/** undefined for everything that is no such question. Nothing longer than such a question can be is looked at. */
 export function parsePath(text: string): PeerQuestion | undefined {
-  if (!text.startsWith(PREFIX) || text.length > PREFIX.length + 4 * LONGEST_NAME) return undefined;
-  const [kind, query = ""] = text.slice(PREFIX.length).split("?", 2);
+  if (!text.startsWith(PREFIX) || text.length > PREFIX.length + LONGEST_WORDS) return undefined;
+  const [kind = "", query = ""] = text.slice(PREFIX.length).split("?", 2);
   const words = new URLSearchParams(query);
+  if (kind === "events" || kind === "traffic") return { kind, words: Object.fromEntries(words) };
+  return text.length > PREFIX.length + 4 * LONGEST_NAME ? undefined : blobQuestion(kind, words);
+}
+
+function blobQuestion(kind: string, words: URLSearchParams): BlobQuestion | undefined {
   const upstream = words.get("upstream") ?? "";
   const digest = digestOf(words.get("digest"));
   if (digest === undefined || upstream === "" || upstream.length > LONGEST_NAME) return undefined;

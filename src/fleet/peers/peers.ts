@@ -6,12 +6,19 @@ import { Agent, type Dispatcher } from "undici";
 import { type ByteRange, isByteCount } from "../../bytes/byte-range.ts";
 import { parseContentRange } from "../../bytes/http-range.ts";
 import { RangeSet } from "../../bytes/range-set.ts";
-import { GranaryError, messageOf } from "../../errors.ts";
+import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Purpose } from "../../purpose.ts";
 import { sleep } from "../../waiting/sleep.ts";
 import type { Member } from "../fleet.ts";
-import { type PeerQuestion, pathOf, rangeOf, sign } from "./peer-request.ts";
+import {
+  type BlobQuestion,
+  type PeerQuestion,
+  pathOf,
+  type RecordsQuestion,
+  rangeOf,
+  sign,
+} from "./peer-request.ts";
 
 export type PeersOptions = {
   readonly clock: Clock;
@@ -39,6 +46,9 @@ const MAP_MS = 1_500;
 /** A node that does not answer for so long is out of reach, or stands still. */
 const ANSWER_MS = 3_000;
 const MOST_MAP_BYTES = 1024 * 1024;
+/** A person waits for what all nodes tell: whoever is late is left out, and named. */
+const RECORDS_MS = 1_000;
+const MOST_RECORDS_BYTES = 4 * 1024 * 1024;
 const MOST_HEADER_BYTES = 16 * 1024;
 
 export class Peers {
@@ -64,7 +74,7 @@ export class Peers {
    */
   async open(
     member: Pick<Member, "node" | "address">,
-    question: PeerQuestion,
+    question: BlobQuestion,
     range: ByteRange,
     purpose: Purpose,
     signal: AbortSignal,
@@ -79,16 +89,13 @@ export class Peers {
     }
     drop(body);
     if (statusCode === 404 || statusCode === 409) return undefined;
-    throw unavailable(
-      member,
-      `it answered ${statusCode}${statusCode === 401 ? ": do all nodes have the same secret?" : ""}`,
-    );
+    throw unavailable(member, refusalOf(statusCode));
   }
 
   /** Which bytes of a blob the peer has; undefined when it has none, or does not say so in time. Never rejects. */
   async map(
     member: Pick<Member, "node" | "address">,
-    of: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+    of: Omit<Extract<BlobQuestion, { kind: "map" }>, "kind">,
   ): Promise<PeerMap | undefined> {
     return (await this.#askSoon(member, of, MAP_MS))?.map;
   }
@@ -96,14 +103,34 @@ export class Peers {
   /** Whether it answers within a moment, whatever it says. Never rejects. */
   async answers(
     member: Pick<Member, "node" | "address">,
-    of: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+    of: Omit<Extract<BlobQuestion, { kind: "map" }>, "kind">,
   ): Promise<boolean> {
     return (await this.#askSoon(member, of, ANSWER_MS)) !== undefined;
   }
 
+  /**
+   * What the peer tells of its records: JSON that nobody has looked at. Throws `fleet-unavailable` where it does not answer within a second, tells too
+   * much or does not know the question.
+   */
+  async records(member: Pick<Member, "node" | "address">, question: RecordsQuestion): Promise<unknown> {
+    const late = new AbortController();
+    const timer = this.#options.clock.after(RECORDS_MS, () => late.abort());
+    try {
+      const { statusCode, body } = await this.#ask(member, question, undefined, "waited", late.signal);
+      if (statusCode === 200) return JSON.parse(await readText(body, MOST_RECORDS_BYTES));
+      drop(body);
+      throw unavailable(member, refusalOf(statusCode));
+    } catch (error) {
+      if (late.signal.aborted) throw unavailable(member, "nothing came within a second");
+      throw isGranaryError(error) ? error : unavailable(member, messageOf(error));
+    } finally {
+      timer.cancel();
+    }
+  }
+
   async #askSoon(
     member: Pick<Member, "node" | "address">,
-    { upstream, digest }: Omit<Extract<PeerQuestion, { kind: "map" }>, "kind">,
+    { upstream, digest }: Omit<Extract<BlobQuestion, { kind: "map" }>, "kind">,
     mostMs: number,
   ): Promise<{ readonly map: PeerMap | undefined } | undefined> {
     const { clock } = this.#options;
@@ -112,7 +139,7 @@ export class Peers {
     try {
       const question = { kind: "map", upstream, digest } as const;
       const { statusCode, body } = await this.#ask(member, question, undefined, "waited", late.signal);
-      const text = await readText(body);
+      const text = await readText(body, MOST_MAP_BYTES);
       return { map: statusCode === 200 ? parseMap(text) : undefined };
     } catch {
       // A peer that is away has nothing for us now: the bytes come from elsewhere.
@@ -208,6 +235,14 @@ function unavailable({ node }: Pick<Member, "node">, reason: string): GranaryErr
   return new GranaryError("fleet-unavailable", text, { reason: "another node of the fleet does not answer" });
 }
 
+function refusalOf(status: number): string {
+  const why: Readonly<Record<number, string>> = {
+    400: ": is its Granary an older one?",
+    401: ": do all nodes have the same secret?",
+  };
+  return `it answered ${status}${why[status] ?? ""}`;
+}
+
 type Headers = Dispatcher.ResponseData["headers"];
 
 function wholeOf(headers: Headers): Omit<PeerBody, "body"> {
@@ -221,13 +256,13 @@ function partOf(headers: Headers): Omit<PeerBody, "body"> | undefined {
   return said?.range && { range: said.range, size: said.size };
 }
 
-async function readText(body: AsyncIterable<Uint8Array>): Promise<string> {
+async function readText(body: AsyncIterable<Uint8Array>, mostBytes: number): Promise<string> {
   const chunks: Uint8Array[] = [];
   let length = 0;
   for await (const chunk of body) {
     chunks.push(chunk);
     length += chunk.length;
-    if (length > MOST_MAP_BYTES) throw new GranaryError("fleet-unavailable", "A node tells too much.");
+    if (length > mostBytes) throw new Error("it tells too much");
   }
   return Buffer.concat(chunks).toString("utf8");
 }

@@ -83,6 +83,8 @@ export type FleetSight = {
 export interface FleetView {
   /** Takes a second at most: what the database does not tell by then is as it was known before. Never rejects because of it. */
   look(): Promise<FleetSight>;
+  /** Only the nodes, as fast. */
+  nodes(): Promise<Pick<FleetSight, "node" | "seenAt" | "nodes">>;
   /** The same in a few words, for who asks each second; takes a quarter of a second at most. */
   brief(): Promise<FleetBrief>;
 }

@@ -60,21 +60,24 @@ export class SeenFleet implements FleetView {
   }
 
   async look(): Promise<FleetSight> {
-    const { fleet, unshared } = this.#parts;
-    const [members, leases, bucket] = await Promise.all([
-      this.#members.look(LOOK_MS),
+    const [nodes, leases, bucket] = await Promise.all([
+      this.nodes(),
       this.#leases.look(LOOK_MS),
       this.#bucket.look(LOOK_MS),
     ]);
     return {
-      node: fleet.node,
-      seenAt: members?.at,
-      nodes: (members?.value ?? []).map((member) => this.#shown(member)),
+      ...nodes,
       leases: leases?.value ?? [],
       bucket: this.#use(bucket),
       database: this.#database,
-      unshared: unshared(),
+      unshared: this.#parts.unshared(),
     };
+  }
+
+  async nodes(): Promise<Pick<FleetSight, "node" | "seenAt" | "nodes">> {
+    const members = await this.#members.look(LOOK_MS);
+    const nodes = (members?.value ?? []).map((member) => this.#shown(member));
+    return { node: this.#parts.fleet.node, seenAt: members?.at, nodes };
   }
 
   async brief(): Promise<FleetBrief> {

@@ -3,6 +3,7 @@
  * and the port itself in `cli/admin/parts-of.ts`; nothing else knows all of them.
  */
 
+import type { FleetRecords } from "../../fleet/records/fleet-records.ts";
 import type { FleetView } from "../../fleet/view/fleet-view.ts";
 import type { AttendedJobs } from "../../jobs/attended-jobs.ts";
 import type { Jobs } from "../../jobs/jobs.ts";
@@ -61,6 +62,7 @@ export type AdminParts = {
   };
   /** Set on a node of a fleet. */
   readonly fleet?: FleetView | undefined;
+  readonly fleetRecords?: FleetRecords | undefined;
   readonly doctor: { examine(): Promise<readonly Examined[]> };
   readonly log: Log;
   readonly clock: Clock;

@@ -1,7 +1,7 @@
 /**
  * Owns the listener by which the nodes of a fleet read from each other: on a port of its own, for nobody who does not know the fleet's secret or
- * has no certificate of it. It gives bytes of blobs by digest and nothing else: no names, no manifests, no credentials, and it asks nobody. What a
- * client may see is decided at the node that the client talks to.
+ * has no certificate of it. It gives bytes of blobs by digest, and what people are told of events and traffic; no manifests, no credentials, and it
+ * asks nobody. What a client or a person may see is decided at the node that they talk to.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
@@ -9,7 +9,13 @@ import type { AddressInfo, Socket } from "node:net";
 import type { ByteRange } from "../../bytes/byte-range.ts";
 import { formatContentRange, parseRangeHeader } from "../../bytes/http-range.ts";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import { isSigned, type PeerQuestion, parsePath } from "../../fleet/peers/peer-request.ts";
+import {
+  type BlobQuestion,
+  isOfRecords,
+  isSigned,
+  parsePath,
+  type RecordsQuestion,
+} from "../../fleet/peers/peer-request.ts";
 import type { FleetTransfers, PeerReader } from "../../fleet/transfers/fleet-transfers.ts";
 import { Episodes } from "../../observe/episodes.ts";
 import type { Observers } from "../../observe/observers.ts";
@@ -30,6 +36,8 @@ export type InternalParts = Observers & {
   /** This node's name: what is meant for another one is refused. */
   readonly node: string;
   readonly transfers: Pick<FleetTransfers, "filling" | "kept" | "map">;
+  /** What this node tells of its records, as JSON can hold it; undefined while it cannot yet. */
+  readonly records: (question: RecordsQuestion) => Promise<object | undefined>;
 };
 
 export type InternalListener = {
@@ -133,6 +141,10 @@ class Desk {
     }
     const question = request.method === "GET" ? parsePath(request.url ?? "") : undefined;
     if (question === undefined) return refuse(response, 400);
+    if (isOfRecords(question)) {
+      sendJson(response, await this.#parts.records(question));
+      return;
+    }
     if (question.kind === "map") return await this.#map(question, response);
     const opened = await this.#open(question, request);
     if (opened === undefined) return refuse(response, question.kind === "filling" ? 409 : 404);
@@ -148,15 +160,12 @@ class Desk {
     return isSigned(headers.authorization, secret, parts, clock.now());
   }
 
-  async #map(question: PeerQuestion, response: ServerResponse): Promise<void> {
+  async #map(question: BlobQuestion, response: ServerResponse): Promise<void> {
     const map = await this.#parts.transfers.map(question);
-    if (map === undefined) return refuse(response, 404);
-    const ranges = map.ranges.map(({ start, end }) => [start, end]);
-    response.writeHead(200, { "content-type": "application/json" });
-    response.end(JSON.stringify({ ...map, ranges }));
+    sendJson(response, map && { ...map, ranges: map.ranges.map(({ start, end }) => [start, end]) });
   }
 
-  async #open(question: PeerQuestion, { headers }: IncomingMessage): Promise<PeerReader | undefined> {
+  async #open(question: BlobQuestion, { headers }: IncomingMessage): Promise<PeerReader | undefined> {
     const { transfers } = this.#parts;
     const ask = {
       range: askedRange(headers.range),
@@ -209,6 +218,16 @@ function askedRange(header: string | undefined): ByteRange | undefined {
 
 function purposeOf(text: string | string[] | undefined): Purpose {
   return PURPOSES.find((purpose) => purpose === text) ?? "waited";
+}
+
+/** undefined: there is nothing of it here. */
+function sendJson(response: ServerResponse, value: object | undefined): void {
+  if (value === undefined) {
+    refuse(response, 404);
+    return;
+  }
+  response.writeHead(200, { "content-type": "application/json" });
+  response.end(JSON.stringify(value));
 }
 
 /** Without a word: who may ask knows what each status means, and all others need not know. */

@@ -15,7 +15,7 @@ import { connection } from "../live.js";
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} question
  * @param {readonly unknown[]} inputs asked again when one of them changes
- * @param {number} [everyMs] and as often as this, if given
+ * @param {number} [everyMs] and as often as this, if given, while somebody looks
  * @returns {Asked<T>}
  */
 export function useAsked(question, inputs, everyMs) {
@@ -39,7 +39,11 @@ export function useAsked(question, inputs, everyMs) {
         setAnswer((before) => ({ ...before, error }));
       }
       setAsking(false);
-      if (everyMs !== undefined && !controller.signal.aborted) timer = setTimeout(run, everyMs);
+      if (!controller.signal.aborted) later();
+    };
+    // Nothing is asked again while nobody looks.
+    const later = () => {
+      if (everyMs !== undefined) timer = setTimeout(() => (document.hidden ? later() : void run()), everyMs);
     };
     void run();
     return () => {

@@ -2,6 +2,7 @@
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
 import { get } from "../api.js";
+import { whose } from "../fleet/whose.js";
 import { duration, moment, nameOf, size } from "../format.js";
 import { status } from "../live.js";
 import { ask, linkTo, route } from "../route.js";
@@ -27,6 +28,7 @@ export function PullList({ keepsClients }) {
   const [places, setPlaces] = useState(/** @type {readonly (string | undefined)[]} */ ([undefined]));
   useEffect(() => setPlaces([undefined]), [search, state]);
   const after = places.at(-1);
+  const { me } = whose();
   const known = STATES.some(([name]) => name === state) ? state : "";
   const asked = useAsked(
     (signal) => get("/api/v1/pulls", { search, state: known, after, limit: PAGE }, signal),
@@ -36,7 +38,7 @@ export function PullList({ keepsClients }) {
   );
   const items = /** @type {readonly any[]} */ (asked.data?.items ?? []);
   const isFiltered = search !== "" || known !== "";
-  return html`<section class="card pulls"><header><h2>Pulls</h2>${!keepsClients && html`<span class="quiet">Addresses of clients are not kept.</span>`}</header>
+  return html`<section class="card pulls"><header><h2>Pulls</h2>${me !== undefined && html`<span class="quiet">of ${me}; each node has its own</span>`}${!keepsClients && html`<span class="quiet">Addresses of clients are not kept.</span>`}</header>
     <form class="bar" role="search" onSubmit=${(/** @type {Event} */ event) => event.preventDefault()}>
       <${Search} value=${search} keepsClients=${keepsClients} />
       <label><span class="hidden">Which pulls</span><select value=${known} onChange=${(/** @type {Event & { currentTarget: HTMLSelectElement }} */ { currentTarget }) => ask({ state: currentTarget.value })}>

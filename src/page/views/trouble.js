@@ -35,9 +35,10 @@ export function Trouble() {
   const failures = useAsked((signal) => get("/api/v1/troubles", { days: DAYS }, signal), [newest], AGAIN_MS);
   const groups = /** @type {readonly Trouble[]} */ (failures.data?.items ?? []);
   const doctor = useAsked((signal) => get("/api/v1/doctor", {}, signal), []);
+  const me = status.value?.fleet?.node;
   return html`<h1 class="hidden">Trouble</h1><${Current} groups=${groups} />
     <div class="trouble"><div class="stack">
-      <section class="card failures"><header><h2>What failed lately</h2><span class="quiet">the last ${DAYS} days, by cause</span></header>
+      <section class="card failures"><header><h2>What failed lately</h2><span class="quiet">${me !== undefined && `at ${me}, `}the last ${DAYS} days, by cause</span></header>
         <${Waiting} asked=${failures} />
         ${failures.data !== undefined && groups.length === 0 && html`<p class="empty"><${Icon} name="check" /> Nothing failed.</p>`}
         ${groups.map((group) => html`<${Group} key=${`${group.cause} ${group.upstream}`} group=${group} />`)}

@@ -171,6 +171,57 @@ async function said(address: string, words: string): Promise<string> {
 const DIGEST = parseDigest(`sha256:${"ab".repeat(32)}`);
 const MAP = { kind: "map", upstream: "docker.io", digest: DIGEST } as const;
 
+/** What happened is asked like blobs, with the same proof. */
+const RECORDS = { kind: "events", words: { limit: "5" } } as const;
+
+describe("the records of a node", () => {
+  test("are told to a node that proves the secret for this question, this node and this time, and to nobody else", async () => {
+    const { node } = await fleetNodes();
+    const { address } = await node("a");
+    const { path, headers } = signed(RECORDS, { range: "" });
+    const asked = { path, headers: { authorization: headers.authorization } };
+    expect(await (await fetch(`${address}${path}`, { headers: asked.headers })).json()).toEqual({
+      asked: RECORDS,
+    });
+    const old = Date.now() - 6 * MINUTE_MS;
+    const refused: Readonly<Record<string, Asked>> = {
+      "no signature": { path },
+      "a bearer": { path, headers: { authorization: `Bearer ${SECRET}` } },
+      "a wrong secret": signed(RECORDS, { secret: `${SECRET}.`, range: "" }),
+      "another node": signed(RECORDS, { to: "b", range: "" }),
+      "another question": { ...asked, path: path.replace("events", "traffic") },
+      "further words": { ...asked, path: `${path}&before=9` },
+      "long ago": signed(RECORDS, { at: old, range: "" }),
+      "a signature for a blob": {
+        path,
+        headers: { authorization: signed(MAP, { range: "" }).headers.authorization },
+      },
+    };
+    for (const [how, each] of Object.entries(refused))
+      expect(await ask(address, each), how).toEqual({ status: 401, bytes: 0 });
+  });
+
+  test("are not asked for without end", async () => {
+    const { node } = await fleetNodes();
+    const { address } = await node("a");
+    const long = signed({ kind: "traffic", words: { search: "x".repeat(9_000) } }, { range: "" });
+    expect(await ask(address, long)).toEqual({ status: 400, bytes: 0 });
+    expect(await ask(address, { ...long, method: "POST" })).toEqual({ status: 400, bytes: 0 });
+  });
+
+  test("are read from a node that has certificates, and from no stranger in its place", async () => {
+    const peers = new Peers({
+      ...{ clock: systemClock, secret: undefined },
+      tls: { cert: clientCert, key: clientKey, ca: caPem },
+    });
+    onTestFinished(() => peers.close());
+    const at = (port: number) => ({ node: "a", address: `https://127.0.0.1:${port}` });
+    expect(await peers.records(at(await listening({})), RECORDS)).toEqual({ items: [] });
+    const stranger = await listening({ tls: { cert: foreignCert, key: foreignKey, ca: caPem } });
+    await expect(peers.records(at(stranger), RECORDS)).rejects.toMatchObject({ code: "fleet-unavailable" });
+  });
+});
+
 async function listening(entry: Partial<InternalEntry>): Promise<number> {
   const { port, close } = await listenInternally(
     {
@@ -187,6 +238,7 @@ async function listening(entry: Partial<InternalEntry>): Promise<number> {
         kept: async () => undefined,
         map: async () => ({ size: 3, ranges: [{ start: 0, end: 3 }], isStored: true }),
       },
+      records: async () => ({ items: [] }),
     },
   );
   onTestFinished(close);

@@ -1,9 +1,9 @@
 /** Owns `GET /api/v1/fleet`: the fleet as one of its nodes knows it. It computes nothing of its own. */
 import { createRoute } from "@hono/zod-openapi";
-import { GranaryError } from "../../../errors.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { answers } from "../route-shapes.ts";
+import { alone } from "./alone.ts";
 import { fleetSchema } from "./fleet-shapes.ts";
 
 const getFleet = createRoute({
@@ -20,12 +20,4 @@ export function fleetRoutes(app: AdminApp, { fleet, clock }: Pick<AdminParts, "f
     const { nodes, leases, ...sight } = await fleet.look();
     return context.json({ now: clock.now(), ...sight, nodes: [...nodes], leases: [...leases] }, 200);
   });
-}
-
-function alone(): GranaryError {
-  return new GranaryError(
-    "not-found",
-    "This Granary is no node of a fleet: it works alone, until its settings have a section fleet.",
-    { saysWhatToDo: true },
-  );
 }

@@ -12,8 +12,8 @@ export function listPage<T>(
 }
 
 /** A whole number that an earlier answer gave as its `next`; 0 without one. Throws `config-invalid`. */
-export function listPlace(after: string | undefined, otherwise = 0): number {
+export function listPlace(after: string | undefined, otherwise = 0, name = "after"): number {
   if (after === undefined) return otherwise;
   if (/^[0-9]{1,15}$/.test(after)) return Number(after);
-  throw new GranaryError("config-invalid", "after: expected the next of the page before.");
+  throw new GranaryError("config-invalid", `${name}: expected what an earlier answer gave for it.`);
 }

@@ -1,9 +1,15 @@
 /** Owns `GET /api/v1/traffic`: how much was served, fetched and saved, by time, by name or by client. It adds up nothing itself. */
 import { createRoute, z } from "@hono/zod-openapi";
+import type { FleetRecords, FleetSums, Heard } from "../../../fleet/records/fleet-records.ts";
+import { isPeriod } from "../../../records/named-sums.ts";
+import type { Records } from "../../../records/records.ts";
+import type { TrafficTotals } from "../../../records/traffic.ts";
 import type { AdminParts } from "../admin-parts.ts";
 import type { AdminApp } from "../app-kind.ts";
 import { TRAFFIC_GROUPS } from "../query-words.ts";
 import { answers, flag } from "../route-shapes.ts";
+import { alone } from "./alone.ts";
+import { askedFleet, fleetQuery, heardSchema, shownHeard } from "./fleet-query.ts";
 import { listPage } from "./page.ts";
 import { minuteSchema } from "./status-shapes.ts";
 
@@ -32,9 +38,13 @@ export const trafficSchema = z
       z.object({
         name: z.string().openapi({
           description:
-            "An hour (2026-11-28T14), day or month in the time zone of the server; an upstream, a repository with its upstream, or an address. (others): names beyond a number, and those that do not exist.",
+            "An hour (2026-11-28T14), day or month in the time zone of the server; an upstream, a repository with its upstream, an address, or a node of the fleet. (others): names beyond a number, and those that do not exist.",
         }),
         ...sums,
+        nodes: z
+          .array(z.string())
+          .optional()
+          .openapi({ description: "Those that had a part in it; where a fleet was asked." }),
       }),
     ),
     next: z.string().optional(),
@@ -43,13 +53,17 @@ export const trafficSchema = z
       ...sums,
       since: z.string().optional().openapi({ description: "The first day that was counted." }),
     }),
+    fleet: heardSchema.optional(),
   })
   .openapi("Traffic");
 
 export type TrafficAnswer = z.infer<typeof trafficSchema>;
 
 const trafficQuery = z.object({
-  by: z.enum(TRAFFIC_GROUPS).default("day"),
+  by: z
+    .enum(TRAFFIC_GROUPS)
+    .default("day")
+    .openapi({ description: "What a row is of. By node: always of the whole fleet." }),
   days: z.coerce
     .number()
     .int()
@@ -70,13 +84,16 @@ const trafficQuery = z.object({
   }),
   sort: z.enum(SORTS).optional().openapi({ description: "Times: newest first. Names: most served first." }),
   search: z.string().max(512).optional().openapi({ description: "What names must contain." }),
+  ...fleetQuery,
 });
+
+type TrafficQuery = z.infer<typeof trafficQuery>;
 
 const getTraffic = createRoute({
   method: "get",
   path: "/api/v1/traffic",
   tags: ["records"],
-  summary: "How much was served, fetched and saved",
+  summary: "How much was served, fetched and saved, here or by all nodes of the fleet",
   request: { query: trafficQuery },
   responses: answers(trafficSchema, "Sums, and those of today and of all time."),
 });
@@ -94,20 +111,48 @@ const getMinutes = createRoute({
   ),
 });
 
-export function trafficRoutes(app: AdminApp, { records }: Pick<AdminParts, "records">): void {
+export function trafficRoutes(
+  app: AdminApp,
+  { records, fleetRecords }: Pick<AdminParts, "records" | "fleetRecords">,
+): void {
   app.openapi(getTraffic, async (context) => {
-    const { by, days, upstream, repository, limit, after, sort, search, empty } = context.req.valid("query");
+    const query = context.req.valid("query");
+    const { by, days, limit, after, sort, search, empty } = query;
     const since = days === undefined ? undefined : records.traffic.firstOfLast(days);
-    const traffic = await records.traffic.find({ by, upstream, repository, since });
-    const isPeriod = by === "hour" || by === "day" || by === "month";
-    const found = empty && isPeriod ? records.traffic.withEmpty(traffic, by, since, MOST_PERIODS) : traffic;
+    const { rows, totals, heard } = await foundFor(query, since, records, fleetRecords);
+    const first = since ?? totals.all.since;
+    const found = empty && isPeriod(by) ? records.traffic.withEmpty(rows, by, first, MOST_PERIODS) : rows;
     const items = found.filter(({ name }) => search === undefined || name.includes(search));
     if (sort === "name") items.sort((a, b) => Number(a.name > b.name) - Number(a.name < b.name));
     else if (sort !== undefined) items.sort((a, b) => b[sort] - a[sort]);
-    return context.json({ by, ...listPage(items, limit, after), ...records.traffic.totals() }, 200);
+    const fleet = heard === undefined ? {} : { fleet: shownHeard(heard) };
+    return context.json({ by, ...listPage(items.map(shown), limit, after), ...totals, ...fleet }, 200);
   });
   app.openapi(getMinutes, (context) => {
     const items = records.traffic.minutes().map((minute) => ({ ...minute }));
     return context.json({ items }, 200);
   });
+}
+
+type Found = {
+  readonly rows: readonly FleetSums[];
+  readonly totals: TrafficTotals;
+  readonly heard?: Heard;
+};
+
+/** Of this node, or of the fleet. `since`: a day. */
+async function foundFor(
+  { by, upstream, repository, search, fleet, node }: TrafficQuery,
+  since: string | undefined,
+  { traffic }: Pick<Records, "traffic">,
+  fleetRecords: FleetRecords | undefined,
+): Promise<Found> {
+  const all = askedFleet(fleetRecords, { fleet: fleet || by === "node", node });
+  if (all !== undefined) return await all.traffic({ by, upstream, repository, since, search, node });
+  if (by === "node") throw alone();
+  return { rows: await traffic.find({ by, upstream, repository, since }), totals: traffic.totals() };
+}
+
+function shown({ nodes, ...sums }: FleetSums): TrafficAnswer["items"][number] {
+  return nodes === undefined ? sums : { ...sums, nodes: [...nodes] };
 }
