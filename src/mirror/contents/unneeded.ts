@@ -51,8 +51,8 @@ export class Unneeded {
           "manifests that nobody used for 90 days, and whose blobs are gone, were forgotten",
         );
     } catch (error) {
-      // It is told of by who looks whether the fleet's database answers.
-      if (isGranaryError(error, "fleet-unavailable")) return;
+      // That the fleet's database does not answer is told once, elsewhere; and nobody waits for a sweep at the end.
+      if (isGranaryError(error, "fleet-unavailable", "closed")) return;
       log.warn({ reason: messageOf(error) }, "what nobody needs any more could not be looked for");
     }
   }
