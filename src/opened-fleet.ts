@@ -129,14 +129,14 @@ export async function openFleet({
       await recordManifestUses(database, used);
       await rows.touch([...used.keys()]);
     });
+    const leadership = new Leadership(fleet);
+    closing.push(() => leadership.close());
     const known = knownByAll(database, local, journal, {
-      ...{ log, clock },
+      ...{ log, clock, leads: () => leadership.isMine },
       used: (used) => uses.add(used),
       imported: (digests) => sharing.addAll(digests),
     });
     const { metadata } = known;
-    const leadership = new Leadership(fleet);
-    closing.push(() => leadership.close());
     closing.push(stopOf(fleet.onAnswering((isAnswering) => isAnswering && void metadata.flushShared())));
     // What could not be read now is read with the next beat.
     closing.push(stopOf(fleet.onBeat(() => void journal.read().catch(() => undefined))));
@@ -190,6 +190,7 @@ export async function openFleet({
       ...{ fleet, transfers, begin, view, leads: () => leadership.isMine },
       part: {
         ...partOf(transfers, fleet, observers),
+        unneeded: known.unneeded,
         ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),
       },
       close: (deadlineMs) => {
@@ -203,7 +204,11 @@ export async function openFleet({
   }
 }
 
-function partOf(transfers: FleetTransfers, fleet: Fleet, { clock }: Observers): FleetPart {
+function partOf(
+  transfers: FleetTransfers,
+  fleet: Fleet,
+  { clock }: Observers,
+): Omit<FleetPart, "unneeded" | "addressOf"> {
   return {
     follower: transfers,
     origin: (key, own) => transfers.origin(key, own),

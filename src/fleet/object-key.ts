@@ -19,7 +19,17 @@ const MOST_PARTS = 9_000;
 
 /** `blobs/<algorithm>/<hex>/<epoch>`: written by one holder of a lease only (G6), so that a late delete or upload never hits a newer object. */
 export function objectKeyOf(digest: Digest, epoch: number): string {
-  return `${BLOB_KEYS}${algorithmOf(digest)}/${encodedOf(digest)}/${epoch}`;
+  return `${keysOf(digest)}${epoch}`;
+}
+
+/** What the keys of everything that belongs to the blob begin with. */
+export function keysOf(digest: Digest): string {
+  return `${BLOB_KEYS}${algorithmOf(digest)}/${encodedOf(digest)}/`;
+}
+
+/** Beside an object that was made of some parts of the blob: which ones. */
+export function partsKeyOf(objectKey: string): string {
+  return `${objectKey}.parts`;
 }
 
 /** undefined for a key that `objectKeyOf` does not make. */

@@ -8,6 +8,7 @@ import type { DatabaseBound } from "../metadata/database-bound.ts";
 import type { Metadata } from "../metadata/metadata.ts";
 import type { RuleRows } from "../metadata/rule-rows.ts";
 import type { SightingRows } from "../metadata/sighting-rows.ts";
+import type { UnneededRows } from "../metadata/unneeded-rows.ts";
 import type { Clock } from "../observe/clock.ts";
 import type { Episodes } from "../observe/episodes.ts";
 import type { Log } from "../observe/log.ts";
@@ -40,6 +41,8 @@ export type FleetPart = {
   readonly addressOf?: ((digest: Digest) => Promise<string | undefined>) | undefined;
   /** The fills of this Mirror. */
   readonly serve: (fills: Pick<Fills, "find">) => void;
+  /** What is looked through, one after the other, for names that nothing needs any more. */
+  readonly unneeded: readonly UnneededRows[];
 };
 
 export type MirrorParts = {

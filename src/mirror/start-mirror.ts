@@ -196,6 +196,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     ask: ({ upstream, repository }, tag) =>
       answers.headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
     askFor: (where, tag) => answered.ask(where, tag),
+    unneeded: parts.fleet?.unneeded ?? [parts.contents],
   });
 
   const shown = new ShownStatus({ rows: parts.contents, space, clock });

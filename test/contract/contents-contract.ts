@@ -150,6 +150,27 @@ export function contentsContract(backend: string, open: () => Promise<ContentsWo
       expect(await contents.manifestsUnusedSince(400, 1)).toEqual([TWO.digest]);
     });
 
+    test("that nobody used for long are told until they leave, and a late use brings none back", async () => {
+      const { contents, useManifests, put } = await filled(open);
+      await useManifests(
+        new Map([
+          [ONE.digest, 300],
+          [TWO.digest, 100],
+          [BOTH.digest, 900],
+        ]),
+      );
+      expect(await contents.manifestsUnusedSince(400, 10)).toEqual([TWO.digest, ONE.digest]);
+      await contents.leave({ ...HERE, isAll: false, tags: [], digests: [TWO.digest] });
+      expect(await contents.manifestsUnusedSince(400, 10)).toEqual([ONE.digest]);
+      await useManifests(new Map([[TWO.digest, 200]]));
+      expect(await contents.manifestsUnusedSince(400, 10)).toEqual([ONE.digest]);
+      expect(await contents.linksTo(TWO.digest)).toBe(0);
+      // What comes again counts as used when the last one was.
+      await put(HERE, TWO);
+      expect(await contents.manifestsUnusedSince(900, 10)).toEqual([ONE.digest]);
+      expect(await contents.repositoriesWith(TWO.digest, 10)).toEqual([HERE]);
+    });
+
     test("say what a manifest consists of, through an index too, and what of that is here", async () => {
       const { contents, knowledge } = await filled(open);
       await knowledge.forgetManifest(TWO.digest);

@@ -6,10 +6,12 @@ import { sharedContents } from "../../src/fleet/knowledge/shared-contents.ts";
 import { sharedMetadata } from "../../src/fleet/knowledge/shared-metadata.ts";
 import { sharedRules } from "../../src/fleet/knowledge/shared-rules.ts";
 import { openDatabase } from "../../src/metadata/database.ts";
-import { systemClock } from "../../src/observe/clock.ts";
+import type { LinkChange } from "../../src/metadata/metadata.ts";
+import { type Clock, systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 import { metadataContract } from "../contract/metadata-contract.ts";
+import { FakeClock } from "../support/fake-clock.ts";
 import { tempDirectory } from "../support/temp-directory.ts";
 
 /** A database that all nodes share would be PostgreSQL; here it is another SQLite, which can be away. */
@@ -34,7 +36,11 @@ async function sharedDatabase() {
 
 type Shared = Awaited<ReturnType<typeof sharedDatabase>>;
 
-async function nodeOver(shared: Shared, directory?: string) {
+async function nodeOver(
+  shared: Pick<Shared, "metadata" | "rules" | "contents">,
+  directory?: string,
+  clock: Clock = systemClock,
+) {
   const path = join(directory ?? (await tempDirectory()), "own.db");
   const own = openDatabase(path);
   onTestFinished(() => own.close());
@@ -46,7 +52,7 @@ async function nodeOver(shared: Shared, directory?: string) {
       copies: local,
       shared: shared.metadata,
       log: silentLog,
-      clock: systemClock,
+      clock,
       used: () => undefined,
     },
     imported: (digests) => imported.push(...digests),
@@ -81,24 +87,57 @@ const TAG = {
   checkedAt: 1_000,
 };
 
-test("a crowd that comes for one blob is one question to the shared database", async () => {
-  const shared = await sharedDatabase();
-  let questions = 0;
-  const counting = new Proxy(shared.metadata, {
-    get: (target, name) => {
-      if (name === "link") questions += 1;
-      return Reflect.get(target, name) as unknown;
-    },
+describe("a link that is not confirmed", () => {
+  const CONFIRMED: LinkChange = {
+    kind: "confirmed",
+    digest: MANIFEST.digest,
+    size: 7,
+    isMeasured: false,
+    mediaType: undefined,
+  };
+
+  async function counted() {
+    const shared = await sharedDatabase();
+    const asked = { links: 0 };
+    const counting = new Proxy(shared.metadata, {
+      get: (target, name) => {
+        if (name === "link") asked.links += 1;
+        return Reflect.get(target, name) as unknown;
+      },
+    });
+    const clock = new FakeClock();
+    const { metadata } = await nodeOver({ ...shared, metadata: counting }, undefined, clock);
+    return { shared, asked, clock, metadata };
+  }
+
+  test("is one question to the shared database for a crowd, and for all steps of one request", async () => {
+    const { asked, metadata } = await counted();
+    const crowd = Array.from({ length: 100 }, () => metadata.link(WHERE, MANIFEST.digest));
+    expect(new Set(await Promise.all(crowd))).toEqual(new Set([undefined]));
+    expect(await metadata.link(WHERE, MANIFEST.digest)).toBeUndefined();
+    expect(asked.links).toBe(1);
+    await metadata.link({ ...WHERE, repository: "library/debian" }, MANIFEST.digest);
+    expect(asked.links).toBe(2);
   });
-  const { metadata } = await nodeOver({ ...shared, metadata: counting });
-  const crowd = Array.from({ length: 100 }, () => metadata.link(WHERE, MANIFEST.digest));
-  expect(new Set(await Promise.all(crowd))).toEqual(new Set([undefined]));
-  expect(questions).toBe(1);
-  // What was not there then may be there now.
-  const change = { kind: "confirmed", digest: MANIFEST.digest, size: 7, isMeasured: false } as const;
-  await shared.metadata.recordLink(WHERE, { ...change, mediaType: undefined });
-  expect(await metadata.link(WHERE, MANIFEST.digest)).toMatchObject({ confirmed: { size: 7 } });
-  expect(questions).toBe(2);
+
+  test("is there as soon as this node confirms it, and a tenth of a second after another node did", async () => {
+    const { shared, clock, metadata } = await counted();
+    const other = digestOf(Buffer.from("another one"));
+    expect(await metadata.link(WHERE, MANIFEST.digest)).toBeUndefined();
+    expect(await metadata.link(WHERE, other)).toBeUndefined();
+    await metadata.recordLink(WHERE, { ...CONFIRMED, digest: other });
+    expect(await metadata.link(WHERE, other)).toMatchObject({ confirmed: { size: 7 } });
+    await shared.metadata.recordLink(WHERE, CONFIRMED);
+    await clock.advance(101);
+    expect(await metadata.link(WHERE, MANIFEST.digest)).toMatchObject({ confirmed: { size: 7 } });
+  });
+
+  test("is stated here, whatever the fleet said before that", async () => {
+    const { metadata } = await counted();
+    expect(await metadata.link(WHERE, MANIFEST.digest)).toBeUndefined();
+    await metadata.recordLink(WHERE, { kind: "stated", digest: MANIFEST.digest, size: 5 });
+    expect(await metadata.link(WHERE, MANIFEST.digest)).toMatchObject({ stated: 5, confirmed: undefined });
+  });
 });
 
 describe("two nodes", () => {

@@ -7,6 +7,7 @@ import {
   partCountOf,
   partRange,
   partSizeOf,
+  partsKeyOf,
 } from "../../src/fleet/object-key.ts";
 import { digestOf } from "../../src/oci/digest.ts";
 
@@ -37,6 +38,7 @@ test.each([
   `blobs/md5/${"0".repeat(32)}/1`,
   `other/sha256/${SHA256.slice(7)}/1`,
   `blobs/sha256/${SHA256.slice(7)}/1\n`,
+  partsKeyOf(objectKeyOf(SHA256, 1)),
 ])("%j is no key of a blob", (key) => {
   expect(parseObjectKey(key)).toBeUndefined();
 });

@@ -12,6 +12,7 @@ function fleetWith(meanwhile: (key: string) => Promise<void>): FleetPart & { rea
     follower: { begun: () => undefined, grown: () => undefined, ended: () => undefined },
     origin: (_, own) => own,
     serve: () => undefined,
+    unneeded: [],
     turns: {
       one: async ({ key, ask, look }) => {
         keys.push(key.split("\n")[0] ?? "");

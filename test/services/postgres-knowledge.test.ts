@@ -3,7 +3,7 @@ import { expect, onTestFinished, test } from "vitest";
 import { openFleetDatabase } from "../../src/fleet/postgres/connection.ts";
 import type { FleetDatabase, FleetQuery } from "../../src/fleet/postgres/fleet-database.ts";
 import { postgresKnowledge } from "../../src/fleet/postgres/knowledge/postgres-knowledge.ts";
-import type { ListRecord } from "../../src/metadata/metadata.ts";
+import type { LinkChange, ListRecord } from "../../src/metadata/metadata.ts";
 import { systemClock } from "../../src/observe/clock.ts";
 import { silentLog } from "../../src/observe/log.ts";
 import { type Digest, digestOf } from "../../src/oci/digest.ts";
@@ -88,6 +88,23 @@ test("a manifest with a hundred children is a handful of statements, and fewer w
   asked.length = 0;
   await knowledge.recordLink(WHERE, { kind: "stated", digest: digestAt(1), size: 1_001 });
   expect(asked).toHaveLength(1);
+});
+
+test("a link that is new, known already, or known better now is one statement or two", async () => {
+  const { databases } = await nodesAt(1);
+  const { counter, asked } = counting(databases[0] as FleetDatabase);
+  const knowledge = postgresKnowledge(counter);
+  const digest = digestAt(1);
+  const confirmed = { kind: "confirmed", digest, size: 10, mediaType: undefined } as const;
+  const statementsFor = async (change: LinkChange) => {
+    asked.length = 0;
+    await knowledge.recordLink(WHERE, change);
+    return asked.length;
+  };
+  expect(await statementsFor({ ...confirmed, isMeasured: false })).toBe(1);
+  expect(await statementsFor({ ...confirmed, isMeasured: false })).toBe(1);
+  expect(await statementsFor({ ...confirmed, isMeasured: true })).toBe(2);
+  expect(await knowledge.link(WHERE, digest)).toMatchObject({ confirmed: { size: 10, isMeasured: true } });
 });
 
 test("what a manifest lists is known as its edges, goes with it, and comes back with it", async () => {

@@ -18,12 +18,15 @@ export class LateUses {
     this.#write = write;
   }
 
-  /** Of blobs and manifests; epoch ms. */
+  /** Of blobs and manifests; epoch ms. Of two uses of one digest the later counts, in whatever order they come. */
   add(uses: ReadonlyMap<Digest, number>): void {
-    for (const [digest, usedAt] of uses)
-      if (this.#pending.size < MOST || this.#pending.has(digest)) this.#pending.set(digest, usedAt);
+    for (const [digest, usedAt] of uses) {
+      const known = this.#pending.get(digest);
+      if (known === undefined ? this.#pending.size < MOST : known < usedAt) this.#pending.set(digest, usedAt);
+    }
   }
 
+  /** Throws what the write throws. */
   async flush(): Promise<void> {
     const uses = this.#pending;
     if (uses.size === 0) return;
@@ -31,6 +34,7 @@ export class LateUses {
     try {
       await this.#write(uses);
     } catch (error) {
+      // More may have been used meanwhile.
       this.add(uses);
       throw error;
     }

@@ -47,16 +47,10 @@ const ASKED = [
 
 export function sharedContents({ local, shared, journal }: SharedContentsParts): Contents {
   const asked = Object.fromEntries(ASKED.map((name) => [name, sharedFirst(local, shared, name)]));
-  const both: Pick<Contents, "recordTagUses" | "dropOldLists" | "leave" | "manifestsUnusedSince"> = {
-    // What nobody used here, others may use: no node lets go of names for all.
-    manifestsUnusedSince: async () => [],
+  const both: Pick<Contents, "recordTagUses" | "leave"> = {
     recordTagUses: async (uses) => {
       await local.recordTagUses(uses);
       await unlessAway(shared.recordTagUses(uses));
-    },
-    dropOldLists: async (before, limit) => {
-      await local.dropOldLists(before, limit);
-      await unlessAway(shared.dropOldLists(before, limit));
     },
     leave: async (leaving) => {
       const left = together(await shared.leave(leaving), await local.leave(leaving));

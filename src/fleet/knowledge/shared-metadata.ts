@@ -5,20 +5,13 @@
  */
 
 import { isGranaryError } from "../../errors.ts";
-import type {
-  Knowledge,
-  KnowledgeCopies,
-  Link,
-  LinkChange,
-  Metadata,
-  RepositoryKey,
-} from "../../metadata/metadata.ts";
+import type { Knowledge, KnowledgeCopies, Metadata } from "../../metadata/metadata.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { isSoundManifest } from "../../oci/manifest.ts";
-import { SingleFlight } from "../../waiting/single-flight.ts";
 import { LateWrites } from "./late-writes.ts";
+import { sharedLinks } from "./shared-links.ts";
 
 export type SharedParts = {
   /** This node's own. */
@@ -60,17 +53,10 @@ export function sharedMetadata({
     await keep(others);
     return others;
   };
-  // A crowd that comes for one blob is one question.
-  const links = new SingleFlight<Link | undefined>(clock);
-  const link = async (where: RepositoryKey, digest: Digest): Promise<Link | undefined> => {
-    const own = await local.link(where, digest);
-    if (own?.confirmed !== undefined) return own;
-    const key = `${where.upstream}\n${where.repository}\n${digest}`;
-    const others = await links.run(key, () => unlessAway(shared.link(where, digest)));
-    if (others === undefined) return own;
-    for (const change of changesOf(others)) await local.recordLink(where, change);
-    return await local.link(where, digest);
-  };
+  const link = sharedLinks({
+    ...{ local, clock },
+    ask: (where, digest) => unlessAway(shared.link(where, digest)),
+  });
   return {
     ...ownOf(local),
     touch: async (uses) => {
@@ -179,17 +165,6 @@ function ownOf(local: Metadata): Omit<Metadata, keyof Knowledge> & Pick<Knowledg
     // Whoever goes through all documents looks at the copies of this disk.
     manifestsAfter: (after, limit) => local.manifestsAfter(after, limit),
   };
-}
-
-/** The changes that make this link out of none. */
-function changesOf({ digest, stated, confirmed, isImported }: Link): LinkChange[] {
-  const changes: LinkChange[] = [];
-  if (stated !== undefined) changes.push({ kind: "stated", digest, size: stated });
-  if (confirmed !== undefined) changes.push({ kind: "confirmed", digest, ...confirmed });
-  const size = confirmed?.size;
-  if (isImported === true && size !== undefined)
-    changes.push({ kind: "imported", digest, size, mediaType: confirmed?.mediaType });
-  return changes;
 }
 
 /** What the shared database says; undefined while it does not answer: unknown permits nothing. */

@@ -1,24 +1,26 @@
 /**
  * Owns what is left of a holder that did not finish: the parts that it had uploaded become an object of its own epoch, from which they are read
- * back, and its uploads end with that, should it still be alive (G13). What is salvaged is not verified: the fill that uses it does that.
+ * back, and its uploads end with that, should it still be alive (G13). Which parts these are is written beside the object, for whoever comes after a
+ * successor that did not finish either. What is salvaged is not verified: the fill that uses it does that.
  */
-import { type ByteRange, intersect, isEmpty } from "../../bytes/byte-range.ts";
+import { type ByteRange, intersect, isEmpty, lengthOf } from "../../bytes/byte-range.ts";
 import type { Digest } from "../../oci/digest.ts";
 import type { Bucket, OpenedObject, UploadPart } from "../bucket.ts";
 import type { Left } from "../fleet.ts";
-import { objectKeyOf, partRange } from "../object-key.ts";
+import { keysOf, objectKeyOf, partRange, partsKeyOf } from "../object-key.ts";
+import { notedParts, noteParts } from "./salvage-note.ts";
 
 /** One run of the blob's bytes, and where it lies in the salvaged object. */
 type Run = ByteRange & { readonly at: number };
 
 export class Salvage {
-  readonly objectKey: string;
+  readonly #objectKey: string;
   readonly #bucket: Bucket;
   readonly #runs: readonly Run[];
 
   private constructor(bucket: Bucket, objectKey: string, runs: readonly Run[]) {
     this.#bucket = bucket;
-    this.objectKey = objectKey;
+    this.#objectKey = objectKey;
     this.#runs = runs;
   }
 
@@ -28,20 +30,36 @@ export class Salvage {
     if (upload?.uploadId === undefined || upload.objectKey !== objectKeyOf(digest, epoch)) return undefined;
     const { objectKey, uploadId } = upload;
     const parts = await bucket.parts(objectKey, uploadId);
-    const runs = parts && runsOf(parts, size);
-    if (parts === undefined || runs === undefined) return undefined;
+    const numbers = parts?.map(({ number }) => number) ?? [];
+    const runs = runsOf(numbers, size);
+    if (parts === undefined || runs === undefined || !parts.every((part) => isWhole(part, size)))
+      return undefined;
     if (parts.length === 0) {
       await bucket.abort(objectKey, uploadId);
       return undefined;
     }
-    const isDone = await bucket.complete(objectKey, uploadId, parts);
-    return isDone ? new Salvage(bucket, objectKey, runs) : undefined;
+    if (!(await bucket.complete(objectKey, uploadId, parts))) return undefined;
+    await noteParts(bucket, objectKey, numbers);
+    return new Salvage(bucket, objectKey, runs);
   }
 
-  /** The bytes from `offset` on that it has; empty where it has none there. */
-  runAt(offset: number): ByteRange {
-    const run = this.#runs.find(({ start, end }) => start <= offset && offset < end);
-    return { start: offset, end: run?.end ?? offset };
+  /** What earlier successors have salvaged of a blob that is not whole yet. Throws `fleet-unavailable`. */
+  static async before(digest: Digest, size: number, bucket: Bucket): Promise<readonly Salvage[]> {
+    const sizes = new Map<string, number>();
+    for await (const listed of bucket.list(keysOf(digest))) sizes.set(listed.key, listed.size);
+    const found: Salvage[] = [];
+    for (const [objectKey, length] of sizes) {
+      if (!sizes.has(partsKeyOf(objectKey))) continue;
+      const runs = runsOf(await notedParts(bucket, objectKey), size);
+      const isSound = runs?.reduce((sum, run) => sum + lengthOf(run), 0) === length;
+      if (runs !== undefined && isSound) found.push(new Salvage(bucket, objectKey, runs));
+    }
+    return found;
+  }
+
+  /** All that it keeps in the bucket. */
+  get keys(): readonly string[] {
+    return [this.#objectKey, partsKeyOf(this.#objectKey)];
   }
 
   /** Where the next run after `offset` begins; infinite where there is none. */
@@ -57,22 +75,27 @@ export class Salvage {
     if (isEmpty(wanted)) return undefined;
     const moved = run.at - run.start;
     const inObject = { start: wanted.start + moved, end: wanted.end + moved };
-    const opened = await this.#bucket.open(this.objectKey, inObject, signal);
+    const opened = await this.#bucket.open(this.#objectKey, inObject, signal);
     if (opened === undefined) return undefined;
     const { start, end } = opened.range;
     return { ...opened, range: { start: start - moved, end: end - moved } };
   }
 }
 
-/** undefined for parts that are none of this blob: somebody counted differently. */
-function runsOf(parts: readonly UploadPart[], size: number): readonly Run[] | undefined {
+function isWhole({ number, size: length }: UploadPart, size: number): boolean {
+  const range = rangeOfPart(number, size);
+  return range !== undefined && lengthOf(range) === length;
+}
+
+/** Of the object that these parts make; undefined where one is none of this blob: somebody counted differently. */
+function runsOf(numbers: readonly number[], size: number): readonly Run[] | undefined {
   const runs: Run[] = [];
   let at = 0;
-  for (const { number, size: length } of [...parts].sort((a, b) => a.number - b.number)) {
+  for (const number of [...new Set(numbers)].sort((a, b) => a - b)) {
     const range = rangeOfPart(number, size);
-    if (range === undefined || range.end - range.start !== length) return undefined;
+    if (range === undefined) return undefined;
     runs.push({ ...range, at });
-    at += length;
+    at += lengthOf(range);
   }
   return runs;
 }

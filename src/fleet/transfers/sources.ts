@@ -21,20 +21,20 @@ export class Sources {
   readonly #key: PartialKey;
   readonly #size: number;
   readonly #parts: TransferParts;
-  #salvage: Salvage | undefined;
+  #salvages: readonly Salvage[];
   #peers: readonly Peer[];
 
   private constructor(
     key: PartialKey,
     size: number,
     parts: TransferParts,
-    salvage: Salvage | undefined,
+    salvages: readonly Salvage[],
     peers: readonly Peer[],
   ) {
     this.#key = key;
     this.#size = size;
     this.#parts = parts;
-    this.#salvage = salvage;
+    this.#salvages = salvages;
     this.#peers = peers;
   }
 
@@ -45,34 +45,38 @@ export class Sources {
     left: Left | undefined,
     parts: TransferParts,
   ): Promise<Sources> {
-    const { bucket } = parts;
-    const salvaged = left && Salvage.of(key.digest, size, left, bucket);
-    const [salvage, peers] = await Promise.all([
-      orNone(salvaged, parts),
+    const [salvages, peers] = await Promise.all([
+      left === undefined ? [] : salvagesOf(key, size, left, parts),
       orNone(peersWith(key, size, parts), parts),
     ]);
-    return new Sources(key, size, parts, salvage, peers ?? []);
+    return new Sources(key, size, parts, salvages, peers ?? []);
   }
 
-  /** The object that was made of what a predecessor had uploaded: of no use once this blob is committed. */
-  get leftover(): string | undefined {
-    return this.#salvage?.objectKey;
+  /** Keys of what was made of what predecessors had uploaded: of no use once this blob is committed. */
+  get leftovers(): readonly string[] {
+    return this.#salvages.flatMap(({ keys }) => keys);
   }
 
   /** Bytes from `range.start` on, as many as one source has; undefined where none has that byte. Throws `aborted`. */
   async open(range: ByteRange, signal: AbortSignal): Promise<OpenedRange | undefined> {
-    return (await this.#fromSalvage(range, signal)) ?? (await this.#fromPeers(range, signal));
+    for (const salvage of this.#salvages) {
+      const opened = await this.#fromSalvage(salvage, range, signal);
+      if (opened !== undefined) return opened;
+    }
+    return await this.#fromPeers(range, signal);
   }
 
   /** Where a source has the next byte after `offset`; infinite where none has. What is asked of upstream ends there. */
   nextStart(offset: number): number {
     const starts = this.#peers.map(({ map }) => map.present.nextStart(offset, Number.POSITIVE_INFINITY));
-    return Math.min(this.#salvage?.nextStart(offset) ?? Number.POSITIVE_INFINITY, ...starts);
+    return Math.min(...this.#salvages.map((salvage) => salvage.nextStart(offset)), ...starts);
   }
 
-  async #fromSalvage(range: ByteRange, signal: AbortSignal): Promise<OpenedRange | undefined> {
-    const salvage = this.#salvage;
-    if (salvage === undefined) return undefined;
+  async #fromSalvage(
+    salvage: Salvage,
+    range: ByteRange,
+    signal: AbortSignal,
+  ): Promise<OpenedRange | undefined> {
     try {
       const opened = await salvage.open(range, signal);
       if (opened === undefined) return undefined;
@@ -100,7 +104,7 @@ export class Sources {
   }
 
   #without(source: Salvage | Peer): void {
-    if (source === this.#salvage) this.#salvage = undefined;
+    this.#salvages = this.#salvages.filter((salvage) => salvage !== source);
     this.#peers = this.#peers.filter((peer) => peer !== source);
   }
 
@@ -113,6 +117,18 @@ export class Sources {
     const body = noted(watching, this.#parts, "peer", () => this.#without(peer));
     return { ...opened, body, rangeBlind: false, dismiss: () => drop(opened.body) };
   }
+}
+
+/** Of the last holder, and of those before it that did not finish either. */
+async function salvagesOf(
+  { digest }: PartialKey,
+  size: number,
+  left: Left,
+  parts: TransferParts,
+): Promise<readonly Salvage[]> {
+  const before = await orNone(Salvage.before(digest, size, parts.bucket), parts);
+  const last = await orNone(Salvage.of(digest, size, left, parts.bucket), parts);
+  return [...(last === undefined ? [] : [last]), ...(before ?? [])];
 }
 
 async function peersWith(

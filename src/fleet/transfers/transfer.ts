@@ -109,7 +109,7 @@ export class Transfer {
     if (lease === undefined || this.#place?.is !== "mine")
       return this.#place?.is === "bucket" || this.#place?.is === "peer";
     try {
-      return await this.#share(lease, (await this.#place.sources)?.leftover);
+      return await this.#share(lease, (await this.#place.sources)?.leftovers);
     } catch (error) {
       // Whatever it was: the blob is here and right, and this process serves it.
       this.#failed(error);
@@ -308,10 +308,9 @@ export class Transfer {
     await this.#parts.bucket.remove([this.#odd.objectKey]);
   }
 
-  async #share(lease: Lease, leftover: string | undefined): Promise<boolean> {
+  async #share(lease: Lease, leftovers: readonly string[] = []): Promise<boolean> {
     const stored = await this.#parts.blobs.open(this.key.digest);
     if (stored === undefined) return false;
-    const leftovers = leftover === undefined ? [] : [leftover];
     const before = () => this.#removeOdd(stored.size);
     const shared = { stored, lease, upload: this.#upload, leftovers, before };
     return await shareBlob(shared, this.#parts).finally(() => stored.close());

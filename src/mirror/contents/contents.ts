@@ -6,6 +6,7 @@ import { messageOf } from "../../errors.ts";
 import type { ContentRemoval, Leaving } from "../../metadata/content-removal.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
 import type { PatientMetadata } from "../../metadata/patient-metadata.ts";
+import type { UnneededRows } from "../../metadata/unneeded-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Records } from "../../records/records.ts";
@@ -88,6 +89,8 @@ export type ContentsParts = {
   readonly clock: Clock;
   readonly ask: RefreshParts["ask"];
   readonly askFor: UnneededParts["askFor"];
+  /** Where names leave by themselves. */
+  readonly unneeded: readonly UnneededRows[];
   readonly log: Log;
 };
 
@@ -109,7 +112,8 @@ export function contentsOf(parts: ContentsParts): Contents {
     expire: (key: Parameters<Manifests["expire"]>[0]) => manifests.expire(key),
     memory,
   };
-  const unneeded = new Unneeded({ ...parts, forgetNames: memory.forgetNames });
+  const { forgetNames } = memory;
+  const unneeded = parts.unneeded.map((rows) => new Unneeded({ ...parts, rows, forgetNames }));
   const list = new ContentList(shared);
   const removals = new Removals(shared);
   /** What a manifest lists must be known of all of them before anything is said of it. */
@@ -144,7 +148,7 @@ export function contentsOf(parts: ContentsParts): Contents {
       }
     },
     sweepNames: async () => {
-      if (backfill.isDone) await unneeded.sweep();
+      if (backfill.isDone) for (const each of unneeded) await each.sweep();
     },
     unkeep: (pattern, dryRun) => whenKnown(() => unkeepContents(shared, pattern, dryRun)),
   };

@@ -3,10 +3,9 @@
  * with its tags, links and lists. A tag's manifest goes only when its upstream has just answered a question: while it cannot be asked, what is
  * stored is all that there is. What a keep rule stands for stays. It removes no blob.
  */
-import { messageOf } from "../../errors.ts";
-import type { ContentRemoval } from "../../metadata/content-removal.ts";
-import type { ContentRows } from "../../metadata/content-rows.ts";
+import { isGranaryError, messageOf } from "../../errors.ts";
 import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
+import type { UnneededRows } from "../../metadata/unneeded-rows.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Log } from "../../observe/log.ts";
 import type { Digest } from "../../oci/digest.ts";
@@ -14,8 +13,8 @@ import { Slices } from "../../waiting/slices.ts";
 import type { Keep } from "../rules/keep.ts";
 
 export type UnneededParts = {
-  readonly rows: ContentRows & ContentRemoval;
-  readonly keep: Keep;
+  readonly rows: UnneededRows;
+  readonly keep: Pick<Keep, "isKept">;
   readonly forgetNames: (where: RepositoryKey, tags: readonly TagKey[], digests: readonly Digest[]) => void;
   /** Resolves when the upstream has answered for the tag, whatever it said; rejects when it cannot be asked now. */
   readonly askFor: (where: RepositoryKey, tag: string) => Promise<unknown>;
@@ -52,6 +51,8 @@ export class Unneeded {
           "manifests that nobody used for 90 days, and whose blobs are gone, were forgotten",
         );
     } catch (error) {
+      // That the fleet's database does not answer is told once, elsewhere; and nobody waits for a sweep at the end.
+      if (isGranaryError(error, "fleet-unavailable", "closed")) return;
       log.warn({ reason: messageOf(error) }, "what nobody needs any more could not be looked for");
     }
   }
@@ -66,7 +67,7 @@ export class Unneeded {
       if (parts.some(({ blob }) => blob !== undefined) || (await keep.isKept(digest))) continue;
       for (const where of await rows.repositoriesWith(digest, MOST_ROWS)) {
         const tags = (await rows.tagsIn(where, MOST_TAGS)).filter((row) => row.digest === digest);
-        const [tag] = tags;
+        const tag = rows.areCopies === true ? undefined : tags[0];
         if (tag !== undefined && questions++ >= MOST_QUESTIONS) continue;
         if (tag !== undefined && !(await this.#canBeAsked(where, tag.tag))) continue;
         await this.#leave(where, digest);

@@ -1,5 +1,6 @@
 /** Shows that the nodes of a fleet cost their upstream one transfer, whatever dies, with the real parts over a fleet and a bucket in memory. */
 import { describe, expect, onTestFinished, test } from "vitest";
+import { blobLease } from "../../../src/fleet/fleet.ts";
 import { objectKeyOf } from "../../../src/fleet/object-key.ts";
 import { fleetNodes } from "../../support/fleet-nodes.ts";
 import { SlowLine } from "../../support/slow-line.ts";
@@ -136,6 +137,55 @@ describe("a blob in a fleet", () => {
     expect(await b.read(it)).toBe(40 * MIB);
     expect(fake.bytesSentFor(it.digest) - before).toBeLessThanOrEqual(40 * MIB - 16 * MIB);
   }, 60_000);
+
+  test("that a node and then its successor have left goes on at a third from what the first had uploaded", async () => {
+    const { fake, bucket, shared, blob, node } = await fleetNodes({
+      settings: SLOW,
+      policy: { lingerMs: 0, lanes: 2 },
+    });
+    const [a, b, c] = [await node("a"), await node("b"), await node("c")];
+    const it = blob(17, 40 * MIB);
+    const keys = async () => {
+      const found: string[] = [];
+      for await (const { key } of bucket.list("blobs/")) found.push(key);
+      return found;
+    };
+    const lease = () => shared.rows.leases.values().next().value;
+    await a.read(it, { start: 0, end: 26 * MIB });
+    await expect.poll(() => lease()?.incarnation).toBe("");
+    const first = lease();
+    const key = first?.upload?.objectKey ?? "";
+    // The second one makes an object of that, and goes before it has brought any of it to the bucket again.
+    await b.read(it, { start: 39 * MIB, end: 40 * MIB });
+    await expect.poll(() => lease()?.incarnation).toBe("");
+    expect(lease()?.epoch).toBeGreaterThan(first?.epoch ?? 0);
+    expect(await keys()).toEqual([key, `${key}.parts`]);
+    const salvaged = bucket.bytesOf(key)?.length ?? 0;
+    expect(salvaged).toBeGreaterThanOrEqual(16 * MIB);
+    const before = fake.bytesSentFor(it.digest);
+    expect(await c.read(it)).toBe(40 * MIB);
+    expect(fake.bytesSentFor(it.digest) - before).toBeLessThanOrEqual(40 * MIB - salvaged);
+    // What was salvaged is of no use any more.
+    await expect.poll(() => shared.rows.blobs.has(it.digest)).toBe(true);
+    await expect.poll(keys).toEqual([shared.rows.blobs.get(it.digest)?.objectKey]);
+  }, 60_000);
+
+  test.each(["", "not JSON", "[1, 2]", "[4000]", `["1", null, 1.5]`])(
+    "whose salvage is said to be of the parts %j, which it is not, is fetched",
+    async (text) => {
+      const { fake, bucket, shared, blob, node } = await fleetNodes({ policy: { lingerMs: 0 } });
+      const [a, b] = [await node("a"), await node("b")];
+      const it = blob(18, 9 * MIB);
+      const lease = await a.fleet.acquire(blobLease("fake.test", it.digest));
+      const key = objectKeyOf(it.digest, lease?.epoch ?? 0);
+      await bucket.put(key, new Uint8Array(8 * MIB));
+      await bucket.put(`${key}.parts`, Buffer.from(text));
+      await lease?.park();
+      expect(await b.read(it)).toBe(9 * MIB);
+      expect(fake.bytesSentFor(it.digest)).toBe(9 * MIB);
+      await expect.poll(() => shared.rows.blobs.get(it.digest)?.size).toBe(9 * MIB);
+    },
+  );
 });
 
 describe("while something is away", () => {

@@ -1,6 +1,6 @@
 /** Tests for src/fleet/upkeep/bucket-janitor.ts and leftovers.ts: the bucket keeps its budget, and nothing goes that somebody may be reading. */
 import { expect, test } from "vitest";
-import { objectKeyOf } from "../../../src/fleet/object-key.ts";
+import { objectKeyOf, partsKeyOf } from "../../../src/fleet/object-key.ts";
 import { BucketJanitor } from "../../../src/fleet/upkeep/bucket-janitor.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { collect } from "../../support/collect.ts";
@@ -98,6 +98,7 @@ test("what nobody knows of goes after a day: objects without a row, uploads with
   const world = new UpkeepWorld();
   const kept = await world.stored(1, 100);
   const left = await world.written(2, 100);
+  await world.bucket.put(partsKeyOf(left.objectKey), Buffer.from("[1]"));
   const key = (content: string) => objectKeyOf(digestOf(Buffer.from(content)), 9);
   await world.bucket.begin(key("left behind"));
   const running = await world.bucket.begin(key("still running"));
@@ -108,7 +109,7 @@ test("what nobody knows of goes after a day: objects without a row, uploads with
   expect(await new BucketJanitor(world).round(1_000)).toMatchObject({ leftObjects: 0, leftUploads: 0 });
   const young = await world.written(3, 100);
   await world.clock.advance(2 * MINUTE);
-  expect(await new BucketJanitor(world).round(1_000)).toMatchObject({ leftObjects: 2, leftUploads: 1 });
+  expect(await new BucketJanitor(world).round(1_000)).toMatchObject({ leftObjects: 3, leftUploads: 1 });
   expect(await keysOf(world)).toEqual([kept.objectKey, young.objectKey, "somebody else's"].sort());
   expect(await world.bucket.head(left.objectKey)).toBeUndefined();
   expect((await collect(world.bucket.uploads(""))).map(({ uploadId }) => uploadId)).toEqual([running]);

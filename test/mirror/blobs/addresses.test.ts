@@ -15,6 +15,7 @@ function everywhere(): FleetPart & { readonly asked: Digest[] } {
     origin: (_, own) => own,
     turns: { one: ({ ask }) => ask() },
     serve: () => undefined,
+    unneeded: [],
     addressOf: async (digest) => {
       asked.push(digest);
       return `https://store.lab/${digest}?X-Amz-Signature=secret`;

@@ -1,5 +1,7 @@
 /** Shows which names leave by themselves after a long time without a use, and which never do. */
 import { expect, it } from "vitest";
+import type { UnneededRows } from "../../../src/metadata/unneeded-rows.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
 import { MiB, type MirrorWorld, startWorld, UPSTREAM } from "../../support/mirror-world.ts";
 import { eventually } from "../../support/patience.ts";
 
@@ -52,4 +54,36 @@ it("a tag's only manifest stays while its upstream cannot be asked", async () =>
   await world.mirror.contents.sweepNames();
   expect(await tags(world)).toEqual(["gone"]);
   await eventually(async () => expect((await world.mirror.status()).pins).toBe(0));
+});
+
+it("in a fleet it is its rows that are looked through, and of copies no upstream is asked", async () => {
+  const digest = digestOf(Buffer.from("unneeded"));
+  const tag = { tag: "gone", acceptClass: "", digest, mediaType: "a/b", size: 1, checkedAt: 1, usedAt: 1 };
+  const left: string[] = [];
+  const rowsNamed = (name: string): UnneededRows => ({
+    manifestsUnusedSince: async () => [digest],
+    partsOf: async () => [],
+    repositoriesWith: async () => [WHERE],
+    tagsIn: async () => [tag],
+    leave: async (leaving) => {
+      left.push(name);
+      return { ...leaving, tagKeys: [], manifests: [], unlinked: [] };
+    },
+    haveLeft: async () => undefined,
+    dropOldLists: async () => undefined,
+  });
+  const world = await startWorld({
+    upstream: { policy: { attempts: 1 } },
+    fleet: {
+      follower: { begun: () => undefined, grown: () => undefined, ended: () => undefined },
+      origin: (_, own) => own,
+      turns: { one: ({ ask }) => ask() },
+      serve: () => undefined,
+      unneeded: [rowsNamed("of all"), { ...rowsNamed("copies"), areCopies: true }],
+    },
+  });
+  world.fake.fail(() => true, { kind: "status", status: 503 }, { times: Number.POSITIVE_INFINITY });
+  await world.mirror.contents.list({ sort: "name", limit: 1 });
+  await world.mirror.contents.sweepNames();
+  expect(left).toEqual(["copies"]);
 });

@@ -25,20 +25,54 @@ const UPDATE = `update links as l set size = g.size, confirmed = g.confirmed, co
     media_type = g.media_type, is_imported = g.is_imported
   from ${GIVEN} where l.upstream = $1 and l.repository = $2 and l.digest = g.digest`;
 
+/** The row as it was; where there was none, the one of `$3` to `$8` is written. Neither where another node was faster in that moment. */
+const INSERT_OR_FIND = `with known as (${SELECT} and digest = ($3::text[])[1]),
+  written as (
+    insert into links (upstream, repository, digest, size, confirmed, confirmed_size, media_type, is_imported)
+    select $1, $2, g.* from ${GIVEN} where not exists (select from known) on conflict do nothing returning true as "isWritten")
+  select known.*, written."isWritten" from (select) as one left join known on true left join written on true`;
+
+/** Written only where the row is still as `$9` to `$13` say. */
+const REPLACE = `${UPDATE} and (l.size, l.confirmed, l.confirmed_size, l.media_type, l.is_imported)
+  is not distinct from ($9::bigint, $10::smallint, $11::bigint, $12::text, $13::boolean) returning l.digest`;
+
+type FoundRow = (LinkRow | { readonly [K in keyof LinkRow]: null }) & { readonly isWritten: true | null };
+
 export function fleetLinks(database: FleetDatabase): Pick<Knowledge, "recordLink" | "link"> {
-  const find = async ({ upstream, repository }: RepositoryKey, digest: Digest) => {
-    const [row] = await database.query<LinkRow>(`${SELECT} and digest = $3`, [upstream, repository, digest]);
-    return row && linkOf(row, row.isImported);
-  };
   return {
-    link: find,
+    link: async ({ upstream, repository }, digest) => {
+      const [row] = await database.query<LinkRow>(`${SELECT} and digest = $3`, [
+        upstream,
+        repository,
+        digest,
+      ]);
+      return row && linkOf(row, row.isImported);
+    },
     recordLink: async (where, change) => {
-      // Most of what is learned is known already, and then one question is all.
-      const known = await find(where, change.digest);
-      if (known !== undefined && isSame(known, changedLink(known, change))) return;
+      if (await isSimplyRecorded(database.query, where, change)) return;
       await database.inTransaction((query) => changeLinks(query, where, [change]));
     },
   };
+}
+
+/** Most of what is learned is new, or known already: then one statement is all, and a second one where it changes what is known. */
+async function isSimplyRecorded(
+  query: FleetQuery,
+  where: RepositoryKey,
+  change: LinkChange,
+): Promise<boolean> {
+  const values = valuesOf(where, [changedLink(undefined, change)]);
+  const [row] = await query<FoundRow>(INSERT_OR_FIND, values);
+  if (row?.isWritten === true) return true;
+  if (row === undefined || row.digest === null) return false;
+  const known = linkOf(row, row.isImported);
+  const changed = changedLink(known, change);
+  if (isSame(known, changed)) return true;
+  const replaced = await query<{ digest: string }>(REPLACE, [
+    ...valuesOf(where, [changed]),
+    ...[row.size, row.confirmed, row.confirmedSize, row.mediaType, row.isImported],
+  ]);
+  return replaced.length > 0;
 }
 
 /** Applies `changes` in their order; for use inside a transaction, once, because a second call could lock rows in another order. */
