@@ -160,6 +160,8 @@ export async function openFleet({
         },
       });
       closing.push(regularly(clock, MINUTE_MS, () => upkeep.round()));
+      // It may be another database that answers now, and one that knows nothing of the bucket yet.
+      closing.push(stopOf(fleet.onAnswering((isAnswering) => isAnswering && void upkeep.round())));
       // What could not be written is written with the next round.
       closing.push(regularly(clock, MINUTE_MS, () => uses.flush().catch(() => undefined)));
       closing.push(regularly(clock, SWEEP_MS, () => shareAll(local.metadata, rows, sharing)));
