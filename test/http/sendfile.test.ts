@@ -42,7 +42,7 @@ test("F2, F18: a stored blob leaves by sendfile, whole and in ranges, byte for b
   const right = await stored(world, digest);
   const whole = await ask(port, path);
   expect([whole.status, whole.body.byteLength, digestOf(whole.body)]).toEqual([200, SIZE, digest]);
-  expect(moved()).toBeGreaterThan(SIZE - READ_AT_MOST);
+  expect(moved()).toBeGreaterThanOrEqual(SIZE - READ_AT_MOST);
   expect(moved()).toBeLessThanOrEqual(SIZE - 64 * 1024);
   for (const [start, end] of [
     [0, SIZE],
