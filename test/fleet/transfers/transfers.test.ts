@@ -267,8 +267,8 @@ describe("while something is away", () => {
     const since = performance.now();
     expect(await following).toBe(12 * MIB);
     expect(a.transfers.held).toHaveLength(1);
-    // The last 4 MiB come over a line that is shared with the other node.
-    expect(performance.now() - since).toBeLessThan(9_000 + 1_000);
+    // The last 4 MiB come over a line that is shared with the other node, on a machine that may do much else: without an end it would be for ever.
+    expect(performance.now() - since).toBeLessThan(20_000);
     const alone = await b.metrics.fleetAlone.get();
     expect(alone.values.find(({ labels }) => labels.why === "holder")?.value).toBeGreaterThan(0);
     await a.fills.drain(0);
