@@ -12,8 +12,7 @@ const ask = JSON.parse(process.argv[2] ?? "") as CrowdAsk;
 const agent = new Agent({ keepAlive: true });
 const begun = performance.now();
 const reports = await Promise.all(Array.from({ length: ask.readers }, (_, index) => read(index)));
-process.stdout.write(JSON.stringify(reports));
-process.exit(0);
+process.stdout.write(`${JSON.stringify(reports)}\n`);
 
 async function read(index: number): Promise<ReaderReport> {
   const hash = ask.isChecked ? createHash("sha256") : undefined;
