@@ -34,8 +34,8 @@ const KINDS: readonly ImageClientKind[] = [dockerd, ctr, podman, skopeo];
 /** With the four engines and one Ollama: forty. */
 const READERS = 35;
 const MODEL = { seed: 7, size: 192 * MIB };
-/** What a node that dies may have had under way of one blob: lanes (an Ollama registry's are the most) and uploaders, a part each. */
-const LOST_AT_KILL = (16 + 4) * 8 * MIB;
+/** What a node that dies may have had under way of one blob: lanes and uploaders, a part each. */
+const LOST_AT_KILL = (6 + 4) * 8 * MIB;
 /** No balancer can mend what breaks in the middle, and these do not ask for the rest (docs/fleet.md#the-load-balancer). */
 const NEED_ANOTHER_TRY: readonly string[] = [podman.name, skopeo.name];
 /**

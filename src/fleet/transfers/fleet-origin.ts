@@ -9,7 +9,7 @@ import type { Allowance, Crowd, OpenedRange, Origin, WantedFor } from "../../ori
 import { throwIfAborted } from "../../waiting/abort.ts";
 import { within } from "../../waiting/deadline.ts";
 import { sleep } from "../../waiting/sleep.ts";
-import type { Holder, Lease } from "../fleet.ts";
+import type { Lease } from "../fleet.ts";
 import { drop, watched } from "../peers/peers.ts";
 import type { HandOver } from "./hand-over.ts";
 import { noted } from "./noted-body.ts";
@@ -19,10 +19,6 @@ import type { TransferParts } from "./transfer-parts.ts";
 
 /** The pause before a place that failed is looked for again. */
 const AGAIN_MS = 200;
-/** A holder lives, and brings nothing, while the database cannot say so: then it is given up after this. */
-const SILENT_MS = 15_000;
-/** A holder that lives and brings nothing for so long is asked whether it can be reached at all. */
-const ASK_MS = 2_000;
 /** What a predecessor left is looked for so long; then the line is used. */
 const SOURCES_MS = 5_000;
 /**
@@ -95,6 +91,8 @@ export class FleetOrigin implements Origin {
     signal: AbortSignal,
     wantedFor: WantedFor,
   ): Promise<OpenedRange | undefined> {
+    const { clock } = this.#parts;
+    const askedAt = clock.elapsed();
     try {
       const opened = await (place.is === "bucket"
         ? this.#openBucket(place, range, signal)
@@ -105,7 +103,7 @@ export class FleetOrigin implements Origin {
     } catch (error) {
       if (!isGranaryError(error, "fleet-unavailable")) throw error;
       this.#tell(place, error);
-      this.#transfer.doubt(place);
+      this.#transfer.doubt(place, clock.elapsed() - askedAt);
       return undefined;
     }
   }
@@ -154,27 +152,11 @@ export class FleetOrigin implements Origin {
     const question = { kind: "filling", ...this.#transfer.key, epoch: holder.epoch } as const;
     const opened = await peers.open(holder, question, range, purpose, signal);
     if (opened === undefined) return undefined;
-    let givenUpAfterMs = 0;
-    const watching = watched(opened.body, clock, async (silentMs) => {
-      const isWorthIt = await this.#isWorthWaiting(holder, silentMs);
-      if (!isWorthIt) givenUpAfterMs = silentMs;
-      return isWorthIt;
-    });
-    const body = noted(watching, this.#parts, "peer", () => this.#transfer.doubt(place, givenUpAfterMs));
+    const transfer = this.#transfer;
+    const watching = watched(opened.body, clock, () => transfer.isWorthWaiting(place));
+    const broke = () => transfer.doubt(place);
+    const body = noted(watching, this.#parts, "peer", broke, () => transfer.reach.heard());
     return { ...opened, rangeBlind: false, body, dismiss: () => drop(opened.body) };
-  }
-
-  /** A holder that lives may bring nothing for a while: its line is slow, or away. It may be out of our reach as well. */
-  async #isWorthWaiting({ epoch, ...member }: Holder, silentMs: number): Promise<boolean> {
-    const { fleet, peers } = this.#parts;
-    const { leaseKey, key } = this.#transfer;
-    try {
-      if ((await fleet.holder(leaseKey))?.epoch !== epoch) return false;
-      return silentMs < ASK_MS || (await peers.answers(member, key));
-    } catch (error) {
-      if (!isGranaryError(error, "fleet-unavailable")) throw error;
-      return silentMs < SILENT_MS;
-    }
   }
 
   // --- for all -----------------------------------------------------------------------------------------------------

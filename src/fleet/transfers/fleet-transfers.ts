@@ -16,8 +16,12 @@ import { storedReader } from "./stored-reader.ts";
 import { Transfer } from "./transfer.ts";
 import type { TransferParts } from "./transfer-parts.ts";
 
-/** What a peer reads. `size` is undefined where nobody knows it. The reader must be closed. */
-export type PeerReader = { readonly size: number | undefined; readonly reader: BlobReader };
+/** What a peer reads. `size` is undefined where nobody knows it. The reader must be closed, and `over` be called then. */
+export type PeerReader = {
+  readonly size: number | undefined;
+  readonly reader: BlobReader;
+  readonly over?: () => void;
+};
 
 /** Of a peer that asks. */
 export type PeerAsk = {
@@ -102,12 +106,11 @@ export class FleetTransfers implements FillFollower {
   ): Promise<PeerReader | undefined> {
     const transfer = this.#transfers.get(nameOf(key));
     if (transfer?.lease?.epoch !== epoch) return undefined;
-    transfer.followed();
     const fill = this.#fills?.find(key);
     if (fill === undefined) return await this.#stored(key.digest, range);
     fill.want();
     const reader = fill.reader(range, undefined, { purpose, serves: { repository: "", client: node } });
-    return { size: fill.size, reader };
+    return { size: fill.size, reader, over: transfer.handOver.followed() };
   }
 
   /** Bytes that are here for whatever reason, as far as they are here without a gap; undefined where the first of them is not. */

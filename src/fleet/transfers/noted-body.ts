@@ -5,16 +5,18 @@ import type { TransferParts } from "./transfer-parts.ts";
 /** Where bytes came from that did not cross the line. */
 export type Inside = "bucket" | "peer" | "salvage";
 
-/** `body`; where it breaks, `broke` is called, and it throws `upstream-unavailable`, so that whoever reads asks again. */
+/** `body`; `came` is called with each piece. Where it breaks, `broke` is called, and it throws `upstream-unavailable`, so that whoever reads asks again. */
 export async function* noted(
   body: AsyncIterable<Uint8Array>,
   { metrics }: Pick<TransferParts, "metrics">,
   from: Inside,
   broke: () => void,
+  came: () => void = () => undefined,
 ): AsyncGenerator<Uint8Array> {
   try {
     for await (const chunk of body) {
       metrics.fleetBytes.inc({ from }, chunk.length);
+      came();
       yield chunk;
     }
   } catch (error) {

@@ -1,14 +1,16 @@
 /**
  * Owns one blob of one upstream as this node gets it in a fleet: where its bytes are now (place.ts), the lease while this node brings it, and what
  * goes to the bucket behind it. What was found holds until an error. It moves no bytes to clients, and never asks upstream itself.
+ * It is long because a transfer is one state, and every way in which it changes is read together.
  */
 import { isGranaryError, messageOf } from "../../errors.ts";
 import type { FollowedFill } from "../../fill/fill-ask.ts";
 import type { PartialKey } from "../../store/partial.ts";
 import { untilAborted } from "../../waiting/abort.ts";
 import { sleep } from "../../waiting/sleep.ts";
-import { blobLease, type Holder, type Lease, type Standing, type StoredObject } from "../fleet.ts";
+import { blobLease, type Lease, type Standing, type StoredObject } from "../fleet.ts";
 import { HandOver } from "./hand-over.ts";
+import { HolderReach } from "./holder-reach.ts";
 import type { Place } from "./place.ts";
 import { shareBlob } from "./share-blob.ts";
 import { Sources } from "./sources.ts";
@@ -19,8 +21,6 @@ import { UploadBehind } from "./upload-behind.ts";
 const AGAIN_MS = 200;
 /** How long a node goes on alone before it looks whether the fleet is back. */
 const ALONE_MS = 5_000;
-/** As long as a heartbeat lives: a holder that is out of reach for longer, and lives, is out of reach for us only. */
-const OUT_OF_REACH_MS = 5_000;
 /** How often this node looks whether another one should bring the blob, and how long it then leaves it to the others before it takes it again. */
 const HAND_OVER_LOOK_MS = 1_000;
 const HANDED_OVER_MS = 5_000;
@@ -37,14 +37,12 @@ export class Transfer {
   #looking: Promise<Place> | undefined;
   #upload: UploadBehind | undefined;
   #isOver = false;
-  /** What comes from upstream while this node brings the blob. */
+  /** What comes from upstream while this node brings the blob, and who else waits for it. */
   readonly handOver: HandOver;
-  /** Another node has read from here since this one brings the blob. */
-  #isFollowed = false;
   /** Until then it is left to the others, of the clock's `elapsed`. */
   #handedOverUntil = 0;
-  /** Since when this holder is out of reach, of the clock's `elapsed`. */
-  #unreachable: { readonly epoch: number; readonly since: number } | undefined;
+  /** Of another node that brings it. */
+  readonly reach: HolderReach;
   #bucketFailures = 0;
   #bucketRestsUntil = 0;
   /** An object of another size than the blob is said to have. */
@@ -59,6 +57,7 @@ export class Transfer {
     this.leaseKey = blobLease(key.upstream, key.digest);
     this.#parts = parts;
     this.handOver = new HandOver(parts.clock);
+    this.reach = new HolderReach(key, this.leaseKey, parts);
   }
 
   /** The lease, while this node brings the blob. */
@@ -91,11 +90,6 @@ export class Transfer {
     if (before !== undefined) void before.discard();
     const { lease } = this;
     if (lease !== undefined) this.#uploadBehind(lease);
-  }
-
-  /** Another node reads from here what this one brings. */
-  followed(): void {
-    this.#isFollowed = true;
   }
 
   grown(): void {
@@ -143,10 +137,17 @@ export class Transfer {
   /** What was found there did not serve, and had been silent for `silentMs` already: it is looked for again. */
   doubt(place: Place, silentMs = 0): void {
     if (this.#place === place) this.#place = undefined;
-    if (place.is === "peer") this.#outOfReach(place.holder, silentMs);
+    if (place.is === "peer") this.reach.failed(place.holder, silentMs);
     if (place.is !== "bucket") return;
     this.#bucketFailures += 1;
     if (this.#bucketFailures >= BUCKET_TRIES) this.#bucketRestsUntil = this.#now + BUCKET_REST_MS;
+  }
+
+  /** Whether to wait for the node that brings it, and says nothing: if not, it is doubted. Throws as HolderReach. */
+  async isWorthWaiting(place: Extract<Place, { is: "peer" }>): Promise<boolean> {
+    const isWorthIt = await this.reach.isWorthWaiting(place.holder);
+    if (!isWorthIt) this.doubt(place);
+    return isWorthIt;
   }
 
   /** Bytes that the blob is said to have; undefined where nobody says it, or no fill keeps it. */
@@ -175,7 +176,7 @@ export class Transfer {
   /** Bytes came from there. */
   served(place: Place): void {
     if (place.is === "bucket") this.#bucketFailures = 0;
-    if (place.is === "peer") this.#unreachable = undefined;
+    if (place.is === "peer") this.reach.answered();
     if (place.is === "bucket" || place.is === "peer") this.#hasOthersBytes = true;
   }
 
@@ -235,7 +236,7 @@ export class Transfer {
     if (standing.is === "stored" && !this.#isDoubted && this.#now >= this.#bucketRestsUntil)
       return { is: "bucket", object: standing.object };
     if (standing.is !== "held" || standing.holder.isMe) return undefined;
-    const isGivenUp = this.#isUnreachable(standing.holder) || this.#isDoubted;
+    const isGivenUp = this.reach.isUnreachable(standing.holder) || this.#isDoubted;
     return isGivenUp ? this.#alone("holder") : { is: "peer", holder: standing.holder };
   }
 
@@ -265,10 +266,9 @@ export class Transfer {
 
   /** Until the lease ends. Never rejects. */
   async #watch(lease: Lease): Promise<void> {
-    this.#isFollowed = false;
     this.handOver.begun();
     while (lease.isMine) {
-      if (this.#isFollowed && this.handOver.isDue()) return await this.#leave(lease);
+      if (this.handOver.isDue()) return await this.#leave(lease);
       await sleep(HAND_OVER_LOOK_MS, this.#parts.clock, lease.lost);
     }
   }
@@ -280,16 +280,6 @@ export class Transfer {
     const text = `nothing comes from ${upstream} to this node: another node of the fleet may bring what both want`;
     this.#parts.episodes.trouble(`upstream ${upstream} from here`, { digest }, text);
     await lease.park();
-  }
-
-  // --- what is out of reach ----------------------------------------------------------------------------------------
-
-  #outOfReach({ epoch }: Holder, silentMs: number): void {
-    if (this.#unreachable?.epoch !== epoch) this.#unreachable = { epoch, since: this.#now - silentMs };
-  }
-
-  #isUnreachable({ epoch }: Holder): boolean {
-    return this.#unreachable?.epoch === epoch && this.#now - this.#unreachable.since > OUT_OF_REACH_MS;
   }
 
   // --- into the bucket ---------------------------------------------------------------------------------------------

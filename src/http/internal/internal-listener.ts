@@ -148,7 +148,7 @@ class Desk {
     if (question.kind === "map") return await this.#map(question, response);
     const opened = await this.#open(question, request);
     if (opened === undefined) return refuse(response, question.kind === "filling" ? 409 : 404);
-    await this.#send(opened, request, response);
+    await this.#send(opened, request, response).finally(opened.over);
   }
 
   #isKnown({ headers, url = "" }: IncomingMessage): boolean {

@@ -9,6 +9,7 @@ beforeEach(() => {
   clock = new FakeClock();
   handOver = new HandOver(clock);
   handOver.begun();
+  handOver.followed();
 });
 
 /** Whether it is due once `ms` have passed. */
@@ -36,6 +37,31 @@ describe("a blob is left to the others", () => {
   test("not while nobody waits for bytes: that none come shows nothing", async () => {
     handOver.waits()();
     expect(await isDueAfter(60_000)).toBe(false);
+    handOver.waits();
+    expect(await isDueAfter(10_000)).toBe(false);
+    expect(await isDueAfter(1)).toBe(true);
+  });
+
+  test("not where nobody else reads it: nobody would bring it sooner", async () => {
+    const alone = new HandOver(clock);
+    alone.begun();
+    const over = alone.followed();
+    alone.waits();
+    alone.failed();
+    over();
+    over();
+    await clock.advance(60_000);
+    expect(alone.isDue()).toBe(false);
+    alone.followed();
+    expect(alone.isDue()).toBe(true);
+  });
+
+  test("not for the time in which a reader took nothing: that a read ends after it is no waiting", async () => {
+    const over = handOver.waits();
+    handOver.came();
+    over();
+    await clock.advance(60_000);
+    over();
     handOver.waits();
     expect(await isDueAfter(10_000)).toBe(false);
     expect(await isDueAfter(1)).toBe(true);
