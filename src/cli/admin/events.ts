@@ -7,15 +7,9 @@ import { lineCount } from "../line-count.ts";
 import { formatMoment } from "../moment.ts";
 import { printJson, printLine } from "../output.ts";
 import type { AdminClient, AnswerOf } from "./admin-client.ts";
-import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
+import type { AdminFlags } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
-import {
-  tellMissing,
-  type WhoseFlags,
-  whoseQuery,
-  withFleetHelp,
-  withFleetOptions,
-} from "./fleet-options.ts";
+import { asRecordsVerb, tellMissing, type WhoseFlags, whoseQuery } from "./fleet-options.ts";
 
 const eventsSchema = async () => (await import("../../http/admin/routes/past-event-routes.ts")).eventsSchema;
 
@@ -45,14 +39,13 @@ export function eventsCommand(): Command {
     .option("--limit <number>", "so many of those that are over, at most 1000", lineCount, 30)
     .option("--after <id>", "what was before this one: the next of --json")
     .action(run);
-  withFleetOptions(command, "events");
   const examples = [
     "granary events",
     "granary events --follow",
     "granary events --fleet --follow",
     "granary events --kind tag-moved --json",
   ];
-  return withFleetHelp(asAdminVerb(command, ["alone"], ...examples));
+  return asRecordsVerb(command, "events", ...examples);
 }
 
 /** Oldest first, so that what is newest stands where one looks. */

@@ -1,6 +1,7 @@
 /** Owns how records of a whole fleet are asked for on the command line, and that nodes which did not answer are named. */
 import type { Command } from "commander";
 import { tell } from "../output.ts";
+import { asAdminVerb } from "./admin-options.ts";
 
 export type WhoseFlags = { readonly fleet?: boolean; readonly node?: string };
 
@@ -14,16 +15,12 @@ const HELP = `
 In a fleet each node has its own records. With --fleet or --node the node that is asked asks the others, for a second at most, and
 names on standard error those that did not answer: of them nothing is shown.`;
 
-/** `what`: "events". */
-export function withFleetOptions(command: Command, what: string): Command {
-  return command
+/** A verb that shows `what` ("events") of one Granary, of one node or of a whole fleet, with its examples. */
+export function asRecordsVerb(command: Command, what: string, ...examples: readonly string[]): Command {
+  command
     .option("--fleet", `the ${what} of all nodes of the fleet that it is one of`)
     .option("--node <name>", `the ${what} of this node of the fleet (granary fleet lists them)`);
-}
-
-/** To be called last: it stands below everything else. */
-export function withFleetHelp(command: Command): Command {
-  return command.addHelpText("after", HELP);
+  return asAdminVerb(command, ["alone"], ...examples).addHelpText("after", HELP);
 }
 
 /** The same parameters have the same names there. */

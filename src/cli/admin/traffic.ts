@@ -6,15 +6,9 @@ import type { TrafficAnswer } from "../../http/admin/routes/traffic-routes.ts";
 import { lineCount } from "../line-count.ts";
 import { printJson, printLine } from "../output.ts";
 import { type Column, formatTable } from "../table.ts";
-import { type AdminFlags, asAdminVerb } from "./admin-options.ts";
+import type { AdminFlags } from "./admin-options.ts";
 import { askServer } from "./ask-server.ts";
-import {
-  tellMissing,
-  type WhoseFlags,
-  whoseQuery,
-  withFleetHelp,
-  withFleetOptions,
-} from "./fleet-options.ts";
+import { asRecordsVerb, tellMissing, type WhoseFlags, whoseQuery } from "./fleet-options.ts";
 
 const trafficSchema = async () => (await import("../../http/admin/routes/traffic-routes.ts")).trafficSchema;
 
@@ -37,7 +31,6 @@ export function trafficCommand(): Command {
     .option("--upstream <name>", "only what came from this upstream")
     .option("--limit <number>", "so many lines, at most 1000", lineCount, 30)
     .action(run);
-  withFleetOptions(command, "traffic");
   const examples = [
     "granary traffic",
     "granary traffic --by repository --days 30",
@@ -45,7 +38,7 @@ export function trafficCommand(): Command {
     "granary traffic --by node --days 7",
     "granary traffic --by client --json",
   ];
-  return withFleetHelp(asAdminVerb(command, ["alone"], ...examples));
+  return asRecordsVerb(command, "traffic", ...examples);
 }
 
 async function run(flags: TrafficFlags, command: Command): Promise<void> {
