@@ -25,6 +25,7 @@ import type { Contents } from "./mirror/contents/contents.ts";
 import type { Imports } from "./mirror/imports/imports.ts";
 import type { Mirror } from "./mirror/mirror.ts";
 import type { PassagePart } from "./mirror/mirror-parts.ts";
+import type { Relaying } from "./mirror/relaying.ts";
 import { LineLimits } from "./mirror/rules/line-limits.ts";
 import type { Offline } from "./mirror/rules/offline.ts";
 import type { PassageDesk } from "./mirror/rules/passage-desk.ts";
@@ -72,6 +73,7 @@ export type OpenedCache = OpenedMirror & {
   readonly contents: Contents;
   readonly records: Records;
   readonly offline: Offline;
+  readonly relaying: Relaying;
   readonly bandwidth: LineLimits;
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;

@@ -30,6 +30,7 @@ import { fleetSettings } from "./sections/fleet.ts";
 import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
 import { prefetchSetting } from "./sections/prefetch.ts";
+import { proxySettings } from "./sections/proxy.ts";
 import { trafficSettings } from "./sections/traffic.ts";
 import { verifySetting } from "./sections/verify.ts";
 import { warmSettings } from "./sections/warm.ts";
@@ -142,6 +143,7 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
       prefetch: prefetchSetting(written.prefetch),
       verify: verifySetting(written.verify, systemClock.now()),
       fleet: await fleetSettings(written.fleet, files, takenPorts(listeners, admin)),
+      proxy: proxySettings(written.proxy, takenPorts(listeners, admin)),
     }),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,

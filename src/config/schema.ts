@@ -9,6 +9,7 @@ import { fleetSection } from "./sections/fleet.ts";
 import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
 import { prefetchSection } from "./sections/prefetch.ts";
+import { proxySection } from "./sections/proxy.ts";
 import { trafficSection } from "./sections/traffic.ts";
 import { verifySection } from "./sections/verify.ts";
 import { warmSection } from "./sections/warm.ts";
@@ -137,6 +138,7 @@ export const fileSchema = z.strictObject({
   prefetch: prefetchSection.optional(),
   verify: verifySection.optional(),
   fleet: fleetSection.optional(),
+  proxy: proxySection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections

@@ -34,6 +34,16 @@ export type ListenerSettings = {
   readonly files?: ListenerFiles;
 };
 
+/** The listener of the intercepting proxy. */
+export type ProxySettings = {
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  /** The address to listen on; undefined means all of them. */
+  readonly host: string | undefined;
+  /** Hosts besides upstreams to which it tunnels. */
+  readonly tunnel: "none" | "any" | readonly string[];
+};
+
 export type StorageSettings = {
   readonly directory: string;
   /** Budget of blobs and partials together, bytes. */
@@ -129,6 +139,8 @@ export type Settings = {
   readonly verify?: string;
   /** Set on a node of a fleet. */
   readonly fleet?: FleetSettings;
+  /** There is no proxy listener when left out. */
+  readonly proxy?: ProxySettings;
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

@@ -38,7 +38,7 @@ import {
 
 export type FaceParts = RegistryParts & { readonly requests: RequestLog };
 
-type Request = {
+export type Request = {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly account: Account;
@@ -51,13 +51,22 @@ export function createRequestListener(
   const statusPages = createStatusPages(parts);
   const { requests } = parts;
   return (incoming, outgoing) => {
-    const account = requests.open(incoming.socket.remoteAddress);
-    outgoing.on("close", () => {
-      const status = outgoing.headersSent ? outgoing.statusCode : 0;
-      requests.close(account, { status, isWhole: outgoing.writableFinished }, () => shownRequest(incoming));
-    });
-    void answer(parts, statusPages, { incoming, outgoing, account });
+    void answer(parts, statusPages, openRequest(requests, incoming, outgoing));
   };
+}
+
+/** Its Account is closed with its answer. */
+export function openRequest(
+  requests: RequestLog,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Request {
+  const account = requests.open(incoming.socket.remoteAddress);
+  outgoing.on("close", () => {
+    const status = outgoing.headersSent ? outgoing.statusCode : 0;
+    requests.close(account, { status, isWhole: outgoing.writableFinished }, () => shownRequest(incoming));
+  });
+  return { incoming, outgoing, account };
 }
 
 async function answer(parts: FaceParts, statusPages: StatusPages, request: Request): Promise<void> {
@@ -82,7 +91,7 @@ async function answer(parts: FaceParts, statusPages: StatusPages, request: Reque
   }
 }
 
-function refuseMalformed(request: Request, [status, code, message]: Fault): void {
+export function refuseMalformed(request: Request, [status, code, message]: Fault): void {
   // A body that it may have is not taken off the connection.
   request.outgoing.shouldKeepAlive = false;
   refuse(request, status, [code, message]);
@@ -93,7 +102,12 @@ function refuseMethod(request: Request): void {
   refuse(request, 405, ["UNSUPPORTED", message], ["Allow", "GET, HEAD"]);
 }
 
-function answerFailure({ log, metrics, upstreams }: FaceParts, request: Request, error: unknown): void {
+/** Ends the response, whatever was sent of it. */
+export function answerFailure(
+  { log, metrics, upstreams }: FaceParts,
+  request: Request,
+  error: unknown,
+): void {
   const { incoming, outgoing, account } = request;
   // The client left. request-log.ts sees that by itself.
   if (isGranaryError(error, "aborted") && outgoing.destroyed) return;

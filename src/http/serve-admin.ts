@@ -63,7 +63,7 @@ export async function serveAdmin(
   const answer = adminListener(guardedApp(app, guard));
   const listener = await openListener(
     { port: place.port, host: address, tls: undefined, drainMs: DRAIN_MS, requestMs: 0 },
-    answer,
+    { answer },
     commonsOf(observers),
   ).catch((error: unknown) => goOnWithout(place, observers, error));
   if (listener === undefined) return undefined;

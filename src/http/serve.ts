@@ -16,6 +16,8 @@ import type { Interfaces } from "./connections/exposure.ts";
 import { SentAhead } from "./connections/sent-ahead.ts";
 import { type ListenerEntry, type ListenerTerms, ServedListener } from "./connections/served-listener.ts";
 import { type ChangedListeners, ServedListeners } from "./connections/served-listeners.ts";
+import { type ProxyChange, type ProxyMeans, ProxyOfSettings } from "./proxy/proxy-of-settings.ts";
+import type { ProxyEntry, ProxyTerms, ServedProxy } from "./proxy/served-proxy.ts";
 import { RequestLog } from "./request-log.ts";
 
 /** What the face needs of the settings. */
@@ -28,11 +30,15 @@ export type ServeSettings = {
   readonly clients?: ConnectionLimits & { readonly stallMs: number; readonly sendfile?: boolean };
   /** The addresses of this machine; those of the system when left out. */
   readonly interfaces?: Interfaces;
+  /** There is no proxy listener when left out. */
+  readonly proxy?: ProxyEntry;
 };
 
 export type Serving = {
   /** In the order of the settings. */
   readonly listeners: readonly Pick<ServedListener, "port" | "upstream" | "url" | "urls" | "entry">[];
+  /** Where the proxy listens, if there is one. */
+  readonly proxy: Pick<ServedProxy, "port" | "address"> | undefined;
   /** Says in the log where it listens, for the first time: called when everything that is started with it answers too. */
   announce(): void;
   /** How it takes other settings. Its preparing can close a listener for a moment, so it comes after all other parts. */
@@ -43,13 +49,14 @@ export type Serving = {
 
 /**
  * Listens, and does not say so before `announce`. Throws `config-invalid` when a port cannot be had; nothing listens then. Without `records`
- * nothing of the requests is kept.
+ * nothing of the requests is kept, and without `means` there is no proxy.
  */
 export async function serve(
   settings: ServeSettings,
   mirror: Mirror,
   observers: Observers,
   records: Records = openRecords(observers),
+  means?: ProxyMeans,
 ): Promise<Serving> {
   const { interfaces } = settings;
   const commons = commonsOf(settings.clients ?? NO_LIMITS, observers);
@@ -67,8 +74,16 @@ export async function serve(
     (entry) => ServedListener.open(entry, terms, { shared, commons, interfaces }),
     (sentence) => observers.log.error(sentence),
   );
+  const proxy = new ProxyOfSettings(means, { shared, commons });
   const started = await listeners.prepare(settings.listeners);
+  const proxied = await proxy
+    .prepare(settings.proxy, proxyTermsOf(settings))
+    .catch(async (error: unknown) => {
+      await listeners.undo(started);
+      throw error;
+    });
   listeners.use(started);
+  proxied.apply();
   sending.choose(sendingOf(settings));
 
   /** The listeners that stay may fail to take a new certificate; each of the others takes what is new all the same. */
@@ -89,16 +104,41 @@ export async function serve(
     get listeners() {
       return listeners.current;
     },
-    announce: () => announce(started, observers),
+    get proxy() {
+      return proxy.current;
+    },
+    announce: () => {
+      announce(started, observers);
+      tellProxy(proxied, observers);
+    },
     reloadPart: {
-      takes: ["listeners", "clients", "drain", "upstreams"],
+      takes: ["listeners", "clients", "drain", "upstreams", "proxy"],
       prepare: async (next, isTrial) => {
-        if (isTrial) return { notes: await listeners.try(next.listeners), apply: () => undefined };
-        const change = await listeners.prepare(next.listeners);
-        return { apply: () => apply(change, next), abandon: () => listeners.undo(change) };
+        if (isTrial) {
+          const notes = [...(await listeners.try(next.listeners)), ...(await proxy.try(next.proxy))];
+          return { notes, apply: () => undefined };
+        }
+        const proxying = await proxy.prepare(next.proxy, proxyTermsOf(next));
+        const change = await listeners.prepare(next.listeners).catch(async (error: unknown) => {
+          await proxying.abandon();
+          throw error;
+        });
+        return {
+          apply: () => {
+            proxying.apply();
+            tellProxy(proxying, observers);
+            apply(change, next);
+          },
+          abandon: async () => {
+            await proxying.abandon();
+            await listeners.undo(change);
+          },
+        };
       },
     },
-    close: () => listeners.close(),
+    close: async () => {
+      await Promise.all([listeners.close(), proxy.close()]);
+    },
   };
 }
 
@@ -114,6 +154,16 @@ function termsOf({ upstreams, drainMs, clients }: ServeSettings): ListenerTerms 
     drainMs,
     ...(clients !== undefined && { stallMs: clients.stallMs }),
   };
+}
+
+function proxyTermsOf(settings: ServeSettings): ProxyTerms {
+  return { ...termsOf(settings), named: settings.upstreams };
+}
+
+function tellProxy({ opened }: ProxyChange, { log }: Observers): void {
+  if (opened === undefined) return;
+  const { port, address, entry } = opened;
+  log.info({ port, address, tunnel: entry.tunnel }, `the proxy listens on port ${port}`);
 }
 
 function sendingOf({ clients, listeners }: ServeSettings) {

@@ -25,6 +25,7 @@ import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Carrying } from "./carrying.ts";
 import type { Contents } from "./contents/contents.ts";
 import type { Mirror } from "./mirror.ts";
+import type { Relaying } from "./relaying.ts";
 import type { Cooldowns } from "./rules/cooldown.ts";
 import type { PassageRule } from "./rules/local-rules.ts";
 import type { Offline } from "./rules/offline.ts";
@@ -89,6 +90,7 @@ export type PassagePart = {
 export type StartedMirror = Mirror &
   Carrying & {
     readonly offline: Offline;
+    readonly relaying: Relaying;
     /** All upstreams from now on; a client that is not among them any more is closed when no pull needs it. */
     renewUpstreams(clients: readonly UpstreamClient[]): void;
     renewBudget(budget: Budget): void;

@@ -33,6 +33,7 @@ import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
 import type { ManifestAsker, MirrorStatus } from "./mirror.ts";
 import type { MirrorParts, PassagePart, StartedMirror } from "./mirror-parts.ts";
+import { relaying } from "./relaying.ts";
 import { Cooldown } from "./rules/cooldown.ts";
 import { HeldContent } from "./rules/held-content.ts";
 import { Keep } from "./rules/keep.ts";
@@ -175,6 +176,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     ...{ upstreams, access, passage, cooldown, links, manifests, blobs, tagLists, referrers },
     importedReferrers,
   });
+  const relayed = relaying({ upstreams, passage, cooldown });
   const contents = contentsOf({
     ...{
       rows: parts.contents,
@@ -283,6 +285,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       expire: (where) => manifests.expire(where),
     }),
     offline,
+    relaying: relayed,
     troubles,
     keeps: isKept,
     rereadRules: async () => {

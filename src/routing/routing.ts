@@ -20,6 +20,8 @@ export type RoutedUpstream = Pick<Upstream, "name" | "aliases" | "names">;
 export type RouteInput = {
   /** Name of the upstream that the listener implies. */
   readonly listenerUpstream: string;
+  /** The client addressed that upstream itself, by its own name: nothing in path, query or headers means another. */
+  readonly isAddressed?: boolean | undefined;
   readonly hostHeader: string | undefined;
   /** `host[:port]` of an absolute-form request line: this process is used as an HTTP proxy. */
   readonly absoluteHost: string | undefined;
@@ -65,8 +67,15 @@ const REMEMBERED = 2_000;
 /** Longer paths are not kept, so that nobody can fill the memory with them. */
 const REMEMBERED_LENGTH = 512;
 
-function keyOf({ listenerUpstream, hostHeader, absoluteHost, rawPath, rawQuery }: RouteInput): string {
-  return `${listenerUpstream} ${hostHeader} ${absoluteHost} ${rawPath}?${rawQuery}`;
+function keyOf({
+  listenerUpstream,
+  isAddressed,
+  hostHeader,
+  absoluteHost,
+  rawPath,
+  rawQuery,
+}: RouteInput): string {
+  return `${listenerUpstream} ${isAddressed} ${hostHeader} ${absoluteHost} ${rawPath}?${rawQuery}`;
 }
 
 const NO_QUERY = new URLSearchParams();
@@ -76,6 +85,8 @@ type ByHost = ReadonlyMap<string, RoutedUpstream>;
 function route(byHost: ByHost, input: RouteInput): Route {
   const [before, ...path] = splitPath(input.rawPath);
   const query = input.rawQuery === "" ? NO_QUERY : new URLSearchParams(input.rawQuery);
+  if (input.isAddressed === true)
+    return addressedRoute(known(byHost, input.listenerUpstream), path, query, input);
   const ns = query.get("ns") || undefined;
   const inPath = upstreamInPath(byHost, before, path);
   const upstream = inPath ?? upstreamBesidePath(byHost, ns, input);
@@ -88,6 +99,17 @@ function route(byHost: ByHost, input: RouteInput): Route {
     ns,
     overruledNs: overruled ? ns : undefined,
   };
+}
+
+function addressedRoute(
+  upstream: RoutedUpstream,
+  path: readonly string[],
+  query: URLSearchParams,
+  { rawPath, rawQuery }: RouteInput,
+): Route {
+  if (!/^\/v2(?:\/|$)/.test(rawPath)) throw noEndpoint(rawPath);
+  const target = path.length === 0 ? undefined : parseTarget(upstream, path, query, rawQuery);
+  return { upstream: upstream.name, target, ns: undefined, overruledNs: undefined };
 }
 
 /** The segment before `/v2` ("" when there is none) and those after it. */

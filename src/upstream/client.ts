@@ -21,6 +21,7 @@ import { type PullBudget, parsePullBudget } from "./network/headers.ts";
 import { Latency } from "./network/latency.ts";
 import { OfflineSwitch } from "./network/offline-switch.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
+import { connectAddressed, relay } from "./network/relay.ts";
 import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
@@ -32,6 +33,7 @@ import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
 import { endpointOf } from "./registry-url.ts";
+
 import type { EndpointStatus, UpstreamClient } from "./upstream-client.ts";
 
 export type UpstreamClientOptions = {
@@ -145,6 +147,8 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       caller.withRetries({ kind: "referrers", repository }, (at) =>
         listReferrers(uplink, repository, digest, room, at),
       ),
+    relay: (ask) => relay(uplink, ask),
+    connect: (host, signal) => connectAddressed(uplink, host, signal),
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };
     },

@@ -46,6 +46,12 @@ export function baseUrl(endpoint: string): URL {
   return url;
 }
 
+/** Where a client's `path`, with its query, lies at `endpoint`. As the client wrote it: an URL object would resolve dots and escapes. */
+export function relayPath(endpoint: string, path: string): string {
+  const { base, prefix } = splitPath(new URL(endpoint));
+  return `${base}${path.replace(/^\/v2\/(?=[^?])/, `/v2/${prefix}`)}`;
+}
+
 export function manifestUrl(endpoint: string, repository: string, reference: string): URL {
   return urlOf(endpoint, `${repository}/manifests/${reference}`);
 }

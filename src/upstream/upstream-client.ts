@@ -1,7 +1,8 @@
 /**
  * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
- * client's credentials ever come in here.
+ * client's credentials ever come in here, but for `relay`, which hands on a client's own request and keeps nothing of it.
  */
+import type { Duplex } from "node:stream";
 import type { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
 import type { ToldError } from "../oci/error-body.ts";
@@ -10,6 +11,8 @@ import type { BodyRoom } from "./network/body-room.ts";
 import type { BudgetReturn } from "./network/budget-return.ts";
 import type { PullBudget } from "./network/headers.ts";
 import type { AnswerTimes } from "./network/latency.ts";
+import type { RelayAsk } from "./network/relay.ts";
+import type { RelayedAnswer } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
 
@@ -151,6 +154,11 @@ export interface UpstreamClient {
    * `by`, and where that does not tell, others that may; throws when nothing tells now.
    */
   viewAnonymously(ask: ViewAsk): Promise<Sight>;
+
+  /** A client's own request, to the registry itself; see relay.ts. It says nothing of the upstream's health. */
+  relay(ask: RelayAsk): Promise<RelayedAnswer>;
+  /** A connection to the registry itself, which the client addressed as `host`, for what is not HTTP. */
+  connect(host: string, signal: AbortSignal): Promise<Duplex>;
 
   status(): UpstreamStatus;
   /** The same as the status tells, without the rest of it: asked for with each request for a tag. */

@@ -39,7 +39,7 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
   const mirror = new MemoryMirror();
   const metrics = createMetrics();
   const lines: Record<string, unknown>[] = [];
-  const log = createLog({ level: "debug", format: "json" }, collectInto(lines));
+  const log = createLog({ level: "debug", format: "json" }, collectLines(lines));
   const upstreams = Object.entries(BUILT_IN_UPSTREAMS).map(([name, traits]) => ({
     ...plainUpstream(name),
     ...traits,
@@ -65,7 +65,8 @@ export async function serveMemory(options: MemoryServerOptions = {}): Promise<Me
   return { mirror, metrics, hub, ollama, lines, close, [Symbol.asyncDispose]: close };
 }
 
-function collectInto(lines: Record<string, unknown>[]): Writable {
+/** Where a log writes its lines; each is parsed into `lines`. */
+export function collectLines(lines: Record<string, unknown>[]): Writable {
   return new Writable({
     write(chunk: Buffer, _, done) {
       for (const line of chunk.toString().trim().split("\n")) lines.push(JSON.parse(line));

@@ -93,7 +93,7 @@ export function refuse(
 const MOST_SHOWN = 500;
 
 /** "Bad Gateway: docker.io is set offline". RFC 9112, 4: a reason phrase is free text that no client may draw conclusions from. */
-function formatReasonPhrase(status: number, sentence: string): string {
+export function formatReasonPhrase(status: number, sentence: string): string {
   return `${STATUS_CODES[status] ?? "Error"}: ${printableLine(sentence)}`;
 }
 

@@ -76,6 +76,11 @@ export class Admission {
     };
   }
 
+  /** True for a connection that is beyond a limit: nothing but a refusal is for it. */
+  isBeyond(socket: Socket): boolean {
+    return this.#beyond.size > 0 && this.#beyond.has(keyOf(socket));
+  }
+
   /** Counts a connection until it is closed. Tells the limit that it is beyond, if any; destroys one whose request is not to be read. */
   #admit(socket: Socket): Excess | undefined {
     const address = networkOf(socket.remoteAddress);

@@ -2,7 +2,7 @@
  * Owns one listening port: the Node server with the limits that container clients need, and its orderly end. What a request meets there
  * is its caller's: request-listener.ts for registries, the guards of the admin face for that.
  */
-import { createServer, type Server, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
 import { GranaryError, messageOf } from "../../errors.ts";
@@ -72,34 +72,33 @@ const REQUEST_MS = 5 * 60_000;
 /** Docker gives up a handshake after 10 s, so no real client takes longer than this. */
 const HANDSHAKE_MS = 30_000;
 
+/** What a listener does with what comes in. */
+export type Handlers = {
+  readonly answer: RequestListener;
+  readonly atOnce?: AtOnce | undefined;
+  /** Takes over a connection that asked for a tunnel; without it each is refused. */
+  readonly onConnect?: TakeConnection | undefined;
+  /** The same for a request that wants to speak something else than HTTP; without it Node answers as if nothing had been asked. */
+  readonly onUpgrade?: TakeConnection | undefined;
+};
+
+/** `head` is what came behind the request. Nobody else reads or writes the connection from now on. */
+export type TakeConnection = (incoming: IncomingMessage, socket: Socket, head: Buffer) => void;
+
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(
   options: ListenerOptions,
-  answer: RequestListener,
+  handlers: Handlers,
   commons: ListenerCommons,
-  atOnce?: AtOnce,
 ): Promise<Listener> {
-  const { tls, port, host, silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
+  const { tls, port, host } = options;
   let { drainMs } = options;
   const server: Server | TlsServer =
-    tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, port);
-  server.requestTimeout = options.requestMs ?? REQUEST_MS;
-  const open: OpenResponses = new Set();
+    tls === undefined ? createServer(SERVER_OPTIONS) : openTlsServer(tls, `port ${port}`);
   commons.admission.watch(server);
-  const { turns, onStalled } = takeTurns(
-    commons.admission.guard(remembering(open, answer)),
-    { silenceMs, atOnce: tls === undefined ? atOnce : undefined },
-    commons,
-  );
-  // With TLS, the end of the inner stream counts: the client's close_notify.
-  const event = tls === undefined ? "connection" : "secureConnection";
-  turns.keep(server, event);
-  endStalled(server, { stallMs, turns, onStalled });
-  closeInStages(server, event, turns, commons.clock);
-  const refuseRaw = (socket: Socket, text: string) => endWith(socket, text, turns, commons.clock);
-  server.on("connect", (_, socket: Socket) => refuseRaw(socket, tunnelRefusal()));
-  server.on("clientError", (error, socket) => refuseRaw(socket as Socket, unreadableRequest(error)));
-  answerHalfClosed(server, event, silenceMs);
+  const open = keepServer(server, tls === undefined ? "connection" : "secureConnection", {
+    ...{ options, handlers, commons },
+  });
   const connections = connectionsOf(server);
   const address = await listen(server, port, host);
   let closed: Promise<void> | undefined;
@@ -120,6 +119,54 @@ export async function openListener(
   };
 }
 
+type Kept = {
+  readonly options: Pick<ListenerOptions, "silenceMs" | "stallMs" | "requestMs">;
+  readonly handlers: Handlers;
+  readonly commons: ListenerCommons;
+};
+
+/**
+ * Gives a server its limits, its turns and its handlers. To be called before it takes connections; `event` is how it tells of one. Returns the
+ * responses that are not over yet.
+ */
+export function keepServer(
+  server: Server | TlsServer,
+  event: "connection" | "secureConnection",
+  { options, handlers, commons }: Kept,
+): OpenResponses {
+  const { silenceMs = SILENCE_MS, stallMs = STALL_MS } = options;
+  server.requestTimeout = options.requestMs ?? REQUEST_MS;
+  const open: OpenResponses = new Set();
+  const { turns, onStalled } = takeTurns(
+    commons.admission.guard(remembering(open, handlers.answer)),
+    // With TLS, what came is not what was asked for on the wire.
+    { silenceMs, atOnce: event === "connection" ? handlers.atOnce : undefined },
+    commons,
+  );
+  // With TLS, the end of the inner stream counts: the client's close_notify.
+  turns.keep(server, event);
+  endStalled(server, { stallMs, turns, onStalled });
+  closeInStages(server, event, turns, commons.clock);
+  const refuseRaw = (socket: Socket, text: string) => endWith(socket, text, turns, commons.clock);
+  if (handlers.onConnect !== undefined) handOver(server, "connect", turns, handlers.onConnect);
+  else server.on("connect", (_, socket: Socket) => refuseRaw(socket, tunnelRefusal()));
+  if (handlers.onUpgrade !== undefined) handOver(server, "upgrade", turns, handlers.onUpgrade);
+  server.on("clientError", (error, socket) => refuseRaw(socket as Socket, unreadableRequest(error)));
+  answerHalfClosed(server, event, silenceMs);
+  return open;
+}
+
+function handOver(server: Server, event: "connect" | "upgrade", turns: Turns, take: TakeConnection): void {
+  server.on(event, (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+    // It would mix with the answer under way.
+    if (turns.isAnswering(socket)) return void socket.destroy();
+    turns.leave(socket);
+    socket.setTimeout(0);
+    // What came behind `head` in the same read is put back at the end of this tick.
+    process.nextTick(take, incoming, socket, head);
+  });
+}
+
 /** Throws `config-invalid` where another program has the port, and leaves it free. A certificate is not tried. */
 export async function tryPlace(port: number, host: string | undefined): Promise<void> {
   const server = createServer();
@@ -127,11 +174,15 @@ export async function tryPlace(port: number, host: string | undefined): Promise<
   await new Promise((resolve) => server.close(resolve));
 }
 
-function openTlsServer(tls: { readonly cert: string; readonly key: string }, port: number): TlsServer {
+/** A server that nothing reaches by itself. `where` is for the message of `config-invalid`, which it throws for a certificate that cannot be used. */
+export function openTlsServer(
+  tls: { readonly cert: string; readonly key: string },
+  where: string,
+): TlsServer {
   try {
     return createTlsServer({ ...SERVER_OPTIONS, handshakeTimeout: HANDSHAKE_MS, ...tls });
   } catch (error) {
-    const message = `The certificate and key for port ${port} cannot be used: ${messageOf(error)}.`;
+    const message = `The certificate and key for ${where} cannot be used: ${messageOf(error)}.`;
     throw new GranaryError("config-invalid", message, { cause: error });
   }
 }
@@ -151,7 +202,7 @@ function takeTurns(
 }
 
 /** Every response that is not over yet. */
-type OpenResponses = Set<ServerResponse>;
+export type OpenResponses = Set<ServerResponse>;
 
 function remembering(open: OpenResponses, answer: RequestListener): RequestListener {
   return (incoming, outgoing) => {
@@ -218,14 +269,20 @@ async function drain(
   { clock }: ListenerCommons,
 ): Promise<void> {
   const ended = new Promise<void>((resolve) => server.close(() => resolve()));
-  for (const outgoing of open) {
-    if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
-    // After its answer a connection is idle, and would stay open until its timeout.
-    outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));
-  }
+  endAfterAnswers(server, open);
   const timer = clock.after(drainMs, () => {
     for (const socket of connections) socket.destroy();
   });
   await ended;
   timer.cancel();
+}
+
+/** Connections of `server` end with the answer that is under way, and those that are idle now. */
+export function endAfterAnswers(server: Server, open: OpenResponses): void {
+  for (const outgoing of open) {
+    if (!outgoing.headersSent) outgoing.shouldKeepAlive = false;
+    // After its answer a connection is idle, and would stay open until its timeout.
+    outgoing.once("close", () => setImmediate(() => server.closeIdleConnections()));
+  }
+  server.closeIdleConnections();
 }

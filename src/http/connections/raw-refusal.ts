@@ -3,7 +3,8 @@
  * others, in the registry's form, and the connection ends with them.
  */
 import { STATUS_CODES } from "node:http";
-import { formatErrorBody } from "../../oci/error-body.ts";
+import { formatErrorBody, type OciErrorCode } from "../../oci/error-body.ts";
+import { formatReasonPhrase } from "../answers/respond.ts";
 
 /** Which status and sentence, by the code of Node's error (nodejs.org, http, "Event: 'clientError'"). */
 const UNREADABLE: Readonly<Record<string, readonly [status: number, message: string]>> = {
@@ -25,10 +26,21 @@ export function tunnelRefusal(): string {
   return refusalText(405, message, ["Allow: GET, HEAD"]);
 }
 
-function refusalText(status: number, message: string, headers: readonly string[] = []): string {
-  const body = formatErrorBody("UNSUPPORTED", message);
+/** A whole answer to CONNECT by the proxy. Go's clients show nothing of it but the status line, so the sentence stands there too. */
+export function proxyRefusal(status: number, code: OciErrorCode, message: string): string {
+  return refusalText(status, message, [], code, formatReasonPhrase(status, message));
+}
+
+function refusalText(
+  status: number,
+  message: string,
+  headers: readonly string[] = [],
+  code: OciErrorCode = "UNSUPPORTED",
+  phrase = STATUS_CODES[status],
+): string {
+  const body = formatErrorBody(code, message);
   const head = [
-    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    `HTTP/1.1 ${status} ${phrase}`,
     ...headers,
     "Content-Type: application/json",
     `Content-Length: ${Buffer.byteLength(body)}`,

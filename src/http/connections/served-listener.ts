@@ -58,9 +58,8 @@ export class ServedListener {
     const parts = { ...around.shared, router, upstreams, listenerUpstream: upstream, login: check };
     const listener = await openListener(
       { ...options, ...patience },
-      createRequestListener(parts),
+      { answer: createRequestListener(parts), atOnce: new AnswersAtOnce(parts) },
       around.commons,
-      new AnswersAtOnce(parts),
     );
     const served = new ServedListener(around, listener, parts, entry);
     served.#warn();

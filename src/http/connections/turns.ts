@@ -206,8 +206,16 @@ class Line {
       }
       const slice = chunk.length <= SLICE_BYTES ? chunk : chunk.subarray(at, at + SLICE_BYTES);
       for (const parse of this.#parse) parse(slice);
-      if (this.#socket.destroyed || this.#isLeft) return;
+      if (this.#socket.destroyed) return;
+      if (!this.#isLeft) continue;
+      this.#giveOn(chunk.subarray(at + slice.length));
+      return;
     }
+  }
+
+  /** To whoever has the connection now. */
+  #giveOn(rest: Buffer): void {
+    if (rest.length > 0) this.#socket.unshift(rest);
   }
 
   get #isBusy(): boolean {

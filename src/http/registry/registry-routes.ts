@@ -29,6 +29,8 @@ export type RegistryParts = Observers & {
   readonly sending: Sending;
   /** Name of the upstream that this listener implies. */
   listenerUpstream: string;
+  /** See RouteInput. */
+  readonly isAddressed?: boolean;
   router: ReturnType<typeof createRouter>;
   upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
   /** Undefined where no login is asked for: Authorization is then never looked at (docs/protocol.md#docker-logins). */
@@ -48,8 +50,9 @@ export function answerRegistry(
 ): Promise<void> | void {
   const { mirror, metrics, clock, pool, sending, router, listenerUpstream, upstreams, login, records } =
     parts;
+  const { isAddressed } = parts;
   const { "user-agent": userAgent, host: hostHeader } = incoming.headers;
-  const route = router({ ...requestTarget, listenerUpstream, hostHeader });
+  const route = router({ ...requestTarget, listenerUpstream, isAddressed, hostHeader });
   account.upstream = route.upstream;
   account.kind = route.target?.kind ?? "base";
   if (route.target !== undefined)

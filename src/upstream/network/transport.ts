@@ -5,7 +5,7 @@
 
 import type { IncomingHttpHeaders } from "node:http";
 import type { LookupFunction } from "node:net";
-import type { Readable } from "node:stream";
+import type { Duplex, Readable } from "node:stream";
 import { LRUCache } from "lru-cache";
 import type { Environment } from "../../environment.ts";
 import { GranaryError, isGranaryError } from "../../errors.ts";
@@ -22,11 +22,12 @@ import { createDispatchers, type DispatcherOptions, type Dispatchers } from "./d
 import type { Latency } from "./latency.ts";
 import type { OfflineSwitch } from "./offline-switch.ts";
 import { readProxies } from "./proxies.ts";
+import { connectTo } from "./raw-connection.ts";
 import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
 
 /** What a request is for: the label in metrics. */
-export type UpstreamRequestKind = "manifest" | "blob" | "tags" | "referrers" | "token" | "probe";
+export type UpstreamRequestKind = "manifest" | "blob" | "tags" | "referrers" | "token" | "probe" | "relay";
 
 export type Outgoing = {
   readonly kind: UpstreamRequestKind;
@@ -43,6 +44,8 @@ export type Outgoing = {
   readonly wantedFor?: WantedFor | undefined;
 };
 
+type Counted = Pick<Outgoing, "kind" | "url"> & { readonly method: string };
+
 /** Of a blob of which nobody says more. */
 const CLIENT: WantedFor = { purpose: "waited" };
 
@@ -54,9 +57,38 @@ export type Incoming = {
   readonly url: URL;
 };
 
+/** A request of a client, as it came. */
+export type Relayed = {
+  readonly method: string;
+  /** Scheme, host and port. */
+  readonly origin: URL;
+  /** Path and query as the client wrote them. */
+  readonly path: string;
+  /** Names and values in turn. */
+  readonly headers: readonly string[];
+  readonly body: Readable | undefined;
+  /** Ends the request and its body. */
+  readonly signal: AbortSignal;
+};
+
+export type RelayedAnswer = {
+  readonly status: number;
+  /** Names and values in turn, as they came. */
+  readonly headers: readonly string[];
+  /** Whoever holds the answer reads it, or destroys it. */
+  readonly body: Readable;
+};
+
 export interface Transport {
   /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
   send(outgoing: Outgoing): Promise<Incoming>;
+  /**
+   * Sends what a client sent, without anything of ours: no login, no certificate, no header. Once, because a body can be read once. Throws as
+   * `send`.
+   */
+  relay(relayed: Relayed): Promise<RelayedAnswer>;
+  /** A connection to the host of `origin`, with TLS where that is https: for what is not HTTP. Nothing of ours is shown. Throws as `send`. */
+  connect(origin: URL, signal: AbortSignal): Promise<Duplex>;
   /** How many connections the host of `url` gives, and who waits for one; undefined while it gives all that are asked for. */
   crowdAt(url: URL): Crowd | undefined;
   /** True while an answer of the host of `url` is being read: then the host is up, whatever else fails there. */
@@ -87,6 +119,9 @@ export type TransportOptions = {
   readonly latency: Latency;
 };
 
+/** A registry may take minutes to put a large upload together before it answers. */
+const RELAY_HEADERS_MS = 15 * 60_000;
+
 /** Enough for a registry, its token server and its CDN hosts, some of which change. */
 const REMEMBERED_HOSTS = 64;
 
@@ -112,7 +147,7 @@ export function createTransport(options: TransportOptions): Transport {
   const hosts = new LRUCache<string, Connections>(mostEntries(REMEMBERED_HOSTS));
   const retiring = new Set<Dispatchers>();
 
-  const count = ({ kind, method, url }: Outgoing, status: number | "error") => {
+  const count = ({ kind, method, url }: Counted, status: number | "error") => {
     metrics.upstreamRequests.inc({ upstream: upstream.name, kind, method, status: String(status) });
     log.debug({ upstream: upstream.name, method, url: redactUrl(url), status }, "upstream request");
   };
@@ -153,7 +188,33 @@ export function createTransport(options: TransportOptions): Transport {
     }
   }
 
+  async function relay(relayed: Relayed): Promise<RelayedAnswer> {
+    const { method, origin: url, path, headers, body = null, signal } = relayed;
+    refuseLiteral(url, isInternal);
+    if (offline.refusal !== undefined) throw offline.refusal;
+    const counted = { kind: "relay", method, url } as const;
+    try {
+      const { origin } = url;
+      const options = { origin, path, method, headers: [...headers], body, signal, reset: false };
+      const answer = await dispatchers.bare
+        .of(url)
+        .request({ ...options, responseHeaders: "raw", headersTimeout: RELAY_HEADERS_MS });
+      count(counted, answer.statusCode);
+      return { status: answer.statusCode, headers: rawList(answer.headers), body: answer.body };
+    } catch (error) {
+      count(counted, "error");
+      throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
+    }
+  }
+
   return {
+    relay,
+    async connect(origin, signal) {
+      if (offline.refusal !== undefined) throw offline.refusal;
+      const { connectMs: timeoutMs } = upstream.policy;
+      const authorities = trusted?.ca === undefined ? undefined : { ca: trusted.ca };
+      return await connectTo(origin, isInternal, authorities, { env, timeoutMs, signal, clock, lookup });
+    },
     async send(outgoing) {
       const { kind, url, signal, wantedFor = CLIENT } = outgoing;
       refuseLiteral(url, isInternal);
@@ -191,6 +252,11 @@ export function createTransport(options: TransportOptions): Transport {
       await Promise.all([...all].map((each) => each.destroy(error)));
     },
   };
+}
+
+/** undici's types know only the other form of headers. */
+function rawList(headers: unknown): readonly string[] {
+  return Array.isArray(headers) ? headers.map(String) : [];
 }
 
 /** Headers that may come only once; others are lists, which may come in several lines. */

@@ -1,0 +1,128 @@
+/**
+ * Owns what a request meets whose client addressed an upstream itself, through the proxy or by its name: what reads content is answered by the
+ * cache, and all else by the registry, as if nothing stood between. What the cache may not give this client, or does not have, is the
+ * registry's to answer too: its own refusal and challenge, its own 404.
+ */
+import { isGranaryError } from "../../errors.ts";
+import type { Relaying } from "../../mirror/relaying.ts";
+import type { Target } from "../../routing/target.ts";
+import type { RequestListener } from "../connections/turns.ts";
+import {
+  faultOf,
+  hasBody,
+  NO_TARGET,
+  type RequestTarget,
+  splitRequestTarget,
+} from "../registry/incoming-request.ts";
+import { answerRegistry } from "../registry/registry-routes.ts";
+import {
+  answerFailure,
+  type FaceParts,
+  openRequest,
+  type Request,
+  refuseMalformed,
+} from "../request-listener.ts";
+import { relayRequest } from "./relay-request.ts";
+import type { SentPlaces } from "./sent-places.ts";
+
+export type InterceptedParts = FaceParts & {
+  readonly relaying: Relaying;
+  readonly sentPlaces: SentPlaces;
+  /** `host[:port]` as the client addressed it. */
+  readonly host: string;
+};
+
+/** It throws nothing, and leaves no response open unless its client left. */
+export function createInterceptedListener(parts: InterceptedParts): RequestListener {
+  return (incoming, outgoing) => void answer(parts, openRequest(parts.requests, incoming, outgoing));
+}
+
+async function answer(parts: InterceptedParts, request: Request): Promise<void> {
+  const { incoming, account } = request;
+  try {
+    const target = splitRequestTarget(incoming.url ?? "/");
+    const fault = target === undefined ? NO_TARGET : faultOf(incoming);
+    if (target === undefined || fault !== undefined) return refuseMalformed(request, fault ?? NO_TARGET);
+    account.seen = parts.records.clients.asks(account.client, incoming.headers["user-agent"]);
+    account.upstream = parts.listenerUpstream;
+    if (isBase(target)) return await answerBase(parts, request, target);
+    const failure = reads(request, target) ? await answerFromCache(parts, request, target) : undefined;
+    if (failure === DONE) return;
+    if (failure !== undefined && !isRegistrys(failure, request)) throw failure;
+    await relayRequest(relayParts(parts), request, isReading(request) ? targetOf(parts, target) : undefined);
+  } catch (error) {
+    answerFailure(parts, request, error);
+  }
+}
+
+/** The cache can be asked. A body with it means something that the cache does not know. */
+function reads(request: Request, { rawPath }: RequestTarget): boolean {
+  return isReading(request) && rawPath.startsWith("/v2/") && !hasBody(request.incoming);
+}
+
+function isReading({ incoming }: Request): boolean {
+  return incoming.method === "GET" || incoming.method === "HEAD";
+}
+
+function isBase({ rawPath }: RequestTarget): boolean {
+  return rawPath === "/v2/" || rawPath === "/v2";
+}
+
+/**
+ * The registry's own: its challenge tells the client where to get a token. Where it does not answer, a client that asks for no login may go on,
+ * and is served what everybody may have.
+ */
+async function answerBase(parts: InterceptedParts, request: Request, target: RequestTarget): Promise<void> {
+  const { policy } = parts.upstreams.get(parts.listenerUpstream) ?? {};
+  const waiting = new AbortController();
+  const timer = parts.clock.after(policy?.offlineDeadlineMs ?? 0, () => waiting.abort());
+  try {
+    await relayRequest(relayParts(parts), request, undefined, waiting.signal);
+  } catch (error) {
+    const isAway = isGranaryError(error, "upstream-unavailable", "upstream-protocol", "aborted");
+    const { incoming, outgoing } = request;
+    if (!isAway || outgoing.headersSent || incoming.headers.authorization !== undefined) throw error;
+    await answerRegistry(parts, request, target);
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** The cache has answered. */
+const DONE = Symbol("done");
+
+/** DONE, or why the cache did not answer; nothing was sent then. Throws what went wrong after that. */
+async function answerFromCache(
+  parts: InterceptedParts,
+  request: Request,
+  target: RequestTarget,
+): Promise<unknown> {
+  try {
+    await answerRegistry(parts, request, target);
+    return DONE;
+  } catch (error) {
+    if (request.outgoing.headersSent) throw error;
+    return error;
+  }
+}
+
+/** True where the registry itself is to answer: this client may see more than we, or has to be told by the registry what it may not. */
+function isRegistrys(failure: unknown, { incoming }: Request): boolean {
+  if (isGranaryError(failure, "not-found", "unauthorized", "upstream-refused")) return true;
+  if (isGranaryError(failure, "denied")) return failure.facts.upstreamStatus !== undefined;
+  // A limit is on whoever asks: who has a login has a limit of its own.
+  return isGranaryError(failure, "rate-limited") && incoming.headers.authorization !== undefined;
+}
+
+function targetOf({ router, listenerUpstream }: InterceptedParts, target: RequestTarget): Target | undefined {
+  try {
+    return router({ ...target, listenerUpstream, isAddressed: true, hostHeader: undefined }).target;
+  } catch (error) {
+    if (isGranaryError(error)) return undefined; // It is no content, so no rule speaks of it.
+    throw error;
+  }
+}
+
+function relayParts({ relaying, sentPlaces, listenerUpstream: upstream, host }: InterceptedParts) {
+  return { relaying, sentPlaces, upstream, host };
+}

@@ -1,0 +1,105 @@
+/**
+ * Owns the connections on which clients speak to one upstream by its own name: TLS ends here with a certificate that the authority makes for that
+ * name, and each request is answered as intercepted-requests.ts says. One server for each name, which nothing reaches but what is given to it.
+ */
+import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { messageOf } from "../../errors.ts";
+import { endAfterAnswers, keepServer, type ListenerCommons, openTlsServer } from "../connections/listener.ts";
+import type { LeafCertificate, ProxyCertificates } from "./certificates.ts";
+import { endToEnd } from "./hop-by-hop.ts";
+import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
+import type { Tunnels } from "./tunnels.ts";
+
+export type InterceptionOptions = {
+  readonly parts: InterceptedParts;
+  readonly certificates: ProxyCertificates;
+  /** Without brackets and port. */
+  readonly name: string;
+  readonly commons: ListenerCommons;
+  readonly stallMs?: number | undefined;
+  readonly tunnels: Tunnels;
+};
+
+/** How many connections to one name may be open without having shown that they speak TLS is for the limits on connections. */
+export class Interception {
+  readonly #options: InterceptionOptions;
+  readonly #server: ReturnType<typeof openTlsServer>;
+  readonly #open: ReturnType<typeof keepServer>;
+  #shown: LeafCertificate;
+
+  private constructor(options: InterceptionOptions, leaf: LeafCertificate) {
+    const { parts, name, commons, stallMs } = options;
+    this.#options = options;
+    this.#shown = leaf;
+    this.#server = openTlsServer(leaf, name);
+    this.#open = keepServer(this.#server, "secureConnection", {
+      // An upload may take hours: what counts is that it goes on (silence.ts).
+      options: { requestMs: 0, ...(stallMs !== undefined && { stallMs }) },
+      handlers: {
+        answer: createInterceptedListener(parts),
+        onUpgrade: (incoming, socket, head) => void this.#upgrade(incoming, socket, head),
+      },
+      commons,
+    });
+    // Node looks for clients that never finish a head only once a server listens, which this one does not.
+    this.#server.emit("listening");
+  }
+
+  /** Throws what the authority throws. */
+  static async open(options: InterceptionOptions): Promise<Interception> {
+    return new Interception(options, await options.certificates.leaf(options.name));
+  }
+
+  get parts(): InterceptedParts {
+    return this.#options.parts;
+  }
+
+  /** The handshake begins with what the client sends next. Throws what the authority throws; the connection is as it was then. */
+  async take(socket: Socket): Promise<void> {
+    const leaf = await this.#options.certificates.leaf(this.#options.name);
+    if (leaf !== this.#shown) this.#server.setSecureContext(leaf);
+    this.#shown = leaf;
+    this.#server.emit("connection", socket);
+  }
+
+  /** Connections end with the answers under way. */
+  end(): void {
+    endAfterAnswers(this.#server, this.#open);
+    this.#server.close();
+  }
+
+  /** From here on it is a tunnel to the registry, which answers as it likes. */
+  async #upgrade(incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { parts, tunnels } = this.#options;
+    const left = new AbortController();
+    socket.on("error", () => socket.destroy());
+    socket.once("close", () => left.abort());
+    try {
+      const { relaying, listenerUpstream, host } = parts;
+      const registry = await relaying.connect(listenerUpstream, host, left.signal);
+      registry.write(headOf(incoming, host));
+      await tunnels.join(socket, registry, head);
+    } catch (error) {
+      parts.log.info({ upstream: parts.listenerUpstream, reason: messageOf(error) }, "an upgrade failed");
+      endWithGatewayError(socket);
+    }
+  }
+}
+
+/** The request again, for this registry, with the change of protocol that it asks for. */
+function headOf({ method, url, rawHeaders }: IncomingMessage, host: string): string {
+  const upgrade = rawHeaders.flatMap((text, index) =>
+    index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "upgrade" ? [`Upgrade: ${text}`] : [],
+  );
+  const kept = endToEnd(rawHeaders, ["host"]);
+  const lines = kept.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${kept[index + 1]}`] : []));
+  const head = [`${method} ${url} HTTP/1.1`, `Host: ${host}`, "Connection: Upgrade", ...upgrade, ...lines];
+  return `${head.join("\r\n")}\r\n\r\n`;
+}
+
+function endWithGatewayError(socket: Duplex): void {
+  if (socket.writable)
+    socket.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+}

@@ -1,0 +1,21 @@
+/**
+ * Owns which places are upstreams: their names and aliases, and no other host of theirs. An endpoint may be a mirror of several registries, and
+ * means itself to a client. Pure.
+ */
+
+import { parsePlace, textOf } from "../../routing/connect-target.ts";
+import type { Upstream } from "../../upstream/policy.ts";
+
+/** Names of upstreams by `host:port`; a name without a port means 443. */
+export function namedPlaces(
+  upstreams: Iterable<Pick<Upstream, "name" | "aliases">>,
+): ReadonlyMap<string, string> {
+  const places = new Map<string, string>();
+  for (const { name, aliases } of upstreams) {
+    for (const each of [name, ...aliases]) {
+      const place = parsePlace(each) ?? parsePlace(`${each}:443`);
+      if (place !== undefined) places.set(textOf(place), name);
+    }
+  }
+  return places;
+}

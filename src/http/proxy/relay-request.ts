@@ -1,0 +1,94 @@
+/**
+ * Owns how a client's request reaches its registry and how the answer comes back: as they are, but for what belongs to one connection. Bodies
+ * of any size go through as they come, both ways, and none is kept. It must never answer in the registry's place once that has begun to.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { PassThrough, type Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { GranaryError } from "../../errors.ts";
+import type { Relaying } from "../../mirror/relaying.ts";
+import type { Target } from "../../routing/target.ts";
+import { onAbort } from "../../waiting/abort.ts";
+import { hasBody, splitRequestTarget } from "../registry/incoming-request.ts";
+import type { Request } from "../request-listener.ts";
+import { endToEnd } from "./hop-by-hop.ts";
+import type { SentPlaces } from "./sent-places.ts";
+
+export type RelayParts = {
+  readonly relaying: Relaying;
+  readonly sentPlaces: SentPlaces;
+  /** Name of the upstream. */
+  readonly upstream: string;
+  /** As the client addressed it. */
+  readonly host: string;
+};
+
+/** The one is written anew for the connection to the registry; the body that the other announces has been asked for. */
+const NOT_SENT = ["host", "expect"];
+
+/**
+ * `target` is what the request reads, where a rule can speak of it. `signal` gives up the wait for the answer. Throws what Relaying throws; then
+ * nothing was answered.
+ */
+export async function relayRequest(
+  parts: RelayParts,
+  { incoming, outgoing, account }: Request,
+  target: Target | undefined,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { host, relaying, sentPlaces, upstream } = parts;
+  const left = new AbortController();
+  // A pipeline listens as well, several times: these are more than Node takes for a leak.
+  outgoing.setMaxListeners(20).once("close", () => left.abort());
+  const stopWaiting = onAbort(signal, () => left.abort());
+  const ask = {
+    host,
+    method: incoming.method ?? "GET",
+    path: pathIn(incoming.url ?? "/"),
+    headers: endToEnd(incoming.rawHeaders, NOT_SENT),
+    body: bodyOf(incoming),
+    signal: left.signal,
+  };
+  const answer = await relaying.relay(upstream, ask, target).finally(stopWaiting);
+  sentPlaces.learn(upstream, answer.headers);
+  account.outcome = "bypass";
+  // The rest of a body that the registry did not want is read no further: the connection ends in stages.
+  if (!incoming.complete) outgoing.shouldKeepAlive = false;
+  outgoing.writeHead(answer.status, endToEnd(answer.headers));
+  answer.body.on("data", (chunk: Buffer) => account.sent(chunk.length));
+  await send(answer.body, outgoing);
+}
+
+/** Without the host of a request line that names one. */
+function pathIn(url: string): string {
+  const target = splitRequestTarget(url);
+  if (target === undefined) return url;
+  return target.rawQuery === "" && !url.endsWith("?")
+    ? target.rawPath
+    : `${target.rawPath}?${target.rawQuery}`;
+}
+
+/** undici destroys a body that it cannot send; the client's own connection has to live on for the answer. */
+function bodyOf(incoming: IncomingMessage): Readable | undefined {
+  if (!hasBody(incoming)) return undefined;
+  const body = new PassThrough();
+  incoming.pipe(body);
+  incoming.once("close", () => {
+    if (!incoming.complete)
+      body.destroy(new GranaryError("aborted", "The client left in the middle of its body."));
+  });
+  // Without a reader the rest of it would hold the connection.
+  body.once("close", () => incoming.resume());
+  body.on("error", () => undefined);
+  return body;
+}
+
+/** A body that ends too early cuts the connection: ending it would make it look whole. */
+async function send(body: Readable, outgoing: ServerResponse): Promise<void> {
+  try {
+    await pipeline(body, outgoing);
+  } catch (error) {
+    if (outgoing.destroyed && outgoing.writableFinished) return;
+    throw new GranaryError("upstream-unavailable", "The registry's answer was cut off.", { cause: error });
+  }
+}

@@ -1,0 +1,250 @@
+/**
+ * Owns the proxy listener: where it listens, and what becomes of each CONNECT. Names of upstreams are intercepted; where a registry sends its
+ * clients, and what the setting allows, is tunnelled blind; all else is refused with one sentence. It must never open a tunnel to an address
+ * that the address guard refuses.
+ */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
+import type { Relaying } from "../../mirror/relaying.ts";
+import { authorityOf, type Place, parsePlace, textOf } from "../../routing/connect-target.ts";
+import { mayTunnel, type TunnelSetting } from "../../routing/tunnel-rules.ts";
+import type { Upstream } from "../../upstream/policy.ts";
+import { statusPageOf } from "../admin/status-pages.ts";
+import { refuse } from "../answers/respond.ts";
+import { linger } from "../connections/close-in-stages.ts";
+import { type Listener, type ListenerCommons, openListener } from "../connections/listener.ts";
+import { proxyRefusal } from "../connections/raw-refusal.ts";
+import { splitRequestTarget } from "../registry/incoming-request.ts";
+import { createRequestListener, type FaceParts } from "../request-listener.ts";
+import { plainAddress } from "../request-log.ts";
+import type { ProxyCertificates } from "./certificates.ts";
+import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
+import { Interception } from "./interception.ts";
+import { namedPlaces } from "./named-places.ts";
+import { SentPlaces } from "./sent-places.ts";
+import { Tunnels } from "./tunnels.ts";
+
+export type ProxyEntry = {
+  /** 0 lets the system choose (tests). */
+  readonly port: number;
+  readonly host: string | undefined;
+  readonly tunnel: TunnelSetting;
+};
+
+/** What of the settings can change while it runs. */
+export type ProxyTerms = Pick<FaceParts, "router" | "upstreams"> & {
+  readonly named: readonly Pick<Upstream, "name" | "aliases" | "internal">[];
+  readonly drainMs: number;
+  readonly stallMs?: number;
+};
+
+export type ProxySurroundings = {
+  readonly shared: Omit<FaceParts, "listenerUpstream" | "login" | "router" | "upstreams">;
+  readonly commons: ListenerCommons;
+  readonly relaying: Relaying;
+  readonly certificates: ProxyCertificates;
+  /** A connection for a blind tunnel. Throws `denied`, `upstream-unavailable`, `aborted`. */
+  readonly connect: (place: Place & { readonly isInternal: boolean }, signal: AbortSignal) => Promise<Socket>;
+};
+
+const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";
+
+export class ServedProxy {
+  readonly #around: ProxySurroundings;
+  readonly #sentPlaces: SentPlaces;
+  readonly #tunnels: Tunnels;
+  readonly #interceptions = new Map<string, Promise<Interception>>();
+  #entry: ProxyEntry;
+  #terms: ProxyTerms;
+  #places: ReadonlyMap<string, string>;
+  #listener: Listener | undefined;
+
+  private constructor(entry: ProxyEntry, terms: ProxyTerms, around: ProxySurroundings) {
+    this.#around = around;
+    this.#entry = entry;
+    this.#terms = terms;
+    this.#places = namedPlaces(terms.named);
+    this.#sentPlaces = new SentPlaces(around.commons.clock);
+    this.#tunnels = new Tunnels(around.commons.clock);
+  }
+
+  /** Throws `config-invalid` when the port cannot be had. */
+  static async open(entry: ProxyEntry, terms: ProxyTerms, around: ProxySurroundings): Promise<ServedProxy> {
+    const proxy = new ServedProxy(entry, terms, around);
+    const { drainMs, stallMs } = terms;
+    const options = { ...entry, tls: undefined, drainMs, ...(stallMs !== undefined && { stallMs }) };
+    const handlers = {
+      answer: (incoming: IncomingMessage, outgoing: ServerResponse) => proxy.#plain(incoming, outgoing),
+      onConnect: (incoming: IncomingMessage, socket: Socket, head: Buffer) =>
+        void proxy.#connect(incoming, socket, head),
+    };
+    proxy.#listener = await openListener(options, handlers, around.commons);
+    return proxy;
+  }
+
+  get port(): number {
+    return this.#listener?.port ?? this.#entry.port;
+  }
+
+  get address(): string {
+    return this.#listener?.address ?? "";
+  }
+
+  get entry(): ProxyEntry {
+    return this.#entry;
+  }
+
+  /** Later connections find these; names that are new or gone are so at once. The place itself stays. */
+  renew(entry: ProxyEntry, terms: ProxyTerms): void {
+    this.#entry = entry;
+    this.#terms = terms;
+    this.#places = namedPlaces(terms.named);
+    this.#listener?.renewPatience(terms);
+    for (const name of this.#interceptions.keys()) this.#forget(name);
+  }
+
+  /** Takes no more connections; answers under way may go on for `drainMs`. Idempotent. */
+  async close(): Promise<void> {
+    const closed = this.#listener?.close();
+    for (const name of this.#interceptions.keys()) this.#forget(name);
+    this.#tunnels.endIdle();
+    await closed;
+  }
+
+  #plain(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    const host = splitRequestTarget(incoming.url ?? "")?.absoluteHost?.toLowerCase();
+    const place = host === undefined ? undefined : (parsePlace(host) ?? parsePlace(`${host}:443`));
+    // A registry that is addressed by plain http has the name that it has by https.
+    const upstream = place && this.#upstreamAt(place.port === 80 ? { ...place, port: 443 } : place);
+    if (place !== undefined && upstream !== undefined)
+      createInterceptedListener(this.#partsFor(upstream, place))(incoming, outgoing);
+    else if (host === undefined && statusPageOf(incoming.url?.split("?")[0] ?? "") !== undefined)
+      this.#status(incoming, outgoing);
+    else refuse({ outgoing }, 403, ["DENIED", host === undefined ? NO_REGISTRY : notAllowed(host)]);
+  }
+
+  #status(incoming: IncomingMessage, outgoing: ServerResponse): void {
+    createRequestListener({ ...this.#faceParts(), listenerUpstream: "", login: undefined })(
+      incoming,
+      outgoing,
+    );
+  }
+
+  async #connect(incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
+    const { commons, shared } = this.#around;
+    socket.on("error", () => socket.destroy());
+    const client = plainAddress(socket.remoteAddress);
+    const place = parsePlace(incoming.url);
+    try {
+      if (commons.admission.isBeyond(socket)) throw tooMany();
+      if (place === undefined) throw new GranaryError("reference-invalid", "CONNECT names no host and port");
+      const how = await this.#lead(place, socket, head);
+      shared.log.info({ client, target: textOf(place) }, how);
+    } catch (error) {
+      if (!isGranaryError(error))
+        shared.log.error({ err: error }, "a CONNECT failed with an unexpected error");
+      const target = place === undefined ? undefined : textOf(place);
+      shared.log.info({ client, target, reason: messageOf(error) }, "CONNECT refused");
+      this.#refuse(socket, error);
+    }
+  }
+
+  /** Returns what became of it, for the log. */
+  async #lead(place: Place, socket: Socket, head: Buffer): Promise<string> {
+    const upstream = this.#upstreamAt(place);
+    if (upstream !== undefined) {
+      const interception = await this.#interception(upstream, place);
+      socket.write(ESTABLISHED);
+      if (head.length > 0) socket.unshift(head);
+      await interception.take(socket);
+      return "CONNECT intercepted";
+    }
+    const sender = this.#sentPlaces.upstreamOf(place);
+    if (sender === undefined && !mayTunnel(this.#entry.tunnel, place))
+      throw new GranaryError("denied", notAllowed(textOf(place)));
+    await this.#tunnel({ ...place, isInternal: this.#isInternal(sender) }, socket, head);
+    return "CONNECT tunnelled";
+  }
+
+  async #tunnel(
+    place: Place & { readonly isInternal: boolean },
+    socket: Socket,
+    head: Buffer,
+  ): Promise<void> {
+    const left = new AbortController();
+    socket.once("close", () => left.abort());
+    const server = await this.#around.connect(place, left.signal);
+    socket.write(ESTABLISHED);
+    void this.#tunnels.join(socket, server, head);
+  }
+
+  /** Private addresses are allowed to those whom an upstream on a private address sends there. */
+  #isInternal(sender: string | undefined): boolean {
+    return this.#terms.named.some(({ name, internal }) => name === sender && internal);
+  }
+
+  #upstreamAt(place: Place): string | undefined {
+    return this.#places.get(textOf(place));
+  }
+
+  #interception(upstream: string, place: Place): Promise<Interception> {
+    const key = textOf(place);
+    const known = this.#interceptions.get(key);
+    if (known !== undefined) return known;
+    const { certificates, commons } = this.#around;
+    const { stallMs } = this.#terms;
+    const parts = this.#partsFor(upstream, place);
+    const opened = Interception.open({
+      ...{ parts, certificates, name: place.host, commons, stallMs, tunnels: this.#tunnels },
+    });
+    this.#interceptions.set(key, opened);
+    // The next client tries again.
+    opened.catch(() => this.#interceptions.delete(key));
+    return opened;
+  }
+
+  #forget(key: string): void {
+    const opened = this.#interceptions.get(key);
+    this.#interceptions.delete(key);
+    opened?.then(
+      (interception) => interception.end(),
+      () => undefined, // Whoever waits for it hears why.
+    );
+  }
+
+  #partsFor(upstream: string, place: Place): InterceptedParts {
+    const { relaying } = this.#around;
+    const own = { listenerUpstream: upstream, isAddressed: true, login: undefined, host: authorityOf(place) };
+    return { ...this.#faceParts(), ...own, relaying, sentPlaces: this.#sentPlaces };
+  }
+
+  #faceParts() {
+    const { router, upstreams } = this.#terms;
+    return { ...this.#around.shared, router, upstreams };
+  }
+
+  #refuse(socket: Socket, error: unknown): void {
+    if (!socket.writable) return;
+    const [status, code] = statusOf(error);
+    socket.write(proxyRefusal(status, code, messageOf(error)));
+    linger(socket, this.#around.commons.clock);
+  }
+}
+
+const NO_REGISTRY =
+  "this port is a proxy: give its address to your client as HTTPS_PROXY, and use the names of registries as they are";
+
+function notAllowed(target: string): string {
+  return `${target} is no upstream of this Granary, and proxy.tunnel does not allow it; add one or the other to its settings`;
+}
+
+function tooMany(): GranaryError {
+  return new GranaryError("closed", "there are too many connections; come back in a few seconds");
+}
+
+function statusOf(error: unknown): readonly [status: number, code: "DENIED" | "UNAVAILABLE" | "UNSUPPORTED"] {
+  if (isGranaryError(error, "denied")) return [403, "DENIED"];
+  if (isGranaryError(error, "reference-invalid")) return [400, "UNSUPPORTED"];
+  return [isGranaryError(error, "closed") ? 503 : 502, "UNAVAILABLE"];
+}

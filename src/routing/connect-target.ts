@@ -1,0 +1,33 @@
+/** Owns what CONNECT names: one host and one port (RFC 9110, 9.3.6). Pure; whether it may be had is for others. */
+import { isIPv6 } from "node:net";
+
+/** Where a client wants a connection to. */
+export type Place = {
+  /** Lower case, without brackets and without a dot at its end. */
+  readonly host: string;
+  readonly port: number;
+};
+
+/** undefined for what is not `host:port`. */
+export function parsePlace(text: string | undefined): Place | undefined {
+  const [, address, name, port = ""] =
+    /^(?:\[([\da-f:.]+)\]|([a-z\d_](?:[\w.-]{0,252}))):(\d{1,5})$/i.exec(text ?? "") ?? [];
+  const host = (address ?? name?.replace(/\.$/, ""))?.toLowerCase();
+  const number = Number(port);
+  if (host === undefined || host === "" || number === 0 || number > 65_535) return undefined;
+  return address !== undefined && !isIPv6(address) ? undefined : { host, port: number };
+}
+
+/** `host:port`; the form in which places are compared. */
+export function textOf({ host, port }: Place): string {
+  return `${bracketed(host)}:${port}`;
+}
+
+/** As people and URLs write it: 443 is what `https` means anyway. */
+export function authorityOf({ host, port }: Place): string {
+  return port === 443 ? bracketed(host) : textOf({ host, port });
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
+}

@@ -1,0 +1,369 @@
+/** Shows what clients get through the proxy: pulls by the registries' own names come from the cache, and all else passes unharmed. */
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
+import { text } from "node:stream/consumers";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { plainUpstream } from "../../../src/config/defaults.ts";
+import type { Upstream } from "../../../src/upstream/policy.ts";
+import { eventually } from "../../support/patience.ts";
+import { connectThrough, secureThrough } from "../../support/proxied.ts";
+import { startProxyWorld, trusted } from "../../support/proxy-world.ts";
+import { startFake } from "../../support/start-upstream.ts";
+import { upstreamOf } from "../../support/upstream-of.ts";
+import { ask, errorsOf, openSocket } from "../../support/wire.ts";
+
+/** A registry that says what a test lets it say. */
+async function registryThat(
+  answer: RequestListener,
+  prepare?: (server: ReturnType<typeof createServer>) => void,
+) {
+  const server = createServer(answer);
+  prepare?.(server);
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const { port } = server.address() as AddressInfo;
+  const name = `127.0.0.1:${port}`;
+  const upstream: Upstream = { ...plainUpstream(name), endpoints: [`http://${name}`], internal: true };
+  return { name, upstream, server };
+}
+
+function namedAs(fake: { readonly url: string; readonly authUrl: string; readonly host: string }, more = {}) {
+  return upstreamOf(fake, { name: fake.host, ...more });
+}
+
+describe("pulls by the registry's own name", () => {
+  test("a manifest and its blobs come from the cache, and each byte crosses once for ten clients", async () => {
+    const fake = await startFake({ mode: "hub" });
+    const image = fake.addImage("library/app", "1", { layers: [3_000_000] });
+    const { ask: through, port } = await startProxyWorld([namedAs(fake)]);
+    const [layer = ""] = image.layerDigests;
+    const pull = async () => {
+      const manifest = await through(fake.host, "/v2/library/app/manifests/1");
+      expect(manifest.headers["docker-content-digest"]).toBe(image.manifestDigest);
+      return (await through(fake.host, `/v2/library/app/blobs/${layer}`)).body.length;
+    };
+    expect(port).toBeGreaterThan(0);
+    expect(await Promise.all(Array.from({ length: 10 }, pull))).toEqual(Array(10).fill(3_000_000));
+    expect(fake.bytesSentFor(layer)).toBe(3_000_000);
+  });
+
+  test("the registry's own challenge reaches the client, and its token server is within reach", async () => {
+    const fake = await startFake({ mode: "hub" });
+    const connects: string[] = [];
+    const world = await startProxyWorld([namedAs(fake)], {
+      connect: async ({ host, port, isInternal }) => {
+        connects.push(`${host}:${port} ${isInternal}`);
+        const socket = connect(Number(new URL(fake.authUrl).port), "127.0.0.2");
+        await once(socket, "connect");
+        return socket;
+      },
+    });
+    fake.settings.realm = "https://tokens.test/token";
+    expect((await connectThrough(world.port, "tokens.test:443")).head).toMatch(/^HTTP\/1.1 403 /);
+    const base = await world.ask(fake.host, "/v2/");
+    expect(base.status).toBe(401);
+    expect(base.headers["www-authenticate"]).toContain("https://tokens.test/token");
+    const { head, socket } = await connectThrough(world.port, "tokens.test:443");
+    expect(head).toMatch(/^HTTP\/1.1 200 /);
+    expect(connects).toEqual(["tokens.test:443 true"]);
+    socket.destroy();
+  });
+
+  test("a repository whose name begins with another upstream's is one of the addressed registry", async () => {
+    const [fake, other] = [await startFake({ mode: "plain" }), await startFake({ mode: "plain" })];
+    const image = fake.addImage("quay.io/app", "1", { layers: [1_000] });
+    const named = { ...upstreamOf(other), name: "quay.io" };
+    const { ask: through } = await startProxyWorld([namedAs(fake), named]);
+    const answer = await through(fake.host, "/v2/quay.io/app/manifests/1?ns=quay.io");
+    expect(answer.headers["docker-content-digest"]).toBe(image.manifestDigest);
+    expect(other.requests).toEqual([]);
+  });
+
+  test("what is stored is pulled while the registry is gone, by clients that ask for no login", async () => {
+    const fake = await startFake({ mode: "hub" });
+    const image = fake.addImage("library/app", "1", { layers: [1_000] });
+    const { ask: through } = await startProxyWorld([namedAs(fake)]);
+    await through(fake.host, "/v2/library/app/manifests/1");
+    await through(fake.host, `/v2/library/app/blobs/${image.layerDigests[0]}`);
+    await fake.pause();
+    expect((await through(fake.host, "/v2/")).status).toBe(200);
+    expect((await through(fake.host, "/v2/library/app/manifests/1")).status).toBe(200);
+    expect((await through(fake.host, `/v2/library/app/blobs/${image.layerDigests[0]}`)).body.length).toBe(
+      1_000,
+    );
+    // A login cannot be checked now, and is not said to be right.
+    const login = await through(fake.host, "/v2/", { headers: { authorization: "Basic dTpw" } });
+    expect(login.status).toBeGreaterThanOrEqual(500);
+    await fake.resume();
+  });
+
+  test("what the cache does not have is the registry's own to answer", async () => {
+    const { name, upstream } = await registryThat(({ url }, answer) => {
+      answer.setHeader("x-registry", "itself");
+      answer.statusCode = url === "/v2/app/manifests/absent" ? 404 : 200;
+      answer.end(`you asked for ${url}`);
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    for (const path of ["/v2/_catalog?n=5", "/api/v2.0/projects?q=%2Fx//y", "/"]) {
+      const answer = await through(name, path);
+      expect(answer.body.toString()).toBe(`you asked for ${path}`);
+      expect(answer.headers["x-registry"]).toBe("itself");
+    }
+    const absent = await through(name, "/v2/app/manifests/absent");
+    expect([absent.status, absent.headers["x-registry"]]).toEqual([404, "itself"]);
+  });
+});
+
+describe("what passes through", () => {
+  test("uploads of any size arrive as they were sent, over one PATCH without a length", async () => {
+    const size = 32 * 2 ** 20;
+    const seen: { hash?: string; headers?: IncomingMessage["headers"]; method?: string } = {};
+    const { name, upstream } = await registryThat(async (incoming, answer) => {
+      const hash = createHash("sha256");
+      for await (const chunk of incoming) hash.update(chunk as Buffer);
+      Object.assign(seen, { hash: hash.digest("hex"), headers: incoming.headers, method: incoming.method });
+      answer.writeHead(202, {
+        location: `http://${incoming.headers.host}/v2/app/blobs/uploads/7?_state=a%2Fb`,
+        range: "0-1",
+      });
+      answer.end();
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    const expected = createHash("sha256");
+    async function* body() {
+      for (let at = 0; at < size; at += 2 ** 20) {
+        const chunk = Buffer.alloc(2 ** 20, at / 2 ** 20);
+        expected.update(chunk);
+        yield chunk;
+      }
+    }
+    const answer = await through(name, "/v2/app/blobs/uploads/7", {
+      method: "PATCH",
+      headers: { authorization: "Bearer mine", "transfer-encoding": "chunked" },
+      body: body(),
+    });
+    expect(answer.status).toBe(202);
+    expect(answer.headers.location).toBe(`https://${name}/v2/app/blobs/uploads/7?_state=a%2Fb`);
+    expect(seen.method).toBe("PATCH");
+    expect(seen.hash).toBe(expected.digest("hex"));
+    expect(seen.headers?.authorization).toBe("Bearer mine");
+  });
+
+  test("a client's login goes to the registry that it addressed, and into no log", async () => {
+    const logins: (string | undefined)[] = [];
+    const { name, upstream } = await registryThat(({ headers }, answer) => {
+      logins.push(headers.authorization);
+      answer.writeHead(401, { "www-authenticate": 'Basic realm="here"' }).end();
+    });
+    const other = await startFake({ mode: "plain" });
+    const { ask: through, lines } = await startProxyWorld([upstream, namedAs(other)]);
+    const answer = await through(name, "/v2/app/manifests/1", {
+      headers: { authorization: "Bearer a-secret-of-mine", "proxy-authorization": "Basic another-secret" },
+    });
+    expect([answer.status, answer.headers["www-authenticate"]]).toEqual([401, 'Basic realm="here"']);
+    expect(logins).toContain("Bearer a-secret-of-mine");
+    expect(other.requests).toEqual([]);
+    expect(JSON.stringify(lines)).not.toMatch(/a-secret-of-mine|another-secret/);
+  });
+
+  test("a request that changes the protocol is a tunnel to the registry from then on", async () => {
+    const { name, upstream } = await registryThat(
+      (_, answer) => answer.end(),
+      (server) =>
+        server.on("upgrade", (incoming: IncomingMessage, socket: Socket, head: Buffer) => {
+          socket.unshift(head);
+          socket.write(
+            `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${incoming.headers.upgrade}\r\nConnection: Upgrade\r\n\r\n`,
+          );
+          socket.pipe(socket);
+        }),
+    );
+    const { port } = await startProxyWorld([upstream]);
+    const socket = await secureThrough(port, name, trusted);
+    socket.write(`GET /events HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
+    socket.end("and this comes back");
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1.1 101 .*Upgrade: echo/s);
+    expect(answer).toContain("and this comes back");
+  });
+
+  test("a body that the registry does not want gets its refusal, not a broken connection", async () => {
+    const { name, upstream } = await registryThat((_, answer) => answer.writeHead(413).end("too large"));
+    const { ask: through } = await startProxyWorld([upstream]);
+    const answer = await through(name, "/v2/app/blobs/uploads/", {
+      method: "POST",
+      body: Buffer.alloc(8 * 2 ** 20),
+    });
+    expect([answer.status, answer.body.toString()]).toEqual([413, "too large"]);
+  });
+
+  test("a registry's answer that is cut off is cut off for the client too", async () => {
+    const { name, upstream } = await registryThat((_, answer) => {
+      answer.writeHead(200, { "content-length": "1000" });
+      answer.write("only this", () => answer.destroy());
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    await expect(through(name, "/api/report")).rejects.toThrow();
+  });
+});
+
+describe("other hosts", () => {
+  const echo = async () => {
+    const server = createTcpServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket));
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    onTestFinished(() => void server.close());
+    const { port } = server.address() as AddressInfo;
+    return async () => {
+      const socket = connect({ port, host: "127.0.0.1", allowHalfOpen: true });
+      await once(socket, "connect");
+      return socket;
+    };
+  };
+
+  test("are refused with one sentence, which stands in the status line too", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const { port } = await startProxyWorld([namedAs(fake)]);
+    const { head } = await connectThrough(port, "example.com:443");
+    expect(head).toMatch(/^HTTP\/1.1 403 Forbidden.*example\.com:443.*proxy\.tunnel/);
+  });
+
+  test("are tunnelled byte for byte where the setting allows, with what came early and each end by itself", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const { port } = await startProxyWorld([namedAs(fake)], {
+      tunnel: ["*.example.com"],
+      connect: await echo(),
+    });
+    const early = Buffer.alloc(5_000, "early");
+    const { head, socket } = await connectThrough(port, "a.example.com:443", early);
+    expect(head).toMatch(/^HTTP\/1.1 200 /);
+    const sent = Buffer.concat([early, Buffer.alloc(3_000_000, "later")]);
+    socket.end(sent.subarray(early.length));
+    const chunks: Buffer[] = [Buffer.from(head.slice(head.indexOf("\r\n\r\n") + 4), "latin1")];
+    for await (const chunk of socket) chunks.push(chunk as Buffer);
+    expect(Buffer.concat(chunks).equals(sent)).toBe(true);
+    expect((await connectThrough(port, "example.org:443")).head).toMatch(/^HTTP\/1.1 403 /);
+    expect((await connectThrough(port, "a.example.com:25")).head).toMatch(/^HTTP\/1.1 403 /);
+  });
+
+  test("are never reached at an address that the guard refuses, whatever the setting", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const { port } = await startProxyWorld([namedAs(fake)], {
+      tunnel: ["localhost:22", "127.0.0.1:80", "169.254.169.254:80"],
+    });
+    for (const authority of ["localhost:22", "127.0.0.1:80", "169.254.169.254:80"])
+      expect((await connectThrough(port, authority)).head).toMatch(
+        /^HTTP\/1.1 403 Forbidden.*[Rr]efused to connect/,
+      );
+  });
+
+  test("a CONNECT that names no host and port is refused, and the process goes on", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const { port } = await startProxyWorld([namedAs(fake)]);
+    for (const authority of [
+      "example.com",
+      ":443",
+      "a b:443",
+      "x:0",
+      "x:99999",
+      "[::1:443",
+      `${"a".repeat(300)}:443`,
+    ])
+      expect((await connectThrough(port, authority)).head).toMatch(/^HTTP\/1.1 400 /);
+    const direct = await ask(port, "/v2/");
+    expect(direct.status).toBe(403);
+    expect(errorsOf(direct)[0]?.message).toContain("HTTPS_PROXY");
+    expect((await ask(port, "/healthz")).status).toBe(200);
+  });
+});
+
+describe("under load and at the end", () => {
+  test("a thousand CONNECTs at once are all answered, and each pull is right", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const image = fake.addImage("app", "1", { layers: [100_000] });
+    const { ask: through, port } = await startProxyWorld([namedAs(fake)]);
+    const pulls = Array.from({ length: 1_000 }, async (_, index) => {
+      if (index % 4 === 3) return (await connectThrough(port, "example.com:443")).head.slice(0, 12);
+      return (await through(fake.host, `/v2/app/blobs/${image.layerDigests[0]}`)).body.length;
+    });
+    const answers = await Promise.all(pulls);
+    expect(answers.filter((each) => each === 100_000)).toHaveLength(750);
+    expect(answers.filter((each) => each === "HTTP/1.1 403")).toHaveLength(250);
+    expect(fake.bytesSentFor(image.layerDigests[0] ?? "")).toBe(100_000);
+  });
+
+  test("a client that sends a CONNECT and nothing else, or no TLS, holds nobody and nothing", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const { port, ask: through } = await startProxyWorld([namedAs(fake)]);
+    const { socket: silent } = await connectThrough(port, fake.host);
+    const { socket: wrong } = await connectThrough(port, fake.host);
+    wrong.write("this is no TLS at all\r\n\r\n");
+    await once(wrong.resume(), "close");
+    expect((await through(fake.host, "/v2/")).status).toBe(200);
+    silent.destroy();
+  });
+
+  test("closing ends idle connections at once, and lets an answer under way go on", async () => {
+    const { name, upstream } = await registryThat((_, answer) => {
+      answer.write("begun,");
+      setTimeout(() => answer.end(" done"), 300);
+    });
+    const { port, serving } = await startProxyWorld([upstream], { drainMs: 20_000 });
+    const idle = await secureThrough(port, name, trusted);
+    idle.write(`GET /api HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
+    await eventually(() => expect(idle.read()?.toString() ?? "").toContain(" done"));
+    const busy = await secureThrough(port, name, trusted);
+    busy.write(`GET /api HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
+    await once(busy, "readable");
+    const closing = serving.close();
+    expect(await text(busy)).toContain(" done");
+    await once(idle.resume(), "close");
+    await closing;
+    await expect(openSocket(port)).rejects.toThrow();
+  });
+
+  test("settings change it while it runs: a name that is gone is refused, and a tunnel that is allowed goes", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const other = await startFake({ mode: "plain" });
+    const { port, serving, settings } = await startProxyWorld([namedAs(fake), namedAs(other)]);
+    (await secureThrough(port, other.host, trusted)).destroy();
+    const next = { ...settings, upstreams: settings.upstreams.slice(0, 1) };
+    const change = await serving.reloadPart.prepare(next, false);
+    change.apply();
+    expect((await connectThrough(port, other.host)).head).toMatch(/^HTTP\/1.1 403 /);
+    (await secureThrough(port, fake.host, trusted)).destroy();
+    const gone = await serving.reloadPart.prepare({ ...settings, proxy: undefined } as never, false);
+    gone.apply();
+    await eventually(async () => await expect(openSocket(port)).rejects.toThrow());
+  });
+});
+
+describe("rules", () => {
+  test("what is denied is not to be had through the registry either, however the path is written", async () => {
+    const asked: string[] = [];
+    const { name, upstream } = await registryThat(({ url = "" }, answer) => {
+      asked.push(url);
+      answer.end("secret");
+    });
+    const { ask: through, world } = await startProxyWorld([upstream]);
+    await world.mirror.passage.change("deny", `${name}/app`, { isTrial: false, isRemoval: false });
+    for (const path of [
+      "/v2/app/manifests/1",
+      "/v2/app%2Fmanifests%2F1",
+      "//v2/app/manifests/1",
+      "/v2//app/manifests/1",
+    ]) {
+      expect((await through(name, path)).status, path).toBeGreaterThanOrEqual(400);
+      expect(
+        (await through(name, path, { body: "x", headers: { "content-length": "1" } })).status,
+      ).toBeGreaterThanOrEqual(400);
+    }
+    expect(asked).toEqual([]);
+  });
+});
