@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   jobs: async () => (await import("./admin/jobs.ts")).jobsCommand(),
   setup: async () => (await import("./setup/setup.ts")).setupCommand(),
   doctor: async () => (await import("./doctor/doctor.ts")).doctorCommand(),
+  ca: caGroup,
   bundle: bundleGroup,
   import: async () => (await import("./admin/import.ts")).importCommand(),
   image: imageGroup,
@@ -62,6 +63,17 @@ export async function commandsFor(word: string | undefined): Promise<Command[]> 
   const isOne = word !== undefined && word !== COMPLETION && Object.hasOwn(COMMANDS, word);
   const make = isOne ? COMMANDS[word] : undefined;
   return make === undefined ? await commands() : [await make()];
+}
+
+async function caGroup(): Promise<Command> {
+  const [{ caShowCommand }, { caInstallCommand }, { caRotateCommand }] = await Promise.all([
+    import("./ca/show.ts"),
+    import("./ca/install.ts"),
+    import("./ca/rotate.ts"),
+  ]);
+  const text = "The certificate authority of the proxy: what its clients must trust.";
+  const verbs = [caShowCommand(), caInstallCommand(), caRotateCommand()];
+  return verbGroup("ca", text, verbs, "granary ca show");
 }
 
 async function bundleGroup(): Promise<Command> {

@@ -50,6 +50,6 @@ async function folderNameOf(folder: string, name: string): Promise<string> {
 }
 
 /** The name that containerd looks for first. */
-function hostsFolderName(registry: string): string {
+export function hostsFolderName(registry: string): string {
   return registry.replace(/:(\d+)$/, "_$1_");
 }

@@ -10,7 +10,7 @@ import type { Layout } from "./layout.ts";
 
 /** All names that lie in a directory which is used for nothing else; `lost+found` is the file system's own. */
 const OURS =
-  /^(blobs|partial|damaged|layout\.json(\.new)?|admin-token(\.new)?|lock\.db(-.*)?|granary\.(db(-.*|\.new)?|sock|lock.*)|lost\+found)$/;
+  /^(blobs|partial|damaged|authority|layout\.json(\.new)?|admin-token(\.new)?|lock\.db(-.*)?|granary\.(db(-.*|\.new)?|sock|lock.*)|lost\+found)$/;
 
 /** Returns how many files and folders were closed. Only for who has the lock of the directory. What cannot be changed stays as it is. */
 export async function closeToOthers(layout: Layout): Promise<number> {

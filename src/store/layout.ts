@@ -22,6 +22,8 @@ export type Layout = {
   readonly socket: string;
   /** The token of the admin face, where none is configured; see admin-token.ts. */
   readonly adminToken: string;
+  /** The folder of the proxy's own authority; see authority-files.ts. */
+  readonly authority: string;
   blobsOf(algorithm: DigestAlgorithm): string;
   /** `blobs/sha256/<2 hex>`: the directory that `blob` lies in. */
   blobDirectory(digest: Digest): string;
@@ -43,6 +45,7 @@ export function layoutOf(directory: string): Layout {
     damaged: join(root, "damaged"),
     socket: join(root, "granary.sock"),
     adminToken: join(root, "admin-token"),
+    authority: join(root, "authority"),
     blobsOf,
     blobDirectory,
     blob: (digest) => join(blobDirectory(digest), encodedOf(digest)),

@@ -134,7 +134,15 @@ describe("what a kill leaves behind", () => {
     const hex = "ab".repeat(32);
     const digest = parseDigest(`sha256:${hex}`);
     const { data, map } = layout.partial({ digest, upstream: "hub.test" });
-    const paths = [layout.blob(digest), data, map, layout.database, layout.socket, layout.damaged];
+    const paths = [
+      layout.blob(digest),
+      data,
+      map,
+      layout.database,
+      layout.socket,
+      layout.damaged,
+      layout.authority,
+    ];
     const told = sectionOf("What a kill leaves behind");
     for (const path of paths) {
       const name = relative("/storage", path).replace("/ab/", "/<2 hex>/").replace(hex, "<hex>");

@@ -24,7 +24,7 @@ export async function openAlone(directory: string, flags: AdminFlags): Promise<A
 }
 
 /** The upstreams are those of the configuration. One that nobody named does not stop who says which directory is meant. */
-async function settingsFor(directory: string, flags: AdminFlags): Promise<Settings> {
+export async function settingsFor(directory: string, flags: AdminFlags): Promise<Settings> {
   const file = await findConfig(flags.config, process.env);
   const settings = await loadWithoutSecrets(file, process.env).catch((error: unknown) => {
     if (flags.config !== undefined || flags.directory === undefined) throw error;

@@ -36,7 +36,7 @@ export async function askServer<T>(
   const flags = command.opts<AdminFlags>();
   const named = await namedServer(flags, process.env, await ownAuthority(command));
   if (named !== undefined) return await ask(named);
-  const directory = resolve(flags.directory ?? (await configuredDirectory(flags)));
+  const directory = await storageDirectory(flags);
   const { socket, database } = layoutOf(directory);
   const served = await servedAt(socket);
   if (served === true) return await ask(new AdminClient(socketWay(socket, directory)));
@@ -60,6 +60,16 @@ export async function askServer<T>(
   } finally {
     await close();
   }
+}
+
+/** Where `flags` and the settings say that things are stored; nothing is looked at there. Throws `config-invalid`. */
+export async function storageDirectory(flags: AdminFlags): Promise<string> {
+  return resolve(flags.directory ?? (await configuredDirectory(flags)));
+}
+
+/** Whether a server is named, by an option or by the environment, and not the storage directory. */
+export function isServerNamed(flags: AdminFlags, { GRANARY_SERVER = "" }: NodeJS.ProcessEnv): boolean {
+  return flags.server !== undefined || (!isChosen(flags) && GRANARY_SERVER !== "");
 }
 
 /** Somebody typed which one is meant: no other is asked. */

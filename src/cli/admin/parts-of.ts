@@ -13,6 +13,8 @@ export type ServerParts = Observers & {
   readonly settings: Settings | SettingsReload;
   /** Left out where nothing listens. */
   readonly clients?: Pick<AdminParts, "setup" | "doctor">;
+  /** Set where the proxy listens. */
+  readonly authority?: AdminParts["authority"];
 };
 
 /** Areas that the cache itself has a port for need no line here: they have the same name there. */
@@ -20,11 +22,21 @@ export function adminParts({
   cache,
   settings,
   clients = nobodyListens,
+  authority,
   log,
   clock,
 }: ServerParts): AdminParts {
   const desk = settingsDesk(settings);
-  return { ...cache, mirror: cache, ...clients, settings: desk, log, clock, startedAt: clock.now() };
+  return {
+    ...cache,
+    mirror: cache,
+    ...clients,
+    authority,
+    settings: desk,
+    log,
+    clock,
+    startedAt: clock.now(),
+  };
 }
 
 function settingsDesk(settings: Settings | SettingsReload): AdminParts["settings"] {

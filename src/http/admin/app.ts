@@ -13,6 +13,7 @@ import type { AdminApp, AdminEnvironment } from "./app-kind.ts";
 import { refuseUnknownQueries } from "./known-query.ts";
 import { pageRoutes } from "./page-files.ts";
 import { accessRoutes } from "./routes/access-routes.ts";
+import { authorityRoutes } from "./routes/authority-routes.ts";
 import { bandwidthRoutes } from "./routes/bandwidth-routes.ts";
 import { clientRoutes } from "./routes/client-routes.ts";
 import { contentsRoutes } from "./routes/contents-routes.ts";
@@ -78,6 +79,7 @@ export function createAdminApp(parts: AdminParts): AdminApp {
   setupRoutes(app, parts);
   doctorRoutes(app, parts);
   bandwidthRoutes(app, parts);
+  authorityRoutes(app, parts);
   app.doc31("/api/v1/openapi.json", DOCUMENT);
   app.get("/api", (context) => context.html(apiPage(app.getOpenAPI31Document(DOCUMENT))));
   pageRoutes(app);

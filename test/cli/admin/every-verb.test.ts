@@ -2,7 +2,7 @@
  * Shows what holds for every verb, walked over by the tree of commands, so that a new verb is tried or missed here: a dry run changes nothing,
  * and JSON is JSON.
  */
-import { readdir } from "node:fs/promises";
+import { readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { expect, test } from "vitest";
@@ -11,10 +11,11 @@ import { runMain } from "../../support/run-main.ts";
 import { startServing } from "../../support/serving.ts";
 import { startFake } from "../../support/start-upstream.ts";
 import { tempDirectory } from "../../support/temp-directory.ts";
+import { caPem } from "../../support/throwaway-tls.ts";
 
 const NAME = "fake.test/org/app:1";
 
-/** What each verb is tried with; `$BUNDLE`, `$NEW` and `$CLIENT` are files of the test. */
+/** What each verb is tried with; `$BUNDLE`, `$NEW`, `$PEM` and `$CLIENT` are files of the test. */
 const TRIED: Readonly<Record<string, readonly string[]>> = {
   remove: [NAME, "--force"],
   refresh: [NAME],
@@ -32,13 +33,18 @@ const TRIED: Readonly<Record<string, readonly string[]>> = {
   warm: [NAME],
   "jobs stop": ["1"],
   setup: ["docker", "--server-address", "http://192.0.2.1:5000", "--file", "$CLIENT", "--write"],
+  "ca install": ["--system", "debian", "--file", "$PEM", "--root", "$NEW"],
+  "ca rotate": [],
   "bundle export": ["$NEW", NAME],
   "bundle import": ["$BUNDLE"],
   import: ["bundle:$BUNDLE"],
 };
 
-/** Where nothing is held back: what a dry run of it says otherwise is in passage.test.ts. */
-const REFUSED: Readonly<Record<string, number>> = { approve: 3 };
+/**
+ * Where nothing is held back, and while a server runs: what a dry run of these says otherwise is in passage.test.ts and in the tests of
+ * test/cli/ca.
+ */
+const REFUSED: Readonly<Record<string, number>> = { approve: 3, "ca rotate": 1 };
 
 /** What can be asked without an argument. */
 const ASKED = [
@@ -72,7 +78,9 @@ async function world() {
     $BUNDLE: join(folder, "a.tar"),
     $NEW: join(folder, "b.tar"),
     $CLIENT: join(folder, "daemon.json"),
+    $PEM: join(folder, "ca.pem"),
   };
+  await writeFile(files.$PEM, caPem);
   const granary = (...args: readonly string[]) => {
     const filled = args.map((arg) => arg.replace(/\$[A-Z]+/, (name) => files[name as keyof typeof files]));
     return runMain(args[0] === "setup" ? filled : [...filled, "--directory", directory]);
