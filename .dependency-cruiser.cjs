@@ -52,7 +52,7 @@ const RANKS = [
     "http/serve-admin.ts",
     "opened-upstreams.ts",
     "opened-tasks.ts",
-    "opened-authority.ts",
+    "opened-proxy.ts",
   ],
   ["opened-fleet.ts"],
   ["open.ts", "other-directory.ts"],

@@ -8,6 +8,7 @@ import { systemClock } from "../observe/clock.ts";
 import { createLog, type Log } from "../observe/log.ts";
 import { createMetrics } from "../observe/metrics.ts";
 import { openCache } from "../open.ts";
+import { OpenedProxy } from "../opened-proxy.ts";
 import { type ReloadPart, renewing } from "../reloading/reload-part.ts";
 import { type AdminFace, serveAdminFace } from "./admin/serve-admin-face.ts";
 import { setupParts } from "./admin/setup-parts.ts";
@@ -33,7 +34,10 @@ export async function runServer(flags: ServeFlags): Promise<void> {
   const observers = { log, metrics: createMetrics(), clock: systemClock };
   const mirror = await openCache(settings, observers);
   const closeMirror = () => mirror.close(0);
-  const serving = await serve(settings, mirror, observers, mirror.records).catch(givingUp(log, closeMirror));
+  const proxy = new OpenedProxy(settings, { ...observers, relaying: mirror.relaying, env: process.env });
+  const serving = await serve(settings, mirror, observers, mirror.records, proxy.means).catch(
+    givingUp(log, closeMirror),
+  );
   const drain = drainOf(settings);
   const clients = setupParts(settings, serving, mirror);
   const parts = [
@@ -48,6 +52,7 @@ export async function runServer(flags: ServeFlags): Promise<void> {
     cache: mirror,
     settings: reload,
     clients,
+    authority: () => proxy.authority,
     ...observers,
   }).catch(givingUp(log, () => serving.close(), closeMirror));
   parts.push(...face.reloadParts);

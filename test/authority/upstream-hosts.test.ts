@@ -8,7 +8,7 @@ const of = (name: string, more: { aliases?: string[]; endpoints?: string[] } = {
   ...more,
 });
 
-test("names, aliases and hosts of endpoints, each once and in order", () => {
+test("names and aliases, each once and in order; an endpoint is another registry to clients", () => {
   const hub = of("docker.io", {
     ...BUILT_IN_UPSTREAMS["docker.io"],
     aliases: ["registry-1.docker.io", "Index.Docker.io"],
@@ -17,7 +17,6 @@ test("names, aliases and hosts of endpoints, each once and in order", () => {
   expect(upstreamHosts([of("quay.io"), hub])).toEqual([
     "docker.io",
     "index.docker.io",
-    "mirror.gcr.io",
     "quay.io",
     "registry-1.docker.io",
   ]);

@@ -13,7 +13,7 @@ export type ServerParts = Observers & {
   readonly settings: Settings | SettingsReload;
   /** Left out where nothing listens. */
   readonly clients?: Pick<AdminParts, "setup" | "doctor">;
-  /** Set where the proxy listens. */
+  /** Set where there can be a proxy. */
   readonly authority?: AdminParts["authority"];
 };
 

@@ -64,8 +64,8 @@ export type AdminParts = {
   /** Set on a node of a fleet. */
   readonly fleet?: FleetView | undefined;
   readonly fleetRecords?: FleetRecords | undefined;
-  /** The proxy's; undefined where there is no proxy. */
-  readonly authority?: Pick<Authority, "certificate"> | undefined;
+  /** The proxy's; gives nothing while there is no proxy. */
+  readonly authority?: (() => Pick<Authority, "certificate"> | undefined) | undefined;
   readonly doctor: { examine(): Promise<readonly Examined[]> };
   readonly log: Log;
   readonly clock: Clock;

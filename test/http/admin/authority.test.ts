@@ -10,7 +10,11 @@ function partsWith(authority: AdminParts["authority"]): AdminParts {
 }
 
 test("whoever may look gets it as a file that phones and browsers know", async () => {
-  const admin = await startAdmin({ parts: partsWith({ certificate: caPem }), token: TOKEN, view: "anyone" });
+  const admin = await startAdmin({
+    parts: partsWith(() => ({ certificate: caPem })),
+    token: TOKEN,
+    view: "anyone",
+  });
   const { status, headers, text } = await admin.ask("/ca.crt");
   expect([status, headers["content-type"]]).toEqual([200, "application/x-x509-ca-cert"]);
   expect(headers["content-disposition"]).toBe('attachment; filename="ca.crt"');
@@ -19,7 +23,11 @@ test("whoever may look gets it as a file that phones and browsers know", async (
 });
 
 test("where looking needs the token, it does too", async () => {
-  const admin = await startAdmin({ parts: partsWith({ certificate: caPem }), token: TOKEN, view: "token" });
+  const admin = await startAdmin({
+    parts: partsWith(() => ({ certificate: caPem })),
+    token: TOKEN,
+    view: "token",
+  });
   expect((await admin.ask("/ca.crt")).status).toBe(401);
   const headers = { authorization: `Bearer ${TOKEN}` };
   expect((await admin.ask("/ca.crt", { headers })).text).toBe(caPem);

@@ -14,8 +14,9 @@ const HEADERS = {
 
 export function authorityRoutes(app: AdminApp, { authority }: Pick<AdminParts, "authority">): void {
   app.get("/ca.crt", (context) => {
-    if (authority === undefined) throw none();
-    return context.body(authority.certificate, 200, HEADERS);
+    const certificate = authority?.()?.certificate;
+    if (certificate === undefined) throw none();
+    return context.body(certificate, 200, HEADERS);
   });
 }
 

@@ -3,20 +3,24 @@ import { chmod, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import { expect, test } from "vitest";
-import type { LeafCertificate } from "../../src/authority/authority.ts";
-import { plainUpstream } from "../../src/config/defaults.ts";
-import { systemClock } from "../../src/observe/clock.ts";
-import { createLog } from "../../src/observe/log.ts";
-import { openedAuthority } from "../../src/opened-authority.ts";
-import { tempDirectory } from "../support/temp-directory.ts";
+import { plainUpstream } from "../src/config/defaults.ts";
+import { systemClock } from "../src/observe/clock.ts";
+import { createLog } from "../src/observe/log.ts";
+import { OpenedProxy } from "../src/opened-proxy.ts";
+import { tempDirectory } from "./support/temp-directory.ts";
+
+const relaying = {
+  relay: () => Promise.reject(new Error("nothing is relayed here")),
+  connect: () => Promise.reject(new Error("nothing is connected here")),
+};
 
 /** Opens it for upstreams of these names; returns the messages of the log as well. */
 async function open(directory: string, ...names: readonly string[]) {
   const output = new PassThrough();
   const log = createLog({ level: "info", format: "json" }, output);
-  const upstreams = names.map((name) => ({ ...plainUpstream(name), tls: undefined }));
-  const settings = { storage: { directory, maxSize: 0, minFree: 0 }, upstreams };
-  const authority = await openedAuthority(settings, { log, clock: systemClock });
+  const storage = { directory, maxSize: 0, minFree: 0 };
+  const { means } = new OpenedProxy({ storage }, { log, clock: systemClock, relaying, env: {} });
+  const authority = await means.certificates(names.map((name) => plainUpstream(name)));
   const lines = String(output.read() ?? "")
     .split("\n")
     .filter((line) => line !== "");
@@ -27,12 +31,11 @@ test("the first one and one for other hosts are told, the same one is not", asyn
   const directory = await tempDirectory();
   const { authority, told } = await open(directory, "ghcr.io");
   expect(told).toEqual([expect.stringContaining("clients must trust its certificate")]);
-  const leaf: LeafCertificate = await authority.leaf("ghcr.io");
-  expect(leaf.cert).toContain(authority.certificate);
+  expect((await authority.leaf("ghcr.io")).cert).toContain("BEGIN CERTIFICATE");
   expect((await open(directory, "ghcr.io")).told).toEqual([]);
   const next = await open(directory, "ghcr.io", "registry.lab:5000");
   expect(next.told).toEqual([expect.stringContaining("by the same key")]);
-  expect(next.authority.hosts).toEqual(["ghcr.io", "registry.lab"]);
+  expect((await next.authority.leaf("registry.lab")).cert).toContain("BEGIN CERTIFICATE");
 });
 
 test("a key that others could read is told with what to do", async () => {
