@@ -90,6 +90,7 @@ export type {
   ListenerFiles,
   ListenerSettings,
   LogSettings,
+  ProxySettings,
   Settings,
   StorageSettings,
   UpstreamSettings,

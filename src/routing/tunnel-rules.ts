@@ -2,20 +2,20 @@
  * Owns which other hosts may be tunnelled to: those that the setting names. It judges names and ports; the addresses behind them are the address
  * guard's. Pure.
  */
-import { type Place, parsePlace, textOf } from "./connect-target.ts";
+import { type HostPort, parseHostPort, hostPortText } from "./host-port.ts";
 
 /** `none`, `any`, or names: `example.com`, `example.com:8443`, `*.example.com`. A name without a port means 443, and so does `any`. */
 export type TunnelSetting = "none" | "any" | readonly string[];
 
-export function mayTunnel(setting: TunnelSetting, place: Place): boolean {
+export function mayTunnel(setting: TunnelSetting, place: HostPort): boolean {
   if (setting === "none") return false;
   if (setting === "any") return place.port === 443;
   return setting.some((entry) => matches(entry.toLowerCase(), place));
 }
 
-function matches(entry: string, place: Place): boolean {
+function matches(entry: string, place: HostPort): boolean {
   if (!entry.startsWith("*."))
-    return textOf(parsePlace(entry) ?? { host: entry, port: 443 }) === textOf(place);
+    return hostPortText(parseHostPort(entry) ?? { host: entry, port: 443 }) === hostPortText(place);
   const [, suffix = "", port = "443"] = /^\*(\.[^:]+)(?::(\d+))?$/.exec(entry) ?? [];
   return suffix !== "" && place.host.endsWith(suffix) && place.port === Number(port);
 }
@@ -23,5 +23,5 @@ function matches(entry: string, place: Place): boolean {
 /** True for what `mayTunnel` understands. */
 export function isTunnelEntry(entry: string): boolean {
   const name = entry.replace(/^\*\./, "");
-  return name !== "" && !name.includes("*") && (parsePlace(name) ?? parsePlace(`${name}:443`)) !== undefined;
+  return name !== "" && !name.includes("*") && (parseHostPort(name) ?? parseHostPort(`${name}:443`)) !== undefined;
 }

@@ -46,6 +46,9 @@ const WITHOUT_DEFAULT = [
   "listeners[].login.password",
   "listeners[].login.passwordFile",
   "listeners[].login.username",
+  "proxy.host",
+  // Here "none" is the default itself.
+  "proxy.tunnel",
   "upstreams.NAME.caFile",
   "upstreams.NAME.clientCertFile",
   "upstreams.NAME.clientKeyFile",
@@ -68,7 +71,7 @@ const ENV = {
   GRANARY_FLEET_SECRET: "0123456789abcdef0123456789abcdef",
 };
 
-/** An upstream of no kind, and a fleet with what every fleet must name: their other keys have defaults. */
+/** An upstream of no kind, a proxy, and a fleet with what every fleet must name: their other keys have defaults. */
 const PLAIN = stringify({
   upstreams: { NAME: {} },
   fleet: {
@@ -76,6 +79,7 @@ const PLAIN = stringify({
     bucket: { name: "granary" },
     internal: { secret: "$" + "{GRANARY_FLEET_SECRET}" },
   },
+  proxy: {},
 });
 
 let page: string;
@@ -132,7 +136,7 @@ describe("the tables of docs/configuration.md", () => {
 describe("the examples of docs/configuration.md", () => {
   it("load", async () => {
     const examples = blocksOf(page).filter(({ language }) => language === "yaml");
-    expect(examples).toHaveLength(4);
+    expect(examples).toHaveLength(5);
     for (const { text } of examples) {
       // Files that an example names are on another machine.
       const document = parse(text.replaceAll(/^.*(?:caFile|passwordFile|username):.*\n/gm, ""));

@@ -7,14 +7,14 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { messageOf } from "../../errors.ts";
 import { endAfterAnswers, keepServer, type ListenerCommons, openTlsServer } from "../connections/listener.ts";
-import type { LeafCertificate, ProxyCertificates } from "./certificates.ts";
+import type { Authority, LeafCertificate } from "../../authority/authority.ts";
 import { endToEnd } from "./hop-by-hop.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
 import type { Tunnels } from "./tunnels.ts";
 
 export type InterceptionOptions = {
   readonly parts: InterceptedParts;
-  readonly certificates: ProxyCertificates;
+  readonly certificates: Pick<Authority, "leaf">;
   /** Without brackets and port. */
   readonly name: string;
   readonly commons: ListenerCommons;

@@ -3,7 +3,7 @@
  * means itself to a client. Pure.
  */
 
-import { parsePlace, textOf } from "../../routing/connect-target.ts";
+import { parseHostPort, hostPortText } from "../../routing/host-port.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 
 /** Names of upstreams by `host:port`; a name without a port means 443. */
@@ -13,8 +13,8 @@ export function namedPlaces(
   const places = new Map<string, string>();
   for (const { name, aliases } of upstreams) {
     for (const each of [name, ...aliases]) {
-      const place = parsePlace(each) ?? parsePlace(`${each}:443`);
-      if (place !== undefined) places.set(textOf(place), name);
+      const place = parseHostPort(each) ?? parseHostPort(`${each}:443`);
+      if (place !== undefined) places.set(hostPortText(place), name);
     }
   }
   return places;

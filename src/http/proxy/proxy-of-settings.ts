@@ -4,7 +4,7 @@
  */
 import type { Upstream } from "../../upstream/policy.ts";
 import { tryPlace } from "../connections/listener.ts";
-import type { ProxyCertificates } from "./certificates.ts";
+import type { Authority } from "../../authority/authority.ts";
 import { type ProxyEntry, type ProxySurroundings, type ProxyTerms, ServedProxy } from "./served-proxy.ts";
 
 /** What only the proxy needs of what it is served with. */
@@ -12,7 +12,7 @@ export type ProxyMeans = Pick<ProxySurroundings, "relaying" | "connect"> & {
   /** For the names of these upstreams, from now on. Throws `config-invalid`, `store-damaged`. */
   readonly certificates: (
     upstreams: readonly Pick<Upstream, "name" | "aliases">[],
-  ) => Promise<ProxyCertificates>;
+  ) => Promise<Pick<Authority, "leaf">>;
 };
 
 export type ProxyChange = {

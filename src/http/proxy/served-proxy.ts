@@ -7,7 +7,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
-import { authorityOf, type Place, parsePlace, textOf } from "../../routing/connect-target.ts";
+import { authorityOf, type HostPort, parseHostPort, hostPortText } from "../../routing/host-port.ts";
 import { mayTunnel, type TunnelSetting } from "../../routing/tunnel-rules.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import { statusPageOf } from "../admin/status-pages.ts";
@@ -18,7 +18,7 @@ import { proxyRefusal } from "../connections/raw-refusal.ts";
 import { splitRequestTarget } from "../registry/incoming-request.ts";
 import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import { plainAddress } from "../request-log.ts";
-import type { ProxyCertificates } from "./certificates.ts";
+import type { Authority } from "../../authority/authority.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
 import { Interception } from "./interception.ts";
 import { namedPlaces } from "./named-places.ts";
@@ -43,9 +43,9 @@ export type ProxySurroundings = {
   readonly shared: Omit<FaceParts, "listenerUpstream" | "login" | "router" | "upstreams">;
   readonly commons: ListenerCommons;
   readonly relaying: Relaying;
-  readonly certificates: ProxyCertificates;
+  readonly certificates: Pick<Authority, "leaf">;
   /** A connection for a blind tunnel. Throws `denied`, `upstream-unavailable`, `aborted`. */
-  readonly connect: (place: Place & { readonly isInternal: boolean }, signal: AbortSignal) => Promise<Socket>;
+  readonly connect: (place: HostPort & { readonly isInternal: boolean }, signal: AbortSignal) => Promise<Socket>;
 };
 
 const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";
@@ -114,7 +114,7 @@ export class ServedProxy {
 
   #plain(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const host = splitRequestTarget(incoming.url ?? "")?.absoluteHost?.toLowerCase();
-    const place = host === undefined ? undefined : (parsePlace(host) ?? parsePlace(`${host}:443`));
+    const place = host === undefined ? undefined : (parseHostPort(host) ?? parseHostPort(`${host}:443`));
     // A registry that is addressed by plain http has the name that it has by https.
     const upstream = place && this.#upstreamAt(place.port === 80 ? { ...place, port: 443 } : place);
     if (place !== undefined && upstream !== undefined)
@@ -135,23 +135,23 @@ export class ServedProxy {
     const { commons, shared } = this.#around;
     socket.on("error", () => socket.destroy());
     const client = plainAddress(socket.remoteAddress);
-    const place = parsePlace(incoming.url);
+    const place = parseHostPort(incoming.url);
     try {
       if (commons.admission.isBeyond(socket)) throw tooMany();
       if (place === undefined) throw new GranaryError("reference-invalid", "CONNECT names no host and port");
       const how = await this.#lead(place, socket, head);
-      shared.log.info({ client, target: textOf(place) }, how);
+      shared.log.info({ client, target: hostPortText(place) }, how);
     } catch (error) {
       if (!isGranaryError(error))
         shared.log.error({ err: error }, "a CONNECT failed with an unexpected error");
-      const target = place === undefined ? undefined : textOf(place);
+      const target = place === undefined ? undefined : hostPortText(place);
       shared.log.info({ client, target, reason: messageOf(error) }, "CONNECT refused");
       this.#refuse(socket, error);
     }
   }
 
   /** Returns what became of it, for the log. */
-  async #lead(place: Place, socket: Socket, head: Buffer): Promise<string> {
+  async #lead(place: HostPort, socket: Socket, head: Buffer): Promise<string> {
     const upstream = this.#upstreamAt(place);
     if (upstream !== undefined) {
       const interception = await this.#interception(upstream, place);
@@ -162,13 +162,13 @@ export class ServedProxy {
     }
     const sender = this.#sentPlaces.upstreamOf(place);
     if (sender === undefined && !mayTunnel(this.#entry.tunnel, place))
-      throw new GranaryError("denied", notAllowed(textOf(place)));
+      throw new GranaryError("denied", notAllowed(hostPortText(place)));
     await this.#tunnel({ ...place, isInternal: this.#isInternal(sender) }, socket, head);
     return "CONNECT tunnelled";
   }
 
   async #tunnel(
-    place: Place & { readonly isInternal: boolean },
+    place: HostPort & { readonly isInternal: boolean },
     socket: Socket,
     head: Buffer,
   ): Promise<void> {
@@ -184,12 +184,12 @@ export class ServedProxy {
     return this.#terms.named.some(({ name, internal }) => name === sender && internal);
   }
 
-  #upstreamAt(place: Place): string | undefined {
-    return this.#places.get(textOf(place));
+  #upstreamAt(place: HostPort): string | undefined {
+    return this.#places.get(hostPortText(place));
   }
 
-  #interception(upstream: string, place: Place): Promise<Interception> {
-    const key = textOf(place);
+  #interception(upstream: string, place: HostPort): Promise<Interception> {
+    const key = hostPortText(place);
     const known = this.#interceptions.get(key);
     if (known !== undefined) return known;
     const { certificates, commons } = this.#around;
@@ -213,7 +213,7 @@ export class ServedProxy {
     );
   }
 
-  #partsFor(upstream: string, place: Place): InterceptedParts {
+  #partsFor(upstream: string, place: HostPort): InterceptedParts {
     const { relaying } = this.#around;
     const own = { listenerUpstream: upstream, isAddressed: true, login: undefined, host: authorityOf(place) };
     return { ...this.#faceParts(), ...own, relaying, sentPlaces: this.#sentPlaces };

@@ -2,14 +2,14 @@
 import { isIPv6 } from "node:net";
 
 /** Where a client wants a connection to. */
-export type Place = {
+export type HostPort = {
   /** Lower case, without brackets and without a dot at its end. */
   readonly host: string;
   readonly port: number;
 };
 
 /** undefined for what is not `host:port`. */
-export function parsePlace(text: string | undefined): Place | undefined {
+export function parseHostPort(text: string | undefined): HostPort | undefined {
   const [, address, name, port = ""] =
     /^(?:\[([\da-f:.]+)\]|([a-z\d_](?:[\w.-]{0,252}))):(\d{1,5})$/i.exec(text ?? "") ?? [];
   const host = (address ?? name?.replace(/\.$/, ""))?.toLowerCase();
@@ -19,13 +19,13 @@ export function parsePlace(text: string | undefined): Place | undefined {
 }
 
 /** `host:port`; the form in which places are compared. */
-export function textOf({ host, port }: Place): string {
+export function hostPortText({ host, port }: HostPort): string {
   return `${bracketed(host)}:${port}`;
 }
 
 /** As people and URLs write it: 443 is what `https` means anyway. */
-export function authorityOf({ host, port }: Place): string {
-  return port === 443 ? bracketed(host) : textOf({ host, port });
+export function authorityOf({ host, port }: HostPort): string {
+  return port === 443 ? bracketed(host) : hostPortText({ host, port });
 }
 
 function bracketed(host: string): string {
