@@ -7,6 +7,7 @@ import type { ClientPlan, ClientSetup } from "./client-plan.ts";
 import { buildkitSetup } from "./clients/buildkit.ts";
 import { containerdSetup } from "./clients/containerd.ts";
 import { dockerSetup } from "./clients/docker.ts";
+import { dockerProxyPlan, type ProxyTarget } from "./clients/docker-proxy.ts";
 import { k3sSetup } from "./clients/k3s.ts";
 import { kindSetup } from "./clients/kind.ts";
 import { ollamaSetup } from "./clients/ollama.ts";
@@ -30,6 +31,12 @@ export type PlannedSetup = Omit<ClientPlan, "files"> & { readonly files: readonl
 /** What would be done; nothing is changed. Throws `config-invalid`, `path-invalid`: a sentence that says what to do. */
 export async function planSetup(kind: ClientKind, target: MirrorTarget, file: string): Promise<PlannedSetup> {
   const { files, ...rest } = await CLIENT_SETUPS[kind].plan(target, file);
+  return { ...rest, files: await planChanges(files) };
+}
+
+/** What would be done to send a Docker engine's requests through Granary's proxy; nothing is changed. Throws as `planSetup` does. */
+export async function planProxySetup(target: ProxyTarget, file: string): Promise<PlannedSetup> {
+  const { files, ...rest } = dockerProxyPlan(target, file);
   return { ...rest, files: await planChanges(files) };
 }
 

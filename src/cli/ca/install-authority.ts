@@ -13,6 +13,7 @@ import type { AdminFlags } from "../admin/admin-options.ts";
 import { misused } from "../exit-code.ts";
 import { formatFacts } from "../facts.ts";
 import { columnsOfOutput, printJson, printLine } from "../output.ts";
+import { checkedRegistry } from "../setup/mirror-address.ts";
 import { certificateWords } from "./certificate-words.ts";
 import { findCertificate } from "./find-certificate.ts";
 import { findPrograms, runAll } from "./run-commands.ts";
@@ -72,11 +73,7 @@ async function planFor(
     throw misused(
       "--registry goes with --system docker or containerd: a machine trusts it for all hosts that it is for.",
     );
-  for (const name of registry ?? []) {
-    if (!/^(?:[a-z0-9][a-z0-9.-]*|\[[\da-f:]+\])(?::\d{1,5})?$/i.test(name))
-      throw misused(`--registry takes the host of a registry, such as ghcr.io, not "${name}".`);
-  }
-  const registries = registry ?? hosts;
+  const registries = registry?.map(checkedRegistry) ?? hosts;
   if (isForSome && registries.length === 0)
     throw misused("The certificate does not say for which hosts it is: name them with --registry.");
   return await planTrust(system, { certificate, registries }, root);

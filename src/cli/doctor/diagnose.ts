@@ -16,7 +16,7 @@ import type { CheckedKind } from "../../setup/client-kinds.ts";
 import { CLIENT_SETUPS } from "../../setup/setup-client.ts";
 import { misused } from "../exit-code.ts";
 import { printJson, printLine } from "../output.ts";
-import { typedUrl } from "../setup/mirror-address.ts";
+import { typedUrl, USUAL_PORT } from "../setup/mirror-address.ts";
 import { countPulls } from "./count-pulls.ts";
 import { checkServer, type ServerFlags } from "./server-findings.ts";
 
@@ -72,7 +72,7 @@ function countedOf({ listeners }: Settings): Counted | undefined {
 }
 
 async function otherServer(address: string, { caFile }: DoctorFlags): Promise<Server> {
-  const origin = typedUrl(address, "docker");
+  const origin = typedUrl(address, USUAL_PORT);
   const ca = caFile === undefined ? undefined : await readCertificates(caFile, "--ca-file");
   const { good, wrong } = says(`listener ${origin}`);
   const probed = await probeListener(origin, { ca });

@@ -13,6 +13,9 @@ import type { OfferedListener } from "../../setup/offered-listener.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import { misused } from "../exit-code.ts";
 
+/** Of the listener for Docker Hub, where settings say nothing else. */
+export const USUAL_PORT = 5_000;
+
 export type AddressFlags = {
   readonly serverAddress?: string | undefined;
   readonly caFile?: string | undefined;
@@ -63,7 +66,7 @@ function placeOf(
     const listener = listenerFor(kind, listeners);
     return { url: ownUrl(listener, isElsewhere), listener };
   }
-  const url = typedUrl(serverAddress, kind);
+  const url = typedUrl(serverAddress, kind === "ollama" ? 11_435 : USUAL_PORT);
   return { url, listener: isOwn ? listenerAt(url, listeners) : undefined };
 }
 
@@ -121,8 +124,8 @@ function ownAuthority(listener: OfferedListener | undefined): string | undefined
   return certificate.issuer === certificate.subject ? listener.certificate : undefined;
 }
 
-/** A URL, or a host with or without a port, as people say it. */
-export function typedUrl(text: string, kind: ClientKind): string {
+/** A URL, or a host with or without a port, as people say it; `usualPort` is meant where there is neither. Throws `config-invalid`. */
+export function typedUrl(text: string, usualPort: number): string {
   const hasScheme = /^[a-z][a-z0-9+.-]*:\/\//i.test(text);
   const url = URL.parse(hasScheme ? text : `http://${text}`);
   const isPlain =
@@ -135,7 +138,7 @@ export function typedUrl(text: string, kind: ClientKind): string {
     );
   }
   const hasPort = hasScheme || url.port !== "" || /:\d+\/?$/.test(text);
-  return hasPort ? url.origin : `${url.origin}:${kind === "ollama" ? 11_435 : 5_000}`;
+  return hasPort ? url.origin : `${url.origin}:${usualPort}`;
 }
 
 /** Those that were named, else all that the settings reach and that are asked for images. */
@@ -147,9 +150,13 @@ function registriesFor(
     .filter(({ names }) => names !== "ollama")
     .map(({ name, endpoints }) => ({ name, server: endpoints[0] ?? `https://${name}` }));
   if (named === undefined) return known;
-  return named.map((name) => {
-    if (!/^[a-z0-9][a-z0-9.-]*(?::\d{1,5})?$/i.test(name))
-      throw misused(`--registry takes the host of a registry, such as ghcr.io, not "${name}".`);
+  return named.map(checkedRegistry).map((name) => {
     return known.find((each) => each.name === name) ?? { name, server: `https://${name}` };
   });
+}
+
+/** `name` where it can be the host of a registry: it becomes a part of paths. Throws `config-invalid`. */
+export function checkedRegistry(name: string): string {
+  if (/^[a-z0-9][a-z0-9.-]*(?::\d{1,5})?$/i.test(name)) return name;
+  throw misused(`--registry takes the host of a registry, such as ghcr.io, not "${name}".`);
 }

@@ -10,7 +10,13 @@ import type { Login } from "../../oci/credentials.ts";
 import { carryOut, isToDo } from "../../setup/carry-out.ts";
 import type { ClientKind } from "../../setup/client-kinds.ts";
 import type { OfferedListener } from "../../setup/offered-listener.ts";
-import { CLIENT_SETUPS, type PlannedSetup, planSetup, planUndoSetup } from "../../setup/setup-client.ts";
+import {
+  CLIENT_SETUPS,
+  type PlannedSetup,
+  planProxySetup,
+  planSetup,
+  planUndoSetup,
+} from "../../setup/setup-client.ts";
 import { type ShownFile, showFile } from "../../setup/show-files.ts";
 import { copyPath } from "../../setup/undo-record.ts";
 import { askServer } from "../admin/ask-server.ts";
@@ -18,11 +24,13 @@ import { misused } from "../exit-code.ts";
 import { type LoginFlags, readLogin } from "../login-options.ts";
 import { printJson, printLine } from "../output.ts";
 import { type AddressFlags, mirrorTarget, offeredBy } from "./mirror-address.ts";
+import { proxyTarget } from "./proxy-address.ts";
 
 const offersSchema = async () => (await import("../../http/admin/routes/setup-routes.ts")).offersSchema;
 
 export type SetupFlags = AddressFlags &
   LoginFlags & {
+    readonly proxy?: boolean;
     readonly write?: boolean;
     readonly undo?: boolean;
     readonly dryRun?: boolean;
@@ -41,7 +49,9 @@ export async function setUp(kind: ClientKind, flags: SetupFlags, command: Comman
   const setup =
     flags.undo === true
       ? await undoing(kind, file)
-      : await planSetup(kind, await targetOf(kind, flags, command), file);
+      : flags.proxy === true
+        ? await throughProxy(kind, flags, file)
+        : await planSetup(kind, await targetOf(kind, flags, command), file);
   const isWritten = (flags.write === true || flags.undo === true) && flags.dryRun !== true;
   if (isWritten) await carryOut(setup.files);
   if (flags.json === true) printJson(jsonOf(kind, setup, isWritten, flags));
@@ -54,6 +64,13 @@ async function undoing(kind: ClientKind, file: string): Promise<PlannedSetup> {
     restart: [`Restart or reload ${kind} as after setup.`],
     notes: [],
   };
+}
+
+async function throughProxy(kind: ClientKind, flags: SetupFlags, file: string): Promise<PlannedSetup> {
+  if (kind !== "docker") throw misused(`--proxy goes with docker: ${kind} is pointed at a listener.`);
+  if (flags.username !== undefined)
+    throw misused("--username goes with a listener: the proxy asks for no login.");
+  return await planProxySetup(await proxyTarget(flags), file);
 }
 
 async function targetOf(kind: ClientKind, flags: SetupFlags, command: Command) {

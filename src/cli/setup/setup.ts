@@ -15,8 +15,12 @@ export function setupCommand(): Command {
     )
     .addArgument(client)
     .option(
+      "--proxy",
+      "docker only: for all registries and by their plain names, through Granary's proxy, in place of a mirror of Docker Hub",
+    )
+    .option(
       "--server-address <url>",
-      "of the Granary, as the client reaches it (default: the one of the settings, on this machine)",
+      "of the Granary, or with --proxy of its proxy, as the client reaches it (default: the one of the settings, on this machine)",
     )
     .option(
       "--registry <host...>",
@@ -28,7 +32,7 @@ export function setupCommand(): Command {
     .option("--dry-run", "with --write or --undo: print what would be done, and do nothing")
     .option(
       "--ca-file <file>",
-      "with https: a PEM file with the authority that signed the server's certificate, for the client to trust",
+      "for the client to trust: with https, a PEM file with the authority that signed the server's certificate; with --proxy, the proxy's authority (default: the one in the storage directory)",
     )
     .option(
       "--username <name>",
@@ -44,6 +48,7 @@ export function setupCommand(): Command {
   return withExamples(command, [
     "granary setup docker --server-address http://192.168.1.10:5000",
     "sudo granary setup containerd --server-address http://192.168.1.10:5000 --write",
+    "sudo granary setup docker --proxy --server-address http://192.168.1.10:3128 --ca-file granary-ca.crt --write",
     "sudo granary setup containerd --undo",
   ]).addHelpText("after", EXITS);
 }

@@ -4,6 +4,7 @@
  */
 import { dirname, join } from "node:path";
 import { lookAt, namesIn } from "../../files/disk.ts";
+import type { FileChange } from "../change.ts";
 import { authorityFile } from "../client-plan.ts";
 import { readContainerdConfig } from "../containerd-config.ts";
 import { hostsFolderName, USUAL_HOSTS_FOLDER } from "../containerd-hosts.ts";
@@ -18,12 +19,21 @@ export const HUB_NOTE =
 
 export const dockerTrust: TrustSetup = {
   plan: async ({ certificate, registries }, root) => ({
-    files: registries.map((name) => authorityFile(join(root, DOCKER_FOLDER, name, NAME), certificate)),
+    files: dockerAuthorityFiles(join(root, DOCKER_FOLDER), registries, certificate),
     after: [],
     notes: ["Docker reads these files at each pull.", ...(registries.some(isHub) ? [HUB_NOTE] : [])],
   }),
   undo: (root) => undoIn(join(root, DOCKER_FOLDER)),
 };
+
+/** `folder` is the one in which Docker looks for a folder of each registry. */
+export function dockerAuthorityFiles(
+  folder: string,
+  registries: readonly string[],
+  certificate: string,
+): FileChange[] {
+  return registries.map((name) => authorityFile(join(folder, name, NAME), certificate));
+}
 
 function isHub(registry: string): boolean {
   return /^(?:docker\.io|registry-1\.docker\.io|index\.docker\.io)$/.test(registry);
