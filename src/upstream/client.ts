@@ -28,6 +28,7 @@ import { viewAnonymously } from "./registry/anonymous-view.ts";
 import type { Uplink } from "./registry/ask-registry.ts";
 import { BlobOrigin } from "./registry/blob-origin.ts";
 import { headBlob, measureBlob } from "./registry/blob-size.ts";
+import { confirmReading } from "./registry/confirm-reading.ts";
 import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
@@ -88,12 +89,13 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     onLimited: (reason) => report.limited(reason),
   });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
-  // Anonymous requests have a circuit of their own: their limits and failures say nothing about requests with our credentials.
-  const anonymousCaller = () => {
+  // Requests without our credentials have circuits of their own: their limits and failures say nothing about requests with them.
+  const separateCaller = () => {
     const own = new Circuit({ ...shared, onChange: () => undefined });
     return new Caller({ ...shared, circuit: own, endpoints: order(), closing: closing.signal });
   };
-  const anonymous = { content: anonymousCaller(), lists: anonymousCaller() };
+  const anonymous = { content: separateCaller(), lists: separateCaller() };
+  const confirming = separateCaller();
   const hasCertificate = tls?.cert !== undefined;
   const uplink: Uplink = {
     upstream,
@@ -148,6 +150,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };
     },
+    confirmReading: (ask, authorization) => confirmReading(uplink, confirming, ask, authorization),
     async saysIdentity(repository) {
       const [endpoint = ""] = endpoints.order;
       return (await identify(upstream, repository, { endpoint, signal: closing.signal })).says;

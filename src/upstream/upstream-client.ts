@@ -1,6 +1,6 @@
 /**
- * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
- * client's credentials ever come in here.
+ * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal ever comes in here, and a client's
+ * credentials in one question alone, which only asks whether they open something.
  */
 import type { GranaryError } from "../errors.ts";
 import type { Digest } from "../oci/digest.ts";
@@ -112,6 +112,27 @@ export type ViewAsk = {
   readonly looksNoFurther?: boolean;
 };
 
+/** One thing that a client asks for. */
+export type ReadingAsk = { readonly repository: string } & (
+  | {
+      readonly kind: "manifest";
+      /** A tag or a digest. */
+      readonly reference: string;
+      /** As in ManifestAsk. */
+      readonly accept: readonly string[];
+    }
+  | { readonly kind: "blob"; readonly digest: Digest }
+  | { readonly kind: "tags"; readonly query: string }
+  | { readonly kind: "referrers"; readonly digest: Digest }
+);
+
+export type Permission = {
+  /** False also for what is not there. */
+  readonly mayRead: boolean;
+  /** Of a manifest that may be read: which one it is to this client now. */
+  readonly digest?: Digest;
+};
+
 /**
  * Every method throws `upstream-unavailable`, `upstream-protocol`, `upstream-refused` (a 4xx of its own, about the one question),
  * `rate-limited`, `unauthorized`, `denied`, `closed`;
@@ -151,6 +172,12 @@ export interface UpstreamClient {
    * `by`, and where that does not tell, others that may; throws when nothing tells now.
    */
   viewAnonymously(ask: ViewAsk): Promise<Sight>;
+  /**
+   * Whether the upstream gives this one thing to somebody who shows `authorization`, the value of that header as a client of ours sent it. It goes
+   * to the endpoints of this upstream, to no other host, and is kept nowhere. Throws where the upstream does not tell now; a limit of that
+   * client (`rate-limited`) counts for no other question.
+   */
+  confirmReading(ask: ReadingAsk, authorization: string): Promise<Permission>;
 
   status(): UpstreamStatus;
   /** The same as the status tells, without the rest of it: asked for with each request for a tag. */
