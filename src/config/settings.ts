@@ -131,12 +131,6 @@ export type Settings = {
   readonly bandwidth?: BandwidthSettings;
   /** undefined: there is no admin listener. */
   readonly admin?: AdminSettings | undefined;
-  /** undefined: there is no proxy. */
-  readonly proxy?: {
-    readonly port: number;
-    readonly host: string | undefined;
-    readonly tunnel: "none" | "any" | readonly string[];
-  };
   /** Lists that are brought in before clients ask; none when left out. */
   readonly warm?: readonly WarmSetting[];
   /** What is fetched once a manifest was served; nothing when left out. */

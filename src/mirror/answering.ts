@@ -4,7 +4,7 @@
  */
 import { GranaryError } from "../errors.ts";
 import type { Wanting } from "../purpose.ts";
-import type { BlobTarget, Target } from "../routing/target.ts";
+import type { BlobTarget, ManifestTarget, Target } from "../routing/target.ts";
 import type { ReadableBlob } from "../source.ts";
 import type { UpstreamClient } from "../upstream/upstream-client.ts";
 import type { Access, GuardedQuestion } from "./access/access.ts";
@@ -16,9 +16,10 @@ import { digestsIn } from "./lists/list-items.ts";
 import { onlyTags } from "./lists/only-tags.ts";
 import type { Referrers } from "./lists/referrers.ts";
 import type { TagLists } from "./lists/tag-lists.ts";
+import { sentTypes } from "./manifests/accept.ts";
 import { listedIn } from "./manifests/manifest-bytes.ts";
 import type { Manifests } from "./manifests.ts";
-import type { Asker, FoundBlob, ListAnswer, Mirror } from "./mirror.ts";
+import type { Asker, FoundBlob, ListAnswer, ManifestAsker, Mirror } from "./mirror.ts";
 import type { Cooldown } from "./rules/cooldown.ts";
 import type { Passage } from "./rules/passage.ts";
 
@@ -113,21 +114,38 @@ function manifestAnswers(
       const client = answerer.openTo(target, ask);
       return client && manifests.atOnce(client, target, ask, isHead);
     },
-    manifest: (target, ask) =>
-      answerer.answer(target, ask, {
-        run: (client) =>
-          passing(manifests.get(client, target, ask), ({ manifest }) =>
-            passage.leave(target, manifest.digest, listedIn(manifest)),
-          ),
+    manifest: (target, ask) => {
+      const get = (client: UpstreamClient, meant: ManifestTarget) =>
+        passing(manifests.get(client, meant, ask), ({ manifest }) =>
+          passage.leave(target, manifest.digest, listedIn(manifest)),
+        );
+      return answerer.answer(target, ask, {
+        ...manifestQuestion(target, ask, get),
         digest: ({ manifest }) => manifest.digest,
         listed: ({ manifest }) => listedIn(manifest),
-      }),
-    headManifest: (target, ask) =>
-      answerer.answer(target, ask, {
-        run: (client) =>
-          passing(manifests.head(client, target, ask), ({ digest }) => passage.leave(target, digest, [])),
+      });
+    },
+    headManifest: (target, ask) => {
+      const head = (client: UpstreamClient, meant: ManifestTarget) =>
+        passing(manifests.head(client, meant, ask), ({ digest }) => passage.leave(target, digest, []));
+      return answerer.answer(target, ask, {
+        ...manifestQuestion(target, ask, head),
         digest: ({ digest }) => digest,
-      }),
+      });
+    },
+  };
+}
+
+/** `find` answers for `target`, or for another manifest of its repository. */
+function manifestQuestion<T>(
+  target: ManifestTarget,
+  { accept }: ManifestAsker,
+  find: (client: UpstreamClient, meant: ManifestTarget) => Promise<T>,
+): Pick<GuardedQuestion<T>, "run" | "runAt" | "accept"> {
+  return {
+    run: (client) => find(client, target),
+    runAt: (client, digest) => find(client, { ...target, reference: { digest } }),
+    accept: () => sentTypes(accept),
   };
 }
 

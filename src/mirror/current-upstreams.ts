@@ -130,6 +130,7 @@ class Counted implements Entry {
       tags: (...asked) => this.#during(source.tags(...asked)),
       referrers: (...asked) => this.#during(source.referrers(...asked)),
       viewAnonymously: (ask) => this.#during(source.viewAnonymously(ask)),
+      confirmReading: (...asked) => this.#during(source.confirmReading(...asked)),
     };
   }
 

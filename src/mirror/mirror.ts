@@ -20,6 +20,11 @@ export type Outcome = "hit" | "miss" | "shared" | "revalidated" | "stale" | "byp
 export type Asker = {
   /** True when the listener verified a login: such a client may see what our credentials can read. */
   readonly loggedIn: boolean;
+  /**
+   * What the client showed for the registry itself, as it came: opaque, sent to the endpoints of that upstream only, never logged and never kept.
+   * It may see what the registry gives to whoever shows this.
+   */
+  readonly authorization?: string | undefined;
   readonly userAgent: string | undefined;
   /** Its plain address; nothing where this process itself asks. */
   readonly client?: string | undefined;

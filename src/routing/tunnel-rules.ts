@@ -2,7 +2,7 @@
  * Owns which other hosts may be tunnelled to: those that the setting names. It judges names and ports; the addresses behind them are the address
  * guard's. Pure.
  */
-import { type HostPort, parseHostPort, hostPortText } from "./host-port.ts";
+import { type HostPort, hostPortText, parseHostPort } from "./host-port.ts";
 
 /** `none`, `any`, or names: `example.com`, `example.com:8443`, `*.example.com`. A name without a port means 443, and so does `any`. */
 export type TunnelSetting = "none" | "any" | readonly string[];
@@ -23,5 +23,7 @@ function matches(entry: string, place: HostPort): boolean {
 /** True for what `mayTunnel` understands. */
 export function isTunnelEntry(entry: string): boolean {
   const name = entry.replace(/^\*\./, "");
-  return name !== "" && !name.includes("*") && (parseHostPort(name) ?? parseHostPort(`${name}:443`)) !== undefined;
+  return (
+    name !== "" && !name.includes("*") && (parseHostPort(name) ?? parseHostPort(`${name}:443`)) !== undefined
+  );
 }

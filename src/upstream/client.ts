@@ -16,7 +16,7 @@ import { budgetReturn } from "./network/budget-return.ts";
 import { Caller } from "./network/caller.ts";
 import { Circuit } from "./network/circuit.ts";
 import { CircuitReport } from "./network/circuit-report.ts";
-import { Endpoints } from "./network/endpoints.ts";
+import { Endpoints, namedEndpoints } from "./network/endpoints.ts";
 import { type PullBudget, parsePullBudget } from "./network/headers.ts";
 import { Latency } from "./network/latency.ts";
 import { OfflineSwitch } from "./network/offline-switch.ts";
@@ -29,6 +29,7 @@ import { viewAnonymously } from "./registry/anonymous-view.ts";
 import type { Uplink } from "./registry/ask-registry.ts";
 import { BlobOrigin } from "./registry/blob-origin.ts";
 import { headBlob, measureBlob } from "./registry/blob-size.ts";
+import { confirmReading } from "./registry/confirm-reading.ts";
 import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
@@ -74,9 +75,9 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     ...{ upstream, userAgent, env, tls, lookup, offline, clock, log, metrics, latency },
   });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
-  const order = () =>
+  const order = (some = upstream.endpoints) =>
     new Endpoints(
-      upstream.endpoints.map((each) => endpointOf(each, upstream.ns)),
+      some.map((each) => endpointOf(each, upstream.ns)),
       clock,
     );
   const endpoints = order();
@@ -90,12 +91,14 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     onLimited: (reason) => report.limited(reason),
   });
   const caller = new Caller({ ...shared, circuit, endpoints, closing: closing.signal });
-  // Anonymous requests have a circuit of their own: their limits and failures say nothing about requests with our credentials.
-  const anonymousCaller = () => {
+  // Requests without our credentials have circuits of their own: their limits and failures say nothing about requests with them.
+  const separateCaller = (some = upstream.endpoints) => {
     const own = new Circuit({ ...shared, onChange: () => undefined });
-    return new Caller({ ...shared, circuit: own, endpoints: order(), closing: closing.signal });
+    return new Caller({ ...shared, circuit: own, endpoints: order(some), closing: closing.signal });
   };
-  const anonymous = { content: anonymousCaller(), lists: anonymousCaller() };
+  const anonymous = { content: separateCaller(), lists: separateCaller() };
+  // What a client shows is for the registry itself.
+  const confirming = separateCaller(namedEndpoints(upstream.endpoints, [upstream.name, ...upstream.aliases]));
   const hasCertificate = tls?.cert !== undefined;
   const uplink: Uplink = {
     upstream,
@@ -152,6 +155,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };
     },
+    confirmReading: (ask, authorization) => confirmReading(uplink, confirming, ask, authorization),
     async saysIdentity(repository) {
       const [endpoint = ""] = endpoints.order;
       return (await identify(upstream, repository, { endpoint, signal: closing.signal })).says;

@@ -1,6 +1,6 @@
 /**
- * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no
- * client's credentials ever come in here, but for `relay`, which hands on a client's own request and keeps nothing of it.
+ * Owns the UpstreamClient port: what the Mirror asks of one upstream. Absence is a value. No client's signal and no client's credentials ever come
+ * in here, but for two: the question whether they open something, and `relay`, which hands on a client's own request. Both keep nothing.
  */
 import type { Duplex } from "node:stream";
 import type { GranaryError } from "../errors.ts";
@@ -115,6 +115,27 @@ export type ViewAsk = {
   readonly looksNoFurther?: boolean;
 };
 
+/** One thing that a client asks for. */
+export type ReadingAsk = { readonly repository: string } & (
+  | {
+      readonly kind: "manifest";
+      /** A tag or a digest. */
+      readonly reference: string;
+      /** As in ManifestAsk. */
+      readonly accept: readonly string[];
+    }
+  | { readonly kind: "blob"; readonly digest: Digest }
+  | { readonly kind: "tags"; readonly query: string }
+  | { readonly kind: "referrers"; readonly digest: Digest }
+);
+
+export type Permission = {
+  /** False also for what is not there. */
+  readonly mayRead: boolean;
+  /** Of a manifest that may be read: which one it is to this client now. */
+  readonly digest?: Digest;
+};
+
 /**
  * Every method throws `upstream-unavailable`, `upstream-protocol`, `upstream-refused` (a 4xx of its own, about the one question),
  * `rate-limited`, `unauthorized`, `denied`, `closed`;
@@ -154,6 +175,12 @@ export interface UpstreamClient {
    * `by`, and where that does not tell, others that may; throws when nothing tells now.
    */
   viewAnonymously(ask: ViewAsk): Promise<Sight>;
+  /**
+   * Whether the upstream gives this one thing to somebody who shows `authorization`, the value of that header as a client of ours sent it. It goes
+   * to the endpoints that have the name of this upstream, to no other host, and is kept nowhere; where none has it, nobody may read. Throws where the upstream does not tell now; a limit of that
+   * client (`rate-limited`) counts for no other question.
+   */
+  confirmReading(ask: ReadingAsk, authorization: string): Promise<Permission>;
 
   /** A client's own request, to the registry itself; see relay.ts. It says nothing of the upstream's health. */
   relay(ask: RelayAsk): Promise<RelayedAnswer>;

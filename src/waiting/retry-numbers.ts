@@ -56,6 +56,8 @@ export const ACCESS_RETRIES = {
   refusalsApartMs: 10_000,
   /** How long a look that could not tell is not repeated for a repository that is known to be public. */
   lookAgainMs: 10_000,
+  /** How long it is believed that a client's own login opens something: it may be revoked at any moment, and a pull asks for a thing twice. */
+  confirmedMs: 60_000,
 } as const;
 
 /** A small question to a registry (src/upstream/network/caller.ts): a manifest, a size, a list. */

@@ -24,7 +24,7 @@ export type PrefetchParts = {
   readonly log: Log;
 };
 
-type Asked = { readonly target: ManifestTarget; readonly manifest: Manifest; readonly asker: ManifestAsker };
+type Asked = { readonly target: ManifestTarget; readonly manifest: Manifest; readonly asker: Asker };
 
 /** Manifests whose parts are on their way, and those that wait for their turn: further ones are left out. */
 const MOST_AT_ONCE = 2;
@@ -68,7 +68,7 @@ export class Prefetch {
     const name = `${target.upstream}\n${target.repository}\n${manifest.digest}\n${asker.loggedIn}`;
     if (this.#recent.has(name)) return;
     this.#recent.set(name, true);
-    this.#waiting.push({ target, manifest, asker });
+    this.#waiting.push({ target, manifest, asker: prefetching(asker) });
     this.#next();
   }
 
@@ -98,7 +98,7 @@ export class Prefetch {
       for (const image of await this.#imagesOf(target, manifest, asker))
         await bringBlobs(target, blobsOf(image), {
           mirror: this.#parts.mirror,
-          asker: prefetching(asker),
+          asker,
           signal: this.#closing.signal,
           onBytes: () => undefined,
         });
@@ -109,20 +109,21 @@ export class Prefetch {
     }
   }
 
-  async #imagesOf(target: ManifestTarget, manifest: Manifest, asker: ManifestAsker): Promise<Manifest[]> {
+  async #imagesOf(target: ManifestTarget, manifest: Manifest, asker: Asker): Promise<Manifest[]> {
     const { mirror } = this.#parts;
     if (!isIndexType(viewManifest(manifest.bytes, manifest.mediaType).mediaType)) return [manifest];
     const choice = { platforms: this.#platforms, attestations: false };
     const images: Manifest[] = [];
     for (const { digest } of chosen(childrenOf(manifest), choice)) {
       if (await sparesPulls(this.#parts, target.upstream)) return images;
-      const as = { ...prefetching(asker), accept: MANIFEST_UNION };
+      const as = { ...asker, accept: MANIFEST_UNION };
       images.push((await mirror.manifest({ ...target, reference: { digest } }, as)).manifest);
     }
     return images.filter((image) => !isIndexType(image.mediaType));
   }
 }
 
+/** What the client showed for the registry ends with its request: what only that opens is not prefetched. */
 function prefetching({ loggedIn, userAgent, client }: ManifestAsker): Asker {
   return { loggedIn, userAgent, client, purpose: "prefetch" };
 }

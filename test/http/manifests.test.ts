@@ -146,7 +146,7 @@ describe("what the mirror is told about the client", () => {
     expect(server.mirror.asked[0]?.asker).toMatchObject({ accept: expected });
   });
 
-  test("no Accept is an empty list, the user agent is passed on, and nobody is logged in", async () => {
+  test("no Accept is an empty list, the user agent and what it shows are passed on, and nobody is logged in", async () => {
     server.mirror.addManifest("docker.io/library/alpine", ["3"], "{}");
     await ask(server.hub, "/v2/alpine/manifests/3", {
       headers: { "user-agent": "ollama/0.32.15", authorization: "garbage" },
@@ -157,6 +157,7 @@ describe("what the mirror is told about the client", () => {
       client: "127.0.0.1",
       tag: "3",
       loggedIn: false,
+      authorization: "garbage",
     });
   });
 });

@@ -119,7 +119,7 @@ export class MirrorWorld {
   }
 
   async start(): Promise<void> {
-    const { upstream = {}, others = [], budget = PLENTY, tls } = this.#options;
+    const { upstream = {}, others = [], budget = PLENTY, tls, log } = this.#options;
     const policy = { offlineDeadlineMs: PATIENT_MS, ...upstream.policy };
     const { clock } = this;
     const metrics = createMetrics();
@@ -137,6 +137,7 @@ export class MirrorWorld {
         env: {},
         records: this.records,
         ...(tls !== undefined && { tls }),
+        ...(log !== undefined && { log }),
       }),
     );
     const mirror = await startMirror({
@@ -157,7 +158,7 @@ export class MirrorWorld {
       makeFolders: () => makeFolders(this.store.layout),
       budget,
       clock,
-      log: this.#options.log ?? silentLog,
+      log: log ?? silentLog,
       metrics,
       random: Math.random,
       records: this.records,

@@ -47,12 +47,7 @@ export async function startProxyWorld(
     drainMs,
     proxy: { ...place, tunnel },
   };
-  const leaf = { cert: serverCert, key: serverKey };
-  const means = {
-    relaying: world.mirror.relaying,
-    connect,
-    certificates: async () => ({ leaf: async () => leaf }),
-  };
+  const means = proxyMeans(world.mirror.relaying, connect);
   const observers = { log, metrics: createMetrics(), clock: world.clock };
   const serving = await serve(settings, world.mirror, observers, world.records, means);
   onTestFinished(() => serving.close());
@@ -61,6 +56,12 @@ export async function startProxyWorld(
     ...{ world, serving, settings, port, lines },
     ask: (authority, target, request = {}) => askThrough(port, authority, target, { ...request, ca: caPem }),
   };
+}
+
+/** What a proxy is served with: it shows the certificate of the throw-away CA for whatever name. */
+export function proxyMeans(relaying: ProxyMeans["relaying"], connect = connectGuarded): ProxyMeans {
+  const leaf = { cert: serverCert, key: serverKey };
+  return { relaying, connect, certificates: async () => ({ leaf: async () => leaf }) };
 }
 
 const connectGuarded: ProxyMeans["connect"] = (place, signal) =>

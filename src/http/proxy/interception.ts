@@ -5,9 +5,9 @@
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import type { Authority, LeafCertificate } from "../../authority/authority.ts";
 import { messageOf } from "../../errors.ts";
 import { endAfterAnswers, keepServer, type ListenerCommons, openTlsServer } from "../connections/listener.ts";
-import type { Authority, LeafCertificate } from "../../authority/authority.ts";
 import { endToEnd } from "./hop-by-hop.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
 import type { Tunnels } from "./tunnels.ts";

@@ -3,7 +3,7 @@
  * means itself to a client. Pure.
  */
 
-import { parseHostPort, hostPortText } from "../../routing/host-port.ts";
+import { hostPortText, parseHostPort } from "../../routing/host-port.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 
 /** Names of upstreams by `host:port`; a name without a port means 443. */

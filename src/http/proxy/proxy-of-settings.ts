@@ -2,9 +2,10 @@
  * Owns whether there is a proxy listener, at the start and through changes of the settings: one that stays at its place goes on, another is opened
  * before the old one is closed. All or nothing, as for the other listeners.
  */
+
+import type { Authority } from "../../authority/authority.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import { tryPlace } from "../connections/listener.ts";
-import type { Authority } from "../../authority/authority.ts";
 import { type ProxyEntry, type ProxySurroundings, type ProxyTerms, ServedProxy } from "./served-proxy.ts";
 
 /** What only the proxy needs of what it is served with. */

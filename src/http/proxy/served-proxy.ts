@@ -5,9 +5,10 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import type { Authority } from "../../authority/authority.ts";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
-import { authorityOf, type HostPort, parseHostPort, hostPortText } from "../../routing/host-port.ts";
+import { authorityOf, type HostPort, hostPortText, parseHostPort } from "../../routing/host-port.ts";
 import { mayTunnel, type TunnelSetting } from "../../routing/tunnel-rules.ts";
 import type { Upstream } from "../../upstream/policy.ts";
 import { statusPageOf } from "../admin/status-pages.ts";
@@ -18,7 +19,6 @@ import { proxyRefusal } from "../connections/raw-refusal.ts";
 import { splitRequestTarget } from "../registry/incoming-request.ts";
 import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import { plainAddress } from "../request-log.ts";
-import type { Authority } from "../../authority/authority.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
 import { Interception } from "./interception.ts";
 import { namedPlaces } from "./named-places.ts";
@@ -45,7 +45,10 @@ export type ProxySurroundings = {
   readonly relaying: Relaying;
   readonly certificates: Pick<Authority, "leaf">;
   /** A connection for a blind tunnel. Throws `denied`, `upstream-unavailable`, `aborted`. */
-  readonly connect: (place: HostPort & { readonly isInternal: boolean }, signal: AbortSignal) => Promise<Socket>;
+  readonly connect: (
+    place: HostPort & { readonly isInternal: boolean },
+    signal: AbortSignal,
+  ) => Promise<Socket>;
 };
 
 const ESTABLISHED = "HTTP/1.1 200 Connection established\r\n\r\n";

@@ -1,6 +1,6 @@
 /**
- * Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Elsewhere an Authorization header is never read
- * (docs/protocol.md#docker-logins).
+ * Owns the check of a client's login where a listener asks for one (Basic, RFC 7617). Elsewhere nobody is asked for one
+ * (docs/protocol.md#docker-logins), and what a client shows by itself is for the registry (docs/protocol.md#own-logins).
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Login } from "../../oci/credentials.ts";

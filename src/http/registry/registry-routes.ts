@@ -33,7 +33,7 @@ export type RegistryParts = Observers & {
   readonly isAddressed?: boolean;
   router: ReturnType<typeof createRouter>;
   upstreams: ReadonlyMap<string, Pick<Upstream, "names" | "policy">>;
-  /** Undefined where no login is asked for: Authorization is then never looked at (docs/protocol.md#docker-logins). */
+  /** Undefined where no login is asked for: what a client shows then is for the registry (docs/protocol.md#own-logins). */
   login: LoginCheck | undefined;
   readonly records: Records;
 };
@@ -51,7 +51,7 @@ export function answerRegistry(
   const { mirror, metrics, clock, pool, sending, router, listenerUpstream, upstreams, login, records } =
     parts;
   const { isAddressed } = parts;
-  const { "user-agent": userAgent, host: hostHeader } = incoming.headers;
+  const { "user-agent": userAgent, host: hostHeader, authorization } = incoming.headers;
   const route = router({ ...requestTarget, listenerUpstream, isAddressed, hostHeader });
   account.upstream = route.upstream;
   account.kind = route.target?.kind ?? "base";
@@ -73,7 +73,11 @@ export function answerRegistry(
     account,
     route,
     rawPath: requestTarget.rawPath,
-    asker: askerOf(account, userAgent, login !== undefined),
+    asker: askerOf(
+      account,
+      userAgent,
+      login === undefined ? { loggedIn: false, authorization } : { loggedIn: true },
+    ),
     headers: commonHeaders(route),
     isOllama: upstreams.get(route.upstream)?.names === "ollama",
   });
@@ -91,10 +95,25 @@ export function recordedOf(target: Target, isHead: boolean): Omit<RecordedReques
   };
 }
 
-function askerOf({ client, record }: Account, userAgent: string | undefined, loggedIn: boolean): Asker {
+/** Either the face has verified a login of its own, or this is what the client showed for the registry itself, if anything. */
+export type ClientLogin =
+  | { readonly loggedIn: true }
+  | { readonly loggedIn: false; readonly authorization: string | undefined };
+
+/** Who asks, as the Mirror wants to know it. A login of Granary is for no registry, so it goes no further. */
+export function askerOf(
+  { client, record }: Account,
+  userAgent: string | undefined,
+  login: ClientLogin,
+): Asker {
+  const { loggedIn } = login;
+  const authorization = login.loggedIn ? undefined : login.authorization;
   const pull = record?.pull;
   const id = pull?.id;
-  return { loggedIn, userAgent, client, tag: pull?.tag, pull: id === undefined ? undefined : String(id) };
+  return {
+    ...{ loggedIn, authorization, userAgent, client, tag: pull?.tag },
+    pull: id === undefined ? undefined : String(id),
+  };
 }
 
 function tellOverruled({ log }: RegistryParts, ns: string, upstream: string): void {

@@ -34,6 +34,33 @@ export class Hidden extends GranaryError {
   }
 }
 
+/** It cannot be told now whether somebody may read it. */
+export class Untold extends GranaryError {
+  /** The registry did answer: somebody who shows a login may get another answer. */
+  readonly isAnswered: boolean;
+
+  constructor({ upstream, repository }: RepositoryKey, error: GranaryError) {
+    const name = `${upstream}/${repository}`;
+    const message = `It cannot be told now whether ${name} may be read without a login (${reasonOf(error)}), and what may be private is served to nobody. Try again later, or log in to Granary.`;
+    const { retryAfterMs, upstreamStatus } = error.facts;
+    const isLimited = error.code === "rate-limited";
+    super(isLimited ? "rate-limited" : "upstream-unavailable", message, {
+      target: name,
+      cause: error,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
+    this.isAnswered = isLimited || upstreamStatus !== undefined || error instanceof Refusing;
+  }
+}
+
+/** What was public refuses strangers, once so far. */
+class Refusing extends GranaryError {
+  constructor({ upstream, repository }: RepositoryKey) {
+    const reason = `${upstream} refuses those who did not log in, which may be a passing trouble`;
+    super("upstream-unavailable", `${upstream}/${repository}: ${reason}.`, { reason });
+  }
+}
+
 export class Strangers {
   readonly #metadata: Metadata;
   readonly #clock: Clock;
@@ -128,7 +155,7 @@ export class Strangers {
       try {
         return await this.#look(client, where, by, isNamed);
       } catch (error) {
-        throw isGranaryError(error, ...UNTOLD) && !(error instanceof Hidden) ? untold(where, error) : error;
+        throw untoldOf(where, error);
       }
     });
   }
@@ -153,7 +180,7 @@ export class Strangers {
     if (view === "granted") return undefined;
     if (view === "open") return await this.#isOpen(where, digest);
     // A token that strangers get opens it, so it is not private. Some registries refuse what is absent even with such a token.
-    if (view === "unclear") throw (await isReadable()) ? refusing(where) : new Hidden(where, true);
+    if (view === "unclear") throw (await isReadable()) ? new Refusing(where) : new Hidden(where, true);
     if (isPublic) await this.#isRefused(where, view === "closed");
     throw new Hidden(where, false);
   }
@@ -167,7 +194,7 @@ export class Strangers {
   /** Registries in trouble refuse everybody. So what was public counts as private at the second refusal, or when a token says so (`isSure`). */
   async #isRefused(where: RepositoryKey, isSure: boolean): Promise<void> {
     if (!isSure && this.#refusals.saidMissing(nameOf(where), ACCESS_RETRIES.refusalsApartMs) > 0)
-      throw refusing(where);
+      throw new Refusing(where);
     await this.#record(where, { isPublic: false, checkedAt: this.#clock.now() });
   }
 
@@ -187,20 +214,9 @@ const UNTOLD = [
   "config-invalid",
 ] as const;
 
-function refusing({ upstream, repository }: RepositoryKey): GranaryError {
-  const reason = `${upstream} refuses those who did not log in, which may be a passing trouble`;
-  return new GranaryError("upstream-unavailable", `${upstream}/${repository}: ${reason}.`, { reason });
-}
-
-function untold({ upstream, repository }: RepositoryKey, error: GranaryError): GranaryError {
-  const name = `${upstream}/${repository}`;
-  const message = `It cannot be told now whether ${name} may be read without a login (${reasonOf(error)}), and what may be private is served to nobody. Try again later, or log in to Granary.`;
-  const { retryAfterMs } = error.facts;
-  return new GranaryError(error.code === "rate-limited" ? "rate-limited" : "upstream-unavailable", message, {
-    target: name,
-    cause: error,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
+/** The error for clients where `error` kept an upstream from telling who may read; `error` itself where it is another one. */
+export function untoldOf(where: RepositoryKey, error: unknown): unknown {
+  return isGranaryError(error, ...UNTOLD) && !(error instanceof Hidden) ? new Untold(where, error) : error;
 }
 
 async function isReadableByUs(client: UpstreamClient, repository: string, by: Evidence): Promise<boolean> {

@@ -42,8 +42,18 @@ export function beyondUnion(accept: readonly string[]): readonly string[] | unde
   return known === "nothing" ? undefined : known;
 }
 
+/** The types of `accept` that may be sent on; the union where there are none. */
+export function sentTypes(accept: readonly string[]): readonly string[] {
+  const legal = legalTypes(accept);
+  return legal.length === 0 ? MANIFEST_UNION : legal;
+}
+
+function legalTypes(accept: readonly string[]): readonly string[] {
+  return accept.filter((type) => isMediaType(type) || WILDCARD.test(type)).slice(0, MOST_TYPES);
+}
+
 function findBeyond(accept: readonly string[]): readonly string[] | undefined {
-  const legal = accept.filter((type) => isMediaType(type) || WILDCARD.test(type)).slice(0, MOST_TYPES);
+  const legal = legalTypes(accept);
   return legal.some((type) => !MANIFEST_UNION.includes(type)) ? legal : undefined;
 }
 

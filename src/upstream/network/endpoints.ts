@@ -17,6 +17,15 @@ type EndpointStanding = {
   readonly demotedUntil: number | undefined;
 };
 
+/**
+ * The endpoints that have one of `names`, whatever the port. Only these are the registry itself: others may be mirrors of it, which what a client
+ * shows to the registry is not for.
+ */
+export function namedEndpoints(endpoints: readonly string[], names: readonly string[]): readonly string[] {
+  const hosts = new Set(names.map((name) => URL.parse(`https://${name}`)?.hostname));
+  return endpoints.filter((each) => hosts.has(new URL(each).hostname));
+}
+
 export class Endpoints {
   readonly #clock: Clock;
   readonly #configured: readonly string[];

@@ -7,6 +7,7 @@ import { GranaryError } from "../../errors.ts";
 import type { Upstream } from "../policy.ts";
 import { relayPath } from "../registry-url.ts";
 import type { Caller } from "./caller.ts";
+import { namedEndpoints } from "./endpoints.ts";
 import type { Relayed, RelayedAnswer, Transport } from "./transport.ts";
 
 export type RelayAsk = Pick<Relayed, "method" | "headers" | "body" | "signal"> & {
@@ -49,8 +50,12 @@ export async function relay(
 }
 
 /** The endpoint that has the name which the client addressed. Others may be mirrors of it, and a client's login is not for those. */
-export function addressedEndpoint({ endpoints }: Pick<Upstream, "endpoints">, host: string): string {
-  return endpoints.find((each) => new URL(each).host === host) ?? `https://${host}`;
+function addressedEndpoint({ endpoints }: Pick<Upstream, "endpoints">, host: string): string {
+  return (
+    endpoints.find((each) => new URL(each).host === host) ??
+    namedEndpoints(endpoints, [host])[0] ??
+    `https://${host}`
+  );
 }
 
 function isAwayNow({ name }: Upstream): GranaryError {

@@ -5,10 +5,8 @@
  * the tags may be listed. It never asks with our login or certificate.
  */
 import { isGranaryError } from "../../errors.ts";
-import { type Digest, isDigest } from "../../oci/digest.ts";
+import type { Digest } from "../../oci/digest.ts";
 import { parseJsonObject } from "../../oci/json-value.ts";
-import { checkManifest, MAX_MANIFEST_BYTES } from "../../oci/manifest.ts";
-import { manifestTypeOf } from "../../oci/manifest-view.ts";
 import { MANIFEST_UNION } from "../../oci/media-types.ts";
 import { within } from "../../waiting/deadline.ts";
 import { ANONYMOUS } from "../identity/identity.ts";
@@ -24,6 +22,7 @@ import type { Reply, Uplink } from "./ask-registry.ts";
 import { askBlob } from "./blob-size.ts";
 import { askTags } from "./list-questions.ts";
 import { askManifest, HEADLESS, readHead } from "./manifest-questions.ts";
+import { readBy, toldBy } from "./proven-manifest.ts";
 
 /** These questions have callers of their own, one for each kind: their limits and failures must not count for other questions (docs/protocol.md#retries). */
 export type AnonymousCallers = { readonly content: Caller; readonly lists: Caller };
@@ -119,31 +118,16 @@ async function showManifest(
   discardBody(head);
   if (!HEADLESS.includes(head.status)) {
     if (head.status !== 200) return refusal(uplink, head);
-    const digest = toldBy(head, reference);
+    const digest = head.isAbroad ? undefined : toldBy(head, reference);
     if (digest !== undefined) return { digest };
   }
   const reply = await askManifest(uplink, ask, "GET", ANONYMOUS, at);
-  if (reply.status === 200) return readBy(reply, reference, at);
+  if (reply.status === 200) {
+    const digest = await readBy(reply, reference, at.signal);
+    return digest && { digest };
+  }
   discardBody(reply);
   return refusal(uplink, reply);
-}
-
-/** The digest that the registry itself tells for a manifest. */
-function toldBy(head: Reply, reference: string): Digest | undefined {
-  const { digest, mediaType } = readHead(head);
-  if (head.isAbroad || digest === undefined || manifestTypeOf(mediaType) === undefined) return undefined;
-  return isDigest(reference) && reference !== digest ? undefined : digest;
-}
-
-/** The digest of the manifest that came; undefined when something else did, such as a page to sign in. */
-async function readBy(reply: Reply, reference: string, at: At): Promise<Shown | undefined> {
-  const bytes = await readLimited(reply, MAX_MANIFEST_BYTES, at.signal);
-  const wanted = isDigest(reference) ? reference : undefined;
-  try {
-    return { digest: checkManifest({ ...readHead(reply), bytes }, reference, wanted).manifest.digest };
-  } catch {
-    return undefined; // It is not the manifest that was asked for.
-  }
 }
 
 async function showBlob(

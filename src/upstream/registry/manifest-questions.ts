@@ -108,7 +108,7 @@ async function isAbsent(
 }
 
 /** What the headers tell, unchecked. */
-export function readHead({ headers }: Reply): UncheckedHead {
+export function readHead({ headers }: Pick<Reply, "headers">): UncheckedHead {
   return {
     digest: parseDigestHeader(headers),
     mediaType: parseMediaType(headers["content-type"]),

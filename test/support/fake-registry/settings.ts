@@ -35,6 +35,8 @@ export type FakeSettings = {
   identityTokens: Record<string, string>;
   /** Repositories that only a signed-in user may read. */
   privateRepositories: Set<string>;
+  /** Who of the users may read a private repository; all of them where it names nobody. */
+  readers: Record<string, readonly string[]>;
   /** The realm that challenges name, in place of this fake's own. */
   realm: string | undefined;
   /** What challenges call the registry, and what a token must have been asked for. */
@@ -87,6 +89,7 @@ export function settingsOf(mode: FakeMode): FakeSettings {
     users: {},
     identityTokens: {},
     privateRepositories: new Set(),
+    readers: {},
     realm: undefined,
     service: "fake.registry",
     staleRealm: undefined,

@@ -55,7 +55,9 @@ export class Tokens {
   }
 
   mayRead(identity: string, repository: string): boolean {
-    return identity !== ANONYMOUS || !this.#settings.privateRepositories.has(repository);
+    const { privateRepositories, readers } = this.#settings;
+    if (!privateRepositories.has(repository)) return true;
+    return identity !== ANONYMOUS && (readers[repository]?.includes(identity) ?? true);
   }
 
   mayReadAll(identity: string, scopes: readonly string[]): boolean {
