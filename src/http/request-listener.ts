@@ -38,7 +38,7 @@ import {
 
 export type FaceParts = RegistryParts & { readonly requests: RequestLog };
 
-export type Request = {
+export type OpenRequest = {
   readonly incoming: IncomingMessage;
   readonly outgoing: ServerResponse;
   readonly account: Account;
@@ -60,7 +60,7 @@ export function openRequest(
   requests: RequestLog,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
-): Request {
+): OpenRequest {
   const account = requests.open(incoming.socket.remoteAddress);
   outgoing.on("close", () => {
     const status = outgoing.headersSent ? outgoing.statusCode : 0;
@@ -69,7 +69,7 @@ export function openRequest(
   return { incoming, outgoing, account };
 }
 
-async function answer(parts: FaceParts, statusPages: StatusPages, request: Request): Promise<void> {
+async function answer(parts: FaceParts, statusPages: StatusPages, request: OpenRequest): Promise<void> {
   const { incoming, outgoing, account } = request;
   const { login } = parts;
   try {
@@ -91,13 +91,13 @@ async function answer(parts: FaceParts, statusPages: StatusPages, request: Reque
   }
 }
 
-export function refuseMalformed(request: Request, [status, code, message]: Fault): void {
+export function refuseMalformed(request: OpenRequest, [status, code, message]: Fault): void {
   // A body that it may have is not taken off the connection.
   request.outgoing.shouldKeepAlive = false;
   refuse(request, status, [code, message]);
 }
 
-function refuseMethod(request: Request): void {
+function refuseMethod(request: OpenRequest): void {
   const message = "this is a read-only mirror; push to the registry itself";
   refuse(request, 405, ["UNSUPPORTED", message], ["Allow", "GET, HEAD"]);
 }
@@ -105,7 +105,7 @@ function refuseMethod(request: Request): void {
 /** Ends the response, whatever was sent of it. */
 export function answerFailure(
   { log, metrics, upstreams }: FaceParts,
-  request: Request,
+  request: OpenRequest,
   error: unknown,
 ): void {
   const { incoming, outgoing, account } = request;

@@ -18,8 +18,8 @@ import { answerRegistry } from "../registry/registry-routes.ts";
 import {
   answerFailure,
   type FaceParts,
+  type OpenRequest,
   openRequest,
-  type Request,
   refuseMalformed,
 } from "../request-listener.ts";
 import { relayRequest } from "./relay-request.ts";
@@ -37,7 +37,7 @@ export function createInterceptedListener(parts: InterceptedParts): RequestListe
   return (incoming, outgoing) => void answer(parts, openRequest(parts.requests, incoming, outgoing));
 }
 
-async function answer(parts: InterceptedParts, request: Request): Promise<void> {
+async function answer(parts: InterceptedParts, request: OpenRequest): Promise<void> {
   const { incoming, account } = request;
   try {
     const target = splitRequestTarget(incoming.url ?? "/");
@@ -56,11 +56,11 @@ async function answer(parts: InterceptedParts, request: Request): Promise<void> 
 }
 
 /** The cache can be asked. A body with it means something that the cache does not know. */
-function reads(request: Request, { rawPath }: RequestTarget): boolean {
+function reads(request: OpenRequest, { rawPath }: RequestTarget): boolean {
   return isReading(request) && rawPath.startsWith("/v2/") && !hasBody(request.incoming);
 }
 
-function isReading({ incoming }: Request): boolean {
+function isReading({ incoming }: OpenRequest): boolean {
   return incoming.method === "GET" || incoming.method === "HEAD";
 }
 
@@ -72,7 +72,11 @@ function isBase({ rawPath }: RequestTarget): boolean {
  * The registry's own: its challenge tells the client where to get a token. Where it does not answer, a client that asks for no login may go on,
  * and is served what everybody may have.
  */
-async function answerBase(parts: InterceptedParts, request: Request, target: RequestTarget): Promise<void> {
+async function answerBase(
+  parts: InterceptedParts,
+  request: OpenRequest,
+  target: RequestTarget,
+): Promise<void> {
   const { policy } = parts.upstreams.get(parts.listenerUpstream) ?? {};
   const waiting = new AbortController();
   const timer = parts.clock.after(policy?.offlineDeadlineMs ?? 0, () => waiting.abort());
@@ -94,7 +98,7 @@ const DONE = Symbol("done");
 /** DONE, or why the cache did not answer; nothing was sent then. Throws what went wrong after that. */
 async function answerFromCache(
   parts: InterceptedParts,
-  request: Request,
+  request: OpenRequest,
   target: RequestTarget,
 ): Promise<unknown> {
   try {
@@ -107,7 +111,7 @@ async function answerFromCache(
 }
 
 /** True where the registry itself is to answer: this client may see more than we, or has to be told by the registry what it may not. */
-function isRegistrys(failure: unknown, { incoming }: Request): boolean {
+function isRegistrys(failure: unknown, { incoming }: OpenRequest): boolean {
   if (isGranaryError(failure, "not-found", "unauthorized", "upstream-refused")) return true;
   if (isGranaryError(failure, "denied")) return failure.facts.upstreamStatus !== undefined;
   // A limit is on whoever asks: who has a login has a limit of its own.

@@ -10,7 +10,7 @@ import type { Relaying } from "../../mirror/relaying.ts";
 import type { Target } from "../../routing/target.ts";
 import { onAbort } from "../../waiting/abort.ts";
 import { hasBody, splitRequestTarget } from "../registry/incoming-request.ts";
-import type { Request } from "../request-listener.ts";
+import type { OpenRequest } from "../request-listener.ts";
 import { endToEnd } from "./hop-by-hop.ts";
 import type { SentPlaces } from "./sent-places.ts";
 
@@ -32,7 +32,7 @@ const NOT_SENT = ["host", "expect"];
  */
 export async function relayRequest(
   parts: RelayParts,
-  { incoming, outgoing, account }: Request,
+  { incoming, outgoing, account }: OpenRequest,
   target: Target | undefined,
   signal?: AbortSignal,
 ): Promise<void> {
