@@ -83,7 +83,7 @@ export type Handlers = {
 };
 
 /** `head` is what came behind the request. Nobody else reads or writes the connection from now on. */
-export type TakeConnection = (incoming: IncomingMessage, socket: Socket, head: Buffer) => void;
+type TakeConnection = (incoming: IncomingMessage, socket: Socket, head: Buffer) => void;
 
 /** Throws `config-invalid` when the port cannot be had. */
 export async function openListener(

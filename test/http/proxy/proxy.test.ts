@@ -321,9 +321,10 @@ describe("under load and at the end", () => {
     const busy = await secureThrough(port, name, trusted);
     busy.write(`GET /api HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
     await once(busy, "readable");
+    const ended = once(idle.resume(), "close");
     const closing = serving.close();
     expect(await text(busy)).toContain(" done");
-    await once(idle.resume(), "close");
+    await ended;
     await closing;
     await expect(openSocket(port)).rejects.toThrow();
   });
