@@ -10,6 +10,7 @@ import { OpenedProxy } from "../src/opened-proxy.ts";
 import { tempDirectory } from "./support/temp-directory.ts";
 
 const relaying = {
+  isServing: () => false,
   relay: () => Promise.reject(new Error("nothing is relayed here")),
   connect: () => Promise.reject(new Error("nothing is connected here")),
 };

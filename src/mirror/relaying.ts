@@ -14,7 +14,7 @@ import type { Cooldown } from "./rules/cooldown.ts";
 import type { Passage } from "./rules/passage.ts";
 
 export type RelayingParts = {
-  readonly upstreams: Pick<CurrentUpstreams, "hold">;
+  readonly upstreams: Pick<CurrentUpstreams, "hold" | "now">;
   readonly passage: Pick<Passage, "hasRules" | "check" | "leave">;
   readonly cooldown: Pick<Cooldown, "isCooling">;
 };
@@ -25,6 +25,8 @@ export interface Relaying {
    * to its end, or destroys it. Throws `route-unknown`, `denied` (a rule, a cooldown, an address), `upstream-unavailable`, `upstream-protocol`, `aborted`.
    */
   relay(upstream: string, ask: RelayAsk, target: Target | undefined): Promise<RelayedAnswer>;
+  /** See UpstreamClient. */
+  isServing(upstream: string, host: string): boolean;
   /** A connection to the registry that the client addressed as `host`, for a request that changes the protocol. Throws as `relay`. */
   connect(upstream: string, host: string, signal: AbortSignal): Promise<Duplex>;
 }
@@ -36,6 +38,7 @@ export function relaying({ upstreams, passage, cooldown }: RelayingParts): Relay
     throw new GranaryError("route-unknown", `No upstream "${upstream}" is configured.`);
   };
   return {
+    isServing: (upstream, host) => upstreams.now(upstream)?.isServing(host) === true,
     async connect(upstream, host, signal) {
       const { client, release } = hold(upstream);
       return await client.connect(host, signal).finally(release);

@@ -21,7 +21,7 @@ import { type PullBudget, parsePullBudget } from "./network/headers.ts";
 import { Latency } from "./network/latency.ts";
 import { OfflineSwitch } from "./network/offline-switch.ts";
 import type { QuestionKey } from "./network/rate-limits.ts";
-import { connectAddressed, relay } from "./network/relay.ts";
+import { connectAddressed, isServing, relay } from "./network/relay.ts";
 import { createTransport } from "./network/transport.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
@@ -151,6 +151,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
         listReferrers(uplink, repository, digest, room, at),
       ),
     relay: (ask) => relay(uplink, ask),
+    isServing: (host) => isServing(uplink, host),
     connect: (host, signal) => connectAddressed(uplink, host, signal),
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };

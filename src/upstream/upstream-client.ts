@@ -184,6 +184,8 @@ export interface UpstreamClient {
 
   /** A client's own request, to the registry itself; see relay.ts. It says nothing of the upstream's health. */
   relay(ask: RelayAsk): Promise<RelayedAnswer>;
+  /** True while an answer of the registry that the client addressed as `host` is being read: it is there, however long another one takes. */
+  isServing(host: string): boolean;
   /** A connection to the registry itself, which the client addressed as `host`, for what is not HTTP. */
   connect(host: string, signal: AbortSignal): Promise<Duplex>;
 

@@ -48,7 +48,7 @@ export async function startProxyWorld(
     proxy: { ...place, tunnel },
   };
   const means = proxyMeans(world.mirror.relaying, connect);
-  const observers = { log, metrics: createMetrics(), clock: world.clock };
+  const observers = { log, metrics: createMetrics(), clock: systemClock };
   const serving = await serve(settings, world.mirror, observers, world.records, means);
   onTestFinished(() => serving.close());
   const port = serving.proxy?.port ?? 0;

@@ -5,6 +5,7 @@
  */
 import { isGranaryError } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
+import type { Timer } from "../../observe/clock.ts";
 import type { Target } from "../../routing/target.ts";
 import type { RequestListener } from "../connections/turns.ts";
 import {
@@ -68,6 +69,9 @@ function isBase({ rawPath }: RequestTarget): boolean {
   return rawPath === "/v2/" || rawPath === "/v2";
 }
 
+/** Docker waits fifteen seconds for the base. Once it is known that the registry is away, nothing waits (relay.ts). */
+const BASE_MS = 10_000;
+
 /**
  * The registry's own: its challenge tells the client where to get a token. Where it does not answer, a client that asks for no login may go on,
  * and is served what everybody may have.
@@ -77,9 +81,8 @@ async function answerBase(
   request: OpenRequest,
   target: RequestTarget,
 ): Promise<void> {
-  const { policy } = parts.upstreams.get(parts.listenerUpstream) ?? {};
   const waiting = new AbortController();
-  const timer = parts.clock.after(policy?.offlineDeadlineMs ?? 0, () => waiting.abort());
+  const stop = whenSilent(parts, () => waiting.abort());
   try {
     await relayRequest(relayParts(parts), request, undefined, waiting.signal);
   } catch (error) {
@@ -88,8 +91,22 @@ async function answerBase(
     if (!isAway || outgoing.headersSent || incoming.headers.authorization !== undefined) throw error;
     await answerRegistry(parts, request, target);
   } finally {
-    timer.cancel();
+    stop();
   }
+}
+
+/** Calls `run` once the registry has not answered for BASE_MS, and answers nothing else either. The returned function takes that back. */
+function whenSilent(
+  { clock, listenerUpstream, relaying, host }: InterceptedParts,
+  run: () => void,
+): () => void {
+  const look = () => {
+    // On a slow line, or where a registry takes few connections, the question has to wait for its turn.
+    if (!relaying.isServing(listenerUpstream, host)) return run();
+    timer = clock.after(BASE_MS, look);
+  };
+  let timer: Timer = clock.after(BASE_MS, look);
+  return () => timer.cancel();
 }
 
 /** The cache has answered. */

@@ -4,9 +4,11 @@
  */
 import type { Duplex } from "node:stream";
 import { GranaryError } from "../../errors.ts";
+import type { Clock } from "../../observe/clock.ts";
+import { sleep } from "../../waiting/sleep.ts";
 import type { Upstream } from "../policy.ts";
 import { relayPath } from "../registry-url.ts";
-import type { Caller } from "./caller.ts";
+import { type Caller, retryDelay } from "./caller.ts";
 import { namedEndpoints } from "./endpoints.ts";
 import type { Relayed, RelayedAnswer, Transport } from "./transport.ts";
 
@@ -19,8 +21,9 @@ export type RelayAsk = Pick<Relayed, "method" | "headers" | "body" | "signal"> &
 
 type RelayParts = {
   readonly upstream: Upstream;
-  readonly transport: Pick<Transport, "relay" | "connect">;
+  readonly transport: Pick<Transport, "relay" | "connect" | "isServing">;
   readonly caller: Pick<Caller, "isAway">;
+  readonly clock: Clock;
 };
 
 /** A connection to the registry that is addressed as `host`, on which nothing was sent. Throws as `relay`. */
@@ -33,20 +36,44 @@ export async function connectAddressed(
   return await transport.connect(new URL(addressedEndpoint(upstream, host)), signal);
 }
 
-/** Throws what the transport throws, and `upstream-unavailable` at once while the upstream is known to be away. */
-export async function relay(
-  { upstream, transport, caller }: RelayParts,
-  ask: RelayAsk,
+export function isServing({ upstream, transport }: RelayParts, host: string): boolean {
+  return transport.isServing(new URL(addressedEndpoint(upstream, host)));
+}
+
+/**
+ * Throws what the transport throws, and `upstream-unavailable` at once while the upstream is known to be away. What has no body and changes nothing
+ * is sent again where that can help, as our own questions are: a line that loses connections loses those of clients too.
+ */
+export async function relay(parts: RelayParts, ask: RelayAsk): Promise<RelayedAnswer> {
+  const { upstream, caller, clock } = parts;
+  const endpoint = addressedEndpoint(upstream, ask.host);
+  const begunAt = clock.elapsed();
+  for (let attempt = 1; ; attempt++) {
+    if (caller.isAway) throw isAwayNow(upstream);
+    try {
+      return await relayOnce(parts, ask, endpoint);
+    } catch (error) {
+      const tried = { attempt, spentMs: clock.elapsed() - begunAt, chance: Math.random() };
+      const delayMs = isRepeatable(ask) ? retryDelay(error, tried) : undefined;
+      if (delayMs === undefined) throw error;
+      await sleep(delayMs, clock, ask.signal);
+    }
+  }
+}
+
+async function relayOnce(
+  { transport }: RelayParts,
+  { host, path, ...rest }: RelayAsk,
+  endpoint: string,
 ): Promise<RelayedAnswer> {
-  if (caller.isAway) throw isAwayNow(upstream);
-  const { host, path, ...rest } = ask;
-  const endpoint = addressedEndpoint(upstream, host);
-  const answer = await transport.relay({
-    ...rest,
-    origin: new URL(endpoint),
-    path: relayPath(endpoint, path),
-  });
-  return { ...answer, headers: towardsClient(answer.headers, new URL(endpoint).origin, `https://${host}`) };
+  const origin = new URL(endpoint);
+  const answer = await transport.relay({ ...rest, origin, path: relayPath(endpoint, path) });
+  return { ...answer, headers: towardsClient(answer.headers, origin.origin, `https://${host}`) };
+}
+
+/** RFC 9110, 9.2.2, and no body that could be read only once. */
+function isRepeatable({ method, body }: RelayAsk): boolean {
+  return body === undefined && ["GET", "HEAD", "OPTIONS"].includes(method);
 }
 
 /** The endpoint that has the name which the client addressed. Others may be mirrors of it, and a client's login is not for those. */

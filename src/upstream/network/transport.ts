@@ -190,7 +190,6 @@ export function createTransport(options: TransportOptions): Transport {
 
   async function relay(relayed: Relayed): Promise<RelayedAnswer> {
     const { method, origin: url, path, headers, body = null, signal } = relayed;
-    refuseLiteral(url, isInternal);
     if (offline.refusal !== undefined) throw offline.refusal;
     const counted = { kind: "relay", method, url } as const;
     try {
@@ -203,12 +202,23 @@ export function createTransport(options: TransportOptions): Transport {
       return { status: answer.statusCode, headers: rawList(answer.headers), body: answer.body };
     } catch (error) {
       count(counted, "error");
-      throw transportError(error, method, url, signal, proxies.proxyOf(url)?.shown);
+      throw transportError(error, method, withPath(url, path), signal, proxies.proxyOf(url)?.shown);
     }
   }
 
   return {
-    relay,
+    async relay(relayed) {
+      refuseLiteral(relayed.origin, isInternal);
+      const whenOver = ({ body }: RelayedAnswer, free: () => void) => body.once("close", free);
+      // A small question to the others: whoever waits for it has a client that has just begun.
+      const inTurn = connectionsTo(relayed.origin);
+      return await inTurn.use(
+        onceWith(relayed.body, () => relay(relayed)),
+        whenOver,
+        relayed.signal,
+        undefined,
+      );
+    },
     async connect(origin, signal) {
       if (offline.refusal !== undefined) throw offline.refusal;
       const { connectMs: timeoutMs } = upstream.policy;
@@ -252,6 +262,27 @@ export function createTransport(options: TransportOptions): Transport {
       await Promise.all([...all].map((each) => each.destroy(error)));
     },
   };
+}
+
+/** `attempt`, again only while nothing was read of the body: after that, what the first one threw. */
+function onceWith<T>(body: Readable | undefined, attempt: () => Promise<T>): () => Promise<T> {
+  let failure: { readonly error: unknown } | undefined;
+  return async () => {
+    if (failure !== undefined && body?.readableDidRead === true) throw failure.error;
+    try {
+      return await attempt();
+    } catch (error) {
+      failure = { error };
+      throw error;
+    }
+  };
+}
+
+/** For messages, which have no query. */
+function withPath(origin: URL, path: string): URL {
+  const url = new URL(origin);
+  url.pathname = path.split("?")[0] ?? "/";
+  return url;
 }
 
 /** undici's types know only the other form of headers. */
