@@ -54,6 +54,8 @@ export async function startForwardProxy(
   const server = tls === undefined ? createServer(forward) : createTlsServer(tls, forward);
   server.on("connect", (incoming, client: Socket) => {
     asked.push(`CONNECT ${incoming.url}`);
+    // Who was refused may be gone before it has read why.
+    client.on("error", () => client.destroy());
     if (!mayPass(incoming)) return client.end("HTTP/1.1 407 Proxy Authentication Required\r\n\r\n");
     const onward = connect(placeOf(incoming.url ?? ""), () => {
       client.write("HTTP/1.1 200 Connection Established\r\n\r\n");
