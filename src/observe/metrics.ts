@@ -148,6 +148,11 @@ export function createMetrics() {
       "How many pulls of the window are left, as the upstream said last; nothing once that window is over.",
       ["upstream"],
     ),
+    proxyConnects: counter(
+      "proxy_connects_total",
+      "Connections that clients asked the proxy for, by what became of them: intercepted (an upstream's name), tunnelled, or refused.",
+      ["result"],
+    ),
     routeUnknown: counter("route_unknown_total", "Requests that named no configured upstream."),
   };
   // The first damage must be seen as one more than none: see moment-metrics.ts.

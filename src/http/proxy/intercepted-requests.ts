@@ -88,7 +88,8 @@ async function answerBase(
   } catch (error) {
     const isAway = isGranaryError(error, "upstream-unavailable", "upstream-protocol", "aborted");
     const { incoming, outgoing } = request;
-    if (!isAway || outgoing.headersSent || incoming.headers.authorization !== undefined) throw error;
+    const mayGoOn = isReading(request) && incoming.headers.authorization === undefined;
+    if (!isAway || !mayGoOn || outgoing.headersSent) throw error;
     await answerRegistry(parts, request, target);
   } finally {
     stop();

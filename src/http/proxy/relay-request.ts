@@ -8,6 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { GranaryError } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
 import type { Target } from "../../routing/target.ts";
+import type { RelayedAnswer } from "../../upstream/network/transport.ts";
 import { onAbort } from "../../waiting/abort.ts";
 import { hasBody, splitRequestTarget } from "../registry/incoming-request.ts";
 import type { OpenRequest } from "../request-listener.ts";
@@ -54,9 +55,7 @@ export async function relayRequest(
   account.outcome = "bypass";
   // The rest of a body that the registry did not want is read no further: the connection ends in stages.
   if (!incoming.complete) outgoing.shouldKeepAlive = false;
-  outgoing.writeHead(answer.status, endToEnd(answer.headers));
-  answer.body.on("data", (chunk: Buffer) => account.sent(chunk.length));
-  await send(answer.body, outgoing);
+  await send(answer, outgoing, (bytes) => account.sent(bytes));
 }
 
 /** Without the host of a request line that names one. */
@@ -84,10 +83,17 @@ function bodyOf(incoming: IncomingMessage): Readable | undefined {
 }
 
 /** A body that ends too early cuts the connection: ending it would make it look whole. */
-async function send(body: Readable, outgoing: ServerResponse): Promise<void> {
+async function send(
+  { status, headers, body }: RelayedAnswer,
+  outgoing: ServerResponse,
+  onSent: (bytes: number) => void,
+): Promise<void> {
   try {
+    outgoing.writeHead(status, endToEnd(headers));
+    body.on("data", (chunk: Buffer) => onSent(chunk.length));
     await pipeline(body, outgoing);
   } catch (error) {
+    body.on("error", () => undefined).destroy();
     if (outgoing.destroyed && outgoing.writableFinished) return;
     throw new GranaryError("upstream-unavailable", "The registry's answer was cut off.", { cause: error });
   }

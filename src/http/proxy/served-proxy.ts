@@ -142,32 +142,34 @@ export class ServedProxy {
     try {
       if (commons.admission.isBeyond(socket)) throw tooMany();
       if (place === undefined) throw new GranaryError("reference-invalid", "CONNECT names no host and port");
-      const how = await this.#lead(place, socket, head);
-      shared.log.info({ client, target: hostPortText(place) }, how);
+      const result = await this.#lead(place, socket, head);
+      shared.metrics.proxyConnects.inc({ result });
+      shared.log.info({ client, target: hostPortText(place), result }, "CONNECT");
     } catch (error) {
       if (!isGranaryError(error))
         shared.log.error({ err: error }, "a CONNECT failed with an unexpected error");
       const target = place === undefined ? undefined : hostPortText(place);
-      shared.log.info({ client, target, reason: messageOf(error) }, "CONNECT refused");
+      shared.metrics.proxyConnects.inc({ result: "refused" });
+      shared.log.info({ client, target, result: "refused", reason: messageOf(error) }, "CONNECT");
       this.#refuse(socket, error);
     }
   }
 
-  /** Returns what became of it, for the log. */
-  async #lead(place: HostPort, socket: Socket, head: Buffer): Promise<string> {
+  /** Returns what became of it, for the log and the count. */
+  async #lead(place: HostPort, socket: Socket, head: Buffer): Promise<"intercepted" | "tunnelled"> {
     const upstream = this.#upstreamAt(place);
     if (upstream !== undefined) {
       const interception = await this.#interception(upstream, place);
       socket.write(ESTABLISHED);
       if (head.length > 0) socket.unshift(head);
       await interception.take(socket);
-      return "CONNECT intercepted";
+      return "intercepted";
     }
     const sender = this.#sentPlaces.upstreamOf(place);
     if (sender === undefined && !mayTunnel(this.#entry.tunnel, place))
       throw new GranaryError("denied", notAllowed(hostPortText(place)));
     await this.#tunnel({ ...place, isInternal: this.#isInternal(sender) }, socket, head);
-    return "CONNECT tunnelled";
+    return "tunnelled";
   }
 
   async #tunnel(

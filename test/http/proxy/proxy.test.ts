@@ -203,6 +203,34 @@ describe("what passes through", () => {
     expect([answer.status, answer.body.toString()]).toEqual([413, "too large"]);
   });
 
+  test("headers arrive as they were sent, also such as are no ASCII and such as come twice", async () => {
+    const { name, upstream } = await registryThat(({ rawHeaders }, answer) => {
+      answer.writeHead(200, [
+        "x-name",
+        "M\u00c3\u00bcller",
+        "x-twice",
+        "1",
+        "x-twice",
+        "2",
+        "set-cookie",
+        "a=b",
+      ]);
+      answer.end(JSON.stringify(rawHeaders.map((each) => each.toLowerCase())));
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    const { headers, body } = await through(name, "/api/x", {
+      headers: { "x-mine": "caf\u00e9", accept: "a, b", connection: "close, x-hop", "x-hop": "not on" },
+    });
+    expect(headers).toMatchObject({
+      "x-name": "M\u00c3\u00bcller",
+      "x-twice": "1, 2",
+      "set-cookie": ["a=b"],
+    });
+    const sent: string[] = JSON.parse(body.toString());
+    expect(sent).toEqual(expect.arrayContaining(["x-mine", "caf\u00e9", "accept", "a, b"]));
+    expect(sent).not.toContain("x-hop");
+  });
+
   test("a registry's answer that is cut off is cut off for the client too", async () => {
     const { name, upstream } = await registryThat((_, answer) => {
       answer.writeHead(200, { "content-length": "1000" });
