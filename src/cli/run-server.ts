@@ -106,12 +106,20 @@ function outliveOutput(): void {
 }
 
 /** On a terminal, where to point which client; the log says the rest. */
-function announce({ storage }: Settings, { listeners }: Serving, { listener: admin }: AdminFace): void {
+function announce(
+  { storage }: Settings,
+  { listeners, proxy }: Serving,
+  { listener: admin }: AdminFace,
+): void {
   if (process.stdout.isTTY !== true) return;
   printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
   for (const { upstream, url } of listeners) {
     printLine(`  ${url}  serves ${upstream}${clientHint(upstream, url)}`);
   }
+  if (proxy !== undefined)
+    printLine(
+      `  ${proxy.url}  is a proxy: HTTPS_PROXY of clients that trust its certificate (granary ca install)`,
+    );
   if (admin !== undefined)
     printLine(
       `  ${admin.url}  shows and steers it: open it in a browser${admin.needsToken ? ", with its token" : ""}`,

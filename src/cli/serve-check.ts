@@ -1,7 +1,7 @@
 /** Owns what `granary serve --check` says: what would be served with these settings. It opens no port and changes nothing on disk. */
 import { resolve } from "node:path";
 import { formatBytes } from "../bytes/units.ts";
-import type { ListenerSettings, Settings } from "../config/settings.ts";
+import type { ListenerSettings, ProxySettings, Settings } from "../config/settings.ts";
 import { messageOf } from "../errors.ts";
 import { clientUrls, exposureOf } from "../http/connections/exposure.ts";
 import { systemClock } from "../observe/clock.ts";
@@ -29,11 +29,12 @@ export async function checkServe(
   const listeners = settings.listeners.map(listenerView);
   const reachable = settings.upstreams.map(({ name }) => name);
   const admin = adminView(settings);
+  const proxy = proxyView(settings);
   const fleet = fleetPlan(settings);
   const plans = plansOf(settings, systemClock.now());
   if (json === true)
     return printJson({
-      ...{ config: config ?? null, listeners, admin, fleet, storage, upstreams: reachable },
+      ...{ config: config ?? null, listeners, admin, proxy, fleet, storage, upstreams: reachable },
       ...plans,
     });
   printLine(`${config ?? "The built-in configuration"} can be used.`);
@@ -43,6 +44,7 @@ export async function checkServe(
   }
   if (admin !== null)
     printLine(`  ${admin.url} to show and steer it (${admin.token ? "with a token" : "no token"})`);
+  if (proxy !== null) printLine(`  ${proxy.url} as a proxy (${tunnelWords(proxy.tunnel)})`);
   if (fleet !== null) printLine(fleetLine(fleet));
   const [place, most, free] = [storage.directory, formatBytes(maxSize), formatBytes(minFree)];
   printLine(
@@ -73,4 +75,16 @@ function adminView({ admin }: Settings) {
   const [url] = clientUrls({ address: host === "localhost" ? "127.0.0.1" : host, port, cert: undefined });
   const isOnMachine = host === "localhost" || exposureOf(host).reach === "machine";
   return { url, port, host, view, token: admin.token !== undefined || !isOnMachine };
+}
+
+function proxyView({ proxy }: Settings) {
+  if (proxy === undefined) return null;
+  const { port, host, tunnel } = proxy;
+  const [url] = clientUrls({ address: host ?? "::", port, cert: undefined });
+  return { url, port, host: host ?? null, tunnel };
+}
+
+function tunnelWords(tunnel: ProxySettings["tunnel"]): string {
+  if (tunnel === "any") return "it tunnels to every public host";
+  return tunnel === "none" ? "for upstreams alone" : `it tunnels to ${tunnel.join(", ")}`;
 }

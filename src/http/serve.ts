@@ -38,7 +38,7 @@ export type Serving = {
   /** In the order of the settings. */
   readonly listeners: readonly Pick<ServedListener, "port" | "upstream" | "url" | "urls" | "entry">[];
   /** Where the proxy listens, if there is one. */
-  readonly proxy: Pick<ServedProxy, "port" | "address"> | undefined;
+  readonly proxy: Pick<ServedProxy, "port" | "url"> | undefined;
   /** Says in the log where it listens, for the first time: called when everything that is started with it answers too. */
   announce(): void;
   /** How it takes other settings. Its preparing can close a listener for a moment, so it comes after all other parts. */
@@ -74,7 +74,7 @@ export async function serve(
     (entry) => ServedListener.open(entry, terms, { shared, commons, interfaces }),
     (sentence) => observers.log.error(sentence),
   );
-  const proxy = new ProxyOfSettings(means, { shared, commons });
+  const proxy = new ProxyOfSettings(means, { shared, commons, interfaces });
   const started = await listeners.prepare(settings.listeners);
   const proxied = await proxy
     .prepare(settings.proxy, proxyTermsOf(settings))
@@ -162,8 +162,8 @@ function proxyTermsOf(settings: ServeSettings): ProxyTerms {
 
 function tellProxy({ opened }: ProxyChange, { log }: Observers): void {
   if (opened === undefined) return;
-  const { port, address, entry } = opened;
-  log.info({ port, address, tunnel: entry.tunnel }, `the proxy listens on port ${port}`);
+  const { port, url, entry } = opened;
+  log.info({ port, tunnel: entry.tunnel }, `the proxy listens on ${url}`);
 }
 
 function sendingOf({ clients, listeners }: ServeSettings) {

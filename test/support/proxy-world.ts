@@ -30,6 +30,11 @@ export type ProxyWorld = {
 
 export const trusted = caPem;
 
+/** As if this machine had an address that the internet reaches. */
+const AT_THE_INTERNET = {
+  wan: [{ address: "203.0.112.7", family: "IPv4" }],
+} as unknown as NonNullable<ServeSettings["interfaces"]>;
+
 /** `upstreams` are those whose names are intercepted; each has the name of its endpoint's host. */
 export async function startProxyWorld(
   upstreams: readonly Upstream[],
@@ -46,6 +51,7 @@ export async function startProxyWorld(
     upstreams,
     drainMs,
     proxy: { ...place, tunnel },
+    interfaces: AT_THE_INTERNET,
   };
   const means = proxyMeans(world.mirror.relaying, connect);
   const observers = { log, metrics: createMetrics(), clock: systemClock };

@@ -14,6 +14,7 @@ import type { Upstream } from "../../upstream/policy.ts";
 import { statusPageOf } from "../admin/status-pages.ts";
 import { refuse } from "../answers/respond.ts";
 import { linger } from "../connections/close-in-stages.ts";
+import { clientUrls, exposureOf, type Interfaces } from "../connections/exposure.ts";
 import { type Listener, type ListenerCommons, openListener } from "../connections/listener.ts";
 import { proxyRefusal } from "../connections/raw-refusal.ts";
 import { splitRequestTarget } from "../registry/incoming-request.ts";
@@ -42,6 +43,7 @@ export type ProxyTerms = Pick<FaceParts, "router" | "upstreams"> & {
 export type ProxySurroundings = {
   readonly shared: Omit<FaceParts, "listenerUpstream" | "login" | "router" | "upstreams">;
   readonly commons: ListenerCommons;
+  readonly interfaces: Interfaces | undefined;
   readonly relaying: Relaying;
   readonly certificates: Pick<Authority, "leaf">;
   /** A connection for a blind tunnel. Throws `denied`, `upstream-unavailable`, `aborted`. */
@@ -83,6 +85,7 @@ export class ServedProxy {
         void proxy.#connect(incoming, socket, head),
     };
     proxy.#listener = await openListener(options, handlers, around.commons);
+    proxy.#warn(proxy.#listener);
     return proxy;
   }
 
@@ -90,8 +93,10 @@ export class ServedProxy {
     return this.#listener?.port ?? this.#entry.port;
   }
 
-  get address(): string {
-    return this.#listener?.address ?? "";
+  /** What clients type to reach it; from other machines, if it can be reached from there. */
+  get url(): string {
+    const address = this.#listener?.address ?? "";
+    return clientUrls({ address, port: this.port, cert: undefined }, this.#around.interfaces)[0];
   }
 
   get entry(): ProxyEntry {
@@ -113,6 +118,15 @@ export class ServedProxy {
     for (const name of this.#interceptions.keys()) this.#forget(name);
     this.#tunnels.endIdle();
     await closed;
+  }
+
+  /** A proxy has no login: in a network it is for everybody there, which is what it is for. */
+  #warn({ address, port }: Listener): void {
+    const { reach, addresses } = exposureOf(address, this.#around.interfaces);
+    if (reach !== "internet") return;
+    const text =
+      "this proxy is open to the internet: set proxy.host to a private address, or close the port in the firewall";
+    this.#around.shared.log.warn({ port, addresses }, text);
   }
 
   #plain(incoming: IncomingMessage, outgoing: ServerResponse): void {

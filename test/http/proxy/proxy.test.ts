@@ -373,6 +373,16 @@ describe("under load and at the end", () => {
   });
 });
 
+test("a proxy that the internet can reach is warned of, one on this machine is not", async () => {
+  const fake = await startFake({ mode: "plain" });
+  const { lines, serving, settings } = await startProxyWorld([namedAs(fake)]);
+  const warnings = () => lines.filter(({ msg }) => String(msg).includes("open to the internet"));
+  expect(warnings()).toEqual([]);
+  const everywhere = { ...settings, proxy: { port: 0, host: "0.0.0.0", tunnel: "none" as const } };
+  (await serving.reloadPart.prepare(everywhere, false)).apply();
+  expect(warnings()).toHaveLength(1);
+});
+
 describe("rules", () => {
   test("what is denied is not to be had through the registry either, however the path is written", async () => {
     const asked: string[] = [];
