@@ -139,6 +139,7 @@ test("--check --json is for scripts; a secret that is missing is a sentence", as
   const url = expect.stringMatching(/^https:\/\/.*:5443$/) as unknown;
   expect(JSON.parse(out)).toEqual({
     config: "granary.yaml",
+    proxy: null,
     fleet: null,
     listeners: [{ url, port: 5443, host: null, upstream: "ghcr.io", login: true }],
     admin: null,
