@@ -5,6 +5,7 @@
 import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { MANIFEST_UNION } from "../../src/oci/media-types.ts";
 import { runGranary } from "../support/run-granary.ts";
 import { type DockerEngine, ENGINE_PROGRAMS, startDockerEngine } from "./support/docker-engine.ts";
 import { PROXIED_CLIENTS } from "./support/proxied-clients.ts";
@@ -66,7 +67,7 @@ describeWith(PROXY_PROGRAMS, "through the proxy", () => {
         await engine.docker("push", pushed);
         const digest = await digestOf(pushed);
         const answer = await fetch(`${lab.two.url}/v2/team/app/manifests/1`, {
-          headers: { accept: "application/vnd.docker.distribution.manifest.v2+json" },
+          headers: { accept: MANIFEST_UNION.join(", ") },
         });
         expect(answer.headers.get("docker-content-digest")).toBe(digest);
         await engine.docker("rmi", pushed);
