@@ -4,6 +4,7 @@
  */
 import type { Duplex } from "node:stream";
 import { GranaryError } from "../errors.ts";
+import type { TagKey } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isDigest } from "../oci/digest.ts";
 import type { Target } from "../routing/target.ts";
@@ -17,21 +18,31 @@ export type RelayingParts = {
   readonly upstreams: Pick<CurrentUpstreams, "hold" | "now">;
   readonly passage: Pick<Passage, "hasRules" | "check" | "leave">;
   readonly cooldown: Pick<Cooldown, "isCooling">;
+  /** What is known of a tag is checked at its upstream before it is given out again. */
+  readonly expire: (tag: Omit<TagKey, "acceptClass">) => void;
+};
+
+/** What the request is about, where that is content. */
+export type RelayedContent = {
+  /** What it reads: a rule may speak of it. */
+  readonly reads?: Target | undefined;
+  /** What it puts in the place of what was there, or removes. */
+  readonly changes?: Target | undefined;
 };
 
 export interface Relaying {
   /**
-   * The registry's own answer to `ask`. `target` is what it reads, where it reads something that a rule can speak of. The caller reads the body
+   * The registry's own answer to `ask`. A tag that it has changed is known to be changed before the answer is given. The caller reads the body
    * to its end, or destroys it. Throws `route-unknown`, `denied` (a rule, a cooldown, an address), `upstream-unavailable`, `upstream-protocol`, `aborted`.
    */
-  relay(upstream: string, ask: RelayAsk, target: Target | undefined): Promise<RelayedAnswer>;
+  relay(upstream: string, ask: RelayAsk, content: RelayedContent): Promise<RelayedAnswer>;
   /** See UpstreamClient. */
   isServing(upstream: string, host: string): boolean;
   /** A connection to the registry that the client addressed as `host`, for a request that changes the protocol. Throws as `relay`. */
   connect(upstream: string, host: string, signal: AbortSignal): Promise<Duplex>;
 }
 
-export function relaying({ upstreams, passage, cooldown }: RelayingParts): Relaying {
+export function relaying({ upstreams, passage, cooldown, expire }: RelayingParts): Relaying {
   const hold = (upstream: string): HeldClient => {
     const held = upstreams.hold(upstream);
     if (held !== undefined) return held;
@@ -43,7 +54,7 @@ export function relaying({ upstreams, passage, cooldown }: RelayingParts): Relay
       const { client, release } = hold(upstream);
       return await client.connect(host, signal).finally(release);
     },
-    async relay(upstream, ask, target) {
+    async relay(upstream, ask, { reads: target, changes }) {
       const isCooling = cooldown.isCooling(upstream);
       if (target !== undefined && passage.hasRules) await passage.check(target);
       if (target !== undefined && isCooling) throw heldBack(target);
@@ -51,6 +62,7 @@ export function relaying({ upstreams, passage, cooldown }: RelayingParts): Relay
       const { client, release } = hold(upstream);
       const answer = await released(client.relay(ask), release);
       if (target !== undefined && passage.hasRules) leave(passage, target, answer);
+      if (changes !== undefined && answer.status < 300) expireTag(expire, changes);
       return answer;
     },
   };
@@ -66,6 +78,13 @@ async function released(asked: Promise<RelayedAnswer>, release: () => void): Pro
     release();
     throw error;
   }
+}
+
+/** Who has pushed a tag wants to pull what was pushed, not what the tag meant before. */
+function expireTag(expire: RelayingParts["expire"], changed: Target): void {
+  if (changed.kind !== "manifest" || !("tag" in changed.reference)) return;
+  const { upstream, repository, reference } = changed;
+  expire({ upstream, repository, tag: reference.tag });
 }
 
 /** A tag is known by its digest only now, and that may be denied. Throws `denied`, and nothing of the answer is given out then. */

@@ -176,7 +176,10 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     ...{ upstreams, access, passage, cooldown, links, manifests, blobs, tagLists, referrers },
     importedReferrers,
   });
-  const relayed = relaying({ upstreams, passage, cooldown });
+  const relayed = relaying({
+    ...{ upstreams, passage, cooldown },
+    expire: (tag) => manifests.expire(tag),
+  });
   const contents = contentsOf({
     ...{
       rows: parts.contents,

@@ -25,6 +25,7 @@ import { extractImage } from "./measurements/extract-image.ts";
 import { fleetBlob } from "./measurements/fleet-blob.ts";
 import { fleetHeartbeats } from "./measurements/fleet-heartbeats.ts";
 import { fleetLoss } from "./measurements/fleet-loss.ts";
+import { interceptedBlob } from "./measurements/intercepted-blob.ts";
 import { pageOpen } from "./measurements/page-open.ts";
 import { peakMemoryOfStreams } from "./measurements/peak-memory.ts";
 import { scaleBlob } from "./measurements/scale-blob.ts";
@@ -49,6 +50,7 @@ import { formatTables } from "./table.ts";
 
 const MEASUREMENTS: readonly Measurement[] = [
   warmBlob,
+  interceptedBlob,
   smallAnswers,
   coldBlob,
   coldTls,

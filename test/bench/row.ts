@@ -22,6 +22,8 @@ export const SMALL_MACHINES = ["granary", "proxy2", "proxy3"] as const;
 export const EXTRACTORS = ["granary", "umoci", "tar"] as const;
 /** The columns of the table of slow lines: `line` is one plain reader with as many connections as are of use. */
 export const LINE_USERS = ["granary", "line"] as const;
+/** The columns of the table of the proxy: both end TLS. */
+export const TLS_SERVERS = ["granary", "nginxTls"] as const;
 /** The column of the table of large stores, which has no others beside it. */
 export const ALONE = ["granary"] as const;
 /** The columns of the table of growth: how many blobs a store has. */
@@ -32,6 +34,7 @@ export type ContenderName =
   | (typeof FLEETS)[number]
   | (typeof STORE_SIZES)[number]
   | (typeof SERVERS)[number]
+  | (typeof TLS_SERVERS)[number]
   | (typeof CACHES)[number]
   | (typeof EXTRACTORS)[number]
   | (typeof LINE_USERS)[number];

@@ -4,6 +4,7 @@ import { CACHES, type Check, type ContenderName, type Row } from "./row.ts";
 const TITLES: Record<ContenderName, string> = {
   granary: "Granary",
   nginx: "nginx (sendfile)",
+  nginxTls: "nginx with TLS",
   bare: "bare node:http",
   registry2: "distribution 2.8",
   registry3: "distribution 3",

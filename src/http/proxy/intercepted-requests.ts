@@ -50,7 +50,12 @@ async function answer(parts: InterceptedParts, request: OpenRequest): Promise<vo
     const failure = reads(request, target) ? await answerFromCache(parts, request, target) : undefined;
     if (failure === DONE) return;
     if (failure !== undefined && !isRegistrys(failure, request)) throw failure;
-    await relayRequest(relayParts(parts), request, isReading(request) ? targetOf(parts, target) : undefined);
+    const content = targetOf(parts, target);
+    await relayRequest(
+      relayParts(parts),
+      request,
+      isReading(request) ? { reads: content } : { changes: content },
+    );
   } catch (error) {
     answerFailure(parts, request, error);
   }
@@ -84,7 +89,7 @@ async function answerBase(
   const waiting = new AbortController();
   const stop = whenSilent(parts, () => waiting.abort());
   try {
-    await relayRequest(relayParts(parts), request, undefined, waiting.signal);
+    await relayRequest(relayParts(parts), request, {}, waiting.signal);
   } catch (error) {
     const isAway = isGranaryError(error, "upstream-unavailable", "upstream-protocol", "aborted");
     const { incoming, outgoing } = request;

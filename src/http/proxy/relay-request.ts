@@ -6,8 +6,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GranaryError } from "../../errors.ts";
-import type { Relaying } from "../../mirror/relaying.ts";
-import type { Target } from "../../routing/target.ts";
+import type { RelayedContent, Relaying } from "../../mirror/relaying.ts";
 import type { RelayedAnswer } from "../../upstream/network/transport.ts";
 import { onAbort } from "../../waiting/abort.ts";
 import { hasBody, splitRequestTarget } from "../registry/incoming-request.ts";
@@ -28,13 +27,12 @@ export type RelayParts = {
 const NOT_SENT = ["host", "expect"];
 
 /**
- * `target` is what the request reads, where a rule can speak of it. `signal` gives up the wait for the answer. Throws what Relaying throws; then
- * nothing was answered.
+ * `signal` gives up the wait for the answer. Throws what Relaying throws; then nothing was answered.
  */
 export async function relayRequest(
   parts: RelayParts,
   { incoming, outgoing, account }: OpenRequest,
-  target: Target | undefined,
+  content: RelayedContent,
   signal?: AbortSignal,
 ): Promise<void> {
   const { host, relaying, sentPlaces, upstream } = parts;
@@ -50,7 +48,7 @@ export async function relayRequest(
     body: bodyOf(incoming),
     signal: left.signal,
   };
-  const answer = await relaying.relay(upstream, ask, target).finally(stopWaiting);
+  const answer = await relaying.relay(upstream, ask, content).finally(stopWaiting);
   sentPlaces.learn(upstream, answer.headers);
   account.outcome = "bypass";
   // The rest of a body that the registry did not want is read no further: the connection ends in stages.

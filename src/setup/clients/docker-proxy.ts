@@ -26,7 +26,7 @@ export function dockerProxyPlan({ url, certificate, registries }: ProxyTarget, f
     files: [...dockerAuthorityFiles(join(dirname(file), "certs.d"), registries, certificate), daemon],
     restart: ["sudo systemctl restart docker"],
     notes: [
-      "Docker Engine reads proxies in daemon.json from version 23.0 on.",
+      "Docker Engine reads proxies in daemon.json from version 23.0 on. An older one does not start with it: take it out again with --undo, trust the authority with granary ca install, and name the proxy by HTTPS_PROXY of its service.",
       "It asks that proxy for every registry. Those that are no upstream of that Granary can be reached only as far as its setting proxy.tunnel says; what Docker should reach directly belongs in no-proxy, beside https-proxy.",
       HUB_NOTE,
     ],

@@ -15,7 +15,7 @@ import type { UpstreamAddress } from "./upstream.ts";
 export async function startTlsUpstream(
   material: Material,
   parent: string,
-): Promise<(UpstreamAddress & { readonly stop: () => Promise<void> }) | undefined> {
+): Promise<(UpstreamAddress & { readonly pid: number; readonly stop: () => Promise<void> }) | undefined> {
   const program = findCommand("nginx");
   if (!program || !findCommand("openssl")) return undefined;
   const directory = join(parent, "tls-upstream");
@@ -30,7 +30,7 @@ export async function startTlsUpstream(
   const url = `https://127.0.0.1:${port}`;
   const patience = ["--retry", "40", "--retry-delay", "0", "--retry-max-time", "20", "--retry-connrefused"];
   await runCommand("curl", ["--silent", "--fail", "--cacert", certificate, ...patience, `${url}/v2/`]);
-  return { url, caFile: certificate, stop: child.stop };
+  return { url, caFile: certificate, pid: child.pid, stop: child.stop };
 }
 
 /** One that vouches for itself: authority and server in one. */

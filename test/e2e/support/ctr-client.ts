@@ -5,7 +5,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { BackgroundProgram } from "./background-program.ts";
-import { type ImageClient, type ImageClientKind, type ImageName, NO_WAY_OUT } from "./image-client.ts";
+import { type ImageClient, type ImageClientKind, NO_WAY_OUT } from "./image-client.ts";
 import { runCommand } from "./run-command.ts";
 import { scratchDirectory } from "./scratch-directory.ts";
 import { overlaysWork } from "./storage-driver.ts";
@@ -31,21 +31,43 @@ async function startContainerd(
   cleanup: AsyncDisposableStack,
   port: number,
 ): Promise<ImageClient> {
-  const home = await scratchDirectory(cleanup, "containerd");
+  const { run, home, snapshotter } = await runContainerd(cleanup, client, daemon, NO_WAY_OUT);
   const hosts = await writeHosts(home, port);
+  return {
+    pull: ({ repository, tag }) =>
+      pull(run, ["--snapshotter", snapshotter, "--hosts-dir", hosts], `docker.io/${repository}:${tag}`),
+  };
+}
+
+export type ContainerdDaemon = {
+  /** Its own directory. */
+  readonly home: string;
+  readonly snapshotter: string;
+  /** Runs its ctr. */
+  run(...args: string[]): Promise<string>;
+};
+
+/** An empty one; both programs have `env`. */
+export async function runContainerd(
+  cleanup: AsyncDisposableStack,
+  client: string,
+  daemon: string,
+  env: Readonly<Record<string, string>>,
+): Promise<ContainerdDaemon> {
+  const home = await scratchDirectory(cleanup, "containerd");
   const socket = join(home, "containerd.sock");
   const snapshotter = (await overlaysWork()) ? "overlayfs" : "native";
   await writeFile(join(home, "config.toml"), settingsFor(home, socket, snapshotter));
-  const program = new BackgroundProgram(daemon, ["--config", join(home, "config.toml")]);
+  const program = new BackgroundProgram(daemon, ["--config", join(home, "config.toml")], { env });
   cleanup.defer(() => program.stop());
-  const run = (...args: string[]) => runCommand(client, ["--address", socket, ...args], { env: NO_WAY_OUT });
+  const run = (...args: string[]) => runCommand(client, ["--address", socket, ...args], { env });
   await program.until(() =>
     run("version").then(
       () => true,
       () => undefined,
     ),
   );
-  return { pull: (image) => pull(run, ["--snapshotter", snapshotter, "--hosts-dir", hosts], image) };
+  return { home, snapshotter, run };
 }
 
 /** `server` is a closed port: whatever Granary does not answer fails, instead of passing by it unseen. */
@@ -77,12 +99,12 @@ snapshotter = "${snapshotter}"
 `;
 }
 
-async function pull(
+/** `name` as ctr wants it, with its registry. */
+export async function pull(
   run: (...args: string[]) => Promise<string>,
   how: readonly string[],
-  { repository, tag }: ImageName,
+  name: string,
 ) {
-  const name = `docker.io/${repository}:${tag}`;
   await run("images", "pull", ...how, name);
   const listed = await run("images", "list", `name==${name}`);
   const top = /sha256:[0-9a-f]{64}/.exec(listed)?.[0] ?? "";

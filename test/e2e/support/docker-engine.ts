@@ -16,10 +16,18 @@ export type DockerEngine = {
   docker(...args: string[]): Promise<string>;
 };
 
+export type EngineSurroundings = {
+  /** Of the engine, in place of no way out. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** What runs it, such as a command that gives it files of its own; nothing when left out. */
+  readonly command?: readonly string[];
+};
+
 /** Stopped with `cleanup`; `args` go to dockerd. */
 export async function startDockerEngine(
   cleanup: AsyncDisposableStack,
   args: readonly string[] = [],
+  { env = NO_WAY_OUT, command = [] }: EngineSurroundings = {},
 ): Promise<DockerEngine> {
   const home = await scratchDirectory(cleanup, "dockerd");
   // A file of its own, so that the machine's daemon.json has no say.
@@ -27,19 +35,21 @@ export async function startDockerEngine(
   await writeFile(config, "{}");
   const socket = join(home, "docker.sock");
   const driver = (await overlaysWork()) ? "overlay2" : "vfs";
+  const [file = "", ...words] = [...command, "dockerd"];
   const program = new BackgroundProgram(
-    "dockerd",
+    file,
     [
+      words,
       ["--iptables=false", "--ip6tables=false", "--bridge=none", `--storage-driver=${driver}`],
       ["--data-root", join(home, "data"), "--exec-root", join(home, "exec")],
       ["--pidfile", join(home, "pid"), "--config-file", config, "--host", `unix://${socket}`],
       args,
     ].flat(),
-    { env: NO_WAY_OUT },
+    { env },
   );
   cleanup.defer(() => program.stop());
-  const docker = (...words: string[]) =>
-    runCommand("docker", ["--host", `unix://${socket}`, "--config", home, ...words], { env: NO_WAY_OUT });
+  const docker = (...asked: string[]) =>
+    runCommand("docker", ["--host", `unix://${socket}`, "--config", home, ...asked], { env: NO_WAY_OUT });
   await program.until(() =>
     docker("version").then(
       () => true,

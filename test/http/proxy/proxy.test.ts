@@ -6,6 +6,8 @@ import { type AddressInfo, connect, createServer as createTcpServer, type Socket
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { plainUpstream } from "../../../src/config/defaults.ts";
+import { digestOf } from "../../../src/oci/digest.ts";
+import { OCI_INDEX } from "../../../src/oci/media-types.ts";
 import type { Upstream } from "../../../src/upstream/policy.ts";
 import { eventually } from "../../support/patience.ts";
 import { connectThrough, secureThrough } from "../../support/proxied.ts";
@@ -153,6 +155,34 @@ describe("what passes through", () => {
     expect(seen.method).toBe("PATCH");
     expect(seen.hash).toBe(expected.digest("hex"));
     expect(seen.headers?.authorization).toBe("Bearer mine");
+  });
+
+  test("who has pushed a tag is never given what it meant before", async () => {
+    let pushed = "one";
+    const manifest = () =>
+      JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], annotations: { pushed } });
+    const { name, upstream } = await registryThat(async (incoming, answer) => {
+      const isPush = incoming.method === "PUT";
+      if (isPush) pushed = await text(incoming);
+      const body = Buffer.from(manifest());
+      const isRefused = pushed === "refused";
+      answer.writeHead(isPush ? (isRefused ? 403 : 201) : 200, {
+        "content-type": OCI_INDEX,
+        "docker-content-digest": digestOf(body),
+        "content-length": isPush ? 0 : body.length,
+      });
+      answer.end(isPush ? undefined : body);
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    const pull = async () => (await through(name, "/v2/app/manifests/1")).body.toString();
+    const push = async (what: string) =>
+      (await through(name, "/v2/app/manifests/1", { method: "PUT", body: what })).status;
+    expect(await pull()).toContain('"one"');
+    expect(await push("two")).toBe(201);
+    expect(await pull()).toContain('"two"');
+    // A refused one has changed nothing at a real registry; this one shows that it was not asked again.
+    expect(await push("refused")).toBe(403);
+    expect(await pull()).toContain('"two"');
   });
 
   test("a client's login goes to the registry that it addressed, and into no log", async () => {
