@@ -51,6 +51,7 @@ import { findLayout, findStorage } from "./store/storage-directory.ts";
 import { makeFolders } from "./store/storage-folders.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { Bandwidth } from "./upstream/network/bandwidth.ts";
+import { resolverAt } from "./upstream/network/named-resolver.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
@@ -175,6 +176,7 @@ async function start(
       records,
       bandwidth: line,
       ...(tls !== undefined && { tls }),
+      ...lookupOf(settings, observers.clock),
       ...observers,
     });
   });
@@ -318,11 +320,15 @@ export type SourceOptions = ReachOptions & {
 };
 
 /** A client of one upstream of the settings, with its own login: to ask it something beside a server. Nothing is sent yet; the caller closes it. */
-export function openUpstream(configured: UpstreamSettings): UpstreamClient {
+export function openUpstream(
+  configured: UpstreamSettings,
+  settings: Pick<Settings, "resolver">,
+): UpstreamClient {
   const [env, clock] = [process.env, foregroundClock];
   const { tls } = configured;
   const upstream = withOwnCredentials(configured, passwordFileOf(configured), createLogins({ env, clock }));
-  return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
+  const means = { ...(tls !== undefined && { tls }), ...lookupOf(settings, clock) };
+  return createUpstreamClient({ upstream, clock, env, userAgent, ...means });
 }
 
 /**
@@ -337,6 +343,17 @@ export function openSource({
   const logins = createLogins({ env, clock });
   return registrySource((registry) => {
     const { upstream, tls } = reachedUpstream(registry, options, logins);
-    return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
+    // Another Granary is known to the DNS of this network, and may be to no other.
+    const look = options.via === undefined ? lookupOf(options.settings, clock) : {};
+    return createUpstreamClient({
+      ...{ upstream, clock, env, userAgent },
+      ...(tls !== undefined && { tls }),
+      ...look,
+    });
   });
+}
+
+/** Where the settings name DNS servers, those are asked. */
+function lookupOf({ resolver }: Pick<Settings, "resolver">, clock: Clock) {
+  return resolver === undefined ? {} : { lookup: resolverAt(resolver, clock) };
 }

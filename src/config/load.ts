@@ -31,6 +31,7 @@ import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
 import { prefetchSetting } from "./sections/prefetch.ts";
 import { proxySettings } from "./sections/proxy.ts";
+import { resolverSettings } from "./sections/resolver.ts";
 import { trafficSettings } from "./sections/traffic.ts";
 import { verifySetting } from "./sections/verify.ts";
 import { warmSettings } from "./sections/warm.ts";
@@ -144,6 +145,7 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
       verify: verifySetting(written.verify, systemClock.now()),
       fleet: await fleetSettings(written.fleet, files, takenPorts(listeners, admin)),
       proxy: proxySettings(written.proxy, takenPorts(listeners, admin)),
+      resolver: resolverSettings(written.resolver),
     }),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,

@@ -10,6 +10,7 @@ import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
 import { prefetchSection } from "./sections/prefetch.ts";
 import { proxySection } from "./sections/proxy.ts";
+import { resolverSection } from "./sections/resolver.ts";
 import { trafficSection } from "./sections/traffic.ts";
 import { verifySection } from "./sections/verify.ts";
 import { warmSection } from "./sections/warm.ts";
@@ -139,6 +140,7 @@ export const fileSchema = z.strictObject({
   verify: verifySection.optional(),
   fleet: fleetSection.optional(),
   proxy: proxySection.optional(),
+  resolver: resolverSection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections

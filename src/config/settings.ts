@@ -141,6 +141,8 @@ export type Settings = {
   readonly fleet?: FleetSettings;
   /** There is no proxy listener when left out. */
   readonly proxy?: ProxySettings;
+  /** DNS servers that are asked where upstreams are, `ADDRESS[:PORT]`; those of the system when left out. */
+  readonly resolver?: readonly string[];
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

@@ -49,6 +49,7 @@ const WITHOUT_DEFAULT = [
   "proxy.host",
   // Here "none" is the default itself.
   "proxy.tunnel",
+  "resolver",
   "upstreams.NAME.caFile",
   "upstreams.NAME.clientCertFile",
   "upstreams.NAME.clientKeyFile",
