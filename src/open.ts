@@ -52,6 +52,7 @@ import { makeFolders } from "./store/storage-folders.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { Bandwidth } from "./upstream/network/bandwidth.ts";
 import { resolverAt } from "./upstream/network/named-resolver.ts";
+import { newVia } from "./upstream/network/via.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
@@ -75,6 +76,8 @@ export type OpenedCache = OpenedMirror & {
   readonly records: Records;
   readonly offline: Offline;
   readonly relaying: Relaying;
+  /** What its requests to registries say, so that they are known when they come back. */
+  readonly via: string;
   readonly bandwidth: LineLimits;
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
@@ -167,12 +170,14 @@ async function start(
   const { bound } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const line = new Bandwidth(observers.clock);
+  const via = newVia();
   const upstreams = new OpenedUpstreams((configured) => {
     const { tls } = configured;
     const upstream = withOwnCredentials(configured, passwordFileOf(configured), logins);
     return createUpstreamClient({
       upstream,
       userAgent,
+      via,
       records,
       bandwidth: line,
       ...(tls !== undefined && { tls }),
@@ -258,7 +263,18 @@ async function start(
     const answers = { manifest, manifestAtOnce };
     const seen = fleet?.view({ budget: () => budget }, records);
     const inFleet = { fleet: seen?.fleet, fleetRecords: seen?.fleetRecords };
-    const own = { ...inFleet, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
+    const own = {
+      ...inFleet,
+      via,
+      records,
+      bandwidth,
+      jobs,
+      warmUps,
+      importing,
+      exporting,
+      close,
+      reloadParts,
+    };
     return {
       ...mirror,
       ...own,

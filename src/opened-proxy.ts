@@ -15,6 +15,8 @@ import { connectRaw } from "./upstream/network/raw-connection.ts";
 
 type OpenedProxyParts = Pick<Observers, "log" | "clock"> & {
   readonly relaying: Relaying;
+  /** What its requests to registries say. */
+  readonly via?: string;
   /** Where proxies are named. */
   readonly env: Environment;
 };
@@ -29,11 +31,12 @@ export class OpenedProxy {
   /** Nothing is opened before there is a proxy. */
   constructor(
     { storage, resolver }: Pick<Settings, "storage" | "resolver">,
-    { relaying, env, log, clock }: OpenedProxyParts,
+    { relaying, via, env, log, clock }: OpenedProxyParts,
   ) {
     const lookup = resolver && resolverAt(resolver, clock);
     this.means = {
       relaying,
+      ...(via !== undefined && { via }),
       connect: (place, signal) => connectRaw(place, { env, timeoutMs: CONNECT_MS, signal, clock, lookup }),
       certificates: async (upstreams) => {
         const hosts = upstreamHosts(upstreams);

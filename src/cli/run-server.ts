@@ -34,7 +34,8 @@ export async function runServer(flags: ServeFlags): Promise<void> {
   const observers = { log, metrics: createMetrics(), clock: systemClock };
   const mirror = await openCache(settings, observers);
   const closeMirror = () => mirror.close(0);
-  const proxy = new OpenedProxy(settings, { ...observers, relaying: mirror.relaying, env: process.env });
+  const { relaying, via } = mirror;
+  const proxy = new OpenedProxy(settings, { ...observers, relaying, via, env: process.env });
   const serving = await serve(settings, mirror, observers, mirror.records, proxy.means).catch(
     givingUp(log, closeMirror),
   );

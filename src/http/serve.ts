@@ -68,6 +68,7 @@ export async function serve(
     pool: new BufferPool(),
     sending,
     requests: new RequestLog(observers),
+    ownRequests: { via: means?.via, episodes: commons.episodes },
   };
   let terms = termsOf(settings);
   const listeners = new ServedListeners(

@@ -10,6 +10,8 @@ import { type ProxyEntry, type ProxySurroundings, type ProxyTerms, ServedProxy }
 
 /** What only the proxy needs of what it is served with. */
 export type ProxyMeans = Pick<ProxySurroundings, "relaying" | "connect"> & {
+  /** By which its own requests are known when they come back (upstream/network/via.ts). */
+  readonly via?: string;
   /** For the names of these upstreams, from now on. Throws `config-invalid`, `store-damaged`. */
   readonly certificates: (
     upstreams: readonly Pick<Upstream, "name" | "aliases">[],
