@@ -106,12 +106,15 @@ function outliveOutput(): void {
   }
 }
 
+const BY_NAME = "registries by their own names, where the DNS leads these here";
+
 /** On a terminal, where to point which client; the log says the rest. */
 function announce({ storage }: Settings, { listeners }: Serving, { listener: admin }: AdminFace): void {
   if (process.stdout.isTTY !== true) return;
   printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
-  for (const { upstream, url } of listeners) {
-    printLine(`  ${url}  serves ${upstream}${clientHint(upstream, url)}`);
+  for (const { upstream, url, entry } of listeners) {
+    const isNamed = entry.tlsFromCa === true;
+    printLine(`  ${url}  serves ${isNamed ? BY_NAME : `${upstream}${clientHint(upstream, url)}`}`);
   }
   if (admin !== undefined)
     printLine(

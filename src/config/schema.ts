@@ -73,6 +73,12 @@ const listener = z.strictObject({
     .describe("Ask every client for this login. Docker up to 28 then offers its Docker Hub login!"),
   certFile: z.string().optional().describe("PEM file with the certificate: the listener then speaks https."),
   keyFile: z.string().optional().describe("PEM file with the certificate's key."),
+  tlsFromCa: z
+    .boolean()
+    .optional()
+    .describe(
+      "The listener speaks https as the registries themselves, with certificates of Granary's own authority: for networks whose DNS leads their names here. The name that a client asks for counts then.",
+    ),
 });
 
 const upstream = z

@@ -31,6 +31,8 @@ export type ListenerSettings = {
   readonly login: Login | undefined;
   /** PEM texts; with them the listener speaks https. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** It speaks https by the names of upstreams, with certificates of the own authority. */
+  readonly tlsFromCa?: boolean;
   readonly files?: ListenerFiles;
 };
 

@@ -46,6 +46,7 @@ const WITHOUT_DEFAULT = [
   "listeners[].login.password",
   "listeners[].login.passwordFile",
   "listeners[].login.username",
+  "listeners[].tlsFromCa",
   "proxy.host",
   // Here "none" is the default itself.
   "proxy.tunnel",
