@@ -51,6 +51,8 @@ import { findLayout, findStorage } from "./store/storage-directory.ts";
 import { makeFolders } from "./store/storage-folders.ts";
 import { createUpstreamClient } from "./upstream/client.ts";
 import { Bandwidth } from "./upstream/network/bandwidth.ts";
+import { resolverAt } from "./upstream/network/named-resolver.ts";
+import { newVia } from "./upstream/network/via.ts";
 import { registrySource } from "./upstream/registry/registry-source.ts";
 import type { UpstreamClient } from "./upstream/upstream-client.ts";
 import { version } from "./version.ts";
@@ -74,6 +76,8 @@ export type OpenedCache = OpenedMirror & {
   readonly records: Records;
   readonly offline: Offline;
   readonly relaying: Relaying;
+  /** What its requests to registries say, so that they are known when they come back. */
+  readonly via: string;
   readonly bandwidth: LineLimits;
   readonly jobs: Jobs;
   readonly warmUps: WarmUps;
@@ -166,15 +170,18 @@ async function start(
   const { bound } = database;
   const records = openRecords({ ...observers, rows: database.records, settings: settings.traffic, isAtRest });
   const line = new Bandwidth(observers.clock);
+  const via = newVia();
   const upstreams = new OpenedUpstreams((configured) => {
     const { tls } = configured;
     const upstream = withOwnCredentials(configured, passwordFileOf(configured), logins);
     return createUpstreamClient({
       upstream,
       userAgent,
+      via,
       records,
       bandwidth: line,
       ...(tls !== undefined && { tls }),
+      ...lookupOf(settings, observers.clock),
       ...observers,
     });
   });
@@ -256,7 +263,18 @@ async function start(
     const answers = { manifest, manifestAtOnce };
     const seen = fleet?.view({ budget: () => budget }, records);
     const inFleet = { fleet: seen?.fleet, fleetRecords: seen?.fleetRecords };
-    const own = { ...inFleet, records, bandwidth, jobs, warmUps, importing, exporting, close, reloadParts };
+    const own = {
+      ...inFleet,
+      via,
+      records,
+      bandwidth,
+      jobs,
+      warmUps,
+      importing,
+      exporting,
+      close,
+      reloadParts,
+    };
     return {
       ...mirror,
       ...own,
@@ -318,11 +336,15 @@ export type SourceOptions = ReachOptions & {
 };
 
 /** A client of one upstream of the settings, with its own login: to ask it something beside a server. Nothing is sent yet; the caller closes it. */
-export function openUpstream(configured: UpstreamSettings): UpstreamClient {
+export function openUpstream(
+  configured: UpstreamSettings,
+  settings: Pick<Settings, "resolver">,
+): UpstreamClient {
   const [env, clock] = [process.env, foregroundClock];
   const { tls } = configured;
   const upstream = withOwnCredentials(configured, passwordFileOf(configured), createLogins({ env, clock }));
-  return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
+  const means = { ...(tls !== undefined && { tls }), ...lookupOf(settings, clock) };
+  return createUpstreamClient({ upstream, clock, env, userAgent, ...means });
 }
 
 /**
@@ -337,6 +359,17 @@ export function openSource({
   const logins = createLogins({ env, clock });
   return registrySource((registry) => {
     const { upstream, tls } = reachedUpstream(registry, options, logins);
-    return createUpstreamClient({ upstream, clock, env, userAgent, ...(tls !== undefined && { tls }) });
+    // Another Granary is known to the DNS of this network, and may be to no other.
+    const look = options.via === undefined ? lookupOf(options.settings, clock) : {};
+    return createUpstreamClient({
+      ...{ upstream, clock, env, userAgent },
+      ...(tls !== undefined && { tls }),
+      ...look,
+    });
   });
+}
+
+/** Where the settings name DNS servers, those are asked. */
+function lookupOf({ resolver }: Pick<Settings, "resolver">, clock: Clock) {
+  return resolver === undefined ? {} : { lookup: resolverAt(resolver, clock) };
 }

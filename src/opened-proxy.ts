@@ -10,10 +10,13 @@ import type { ProxyMeans } from "./http/proxy/proxy-of-settings.ts";
 import type { Relaying } from "./mirror/relaying.ts";
 import type { Log } from "./observe/log.ts";
 import type { Observers } from "./observe/observers.ts";
+import { resolverAt } from "./upstream/network/named-resolver.ts";
 import { connectRaw } from "./upstream/network/raw-connection.ts";
 
 type OpenedProxyParts = Pick<Observers, "log" | "clock"> & {
   readonly relaying: Relaying;
+  /** What its requests to registries say. */
+  readonly via?: string;
   /** Where proxies are named. */
   readonly env: Environment;
 };
@@ -26,10 +29,15 @@ export class OpenedProxy {
   #authority: Authority | undefined;
 
   /** Nothing is opened before there is a proxy. */
-  constructor({ storage }: Pick<Settings, "storage">, { relaying, env, log, clock }: OpenedProxyParts) {
+  constructor(
+    { storage, resolver }: Pick<Settings, "storage" | "resolver">,
+    { relaying, via, env, log, clock }: OpenedProxyParts,
+  ) {
+    const lookup = resolver && resolverAt(resolver, clock);
     this.means = {
       relaying,
-      connect: (place, signal) => connectRaw(place, { env, timeoutMs: CONNECT_MS, signal, clock }),
+      ...(via !== undefined && { via }),
+      connect: (place, signal) => connectRaw(place, { env, timeoutMs: CONNECT_MS, signal, clock, lookup }),
       certificates: async (upstreams) => {
         const hosts = upstreamHosts(upstreams);
         const known = this.#authority;

@@ -24,7 +24,7 @@ export type LeafCertificate = {
 
 /** `certificate` is the authority's own, PEM, and ends at `until`, epoch ms. */
 export type Signer = { readonly key: KeyObject; readonly certificate: string; readonly until: number };
-type Made = LeafCertificate & Validity;
+type Made = Validity & { readonly leaf: LeafCertificate };
 
 export class Leaves {
   readonly #signer: Signer;
@@ -38,10 +38,11 @@ export class Leaves {
     this.#making = new SingleFlight(clock);
   }
 
+  /** The same object while it is the same certificate: what is made of it can be kept by it. */
   async of(host: string): Promise<LeafCertificate> {
     const known = this.#made.get(host);
-    const { cert, key } = known !== undefined && this.#isGood(known) ? known : await this.#makeOnce(host);
-    return { cert, key };
+    const { leaf } = known !== undefined && this.#isGood(known) ? known : await this.#makeOnce(host);
+    return leaf;
   }
 
   /** Somebody may have set the clock back since. */
@@ -65,6 +66,6 @@ export class Leaves {
     const validity = { from: now - BEFORE_MS, until: Math.min(now + LIFE_MS, until) };
     const leafKey = await newKey();
     const leaf = await leafCertificate(key, leafKey, host, validity);
-    return { ...validity, cert: `${leaf}${certificate}`, key: keyText(leafKey) };
+    return { ...validity, leaf: { cert: `${leaf}${certificate}`, key: keyText(leafKey) } };
   }
 }

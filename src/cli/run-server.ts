@@ -34,7 +34,8 @@ export async function runServer(flags: ServeFlags): Promise<void> {
   const observers = { log, metrics: createMetrics(), clock: systemClock };
   const mirror = await openCache(settings, observers);
   const closeMirror = () => mirror.close(0);
-  const proxy = new OpenedProxy(settings, { ...observers, relaying: mirror.relaying, env: process.env });
+  const { relaying, via } = mirror;
+  const proxy = new OpenedProxy(settings, { ...observers, relaying, via, env: process.env });
   const serving = await serve(settings, mirror, observers, mirror.records, proxy.means).catch(
     givingUp(log, closeMirror),
   );
@@ -105,6 +106,8 @@ function outliveOutput(): void {
   }
 }
 
+const BY_NAME = "registries by their own names, where the DNS leads these here";
+
 /** On a terminal, where to point which client; the log says the rest. */
 function announce(
   { storage }: Settings,
@@ -113,8 +116,9 @@ function announce(
 ): void {
   if (process.stdout.isTTY !== true) return;
   printLine(`\nGranary keeps what it fetches in ${storage.directory}.`);
-  for (const { upstream, url } of listeners) {
-    printLine(`  ${url}  serves ${upstream}${clientHint(upstream, url)}`);
+  for (const { upstream, url, entry } of listeners) {
+    const isNamed = entry.tlsFromCa === true;
+    printLine(`  ${url}  serves ${isNamed ? BY_NAME : `${upstream}${clientHint(upstream, url)}`}`);
   }
   if (proxy !== undefined)
     printLine(

@@ -31,6 +31,7 @@ import { keepSettings } from "./sections/keep.ts";
 import { passageSettings } from "./sections/passage.ts";
 import { prefetchSetting } from "./sections/prefetch.ts";
 import { proxySettings } from "./sections/proxy.ts";
+import { resolverSettings } from "./sections/resolver.ts";
 import { trafficSettings } from "./sections/traffic.ts";
 import { verifySetting } from "./sections/verify.ts";
 import { warmSettings } from "./sections/warm.ts";
@@ -45,7 +46,7 @@ import type {
 
 type UpstreamFile = NonNullable<NonNullable<ConfigFile["upstreams"]>[string]>;
 type ListenerFile = NonNullable<ConfigFile["listeners"]>[number];
-type WrittenPlace = Pick<ListenerFile, "port" | "host" | "certFile">;
+type WrittenPlace = Pick<ListenerFile, "port" | "host" | "certFile" | "tlsFromCa">;
 
 export type ListenerPlace = {
   readonly port: number;
@@ -97,16 +98,16 @@ export async function loadStorage(file: string | undefined, env: Environment): P
   return storageSettings(file === undefined ? undefined : await readStorageSection(file, env));
 }
 
-/** The first listener with a fixed port. Reads no other section. Throws `config-invalid`, also where the system chooses all of them. */
+/** The first listener with a fixed port that answers by its address. Reads no other section. Throws `config-invalid`, also where the system chooses all of them. */
 export async function loadPlace(file: string | undefined, env: Environment): Promise<ListenerPlace> {
   const listeners: readonly WrittenPlace[] =
     (file === undefined ? undefined : await readListeners(file, env)) ?? DEFAULT_LISTENERS;
-  const index = listeners.findIndex(({ port }) => port !== 0);
+  const index = listeners.findIndex(({ port, tlsFromCa }) => port !== 0 && tlsFromCa !== true);
   const { port, host, certFile } = listeners[index] ?? {};
   if (port === undefined) {
     throw new GranaryError(
       "config-invalid",
-      `${file ?? "The configuration"} leaves all ports to the system (port: 0): name a listener by --url.`,
+      `${file ?? "The configuration"} has no listener with a port of its own (port: 0, or tlsFromCa): name one by --url.`,
     );
   }
   const certificate =
@@ -144,6 +145,7 @@ async function settingsOf(written: ConfigFile, env: Environment, files: NamedFil
       verify: verifySetting(written.verify, systemClock.now()),
       fleet: await fleetSettings(written.fleet, files, takenPorts(listeners, admin)),
       proxy: proxySettings(written.proxy, takenPorts(listeners, admin)),
+      resolver: resolverSettings(written.resolver),
     }),
     clients: clientSettings(written.clients ?? {}),
     drainMs: written.drain ?? DEFAULT_DRAIN_MS,
@@ -267,10 +269,15 @@ async function listenerSettings(
   named: NamedFiles,
 ): Promise<ListenerSettings> {
   const path = `listeners.${index}`;
-  const { port, host, upstream, login, certFile, keyFile } = written;
+  const { port, host, upstream, login, certFile, keyFile, tlsFromCa } = written;
+  if (tlsFromCa === true) checkTlsFromCa(written, path);
   const files = present({ certFile, keyFile, passwordFile: login?.passwordFile });
   const tls = await named.listenerTls([path, certFile, keyFile], () => readListenerTls(files, path));
-  const common = { port, host, upstream, tls, ...(Object.keys(files).length > 0 && { files }) };
+  const common = {
+    ...{ port, host, upstream, tls },
+    ...(tlsFromCa === true && { tlsFromCa }),
+    ...(Object.keys(files).length > 0 && { files }),
+  };
   if (login === undefined) return { ...common, login: undefined };
   const key = `${path}.login`;
   const password = await named.password([key, login.password, login.passwordFile], () =>
@@ -278,6 +285,13 @@ async function listenerSettings(
   );
   if (password === undefined) throw invalid(`${path}.login: a password or passwordFile is needed.`);
   return { ...common, login: { username: login.username, password } };
+}
+
+function checkTlsFromCa({ certFile, keyFile, login }: ListenerFile, path: string): void {
+  if (certFile !== undefined || keyFile !== undefined)
+    throw invalid(`${path}: give either tlsFromCa or certFile and keyFile, not both.`);
+  if (login !== undefined)
+    throw invalid(`${path}: with tlsFromCa there is no login: what clients show there is for the registry.`);
 }
 
 function clientSettings({ stall, ...limits }: NonNullable<ConfigFile["clients"]>): ClientSettings {

@@ -10,6 +10,7 @@ import { keepSection } from "./sections/keep.ts";
 import { passageKeys } from "./sections/passage.ts";
 import { prefetchSection } from "./sections/prefetch.ts";
 import { proxySection } from "./sections/proxy.ts";
+import { resolverSection } from "./sections/resolver.ts";
 import { trafficSection } from "./sections/traffic.ts";
 import { verifySection } from "./sections/verify.ts";
 import { warmSection } from "./sections/warm.ts";
@@ -72,6 +73,12 @@ const listener = z.strictObject({
     .describe("Ask every client for this login. Docker up to 28 then offers its Docker Hub login!"),
   certFile: z.string().optional().describe("PEM file with the certificate: the listener then speaks https."),
   keyFile: z.string().optional().describe("PEM file with the certificate's key."),
+  tlsFromCa: z
+    .boolean()
+    .optional()
+    .describe(
+      "The listener speaks https as the registries themselves, with certificates of Granary's own authority: for networks whose DNS leads their names here. The name that a client asks for counts then.",
+    ),
 });
 
 const upstream = z
@@ -139,6 +146,7 @@ export const fileSchema = z.strictObject({
   verify: verifySection.optional(),
   fleet: fleetSection.optional(),
   proxy: proxySection.optional(),
+  resolver: resolverSection.optional(),
   clients: z
     .strictObject({
       maxConnections: connections

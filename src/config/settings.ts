@@ -31,6 +31,8 @@ export type ListenerSettings = {
   readonly login: Login | undefined;
   /** PEM texts; with them the listener speaks https. */
   readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  /** It speaks https by the names of upstreams, with certificates of the own authority. */
+  readonly tlsFromCa?: boolean;
   readonly files?: ListenerFiles;
 };
 
@@ -141,6 +143,8 @@ export type Settings = {
   readonly fleet?: FleetSettings;
   /** There is no proxy listener when left out. */
   readonly proxy?: ProxySettings;
+  /** DNS servers that are asked where upstreams are, `ADDRESS[:PORT]`; those of the system when left out. */
+  readonly resolver?: readonly string[];
   /** No limits when left out; a configuration always has them. */
   readonly clients?: ClientSettings;
   /** How long running transfers may go on after a stop was asked for. */

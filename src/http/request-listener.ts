@@ -3,7 +3,7 @@
  * connections (connections/admission.ts) and the turn of the request on its connection (connections/turns.ts).
  *
  *    1. its Account is opened: it will be counted, and have a line in the log
- *    2. refused if it cannot be understood                    registry/incoming-request.ts
+ *    2. refused if it cannot be understood, or is our own     registry/incoming-request.ts, registry/own-requests.ts
  *    3. a body that it brings is taken off the connection     registry/incoming-request.ts
  *    4. refused if it wants to write: this mirror is read-only
  *    5. /healthz and /readyz, which need no login             admin/status-pages.ts
@@ -27,6 +27,7 @@ import {
   splitRequestTarget,
 } from "./registry/incoming-request.ts";
 import { refuseClient } from "./registry/login.ts";
+import { loopFault, type OwnRequests } from "./registry/own-requests.ts";
 import { answerRegistry, type RegistryParts } from "./registry/registry-routes.ts";
 import {
   type Account,
@@ -36,7 +37,10 @@ import {
   shownRequest,
 } from "./request-log.ts";
 
-export type FaceParts = RegistryParts & { readonly requests: RequestLog };
+export type FaceParts = RegistryParts & {
+  readonly requests: RequestLog;
+  readonly ownRequests: OwnRequests;
+};
 
 export type OpenRequest = {
   readonly incoming: IncomingMessage;
@@ -74,7 +78,7 @@ async function answer(parts: FaceParts, statusPages: StatusPages, request: OpenR
   const { login } = parts;
   try {
     const target = splitRequestTarget(incoming.url ?? "/");
-    const fault = faultOf(incoming);
+    const fault = faultOf(incoming) ?? loopFault(incoming, parts.listenerUpstream, parts.ownRequests);
     if (target === undefined || fault !== undefined) return refuseMalformed(request, fault ?? NO_TARGET);
     if (hasBody(incoming) && !(await drainBody(incoming))) outgoing.shouldKeepAlive = false;
     const page = target.absoluteHost === undefined ? statusPageOf(target.rawPath) : undefined;

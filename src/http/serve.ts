@@ -14,8 +14,10 @@ import { Sending } from "./answers/sending.ts";
 import { Admission, type ConnectionLimits } from "./connections/admission.ts";
 import type { Interfaces } from "./connections/exposure.ts";
 import { SentAhead } from "./connections/sent-ahead.ts";
-import { type ListenerEntry, type ListenerTerms, ServedListener } from "./connections/served-listener.ts";
+import { type KeptListener, type ListenerEntry, ServedListener } from "./connections/served-listener.ts";
 import { type ChangedListeners, ServedListeners } from "./connections/served-listeners.ts";
+import { HostCertificates } from "./proxy/host-certificates.ts";
+import { NamedListener } from "./proxy/named-listener.ts";
 import { type ProxyChange, type ProxyMeans, ProxyOfSettings } from "./proxy/proxy-of-settings.ts";
 import type { ProxyEntry, ProxyTerms, ServedProxy } from "./proxy/served-proxy.ts";
 import { RequestLog } from "./request-log.ts";
@@ -36,7 +38,7 @@ export type ServeSettings = {
 
 export type Serving = {
   /** In the order of the settings. */
-  readonly listeners: readonly Pick<ServedListener, "port" | "upstream" | "url" | "urls" | "entry">[];
+  readonly listeners: readonly Pick<KeptListener, "port" | "upstream" | "url" | "urls" | "entry">[];
   /** Where the proxy listens, if there is one. */
   readonly proxy: Pick<ServedProxy, "port" | "url"> | undefined;
   /** Says in the log where it listens, for the first time: called when everything that is started with it answers too. */
@@ -68,26 +70,32 @@ export async function serve(
     pool: new BufferPool(),
     sending,
     requests: new RequestLog(observers),
+    ownRequests: { via: means?.via, episodes: commons.episodes },
   };
   let terms = termsOf(settings);
-  const listeners = new ServedListeners(
-    (entry) => ServedListener.open(entry, terms, { shared, commons, interfaces }),
-    (sentence) => observers.log.error(sentence),
-  );
-  const proxy = new ProxyOfSettings(means, { shared, commons, interfaces });
+  const certificates = new HostCertificates(means?.certificates);
+  const around = { shared, commons, interfaces, certificates };
+  const open = (entry: ListenerEntry): Promise<ServedListener | NamedListener> =>
+    entry.tlsFromCa === true && means !== undefined
+      ? NamedListener.open(entry, terms, { ...around, relaying: means.relaying })
+      : ServedListener.open(entry, terms, around);
+  const listeners = new ServedListeners(open, (sentence) => observers.log.error(sentence));
+  const proxy = new ProxyOfSettings(means, around);
+  /** Returns the way back. */
+  const useNames = async (next: ServeSettings) =>
+    needsCertificates(next) ? await certificates.use(next.upstreams) : () => undefined;
+  await useNames(settings);
   const started = await listeners.prepare(settings.listeners);
-  const proxied = await proxy
-    .prepare(settings.proxy, proxyTermsOf(settings))
-    .catch(async (error: unknown) => {
-      await listeners.undo(started);
-      throw error;
-    });
+  const proxied = await proxy.prepare(settings.proxy, terms).catch(async (error: unknown) => {
+    await listeners.undo(started);
+    throw error;
+  });
   listeners.use(started);
   proxied.apply();
   sending.choose(sendingOf(settings));
 
   /** The listeners that stay may fail to take a new certificate; each of the others takes what is new all the same. */
-  const apply = (change: ChangedListeners, next: ServeSettings) => {
+  const apply = (change: ChangedListeners<ServedListener | NamedListener>, next: ServeSettings) => {
     terms = termsOf(next);
     commons.admission.renew(next.clients ?? NO_LIMITS);
     sending.choose(sendingOf(next));
@@ -118,8 +126,13 @@ export async function serve(
           const notes = [...(await listeners.try(next.listeners)), ...(await proxy.try(next.proxy))];
           return { notes, apply: () => undefined };
         }
-        const proxying = await proxy.prepare(next.proxy, proxyTermsOf(next));
+        const useOldNames = await useNames(next);
+        const proxying = await proxy.prepare(next.proxy, termsOf(next)).catch((error: unknown) => {
+          useOldNames();
+          throw error;
+        });
         const change = await listeners.prepare(next.listeners).catch(async (error: unknown) => {
+          useOldNames();
           await proxying.abandon();
           throw error;
         });
@@ -130,6 +143,7 @@ export async function serve(
             apply(change, next);
           },
           abandon: async () => {
+            useOldNames();
             await proxying.abandon();
             await listeners.undo(change);
           },
@@ -147,8 +161,9 @@ const NO_LIMITS: ConnectionLimits = {
   maxConnectionsPerAddress: Number.POSITIVE_INFINITY,
 };
 
-function termsOf({ upstreams, drainMs, clients }: ServeSettings): ListenerTerms {
+function termsOf({ upstreams, drainMs, clients }: ServeSettings): ProxyTerms {
   return {
+    named: upstreams,
     router: createRouter(upstreams),
     upstreams: new Map(upstreams.map((upstream) => [upstream.name, upstream])),
     drainMs,
@@ -156,8 +171,8 @@ function termsOf({ upstreams, drainMs, clients }: ServeSettings): ListenerTerms 
   };
 }
 
-function proxyTermsOf(settings: ServeSettings): ProxyTerms {
-  return { ...termsOf(settings), named: settings.upstreams };
+function needsCertificates({ proxy, listeners }: ServeSettings): boolean {
+  return proxy !== undefined || listeners.some(({ tlsFromCa }) => tlsFromCa === true);
 }
 
 function tellProxy({ opened }: ProxyChange, { log }: Observers): void {
@@ -167,14 +182,23 @@ function tellProxy({ opened }: ProxyChange, { log }: Observers): void {
 }
 
 function sendingOf({ clients, listeners }: ServeSettings) {
-  return { isOff: clients?.sendfile === false, isEncrypted: listeners.some(({ tls }) => tls !== undefined) };
+  const isEncrypted = listeners.some(({ tls, tlsFromCa }) => tls !== undefined || tlsFromCa === true);
+  return { isOff: clients?.sendfile === false, isEncrypted };
 }
 
-function announce({ opened, closed }: ChangedListeners, { log }: Observers): void {
-  for (const { port, upstream, url } of closed)
-    log.info({ port, upstream }, `no longer listening on ${url} for ${upstream}`);
-  for (const { port, upstream, url, urls } of opened)
-    log.info({ port, upstream, urls }, `listening on ${url} for ${upstream}`);
+function announce({ opened, closed }: ChangedListeners<KeptListener>, { log }: Observers): void {
+  const whom = ({ upstream, entry }: KeptListener) =>
+    entry.tlsFromCa === true ? "the names of upstreams" : upstream;
+  for (const each of closed)
+    log.info(
+      { port: each.port, upstream: each.upstream },
+      `no longer listening on ${each.url} for ${whom(each)}`,
+    );
+  for (const each of opened)
+    log.info(
+      { port: each.port, upstream: each.upstream, urls: each.urls },
+      `listening on ${each.url} for ${whom(each)}`,
+    );
 }
 
 function commonsOf(limits: ConnectionLimits, { log, clock }: Observers) {

@@ -52,6 +52,8 @@ export type UpstreamClientOptions = {
   readonly tls?: TlsMaterial;
   /** The same for every request: hf.co and lscr.io answer differently depending on it. */
   readonly userAgent?: string;
+  /** What requests to the registry and its token server say they passed by (network/via.ts); nothing when left out. */
+  readonly via?: string;
   /** Replaces the system's name resolution; its results pass the address guard as well. */
   readonly lookup?: LookupFunction;
 };
@@ -65,14 +67,14 @@ type UpstreamRecords = {
 export function createUpstreamClient(options: UpstreamClientOptions): UpstreamClient {
   const { upstream, clock = systemClock, log = silentLog, metrics = createMetrics() } = options;
   const closing = new AbortController();
-  const { env = process.env, tls, userAgent = "granary", lookup, records } = options;
+  const { env = process.env, tls, userAgent = "granary", via, lookup, records } = options;
   const offline = new OfflineSwitch(upstream.name);
   const latency = new Latency(
     upstream.endpoints.map((each) => new URL(each).origin),
     clock,
   );
   const transport = createTransport({
-    ...{ upstream, userAgent, env, tls, lookup, offline, clock, log, metrics, latency },
+    ...{ upstream, userAgent, via, env, tls, lookup, offline, clock, log, metrics, latency },
   });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
   const order = (some = upstream.endpoints) =>

@@ -323,6 +323,27 @@ describe("a mistake in it is one sentence with the key's path and what is allowe
   });
 });
 
+describe("by DNS", () => {
+  const listener = (more: string) =>
+    `listeners: [{port: 443, upstream: docker.io, tlsFromCa: true, ${more}}]`;
+
+  test("certificates come from files or from the own authority, and clients' logins are for registries", async () => {
+    expect((await load(listener(""))).listeners).toMatchObject([{ tlsFromCa: true, tls: undefined }]);
+    const both = await complaint(listener("certFile: a.crt, keyFile: a.key"));
+    expect(both).toContain("listeners.0: give either tlsFromCa or certFile and keyFile, not both.");
+    expect(await complaint(listener("login: {username: x}"))).toContain("with tlsFromCa there is no login");
+  });
+
+  test("DNS servers are addresses, with a port or without", async () => {
+    const servers = ["9.9.9.9", "192.0.2.53:5353", "2001:db8::53", "[2001:db8::53]:5353", "[2001:db8::53]"];
+    expect((await load(JSON.stringify({ resolver: servers }))).resolver).toEqual(servers);
+    for (const wrong of ["dns.example", "9.9.9.9:0", "9.9.9.9:99999", "9.9.9", "[::1", "https://9.9.9.9"])
+      expect(await complaint(JSON.stringify({ resolver: ["9.9.9.9", wrong] }))).toContain(
+        `resolver.1: "${wrong}" is no address of a DNS server`,
+      );
+  });
+});
+
 test("the JSON Schema beside the example is current (vitest -u writes it)", async () => {
   await expect(`${JSON.stringify(jsonSchema(), null, 2)}\n`).toMatchFileSnapshot(
     "../../config/granary.schema.json",

@@ -46,9 +46,11 @@ const WITHOUT_DEFAULT = [
   "listeners[].login.password",
   "listeners[].login.passwordFile",
   "listeners[].login.username",
+  "listeners[].tlsFromCa",
   "proxy.host",
   // Here "none" is the default itself.
   "proxy.tunnel",
+  "resolver",
   "upstreams.NAME.caFile",
   "upstreams.NAME.clientCertFile",
   "upstreams.NAME.clientKeyFile",

@@ -24,7 +24,7 @@ import type { BlobStore } from "../../src/store/blob-store.ts";
 import { openDiskBlobs } from "../../src/store/disk-blobs.ts";
 import type { Spool } from "../../src/store/partial.ts";
 import { makeFolders } from "../../src/store/storage-folders.ts";
-import { createUpstreamClient } from "../../src/upstream/client.ts";
+import { createUpstreamClient, type UpstreamClientOptions } from "../../src/upstream/client.ts";
 import type { TlsMaterial } from "../../src/upstream/network/trust.ts";
 import type { Upstream } from "../../src/upstream/policy.ts";
 import type { ListenerTls } from "./fake-registry/listener.ts";
@@ -42,6 +42,8 @@ export type WorldOptions = {
   readonly fakeTls?: ListenerTls;
   /** What the Mirror trusts and shows there. */
   readonly tls?: TlsMaterial;
+  /** Where clients look up names, and what their requests carry. */
+  readonly client?: Pick<UpstreamClientOptions, "lookup" | "via">;
   /** Further upstreams, which may be other fakes. */
   readonly others?: readonly Upstream[];
   readonly budget?: Budget;
@@ -136,6 +138,7 @@ export class MirrorWorld {
         metrics,
         env: {},
         records: this.records,
+        ...this.#options.client,
         ...(tls !== undefined && { tls }),
         ...(log !== undefined && { log }),
       }),

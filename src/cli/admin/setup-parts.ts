@@ -14,7 +14,8 @@ export type SetupParts = Pick<AdminParts, "setup" | "doctor"> & { readonly reloa
 /** Of a server that listens as `serving` says. */
 export function setupParts(started: Settings, serving: Serving, mirror: Pick<Mirror, "status">): SetupParts {
   const now = { settings: started };
-  const listeners = () => serving.listeners.map(offered);
+  // One by the names of registries is no mirror that a client could be pointed to.
+  const listeners = () => serving.listeners.filter(({ entry }) => entry.tlsFromCa !== true).map(offered);
   return {
     setup: {
       listeners,

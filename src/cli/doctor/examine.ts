@@ -27,7 +27,7 @@ export async function examine(
   const parts = await Promise.all([
     checkListeners(settings.listeners),
     checkStorageSettings(settings.storage, used),
-    ...upstreams.map((each) => (offline.has(each.name) ? [isOffline(each)] : askUpstream(each))),
+    ...upstreams.map((each) => (offline.has(each.name) ? [isOffline(each)] : askUpstream(each, settings))),
   ]);
   return parts.flat();
 }
@@ -52,8 +52,8 @@ function upstreamNamed(wanted: string, upstreams: readonly UpstreamSettings[]): 
   throw misused(`The settings have no upstream "${wanted}"; known are ${known}.`);
 }
 
-async function askUpstream(configured: UpstreamSettings): Promise<Observation[]> {
-  const client = openUpstream(configured);
+async function askUpstream(configured: UpstreamSettings, settings: Settings): Promise<Observation[]> {
+  const client = openUpstream(configured, settings);
   try {
     return await checkUpstream(client);
   } finally {

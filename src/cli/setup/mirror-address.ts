@@ -70,10 +70,10 @@ function placeOf(
   return { url, listener: isOwn ? listenerAt(url, listeners) : undefined };
 }
 
-/** The listeners of settings; a port that the system chooses is known only to the process that has it. */
+/** The listeners of settings that clients can be pointed to; a port that the system chooses is known only to the process that has it. */
 export function offeredBy({ listeners }: Pick<Settings, "listeners">): OfferedListener[] {
   return listeners
-    .filter(({ port }) => port !== 0)
+    .filter(({ port, tlsFromCa }) => port !== 0 && tlsFromCa !== true)
     .map(({ port, host, upstream, tls, login }) => ({
       upstream,
       port,

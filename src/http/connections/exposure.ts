@@ -45,6 +45,8 @@ type ReachedListener = {
   readonly port: number;
   /** PEM text; undefined where it speaks plain http. */
   readonly cert: string | undefined;
+  /** What it speaks, where the certificate does not say. */
+  readonly scheme?: "https";
 };
 
 /**
@@ -52,14 +54,14 @@ type ReachedListener = {
  * any that could be meant: clients refuse all others.
  */
 export function clientUrls(
-  { address, port, cert }: ReachedListener,
+  { address, port, cert, scheme }: ReachedListener,
   interfaces: Interfaces = networkInterfaces(),
 ): readonly [string, ...string[]] {
   const hosts = hostsOf(address, interfaces);
   const certified = cert === undefined || isLoopback(hosts[0]) ? [] : certifiedHosts(cert, hosts);
   const [first = hosts[0], ...others] = certified.length > 0 ? certified : hosts;
-  const scheme = cert === undefined ? "http" : "https";
-  const urlOf = (host: string) => `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  const spoken = scheme ?? (cert === undefined ? "http" : "https");
+  const urlOf = (host: string) => `${spoken}://${host.includes(":") ? `[${host}]` : host}:${port}`;
   return [urlOf(first), ...others.map(urlOf)];
 }
 

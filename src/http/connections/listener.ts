@@ -5,6 +5,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";
 import type { AddressInfo, Socket } from "node:net";
+import type { SecureContext, TlsOptions } from "node:tls";
 import { GranaryError, messageOf } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
 import type { Episodes } from "../../observe/episodes.ts";
@@ -17,10 +18,18 @@ import type { SentAhead } from "./sent-ahead.ts";
 import { answerHalfClosed, endStalled, SILENCE_MS, STALL_MS } from "./silence.ts";
 import { type AtOnce, type RequestListener, Turns } from "./turns.ts";
 
+/** PEM texts. */
+export type ServerCertificate = { readonly cert: string; readonly key: string };
+
+/** undefined, or a client that names nobody, ends the handshake with an alert. It throws nothing. */
+export type CertificatesByName = {
+  readonly contextOf: (name: string) => Promise<SecureContext | undefined>;
+};
+
 export type ListenerOptions = {
   readonly port: number;
   readonly host: string | undefined;
-  readonly tls: { readonly cert: string; readonly key: string } | undefined;
+  readonly tls: ServerCertificate | CertificatesByName | undefined;
   readonly drainMs: number;
   /** How long nothing may be sent to a client that has closed its own direction; 90 seconds when left out. */
   readonly silenceMs?: number;
@@ -44,7 +53,7 @@ export type Listener = {
   /** Where it listens; a wildcard where that is everywhere. */
   readonly address: string;
   /** Connections that are made from now on see this certificate; those that are open go on. Throws when it cannot be used. */
-  renewTls(tls: NonNullable<ListenerOptions["tls"]>): void;
+  renewTls(tls: ServerCertificate): void;
   /** Count from now on. */
   renewPatience(patience: Pick<ListenerOptions, "drainMs" | "stallMs">): void;
   /** Takes no more connections, lets bodies in flight go on for `drainMs`, then destroys them. Idempotent. */
@@ -175,16 +184,19 @@ export async function tryPlace(port: number, host: string | undefined): Promise<
 }
 
 /** A server that nothing reaches by itself. `where` is for the message of `config-invalid`, which it throws for a certificate that cannot be used. */
-export function openTlsServer(
-  tls: { readonly cert: string; readonly key: string },
-  where: string,
-): TlsServer {
+export function openTlsServer(tls: ServerCertificate | CertificatesByName, where: string): TlsServer {
+  const shown = "contextOf" in tls ? { SNICallback: choosing(tls) } : tls;
   try {
-    return createTlsServer({ ...SERVER_OPTIONS, handshakeTimeout: HANDSHAKE_MS, ...tls });
+    return createTlsServer({ ...SERVER_OPTIONS, handshakeTimeout: HANDSHAKE_MS, ...shown });
   } catch (error) {
     const message = `The certificate and key for ${where} cannot be used: ${messageOf(error)}.`;
     throw new GranaryError("config-invalid", message, { cause: error });
   }
+}
+
+/** An error here would destroy the connection without a word, so there is none: without a certificate the client gets an alert. */
+function choosing({ contextOf }: CertificatesByName): NonNullable<TlsOptions["SNICallback"]> {
+  return (name, done) => void contextOf(name).then((context) => done(null, context));
 }
 
 function takeTurns(

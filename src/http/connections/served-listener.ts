@@ -8,10 +8,19 @@ import { AnswersAtOnce } from "../registry/answers-at-once.ts";
 import { LoginCheck } from "../registry/login.ts";
 import { createRequestListener, type FaceParts } from "../request-listener.ts";
 import { clientUrls, exposureOf, type Interfaces, warnOfExposure } from "./exposure.ts";
-import { type Listener, type ListenerCommons, type ListenerOptions, openListener } from "./listener.ts";
+import {
+  type Listener,
+  type ListenerCommons,
+  type ListenerOptions,
+  openListener,
+  type ServerCertificate,
+} from "./listener.ts";
 
 /** What the settings say of one listener. */
-export type ListenerEntry = Omit<ListenerOptions, "drainMs" | "stallMs"> & {
+export type ListenerEntry = Pick<ListenerOptions, "port" | "host"> & {
+  readonly tls: ServerCertificate | undefined;
+  /** Clients take it for registries by their names (proxy/named-listener.ts). */
+  readonly tlsFromCa?: boolean;
   readonly upstream: string;
   readonly login: Login | undefined;
 };
@@ -26,7 +35,19 @@ export type ListenerSurroundings = {
   readonly interfaces: Interfaces | undefined;
 };
 
-export class ServedListener {
+/** A listener of the settings, of whatever kind. */
+export interface KeptListener {
+  readonly port: number;
+  readonly entry: ListenerEntry;
+  readonly upstream: string;
+  readonly url: string;
+  readonly urls: readonly [string, ...string[]];
+  readonly isClosed: boolean;
+  canBecome(entry: ListenerEntry): boolean;
+  close(): Promise<void>;
+}
+
+export class ServedListener implements KeptListener {
   readonly port: number;
   readonly #around: ListenerSurroundings;
   readonly #listener: Listener;
@@ -53,7 +74,7 @@ export class ServedListener {
     { router, upstreams, ...patience }: ListenerTerms,
     around: ListenerSurroundings,
   ): Promise<ServedListener> {
-    const { login, upstream, ...options } = entry;
+    const { login, upstream, tlsFromCa: _, ...options } = entry;
     const check = login && new LoginCheck(login);
     const parts = { ...around.shared, router, upstreams, listenerUpstream: upstream, login: check };
     const listener = await openListener(
@@ -85,8 +106,9 @@ export class ServedListener {
   }
 
   /** True when `entry` can be had without opening another one. */
-  canBecome({ port, host, tls }: ListenerEntry): boolean {
+  canBecome({ port, host, tls, tlsFromCa }: ListenerEntry): boolean {
     const own = this.#entry;
+    if (tlsFromCa === true) return false;
     return own.port === port && own.host === host && (own.tls === undefined) === (tls === undefined);
   }
 

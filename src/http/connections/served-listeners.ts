@@ -5,39 +5,36 @@
  */
 import { messageOf } from "../../errors.ts";
 import { tryPlace } from "./listener.ts";
-import type { ListenerEntry, ServedListener } from "./served-listener.ts";
+import type { KeptListener, ListenerEntry } from "./served-listener.ts";
 
 /** What other settings make of the listeners; nobody has been told yet, and those that stay are as they were. */
-export type ChangedListeners = {
+export type ChangedListeners<Kept extends KeptListener> = {
   /** In the order of the settings. */
-  readonly listeners: readonly ServedListener[];
-  readonly opened: readonly ServedListener[];
-  readonly closed: readonly ServedListener[];
+  readonly listeners: readonly Kept[];
+  readonly opened: readonly Kept[];
+  readonly closed: readonly Kept[];
 };
 
-type Plan = {
+type Plan<Kept extends KeptListener> = {
   /** Of each wanted entry the listener that can become it; undefined where one must be opened. */
-  readonly kept: readonly (ServedListener | undefined)[];
-  readonly gone: readonly ServedListener[];
+  readonly kept: readonly (Kept | undefined)[];
+  readonly gone: readonly Kept[];
 };
 
-export class ServedListeners {
-  readonly #open: (entry: ListenerEntry) => Promise<ServedListener>;
+export class ServedListeners<Kept extends KeptListener> {
+  readonly #open: (entry: ListenerEntry) => Promise<Kept>;
   readonly #onTrouble: (sentence: string) => void;
-  #current: readonly ServedListener[] = [];
+  #current: readonly Kept[] = [];
   /** Taken away, while their last bodies are sent. */
   readonly #leaving = new Set<Promise<void>>();
 
   /** `open` throws `config-invalid`. `onTrouble` hears of a listener that is lost. */
-  constructor(
-    open: (entry: ListenerEntry) => Promise<ServedListener>,
-    onTrouble: (sentence: string) => void,
-  ) {
+  constructor(open: (entry: ListenerEntry) => Promise<Kept>, onTrouble: (sentence: string) => void) {
     this.#open = open;
     this.#onTrouble = onTrouble;
   }
 
-  get current(): readonly ServedListener[] {
+  get current(): readonly Kept[] {
     return this.#current;
   }
 
@@ -51,10 +48,10 @@ export class ServedListeners {
   }
 
   /** Throws `config-invalid` where a port or a certificate cannot be had. `undo` or `use` follows. */
-  async prepare(wanted: readonly ListenerEntry[]): Promise<ChangedListeners> {
+  async prepare(wanted: readonly ListenerEntry[]): Promise<ChangedListeners<Kept>> {
     const { kept, gone } = planOf(this.#current, wanted);
-    const listeners: ServedListener[] = [];
-    const change = { listeners, opened: [] as ServedListener[], closed: gone };
+    const listeners: Kept[] = [];
+    const change = { listeners, opened: [] as Kept[], closed: gone };
     try {
       for (const [index, entry] of wanted.entries()) {
         const known = kept[index];
@@ -70,12 +67,12 @@ export class ServedListeners {
     }
   }
 
-  async undo({ opened, closed }: ChangedListeners): Promise<void> {
+  async undo({ opened, closed }: ChangedListeners<Kept>): Promise<void> {
     await Promise.all(opened.map((listener) => listener.close()));
     for (const listener of closed.filter(({ isClosed }) => isClosed)) await this.#reopen(listener);
   }
 
-  use({ listeners, closed }: ChangedListeners): void {
+  use({ listeners, closed }: ChangedListeners<Kept>): void {
     this.#current = listeners;
     for (const listener of closed) this.#leave(listener);
   }
@@ -86,16 +83,16 @@ export class ServedListeners {
   }
 
   /** The system gives a port to one listener at a time, whatever the addresses. */
-  #makePlace({ port }: ListenerEntry, gone: readonly ServedListener[]): void {
+  #makePlace({ port }: ListenerEntry, gone: readonly Kept[]): void {
     for (const listener of gone) if (port !== 0 && listener.port === port) this.#leave(listener);
   }
 
-  #leave(listener: ServedListener): void {
+  #leave(listener: Kept): void {
     const leaving: Promise<void> = listener.close().finally(() => this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
   }
 
-  async #reopen(listener: ServedListener): Promise<void> {
+  async #reopen(listener: Kept): Promise<void> {
     try {
       const again = await this.#open(listener.entry);
       this.#current = this.#current.map((each) => (each === listener ? again : each));
@@ -106,7 +103,10 @@ export class ServedListeners {
   }
 }
 
-function planOf(current: readonly ServedListener[], wanted: readonly ListenerEntry[]): Plan {
+function planOf<Kept extends KeptListener>(
+  current: readonly Kept[],
+  wanted: readonly ListenerEntry[],
+): Plan<Kept> {
   const left = new Set(current);
   const kept = wanted.map((entry) => {
     const found = [...left].find((listener) => listener.canBecome(entry));
@@ -116,7 +116,7 @@ function planOf(current: readonly ServedListener[], wanted: readonly ListenerEnt
   return { kept, gone: [...left] };
 }
 
-function notesOf(opened: readonly ListenerEntry[], gone: readonly ServedListener[]): readonly string[] {
+function notesOf(opened: readonly ListenerEntry[], gone: readonly KeptListener[]): readonly string[] {
   const places = opened.map(
     ({ port, host, upstream }) => `listens on ${host ?? "*"}:${port} for ${upstream}`,
   );

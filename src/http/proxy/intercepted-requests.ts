@@ -15,6 +15,7 @@ import {
   type RequestTarget,
   splitRequestTarget,
 } from "../registry/incoming-request.ts";
+import { loopFault } from "../registry/own-requests.ts";
 import { answerRegistry } from "../registry/registry-routes.ts";
 import {
   answerFailure,
@@ -42,7 +43,10 @@ async function answer(parts: InterceptedParts, request: OpenRequest): Promise<vo
   const { incoming, account } = request;
   try {
     const target = splitRequestTarget(incoming.url ?? "/");
-    const fault = target === undefined ? NO_TARGET : faultOf(incoming);
+    const fault =
+      target === undefined
+        ? NO_TARGET
+        : (faultOf(incoming) ?? loopFault(incoming, parts.listenerUpstream, parts.ownRequests));
     if (target === undefined || fault !== undefined) return refuseMalformed(request, fault ?? NO_TARGET);
     account.seen = parts.records.clients.asks(account.client, incoming.headers["user-agent"]);
     account.upstream = parts.listenerUpstream;

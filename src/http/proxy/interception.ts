@@ -2,14 +2,11 @@
  * Owns the connections on which clients speak to one upstream by its own name: TLS ends here with a certificate that the authority makes for that
  * name, and each request is answered as intercepted-requests.ts says. One server for each name, which nothing reaches but what is given to it.
  */
-import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
-import type { Duplex } from "node:stream";
 import type { Authority, LeafCertificate } from "../../authority/authority.ts";
-import { messageOf } from "../../errors.ts";
 import { endAfterAnswers, keepServer, type ListenerCommons, openTlsServer } from "../connections/listener.ts";
-import { endToEnd } from "./hop-by-hop.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
+import { relayUpgrade } from "./relay-upgrade.ts";
 import type { Tunnels } from "./tunnels.ts";
 
 export type InterceptionOptions = {
@@ -30,7 +27,7 @@ export class Interception {
   #shown: LeafCertificate;
 
   private constructor(options: InterceptionOptions, leaf: LeafCertificate) {
-    const { parts, name, commons, stallMs } = options;
+    const { parts, name, commons, stallMs, tunnels } = options;
     this.#options = options;
     this.#shown = leaf;
     this.#server = openTlsServer(leaf, name);
@@ -39,7 +36,7 @@ export class Interception {
       options: { requestMs: 0, ...(stallMs !== undefined && { stallMs }) },
       handlers: {
         answer: createInterceptedListener(parts),
-        onUpgrade: (incoming, socket, head) => void this.#upgrade(incoming, socket, head),
+        onUpgrade: (...asked) => void relayUpgrade(parts, tunnels, asked),
       },
       commons,
     });
@@ -69,37 +66,4 @@ export class Interception {
     endAfterAnswers(this.#server, this.#open);
     this.#server.close();
   }
-
-  /** From here on it is a tunnel to the registry, which answers as it likes. */
-  async #upgrade(incoming: IncomingMessage, socket: Socket, head: Buffer): Promise<void> {
-    const { parts, tunnels } = this.#options;
-    const left = new AbortController();
-    socket.on("error", () => socket.destroy());
-    socket.once("close", () => left.abort());
-    try {
-      const { relaying, listenerUpstream, host } = parts;
-      const registry = await relaying.connect(listenerUpstream, host, left.signal);
-      registry.write(headOf(incoming, host));
-      await tunnels.join(socket, registry, head);
-    } catch (error) {
-      parts.log.info({ upstream: parts.listenerUpstream, reason: messageOf(error) }, "an upgrade failed");
-      endWithGatewayError(socket);
-    }
-  }
-}
-
-/** The request again, for this registry, with the change of protocol that it asks for. */
-function headOf({ method, url, rawHeaders }: IncomingMessage, host: string): string {
-  const upgrade = rawHeaders.flatMap((text, index) =>
-    index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === "upgrade" ? [`Upgrade: ${text}`] : [],
-  );
-  const kept = endToEnd(rawHeaders, ["host"]);
-  const lines = kept.flatMap((name, index) => (index % 2 === 0 ? [`${name}: ${kept[index + 1]}`] : []));
-  const head = [`${method} ${url} HTTP/1.1`, `Host: ${host}`, "Connection: Upgrade", ...upgrade, ...lines];
-  return `${head.join("\r\n")}\r\n\r\n`;
-}
-
-function endWithGatewayError(socket: Duplex): void {
-  if (socket.writable)
-    socket.end("HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
 }

@@ -3,17 +3,16 @@
  * before the old one is closed. All or nothing, as for the other listeners.
  */
 
-import type { Authority } from "../../authority/authority.ts";
-import type { Upstream } from "../../upstream/policy.ts";
 import { tryPlace } from "../connections/listener.ts";
+import type { OpenCertificates } from "./host-certificates.ts";
 import { type ProxyEntry, type ProxySurroundings, type ProxyTerms, ServedProxy } from "./served-proxy.ts";
 
 /** What only the proxy needs of what it is served with. */
 export type ProxyMeans = Pick<ProxySurroundings, "relaying" | "connect"> & {
+  /** By which its own requests are known when they come back (upstream/network/via.ts). */
+  readonly via?: string;
   /** For the names of these upstreams, from now on. Throws `config-invalid`, `store-damaged`. */
-  readonly certificates: (
-    upstreams: readonly Pick<Upstream, "name" | "aliases">[],
-  ) => Promise<Pick<Authority, "leaf">>;
+  readonly certificates: OpenCertificates;
 };
 
 export type ProxyChange = {
@@ -24,12 +23,12 @@ export type ProxyChange = {
 
 export class ProxyOfSettings {
   readonly #means: ProxyMeans | undefined;
-  readonly #around: Omit<ProxySurroundings, keyof ProxyMeans>;
+  readonly #around: Omit<ProxySurroundings, "relaying" | "connect">;
   #current: ServedProxy | undefined;
   readonly #leaving = new Set<Promise<void>>();
 
   /** Without `means` there is never one. */
-  constructor(means: ProxyMeans | undefined, around: Omit<ProxySurroundings, keyof ProxyMeans>) {
+  constructor(means: ProxyMeans | undefined, around: Omit<ProxySurroundings, "relaying" | "connect">) {
     this.#means = means;
     this.#around = around;
   }
@@ -47,18 +46,21 @@ export class ProxyOfSettings {
     return [`is a proxy on port ${wanted.port}`];
   }
 
-  /** Throws `config-invalid` where the port cannot be had, `store-damaged` where the authority cannot be used. `apply` or `abandon` follows. */
+  /** Throws `config-invalid` where the port cannot be had. `apply` or `abandon` follows. */
   async prepare(wanted: ProxyEntry | undefined, terms: ProxyTerms): Promise<ProxyChange> {
     const before = this.#current;
     const means = this.#means;
     if (wanted === undefined || means === undefined)
       return this.#change(undefined, undefined, () => undefined);
-    const certificates = await means.certificates(terms.named);
     if (before !== undefined && this.#stays(wanted))
       return this.#change(before, undefined, () => before.renew(wanted, terms));
     // The system gives a port to one listener at a time.
     if (wanted.port !== 0 && before?.port === wanted.port) this.#leave(before);
-    const opened = await ServedProxy.open(wanted, terms, { ...this.#around, ...means, certificates });
+    const opened = await ServedProxy.open(wanted, terms, {
+      ...this.#around,
+      ...means,
+      certificates: this.#around.certificates,
+    });
     return this.#change(opened, opened, () => undefined);
   }
 

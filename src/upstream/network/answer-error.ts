@@ -8,6 +8,7 @@ import { joinWords, type ToldError } from "../../oci/error-body.ts";
 import { redactUrl } from "../../oci/redact.ts";
 import { parseRetryAfter } from "./headers.ts";
 import type { Incoming } from "./transport.ts";
+import { LOOP_REMEDY } from "./via.ts";
 
 const CODES: Readonly<Record<number, ErrorCode>> = {
   401: "unauthorized",
@@ -23,6 +24,9 @@ const PASSING = new Set([408, 425, 499, 500, 502, 503, 504, 520, 521, 522, 523, 
 
 /** These 4xx are about the connection or a proxy and not about what was asked for. A client that heard 407 would even try to log in. */
 const OF_CONNECTION = new Set([407, 417, 421, 426]);
+
+/** Loop Detected: a request came back to the Granary that had sent it, or went round somewhere else. */
+const LOOP = 508;
 
 /** An answer, and the sentence that says as whom we asked: a refusal may depend on that. */
 export type Answered = Incoming & { readonly says?: string | undefined };
@@ -63,6 +67,7 @@ export function statusError(incoming: Answered, now: number, { told = [], text }
   const { status, headers, url, says } = incoming;
   const asWhom = says !== undefined && (status === 401 || status === 403) ? ` ${says}` : "";
   const retryAfterMs = parseRetryAfter(headers["retry-after"], now, headers.date);
+  if (status === LOOP) return loopError(url);
   return answerError(codeOf(status), url, `answered ${status}`, {
     more: asWhom,
     upstreamStatus: status,
@@ -83,6 +88,12 @@ export function hiddenError({ status, url, says }: Answered, told: readonly Told
     upstreamStatus: status,
     told,
   });
+}
+
+/** No later try mends it; a person does. */
+function loopError(url: URL): GranaryError {
+  const what = `answered ${LOOP}: ${url.hostname} ${LOOP_REMEDY}`;
+  return answerError("upstream-unavailable", url, what, { upstreamStatus: LOOP, saysWhatToDo: true });
 }
 
 function codeOf(status: number): ErrorCode {

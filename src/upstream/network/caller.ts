@@ -180,6 +180,8 @@ function settle(pass: Pass, error: unknown, isAbroad: boolean): void {
  */
 export function retryDelay(error: unknown, { attempt, spentMs, chance }: Tried): number | undefined {
   if (attempt >= QUESTION_RETRIES.tries || !isGranaryError(error, "upstream-unavailable")) return undefined;
+  // What went round in a circle would do so again.
+  if (error.facts.upstreamStatus === 508) return undefined;
   const delayMs = Math.max(error.facts.retryAfterMs ?? 0, backOff(attempt, chance));
   return spentMs + delayMs < QUESTION_RETRIES.budgetMs ? delayMs : undefined;
 }

@@ -17,6 +17,8 @@ const SENTENCES: Readonly<Record<string, string>> = {
   ECONNRESET: "the connection was reset",
   ENOTFOUND: "the name does not resolve",
   EAI_AGAIN: "the name server does not answer",
+  ESERVFAIL: "the name server cannot find out where the name leads",
+  EREFUSED: "the name server refuses to look up the name",
   EHOSTUNREACH: "there is no route to the host",
   ENETUNREACH: "there is no route to the network",
   UND_ERR_CONNECT_TIMEOUT: "the connection could not be made in time",
@@ -34,6 +36,8 @@ const UNREACHABLE = new Set([
   "ECONNREFUSED",
   "ENOTFOUND",
   "EAI_AGAIN",
+  "ESERVFAIL",
+  "EREFUSED",
   "EHOSTUNREACH",
   "ENETUNREACH",
   "ETIMEDOUT",
@@ -130,7 +134,7 @@ function proxyProblem(message: string): string | undefined {
 /** A clause for "GET https://host/... failed: "; undefined when `code` is about something else. */
 export function tlsProblem(code: string, { host, hostname }: URL): string | undefined {
   if (UNKNOWN_AUTHORITY.has(code)) {
-    return `the certificate of ${host} is signed by an authority that is not known here (${code}); if it is your own, name its PEM file: caFile in the configuration, --ca-file on the command line, or add it to the system's certificates`;
+    return `the certificate of ${host} is signed by an authority that is not known here (${code}); if it is your own, name its PEM file: caFile in the configuration, --ca-file on the command line, or add it to the system's certificates; if it is a Granary's, the local DNS leads this name there: name DNS servers of the outside in \`resolver\``;
   }
   if (code === "CERT_HAS_EXPIRED") {
     return `the certificate of ${host} has expired; renew it there, and check this machine's date`;

@@ -83,7 +83,7 @@ export interface Transport {
   /** Throws `denied` (address), `upstream-unavailable`, `upstream-protocol`, `aborted`. Any status is an answer. */
   send(outgoing: Outgoing): Promise<Incoming>;
   /**
-   * Sends what a client sent, without anything of ours: no login, no certificate, no header. Once, because a body can be read once. Throws as
+   * Sends what a client sent, without anything of ours but Via: no login, no certificate, no other header. Once, because a body can be read once. Throws as
    * `send`.
    */
   relay(relayed: Relayed): Promise<RelayedAnswer>;
@@ -107,6 +107,8 @@ export interface Transport {
 export type TransportOptions = {
   readonly upstream: Upstream;
   readonly userAgent: string;
+  /** See UpstreamClientOptions. */
+  readonly via?: string | undefined;
   readonly env: Environment;
   readonly tls: TlsMaterial | undefined;
   readonly lookup: LookupFunction | undefined;
@@ -127,7 +129,7 @@ const REMEMBERED_HOSTS = 64;
 
 /** Throws `config-invalid` for a proxy, or for TLS material, that cannot be used. */
 export function createTransport(options: TransportOptions): Transport {
-  const { upstream, userAgent, env, tls, lookup, offline, clock, log, metrics, latency } = options;
+  const { upstream, userAgent, via, env, tls, lookup, offline, clock, log, metrics, latency } = options;
   const isInternal = upstream.internal;
   const proxies = readProxies(env);
   const unsound = new LRUCache<string, true>(mostEntries(REMEMBERED_HOSTS));
@@ -152,6 +154,11 @@ export function createTransport(options: TransportOptions): Transport {
     log.debug({ upstream: upstream.name, method, url: redactUrl(url), status }, "upstream request");
   };
 
+  const origins = new Set(upstream.endpoints.map((each) => new URL(each).origin));
+  /** A CDN that a redirect leads to is no forwarder of ours, and some compress or cache otherwise where they see Via. */
+  const viaTo = (kind: UpstreamRequestKind, { origin }: URL) =>
+    via !== undefined && (kind === "token" || origins.has(origin)) ? { via } : {};
+
   const connectionsTo = ({ origin }: URL): Connections => {
     const known = hosts.get(origin) ?? new Connections(clock);
     hosts.set(origin, known);
@@ -168,7 +175,8 @@ export function createTransport(options: TransportOptions): Transport {
       if (kind !== "token") latency.asked(url.origin, ms, isFailed);
     };
     // The bytes of a compressed body are not those of the digest (docs/protocol.md#length-and-encoding).
-    const headers = { "user-agent": userAgent, "accept-encoding": "identity", ...outgoing.headers };
+    const own = { "user-agent": userAgent, "accept-encoding": "identity", ...viaTo(kind, url) };
+    const headers = { ...own, ...outgoing.headers };
     try {
       // Origin and path only: a user:password@ in a Location must not become an Authorization header.
       const path = `${url.pathname}${url.search}`;
@@ -194,7 +202,8 @@ export function createTransport(options: TransportOptions): Transport {
     const counted = { kind: "relay", method, url } as const;
     try {
       const { origin } = url;
-      const options = { origin, path, method, headers: [...headers], body, signal, reset: false };
+      const list = via === undefined ? [...headers] : [...headers, "Via", via];
+      const options = { origin, path, method, headers: list, body, signal, reset: false };
       const answer = await dispatchers.bare
         .of(url)
         .request({ ...options, responseHeaders: "raw", headersTimeout: RELAY_HEADERS_MS });
