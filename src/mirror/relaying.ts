@@ -4,10 +4,9 @@
  */
 import type { Duplex } from "node:stream";
 import { GranaryError } from "../errors.ts";
-import type { TagKey } from "../metadata/metadata.ts";
 import type { Digest } from "../oci/digest.ts";
 import { isDigest } from "../oci/digest.ts";
-import type { Target } from "../routing/target.ts";
+import type { ManifestTarget, Target } from "../routing/target.ts";
 import type { RelayAsk } from "../upstream/network/relay.ts";
 import type { RelayedAnswer } from "../upstream/network/transport.ts";
 import type { CurrentUpstreams, HeldClient } from "./current-upstreams.ts";
@@ -18,8 +17,8 @@ export type RelayingParts = {
   readonly upstreams: Pick<CurrentUpstreams, "hold" | "now">;
   readonly passage: Pick<Passage, "hasRules" | "check" | "leave">;
   readonly cooldown: Pick<Cooldown, "isCooling">;
-  /** What is known of a tag is checked at its upstream before it is given out again. */
-  readonly expire: (tag: Omit<TagKey, "acceptClass">) => void;
+  /** A registry has taken what a client says of this manifest. */
+  readonly onPushed: (target: ManifestTarget) => void;
 };
 
 /** What the request is about, where that is content. */
@@ -32,7 +31,7 @@ export type RelayedContent = {
 
 export interface Relaying {
   /**
-   * The registry's own answer to `ask`. A tag that it has changed is known to be changed before the answer is given. The caller reads the body
+   * The registry's own answer to `ask`. What it has pushed is known to be pushed before the answer is given. The caller reads the body
    * to its end, or destroys it. Throws `route-unknown`, `denied` (a rule, a cooldown, an address), `upstream-unavailable`, `upstream-protocol`, `aborted`.
    */
   relay(upstream: string, ask: RelayAsk, content: RelayedContent): Promise<RelayedAnswer>;
@@ -42,7 +41,7 @@ export interface Relaying {
   connect(upstream: string, host: string, signal: AbortSignal): Promise<Duplex>;
 }
 
-export function relaying({ upstreams, passage, cooldown, expire }: RelayingParts): Relaying {
+export function relaying({ upstreams, passage, cooldown, onPushed }: RelayingParts): Relaying {
   const hold = (upstream: string): HeldClient => {
     const held = upstreams.hold(upstream);
     if (held !== undefined) return held;
@@ -62,7 +61,7 @@ export function relaying({ upstreams, passage, cooldown, expire }: RelayingParts
       const { client, release } = hold(upstream);
       const answer = await released(client.relay(ask), release);
       if (target !== undefined && passage.hasRules) leave(passage, target, answer);
-      if (changes !== undefined && answer.status < 300) expireTag(expire, changes);
+      if (changes?.kind === "manifest" && answer.status < 300) onPushed(changes);
       return answer;
     },
   };
@@ -78,13 +77,6 @@ async function released(asked: Promise<RelayedAnswer>, release: () => void): Pro
     release();
     throw error;
   }
-}
-
-/** Who has pushed a tag wants to pull what was pushed, not what the tag meant before. */
-function expireTag(expire: RelayingParts["expire"], changed: Target): void {
-  if (changed.kind !== "manifest" || !("tag" in changed.reference)) return;
-  const { upstream, repository, reference } = changed;
-  expire({ upstream, repository, tag: reference.tag });
 }
 
 /** A tag is known by its digest only now, and that may be denied. Throws `denied`, and nothing of the answer is given out then. */

@@ -33,6 +33,7 @@ import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
 import type { ManifestAsker, MirrorStatus } from "./mirror.ts";
 import type { MirrorParts, PassagePart, StartedMirror } from "./mirror-parts.ts";
+import { pushed } from "./pushed.ts";
 import { relaying } from "./relaying.ts";
 import { Cooldown } from "./rules/cooldown.ts";
 import { HeldContent } from "./rules/held-content.ts";
@@ -178,7 +179,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
   });
   const relayed = relaying({
     ...{ upstreams, passage, cooldown },
-    expire: (tag) => manifests.expire(tag),
+    onPushed: (target) => pushed({ manifests, access, links }, target),
   });
   const contents = contentsOf({
     ...{

@@ -72,6 +72,10 @@ describeWith(PROXY_PROGRAMS, "through the proxy", () => {
         expect(answer.headers.get("docker-content-digest")).toBe(digest);
         await engine.docker("rmi", pushed);
         expect(await pull(pushed)).toBe(digest);
+        const sent = lab.two.blobBytes();
+        await engine.docker("rmi", pushed);
+        expect(await pull(pushed)).toBe(digest);
+        expect(lab.two.blobBytes(), "again").toBe(sent);
         await engine.docker("rmi", pushed);
       }
     });

@@ -185,6 +185,26 @@ describe("what passes through", () => {
     expect(await pull()).toContain('"two"');
   });
 
+  test("what was looked for before it was pushed crosses once after that", async () => {
+    const layer = Buffer.alloc(50_000, "layer");
+    const [digest, path] = [digestOf(layer), `/v2/app/blobs/${digestOf(layer)}`];
+    let isThere = false;
+    let sent = 0;
+    const { name, upstream } = await registryThat(({ method, url }, answer) => {
+      if (method === "PUT") isThere = true;
+      if (method === "PUT") return void answer.writeHead(201).end();
+      if (!isThere || url !== path) return void answer.writeHead(404).end();
+      if (method === "GET") sent += layer.length;
+      answer.writeHead(200, { "content-length": layer.length, "docker-content-digest": digest });
+      answer.end(method === "GET" ? layer : undefined);
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    expect((await through(name, path, { method: "HEAD" })).status).toBe(404);
+    await through(name, "/v2/app/manifests/1", { method: "PUT", body: "{}" });
+    for (const _ of [1, 2]) expect((await through(name, path)).body.length).toBe(50_000);
+    expect(sent).toBe(50_000);
+  });
+
   test("a client's login goes to the registry that it addressed, and into no log", async () => {
     const logins: (string | undefined)[] = [];
     const { name, upstream } = await registryThat(({ headers }, answer) => {
