@@ -3,7 +3,6 @@
  * and the port itself in `cli/admin/parts-of.ts`; nothing else knows all of them.
  */
 
-import type { Authority } from "../../authority/authority.ts";
 import type { FleetRecords } from "../../fleet/records/fleet-records.ts";
 import type { FleetView } from "../../fleet/view/fleet-view.ts";
 import type { AttendedJobs } from "../../jobs/attended-jobs.ts";
@@ -64,8 +63,8 @@ export type AdminParts = {
   /** Set on a node of a fleet. */
   readonly fleet?: FleetView | undefined;
   readonly fleetRecords?: FleetRecords | undefined;
-  /** The proxy's; gives nothing while there is no proxy. */
-  readonly authority?: (() => Pick<Authority, "certificate"> | undefined) | undefined;
+  /** The certificate of the proxy's authority, PEM; gives nothing while there is no proxy. */
+  readonly authority?: (() => { readonly certificate: string } | undefined) | undefined;
   readonly doctor: { examine(): Promise<readonly Examined[]> };
   readonly log: Log;
   readonly clock: Clock;
