@@ -88,6 +88,7 @@ class Line {
   /** Node's: parses what it is given. */
   readonly #parse: ((slice: Buffer) => void)[];
   readonly #read = (chunk: Buffer) => this.#feed(chunk);
+  readonly #drained = () => this.#readOn();
   /** The request that is being answered. */
   #current: IncomingMessage | undefined;
   /** Requests that were in one slice with it. */
@@ -243,7 +244,14 @@ class Line {
     socket.pause();
     socket.unshift(rest);
     socket.setTimeout(this.#options.silenceMs);
-    if (!this.#isAnsweringWhole) socket.once("drain", () => this.#readOn());
+    if (!this.#isAnsweringWhole) this.#readOnWhenDrained();
+  }
+
+  /** Where Node paused the connection for a body that is read slowly, Node resumes it: nothing is being written then that could drain. */
+  #readOnWhenDrained(): void {
+    const socket = this.#socket;
+    if (!socket.writableNeedDrain || socket.listeners("drain").includes(this.#drained)) return;
+    socket.once("drain", this.#drained);
   }
 
   #readOn(): void {

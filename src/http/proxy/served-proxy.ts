@@ -131,9 +131,10 @@ export class ServedProxy {
 
   #plain(incoming: IncomingMessage, outgoing: ServerResponse): void {
     const host = splitRequestTarget(incoming.url ?? "")?.absoluteHost?.toLowerCase();
-    const place = host === undefined ? undefined : (parseHostPort(host) ?? parseHostPort(`${host}:443`));
     // A registry that is addressed by plain http has the name that it has by https.
-    const upstream = place && this.#upstreamAt(place.port === 80 ? { ...place, port: 443 } : place);
+    const named = host?.replace(/:80$/, "");
+    const place = named === undefined ? undefined : (parseHostPort(named) ?? parseHostPort(`${named}:443`));
+    const upstream = place && this.#upstreamAt(place);
     if (place !== undefined && upstream !== undefined)
       createInterceptedListener(this.#partsFor(upstream, place))(incoming, outgoing);
     else if (host === undefined && statusPageOf(incoming.url?.split("?")[0] ?? "") !== undefined)

@@ -205,6 +205,34 @@ describe("what passes through", () => {
     expect(sent).toBe(50_000);
   });
 
+  test("uploads one after another on one connection, to a registry that reads slowly, leave nothing behind on it", async () => {
+    const warnings: string[] = [];
+    const hear = ({ name }: Error) => void warnings.push(name);
+    process.on("warning", hear);
+    onTestFinished(() => void process.off("warning", hear));
+    const { name, upstream } = await registryThat(async (incoming, answer) => {
+      let taken = 0;
+      for await (const chunk of incoming) {
+        taken += (chunk as Buffer).length;
+        await new Promise((resolve) => setTimeout(resolve, 2));
+      }
+      answer.writeHead(201, { "x-taken": String(taken) }).end();
+    });
+    const { port } = await startProxyWorld([upstream]);
+    const socket = await secureThrough(port, name, trusted);
+    const size = 2 ** 20;
+    for (let upload = 1; upload <= 16; upload++) {
+      socket.write(
+        `PUT /v2/app/blobs/uploads/7 HTTP/1.1\r\nHost: ${name}\r\nContent-Length: ${size}\r\n\r\n`,
+      );
+      socket.write(Buffer.alloc(size));
+      const [answer] = await once(socket, "data");
+      expect(String(answer)).toContain(`x-taken: ${size}`);
+    }
+    socket.destroy();
+    expect(warnings).not.toContain("MaxListenersExceededWarning");
+  });
+
   test("a client's login goes to the registry that it addressed, and into no log", async () => {
     const logins: (string | undefined)[] = [];
     const { name, upstream } = await registryThat(({ headers }, answer) => {
