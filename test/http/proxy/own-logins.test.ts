@@ -119,3 +119,20 @@ describe.each(["basic", "bearer"] as const)(
     });
   },
 );
+
+test("a repository that turned private is the registry's own refusal to strangers, and goes to the right login", async () => {
+  const registry = await startPrivateRegistry("bearer");
+  const { fake, shows, world } = registry;
+  fake.settings.privateRepositories.delete(PRIVATE);
+  const statuses = thingsOf(registry).map(({ status }) => status);
+  expect((await answersFor(registry, undefined)).map(({ status }) => status)).toEqual(statuses);
+  fake.settings.privateRepositories.add(PRIVATE);
+  // Tokens of the fake know what could be read when they were issued.
+  fake.revokeTokens();
+  world.clock.aheadMs += 60 * 60_000;
+  const right = await shows("ann", "anns secret");
+  const refused = await answersFor(registry, undefined);
+  expect(refused.map(isRefused)).toEqual(refused.map(() => true));
+  for (const { headers } of refused) expect(headers["www-authenticate"]).toMatch(/^Bearer /);
+  expect((await answersFor(registry, right)).map(({ status }) => status)).toEqual(statuses);
+});
