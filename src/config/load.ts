@@ -1,6 +1,7 @@
 /**
  * Owns the way from a configuration file to Settings: defaults are filled in, the files that it names are read, and all of it is checked.
- * Nothing starts on a bad file. Every error names the key and what is allowed there; secrets never appear in a message.
+ * Nothing starts on a bad file. Every error names the key and what is allowed there; secrets never appear in a message. It is long because
+ * whatever has no file of its own in sections/ is read here, and one place makes all of it into Settings.
  */
 import type { Environment } from "../environment.ts";
 import { GranaryError, messageOf } from "../errors.ts";

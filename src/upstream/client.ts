@@ -34,7 +34,6 @@ import { listReferrers, listTags } from "./registry/list-questions.ts";
 import { getManifest, headManifest } from "./registry/manifest-questions.ts";
 import { probeBase } from "./registry/probe.ts";
 import { endpointOf } from "./registry-url.ts";
-
 import type { EndpointStatus, UpstreamClient } from "./upstream-client.ts";
 
 export type UpstreamClientOptions = {

@@ -109,6 +109,38 @@ test.each([
 describe("a client that takes nothing of what it asked for", () => {
   const big = patternBytes(4, 0, 16 * 2 ** 20);
 
+  test("is not one that has asked for the next thing already, and waits for the registry", async () => {
+    const server = await serveLimited({ stallMs: 1_000 });
+    const warm = server.mirror.addBlob(big);
+    const cold = server.mirror.addBlob(big.subarray(1), { hook: () => new Promise(() => undefined) });
+    const request = (digest: string) => `GET /v2/library/alpine/blobs/${digest} HTTP/1.1\r\nHost: x\r\n\r\n`;
+    const pipelining = await openSocket(server.hub);
+    pipelining.on("error", () => undefined).resume();
+    pipelining.write(`${request(cold)}${request(cold)}`);
+    await until(() => server.mirror.readers === 1);
+    // Its time begins later, so it is the clock of the other one.
+    const stalled = await openSocket(server.hub);
+    stalled.on("error", () => undefined).pause();
+    stalled.write(request(warm));
+    await until(() => troubles(server, "reads nothing").length > 0);
+    expect([pipelining.destroyed, pipelining.readableEnded]).toEqual([false, false]);
+    expect(server.mirror.readers).toBe(1);
+    for (const socket of [pipelining, stalled]) socket.resetAndDestroy();
+    await until(() => server.mirror.pins === 0);
+  });
+
+  test("is let go in the middle of a body that does not go on, while one that goes on slowly is not", async () => {
+    const server = await serveLimited({ stallMs: 1_000 });
+    const head = "GET /v2/library/alpine/manifests/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
+    const [mute, slow] = [await openSocket(server.hub), await openSocket(server.hub)];
+    for (const socket of [mute, slow]) socket.on("error", () => undefined).resume().write(head);
+    const timer = setInterval(() => slow.write("x"), 100);
+    await until(() => mute.destroyed || mute.readableEnded);
+    expect([slow.destroyed, slow.readableEnded]).toEqual([false, false]);
+    clearInterval(timer);
+    slow.resetAndDestroy();
+  });
+
   test("is let go after a time without progress; one that reads slowly or waits for the registry is not (F12)", async () => {
     const server = await serveLimited({ stallMs: 1_000 });
     const warm = server.mirror.addBlob(big);

@@ -29,7 +29,7 @@ export function endStalled(server: Server, { stallMs, turns, onStalled }: StallO
   server.on("timeout", (socket: Socket) => {
     const isStalled = socket.writableLength > 0;
     // It has begun a body and does not go on. While we do not read, the silence is ours.
-    const isMute = turns.isSending(socket) && !turns.isAhead(socket) && !socket.isPaused();
+    const isMute = turns.isMidBody(socket) && !socket.isPaused();
     // The client waits for us: its answer is on its way.
     if (!isStalled && !isMute && turns.isAnswering(socket) && !turns.isAhead(socket)) return;
     if (isStalled) onStalled(socket);

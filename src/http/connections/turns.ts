@@ -74,6 +74,11 @@ export class Turns {
     return this.#lines.get(socket)?.isSending === true;
   }
 
+  /** True while the body of the request that is being answered is still coming. */
+  isMidBody(socket: Socket): boolean {
+    return this.#lines.get(socket)?.isMidBody === true;
+  }
+
   /** To be called when a connection stops to speak HTTP: what it sends is not parsed any more, and what was parsed is not answered. */
   leave(socket: Socket): void {
     this.#lines.get(socket)?.leave();
@@ -131,7 +136,11 @@ class Line {
   }
 
   get isSending(): boolean {
-    return this.#current?.complete === false || this.#waiting.length > 0 || this.isAhead;
+    return this.isMidBody || this.#waiting.length > 0 || this.isAhead;
+  }
+
+  get isMidBody(): boolean {
+    return this.#current?.complete === false;
   }
 
   leave(): void {

@@ -49,10 +49,6 @@ export class Interception {
     return new Interception(options, await options.certificates.leaf(options.name));
   }
 
-  get parts(): InterceptedParts {
-    return this.#options.parts;
-  }
-
   /** The handshake begins with what the client sends next. Throws what the authority throws; the connection is as it was then. */
   async take(socket: Socket): Promise<void> {
     const leaf = await this.#options.certificates.leaf(this.#options.name);

@@ -121,7 +121,11 @@ function through({ url, shown }: HttpProxy, place: RawPlace, making: AbortSignal
   return made(asked, making, (resolve, reject) => {
     asked.once("response", (answer) => reject(refusedBy(shown, authority, answer)));
     asked.once("connect", (answer, socket: Socket, head) => {
-      if (answer.statusCode !== 200) return reject(refusedBy(shown, authority, answer));
+      if (answer.statusCode !== 200) {
+        // Node has handed it over: destroying the request does not end it any more.
+        socket.destroy();
+        return reject(refusedBy(shown, authority, answer));
+      }
       if (head.length > 0) socket.unshift(head);
       resolve(socket);
     });
