@@ -50,6 +50,7 @@ export function relaying({ upstreams, passage, cooldown, onPushed }: RelayingPar
   return {
     isServing: (upstream, host) => upstreams.now(upstream)?.isServing(host) === true,
     async connect(upstream, host, signal) {
+      if (passage.hasRules || cooldown.isCooling(upstream)) throw unseen(upstream);
       const { client, release } = hold(upstream);
       return await client.connect(host, signal).finally(release);
     },
@@ -106,6 +107,13 @@ function refuseUnreadable(upstream: string, { method, path }: RelayAsk): void {
   if (!isReading || !/\/+(?:manifests|blobs)\/+(?!uploads\/)/i.test(decoded(plain))) return;
   const reason = "has rules for what may pass, and this path cannot be judged by them";
   throw new GranaryError("denied", `${upstream} ${reason}.`, { target: upstream });
+}
+
+/** On a connection that speaks something else, nobody could see what is asked for. */
+function unseen(upstream: string): GranaryError {
+  const reason =
+    "has rules for what may pass, and a connection that changes its protocol cannot be judged by them";
+  return new GranaryError("denied", `${upstream} ${reason}.`, { target: upstream });
 }
 
 function decoded(path: string): string {

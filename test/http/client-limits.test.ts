@@ -133,7 +133,11 @@ describe("a client that takes nothing of what it asked for", () => {
     const server = await serveLimited({ stallMs: 1_000 });
     const head = "GET /v2/library/alpine/manifests/x HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n";
     const [mute, slow] = [await openSocket(server.hub), await openSocket(server.hub)];
-    for (const socket of [mute, slow]) socket.on("error", () => undefined).resume().write(head);
+    for (const socket of [mute, slow])
+      socket
+        .on("error", () => undefined)
+        .resume()
+        .write(head);
     const timer = setInterval(() => slow.write("x"), 100);
     await until(() => mute.destroyed || mute.readableEnded);
     expect([slow.destroyed, slow.readableEnded]).toEqual([false, false]);

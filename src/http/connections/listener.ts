@@ -89,6 +89,8 @@ export type Handlers = {
   readonly onConnect?: TakeConnection | undefined;
   /** The same for a request that wants to speak something else than HTTP; without it Node answers as if nothing had been asked. */
   readonly onUpgrade?: TakeConnection | undefined;
+  /** Which of these are handed over; the others are answered as if nothing had been asked (RFC 9110, 7.8). Node before 24.9 hands over all. */
+  readonly mayUpgrade?: (incoming: IncomingMessage) => boolean;
 };
 
 /** `head` is what came behind the request. Nobody else reads or writes the connection from now on. */
@@ -160,6 +162,8 @@ export function keepServer(
   if (handlers.onConnect !== undefined) handOver(server, "connect", turns, handlers.onConnect);
   else server.on("connect", (_, socket: Socket) => refuseRaw(socket, tunnelRefusal()));
   if (handlers.onUpgrade !== undefined) handOver(server, "upgrade", turns, handlers.onUpgrade);
+  if (handlers.mayUpgrade !== undefined)
+    Object.assign(server, { shouldUpgradeCallback: handlers.mayUpgrade });
   server.on("clientError", (error, socket) => refuseRaw(socket as Socket, unreadableRequest(error)));
   answerHalfClosed(server, event, silenceMs);
   return open;

@@ -6,7 +6,7 @@ import type { Socket } from "node:net";
 import type { Authority, LeafCertificate } from "../../authority/authority.ts";
 import { endAfterAnswers, keepServer, type ListenerCommons, openTlsServer } from "../connections/listener.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
-import { relayUpgrade } from "./relay-upgrade.ts";
+import { mayUpgrade, relayUpgrade } from "./relay-upgrade.ts";
 import type { Tunnels } from "./tunnels.ts";
 
 export type InterceptionOptions = {
@@ -36,6 +36,7 @@ export class Interception {
       options: { requestMs: 0, ...(stallMs !== undefined && { stallMs }) },
       handlers: {
         answer: createInterceptedListener(parts),
+        mayUpgrade,
         onUpgrade: (...asked) => void relayUpgrade(parts, tunnels, asked),
       },
       commons,

@@ -17,7 +17,7 @@ import { loopFault } from "../registry/own-requests.ts";
 import { openRequest, refuseMalformed } from "../request-listener.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
 import { namedPlaces } from "./named-places.ts";
-import { endWith, relayUpgrade } from "./relay-upgrade.ts";
+import { endWith, mayUpgrade, relayUpgrade } from "./relay-upgrade.ts";
 import { SentPlaces } from "./sent-places.ts";
 import type { ProxySurroundings, ProxyTerms } from "./served-proxy.ts";
 import { Tunnels } from "./tunnels.ts";
@@ -59,6 +59,7 @@ export class NamedListener implements KeptListener {
     const options = { port, host, tls, drainMs, requestMs: 0, ...(stallMs !== undefined && { stallMs }) };
     const handlers = {
       answer: (incoming: IncomingMessage, outgoing: ServerResponse) => named.#answer(incoming, outgoing),
+      mayUpgrade,
       onUpgrade: (incoming: IncomingMessage, socket: Socket, head: Buffer) =>
         named.#upgrade(incoming, socket, head),
     };

@@ -1,15 +1,22 @@
 /**
  * Owns requests of clients that change the protocol of their connection: from there on it is a tunnel to the registry, which answers as it
- * likes. A registry that cannot be had is a 502, and the log has the reason.
+ * likes. It must never become one for what reads content. A registry that cannot be had is a 502, and the log has the reason.
  */
 import type { IncomingMessage } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { messageOf } from "../../errors.ts";
+import { isGranaryError, messageOf } from "../../errors.ts";
+import { splitRequestTarget } from "../registry/incoming-request.ts";
 import { loopFault } from "../registry/own-requests.ts";
 import { endToEnd } from "./hop-by-hop.ts";
 import type { InterceptedParts } from "./intercepted-requests.ts";
 import type { Tunnels } from "./tunnels.ts";
+
+/** What reads content is the cache's to answer, and rules have to be able to judge it: there the wish is passed over. */
+export function mayUpgrade({ method, url = "" }: IncomingMessage): boolean {
+  const isReading = method === "GET" || method === "HEAD";
+  return !isReading || splitRequestTarget(url)?.rawPath.startsWith("/v2/") !== true;
+}
 
 /** `head` is what came behind the request. Resolves when the tunnel is over; throws nothing. */
 export async function relayUpgrade(
@@ -29,7 +36,7 @@ export async function relayUpgrade(
     await tunnels.join(socket, registry, head);
   } catch (error) {
     log.info({ upstream: listenerUpstream, reason: messageOf(error) }, "an upgrade failed");
-    endWith(socket, "502 Bad Gateway");
+    endWith(socket, isGranaryError(error, "denied") ? "403 Forbidden" : "502 Bad Gateway");
   }
 }
 

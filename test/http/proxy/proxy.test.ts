@@ -271,6 +271,18 @@ describe("what passes through", () => {
     expect(answer).toContain("and this comes back");
   });
 
+  test("content comes from the cache also where a client would rather speak another protocol", async () => {
+    const fake = await startFake({ mode: "plain" });
+    const image = fake.addImage("app", "1", { layers: [1_000] });
+    const { port, ask: through } = await startProxyWorld([namedAs(fake)]);
+    const path = `/v2/app/blobs/${image.layerDigests[0]}`;
+    await through(fake.host, path);
+    const socket = await secureThrough(port, fake.host, trusted);
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade, close\r\nUpgrade: h2c\r\n\r\n`);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 200 /);
+    expect(fake.bytesSentFor(image.layerDigests[0] ?? "")).toBe(1_000);
+  });
+
   test("a body that the registry does not want gets its refusal, not a broken connection", async () => {
     const { name, upstream } = await registryThat((_, answer) => answer.writeHead(413).end("too large"));
     const { ask: through } = await startProxyWorld([upstream]);
@@ -468,8 +480,15 @@ describe("rules", () => {
       asked.push(url);
       answer.end("secret");
     });
-    const { ask: through, world } = await startProxyWorld([upstream]);
+    const { ask: through, world, port } = await startProxyWorld([upstream]);
     await world.mirror.passage.change("deny", `${name}/app`, { isTrial: false, isRemoval: false });
+    for (const path of ["/v2/app/manifests/1", "/events"]) {
+      const socket = await secureThrough(port, name, trusted);
+      socket.write(
+        `GET ${path} HTTP/1.1\r\nHost: ${name}\r\nConnection: Upgrade, close\r\nUpgrade: echo\r\n\r\n`,
+      );
+      expect(await text(socket), path).toMatch(/^HTTP\/1\.1 403 /);
+    }
     for (const path of [
       "/v2/app/manifests/1",
       "/v2/app%2Fmanifests%2F1",
