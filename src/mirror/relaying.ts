@@ -8,7 +8,7 @@ import type { Digest } from "../oci/digest.ts";
 import { isDigest } from "../oci/digest.ts";
 import type { ManifestTarget, Target } from "../routing/target.ts";
 import type { RelayAsk } from "../upstream/network/relay.ts";
-import type { RelayedAnswer } from "../upstream/network/transport.ts";
+import type { RelayedAnswer } from "../upstream/network/relayed.ts";
 import type { CurrentUpstreams, HeldClient } from "./current-upstreams.ts";
 import type { Cooldown } from "./rules/cooldown.ts";
 import type { Passage } from "./rules/passage.ts";

@@ -2,7 +2,7 @@
  * Owns which other hosts may be tunnelled to: those that the setting names. It judges names and ports; the addresses behind them are the address
  * guard's. Pure.
  */
-import { type HostPort, hostPortText, parseHostPort } from "./host-port.ts";
+import { type HostPort, parseAuthority } from "../oci/host-port.ts";
 
 /** `none`, `any`, or names: `example.com`, `example.com:8443`, `*.example.com`. A name without a port means 443, and so does `any`. */
 export type TunnelSetting = "none" | "any" | readonly string[];
@@ -14,8 +14,10 @@ export function mayTunnel(setting: TunnelSetting, place: HostPort): boolean {
 }
 
 function matches(entry: string, place: HostPort): boolean {
-  if (!entry.startsWith("*."))
-    return hostPortText(parseHostPort(entry) ?? { host: entry, port: 443 }) === hostPortText(place);
+  if (!entry.startsWith("*.")) {
+    const named = parseAuthority(entry);
+    return named?.host === place.host && named.port === place.port;
+  }
   const [, suffix = "", port = "443"] = /^\*(\.[^:]+)(?::(\d+))?$/.exec(entry) ?? [];
   return suffix !== "" && place.host.endsWith(suffix) && place.port === Number(port);
 }
@@ -23,7 +25,5 @@ function matches(entry: string, place: HostPort): boolean {
 /** True for what `mayTunnel` understands. */
 export function isTunnelEntry(entry: string): boolean {
   const name = entry.replace(/^\*\./, "");
-  return (
-    name !== "" && !name.includes("*") && (parseHostPort(name) ?? parseHostPort(`${name}:443`)) !== undefined
-  );
+  return name !== "" && !name.includes("*") && parseAuthority(name) !== undefined;
 }

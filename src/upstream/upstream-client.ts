@@ -12,7 +12,7 @@ import type { BudgetReturn } from "./network/budget-return.ts";
 import type { PullBudget } from "./network/headers.ts";
 import type { AnswerTimes } from "./network/latency.ts";
 import type { RelayAsk } from "./network/relay.ts";
-import type { RelayedAnswer } from "./network/transport.ts";
+import type { RelayedAnswer } from "./network/relayed.ts";
 import type { TlsMaterial } from "./network/trust.ts";
 import type { Upstream } from "./policy.ts";
 

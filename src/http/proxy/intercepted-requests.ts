@@ -24,12 +24,13 @@ import {
   openRequest,
   refuseMalformed,
 } from "../request-listener.ts";
-import { relayRequest } from "./relay-request.ts";
+import { type RelayParts, relayRequest } from "./relay-request.ts";
 import type { SentPlaces } from "./sent-places.ts";
 
 export type InterceptedParts = FaceParts & {
   readonly relaying: Relaying;
-  readonly sentPlaces: SentPlaces;
+  /** See NamedParts. */
+  readonly sentPlaces?: SentPlaces;
   /** `host[:port]` as the client addressed it. */
   readonly host: string;
 };
@@ -154,6 +155,11 @@ function targetOf({ router, listenerUpstream }: InterceptedParts, target: Reques
   }
 }
 
-function relayParts({ relaying, sentPlaces, listenerUpstream: upstream, host }: InterceptedParts) {
-  return { relaying, sentPlaces, upstream, host };
+function relayParts({
+  relaying,
+  sentPlaces,
+  listenerUpstream: upstream,
+  host,
+}: InterceptedParts): RelayParts {
+  return { relaying, upstream, host, ...(sentPlaces !== undefined && { sentPlaces }) };
 }

@@ -50,11 +50,13 @@ export class Interception {
     return new Interception(options, await options.certificates.leaf(options.name));
   }
 
-  /** The handshake begins with what the client sends next. Throws what the authority throws; the connection is as it was then. */
-  async take(socket: Socket): Promise<void> {
+  /** `greet` is called before the handshake begins. Throws what the authority throws; the connection is as it was then. */
+  async take(socket: Socket, greet: () => void): Promise<void> {
     const leaf = await this.#options.certificates.leaf(this.#options.name);
     if (leaf !== this.#shown) this.#server.setSecureContext(leaf);
     this.#shown = leaf;
+    if (socket.destroyed) return;
+    greet();
     this.#server.emit("connection", socket);
   }
 

@@ -8,7 +8,7 @@ import type { Socket } from "node:net";
 import { createSecureContext, type SecureContext } from "node:tls";
 import type { LeafCertificate } from "../../authority/authority.ts";
 import { messageOf } from "../../errors.ts";
-import { authorityOf, type HostPort, hostPortText, parseHostPort } from "../../routing/host-port.ts";
+import { type HostPort, parseAuthority } from "../../oci/host-port.ts";
 import { clientUrls } from "../connections/exposure.ts";
 import { type Listener, openListener } from "../connections/listener.ts";
 import type { KeptListener, ListenerEntry, ListenerSurroundings } from "../connections/served-listener.ts";
@@ -16,9 +16,8 @@ import { type Fault, faultOf, splitRequestTarget } from "../registry/incoming-re
 import { loopFault } from "../registry/own-requests.ts";
 import { openRequest, refuseMalformed } from "../request-listener.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
-import { namedPlaces } from "./named-places.ts";
+import { NamedUpstreams } from "./named-upstreams.ts";
 import { endWith, mayUpgrade, relayUpgrade } from "./relay-upgrade.ts";
-import { SentPlaces } from "./sent-places.ts";
 import type { ProxySurroundings, ProxyTerms } from "./served-proxy.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -26,22 +25,18 @@ export type NamedSurroundings = ListenerSurroundings & Pick<ProxySurroundings, "
 
 export class NamedListener implements KeptListener {
   readonly #around: NamedSurroundings;
-  readonly #sentPlaces: SentPlaces;
   readonly #tunnels: Tunnels;
   /** Reading a certificate takes as long as a handshake. */
   readonly #contexts = new WeakMap<LeafCertificate, SecureContext>();
   #entry: ListenerEntry;
-  #terms: ProxyTerms;
-  #places: ReadonlyMap<string, string>;
+  readonly #upstreams: NamedUpstreams;
   #listener: Listener | undefined;
   #isClosed = false;
 
   private constructor(entry: ListenerEntry, terms: ProxyTerms, around: NamedSurroundings) {
     this.#around = around;
     this.#entry = entry;
-    this.#terms = terms;
-    this.#places = namedPlaces(terms.named);
-    this.#sentPlaces = new SentPlaces(around.commons.clock);
+    this.#upstreams = new NamedUpstreams(terms, around);
     this.#tunnels = new Tunnels(around.commons.clock);
   }
 
@@ -97,8 +92,7 @@ export class NamedListener implements KeptListener {
   /** Later handshakes and requests find these; names that are new or gone are so at once. */
   renew(entry: ListenerEntry, terms: ProxyTerms): undefined {
     this.#entry = entry;
-    this.#terms = terms;
-    this.#places = namedPlaces(terms.named);
+    this.#upstreams.renew(terms);
     this.#listener?.renewPatience(terms);
   }
 
@@ -118,7 +112,7 @@ export class NamedListener implements KeptListener {
   async #contextOf(name: string): Promise<SecureContext | undefined> {
     const host = name.toLowerCase();
     const { certificates, shared } = this.#around;
-    if (![...this.#places.keys()].some((place) => parseHostPort(place)?.host === host)) return undefined;
+    if (!this.#upstreams.hasHost(host)) return undefined;
     try {
       const leaf = await certificates.leaf(host);
       const context = this.#contexts.get(leaf) ?? createSecureContext(leaf);
@@ -151,12 +145,7 @@ export class NamedListener implements KeptListener {
   /** By the Host of the request; undefined where that is no upstream's. */
   #partsFor(incoming: IncomingMessage): InterceptedParts | undefined {
     const place = placeOf(incoming);
-    const listenerUpstream = place && this.#places.get(hostPortText(place));
-    if (place === undefined || listenerUpstream === undefined) return undefined;
-    const { router, upstreams } = this.#terms;
-    const { shared, relaying } = this.#around;
-    const own = { listenerUpstream, isAddressed: true, login: undefined, host: authorityOf(place) };
-    return { ...shared, router, upstreams, ...own, relaying, sentPlaces: this.#sentPlaces };
+    return place && this.#upstreams.partsAt(place);
   }
 }
 
@@ -169,5 +158,5 @@ const NO_UPSTREAM: Fault = [
 /** RFC 9112, 3.2.2: a target with a host of its own counts before the header. */
 function placeOf({ url = "/", headers }: IncomingMessage): HostPort | undefined {
   const host = splitRequestTarget(url)?.absoluteHost ?? headers.host ?? "";
-  return parseHostPort(host) ?? parseHostPort(`${host}:443`);
+  return parseAuthority(host);
 }

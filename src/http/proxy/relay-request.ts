@@ -7,7 +7,7 @@ import { PassThrough, type Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { GranaryError } from "../../errors.ts";
 import type { RelayedContent, Relaying } from "../../mirror/relaying.ts";
-import type { RelayedAnswer } from "../../upstream/network/transport.ts";
+import type { RelayedAnswer } from "../../upstream/network/relayed.ts";
 import { onAbort } from "../../waiting/abort.ts";
 import { hasBody, splitRequestTarget } from "../registry/incoming-request.ts";
 import type { OpenRequest } from "../request-listener.ts";
@@ -16,7 +16,7 @@ import type { SentPlaces } from "./sent-places.ts";
 
 export type RelayParts = {
   readonly relaying: Relaying;
-  readonly sentPlaces: SentPlaces;
+  readonly sentPlaces?: SentPlaces;
   /** Name of the upstream. */
   readonly upstream: string;
   /** As the client addressed it. */
@@ -49,7 +49,7 @@ export async function relayRequest(
     signal: left.signal,
   };
   const answer = await relaying.relay(upstream, ask, content).finally(stopWaiting);
-  sentPlaces.learn(upstream, answer.headers);
+  sentPlaces?.learn(upstream, answer.headers);
   account.outcome = "bypass";
   // The rest of a body that the registry did not want is read no further: the connection ends in stages.
   if (!incoming.complete) outgoing.shouldKeepAlive = false;

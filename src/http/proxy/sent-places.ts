@@ -6,7 +6,7 @@
 import { LRUCache } from "lru-cache";
 import type { Clock } from "../../observe/clock.ts";
 import { parseChallenges } from "../../oci/challenge.ts";
-import { type HostPort, hostPortText } from "../../routing/host-port.ts";
+import { type HostPort, hostPortOf, hostPortText } from "../../oci/host-port.ts";
 import { expiringBy, mostEntries } from "../../waiting/expiry.ts";
 
 /** A client comes within seconds of the answer that sends it; a login is renewed at the same token server for longer. */
@@ -37,8 +37,7 @@ export class SentPlaces {
   #remember(upstream: string, text: string): void {
     const url = URL.parse(text);
     if (url === null || url.protocol !== "https:") return;
-    const host = url.hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
-    this.#sent.set(hostPortText({ host, port: url.port === "" ? 443 : Number(url.port) }), upstream);
+    this.#sent.set(hostPortText(hostPortOf(url)), upstream);
   }
 }
 

@@ -7,10 +7,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Authority } from "../../authority/authority.ts";
 import { GranaryError, isGranaryError, messageOf } from "../../errors.ts";
-import type { Relaying } from "../../mirror/relaying.ts";
-import { authorityOf, type HostPort, hostPortText, parseHostPort } from "../../routing/host-port.ts";
+import { type HostPort, hostPortText, parseAuthority, parseHostPort } from "../../oci/host-port.ts";
 import { mayTunnel, type TunnelSetting } from "../../routing/tunnel-rules.ts";
-import type { Upstream } from "../../upstream/policy.ts";
 import { statusPageOf } from "../admin/status-pages.ts";
 import { refuse } from "../answers/respond.ts";
 import { linger } from "../connections/close-in-stages.ts";
@@ -18,11 +16,11 @@ import { clientUrls, exposureOf, type Interfaces } from "../connections/exposure
 import { type Listener, type ListenerCommons, openListener } from "../connections/listener.ts";
 import { proxyRefusal } from "../connections/raw-refusal.ts";
 import { splitRequestTarget } from "../registry/incoming-request.ts";
-import { createRequestListener, type FaceParts } from "../request-listener.ts";
+import { createRequestListener } from "../request-listener.ts";
 import { plainAddress } from "../request-log.ts";
 import { createInterceptedListener, type InterceptedParts } from "./intercepted-requests.ts";
 import { Interception } from "./interception.ts";
-import { namedPlaces } from "./named-places.ts";
+import { type NamedParts, type NamedTerms, NamedUpstreams } from "./named-upstreams.ts";
 import { SentPlaces } from "./sent-places.ts";
 import { Tunnels } from "./tunnels.ts";
 
@@ -34,17 +32,11 @@ export type ProxyEntry = {
 };
 
 /** What of the settings can change while it runs. */
-export type ProxyTerms = Pick<FaceParts, "router" | "upstreams"> & {
-  readonly named: readonly Pick<Upstream, "name" | "aliases" | "internal">[];
-  readonly drainMs: number;
-  readonly stallMs?: number;
-};
+export type ProxyTerms = NamedTerms & { readonly drainMs: number; readonly stallMs?: number };
 
-export type ProxySurroundings = {
-  readonly shared: Omit<FaceParts, "listenerUpstream" | "login" | "router" | "upstreams">;
+export type ProxySurroundings = Pick<NamedParts, "shared" | "relaying"> & {
   readonly commons: ListenerCommons;
   readonly interfaces: Interfaces | undefined;
-  readonly relaying: Relaying;
   readonly certificates: Pick<Authority, "leaf">;
   /** A connection for a blind tunnel. Throws `denied`, `upstream-unavailable`, `aborted`. */
   readonly connect: (
@@ -62,15 +54,15 @@ export class ServedProxy {
   readonly #interceptions = new Map<string, Promise<Interception>>();
   #entry: ProxyEntry;
   #terms: ProxyTerms;
-  #places: ReadonlyMap<string, string>;
+  readonly #upstreams: NamedUpstreams;
   #listener: Listener | undefined;
 
   private constructor(entry: ProxyEntry, terms: ProxyTerms, around: ProxySurroundings) {
     this.#around = around;
     this.#entry = entry;
     this.#terms = terms;
-    this.#places = namedPlaces(terms.named);
     this.#sentPlaces = new SentPlaces(around.commons.clock);
+    this.#upstreams = new NamedUpstreams(terms, { ...around, sentPlaces: this.#sentPlaces });
     this.#tunnels = new Tunnels(around.commons.clock);
   }
 
@@ -107,7 +99,7 @@ export class ServedProxy {
   renew(entry: ProxyEntry, terms: ProxyTerms): void {
     this.#entry = entry;
     this.#terms = terms;
-    this.#places = namedPlaces(terms.named);
+    this.#upstreams.renew(terms);
     this.#listener?.renewPatience(terms);
     for (const name of this.#interceptions.keys()) this.#forget(name);
   }
@@ -133,17 +125,16 @@ export class ServedProxy {
     const host = splitRequestTarget(incoming.url ?? "")?.absoluteHost?.toLowerCase();
     // A registry that is addressed by plain http has the name that it has by https.
     const named = host?.replace(/:80$/, "");
-    const place = named === undefined ? undefined : (parseHostPort(named) ?? parseHostPort(`${named}:443`));
-    const upstream = place && this.#upstreamAt(place);
-    if (place !== undefined && upstream !== undefined)
-      createInterceptedListener(this.#partsFor(upstream, place))(incoming, outgoing);
+    const place = named === undefined ? undefined : parseAuthority(named);
+    const parts = place && this.#upstreams.partsAt(place);
+    if (parts !== undefined) createInterceptedListener(parts)(incoming, outgoing);
     else if (host === undefined && statusPageOf(incoming.url?.split("?")[0] ?? "") !== undefined)
       this.#status(incoming, outgoing);
     else refuse({ outgoing }, 403, ["DENIED", host === undefined ? NO_REGISTRY : notAllowed(host)]);
   }
 
   #status(incoming: IncomingMessage, outgoing: ServerResponse): void {
-    createRequestListener({ ...this.#faceParts(), listenerUpstream: "", login: undefined })(
+    createRequestListener({ ...this.#upstreams.faceParts(), listenerUpstream: "", login: undefined })(
       incoming,
       outgoing,
     );
@@ -172,18 +163,20 @@ export class ServedProxy {
 
   /** Returns what became of it, for the log and the count. */
   async #lead(place: HostPort, socket: Socket, head: Buffer): Promise<"intercepted" | "tunnelled"> {
-    const upstream = this.#upstreamAt(place);
-    if (upstream !== undefined) {
-      const interception = await this.#interception(upstream, place);
-      socket.write(ESTABLISHED);
-      if (head.length > 0) socket.unshift(head);
-      await interception.take(socket);
+    const parts = this.#upstreams.partsAt(place);
+    if (parts !== undefined) {
+      const interception = await this.#interception(parts, place);
+      await interception.take(socket, () => {
+        socket.write(ESTABLISHED);
+        if (head.length > 0) socket.unshift(head);
+      });
       return "intercepted";
     }
     const sender = this.#sentPlaces.upstreamOf(place);
     if (sender === undefined && !mayTunnel(this.#entry.tunnel, place))
       throw new GranaryError("denied", notAllowed(hostPortText(place)));
-    await this.#tunnel({ ...place, isInternal: this.#isInternal(sender) }, socket, head);
+    // Private addresses are allowed to those whom an upstream on a private address sends there.
+    await this.#tunnel({ ...place, isInternal: this.#upstreams.isInternal(sender) }, socket, head);
     return "tunnelled";
   }
 
@@ -199,22 +192,12 @@ export class ServedProxy {
     void this.#tunnels.join(socket, server, head);
   }
 
-  /** Private addresses are allowed to those whom an upstream on a private address sends there. */
-  #isInternal(sender: string | undefined): boolean {
-    return this.#terms.named.some(({ name, internal }) => name === sender && internal);
-  }
-
-  #upstreamAt(place: HostPort): string | undefined {
-    return this.#places.get(hostPortText(place));
-  }
-
-  #interception(upstream: string, place: HostPort): Promise<Interception> {
+  #interception(parts: InterceptedParts, place: HostPort): Promise<Interception> {
     const key = hostPortText(place);
     const known = this.#interceptions.get(key);
     if (known !== undefined) return known;
     const { certificates, commons } = this.#around;
     const { stallMs } = this.#terms;
-    const parts = this.#partsFor(upstream, place);
     const opened = Interception.open({
       ...{ parts, certificates, name: place.host, commons, stallMs, tunnels: this.#tunnels },
     });
@@ -231,17 +214,6 @@ export class ServedProxy {
       (interception) => interception.end(),
       () => undefined, // Whoever waits for it hears why.
     );
-  }
-
-  #partsFor(upstream: string, place: HostPort): InterceptedParts {
-    const { relaying } = this.#around;
-    const own = { listenerUpstream: upstream, isAddressed: true, login: undefined, host: authorityOf(place) };
-    return { ...this.#faceParts(), ...own, relaying, sentPlaces: this.#sentPlaces };
-  }
-
-  #faceParts() {
-    const { router, upstreams } = this.#terms;
-    return { ...this.#around.shared, router, upstreams };
   }
 
   #refuse(socket: Socket, error: unknown): void {

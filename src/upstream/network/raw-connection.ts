@@ -10,16 +10,14 @@ import { connect as connectTls } from "node:tls";
 import type { Environment } from "../../environment.ts";
 import { GranaryError } from "../../errors.ts";
 import type { Clock } from "../../observe/clock.ts";
+import { type HostPort, hostPortOf, hostPortText } from "../../oci/host-port.ts";
 import { abortedError, onAbort } from "../../waiting/abort.ts";
 import { guardLookup, refuseLiteral } from "./address-guard.ts";
 import { type HttpProxy, readProxies } from "./proxies.ts";
 import { transportError } from "./transport-error.ts";
 import { secureContextOf, type TlsMaterial } from "./trust.ts";
 
-export type RawPlace = {
-  /** A name or an address, without brackets. */
-  readonly host: string;
-  readonly port: number;
+export type RawPlace = HostPort & {
   /** Private, loopback and link-local addresses are allowed. */
   readonly isInternal: boolean;
 };
@@ -69,9 +67,9 @@ export async function connectTo(
   options: RawConnectionOptions,
 ): Promise<Duplex> {
   const isSecure = origin.protocol === "https:";
-  const host = origin.hostname.replace(/^\[|\]$/g, "");
-  const port = origin.port === "" ? (isSecure ? 443 : 80) : Number(origin.port);
-  const socket = await connectRaw({ host, port, isInternal }, options);
+  const place = hostPortOf(origin);
+  const { host } = place;
+  const socket = await connectRaw({ ...place, isInternal }, options);
   if (!isSecure) return socket;
   // The name is checked against the certificate by the handshake, before a byte leaves.
   const servername = isIP(host) === 0 ? { servername: host } : { host };
@@ -84,12 +82,8 @@ export async function connectTo(
 }
 
 /** For messages, and to know which proxy it takes. */
-function urlOf({ host, port }: RawPlace): URL {
-  return new URL(`https://${authorityOf({ host, port })}/`);
-}
-
-function authorityOf({ host, port }: Pick<RawPlace, "host" | "port">): string {
-  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
+function urlOf(place: RawPlace): URL {
+  return new URL(`https://${hostPortText(place)}/`);
 }
 
 function direct(
@@ -109,13 +103,12 @@ function direct(
 
 /** The proxy resolves the name, so only addresses that are written out are checked (dispatcher.ts). */
 function through({ url, shown }: HttpProxy, place: RawPlace, making: AbortSignal): Promise<Socket> {
-  const authority = authorityOf(place);
+  const authority = hostPortText(place);
   const asked = (url.protocol === "https:" ? httpsRequest : httpRequest)({
     method: "CONNECT",
     path: authority,
     agent: false,
-    host: url.hostname.replace(/^\[|\]$/g, ""),
-    ...(url.port !== "" && { port: url.port }),
+    ...hostPortOf(url),
     headers: { host: authority, ...loginHeader(url) },
   });
   return made(asked, making, (resolve, reject) => {
@@ -166,7 +159,7 @@ function refusedBy(proxy: string, authority: string, { statusCode }: IncomingMes
 }
 
 function lateError(place: RawPlace, timeoutMs: number): GranaryError {
-  const target = authorityOf(place);
+  const target = hostPortText(place);
   const message = `${target} took no connection in ${timeoutMs / 1000} s.`;
   return new GranaryError("upstream-unavailable", message, { target });
 }

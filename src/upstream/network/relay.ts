@@ -10,7 +10,8 @@ import type { Upstream } from "../policy.ts";
 import { relayPath } from "../registry-url.ts";
 import { type Caller, retryDelay } from "./caller.ts";
 import { namedEndpoints } from "./endpoints.ts";
-import type { Relayed, RelayedAnswer, Transport } from "./transport.ts";
+import type { Relayed, RelayedAnswer } from "./relayed.ts";
+import type { Transport } from "./transport.ts";
 
 export type RelayAsk = Pick<Relayed, "method" | "headers" | "body" | "signal"> & {
   /** The name by which the client addressed the registry; with a port where that is not 443. */

@@ -23,6 +23,14 @@ import type { Latency } from "./latency.ts";
 import type { OfflineSwitch } from "./offline-switch.ts";
 import { readProxies } from "./proxies.ts";
 import { connectTo } from "./raw-connection.ts";
+import {
+  onceWith,
+  RELAY_HEADERS_MS,
+  type Relayed,
+  type RelayedAnswer,
+  rawList,
+  withPath,
+} from "./relayed.ts";
 import { transportError } from "./transport-error.ts";
 import type { TlsMaterial } from "./trust.ts";
 
@@ -55,28 +63,6 @@ export type Incoming = {
   /** Whoever holds the answer reads the body, or hands it to `discardBody`. */
   readonly body: Readable;
   readonly url: URL;
-};
-
-/** A request of a client, as it came. */
-export type Relayed = {
-  readonly method: string;
-  /** Scheme, host and port. */
-  readonly origin: URL;
-  /** Path and query as the client wrote them. */
-  readonly path: string;
-  /** Names and values in turn. */
-  readonly headers: readonly string[];
-  readonly body: Readable | undefined;
-  /** Ends the request and its body. */
-  readonly signal: AbortSignal;
-};
-
-export type RelayedAnswer = {
-  readonly status: number;
-  /** Names and values in turn, as they came. */
-  readonly headers: readonly string[];
-  /** Whoever holds the answer reads it, or destroys it. */
-  readonly body: Readable;
 };
 
 export interface Transport {
@@ -120,9 +106,6 @@ export type TransportOptions = {
   /** Hears how long each answer took. */
   readonly latency: Latency;
 };
-
-/** A registry may take minutes to put a large upload together before it answers. */
-const RELAY_HEADERS_MS = 15 * 60_000;
 
 /** Enough for a registry, its token server and its CDN hosts, some of which change. */
 const REMEMBERED_HOSTS = 64;
@@ -271,32 +254,6 @@ export function createTransport(options: TransportOptions): Transport {
       await Promise.all([...all].map((each) => each.destroy(error)));
     },
   };
-}
-
-/** `attempt`, again only while nothing was read of the body: after that, what the first one threw. */
-function onceWith<T>(body: Readable | undefined, attempt: () => Promise<T>): () => Promise<T> {
-  let failure: { readonly error: unknown } | undefined;
-  return async () => {
-    if (failure !== undefined && body?.readableDidRead === true) throw failure.error;
-    try {
-      return await attempt();
-    } catch (error) {
-      failure = { error };
-      throw error;
-    }
-  };
-}
-
-/** For messages, which have no query. */
-function withPath(origin: URL, path: string): URL {
-  const url = new URL(origin);
-  url.pathname = path.split("?")[0] ?? "/";
-  return url;
-}
-
-/** undici's types know only the other form of headers. */
-function rawList(headers: unknown): readonly string[] {
-  return Array.isArray(headers) ? headers.map(String) : [];
 }
 
 /** Headers that may come only once; others are lists, which may come in several lines. */

@@ -1,7 +1,6 @@
-/** Owns what CONNECT names: one host and one port (RFC 9110, 9.3.6). Pure; whether it may be had is for others. */
+/** Owns a host with its port, as CONNECT, Host and the names of registries have it (RFC 9110, 7.2 and 9.3.6). Pure; whether one may be had is for others. */
 import { isIPv6 } from "node:net";
 
-/** Where a client wants a connection to. */
 export type HostPort = {
   /** Lower case, without brackets and without a dot at its end. */
   readonly host: string;
@@ -16,6 +15,17 @@ export function parseHostPort(text: string | undefined): HostPort | undefined {
   const number = Number(port);
   if (host === undefined || host === "" || number === 0 || number > 65_535) return undefined;
   return address !== undefined && !isIPv6(address) ? undefined : { host, port: number };
+}
+
+/** `host[:port]`, where no port means that of https; undefined for what is neither. */
+export function parseAuthority(text: string): HostPort | undefined {
+  return parseHostPort(text) ?? parseHostPort(`${text}:443`);
+}
+
+/** Where a URL of http or https leads. */
+export function hostPortOf({ hostname, port, protocol }: URL): HostPort {
+  const host = hostname.replace(/^\[|\]$/g, "").replace(/\.$/, "");
+  return { host, port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port) };
 }
 
 /** `host:port`; the form in which places are compared. */
