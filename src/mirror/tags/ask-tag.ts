@@ -13,6 +13,8 @@ export type TagQuestion = {
   readonly key: TagKey;
   readonly accept: readonly string[];
   readonly userAgent: string | undefined;
+  /** How many tags had been expired when somebody began to wait: the answer says nothing of what was pushed after that. */
+  readonly expiries: number;
   readonly onAbsent?: OnAbsent;
   /** Called with what the tag means now, before anything of it is recorded; where it throws, nothing is. */
   readonly admit?: (head: ManifestHead) => Promise<void>;

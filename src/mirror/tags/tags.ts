@@ -120,7 +120,7 @@ export class Tags {
     accept: readonly string[],
     userAgent: string | undefined,
   ): TagQuestion {
-    const asked = { client, key, accept, userAgent };
+    const asked = { client, key, accept, userAgent, expiries: this.#records.expiries };
     const admit = this.#admission.of(key);
     return admit === undefined ? asked : { ...asked, admit };
   }
@@ -159,9 +159,14 @@ export class Tags {
 
   #fetchByTag(question: TagQuestion, wantsBytes: boolean): Promise<ResolvedTag> {
     const method = wantsBytes ? "GET" : "HEAD";
-    return this.#checks.run(`${method} ${flightOf(question)}`, () =>
+    return this.#checks.run(`${method} ${this.#flightNow(question)}`, () =>
       this.#inTurn(question, () => this.#askNow(question, wantsBytes)),
     );
+  }
+
+  /** Whoever comes after the tag was expired waits for no answer to a question from before that. */
+  #flightNow(question: TagQuestion): string {
+    return `${flightOf(question)} ${this.#records.expiryOf(question.key) ?? ""}`;
   }
 
   /** In a fleet one node asks, and the others are told what it has found. */
@@ -194,7 +199,11 @@ export class Tags {
       answer,
     );
     if (head === undefined) throw this.#isAbsent(question, method, absence.told);
-    return { record: await this.#records.record(question.key, head), outcome: "miss", warning: undefined };
+    return {
+      record: await this.#records.record(question.key, head, question.expiries),
+      outcome: "miss",
+      warning: undefined,
+    };
   }
 
   /** Where new content may have to wait, a HEAD comes first: it does not count as a pull at the registry. */
@@ -209,7 +218,7 @@ export class Tags {
     if (offline !== undefined) return this.#stale.offline(record, offline);
     const remembered = this.#stale.remembered(record);
     if (remembered !== undefined) return remembered;
-    const flight = this.#checks.join(`CHECK ${flightOf(question)}`, () =>
+    const flight = this.#checks.join(`CHECK ${this.#flightNow(question)}`, () =>
       this.#inTurn(question, () => this.#recheck(question, record)),
     );
     const { offlineDeadlineMs } = question.client.upstream.policy;
@@ -228,7 +237,7 @@ export class Tags {
       if (head !== undefined) return await this.#renew(question, record, head);
     } catch (error) {
       if (isGranaryError(error, "client-outdated", "closed")) throw error;
-      if (error instanceof HeldBack) return await this.#isHeldBack(record, error);
+      if (error instanceof HeldBack) return await this.#isHeldBack(question, record, error);
       const offline = question.client.offline();
       if (offline !== undefined) return this.#stale.offline(record, offline);
       if (!isWithdrawn(error)) return this.#stale.failed(record, error);
@@ -245,7 +254,11 @@ export class Tags {
     if (moved && record.acceptClass === "") this.#tellMoved(record, head);
     this.#stale.over(record);
     const outcome = moved ? "miss" : "revalidated";
-    return { record: await this.#records.record(record, head), outcome, warning: undefined };
+    return {
+      record: await this.#records.record(record, head, question.expiries),
+      outcome,
+      warning: undefined,
+    };
   }
 
   #tellMoved({ upstream, repository, tag, digest: from }: TagRecord, { digest: to }: ManifestHead): void {
@@ -254,10 +267,14 @@ export class Tags {
   }
 
   /** The tag stays on what was known: the upstream was asked, so that is as fresh as it gets. */
-  async #isHeldBack(record: TagRecord, { warning }: HeldBack): Promise<ResolvedTag> {
+  async #isHeldBack(
+    { expiries }: TagQuestion,
+    record: TagRecord,
+    { warning }: HeldBack,
+  ): Promise<ResolvedTag> {
     this.#missing.seen(nameOf(record));
     this.#stale.over(record);
-    return { record: await this.#records.record(record, record), outcome: "revalidated", warning };
+    return { record: await this.#records.record(record, record, expiries), outcome: "revalidated", warning };
   }
 
   /** Moves the tag only once the new manifest is stored: Docker Hub may answer the HEAD and refuse the GET. */

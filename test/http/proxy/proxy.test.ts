@@ -185,6 +185,43 @@ describe("what passes through", () => {
     expect(await pull()).toContain('"two"');
   });
 
+  test("who has pushed a tag waits for no answer that was on its way before", async () => {
+    let now = "one";
+    const held = Promise.withResolvers<void>();
+    let isHeld = false;
+    const asked: string[] = [];
+    const { name, upstream } = await registryThat(async (incoming, answer) => {
+      if (incoming.method === "PUT") {
+        now = await text(incoming);
+        return answer.writeHead(201).end();
+      }
+      const body = Buffer.from(
+        JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [], annotations: { now } }),
+      );
+      asked.push(now);
+      // The answer of now, which takes its time.
+      if (isHeld && now === "one") await held.promise;
+      answer.writeHead(200, {
+        "content-type": OCI_INDEX,
+        "docker-content-digest": digestOf(body),
+        "content-length": body.length,
+      });
+      answer.end(incoming.method === "HEAD" ? undefined : body);
+    });
+    const { ask: through, world } = await startProxyWorld([upstream]);
+    const pull = async () => (await through(name, "/v2/app/manifests/1")).body.toString();
+    expect(await pull()).toContain('"one"');
+    world.clock.aheadMs += 60 * 60_000;
+    isHeld = true;
+    const early = pull();
+    await eventually(() => expect(asked.length).toBeGreaterThan(1));
+    expect((await through(name, "/v2/app/manifests/1", { method: "PUT", body: "two" })).status).toBe(201);
+    expect(await pull()).toContain('"two"');
+    held.resolve();
+    await early;
+    expect(await pull()).toContain('"two"');
+  });
+
   test("what was looked for before it was pushed crosses once after that", async () => {
     const layer = Buffer.alloc(50_000, "layer");
     const [digest, path] = [digestOf(layer), `/v2/app/blobs/${digestOf(layer)}`];
