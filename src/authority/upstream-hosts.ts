@@ -1,4 +1,5 @@
 /** Owns which hosts the authority signs for: the names of the configured upstreams, by which clients address them. Pure. */
+import { parseAuthority } from "../oci/host-port.ts";
 import type { Upstream } from "../upstream/policy.ts";
 
 type NamedUpstream = Pick<Upstream, "name" | "aliases">;
@@ -9,11 +10,8 @@ type NamedUpstream = Pick<Upstream, "name" | "aliases">;
  * itself, and clients that mean them by their own name mean another registry.
  */
 export function upstreamHosts(upstreams: readonly NamedUpstream[]): string[] {
-  const hosts = upstreams.flatMap(({ name, aliases }) => [name, ...aliases].map(hostOf));
-  return [...new Set(hosts.filter((host) => host !== ""))].sort();
-}
-
-/** Empty for what is no host. */
-function hostOf(name: string): string {
-  return (URL.parse(`https://${name}`)?.hostname ?? "").replace(/^\[|\]$/g, "");
+  const hosts = upstreams.flatMap(({ name, aliases }) =>
+    [name, ...aliases].flatMap((each) => parseAuthority(each)?.host ?? []),
+  );
+  return [...new Set(hosts)].sort();
 }

@@ -14,7 +14,11 @@ export function parseHostPort(text: string | undefined): HostPort | undefined {
   const host = (address ?? name?.replace(/\.$/, ""))?.toLowerCase();
   const number = Number(port);
   if (host === undefined || host === "" || number === 0 || number > 65_535) return undefined;
-  return address !== undefined && !isIPv6(address) ? undefined : { host, port: number };
+  if (address === undefined) return { host, port: number };
+  // An IPv6 address can be written in many ways, and is compared as text.
+  return isIPv6(address)
+    ? { host: hostPortOf(new URL(`https://[${address}]`)).host, port: number }
+    : undefined;
 }
 
 /** `host[:port]`, where no port means that of https; undefined for what is neither. */

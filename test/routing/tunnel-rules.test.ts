@@ -38,6 +38,7 @@ test.each([
   ["ghcr.io", { host: "ghcr.io", port: 443 }],
   ["localhost:5000", { host: "localhost", port: 5000 }],
   ["[::1]", { host: "::1", port: 443 }],
+  ["[FD00:0:0::7]:5000", { host: "fd00::7", port: 5000 }],
   ["::1", undefined],
   ["a b", undefined],
   ["ghcr.io:99999", undefined],
