@@ -83,7 +83,7 @@ function isBase({ rawPath }: RequestTarget): boolean {
 const BASE_MS = 10_000;
 
 /**
- * The registry's own: its challenge tells the client where to get a token. Where it does not answer, a client that asks for no login may go on,
+ * The registry's own: its challenge tells the client where to get a token. Where it does not answer, or is in trouble, a client that asks for no login may go on,
  * and is served what everybody may have.
  */
 async function answerBase(
@@ -91,19 +91,24 @@ async function answerBase(
   request: OpenRequest,
   target: RequestTarget,
 ): Promise<void> {
+  const mayGoOn = isReading(request) && request.incoming.headers.authorization === undefined;
+  if (!mayGoOn) return await relayRequest(relayParts(parts), request, {});
   const waiting = new AbortController();
   const stop = whenSilent(parts, () => waiting.abort());
   try {
-    await relayRequest(relayParts(parts), request, {}, waiting.signal);
+    await relayRequest(relayParts(parts), request, {}, { signal: waiting.signal, isNone: isTrouble });
   } catch (error) {
     const isAway = isGranaryError(error, "upstream-unavailable", "upstream-protocol", "aborted");
-    const { incoming, outgoing } = request;
-    const mayGoOn = isReading(request) && incoming.headers.authorization === undefined;
-    if (!isAway || !mayGoOn || outgoing.headersSent) throw error;
+    if (!isAway || request.outgoing.headersSent) throw error;
     await answerRegistry(parts, request, target);
   } finally {
     stop();
   }
+}
+
+/** A registry or a front end that cannot answer now, or wants to be asked later. */
+function isTrouble(status: number): boolean {
+  return status >= 500 || status === 429 || status === 408;
 }
 
 /** Calls `run` once the registry has not answered for BASE_MS, and answers nothing else either. The returned function takes that back. */

@@ -26,20 +26,26 @@ export type RelayParts = {
 /** The one is written anew for the connection to the registry; the body that the other announces has been asked for. */
 const NOT_SENT = ["host", "expect"];
 
-/**
- * `signal` gives up the wait for the answer. Throws what Relaying throws; then nothing was answered.
- */
+/** Where somebody else can answer in the registry's place. */
+export type Deputy = {
+  /** Gives up the wait for the answer. */
+  readonly signal: AbortSignal;
+  /** Answers that are not given on: the registry is in trouble. */
+  readonly isNone: (status: number) => boolean;
+};
+
+/** Throws what Relaying throws, and `upstream-unavailable` for an answer that is none to `deputy`; nothing was answered then. */
 export async function relayRequest(
   parts: RelayParts,
   { incoming, outgoing, account }: OpenRequest,
   content: RelayedContent,
-  signal?: AbortSignal,
+  deputy?: Deputy,
 ): Promise<void> {
   const { host, relaying, sentPlaces, upstream } = parts;
   const left = new AbortController();
   // A pipeline listens as well, several times: these are more than Node takes for a leak.
   outgoing.setMaxListeners(20).once("close", () => left.abort());
-  const stopWaiting = onAbort(signal, () => left.abort());
+  const stopWaiting = onAbort(deputy?.signal, () => left.abort());
   const ask = {
     host,
     method: incoming.method ?? "GET",
@@ -49,11 +55,19 @@ export async function relayRequest(
     signal: left.signal,
   };
   const answer = await relaying.relay(upstream, ask, content).finally(stopWaiting);
+  if (deputy?.isNone(answer.status) === true) throw noAnswer(answer, upstream);
   sentPlaces?.learn(upstream, answer.headers);
   account.outcome = "bypass";
   // The rest of a body that the registry did not want is read no further: the connection ends in stages.
   if (!incoming.complete) outgoing.shouldKeepAlive = false;
   await send(answer, outgoing, (bytes) => account.sent(bytes));
+}
+
+function noAnswer({ status, body }: RelayedAnswer, upstream: string): GranaryError {
+  body.on("error", () => undefined).destroy();
+  return new GranaryError("upstream-unavailable", `${upstream} answered ${status}.`, {
+    upstreamStatus: status,
+  });
 }
 
 /** Without the host of a request line that names one. */

@@ -105,6 +105,26 @@ describe("pulls by the registry's own name", () => {
     await fake.resume();
   });
 
+  test("what is stored is pulled while the registry answers with failures of its own, and they are no login's success", async () => {
+    const body = JSON.stringify({ schemaVersion: 2, mediaType: OCI_INDEX, manifests: [] });
+    let status = 200;
+    const { name, upstream } = await registryThat((incoming, answer) => {
+      answer.writeHead(status, {
+        "content-type": OCI_INDEX,
+        "docker-content-digest": digestOf(Buffer.from(body)),
+      });
+      answer.end(incoming.method === "HEAD" ? undefined : body);
+    });
+    const { ask: through } = await startProxyWorld([upstream]);
+    await through(name, "/v2/app/manifests/1");
+    for (status of [503, 500, 429]) {
+      expect((await through(name, "/v2/")).status, String(status)).toBe(200);
+      expect((await through(name, "/v2/app/manifests/1")).body.toString()).toBe(body);
+      const login = await through(name, "/v2/", { headers: { authorization: "Basic dTpw" } });
+      expect(login.status).toBe(status);
+    }
+  });
+
   test("what the cache does not have is the registry's own to answer", async () => {
     const { name, upstream } = await registryThat(({ url }, answer) => {
       answer.setHeader("x-registry", "itself");
