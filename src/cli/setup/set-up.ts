@@ -23,6 +23,7 @@ import { askServer } from "../admin/ask-server.ts";
 import { misused } from "../exit-code.ts";
 import { type LoginFlags, readLogin } from "../login-options.ts";
 import { printJson, printLine } from "../output.ts";
+import { refuseOldDocker } from "./docker-version.ts";
 import { type AddressFlags, mirrorTarget, offeredBy } from "./mirror-address.ts";
 import { proxyTarget } from "./proxy-address.ts";
 
@@ -39,7 +40,7 @@ export type SetupFlags = AddressFlags &
     readonly config?: string;
   };
 
-/** Throws `config-invalid` for options that do not go together, and for a file that cannot be read. */
+/** Throws `config-invalid` for options that do not go together, and for a file that cannot be read; `conflict` for a client that is too old. */
 export async function setUp(kind: ClientKind, flags: SetupFlags, command: Command): Promise<void> {
   if (flags.write === true && flags.undo === true) throw misused("--write and --undo do not go together.");
   if (flags.dryRun === true && flags.write !== true && flags.undo !== true)
@@ -70,7 +71,11 @@ async function throughProxy(kind: ClientKind, flags: SetupFlags, file: string): 
   if (kind !== "docker") throw misused(`--proxy goes with docker: ${kind} is pointed at a listener.`);
   if (flags.username !== undefined)
     throw misused("--username goes with a listener: the proxy asks for no login.");
-  return await planProxySetup(await proxyTarget(flags), file);
+  const target = await proxyTarget(flags);
+  // A file that is named may be for an engine elsewhere.
+  const isForThisEngine = flags.write === true && flags.file === undefined;
+  if (isForThisEngine) await refuseOldDocker(target.url, process.env);
+  return await planProxySetup(target, file);
 }
 
 async function targetOf(kind: ClientKind, flags: SetupFlags, command: Command) {
