@@ -59,16 +59,20 @@ export function createRequestListener(
   };
 }
 
-/** Its Account is closed with its answer. */
+/** Its Account is closed when its connection has no more of the answer to come, and what went out is counted. */
 export function openRequest(
   requests: RequestLog,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
 ): OpenRequest {
   const account = requests.open(incoming.socket.remoteAddress);
-  outgoing.on("close", () => {
+  const close = () => {
     const status = outgoing.headersSent ? outgoing.statusCode : 0;
     requests.close(account, { status, isWhole: outgoing.writableFinished }, () => shownRequest(incoming));
+  };
+  outgoing.on("close", () => {
+    if (account.body === undefined) close();
+    else void account.body.then(close, close);
   });
   return { incoming, outgoing, account };
 }

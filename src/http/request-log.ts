@@ -37,6 +37,8 @@ export class Account {
   record: RequestRecord | undefined;
   /** Who asks; nothing for the status pages. */
   seen: SeenClient | undefined;
+  /** A body that is being sent. The kernel may be at some of it when the connection closes, and tells only then what it took. */
+  body: Promise<void> | undefined;
   /** Of the clock's `elapsed`. */
   readonly startedAt: number;
   /** The client's address. */

@@ -95,7 +95,7 @@ async function send(
 ): Promise<void> {
   // The client left while the blob was looked up: no body begins, the caller releases the Pin.
   if (outgoing.destroyed) return;
-  await sendBody({
+  account.body = sendBody({
     outgoing,
     reader: reader(),
     length,
@@ -107,6 +107,7 @@ async function send(
     sending,
     clock,
   });
+  await account.body;
 }
 
 /** Clients that ask for many ranges ask for fewer after a 400, and give up after anything else (docs/protocol.md#ranges). */
