@@ -39,7 +39,7 @@ const RANKS = [
     "mirror/answering.ts",
     "mirror/carrying.ts",
     "mirror/relaying.ts",
-    "mirror/pushed.ts",
+    "mirror/asking-anew.ts",
   ],
   ["mirror/mirror-parts.ts"],
   ["mirror/start-mirror.ts"],

@@ -7,6 +7,7 @@ import type { FleetSettings } from "./config/settings.ts";
 import { isGranaryError } from "./errors.ts";
 import type { Bucket } from "./fleet/bucket.ts";
 import { blobLease, type Fleet } from "./fleet/fleet.ts";
+import { tellAskAnew } from "./fleet/knowledge/ask-anew.ts";
 import { actOnNews } from "./fleet/knowledge/fleet-news.ts";
 import { LateUses } from "./fleet/knowledge/late-uses.ts";
 import type { SharedMetadata } from "./fleet/knowledge/shared-metadata.ts";
@@ -145,7 +146,8 @@ export async function openFleet({
     const begin: OpenedFleet["begin"] = (mirror, rereadRules) => {
       const left = (leaving: Parameters<typeof mirror.contents.leftElsewhere>[0]) =>
         mirror.contents.leftElsewhere(leaving, local.contents);
-      closing.push(stopOf(actOnNews(journal, { left, rules: rereadRules }, log)));
+      const askAnew = (names: Parameters<typeof mirror.askAnew>[0]) => mirror.askAnew(names);
+      closing.push(stopOf(actOnNews(journal, { left, askAnew, rules: rereadRules }, log)));
       const health = new FleetHealth({ fleet, bucket, troubles: mirror.troubles });
       closing.push(stopOf(() => health.close()));
       closing.push(regularly(clock, LOOK_MS, () => health.look()));
@@ -192,6 +194,7 @@ export async function openFleet({
       ...{ fleet, transfers, begin, view, leads: () => leadership.isMine },
       part: {
         ...partOf(transfers, fleet, observers),
+        tellAskAnew: (names) => tellAskAnew(journal, names),
         unneeded: known.unneeded,
         ...(settings.redirectMs > 0 && { addressOf: addressesOf(parts, settings.redirectMs) }),
       },
@@ -210,7 +213,7 @@ function partOf(
   transfers: FleetTransfers,
   fleet: Fleet,
   { clock }: Observers,
-): Omit<FleetPart, "unneeded" | "addressOf"> {
+): Omit<FleetPart, "unneeded" | "addressOf" | "tellAskAnew"> {
   return {
     follower: transfers,
     origin: (key, own) => transfers.origin(key, own),

@@ -1,6 +1,7 @@
 /** Owns what a Mirror is made of, and what there is once it runs. Types only: start-mirror.ts puts the one together into the other. */
 import type { FillFollower } from "../fill/fill-ask.ts";
 import type { Fills } from "../fill/fills.ts";
+import type { AskAnew } from "../fleet/knowledge/ask-anew.ts";
 import type { SharedTurns } from "../fleet/turns.ts";
 import type { ContentRemoval } from "../metadata/content-removal.ts";
 import type { ContentRows } from "../metadata/content-rows.ts";
@@ -40,6 +41,8 @@ export type FleetPart = {
   readonly turns: SharedTurns;
   /** See Blobs; left out where no client is redirected. */
   readonly addressOf?: ((digest: Digest) => Promise<string | undefined>) | undefined;
+  /** Tells the other nodes. Throws `fleet-unavailable`. */
+  readonly tellAskAnew: (names: AskAnew) => Promise<void>;
   /** The fills of this Mirror. */
   readonly serve: (fills: Pick<Fills, "find">) => void;
   /** What is looked through, one after the other, for names that nothing needs any more. */
@@ -105,6 +108,8 @@ export type StartedMirror = Mirror &
     keeps(digest: Digest): Promise<boolean>;
     /** Somebody else has changed the rules that were made by command: all of them are read again. Throws what their rows throw. */
     rereadRules(): Promise<void>;
+    /** Another node tells that what is known of these is to be asked of their registry anew. */
+    askAnew(names: AskAnew): void;
     /** Keep rules of the settings from now on. */
     renewKeep(patterns: readonly NamePattern[]): void;
   };

@@ -18,6 +18,7 @@ import { regularly } from "../waiting/regularly.ts";
 import { Access } from "./access/access.ts";
 import { Links } from "./access/links.ts";
 import { answering } from "./answering.ts";
+import { AskingAnew } from "./asking-anew.ts";
 import { Blobs } from "./blobs/blobs.ts";
 import { type Carrying, carrying } from "./carrying.ts";
 import { contentsOf } from "./contents/contents.ts";
@@ -33,7 +34,6 @@ import { listedIn } from "./manifests/manifest-bytes.ts";
 import { Manifests } from "./manifests.ts";
 import type { ManifestAsker, MirrorStatus } from "./mirror.ts";
 import type { MirrorParts, PassagePart, StartedMirror } from "./mirror-parts.ts";
-import { pushed } from "./pushed.ts";
 import { relaying } from "./relaying.ts";
 import { Cooldown } from "./rules/cooldown.ts";
 import { HeldContent } from "./rules/held-content.ts";
@@ -177,9 +177,10 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
     ...{ upstreams, access, passage, cooldown, links, manifests, blobs, tagLists, referrers },
     importedReferrers,
   });
+  const anew = new AskingAnew({ manifests, access, links, tell: parts.fleet?.tellAskAnew, log });
   const relayed = relaying({
     ...{ upstreams, passage, cooldown },
-    onPushed: (target) => pushed({ manifests, access, links }, target),
+    onPushed: (target) => anew.pushed(target),
   });
   const contents = contentsOf({
     ...{
@@ -198,6 +199,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       manifests,
     },
     ...{ records: parts.records, backfill, clock, log },
+    askAnew: (names) => anew.everywhere(names),
     fills: () => fills.status(),
     ask: ({ upstream, repository }, tag) =>
       answers.headManifest({ kind: "manifest", upstream, repository, reference: { tag } }, REFRESHING),
@@ -286,7 +288,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       parse: (text) => names.parse(text),
       upstreams: configured,
       tagOf: (where, tag) => metadata.tag({ ...where, tag, acceptClass: "" }),
-      expire: (where) => manifests.expire(where),
+      askAnew: (names) => anew.everywhere(names),
     }),
     offline,
     relaying: relayed,
@@ -297,6 +299,7 @@ export async function startMirror(parts: MirrorParts): Promise<StartedMirror> {
       await passageRules.reread();
       await offline.reread();
     },
+    askAnew: (names) => anew.here(names),
     contents,
     renewKeep: (patterns) => keep.renew(patterns),
     renewBudget: (next) => space.renewBudget(next),

@@ -2,25 +2,18 @@
 import { expect, test } from "vitest";
 import type { FleetPart } from "../../src/mirror/mirror-parts.ts";
 import type { Manifest } from "../../src/oci/manifest.ts";
+import { fleetPart } from "../support/fleet-part.ts";
 import { type MirrorWorld, startWorld, UPSTREAM } from "../support/mirror-world.ts";
 
 /** `meanwhile` is what another node does before this one has its turn. */
 function fleetWith(meanwhile: (key: string) => Promise<void>): FleetPart & { readonly keys: string[] } {
   const keys: string[] = [];
-  return {
-    keys,
-    follower: { begun: () => undefined, grown: () => undefined, ended: () => undefined },
-    origin: (_, own) => own,
-    serve: () => undefined,
-    unneeded: [],
-    turns: {
-      one: async ({ key, ask, look }) => {
-        keys.push(key.split("\n")[0] ?? "");
-        await meanwhile(key);
-        return (await look()) ?? (await ask());
-      },
-    },
+  const one: FleetPart["turns"]["one"] = async ({ key, ask, look }) => {
+    keys.push(key.split("\n")[0] ?? "");
+    await meanwhile(key);
+    return (await look()) ?? (await ask());
   };
+  return { keys, ...fleetPart({ turns: { one } }) };
 }
 
 /** An image at the registry, as another node would have its manifest. */

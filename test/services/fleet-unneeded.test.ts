@@ -40,7 +40,7 @@ async function node(address: string, name: string) {
   });
   const left = async (leaving: Parameters<typeof own.contents.leave>[0]) =>
     void (await own.contents.leave(leaving));
-  onTestFinished(actOnNews(journal, { left, rules: async () => undefined }, log));
+  onTestFinished(actOnNews(journal, { left, askAnew: () => undefined, rules: async () => undefined }, log));
   await journal.read();
   const keep = { isKept: async () => false };
   const forgetNames = () => undefined;

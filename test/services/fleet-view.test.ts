@@ -51,6 +51,23 @@ describeWithPrograms(["weed"], "a fleet of three processes", () => {
       await expect.poll(() => servedBy(asked.admin)).toEqual({ a: blob.size, b: blob.size, c: blob.size });
     }
 
+    // What a person wants asked anew at one node is asked anew at all of them.
+    const nodes = [a, b, c];
+    const tagged = (seed: number) => world.fake.addImage("library/tagged", "1", { seed, layers: [100] });
+    const meaningAt = async (node: (typeof nodes)[number]) => {
+      const url = `${node.url(UPSTREAM)}/v2/library/tagged/manifests/1`;
+      const answer = await fetch(url, { method: "HEAD" });
+      return answer.headers.get("docker-content-digest");
+    };
+    const before = tagged(1).manifestDigest;
+    expect(await Promise.all(nodes.map(meaningAt))).toEqual([before, before, before]);
+    const moved = tagged(2).manifestDigest;
+    expect(await Promise.all(nodes.map(meaningAt))).toEqual([before, before, before]);
+    await runMain(["refresh", `${UPSTREAM}/library/tagged`, "--server", a.admin]);
+    await expect
+      .poll(() => Promise.all(nodes.map(meaningAt)), { timeout: 60_000 })
+      .toEqual([moved, moved, moved]);
+
     await b.kill();
     // At once: its heartbeat still counts.
     const { fleet } = eventsSchema.parse(await answerOf(a.admin, "events/past?fleet=true"));

@@ -4,6 +4,7 @@ import type { Leaving } from "../../metadata/content-removal.ts";
 import type { Log } from "../../observe/log.ts";
 import { isDigest } from "../../oci/digest.ts";
 import type { Journal, News } from "../journal.ts";
+import { ASK_ANEW, type AskAnew, askAnewOf } from "./ask-anew.ts";
 import { LEFT } from "./shared-contents.ts";
 import { RULES } from "./shared-rules.ts";
 
@@ -12,6 +13,8 @@ export type NewsActions = {
   readonly left: (leaving: Leaving) => Promise<void>;
   /** Rules have changed. */
   readonly rules: () => Promise<void>;
+  /** What is known of these is believed no more. */
+  readonly askAnew: (names: AskAnew) => void;
 };
 
 /** Returns how to stop. */
@@ -31,6 +34,8 @@ export function actOnNews(
     const leaving = kind === LEFT ? leavingOf(body) : undefined;
     if (leaving !== undefined) doing(actions.left(leaving));
     if (kind === RULES) doing(actions.rules());
+    const names = kind === ASK_ANEW ? askAnewOf(body) : undefined;
+    if (names !== undefined) actions.askAnew(names);
   };
   const stops = [journal.onNews(hear), journal.onGap(() => doing(actions.rules()))];
   return () => {

@@ -88,6 +88,7 @@ export type ContentsParts = {
   readonly backfill: EdgeBackfill;
   readonly clock: Clock;
   readonly ask: RefreshParts["ask"];
+  readonly askAnew: RefreshParts["askAnew"];
   readonly askFor: UnneededParts["askFor"];
   /** Where names leave by themselves. */
   readonly unneeded: readonly UnneededRows[];
@@ -109,7 +110,6 @@ export function contentsOf(parts: ContentsParts): Contents {
     usedBy: new UsedBy(records),
     events: records.events,
     budget: () => parts.space.budget,
-    expire: (key: Parameters<Manifests["expire"]>[0]) => manifests.expire(key),
     memory,
   };
   const { forgetNames } = memory;

@@ -1,7 +1,8 @@
 /** Owns refreshes: tags count as old from now on, whatever their dates say, and their upstreams are asked what they mean. */
 import { GranaryError, messageOf } from "../../errors.ts";
+import type { AskAnew } from "../../fleet/knowledge/ask-anew.ts";
 import type { ContentRows } from "../../metadata/content-rows.ts";
-import type { RepositoryKey, TagKey } from "../../metadata/metadata.ts";
+import type { RepositoryKey } from "../../metadata/metadata.ts";
 import type { TagInRepository } from "../../metadata/repository-rows.ts";
 import { matches, type NamePattern } from "../../routing/name-pattern.ts";
 import type { ManifestHeadAnswer } from "../mirror.ts";
@@ -21,7 +22,8 @@ export type RefreshedTag = RepositoryKey & {
 export type RefreshParts = {
   readonly rows: ContentRows;
   readonly names: StoredNames;
-  readonly expire: (key: TagKey) => void;
+  /** They are asked of their upstreams before they are served again. Throws `fleet-unavailable`. */
+  readonly askAnew: (names: AskAnew) => Promise<void>;
   readonly ask: (where: RepositoryKey, tag: string) => Promise<ManifestHeadAnswer>;
 };
 
@@ -33,15 +35,14 @@ const AT_ONCE = 8;
 
 type Tag = RepositoryKey & TagInRepository;
 
-/** Throws `not-found` with what comes near, `reference-invalid`, `route-unknown`. */
+/** Throws `not-found` with what comes near, `reference-invalid`, `route-unknown`, `fleet-unavailable` (then nothing is refreshed). */
 export async function refreshTags(
   parts: RefreshParts,
   text: string,
   dryRun: boolean,
 ): Promise<RefreshedTag[]> {
-  const { names, rows, expire } = parts;
+  const { names, rows } = parts;
   const pattern = await names.parse(text);
-  const found: Tag[] = [];
   const byName = new Map<string, Tag>();
   let isAnything = false;
   for await (const where of names.repositories(pattern)) {
@@ -49,20 +50,27 @@ export async function refreshTags(
     for (const row of await rows.tagsIn(where, MOST_ROWS)) {
       const tag = { ...where, ...row };
       if (!matches(pattern, tag)) continue;
-      found.push(tag);
       byName.set(`${repositoryName(tag)}:${tag.tag}`, byName.get(`${repositoryName(tag)}:${tag.tag}`) ?? tag);
     }
     if (byName.size > MOST_TAGS) throw tooMany(pattern);
   }
-  if (found.length === 0) throw isAnything ? hasNoTag(pattern) : await names.nothing(text, pattern);
-  if (!dryRun) for (const tag of found) expire(tag);
+  if (byName.size === 0) throw isAnything ? hasNoTag(pattern) : await names.nothing(text, pattern);
   const waiting = [...byName.values()];
+  if (!dryRun) await askAnew(parts, waiting);
   const refreshed: RefreshedTag[] = [];
   while (waiting.length > 0) {
     const batch = waiting.splice(0, AT_ONCE);
     refreshed.push(...(await Promise.all(batch.map((tag) => asked(parts, tag, dryRun)))));
   }
   return refreshed;
+}
+
+async function askAnew({ askAnew: ask }: RefreshParts, tags: readonly Tag[]): Promise<void> {
+  const byRepository = Map.groupBy(tags, repositoryName);
+  for (const group of byRepository.values()) {
+    const [{ upstream, repository }] = group as [Tag];
+    await ask({ upstream, repository, tags: group.map(({ tag }) => tag), isPushed: false });
+  }
 }
 
 function tooMany({ text }: NamePattern): GranaryError {

@@ -1,5 +1,6 @@
 /** Owns what people ask and do about what may pass: the rules, what is held back, and letting it through. It decides about no request. */
 import { GranaryError } from "../../errors.ts";
+import type { AskAnew } from "../../fleet/knowledge/ask-anew.ts";
 import type { RepositoryKey, TagRecord } from "../../metadata/metadata.ts";
 import type { Digest } from "../../oci/digest.ts";
 import { pathMatches } from "../../routing/glob.ts";
@@ -18,8 +19,8 @@ export type PassageDeskParts = {
   readonly parse: (text: string) => Promise<NamePattern>;
   /** What the tag is served as. */
   readonly tagOf: (where: RepositoryKey, tag: string) => Promise<TagRecord | undefined>;
-  /** The tag is checked at its upstream before it is served again. */
-  readonly expire: (where: RepositoryKey & { readonly tag: string }) => void;
+  /** These tags are checked at their upstream before they are served again. Throws `fleet-unavailable`. */
+  readonly askAnew: (names: AskAnew) => Promise<void>;
 };
 
 /** A tag or digest that waits. */
@@ -73,7 +74,7 @@ export class PassageDesk {
 
   /** Lets through what waits of what `text` stands for. Throws as `change`, and `not-found` where nothing of it waits. */
   async approve(text: string, isTrial: boolean): Promise<readonly HeldBackName[]> {
-    const { cooldown, upstreams, expire } = this.#parts;
+    const { cooldown, upstreams, askAnew } = this.#parts;
     const all = await cooldown.heldBack(MOST_HELD);
     // A short name is one of those that wait: what was never here is not stored.
     const pattern = parsePattern(text, upstreams(), (where) => all.some((held) => isOf(where, held)));
@@ -85,7 +86,8 @@ export class PassageDesk {
     if (isTrial) return named;
     for (const sighting of meant) {
       await cooldown.approve(sighting);
-      if (sighting.tag !== "") expire(sighting);
+      const { upstream, repository, tag } = sighting;
+      if (tag !== "") await askAnew({ upstream, repository, tags: [tag], isPushed: false });
     }
     return named;
   }

@@ -1,39 +1,19 @@
 /** Shows what clients get through the proxy: pulls by the registries' own names come from the cache, and all else passes unharmed. */
 import { createHash } from "node:crypto";
 import { once } from "node:events";
-import { createServer, type IncomingMessage, type RequestListener } from "node:http";
+import type { IncomingMessage } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { plainUpstream } from "../../../src/config/defaults.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
-import type { Upstream } from "../../../src/upstream/policy.ts";
 import { eventually } from "../../support/patience.ts";
 import { connectThrough, secureThrough } from "../../support/proxied.ts";
 import { startProxyWorld, trusted } from "../../support/proxy-world.ts";
+import { registryThat } from "../../support/registry-that.ts";
 import { startFake } from "../../support/start-upstream.ts";
 import { upstreamOf } from "../../support/upstream-of.ts";
 import { ask, errorsOf, openSocket } from "../../support/wire.ts";
-
-/** A registry that says what a test lets it say. */
-async function registryThat(
-  answer: RequestListener,
-  prepare?: (server: ReturnType<typeof createServer>) => void,
-) {
-  const server = createServer(answer);
-  prepare?.(server);
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  const name = `127.0.0.1:${port}`;
-  const upstream: Upstream = { ...plainUpstream(name), endpoints: [`http://${name}`], internal: true };
-  return { name, upstream, server };
-}
 
 function namedAs(fake: { readonly url: string; readonly authUrl: string; readonly host: string }, more = {}) {
   return upstreamOf(fake, { name: fake.host, ...more });

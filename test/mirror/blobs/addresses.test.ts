@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import type { FleetPart } from "../../../src/mirror/mirror-parts.ts";
 import type { Digest } from "../../../src/oci/digest.ts";
+import { fleetPart } from "../../support/fleet-part.ts";
 import { startWorld, UPSTREAM } from "../../support/mirror-world.ts";
 
 const asker = { loggedIn: true, userAgent: undefined };
@@ -9,18 +10,11 @@ const asker = { loggedIn: true, userAgent: undefined };
 /** A fleet in which everything is stored. */
 function everywhere(): FleetPart & { readonly asked: Digest[] } {
   const asked: Digest[] = [];
-  return {
-    asked,
-    follower: { begun: () => undefined, grown: () => undefined, ended: () => undefined },
-    origin: (_, own) => own,
-    turns: { one: ({ ask }) => ask() },
-    serve: () => undefined,
-    unneeded: [],
-    addressOf: async (digest) => {
-      asked.push(digest);
-      return `https://store.lab/${digest}?X-Amz-Signature=secret`;
-    },
+  const addressOf = async (digest: Digest) => {
+    asked.push(digest);
+    return `https://store.lab/${digest}?X-Amz-Signature=secret`;
   };
+  return { asked, ...fleetPart({ addressOf }) };
 }
 
 const target = (digest: Digest, repository = "library/a") =>

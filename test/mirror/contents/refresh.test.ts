@@ -1,8 +1,11 @@
 /** Shows what a refresh asks, and what it refuses: it never does half of what its pattern stands for. */
 import { expect, it } from "vitest";
+import { GranaryError } from "../../../src/errors.ts";
+import type { AskAnew } from "../../../src/fleet/knowledge/ask-anew.ts";
 import { openDatabase } from "../../../src/metadata/database.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_MANIFEST } from "../../../src/oci/media-types.ts";
+import { fleetPart } from "../../support/fleet-part.ts";
 import { startWorld, UPSTREAM } from "../../support/mirror-world.ts";
 
 it("asks for each tag whatever its age, and says what moved and what could not be asked", async () => {
@@ -27,6 +30,34 @@ it("asks for each tag whatever its age, and says what moved and what could not b
   expect(await contents.refresh(`${UPSTREAM}/a/b:1`, false)).toMatchObject([
     { before: moved.manifestDigest, now: undefined, reason: expect.stringContaining("offline") },
   ]);
+});
+
+it("is told to the other nodes of a fleet, and does nothing where they cannot hear it", async () => {
+  const told: AskAnew[] = [];
+  const tellAskAnew = async (names: AskAnew) => {
+    if (told.length > 0) throw new GranaryError("fleet-unavailable", "The database is away.");
+    told.push(names);
+  };
+  const world = await startWorld({ fleet: fleetPart({ tellAskAnew }) });
+  world.fake.addImage("a/b", "1", { layers: [100] });
+  await world.get("a/b", "1");
+  await world.mirror.contents.refresh(`${UPSTREAM}/a/b`, false);
+  expect(told).toEqual([{ upstream: UPSTREAM, repository: "a/b", tags: ["1"], isPushed: false }]);
+  world.fake.forgetRequests();
+  const again = world.mirror.contents.refresh(`${UPSTREAM}/a/b`, false);
+  await expect(again).rejects.toMatchObject({ code: "fleet-unavailable" });
+  expect(await world.get("a/b", "1")).toMatchObject({ outcome: "hit" });
+  expect(world.fake.requests).toEqual([]);
+});
+
+it("that another node was asked for makes this one ask too", async () => {
+  const world = await startWorld();
+  const old = world.fake.addImage("a/b", "1", { layers: [100] });
+  await world.get("a/b", "1");
+  const moved = world.fake.addImage("a/b", "1", { seed: 9, layers: [100] });
+  expect((await world.get("a/b", "1")).manifest.digest).toBe(old.manifestDigest);
+  world.mirror.askAnew({ upstream: UPSTREAM, repository: "a/b", tags: ["1"], isPushed: false });
+  expect((await world.get("a/b", "1")).manifest.digest).toBe(moved.manifestDigest);
 });
 
 it("of what was pulled by its digest says that it has no tag", async () => {

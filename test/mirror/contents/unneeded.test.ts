@@ -2,6 +2,7 @@
 import { expect, it } from "vitest";
 import type { UnneededRows } from "../../../src/metadata/unneeded-rows.ts";
 import { digestOf } from "../../../src/oci/digest.ts";
+import { fleetPart } from "../../support/fleet-part.ts";
 import { MiB, type MirrorWorld, startWorld, UPSTREAM } from "../../support/mirror-world.ts";
 import { eventually } from "../../support/patience.ts";
 
@@ -74,13 +75,7 @@ it("in a fleet it is its rows that are looked through, and of copies no upstream
   });
   const world = await startWorld({
     upstream: { policy: { attempts: 1 } },
-    fleet: {
-      follower: { begun: () => undefined, grown: () => undefined, ended: () => undefined },
-      origin: (_, own) => own,
-      turns: { one: ({ ask }) => ask() },
-      serve: () => undefined,
-      unneeded: [rowsNamed("of all"), { ...rowsNamed("copies"), areCopies: true }],
-    },
+    fleet: fleetPart({ unneeded: [rowsNamed("of all"), { ...rowsNamed("copies"), areCopies: true }] }),
   });
   world.fake.fail(() => true, { kind: "status", status: 503 }, { times: Number.POSITIVE_INFINITY });
   await world.mirror.contents.list({ sort: "name", limit: 1 });
