@@ -1,6 +1,6 @@
 /** Shows how long an authority stays the same for the clients that trust it, who can read its key, and what becomes of a damaged one. */
 import { X509Certificate } from "node:crypto";
-import { chmod, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { chmod, cp, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { openAuthority, rotateAuthority } from "../../src/authority/authority.ts";
@@ -37,6 +37,16 @@ describe("what clients trust", () => {
     await writeFile(world.caFile, before);
     expect(await world.verify((await authority.leaf("ghcr.io")).cert, "ghcr.io")).toMatchObject({ code: 0 });
     expect(await world.verify((await authority.leaf("nvcr.io")).cert, "nvcr.io")).toMatchObject({ code: 1 });
+  });
+
+  test("is the same at another node that was given the folder, for other hosts too", async () => {
+    const [first, second] = [await authorityWorld(HOSTS), await tempDirectory()];
+    await cp(join(first.directory, "authority"), join(second, "authority"), { recursive: true });
+    const copied = await openAuthority(second, HOSTS, systemClock);
+    expect(copied).toMatchObject({ made: "opened", wasOpen: false });
+    expect(copied.authority.certificate).toBe(first.authority.certificate);
+    const { authority } = await openAuthority(second, [...HOSTS, "nvcr.io"], systemClock);
+    expect(await first.verify((await authority.leaf("ghcr.io")).cert, "ghcr.io")).toMatchObject({ code: 0 });
   });
 
   test("is renewed by the same key half a year before its end", async () => {
