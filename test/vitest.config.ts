@@ -15,14 +15,15 @@ const isOnBothLines = (file: string) => says(file, /\bLINES\b|\bdescribePulls\b/
 const isOnSlowLine = (file: string) => isOnBothLines(file) || says(file, /\bSLOW_LINE\b/);
 const isOnlyOnSlowLine = (file: string) => isOnSlowLine(file) && !isOnBothLines(file);
 
-function e2e(name: string, env: Record<string, string>, include: string[], maxWorkers: number) {
+function e2e(name: string, env: Record<string, string>, include: string[], groupOrder: number) {
   return {
     test: {
       name,
       include,
       env: { ...COMPILED, ...QUIET_ADMIN, ...env },
-      maxWorkers,
-      sequence: { groupOrder: maxWorkers },
+      // Real clients wait for each other, for a disk and for time: two files at once take little more of it than one.
+      maxWorkers: 2,
+      sequence: { groupOrder },
       globalSetup: ["test/e2e/support/fill-upstream.ts"],
       testTimeout: 600_000,
       hookTimeout: 600_000,
@@ -52,14 +53,12 @@ export default defineConfig({
           expect: { poll: { timeout: 60_000 } },
         },
       },
-      // Real clients wait for each other, for a disk and for time: two files at once take little more of it than one.
       e2e(
         "e2e",
         { GRANARY_E2E_LINE: "fast" },
         filesOfEndToEnd.filter((file) => !isOnlyOnSlowLine(file)),
         2,
       ),
-      // What may cross a slow line is counted closely, and how fast it comes back is measured: nothing else runs then.
       e2e("e2e-slow-line", { GRANARY_E2E_LINE: "slow" }, filesOfEndToEnd.filter(isOnSlowLine), 1),
       {
         test: {
