@@ -26,6 +26,8 @@ export const LINE_USERS = ["granary", "line"] as const;
 export const TLS_SERVERS = ["granary", "nginxTls"] as const;
 /** The column of the table of large stores, which has no others beside it. */
 export const ALONE = ["granary"] as const;
+/** The columns of the table of blocks: on a machine that stands still everybody does. */
+export const BESIDE_IDLE = ["granary", "idle"] as const;
 /** The columns of the table of growth: how many blobs a store has. */
 export const STORE_SIZES = ["thousand", "tenThousand", "hundredThousand", "million"] as const;
 /** The columns of the table of fleets: one node without a fleet, and fleets of so many. */
@@ -37,7 +39,8 @@ export type ContenderName =
   | (typeof TLS_SERVERS)[number]
   | (typeof CACHES)[number]
   | (typeof EXTRACTORS)[number]
-  | (typeof LINE_USERS)[number];
+  | (typeof LINE_USERS)[number]
+  | (typeof BESIDE_IDLE)[number];
 
 export type Unit =
   | "GB/s"

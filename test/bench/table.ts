@@ -16,6 +16,7 @@ const TITLES: Record<ContenderName, string> = {
   umoci: "umoci unpack",
   tar: "tar -x",
   line: "the line",
+  idle: "an idle process",
   fleet1: "fleet of 1",
   fleet3: "fleet of 3",
   fleet10: "fleet of 10",

@@ -9,13 +9,12 @@ import { ALONE, atLeastTimes, atMost, type Row } from "../row.ts";
 import { fetchToDisk } from "../support/curl.ts";
 import { repeated } from "../support/made-up.ts";
 import { settledBytes } from "../support/settled-bytes.ts";
-import { watchedGranary, whileWatched } from "../support/watched.ts";
+import { blockRow, watchedGranary, whileWatched } from "../support/watched.ts";
 
 const GIB = 2 ** 30;
 const PARTS = 16;
 const ONCE = 1.005;
 const HEALTHY_MS = 5;
-const MOST_BLOCKED_MS = 20;
 const MOST_MEMORY_MB = 300;
 
 export const scaleBlob: Measurement = {
@@ -65,7 +64,7 @@ function rowsOf(blob: Content, found: Awaited<ReturnType<typeof inParts>>, direc
       checks: [{ ...atMost(found.crossings, ONCE, "x"), wanted: "1.00x" }],
     },
     msRow(`${name}: /healthz meanwhile, median`, found.health, HEALTHY_MS),
-    msRow(`${name}: longest block of the event loop`, found.loop.mostMs, MOST_BLOCKED_MS),
+    blockRow(name, found),
     {
       ...{ ...alone, name: `${name}: peak memory`, unit: "MB", values: { granary: found.memory } },
       checks: [atMost(found.memory, MOST_MEMORY_MB, "MB")],

@@ -13,7 +13,7 @@ import { ALONE, atMost, type Check, type Row } from "../row.ts";
 import { madeUp } from "../support/made-up.ts";
 import { settledBytes } from "../support/settled-bytes.ts";
 import type { CountingUpstream } from "../support/upstream.ts";
-import { watchedGranary, whileWatched } from "../support/watched.ts";
+import { blockRow, watchedGranary, whileWatched } from "../support/watched.ts";
 
 const LARGEST = 200e9;
 /** Of the disk, for what else lies on it. */
@@ -27,7 +27,6 @@ const CROWDS: readonly Crowd[] = [
   { ranges: 10_000, atOnce: 16 },
   { ranges: 1_000, atOnce: 1_000 },
 ];
-const MOST_BLOCKED_MS = 20;
 const MOST_FIRST_BYTE_MS = 250;
 const MOST_MB = 250;
 
@@ -123,12 +122,7 @@ function rowsOf({ size }: Content, { ranges, atOnce }: Crowd, found: Awaited<Ret
       found.firstByteP99Ms,
       atMost(found.firstByteP99Ms, MOST_FIRST_BYTE_MS, "ms"),
     ),
-    row(
-      "longest block of the event loop",
-      "ms",
-      found.loop.mostMs,
-      atMost(found.loop.mostMs, MOST_BLOCKED_MS, "ms"),
-    ),
+    blockRow(title, found),
     row("peak memory", "MB", found.memory, atMost(found.memory, MOST_MB, "MB")),
     row("its map", "MB", found.map / 1e6),
   ];

@@ -15,9 +15,15 @@ export type LoopReport = {
 
 export const LOOP_FILE = "loop.json";
 
-const RESOLUTION_MS = 5;
+/** How often it looks, ms. */
+export const RESOLUTION_MS = 5;
 
 if (process.argv.includes("serve")) watch();
+
+/** Of a delay that monitorEventLoopDelay has measured (nanoseconds): what was more than the time between two looks, ms. */
+export function blockedMs(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
+}
 
 function watch(): void {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -25,9 +31,8 @@ function watch(): void {
   let before = performance.eventLoopUtilization();
   process.on("SIGUSR2", () => {
     const now = performance.eventLoopUtilization();
-    const ms = (nanoseconds: number) => Math.max(0, nanoseconds / 1e6 - RESOLUTION_MS);
     const busy = performance.eventLoopUtilization(now, before).utilization;
-    const report: LoopReport = { mostMs: ms(delay.max), p99Ms: ms(delay.percentile(99)), busy };
+    const report: LoopReport = { mostMs: blockedMs(delay.max), p99Ms: blockedMs(delay.percentile(99)), busy };
     delay.reset();
     before = now;
     writeFileSync(LOOP_FILE, JSON.stringify(report));

@@ -1,14 +1,17 @@
 /**
  * Owns how a Granary feels to everybody else while it works: `/healthz`, asked every few milliseconds by a process of its own, and how long its
- * event loop was blocked (loop-watch.ts). It says nothing of the work itself.
+ * event loop was blocked (loop-watch.ts), beside the loop of a process that does nothing: machines stand still, for half a second where others
+ * write to the disks of the same host. It says nothing of the work itself.
  */
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Bench, Started } from "../bench.ts";
 import type { Contender } from "../peers/contender.ts";
 import { granary } from "../peers/granary.ts";
-import { LOOP_FILE, type LoopReport } from "./loop-watch.ts";
+import { atMost, BESIDE_IDLE, type Row } from "../row.ts";
+import { blockedMs, LOOP_FILE, type LoopReport, RESOLUTION_MS } from "./loop-watch.ts";
 import { peakMemory } from "./peak-memory.ts";
 
 export type Watched = {
@@ -16,11 +19,14 @@ export type Watched = {
   readonly health: number;
   readonly healthWorst: number;
   readonly loop: LoopReport;
+  /** The longest block of the event loop of this process, which only waits meanwhile, ms. */
+  readonly idleMs: number;
   /** Peak since the start, MB. */
   readonly memory: number;
 };
 
 const EVERY_MS = 10;
+const MOST_BLOCKED_MS = 20;
 
 /** A Granary that `whileWatched` can look into. */
 export function watchedGranary(bench: Bench, lanes?: number, admin?: number): Contender {
@@ -39,6 +45,8 @@ export async function whileWatched<T>(
   work: () => Promise<T>,
 ): Promise<Watched & { readonly result: T }> {
   await loopReport(started);
+  const idle = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  idle.enable();
   const over = new AbortController();
   const asking = bench.runLoad(
     { port: started.port, path: "/healthz", everyMs: EVERY_MS, seconds: 400, timeoutSeconds: 500 },
@@ -47,12 +55,28 @@ export async function whileWatched<T>(
   try {
     const result = await work();
     const loop = await loopReport(started);
+    const idleMs = blockedMs(idle.max);
     over.abort();
     const { wholeMs: health, wholeWorstMs: healthWorst } = await asking;
-    return { result, health, healthWorst, loop, memory: peakMemory(started.pid) / 1e6 };
+    return { result, health, healthWorst, loop, idleMs, memory: peakMemory(started.pid) / 1e6 };
   } finally {
+    idle.disable();
     over.abort();
   }
+}
+
+/** No more than MOST_BLOCKED_MS longer than a process beside it that does nothing. */
+export function blockRow(title: string, { loop, idleMs }: Pick<Watched, "loop" | "idleMs">): Row {
+  const values = { granary: loop.mostMs, idle: idleMs };
+  const check = atMost(loop.mostMs - idleMs, MOST_BLOCKED_MS, "ms");
+  const checks = [{ ...check, wanted: `${check.wanted} more than an idle process` }];
+  return {
+    name: `${title}: longest block of the event loop`,
+    unit: "ms",
+    contenders: BESIDE_IDLE,
+    values,
+    checks,
+  };
 }
 
 /** Since it was asked last. */
