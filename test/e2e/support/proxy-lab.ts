@@ -86,7 +86,7 @@ async function passwordFile(cleanup: AsyncDisposableStack): Promise<string> {
 }
 
 /** What runs a program that alone finds `names`, all on loopback. */
-async function withNames(cleanup: AsyncDisposableStack, names: readonly string[]): Promise<string[]> {
+export async function withNames(cleanup: AsyncDisposableStack, names: readonly string[]): Promise<string[]> {
   const hosts = join(await scratchDirectory(cleanup, "hosts"), "hosts");
   await writeFile(hosts, `127.0.0.1 localhost ${names.join(" ")}\n`);
   return withMounted(hosts, "/etc/hosts");
