@@ -11,6 +11,7 @@ import { tempDirectory } from "./support/temp-directory.ts";
 
 const relaying = {
   isServing: () => false,
+  isTokenServerAway: async () => false,
   relay: () => Promise.reject(new Error("nothing is relayed here")),
   connect: () => Promise.reject(new Error("nothing is connected here")),
 };

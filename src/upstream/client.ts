@@ -11,6 +11,7 @@ import { createMetrics, type Metrics } from "../observe/metrics.ts";
 import type { Records } from "../records/records.ts";
 import { Authorizer } from "./identity/authorizer.ts";
 import { identify } from "./identity/identity.ts";
+import { TokenServers } from "./identity/token-servers.ts";
 import { Bandwidth } from "./network/bandwidth.ts";
 import { budgetReturn } from "./network/budget-return.ts";
 import { Caller } from "./network/caller.ts";
@@ -76,6 +77,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
     ...{ upstream, userAgent, via, env, tls, lookup, offline, clock, log, metrics, latency },
   });
   const authorizer = new Authorizer({ upstream, transport, clock, signal: closing.signal });
+  const tokenServers = new TokenServers({ transport, clock, signal: closing.signal });
   const order = (some = upstream.endpoints) =>
     new Endpoints(
       some.map((each) => endpointOf(each, upstream.ns)),
@@ -153,6 +155,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       ),
     relay: (ask) => relay(uplink, ask),
     isServing: (host) => isServing(uplink, host),
+    isTokenServerAway: (realm) => tokenServers.isAway(realm),
     connect: (host, signal) => connectAddressed(uplink, host, signal),
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };

@@ -58,6 +58,7 @@ export async function startNamedWorld(options: NamedWorldOptions): Promise<Named
         relay: (...asked) => relaying(world).relay(...asked),
         connect: (...asked) => relaying(world).connect(...asked),
         isServing: (...asked) => relaying(world).isServing(...asked),
+        isTokenServerAway: (...asked) => relaying(world).isTokenServerAway(...asked),
       },
     },
   );

@@ -7,6 +7,7 @@ import { isGranaryError } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
 import type { Timer } from "../../observe/clock.ts";
 import type { Target } from "../../routing/target.ts";
+import type { RelayedAnswer } from "../../upstream/network/relayed.ts";
 import type { RequestListener } from "../connections/turns.ts";
 import {
   faultOf,
@@ -25,7 +26,7 @@ import {
   refuseMalformed,
 } from "../request-listener.ts";
 import { type RelayParts, relayRequest } from "./relay-request.ts";
-import type { SentPlaces } from "./sent-places.ts";
+import { realmsIn, type SentPlaces } from "./sent-places.ts";
 
 export type InterceptedParts = FaceParts & {
   readonly relaying: Relaying;
@@ -83,8 +84,8 @@ function isBase({ rawPath }: RequestTarget): boolean {
 const BASE_MS = 10_000;
 
 /**
- * The registry's own: its challenge tells the client where to get a token. Where it does not answer, or is in trouble, a client that asks for no login may go on,
- * and is served what everybody may have.
+ * The registry's own: its challenge tells the client where to get a token. Where it does not answer, or is in trouble, or where nobody is to be reached
+ * there, a client that asks for no login may go on, and is served what everybody may have.
  */
 async function answerBase(
   parts: InterceptedParts,
@@ -96,7 +97,8 @@ async function answerBase(
   const waiting = new AbortController();
   const stop = whenSilent(parts, () => waiting.abort());
   try {
-    await relayRequest(relayParts(parts), request, {}, { signal: waiting.signal, isNone: isTrouble });
+    const isNone = async (answer: RelayedAnswer) => isTrouble(answer) || (await leadsNowhere(parts, answer));
+    await relayRequest(relayParts(parts), request, {}, { signal: waiting.signal, isNone });
   } catch (error) {
     const isAway = isGranaryError(error, "upstream-unavailable", "upstream-protocol", "aborted");
     if (!isAway || request.outgoing.headersSent) throw error;
@@ -107,8 +109,24 @@ async function answerBase(
 }
 
 /** A registry or a front end that cannot answer now, or wants to be asked later. */
-function isTrouble(status: number): boolean {
+function isTrouble({ status }: RelayedAnswer): boolean {
   return status >= 500 || status === 429 || status === 408;
+}
+
+/**
+ * A challenge whose token servers are all away. Judged only for clients that reach them through this proxy: others may have a way of their own.
+ */
+async function leadsNowhere(
+  { relaying, listenerUpstream, sentPlaces }: InterceptedParts,
+  { status, headers }: RelayedAnswer,
+): Promise<boolean> {
+  if (status !== 401 || sentPlaces === undefined) return false;
+  const challenges = headers.filter(
+    (_, at) => headers[at - 1]?.toLowerCase() === "www-authenticate" && at % 2 === 1,
+  );
+  const realms = challenges.flatMap(realmsIn).flatMap((realm) => URL.parse(realm) ?? []);
+  const away = realms.map((realm) => relaying.isTokenServerAway(listenerUpstream, realm));
+  return realms.length > 0 && (await Promise.all(away)).every((isAway) => isAway);
 }
 
 /** Calls `run` once the registry has not answered for BASE_MS, and answers nothing else either. The returned function takes that back. */

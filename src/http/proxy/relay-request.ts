@@ -31,7 +31,7 @@ export type Deputy = {
   /** Gives up the wait for the answer. */
   readonly signal: AbortSignal;
   /** Answers that are not given on: the registry is in trouble. */
-  readonly isNone: (status: number) => boolean;
+  readonly isNone: (answer: RelayedAnswer) => Promise<boolean>;
 };
 
 /** Throws what Relaying throws, and `upstream-unavailable` for an answer that is none to `deputy`; nothing was answered then. */
@@ -55,7 +55,7 @@ export async function relayRequest(
     signal: left.signal,
   };
   const answer = await relaying.relay(upstream, ask, content).finally(stopWaiting);
-  if (deputy?.isNone(answer.status) === true) throw noAnswer(answer, upstream);
+  if ((await deputy?.isNone(answer)) === true) throw noAnswer(answer, upstream);
   sentPlaces?.learn(upstream, answer.headers);
   account.outcome = "bypass";
   // The rest of a body that the registry did not want is read no further: the connection ends in stages.

@@ -1,0 +1,71 @@
+/** Shows that a client which needs no login can pull what is stored while the token server is away to which its registry sends it. */
+import { describe, expect, test } from "vitest";
+import type { Fault } from "../../support/fake-registry.ts";
+import { startProxyWorld } from "../../support/proxy-world.ts";
+import { registryThat } from "../../support/registry-that.ts";
+import { startFake } from "../../support/start-upstream.ts";
+import { upstreamOf } from "../../support/upstream-of.ts";
+
+/** A registry of which `library/a:1` was pulled through the proxy. */
+async function pulledOnce() {
+  const fake = await startFake({ mode: "hub", settings: { users: { alice: "wonderland" } } });
+  const image = fake.addImage("library/a", "1", { layers: [1_000] });
+  const proxy = await startProxyWorld([upstreamOf(fake, { name: fake.host })]);
+  const at = (path: string, authorization?: string) =>
+    proxy.ask(fake.host, path, authorization === undefined ? {} : { headers: { authorization } });
+  const paths = ["manifests/1", ...image.layerDigests.map((digest) => `blobs/${digest}`)];
+  const pull = async () => {
+    const answers = await Promise.all(paths.map((path) => at(`/v2/library/a/${path}`)));
+    return answers.map(({ status }) => status);
+  };
+  expect(await pull()).toEqual([200, 200]);
+  const breakTokens = (fault: Fault) => fake.fail(/./, fault, { origin: "auth", times: 1_000 });
+  return { fake, at, pull, breakTokens };
+}
+
+describe("while the token server", () => {
+  test.each<[string, Fault]>([
+    ["answers with failures", { kind: "status", status: 503 }],
+    ["hangs up", { kind: "hang-up" }],
+  ])("%s, a client without a login is led nowhere, and pulls", async (_, fault) => {
+    const { at, pull, breakTokens } = await pulledOnce();
+    breakTokens(fault);
+    expect((await at("/v2/")).status).toBe(200);
+    expect(await pull()).toEqual([200, 200]);
+    // Whoever shows a login hears of the registry itself what it is worth.
+    expect((await at("/v2/", "Basic YTpi")).status).toBe(401);
+  });
+
+  test.each<[string, Fault]>([
+    ["refuses us", { kind: "status", status: 403 }],
+    ["limits us", { kind: "status", status: 429 }],
+    ["knows no such path", { kind: "status", status: 404 }],
+  ])("%s, it is there, and the challenge is given on", async (_, fault) => {
+    const { at, breakTokens } = await pulledOnce();
+    breakTokens(fault);
+    const { status, headers } = await at("/v2/");
+    expect([status, headers["www-authenticate"]]).toEqual([401, expect.stringContaining("Bearer realm=")]);
+  });
+
+  test("answers to nobody for long, the challenge is given on after some seconds", async () => {
+    const { at, breakTokens } = await pulledOnce();
+    breakTokens({ kind: "hang" });
+    expect((await at("/v2/")).status).toBe(401);
+  });
+});
+
+test.each([
+  ["Basic", 'Basic realm="lab"'],
+  ["of no address", 'Bearer realm="not an address"'],
+  ["of two servers, one of which is there", "two"],
+])("a challenge %s is given on", async (_, text) => {
+  const alive = await startFake({ mode: "hub" });
+  const two = `Bearer realm="http://127.0.0.1:1/token", Bearer realm="${alive.authUrl}/token"`;
+  const challenge = text === "two" ? two : text;
+  const { name, upstream } = await registryThat((_, answer) => {
+    answer.writeHead(401, { "www-authenticate": challenge }).end();
+  });
+  const { ask } = await startProxyWorld([upstream]);
+  const { status, headers } = await ask(name, "/v2/");
+  expect([status, headers["www-authenticate"]]).toEqual([401, challenge]);
+});
