@@ -113,6 +113,9 @@ function isTrouble({ status }: RelayedAnswer): boolean {
   return status >= 500 || status === 429 || status === 408;
 }
 
+/** Each is asked; registries have one. */
+const MOST_TOKEN_SERVERS = 4;
+
 /**
  * A challenge whose token servers are all away. Judged only for clients that reach them through this proxy: others may have a way of their own.
  */
@@ -125,8 +128,9 @@ async function leadsNowhere(
     (_, at) => headers[at - 1]?.toLowerCase() === "www-authenticate" && at % 2 === 1,
   );
   const realms = challenges.flatMap(realmsIn).flatMap((realm) => URL.parse(realm) ?? []);
+  if (realms.length === 0 || realms.length > MOST_TOKEN_SERVERS) return false;
   const away = realms.map((realm) => relaying.isTokenServerAway(listenerUpstream, realm));
-  return realms.length > 0 && (await Promise.all(away)).every((isAway) => isAway);
+  return (await Promise.all(away)).every((isAway) => isAway);
 }
 
 /** Calls `run` once the registry has not answered for BASE_MS, and answers nothing else either. The returned function takes that back. */

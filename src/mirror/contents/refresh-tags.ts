@@ -35,7 +35,7 @@ const AT_ONCE = 8;
 
 type Tag = RepositoryKey & TagInRepository;
 
-/** Throws `not-found` with what comes near, `reference-invalid`, `route-unknown`, `fleet-unavailable` (then nothing is refreshed). */
+/** Throws `not-found` with what comes near, `reference-invalid`, `route-unknown`, `fleet-unavailable` (then no upstream was asked). */
 export async function refreshTags(
   parts: RefreshParts,
   text: string,

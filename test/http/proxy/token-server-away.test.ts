@@ -58,6 +58,10 @@ test.each([
   ["Basic", 'Basic realm="lab"'],
   ["of no address", 'Bearer realm="not an address"'],
   ["of two servers, one of which is there", "two"],
+  [
+    "of more servers than any registry has",
+    Array(5).fill('Bearer realm="http://127.0.0.1:1/token"').join(", "),
+  ],
 ])("a challenge %s is given on", async (_, text) => {
   const alive = await startFake({ mode: "hub" });
   const two = `Bearer realm="http://127.0.0.1:1/token", Bearer realm="${alive.authUrl}/token"`;
