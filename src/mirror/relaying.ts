@@ -38,7 +38,7 @@ export interface Relaying {
   /** See UpstreamClient. */
   isServing(upstream: string, host: string): boolean;
   /** See UpstreamClient. */
-  isTokenServerAway(upstream: string, realm: URL): Promise<boolean>;
+  isTokenServerAway(upstream: string, url: URL): Promise<boolean>;
   /** A connection to the registry that the client addressed as `host`, for a request that changes the protocol. Throws as `relay`. */
   connect(upstream: string, host: string, signal: AbortSignal): Promise<Duplex>;
 }
@@ -51,8 +51,8 @@ export function relaying({ upstreams, passage, cooldown, onPushed }: RelayingPar
   };
   return {
     isServing: (upstream, host) => upstreams.now(upstream)?.isServing(host) === true,
-    isTokenServerAway: async (upstream, realm) =>
-      (await upstreams.now(upstream)?.isTokenServerAway(realm)) === true,
+    isTokenServerAway: async (upstream, url) =>
+      (await upstreams.now(upstream)?.isTokenServerAway(url)) === true,
     async connect(upstream, host, signal) {
       if (passage.hasRules || cooldown.isCooling(upstream)) throw unseen(upstream);
       const { client, release } = hold(upstream);

@@ -155,7 +155,7 @@ export function createUpstreamClient(options: UpstreamClientOptions): UpstreamCl
       ),
     relay: (ask) => relay(uplink, ask),
     isServing: (host) => isServing(uplink, host),
-    isTokenServerAway: (realm) => tokenServers.isAway(realm),
+    isTokenServerAway: (url) => tokenServers.isAway(url),
     connect: (host, signal) => connectAddressed(uplink, host, signal),
     async viewAnonymously(ask) {
       return hasOwnAccess ? await viewAnonymously(uplink, anonymous, ask) : { view: "open" };

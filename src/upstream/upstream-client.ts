@@ -186,8 +186,8 @@ export interface UpstreamClient {
   relay(ask: RelayAsk): Promise<RelayedAnswer>;
   /** True while an answer of the registry that the client addressed as `host` is being read: it is there, however long another one takes. */
   isServing(host: string): boolean;
-  /** True where the token server `realm`, which this registry has named, is known not to answer. Waits a few seconds at most, and throws nothing. */
-  isTokenServerAway(realm: URL): Promise<boolean>;
+  /** True where the token server at `url`, which this registry has named, is known not to answer. Waits a few seconds at most, and throws nothing. */
+  isTokenServerAway(url: URL): Promise<boolean>;
   /** A connection to the registry itself, which the client addressed as `host`, for what is not HTTP. */
   connect(host: string, signal: AbortSignal): Promise<Duplex>;
 

@@ -6,6 +6,7 @@
 import { isGranaryError } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
 import type { Timer } from "../../observe/clock.ts";
+import { type Challenge, parseChallenges } from "../../oci/challenge.ts";
 import type { Target } from "../../routing/target.ts";
 import type { RelayedAnswer } from "../../upstream/network/relayed.ts";
 import type { RequestListener } from "../connections/turns.ts";
@@ -26,7 +27,7 @@ import {
   refuseMalformed,
 } from "../request-listener.ts";
 import { type RelayParts, relayRequest } from "./relay-request.ts";
-import { realmsIn, type SentPlaces } from "./sent-places.ts";
+import type { SentPlaces } from "./sent-places.ts";
 
 export type InterceptedParts = FaceParts & {
   readonly relaying: Relaying;
@@ -127,10 +128,17 @@ async function leadsNowhere(
   const challenges = headers.filter(
     (_, at) => headers[at - 1]?.toLowerCase() === "www-authenticate" && at % 2 === 1,
   );
-  const realms = challenges.flatMap(realmsIn).flatMap((realm) => URL.parse(realm) ?? []);
-  if (realms.length === 0 || realms.length > MOST_TOKEN_SERVERS) return false;
-  const away = realms.map((realm) => relaying.isTokenServerAway(listenerUpstream, realm));
+  const servers = challenges.flatMap(parseChallenges).flatMap((challenge) => tokenServerOf(challenge) ?? []);
+  if (servers.length === 0 || servers.length > MOST_TOKEN_SERVERS) return false;
+  const away = servers.map((server) => relaying.isTokenServerAway(listenerUpstream, server));
   return (await Promise.all(away)).every((isAway) => isAway);
+}
+
+/** With the service, as every client asks: a server may fail without it. */
+function tokenServerOf({ parameters }: Challenge): URL | undefined {
+  const [realm, service] = [URL.parse(parameters.get("realm") ?? ""), parameters.get("service")];
+  if (realm !== null && service !== undefined) realm.searchParams.set("service", service);
+  return realm ?? undefined;
 }
 
 /** Calls `run` once the registry has not answered for BASE_MS, and answers nothing else either. The returned function takes that back. */

@@ -43,10 +43,6 @@ export class SentPlaces {
 
 function urlsIn(name: string, value: string): readonly string[] {
   if (name === "location") return [value];
-  return name === "www-authenticate" ? realmsIn(value) : [];
-}
-
-/** The token servers of a challenge, as they are written. */
-export function realmsIn(challenge: string): readonly string[] {
-  return parseChallenges(challenge).flatMap(({ parameters }) => parameters.get("realm") ?? []);
+  if (name !== "www-authenticate") return [];
+  return parseChallenges(value).flatMap(({ parameters }) => parameters.get("realm") ?? []);
 }

@@ -40,44 +40,46 @@ export class TokenServers {
     this.#asking = new SingleFlight(options.clock);
   }
 
-  /** True where the server of `realm` is known to be away. Waits a few seconds for that at most, and throws nothing. */
-  async isAway(realm: URL): Promise<boolean> {
-    const { origin } = realm;
+  /** True where the server of `url` is known to be away. Waits a few seconds for that at most, and throws nothing. */
+  async isAway(url: URL): Promise<boolean> {
+    const { origin } = url;
     const known = this.#away.get(origin);
     if (known !== undefined) return known;
-    const asked = this.#asking.run(origin, () => this.#ask(realm));
+    const asked = this.#asking.run(origin, () => this.#ask(url));
     return (await within(asked, WAIT_MS, this.#options.clock)) ?? false;
   }
 
-  async #ask(realm: URL): Promise<boolean> {
+  async #ask(url: URL): Promise<boolean> {
     const { clock, signal } = this.#options;
     try {
-      let isAway = await this.#fails(realm);
+      let isAway = await this.#fails(url);
       for (let attempt = 1; isAway && attempt < ATTEMPTS; attempt++) {
         await sleep(BETWEEN_MS, clock, signal);
-        isAway = await this.#fails(realm);
+        isAway = await this.#fails(url);
       }
-      this.#away.set(realm.origin, isAway, { ttl: isAway ? AWAY_MS : ANSWERS_MS });
+      this.#away.set(url.origin, isAway, { ttl: isAway ? AWAY_MS : ANSWERS_MS });
       return isAway;
     } catch (error) {
-      // It was not found out: an address that may not be reached, or this client is closing.
+      // It was not found out: an address that may not be reached, an answer that is no HTTP, or this client is closing.
       if (isGranaryError(error)) return false;
       throw error;
     }
   }
 
-  async #fails(realm: URL): Promise<boolean> {
+  async #fails(url: URL): Promise<boolean> {
     const { transport, signal } = this.#options;
     const headers = { accept: "application/json" };
     try {
-      const ask = { kind: "token", method: "GET", url: realm, headers, isStranger: true, signal } as const;
+      const ask = { kind: "token", method: "GET", url, headers, isStranger: true, signal } as const;
       const answer = await transport.send(ask);
       discardBody(answer);
       return answer.status >= 500;
     } catch (error) {
-      if (!isGranaryError(error, "upstream-unavailable", "upstream-protocol")) throw error;
+      if (!isGranaryError(error, "upstream-unavailable")) throw error;
+      // Somebody is there whom we do not trust (the client may), or our own proxy is in the way.
+      if (error.facts.saysWhatToDo === true) return false;
       // A host that gives few connections refuses more while it serves those.
-      return !transport.isServing(realm);
+      return !transport.isServing(url);
     }
   }
 }

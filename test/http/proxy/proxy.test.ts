@@ -2,8 +2,15 @@
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import type { IncomingMessage } from "node:http";
-import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from "node:net";
+import {
+  type AddressInfo,
+  connect,
+  createServer as createTcpServer,
+  type LookupFunction,
+  type Socket,
+} from "node:net";
 import { text } from "node:stream/consumers";
+import { createServer as createTlsServer } from "node:tls";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { digestOf } from "../../../src/oci/digest.ts";
 import { OCI_INDEX } from "../../../src/oci/media-types.ts";
@@ -12,8 +19,25 @@ import { connectThrough, secureThrough } from "../../support/proxied.ts";
 import { startProxyWorld, trusted } from "../../support/proxy-world.ts";
 import { registryThat } from "../../support/registry-that.ts";
 import { startFake } from "../../support/start-upstream.ts";
+import { serverCert, serverKey } from "../../support/throwaway-tls.ts";
 import { upstreamOf } from "../../support/upstream-of.ts";
 import { ask, errorsOf, openSocket } from "../../support/wire.ts";
+
+/** Where somebody speaks TLS with a certificate of an authority that Granary does not know. */
+async function strangersPort(): Promise<number> {
+  const server = createTlsServer({ cert: serverCert, key: serverKey });
+  server.on("tlsClientError", (_, socket) => socket.destroy());
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  return (server.address() as AddressInfo).port;
+}
+
+function onLoopback(isAll: boolean, answer: Parameters<LookupFunction>[2]): void {
+  const [address, family] = ["127.0.0.1", 4] as const;
+  if (isAll) answer(null, [{ address, family }]);
+  else answer(null, address, family);
+}
 
 function namedAs(fake: { readonly url: string; readonly authUrl: string; readonly host: string }, more = {}) {
   return upstreamOf(fake, { name: fake.host, ...more });
@@ -39,6 +63,8 @@ describe("pulls by the registry's own name", () => {
     const fake = await startFake({ mode: "hub" });
     const connects: string[] = [];
     const world = await startProxyWorld([namedAs(fake)], {
+      // Granary does not trust it; a client may.
+      client: { lookup: (_, { all }, answer) => onLoopback(all === true, answer) },
       connect: async ({ host, port, isInternal }) => {
         connects.push(`${host}:${port} ${isInternal}`);
         const socket = connect(Number(new URL(fake.authUrl).port), "127.0.0.2");
@@ -46,14 +72,15 @@ describe("pulls by the registry's own name", () => {
         return socket;
       },
     });
-    fake.settings.realm = "https://tokens.test/token";
-    expect((await connectThrough(world.port, "tokens.test:443")).head).toMatch(/^HTTP\/1.1 403 /);
+    const place = `tokens.test:${await strangersPort()}`;
+    fake.settings.realm = `https://${place}/token`;
+    expect((await connectThrough(world.port, place)).head).toMatch(/^HTTP\/1.1 403 /);
     const base = await world.ask(fake.host, "/v2/");
     expect(base.status).toBe(401);
-    expect(base.headers["www-authenticate"]).toContain("https://tokens.test/token");
-    const { head, socket } = await connectThrough(world.port, "tokens.test:443");
+    expect(base.headers["www-authenticate"]).toContain(fake.settings.realm);
+    const { head, socket } = await connectThrough(world.port, place);
     expect(head).toMatch(/^HTTP\/1.1 200 /);
-    expect(connects).toEqual(["tokens.test:443 true"]);
+    expect(connects).toEqual([`${place} true`]);
     socket.destroy();
   });
 

@@ -1,10 +1,11 @@
 /** Shows when a token server counts as away, and how often it is asked for that. */
 import { expect, test } from "vitest";
+import { eventually } from "../../support/patience.ts";
 import { startUpstream } from "../../support/start-upstream.ts";
 
 async function startHub() {
   const { fake, client, clock } = await startUpstream({ mode: "hub" });
-  const isAway = () => client.isTokenServerAway(new URL(`${fake.authUrl}/token`));
+  const isAway = () => client.isTokenServerAway(new URL(`${fake.authUrl}/token?service=fake`));
   const asked = () => fake.matching({ origin: "auth" });
   return { fake, clock, isAway, asked };
 }
@@ -25,10 +26,11 @@ test("one failure is none; one that fails twice is away, and is found again ten 
   const { fake, clock, isAway, asked } = await startHub();
   fake.fail(/./, { kind: "status", status: 503 }, { origin: "auth", times: 1 });
   expect(await isAway()).toBe(false);
-  expect(asked()).toHaveLength(2);
+  await eventually(() => expect(asked()).toHaveLength(2));
+  await eventually(async () => expect(await isAway()).toBe(false));
   clock.aheadMs += 31_000;
   fake.fail(/./, { kind: "reset" }, { origin: "auth", times: 2 });
-  expect(await isAway()).toBe(true);
+  await eventually(async () => expect(await isAway()).toBe(true));
   expect(await isAway()).toBe(true);
   expect(asked()).toHaveLength(4);
   clock.aheadMs += 11_000;
