@@ -22,5 +22,5 @@ export async function registryThat(
   const { port } = server.address() as AddressInfo;
   const name = `127.0.0.1:${port}`;
   const upstream: Upstream = { ...plainUpstream(name), endpoints: [`http://${name}`], internal: true };
-  return { name, upstream, server };
+  return { name, upstream, server, port };
 }

@@ -1,6 +1,7 @@
 /**
  * Owns one listening port: the Node server with the limits that container clients need, and its orderly end. What a request meets there
- * is its caller's: request-listener.ts for registries, the guards of the admin face for that.
+ * is its caller's: request-listener.ts for registries, the guards of the admin face for that. It is long because the limits of a connection and
+ * the stages of its end are set on one server, and read together.
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTlsServer, type Server as TlsServer } from "node:https";

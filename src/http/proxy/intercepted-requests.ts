@@ -5,10 +5,7 @@
  */
 import { isGranaryError } from "../../errors.ts";
 import type { Relaying } from "../../mirror/relaying.ts";
-import type { Timer } from "../../observe/clock.ts";
-import { type Challenge, parseChallenges } from "../../oci/challenge.ts";
 import type { Target } from "../../routing/target.ts";
-import type { RelayedAnswer } from "../../upstream/network/relayed.ts";
 import type { RequestListener } from "../connections/turns.ts";
 import {
   faultOf,
@@ -26,6 +23,7 @@ import {
   openRequest,
   refuseMalformed,
 } from "../request-listener.ts";
+import { answerBase } from "./registry-base.ts";
 import { type RelayParts, relayRequest } from "./relay-request.ts";
 import type { SentPlaces } from "./sent-places.ts";
 
@@ -53,7 +51,10 @@ async function answer(parts: InterceptedParts, request: OpenRequest): Promise<vo
     if (target === undefined || fault !== undefined) return refuseMalformed(request, fault ?? NO_TARGET);
     account.seen = parts.records.clients.asks(account.client, incoming.headers["user-agent"]);
     account.upstream = parts.listenerUpstream;
-    if (isBase(target)) return await answerBase(parts, request, target);
+    if (isBase(target)) {
+      const deputy = isReading(request) ? async () => answerRegistry(parts, request, target) : undefined;
+      return await answerBase({ ...relayParts(parts), clock: parts.clock, deputy }, request);
+    }
     const failure = reads(request, target) ? await answerFromCache(parts, request, target) : undefined;
     if (failure === DONE) return;
     if (failure !== undefined && !isRegistrys(failure, request)) throw failure;
@@ -79,80 +80,6 @@ function isReading({ incoming }: OpenRequest): boolean {
 
 function isBase({ rawPath }: RequestTarget): boolean {
   return rawPath === "/v2/" || rawPath === "/v2";
-}
-
-/** Docker waits fifteen seconds for the base. Once it is known that the registry is away, nothing waits (relay.ts). */
-const BASE_MS = 10_000;
-
-/**
- * The registry's own: its challenge tells the client where to get a token. Where it does not answer, or is in trouble, or where nobody is to be reached
- * there, a client that asks for no login may go on, and is served what everybody may have.
- */
-async function answerBase(
-  parts: InterceptedParts,
-  request: OpenRequest,
-  target: RequestTarget,
-): Promise<void> {
-  const mayGoOn = isReading(request) && request.incoming.headers.authorization === undefined;
-  if (!mayGoOn) return await relayRequest(relayParts(parts), request, {});
-  const waiting = new AbortController();
-  const stop = whenSilent(parts, () => waiting.abort());
-  try {
-    const isNone = async (answer: RelayedAnswer) => isTrouble(answer) || (await leadsNowhere(parts, answer));
-    await relayRequest(relayParts(parts), request, {}, { signal: waiting.signal, isNone });
-  } catch (error) {
-    const isAway = isGranaryError(error, "upstream-unavailable", "upstream-protocol", "aborted");
-    if (!isAway || request.outgoing.headersSent) throw error;
-    await answerRegistry(parts, request, target);
-  } finally {
-    stop();
-  }
-}
-
-/** A registry or a front end that cannot answer now, or wants to be asked later. */
-function isTrouble({ status }: RelayedAnswer): boolean {
-  return status >= 500 || status === 429 || status === 408;
-}
-
-/** Each is asked; registries have one. */
-const MOST_TOKEN_SERVERS = 4;
-
-/**
- * A challenge whose token servers are all away. Judged only for clients that reach them through this proxy: others may have a way of their own.
- */
-async function leadsNowhere(
-  { relaying, listenerUpstream, sentPlaces }: InterceptedParts,
-  { status, headers }: RelayedAnswer,
-): Promise<boolean> {
-  if (status !== 401 || sentPlaces === undefined) return false;
-  const challenges = headers.filter(
-    (_, at) => headers[at - 1]?.toLowerCase() === "www-authenticate" && at % 2 === 1,
-  );
-  const servers = challenges.flatMap(parseChallenges).flatMap((challenge) => tokenServerOf(challenge) ?? []);
-  if (servers.length === 0 || servers.length > MOST_TOKEN_SERVERS) return false;
-  const away = servers.map((server) => relaying.isTokenServerAway(listenerUpstream, server));
-  return (await Promise.all(away)).every((isAway) => isAway);
-}
-
-/** With the service, as every client asks: a server may fail without it. */
-function tokenServerOf({ parameters }: Challenge): URL | undefined {
-  const [realm, service] = [URL.parse(parameters.get("realm") ?? ""), parameters.get("service")];
-  if (realm !== null && service !== undefined) realm.searchParams.set("service", service);
-  return realm ?? undefined;
-}
-
-/** Calls `run` once the registry has not answered for BASE_MS, and answers nothing else either. The returned function takes that back. */
-function whenSilent(
-  { clock, listenerUpstream, relaying, host }: InterceptedParts,
-  run: () => void,
-): () => void {
-  const look = () => {
-    // On a slow line, or where a registry takes few connections, the question has to wait for its turn.
-    if (!relaying.isServing(listenerUpstream, host)) return run();
-    timer = clock.after(BASE_MS, look);
-  };
-  let timer: Timer = clock.after(BASE_MS, look);
-  return () => timer.cancel();
 }
 
 /** The cache has answered. */

@@ -1,14 +1,15 @@
 /** Shows what clients get whose DNS leads the names of registries here, and that Granary notices when its own DNS does so too. */
 import { once } from "node:events";
-import { createServer, type RequestListener } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import type { RequestListener } from "node:http";
+import { connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { connect as connectTls } from "node:tls";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { plainUpstream } from "../../../src/config/defaults.ts";
 import type { Upstream } from "../../../src/upstream/policy.ts";
 import { freePort } from "../../support/free-ports.ts";
 import { askNamed, startNamedWorld } from "../../support/named-world.ts";
+import { registryThat } from "../../support/registry-that.ts";
 import { startFake } from "../../support/start-upstream.ts";
 import { upstreamOf } from "../../support/upstream-of.ts";
 import { ask, errorsOf } from "../../support/wire.ts";
@@ -20,25 +21,19 @@ function named(name: string, fake: { readonly url: string; readonly authUrl: str
   return upstreamOf(fake, { name, endpoints: [`http://${host}:${new URL(fake.url).port}`] });
 }
 
-/** A registry that says what a test lets it say; reached as `host`. */
-async function registryThat(answer: RequestListener) {
-  const server = createServer(answer);
-  server.on("upgrade", (_, socket, head) => {
-    socket.unshift(head);
-    socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n");
-    socket.pipe(socket);
+/** A registry that says what a test lets it say, and echoes what comes over an upgraded connection; reached as `host`. */
+async function echoingRegistry(answer: RequestListener) {
+  const { upstream, port } = await registryThat(answer, (server) => {
+    server.on("upgrade", (_, socket, head) => {
+      socket.unshift(head);
+      socket.write("HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\nConnection: Upgrade\r\n\r\n");
+      socket.pipe(socket);
+    });
   });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  onTestFinished(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
   return (name: string, host: string): Upstream => ({
-    ...plainUpstream(name),
+    ...upstream,
+    name,
     endpoints: [`http://${host}:${port}`],
-    internal: true,
   });
 }
 
@@ -98,7 +93,7 @@ describe("a listener by the names of registries", () => {
     const seen: string[] = [];
     const port = await freePort();
     const name = `registry.test:${port}`;
-    const upstream = await registryThat(async (incoming, answer) => {
+    const upstream = await echoingRegistry(async (incoming, answer) => {
       const { authorization, via } = incoming.headers;
       seen.push(`${incoming.method} ${authorization} ${await text(incoming)}`, `${via}`);
       answer.writeHead(202, { location: `http://${incoming.headers.host}/v2/app/blobs/uploads/7` }).end();

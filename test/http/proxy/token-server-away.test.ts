@@ -2,10 +2,12 @@
 import { describe, expect, test } from "vitest";
 import type { Fault } from "../../support/fake-registry.ts";
 import { eventually } from "../../support/patience.ts";
-import { startProxyWorld } from "../../support/proxy-world.ts";
+import { secureThrough } from "../../support/proxied.ts";
+import { startProxyWorld, trusted } from "../../support/proxy-world.ts";
 import { registryThat } from "../../support/registry-that.ts";
 import { startFake } from "../../support/start-upstream.ts";
 import { upstreamOf } from "../../support/upstream-of.ts";
+import { until } from "../../support/wire.ts";
 
 /** A registry of which `library/a:1` was pulled through the proxy. */
 async function pulledOnce() {
@@ -74,4 +76,41 @@ test.each([
   const { ask } = await startProxyWorld([upstream]);
   const { status, headers } = await ask(name, "/v2/");
   expect([status, headers["www-authenticate"]]).toEqual([401, challenge]);
+});
+
+/** A registry whose base answers with a challenge and a body that never ends, and a client that waits for it while its token server is looked for. */
+async function lookedFor() {
+  const silent = await startFake({ mode: "hub" });
+  silent.fail(/./, { kind: "hang" }, { origin: "auth", times: 100 });
+  const { name, upstream, server } = await registryThat((_, answer) => {
+    answer.writeHead(401, {
+      "www-authenticate": `Bearer realm="${silent.authUrl}/token"`,
+      "content-length": 100,
+    });
+    answer.write("x");
+  });
+  const { port, world, lines } = await startProxyWorld([upstream]);
+  const socket = await secureThrough(port, name, trusted);
+  const closed = new Promise((resolve) => socket.on("error", () => undefined).once("close", resolve));
+  // It is looked for until the test lets time pass.
+  world.clock.holdsTimers = true;
+  socket.resume().write(`GET /v2/ HTTP/1.1\r\nHost: ${name}\r\n\r\n`);
+  await until(() => silent.matching({ origin: "auth" }).length > 0);
+  const ended = () => lines.filter(({ msg, path }) => msg === "request" && path === "/v2/");
+  return { socket, closed, server, ended, clock: world.clock };
+}
+
+test("a client that leaves while the token server is looked for ends its own question alone", async () => {
+  const { socket, ended, clock } = await lookedFor();
+  socket.destroy();
+  clock.fireTimers();
+  await eventually(() => expect(ended()).toHaveLength(1));
+});
+
+test("a registry that breaks off while its token server is looked for breaks that answer off alone", async () => {
+  const { closed, server, ended, clock } = await lookedFor();
+  server.closeAllConnections();
+  clock.fireTimers();
+  await closed;
+  await eventually(() => expect(ended()).toHaveLength(1));
 });
